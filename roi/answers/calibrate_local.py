@@ -13,7 +13,7 @@ from roi.answers.next import check_draws
 from roi.answers.opening import open_case
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.worth import Experiment
+from roi.economics.decision.measuring.worth import Experiment
 from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import trainer_habits

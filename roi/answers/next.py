@@ -10,7 +10,7 @@ from pathlib import Path
 from roi.answers.compare import compare_file
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.worth import Experiment
+from roi.economics.decision.measuring.worth import Experiment
 from roi.errors import InputError
 from roi.numerics.knowing import BINS
 

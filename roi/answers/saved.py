@@ -39,8 +39,9 @@ DRAWN = ("expected_npv_usd", "expected_cash_npv_usd", "probability_npv_positive"
 """Figures of an option over the draws."""
 TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", "payback_months", "payback_cash_months", *DRAWN)
 """Figures of an option that are read from the file; with other draws these alone are held against the recomputed ones."""
-THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts", "second_move")
-ANSWERED: Final = (*THRESHOLDS, "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd", "alarms", "gates")
+THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts")
+ANSWERED: Final = (*THRESHOLDS, "second_move", "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd",
+                   "alarms", "gates")
 DECIDED: Final = tuple(each.name for each in fields(Verdict) if each.name not in {"recommended", "sentence"})
 """Parts of the answer, and of its verdict, whose figures and names are held against the recomputed ones, beside options."""
 FIGURE, UNSTATED = len(("options", "stay", "npv_usd")), "not stated"

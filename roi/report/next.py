@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.worth import Experiment, Point
+from roi.economics.decision.measuring.worth import Experiment, Point
 from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import MEASURES, case_number, duration, fact_name, money_of, option_label, usd

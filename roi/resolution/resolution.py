@@ -222,6 +222,9 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         told = f"{v.adapters_on_base} adapters share the rent; the others are taken to bring no load at this workload's peak"
         sheet.warnings.append(f"serving.adapters_on_base: {told}")
     sheet.state("serving.fleet_share", share, "scenario serving.adapters_on_base", "share")
+    if _all_wait(s) and "spares" not in v.model_fields_set:
+        why = "every request can wait, also for a replica that failed (serving.spares)"
+        sheet.add("serving.spares", 0, basis=Basis.ASSUMED, source=why)
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
     _add_hours_of_work(sheet, s)
@@ -245,6 +248,12 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in apart))
 
 
+def _all_wait(s: Scenario) -> bool:
+    """True where every request can wait, in every draw, and servers of one's own let it."""
+    waits = as_spread(s.workload.can_wait_share)
+    return s.serving.lets_wait and waits.value == 1.0 and waits.low in {None, 1.0}
+
+
 def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     """What GPUs that run for the hours of work alone need and are billed by; and where they could."""
     v = s.serving
@@ -253,15 +262,14 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
         if v.autoscale_floor > 0:
             sheet.warnings.append("serving.billing_hours moves nothing: it is of GPUs that run for the hours of work alone"
                                   " (serving.autoscale_floor: 0)")
-    waits = as_spread(s.workload.can_wait_share)
-    all_wait = v.lets_wait and waits.value == 1.0 and waits.low in {None, 1.0}
-    if v.autoscale_floor == 0 and not (v.autoscale and all_wait):
+    if v.autoscale_floor == 0 and not (v.autoscale and _all_wait(s)):
+        waits = value_of(s.workload.can_wait_share)
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits.value:g})")
+                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g})")
     if "autoscale_floor" in v.model_fields_set and not v.autoscale:
         sheet.warnings.append("serving.autoscale_floor moves nothing: it is the least of a fleet that follows the hours of the"
                               " day (serving.autoscale: true)")
-    if all_wait and s.candidates.self_hosted and not v.autoscale:
+    if _all_wait(s) and s.candidates.self_hosted and not v.autoscale:
         sheet.warnings.append("every request can wait, and rented GPUs are paid day and night all the same: serving.autoscale:"
                               " true with autoscale_floor: 0 rents them for the hours of work alone")
 

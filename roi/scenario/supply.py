@@ -218,7 +218,7 @@ class Serving(Section):
     replicas_least: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1
-    """Replicas beyond what the peak needs, so that one may fail."""
+    """Replicas beyond what the peak needs, so that one may fail; left out = 0 where all can wait (can_wait_share: 1)."""
     headroom: Headroom = spread(0.2, 0.05, 0.4, "deploys, uneven routing; queueing is in the SLO already")
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False

@@ -101,11 +101,22 @@ def test_a_floor_where_everything_waits_is_no_larger_than_the_fleet_for_the_peak
 
     The API costs $10 a thousand requests, so that a floor is worth its rent up to where it spills nothing.
     """
-    dear = ("incumbent.model=gpt-6-sol", "workload.input_tokens=4000", "workload.requests_per_day=2000000")
+    dear = ("incumbent.model=gpt-6-sol", "workload.input_tokens=4000", "workload.requests_per_day=2000000", "serving.spares=1")
     found = {w.name: w for w in sized(file, "workload.can_wait_share=1", *dear).ways}
     peak, floor = found["for the peak, all day"], found["floor, the rest to the API"]
     assert floor.gpus == peak.gpus - 1
     assert floor.spilled == pytest.approx(0.0, abs=1e-12)
+
+
+def test_where_everything_waits_a_cheaper_way_is_told_at_the_top_and_no_spare_is_paid(file):
+    """GPUs for the hours of work alone: they stood among the other ways below the table, beside a first plan of twice that."""
+    found = sized(file, "workload.can_wait_share=1", frontier=False)
+    way = next(w for w in found.ways if w.name == "for the hours of work alone")
+    assert found.plans[0].spares == 0
+    assert way.usd < found.plans[0].usd_per_month
+    told = f"Cheaper, since everything can wait: for the hours of work alone, ${way.usd:,.0f} a month (15 min to start once a"
+    assert told in " ".join(size_text(found).split())
+    assert "Cheaper, since" not in size_text(sized(file, frontier=False))
 
 
 @pytest.mark.usefixtures("whole_days")
@@ -135,7 +146,9 @@ def test_the_answer_stands_first_in_at_most_40_lines_of_80_columns(file, fields)
     assert max(map(len, lines)) <= 80
     head = " ".join(" ".join(lines[1:12]).split())
     assert f"Cheapest plan that holds: {best.replicas} replica" in head
-    assert f"{best.spares} spare of {best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}" in head
+    spare = f" and {best.spares} spare" if best.spares else ""
+    plan = f"{best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}"
+    assert f"replica{'s' * (best.replicas != 1)}{spare} of {plan}" in head
     assert f": ${best.fleet.usd_per_month:,.0f} a month" in head
     in_flight = figure(found.plans[0].fleet.load.in_flight)
     assert f"{figure(found.hold_requests_per_s)} requests a second, {in_flight} in flight: TTFT p95" in head

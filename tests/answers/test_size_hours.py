@@ -11,8 +11,8 @@ from roi.scenario.file import load_scenario
 from roi.store.traces import read_trace
 
 BATCH = ("workload.can_wait_share=1", "serving.autoscale=true", "serving.autoscale_floor=0", "workload.requests_per_day=216000",
-         "workload.peak_to_mean=1", "serving.headroom=0")
-"""2.5 requests a second that all wait."""
+         "workload.peak_to_mean=1", "serving.headroom=0", "serving.spares=1")
+"""2.5 requests a second that all wait, and a spare all the same."""
 L40S = "serving.capacities=[{model: qwen3-8b, gpu: L40S, requests_per_s: 5}]"
 CAPACITY = f"{L40S[:-1]}, {{model: qwen3-8b, gpu: L4, requests_per_s: 2.5}}]"
 RENTS = ("gpu_rents=[{gpu: L40S, vendor: RunPod, usd_per_gpu_hour: 1.6}, {gpu: L4, vendor: RunPod, usd_per_gpu_hour: 1.0}]",

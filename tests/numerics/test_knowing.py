@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.economics.decision.worth import ITEMS
+from roi.economics.decision.measuring.trials import ITEMS
 from roi.facts.case import counted_quantile
 from roi.numerics.knowing import (
     BINS,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.decision.curves import LEAST, MOST, POINTS, SIDE, TIE, UNSERVED, Curves, ascending
-from roi.economics.inputs import Array, Option
+from roi.economics.inputs import Array
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
 NOTHING = 1e-6
@@ -92,7 +92,7 @@ def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> 
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             until=None if down.wins else down.after,
-            reason=_reason(curves, id, basis, up, first, stays, runs_from, answers[asks["cash", basis][0]]),
+            reason=_reason(curves, id, rivals, basis, up, first, stays, runs_from),
         )
 
 
@@ -106,11 +106,11 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    curves: Curves, id: str, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None,
-    cash: Turn,
+    curves: Curves, id: str, rivals: Sequence[str], basis: str, up: Turn, first: float | None, stays: float | None,
+    runs_from: float | None,
 ) -> str:
     if first is None:
-        return why_never(curves.options[id], basis, up, runs_from, curves.shared.horizon, cash)
+        return why_never(curves, id, rivals, basis, up, runs_from)
     if stays is None:
         return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
@@ -118,13 +118,14 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, horizon: int, cash: Turn) -> str:
+def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: Turn, runs_from: float | None) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
     `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. Of what is not live before
-    the horizon ends nothing is known of how it runs. `cash` is the same turn with wrong answers left out: where a further
-    request saves cash, they are what costs.
+    the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers cost
+    nothing, they are what costs; a hybrid's floor is then as large as that makes it.
     """
+    option, horizon = curves.options[id], curves.shared.horizon
     if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:
         return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
     if basis == "pv" and runs_from is not None:
@@ -135,7 +136,8 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, h
     if _still_gains(turn):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
         return f"{what} not earned back below {MOST:.0e} requests a day"
-    if _still_gains(cash):
+    ask, priced = Ask(basis, "cash", LEAST, up=True), np.any(np.asarray(curves.shared.usd_per_error) > 0)
+    if priced and _still_gains(turns(curves.without_errors, id, rivals, [ask])[ask]):
         return "its wrong answers cost more than a further request saves"
     own = "marginal GPU cost exceeds the API price"
     return own if option.self_hosted else "a further request costs more than at the baseline"

@@ -6,42 +6,43 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import count, takewhile
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven
-from roi.economics.decision.curves import Curves
+from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
-from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, once_moved, read_all
+from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, tells_quality, tested
+from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
+from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.turning_price import turning_price
 from roi.economics.decision.verdict import (
     LUCK,
     Choices,
     Verdict,
-    chance_needed,
     choose,
     decide,
     what_counts,
     with_bars,
 )
-from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
 
 LATER: Final = 12
 """Months by which a later start is looked at: nothing that is further off is decided now."""
-GROWN: Final = (3.0, 10.0, 30.0, 100.0)
-"""Times today's volume, and parts of it, at which it is asked whether another option leads: no plan reaches further."""
+FURTHEST: Final = 100.0
+"""Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 HALVINGS: Final = 6
 """Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
@@ -49,19 +50,6 @@ ASKED_DRAWS: Final = 4096
 FIRST_DRAWS: Final = 512
 """Of those, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecondMove:
-    """Moving on from the leading option, an API, to GPUs once it is in use: a second set-up, its bill until they are live."""
-
-    option: str
-    npv_usd: float
-    """What that adds to the leading option: the mean of the draws in which it reaches the bar, else the central value."""
-    chance: float | None
-    """Share of these in which it adds anything; None without draws."""
-    likely: bool
-    """Whether the mean is above zero, and the chance what is asked of such an option against staying."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +69,9 @@ class Comparison:
     """False where neither a bar nor a price of wrong answers could make an option fail, whatever a test finds."""
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
+    second_move: SecondMove | None
+    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; None where none
+    saves anything at the central values, or that is no mere API."""
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""
@@ -128,55 +119,29 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
-    @cached_property
-    def second_move(self) -> SecondMove | None:
-        """The best of the tested options on GPUs that would follow the leading one, likely ones first.
-
-        None where none saves anything at the central values, or the leading option is no mere API, or nothing was looked for.
-        """
-        v, after = self.verdict, self.thresholds and self.thresholds.afterwards
-        if not after:
-            return None
-        stay, plans = evaluate(after.shared, after.options["stay"], after.options), dict[str, Option]()
-        gains = dict[str, float]()
-        for id in v.candidates:
-            if after.options[id].self_hosted:
-                plans[id] = choose_plan(after.shared, after.options[id], after.options)
-                done = evaluate(after.shared, plans[id], after.options)
-                gains[id] = float(stay.counted(v.counts)) - float(done.counted(v.counts))
-        ids = [id for id, gain in gains.items() if gain > 0 and plans[id].infeasible is None]
-        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        if not ids or not n or not self.case.uncertain:
-            moves = [SecondMove(option=id, npv_usd=gains[id], chance=None, likely=True) for id in ids]
-        else:
-            drawn = draw(self.case, ("stay", v.leader, *ids), _chosen(plans), min(n, ASKED_DRAWS), seed,
-                         partial(once_moved, to=v.leader))
-            reached, known = drawn.meets[v.leader], {o.id: o for o in self.options}
-            saved = {id: drawn.saved(v.counts)[id][reached] for id in ids if reached.any()}
-            moves = [SecondMove(option=id, npv_usd=mean, chance=odds,
-                                likely=mean > 0 and odds >= chance_needed(after.shared, known[id]))
-                     for id, x in saved.items() for mean, odds in [(float(x.mean()), float(np.mean(x > 0)))]]
-        return max(moves, key=lambda move: (move.likely, move.npv_usd), default=None)
-
     def leader_at(self, path: str, value: float) -> str:
         """Id of the option that the figures would recommend were this fact the number, of those that may be recommended."""
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def turning_volume(self, *, up: bool, within: float = GROWN[-1]) -> tuple[float, str, str] | None:
+    def turning_volume(self, *, up: bool, within: float = math.inf) -> tuple[float, str, str] | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
 
         With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
 
-        None where at none of the volumes tried, the last of them `within` times today's or that part of it. Options take their
-        plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance
-        goes up and down with it: it is the first such volume, and further on the advice may turn again.
+        None where at none of the volumes tried: 3, 10, 30 ... times today's or those parts of it, to the end of the curves and
+        `within` that at most. Options take their plans anew at each volume, and today's spread of the volume grows with it. A
+        fleet grows by whole replicas, and a chance goes up and down with it: it is the first such volume, and further on the
+        advice may turn again.
         """
         if (up, within) not in self._turns:
-            self._turns[up, within] = self._first_turn([x if up else 1.0 / x for x in GROWN if x <= within])
+            today = self.case[REQUESTS_PER_DAY].number()
+            furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
+            tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
+            self._turns[up, within] = self._first_turn(x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
         return self._turns[up, within]
 
-    def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
+    def _first_turn(self, factors: Iterable[float]) -> tuple[float, str, str] | None:
         before, leader = 1.0, self.verdict.leader
         for times in factors:
             if self._may_turn_at(times) and (beyond := self._leader_at(times)) != leader:
@@ -284,21 +249,22 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     measured: tuple[Experiment, ...] = ()
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
+    move, following = find_second_move(case, shared, options, results, chosen)
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
-        measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
+        measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts, following)
     values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn))
+                     following=following, turning=turning_price(case, shared, options, choices, results, chosen, drawn))
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates} if fails else {}
-        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts)
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts, following)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
-        options=tuple(results.values()),
+        second_move=move, options=tuple(results.values()),
         can_fail=fails,
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
@@ -318,12 +284,7 @@ def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Opt
     shared, options = read_all(case, values, ids=tuple(ids))
     options = rule_out(shared, options, read_gates(values))
     options = {id: choose_plan(shared, option, options) for id, option in options.items()}
-    return shared, options, _chosen(options)
-
-
-def _chosen(options: Mapping[str, Option]) -> dict[str, Choice]:
-    """The plan that each option is on, of those that run GPUs."""
-    return {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+    return shared, options, choices_of(options)
 
 
 def _later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:

@@ -5,6 +5,7 @@ Cost never falls where volume rises, and between the steps of a fleet it is a st
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,11 @@ class Curves:
         self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
         """What a fleet must hold of it."""
         self._known: dict[str, _Curve] = {}
+
+    @cached_property
+    def without_errors(self) -> "Curves":
+        """The same where wrong answers cost nothing, also where the size of a floor is chosen."""
+        return Curves(replace(self.shared, usd_per_error=0.0), self.options)
 
     def measures(self, done: Evaluated) -> Array:
         """Costs of an option, shape (measures, n).

@@ -9,6 +9,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import tells_quality
+from roi.economics.decision.measuring.worth import Following, with_next
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
@@ -41,7 +42,7 @@ class Driver:
 
 def find_drivers(
     case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
-    unproven: Mapping[str, Option], counts: str = "errors",
+    unproven: Mapping[str, Option], counts: str = "errors", following: Following | None = None,
 ) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing, and those that are worth knowing, by worth.
 
@@ -51,7 +52,8 @@ def find_drivers(
     paths = case.uncertain
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
-    saved = drawn.saved(counts)
+    leader = option if following is not None else "stay"
+    saved, candidates = with_next(drawn.saved(counts), candidates, leader, following)
     bar = case[path_of(Shared, "quality_bar")].number()
 
     def edge(path: str) -> float | None:

@@ -63,6 +63,11 @@ class Choice:
     replicas_fixed: Number | None
 
 
+def choices_of(options: Mapping[str, Option]) -> dict[str, Choice]:
+    """The plan that each option is on, of those that run GPUs."""
+    return {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+
+
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
     """Lines and totals of `option`; shapes follow the values."""
     costs = cost_lines(shared, option, options)

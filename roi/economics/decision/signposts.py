@@ -59,8 +59,8 @@ class Thresholds:
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
-        """Break-evens of an option against stay, best_untrained or recommended; none where that is not told."""
-        rivals = baselines(id, self._untrained, self._verdict.leader) if id in self.ids else {}
+        """Break-evens of an option against stay, best_untrained or recommended; none where that is the option itself."""
+        rivals = baselines(id, self._untrained, self._verdict.leader) if id != "stay" else {}
         if (id, baseline) not in self._crossings:
             found = crossings(self.curves, id, baseline, rivals[baseline]) if baseline in rivals else ()
             self._crossings[id, baseline] = tuple(found)
@@ -80,7 +80,7 @@ class Thresholds:
 
     def second(self, id: str) -> BreakEven | None:
         """From which volume the option saves by following the leading one, on what the verdict goes by; None as above."""
-        if self.afterwards is None or id not in self.ids:
+        if self.afterwards is None:
             return None
         found = crossings(self.afterwards, id, "stay", ["stay"])
         return next(b for b in found if (b.basis, b.counts) == ("pv", self._verdict.counts))
@@ -150,9 +150,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
         )
 
     if up.after is None and down.after is None:
-        (cash,) = turns(curves, id, [rival], [Ask("pv", "cash", start, up=True)]).values()
         runs_from = (running.before or 0.0) if running.wins else None
-        never = why_never(curves.options[id], "pv", up, runs_from, curves.shared.horizon, cash)
+        never = "" if up.wins else why_never(curves, id, [rival], "pv", up, runs_from)
         yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"

@@ -10,8 +10,8 @@ import numpy as np
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
+from roi.economics.decision.measuring.worth import Experiment, Following
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.worth import Experiment
 from roi.economics.finance import payback_status
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
@@ -87,8 +87,8 @@ class Verdict:
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
     wins_at_error_rate: float | None
-    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate, or
-    the same model answers in both."""
+    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader and the move that
+    follows it; None = at no rate, or the same model answers in both."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
@@ -178,7 +178,7 @@ def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
 def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
-    turning: TurningPrice,
+    turning: TurningPrice, following: Following | None = None,
 ) -> Verdict:
     """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first."""
     leader, counts = chosen.leader, chosen.counts
@@ -202,7 +202,7 @@ def decide(
     after = max(then.net_usd if then is not None else 0.0, 0.0)
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
-    judged = first or then
+    judged, ahead = first or then, [leader] if following is None else [leader, following.option]
     standing = [alarm for alarm in alarms if not alarm.accepted]
     first_move = best([id for id in chosen.likely if _comes_first(results[id], results[leader], counts)])
     return Verdict(
@@ -215,8 +215,9 @@ def decide(
         passed_over=_passed_over(shared, results, chosen),
         if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
-        wins_at_error_rate=None if judged is None or answer_alike(options[judged.option], options[leader]) else
-        error_rate_that_decides(shared, options, central, judged.option, leader, counts),
+        wins_at_error_rate=None if judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
+        else error_rate_that_decides(shared, options, central, judged.option, leader, counts,
+                                     0.0 if following is None else following.gain_usd),
         flips_at_usd_per_error=turning.at and turning.at[0], flips_to=turning.at and turning.at[1],
         flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, winner_changes_at_error_rate=at,
         error_rate_of=subject,
@@ -264,13 +265,14 @@ def answer_alike(one: Option, other: Option) -> bool:
 
 def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str,
-    counts: str = "errors",
+    counts: str = "errors", lead_usd: float = 0.0,
 ) -> float | None:
     """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
     `counts` is cash, the bar alone decides. A rival that spills to `subject` hands its wrong answers on, and so costs another
-    sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is too low.
+    sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is too low. A
+    move that follows the rival saves `lead_usd` more.
     """
     at = at_bar = 1.0 - shared.quality_bar
     against = options[rival]
@@ -282,7 +284,7 @@ def error_rate_that_decides(
     def gain(error_rate: float) -> float:
         there = having(error_rate)
         other = evaluate(shared, against, there) if spills else central[rival]
-        return float(other.counted(counts)) - float(evaluate(shared, there[subject], there).counted(counts))
+        return float(other.counted(counts)) - lead_usd - float(evaluate(shared, there[subject], there).counted(counts))
 
     for _ in range(FLOORS):
         right = gain(0.0)
@@ -317,9 +319,11 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."
     r = results[challenger]
     odds = chance(r, counts)
-    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
     if value(r, counts) <= 0:
-        return f"Stay: the nearest alternative, {r.label}, has {npv}."
+        _, nearest = nearness(r, counts)
+        mean = f", an expected one of {_usd(value(r, counts))}" if odds is not None else ""
+        return f"Stay: the nearest alternative, {r.label}, has a central NPV of {_usd(nearest)}{mean}."
+    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
     if not r.tested:
         return f"Stay for now: {r.label} would have {npv}, but nobody has tested its quality on this task."
     return (f"Stay for now: {r.label} has {npv}, but beats staying in only"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, PASS
-from roi.economics.decision.worth import Experiment
+from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.fact import Fact
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.layout.blocks import printable, shortened

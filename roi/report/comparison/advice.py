@@ -6,16 +6,16 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 import math
 from datetime import date, timedelta
 
-from roi.economics.decision.comparison import Comparison, SecondMove
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
-from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.second_move import SecondMove
+from roi.economics.decision.verdict import chance, nearness, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of
+from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of, unless
 from roi.report.comparison.thresholds import (
-    FAR,
     NEAR,
     alone_from,
     another_wins,
@@ -26,17 +26,16 @@ from roi.report.comparison.thresholds import (
     flips_at,
     gpu_count,
     mean_from,
-    misses_the_bar,
     month_of,
     nothing_fails,
     option_of,
     today,
     turning_volumes,
-    undone_by,
     wins_from,
 )
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
+    MEANINGS,
     case_number,
     correct_first,
     figure,
@@ -51,23 +50,6 @@ from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
 
-WHAT = {
-    "cache-batch": "the same model, with the vendor's cache or batch price switched on",
-    "shorter-prompt": "the same model, asked with a shorter prompt",
-    "less-reasoning": "the same model, asked to reason less",
-    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
-    "provisioned": "the same model on capacity that is bought for a term",
-    "cheaper-api": "another API model",
-    "cascade": "it answers first, and what it cannot answer goes on to the second model",
-    "hosted-open": "an open model that a vendor serves",
-    "vendor-tuned": "a model that its vendor fine-tunes for you and serves",
-    "hosted-adapter": "train an adapter that a vendor serves",
-    "self-hosted-base": "serve an open model on rented GPUs",
-    "self-hosted-adapter": "train an adapter and serve it on rented GPUs",
-    "hybrid": "rented GPUs carry the steady load, an API the peaks",
-    "own-hardware": "buy GPUs and serve on them",
-}
-"""What an option of each kind means, for a reader who does not know its name."""
 SERVE_ON_OWN = "serve on the GPUs that you own"
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
@@ -115,7 +97,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
     else:
         blocks = [_change(c, "DO NOW")]
-    later = _unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
+    later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
     return [*blocks, *then(c), *later]
 
 
@@ -171,7 +153,7 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
 
 
 def _what(c: Comparison, o: OptionResult) -> str:
-    words = WHAT.get(o.kind, o.kind.replace("-", " "))
+    words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
@@ -186,7 +168,7 @@ def _fleet(o: OptionResult, *, grown: bool = False) -> str:
     part = o.fleet.share_of_requests
     later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
-    mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
+    mean = f" on average in month {o.fleet.month}" if o.fleet.gpus != round(o.fleet.gpus) else ""
     number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
     return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
@@ -233,7 +215,23 @@ def counted(c: Comparison, *, cash: bool = False) -> str:
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:
-    stay, horizon = option_of(c, "stay"), len(o.monthly_usd)
+    stay = option_of(c, "stay")
+    own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
+    first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
+    parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
+    if sold := resale(c, o):
+        parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
+    if assumed := _mostly_assumed(c, o):
+        parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
+    owed = f" ({'; '.join(parts)})" if parts else ""
+    now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
+    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
+    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {_paid(c, o)}."
+
+
+def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
+    """When a change or the move that follows it has paid back, on cash; with wrong answers where that is far from it."""
+    horizon = int(case_number(c.case, "horizon_months"))
     cash, with_errors = o.payback_cash_months, o.payback_months
     paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months from today'}, on cash"
     if 0.0 < cash < 1.0:
@@ -241,15 +239,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
-    own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
-    first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
-    parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
-    if assumed := _mostly_assumed(c, o):
-        parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
-    owed = f" ({'; '.join(parts)})" if parts else ""
-    now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
-    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
-    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
+    return paid
 
 
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
@@ -270,6 +260,11 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
 def _unused(c: Comparison, o: OptionResult) -> float:
     """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
     return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)
+
+
+def resale(c: Comparison, o: OptionResult) -> float:
+    """What cards that are bought fetch in the months of the option's cash, USD a month."""
+    return -sum(min(mean_from(line, alone_from(c, o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
 
 
 def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
@@ -304,7 +299,9 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
-    until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
+    successor = _successor(c)
+    until = " until it ends" if successor else " for now" if nothing_fails(c) else ": stop here"
+    until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
@@ -315,16 +312,34 @@ def _stay(c: Comparison) -> Block:
     else:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
-        ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
+        _, nearest = nearness(o, v.counts)
+        ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not _flat(spread) else ""
         first = o.upfront_usd - o.upfront_no_cash_usd
-        mostly = f"; its set-up is {short_usd(first)}" if mean < 0 and first > -0.5 * mean else ""
-        why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))}"
-               f"{' on average' * drawn(c)}{ends}{f', but {reason(c, o.id)}' if mean > 0 else mostly}.")
+        mostly = f"; its set-up is {short_usd(first)}" if nearest < 0 and first > -0.5 * nearest else ""
+        if mean > 0:
+            told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
+        else:  # chosen by the central value
+            draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
+            told = f" at the central values ({draws})" * drawn(c) + mostly
+        how = "would save" if nearest > 0 else "loses"
+        why = f"The nearest other option, {o.label}, {how} {short_usd(abs(nearest))}{told}."
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)
             why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
-    return Labelled("DO NOW", (head, why, *look_again(c)), "good")
+    return Labelled("DO NOW", (head, *successor, why, *look_again(c)), "good")
+
+
+def _successor(c: Comparison) -> list[str]:
+    """Where today's model is known to end: what follows it, and the best tested option on one that is not, if there is one."""
+    if not (ends := _ends(c, option_of(c, "stay"))):
+        return []
+    tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
+              and not ending(c, o.id)[1]]
+    best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
+    if best is None:
+        return [*ends, "No other model is tested that could take its place: evaluate one before then."]
+    return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
 
 
 def reason(c: Comparison, id: str) -> str:
@@ -362,27 +377,19 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
-    """The move that follows the change: what it adds, how often, and why it does not come first."""
-    odds = "" if move.chance is None else f", more in {share(move.chance)} of the draws"
-    sold = ", what the cards fetch at the end taken off" * (o.cash_monthly_usd < 0)
+    """The move that follows the change: what it adds, also in a bad case, how often, when it pays, and why it is not first."""
+    bad, odds = "", ""
+    if move.npv_p10_p50_p90 is not None and move.chance is not None:
+        bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
+    if move.second is not None and move.chance_over_second is not None:
+        odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
+    resold = resale(c, o)
+    sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
     told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
-            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{odds}; {cash};"
-             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}.")]
+            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
+             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0 and not brief:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
     return Labelled("NEXT", tuple(told))
-
-
-def _unless(c: Comparison, rivals: int) -> list[Block]:
-    """What would undo a self-hosted recommendation, where that was looked for: volumes; by so many rivals prices and errors."""
-    if c.thresholds is None:
-        return []
-    signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
-    central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
-    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
-    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
-    return [Labelled("UNLESS", tuple(told) or ((
-        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
-        " price or error rate of its own."),))]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.verdict import value
-from roi.economics.decision.worth import Experiment
 from roi.facts.fact import Fact
 from roi.report.comparison.thresholds import nothing_fails, option_of, quality, rate_assumed
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
@@ -169,7 +169,8 @@ def then(c: Comparison) -> list[Block]:
                "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")
         return [Labelled("THEN", (why,))]
-    after = "" if c.verdict.leader == "stay" else " after DO NOW"
+    beside = ", beside NEXT" if c.second_move is not None and c.second_move.likely else ""
+    after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
     return [Labelled("THEN", (f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}",))]
 
 
@@ -202,7 +203,7 @@ def wins_at(c: Comparison, e: Experiment) -> str:
     if isinstance(o, InfeasibleOption):
         return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)
-    if v.leader in {e.option, "stay"} or e.option == "stay":
+    if v.leader in {e.option, "stay"} or e.option == "stay" or (c.second_move is not None and c.second_move.likely):
         return ""
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
 
@@ -214,12 +215,14 @@ def measurable(c: Comparison) -> list[Block]:
     rows = tuple(
         Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else ""),
              usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
+    follows = c.second_move is not None and c.second_move.likely
+    beside = " The recommendation with NEXT is one thing that may be chosen." if follows else ""
     return [
         Heading("What could be measured"),
         Table(("experiment", "cost", "months", "worth\nafter", "net\nafter", "net\nbefore"), rows),
         Paragraph("After: once the recommendation is carried out, a second move paying its own set-up. Before: instead of"
                   " moving at once, its cost and the delay taken off. Worth: the gain in the best mean NPV over all that the"
-                  " result could let be chosen."),
+                  f" result could let be chosen.{beside}"),
     ]
 
 

@@ -187,7 +187,8 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
     if f is None:
         return ""
     whole = f.replicas == round(f.replicas)
-    replicas = number_of(round(f.replicas), "replica") if whole else f"{figure(f.replicas)} replicas, a day's mean,"
+    mean = f"{figure(f.replicas)} replicas, a day's mean in month {f.month},"
+    replicas = number_of(round(f.replicas), "replica") if whole else mean
     most = f", {gpu_count(f.gpus_most)} at most over the horizon" if f.gpus_most != f.gpus else ""
     all_of_them = "" if f.replicas <= 1 or not whole else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
     curve, factor = c.case["workload.load_curve"], c.case["workload.peak_to_mean"]

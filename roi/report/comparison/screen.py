@@ -7,7 +7,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, advice, counted, drawn, mean_npv, npv_of
+from roi.report.comparison.advice import MOST_RIVALS, advice, counted, drawn, mean_npv, npv_of, resale
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.comparison.thresholds import (
@@ -141,7 +141,8 @@ def table(c: Comparison, most: int) -> list[Block]:
     untested = bar > 0 and any(not o.tested for o in best) and drawn(c)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
     ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
-    legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}{ends}"
+    sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
+    legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
     if any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."

@@ -2,12 +2,14 @@
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.curves import MOST
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import SAME_PRICE
 from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.thresholds import (
+    FAR,
     HOURS,
     NEAR,
     VOLUME,
@@ -17,11 +19,15 @@ from roi.report.comparison.thresholds import (
     guessed,
     is_ahead,
     may_come,
+    misses_the_bar,
     on_side,
     option_of,
     over_the_horizon,
     own_path,
+    turning_volumes,
+    undone_by,
 )
+from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, figure, requests, told_apart, volume_spread
 
 
@@ -36,8 +42,8 @@ def look_again(c: Comparison) -> list[str]:
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over):
-        return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
-                 " would be is not worked out.")]
+        return [(f"No volume up to {requests(MOST)} requests a day would make it likely enough; from which price or error rate"
+                 " on it would be is not worked out.")]
     ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
     if not (ahead and ahead[0].tested) and any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
@@ -46,6 +52,19 @@ def look_again(c: Comparison) -> list[str]:
         return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
                  " price or error rate on it would be is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
+
+
+def unless(c: Comparison, rivals: int) -> list[Block]:
+    """What would undo a self-hosted recommendation, where that was looked for: volumes; by so many rivals prices and errors."""
+    if c.thresholds is None:
+        return []
+    signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
+    central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
+    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
+    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
+    return [Labelled("UNLESS", tuple(told) or ((
+        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
+        " price or error rate of its own."),))]
 
 
 def _volumes(c: Comparison, options: list[OptionResult]) -> str:
@@ -131,14 +150,12 @@ def _one_of(words: list[str]) -> str:
 def self_hosting_of(c: Comparison) -> OptionResult | None:
     """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works.
 
-    Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
+    Where that misses the bar, as far as is assumed, the best that does not.
     """
     if c.second_move is not None and c.second_move.likely:
         return option_of(c, c.second_move.option)
     own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
-    looked_for = None if c.thresholds is None else {*c.thresholds.ids}
-    at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
-    return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
+    return next((o for o in own if not below_bar(c, o)), own[0] if own else None)
 
 
 def below_bar(c: Comparison, o: OptionResult) -> bool:

@@ -30,6 +30,23 @@ KINDS = {
     "own-hardware": "own hardware",
 }
 """The words for each kind of option."""
+MEANINGS = {
+    "cache-batch": "the same model, with the vendor's cache or batch price switched on",
+    "shorter-prompt": "the same model, asked with a shorter prompt",
+    "less-reasoning": "the same model, asked to reason less",
+    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
+    "provisioned": "the same model on capacity that is bought for a term",
+    "cheaper-api": "another API model",
+    "cascade": "it answers first, and what it cannot answer goes on to the second model",
+    "hosted-open": "an open model that a vendor serves",
+    "vendor-tuned": "a model that its vendor fine-tunes for you and serves",
+    "hosted-adapter": "train an adapter that a vendor serves",
+    "self-hosted-base": "serve an open model on rented GPUs",
+    "self-hosted-adapter": "train an adapter and serve it on rented GPUs",
+    "hybrid": "rented GPUs carry the steady load, an API the peaks",
+    "own-hardware": "buy GPUs and serve on them",
+}
+"""What an option of each kind means, for a reader who does not know its name."""
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",

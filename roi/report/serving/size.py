@@ -72,6 +72,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(f"{lead}: {fleet_words(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
+    yield from _other_way(sizing)
     shown = sizing.plans[:SHOWN]
     shown = shown if not own or own[0] in shown else (*shown[:-1], own[0])
     yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown)))
@@ -249,7 +250,8 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
-    return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
+    return (f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
+            " (serving.headroom).")
 
 
 def slo_words(slo: Slo) -> str:
@@ -294,6 +296,15 @@ def _api_alone(sizing: Sizing) -> Iterable[Block]:
         other = "every fleet here" if sizing.trace else "every way here with a GPU"
         yield Paragraph(f"The API alone costs less than {other} ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare adds people, platform, retraining, set-up and quality.", strong=True)
+
+
+def _other_way(sizing: Sizing) -> Iterable[Block]:
+    """Where everything can wait, a way with GPUs that costs less than the first plan as it runs here."""
+    ways = [way for way in sizing.ways[1:] if way.gpus]
+    least = min(ways, key=lambda way: way.usd, default=None)
+    if sizing.slo == Slo() and least is not None and least.usd < sizing.plans[0].usd_per_month - 0.5:
+        yield Paragraph(f"Cheaper, since everything can wait: {least.name}, {usd(least.usd)} a month ({least.note}).",
+                        strong=True)
 
 
 def _basis(sizing: Sizing) -> Iterable[Block]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 from roi.answers.calibrate_local import LocalCalibration, Moved
-from roi.economics.decision.worth import Experiment
+from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.layout.blocks import Bullets, Heading, Paragraph, Row, Table, Title, render

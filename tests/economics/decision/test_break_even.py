@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from roi.economics.inputs import Option, Shared
 from roi.estimate.replay.fleet import burst_from_peak
 from roi.facts.case import Case
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
 NONE = dict.fromkeys(KINDS, 0.0)
@@ -371,3 +372,14 @@ def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(see
         assert (gain[volumes > last] < rounding[volumes > last]).all(), b
         if b.stays is not None:
             assert (gain[volumes >= b.stays] >= -rounding[volumes >= b.stays]).all(), b
+
+
+def test_of_a_floor_that_its_wrong_answers_keep_small_they_are_what_costs() -> None:
+    """33,000,000 tickets a day: on cash GPUs cost less than gpt-6-luna, but 16.6% against 7.1% wrong at $0.02 do not. The
+    floor is one replica then, on cash too, and was told to lose because "marginal GPU cost exceeds the API price".
+    """
+    file = Path(__file__).parents[3] / "examples" / "tickets.yaml"
+    c = compare(resolve(load_scenario(file, ("draws=0", "workload.requests_per_day=33000000"))).case)
+    assert c.thresholds is not None
+    assert {b.reason for b in c.thresholds.crossings("hybrid:qwen3-4b", "recommended")} == {
+        "its wrong answers cost more than a further request saves"}

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +118,43 @@ def test_the_volume_at_which_the_advice_turns_is_where_whole_comparisons_say_so(
         return compare(Case(facts=facts), thresholds=False).verdict.leader
 
     assert [leader(volume) for volume in (found, found * 1.02, today.number())] == ["stay", "cache-batch", "cache-batch"]
+
+
+TICKETS = str(Path(__file__).parents[3] / "examples" / "tickets.yaml")
+WITHOUT_APIS = ("candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]")
+
+
+@pytest.mark.parametrize("volume", [1, 1000])
+def test_the_volume_at_which_the_advice_turns_is_found_however_small_todays_is(volume: int) -> None:
+    """From about 4,290 requests a day on gpt-6-luna earns its set-up. At 1 a day that was beyond what was tried, 100 times."""
+    c = compare(resolve(load_scenario(Path(TICKETS), (f"workload.requests_per_day={volume}",))).case, thresholds=False)
+    found = c.turning_volume(up=True)
+    assert found is not None
+    assert found[0] == pytest.approx(4290.0, rel=0.04)
+    assert found[1:] == (CHEAPER, CHEAPER)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("file", "overrides", "up"), [
+    (TICKETS, ("workload.requests_per_day=1",), True),
+    (TICKETS, ("workload.requests_per_day=60000",), False),
+    (TICKETS, ("workload.requests_per_day=10", "candidates.api_models=[]"), True),
+    (None, ("workload.requests_per_day=5",), True),
+    (None, ("workload.requests_per_day=100000",), False),
+    (None, ("workload.requests_per_day=100", *WITHOUT_APIS,
+            "quality.scores={gpt-6-sol: 0.92, qwen3-8b: 0.91, qwen3-8b+lora: 0.92}"), True),
+])
+def test_no_volume_on_the_way_turns_the_advice(file: str | None, overrides: tuple[str, ...], up: bool) -> None:
+    """Eight volumes a decade between today's and the one that is found, or the end."""
+    c = compare(resolve(load_scenario(file and Path(file), overrides)).case, thresholds=False)
+    today, found = c.case["workload.requests_per_day"].number(), c.turning_volume(up=up)
+    end = found[0] if found is not None else 1e9 if up else 1.0
+    steps = np.arange(1, 80)
+    tried = today * 10.0 ** ((steps if up else -steps) / 8.0)
+    leaders = {c._leader_at(volume / today) for volume in tried if (volume < 0.97 * end if up else volume > 1.03 * end)}
+    assert leaders <= {c.verdict.leader}
+    if found is not None:
+        assert c._leader_at(end / today) == found[1] != c.verdict.leader
 
 
 def test_a_turn_is_found_where_the_chance_beyond_it_is_hardly_above_its_bar() -> None:

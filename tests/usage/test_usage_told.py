@@ -143,7 +143,7 @@ def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
     (["time=when"], "; columns that are left: tok_in, tok_out, note"),
     (["input=tok_in", "output=TOK_OUT"], "no column of times: name it, --map time=COLUMN; columns that are left: when, note"),
 ])
-def test_what_is_missing_of_a_table_of_which_some_columns_are_named_is_said(tmp_path: Path, named: list[str], said: str) -> None:
+def test_what_is_missing_of_a_table_with_some_columns_named_is_said(tmp_path: Path, named: list[str], said: str) -> None:
     run = run_usage(table(tmp_path / "a.csv", f"2026-10-01,{CANARY},1,2", head="when,note,tok_in,tok_out"),
                     *(word for each in named for word in ("--map", each)))
     assert (run.exit_code, said in run.stderr, CANARY in run.stderr) == (2, True, False), run.stderr

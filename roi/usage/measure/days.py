@@ -24,7 +24,7 @@ MOST_LOST: Final = 0.01
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
 LEAST_CALLS: Final = 1.0
-"""Calls in a mean minute below which no minute tells of a peak, unless it has TWICE what chance makes of one; and in a mean hour
+"""Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
 below which no hour does."""
 TWICE: Final = 2.0
 LEAST_WEEKS: Final = 6

@@ -94,12 +94,13 @@ def test_the_rent_of_compare_is_told_where_more_than_drift_parts_it_from_today_s
     assert rent.usd_per_month > 1.01 * rent.drifted_usd_per_month
     said = " ".join(size_text(grown).split())
     assert f"(roi compare: ${rent.usd_per_month:,.0f} in a mean month, as volume and rent change)" in said
-    assert "lets rent drift" not in said
+    assert "as rents drift" not in said
     steady = size_service(resolved(file, "workload.growth_per_year=0.44", "drift.gpu_rent_per_year=0"), frontier=False)
     assert "in a mean month, as volume changes)" in " ".join(size_text(steady).split())
     flat = size_service(resolved(file, "workload.growth_per_year=0"), frontier=False)
     assert flat.compared.usd_per_month == pytest.approx(flat.compared.drifted_usd_per_month)
-    assert "a month (roi compare lets rent drift: centrally" in " ".join(size_text(flat).split())
+    assert f"a month (roi compare: ${flat.compared.usd_per_month:,.0f} in a mean month, as rents drift)" in " ".join(
+        size_text(flat).split())
 
 
 def test_another_plan_of_compare_s_is_named(file):

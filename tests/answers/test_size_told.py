@@ -79,9 +79,9 @@ def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
     drifting = sized(file, f"drift.gpu_rent_per_year={steady}", "horizon_months=12", frontier=False)
     assert drifting.rent_level == pytest.approx(sum(1.21 ** (m / 12) for m in range(12)) / 12)
     said = " ".join(size_text(drifting).split())
-    assert f"a month (roi compare lets rent drift: centrally {figure(drifting.rent_level)} of it, mean of all months)" in said
+    assert f"a month (roi compare: ${drifting.compared.usd_per_month:,.0f} in a mean month, as rents drift)" in said
     flat = sized(file, "drift.gpu_rent_per_year=0", frontier=False)
-    assert "rent drift" not in size_text(flat)
+    assert "rents drift" not in size_text(flat)
 
 
 @pytest.mark.usefixtures("whole_days")

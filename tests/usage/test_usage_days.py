@@ -146,6 +146,13 @@ def test_a_burst_that_chance_does_not_explain_is_the_peak():
     assert shape.peak_to_mean == pytest.approx(shape.minute_peak_to_mean, rel=0.06)
 
 
+def test_a_nightly_job_is_a_peak_however_few_calls_a_day_there_are():
+    """500 calls at one minute of each day: 1,440 times the mean, although a mean minute has a third of a call."""
+    shape = load_shape(np.array([(MONDAY + day) * 1440 + 120 for day in range(5)]), np.full(5, 500), range(MONDAY, MONDAY + 5))
+    assert shape is not None
+    assert shape.peak_to_mean == pytest.approx(1440.0, rel=0.01)
+
+
 def test_what_chance_makes_of_the_busiest_is_what_drawn_logs_show():
     """The 95th percentile of the busiest minute of 400 drawn logs, an interval's rates being even or of two kinds."""
     random = np.random.default_rng(3)

@@ -395,6 +395,7 @@ def test_the_public_trace_has_its_known_peak_and_means(tmp_path):
     found = answer(file, "--model", "gpt-6-sol", "--provider", "openai", "--tasks", "0")["workload"]
     assert found["load"]["calendar_minutes"] == 4
     assert found["load"]["minute_peak_to_mean"] == pytest.approx(10 / 3)
+    assert found["load"]["busiest_minute"] == "2023-11-16T18:17:00+00:00"
     assert found["load"]["chance_to_mean"] == pytest.approx(7 / 3)
     assert found["load"]["peak_to_mean"] == pytest.approx((3 + (7**2 - 4**2) ** 0.5) / 3)
     assert found["input_tokens"] == pytest.approx((10 * 1000 + 45 + 2 * 500) / 12)

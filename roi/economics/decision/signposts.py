@@ -59,8 +59,8 @@ class Thresholds:
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
-        """Break-evens of an option against stay, best_untrained or recommended; none where that is the option itself."""
-        rivals = baselines(id, self._untrained, self._verdict.leader) if id != "stay" else {}
+        """Against stay, best_untrained or recommended; none where that is the option itself, or `id` was not compared."""
+        rivals = baselines(id, self._untrained, self._verdict.leader) if id in self._results and id != "stay" else {}
         if (id, baseline) not in self._crossings:
             found = crossings(self.curves, id, baseline, rivals[baseline]) if baseline in rivals else ()
             self._crossings[id, baseline] = tuple(found)

@@ -98,7 +98,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     else:
         blocks = [_change(c, "DO NOW")]
     later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
-    return [*blocks, *then(c), *later]
+    return [*blocks, *then(c, brief=brief), *later]
 
 
 def _change(c: Comparison, label: str) -> Block:
@@ -338,7 +338,9 @@ def _successor(c: Comparison) -> list[str]:
               and not ending(c, o.id)[1]]
     best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
     if best is None:
-        return [*ends, "No other model is tested that could take its place: evaluate one before then."]
+        named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
+        what = "evaluate one" if named else "name one (candidates) and evaluate it"
+        return [*ends, f"No other model is tested that could take its place: {what} before then."]
     return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
 
 
@@ -386,10 +388,10 @@ def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> B
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
-    told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
+    told = [f"Once {c.leader.label} answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
             (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
              f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
-    if less > 0 and not brief:
+    if less > 0:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
     return Labelled("NEXT", tuple(told))

@@ -140,7 +140,7 @@ def _hardly(c: Comparison) -> list[str]:
         told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / billed)} x the API's"
                     f" bill ({PRICE_OF_ERRORS}, USD of one wrong answer)")
     if HOUR_PEAK < peak <= PEAK_MOST:
-        told.append(f"A busiest minute of {figure(peak)} x the mean: all requests of a day within {figure(PEAK_MOST / peak)}"
+        told.append(f"A busiest minute of {figure(peak)} x the mean: as if all of a day came within {figure(PEAK_MOST / peak)}"
                     " minutes (workload.peak_to_mean)")
     if examples < FEW_EXAMPLES and any(o.trains for o in c.options):
         told.append(f"Training examples: {figure(examples)}; vendors refuse fewer than {FEW_EXAMPLES:.0f} (training.examples)")

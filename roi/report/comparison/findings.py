@@ -35,6 +35,8 @@ MEASURES = {
     "quote": "Ask vendors for a quote",
 }
 """What each kind of experiment does."""
+ALSO_WORTH = 0.25
+"""Share of the best test's net worth from which the best one of another option is told beside it."""
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
@@ -159,19 +161,28 @@ def next_step(c: Comparison) -> str:
     return "" if e is None else f"{to_measure(c, e)}.{wins_at(c, e)}"
 
 
-def then(c: Comparison) -> list[Block]:
-    """What is worth measuring after the advice; nothing where that is to measure first."""
+def then(c: Comparison, *, brief: bool = False) -> list[Block]:
+    """What is worth measuring after the advice, with `brief` the best test alone; nothing where that is to measure first."""
     e = c.verdict.then
     if c.verdict.measure_first is not None:
         return []
     if e is None:
         why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
+               "Nothing to measure: no option here waits for a test." if not c.experiments and c.case["draws"].value else
                "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")
         return [Labelled("THEN", (why,))]
     beside = ", beside NEXT" if c.second_move is not None and c.second_move.likely else ""
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
-    return [Labelled("THEN", (f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}",))]
+    told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
+    other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd), None)
+    if other is not None and not brief:
+        told.append(f"Also, valued alone: {_lower(to_measure(c, other))}; worth {short_usd(other.worth_usd)} (roi next).")
+    return [Labelled("THEN", tuple(told))]
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

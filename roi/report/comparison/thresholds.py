@@ -123,7 +123,7 @@ def _chance_asked(c: Comparison, o: OptionResult) -> float:
 
 def another_wins(c: Comparison, o: OptionResult) -> str:
     """Which other self-hosted option beats the leading one, the one of the least volume, where `o` does at none; else empty."""
-    baseline, name = ("stay", "staying") if c.verdict.leader == "stay" else ("recommended", c.leader.label)
+    baseline, name = ("stay", "staying") if c.leader.id == "stay" else ("recommended", c.leader.label)
     if c.thresholds is None or any(b.first is not None for b in over_the_horizon(c, o.id, baseline)):
         return ""
     others = (x for x in map(partial(option_of, c), c.thresholds.ids) if x.kind in SELF_HOSTED and x.id != o.id)
@@ -131,7 +131,7 @@ def another_wins(c: Comparison, o: OptionResult) -> str:
     if not wins:
         return ""
     _, x, b = min(wins, key=itemgetter(0))
-    return f" {x.label}{'' if x.tested else ' (not tested)'} {_from(b, name)}."
+    return f" {x.label}{'' if x.tested else ' (not tested)'} {_from(b, name)}{_today(c, x, c.leader, b)}."
 
 
 def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:

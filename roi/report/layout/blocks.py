@@ -161,8 +161,10 @@ def shortened(text: str, width: int, *, keep_kind: bool = False) -> str:
         stem, plus, kind = words[k].rpartition("+") if keep_kind and words[k].find("+") > 0 else (words[k], "", "")
         kept = max(len(stem) - over - len(CUT), SHORTEST - len(plus))
         if stem.endswith(CUT) or kept + len(CUT) >= len(stem):
-            rest = CUT + text.partition(" ")[2]
-            return text[: width - len(rest)] + rest if len(CUT) < len(rest) <= width else text[: max(width - len(CUT), 0)] + CUT
+            name = re.search(r"\S*\d\S*(?= )", text)
+            before, after = (text[:name.start()], CUT + text[name.end() + 1:]) if name else ("", text)
+            left = width - len(before + after)
+            return f"{before}{name[0][:left]}{after}" if name and left >= 0 else text[: max(width - len(CUT), 0)] + CUT
         words[k] = stem[:kept] + CUT + plus + kind
     return " ".join(words)
 

@@ -72,7 +72,7 @@ def _compared(sizing: Sizing, best: SizedPlan) -> str:
     if sizing.plans[rent.plan] is not best:
         return f" (over its months roi compare finds {plan_name(sizing.plans[rent.plan])} cheaper: {months})"
     if abs(rent.usd_per_month - rent.drifted_usd_per_month) <= ALIKE * rent.drifted_usd_per_month:
-        return f" (roi compare {drift})" if drift else ""
+        return f" (roi compare: {months}, as rents drift)" if drift else ""
     return f" (roi compare: {months}, as {'volume changes' if level == '1' else 'volume and rent change'})"
 
 

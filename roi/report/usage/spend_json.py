@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from roi.answers.usage_tasks import Task
@@ -132,6 +133,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
             "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
             "hour_peak_to_mean": shape.hour_peak_to_mean, "chance_to_mean": shape.chance_to_mean,
+            "busiest_minute": datetime.fromtimestamp(shape.busiest_minute * 60, UTC).isoformat(),
             "calendar_minutes": shape.minutes, "requests_per_minute": shape.calls_per_minute,
             "hourly_weights": shape.hourly_weights, "weekday_weights": shape.weekday_weights},
         "missing": [{"field": field, "reason": why} for field, why in w.missing],

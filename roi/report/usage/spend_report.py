@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from roi.answers.usage_tasks import Task
@@ -287,7 +288,8 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield "in batch", percent(w.batch_share), ""
     if w.shape is not None:
         hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
-        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f}{hour}",
+        when = datetime.fromtimestamp(w.shape.busiest_minute * 60, UTC)
+        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f} ({when:%Y-%m-%d %H:%M} UTC){hour}",
                f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one"
                + (": used is neither, since so few are chance" if w.shape.peak_to_mean is None else
                   f"; used is {w.shape.peak_to_mean:.2f}: chance alone makes a busiest minute of up to"

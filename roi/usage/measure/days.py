@@ -24,7 +24,9 @@ MOST_LOST: Final = 0.01
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
 LEAST_CALLS: Final = 1.0
-"""Calls in a mean minute below which no minute tells of a peak, and in a mean hour below which no hour does."""
+"""Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
+below which no hour does."""
+TWICE: Final = 2.0
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
@@ -185,6 +187,8 @@ class Shape:
     """Mean calls of Monday to Sunday over the mean day's; None without seven complete days."""
     minute_peak_to_mean: float
     """Busiest calendar minute over the mean, quiet minutes counted."""
+    busiest_minute: int
+    """Which one that was, the first of several: minutes since 1970 UTC."""
     hour_peak_to_mean: float | None
     """Busiest clock hour over the mean; None where the log has less than two whole hours."""
     minutes: int
@@ -220,12 +224,13 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
         top += above_chance(hour, top, busiest_by_chance(day, np.full(day.size, len(complete) if whole else hours.size)))
     rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
     chance = busiest_by_chance(rates / 60.0, times * 60.0)
-    by_minute = mean >= LEAST_CALLS
+    by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
     peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
     return Shape(
         hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
         weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
-        minute_peak_to_mean=float(calls.max()) / mean, hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
+        minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
+        hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
         minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
         peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
 

@@ -725,7 +725,7 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     assert move is not None
     assert move.likely
     o = option_of(c, move.option)
-    assert f"NEXT Once that answers, move on to {o.label}" in text
+    assert f"NEXT Once {c.leader.label} answers, move on to {o.label}" in text
     assert move.npv_p10_p50_p90 is not None
     bad = short_usd(move.npv_p10_p50_p90[0])
     assert (f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, bad case {bad}, more in {share(move.chance)} of the draws"
@@ -958,7 +958,7 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     assert f": {found})." in flat(replace(c, verdict=v))
     stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
-    assert told.endswith("on average after DO NOW. "), "today's model wins at no rate of its own"
+    assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
 
 
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:
@@ -1324,7 +1324,7 @@ def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
 @pytest.mark.parametrize(("words", "told", "usual"), [
     (("people.usd_per_hour=0.5",), "! People at $0.5 an hour: below most minimum wages (people.usd_per_hour",
      "people.usd_per_hour=5"),
-    (("workload.peak_to_mean=500",), "! A busiest minute of 500 x the mean: all requests of a day within 2.88 minutes",
+    (("workload.peak_to_mean=500",), "! A busiest minute of 500 x the mean: as if all of a day came within 2.88 minutes",
      "workload.peak_to_mean=24"),
     (("training.examples=1",), "! Training examples: 1; vendors refuse fewer than 10", "training.examples=10"),
     (("evaluation.labels=1",), "! Items of an evaluation: 1; a score of fewer than 100 counts as not tested",

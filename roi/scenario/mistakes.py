@@ -69,9 +69,11 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         if places[-1].isdigit():
             return "unknown key; a comma does not group digits: write 1000 for 1,000"
         fields = fields_at(places[:-1], schema)
-        near = _same_elsewhere(places[-1], fields) if schema is Scenario else nearest(places[-1], fields)
-        known = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(fields)}" if fields else ""
-        return "unknown key" + known
+        beside, elsewhere = nearest(places[-1], fields), _elsewhere(places[-1]) if schema is Scenario else []
+        close = nearest(places[-1], beside, cutoff=ALIKE) if elsewhere else beside
+        near = ", ".join([*close, *elsewhere][:SHOWN])
+        known = f"; known: {', '.join(fields)}" if fields and not beside and len(elsewhere) != 1 else ""
+        return "unknown key" + (f"; nearest: {near}" if near else "") + known
     if kind == "missing":
         return "needed and not given"
     message = allowed({"type": kind, "msg": message})
@@ -87,11 +89,10 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     return message if of_block else f"{written(value)} is not usable; {message}"
 
 
-def _same_elsewhere(name: str, fields: Sequence[str]) -> list[str]:
-    """The nearest of the fields of a block; where none is very like the name and other blocks have it, the paths there."""
-    elsewhere = [path for path in field_paths() if path.rpartition(".")[2] == name]
-    near = nearest(name, fields, cutoff=ALIKE if elsewhere else 0.4)
-    return [*near, *(path if "." in path else f"{path} at the top level" for path in elsewhere)][:SHOWN]
+def _elsewhere(name: str) -> list[str]:
+    """The paths at which other blocks of a scenario have a field of this name."""
+    found = [path for path in field_paths() if path.rpartition(".")[2] == name]
+    return [path if "." in path else f"{path} at the top level" for path in found]
 
 
 def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:

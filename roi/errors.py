@@ -5,6 +5,7 @@
     │   ├── ScenarioError          a field of the scenario: path, value, what is allowed
     │   ├── CaseError              a saved comparison that cannot be replayed
     │   ├── NotAChoice             a word that is not one of the few that are allowed
+    │   ├── UnnamedColumns         a table of one's own whose columns nobody named
     │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
     └── MissingExtra               exit 1: an optional package is not installed
 
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
+from typing import Final
 
 UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
 """What a reader does not see and a terminal obeys: controls, line breaks, marks that turn the direction of writing, halves of a
@@ -69,6 +71,14 @@ class NotAChoice(InputError):
         listed = ", ".join(known) + (f" and {len(others)} more" if others else "")
         hint = nearest_told(str(value), [*known, *others], 1)
         super().__init__(f"{field}: {str(value)[:40]!r} is not one of {listed}{hint}")
+
+
+class UnnamedColumns(InputError):
+    """A table of one's own in which columns are not found; `brief` is the message without the options that would name them."""
+
+    def __init__(self, brief: str, remedy: str) -> None:
+        self.brief = brief
+        super().__init__(f"{brief}{remedy}")
 
 
 FEW = 8
@@ -191,16 +201,23 @@ def paths_of(name: str, values: object) -> tuple[Path, ...]:
     return tuple(path_of(name, value) for value in values)
 
 
+ALIKE: Final = 0.7
+"""How like the name of a file that is not there another's must be to be meant (0 to 1), endings aside."""
+
+
 def nearest_file(path: Path, *, folders: bool = False) -> str:
     """The end of a message about a file that is not there: "; nearest: ..." with the most alike one beside it, or nothing.
 
-    With `folders` one that may stand in its place is named too.
+    It is of the same ending, or of the same name with another. With `folders` one that may stand in its place is named too.
     """
     try:
-        near = nearest(path.name, [p.name for p in path.parent.iterdir() if folders or p.is_file()], 1)
+        there = sorted(p for p in path.parent.iterdir() if folders or p.is_file())
     except OSError:
         return ""
-    return f"; nearest: {path.parent / near[0]}" if near else ""
+    ending, names = path.suffix.lower(), {p.stem: p for p in there if p.stem.lower() == path.stem.lower()}
+    names |= {p.stem: p for p in there if p.suffix.lower() == ending}
+    near = [path.stem] if path.stem in names else nearest(path.stem, names, 1, ALIKE)
+    return f"; nearest: {names[near[0]]}" if near else ""
 
 
 def allowed(problem: Mapping[str, object]) -> str:

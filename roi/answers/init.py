@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date as Date
 from pathlib import Path
@@ -15,7 +16,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.catalog.prices.vendors import open_model_tuning
-from roi.errors import InputError, ScenarioError
+from roi.errors import InputError, ScenarioError, UnnamedColumns
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_counted, check_scenario, read_part, tell_day
@@ -23,7 +24,7 @@ from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.starting import renamed, written_over
 from roi.scenario.template import check_day, template, template_day
-from roi.scenario.yaml import parse_yaml, scalar
+from roi.scenario.yaml import OWN_COLUMNS, parse_yaml, scalar
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.scenario_part import part_yaml
 from roi.usage.read.record import FileOptions
@@ -39,13 +40,13 @@ PARTS: Final = {".yaml", ".yml"}
 
 def new_scenario(
     name: str, *, today: Date, as_of: Date | None = None, incumbent: str | None = None, requests_per_day: str | None = None,
-    usage: tuple[Path, ...] = (), tell: Tell = keep_quiet,
+    usage: tuple[Path, ...] = (), into: Path | None = None, tell: Tell = keep_quiet,
 ) -> str:
     """YAML of the template `name`, with comments, in which what is given stands in the place of the template's guesses.
 
     `as_of` is the day of its prices (None: `today`), `incumbent` is provider/model, `requests_per_day` as it was typed, `usage`
-    are usage exports or one part that roi usage wrote. `tell` hears which price stands for a model that is listed under another
-    name. InputError where the scenario could not be compared.
+    are usage exports or one part that roi usage wrote; `into` is the file that messages name as the one to be written. `tell`
+    hears which price stands for a model that is listed under another name. InputError where the scenario could not be compared.
     """
     if as_of is not None:
         check_day(as_of, "--as-of")
@@ -64,7 +65,8 @@ def new_scenario(
         except ValueError as error:
             raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     if usage:
-        part, told = _measured(usage, incumbent, requests, today, as_of or max(today, template_day(name)), tell)
+        with _sent_to_usage(usage, into):
+            part, told = _measured(usage, incumbent, requests, today, as_of or max(today, template_day(name)), tell)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
         if "lengths" in part["workload"]:
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
@@ -142,6 +144,17 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
     """True where a number of the user's is the template's own: only a source tells that it is no guess."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and path[0] == "workload" and value == getattr(given.workload, path[1], None)
+
+
+@contextmanager
+def _sent_to_usage(usage: tuple[Path, ...], into: Path | None) -> Iterator[None]:
+    """Where columns have names of one's own, the error says how `roi usage` takes them, and what to do with its part."""
+    try:
+        yield
+    except UnnamedColumns as error:
+        files, start = " ".join(map(str, usage)), "roi init" if into is None else f"roi init {into}"
+        raise InputError(f"--usage: {error.brief}; roi usage takes names of your own: roi usage {files} {OWN_COLUMNS}"
+                         f" --output part.yaml, then {start} --usage part.yaml") from None
 
 
 def _measured(

@@ -23,8 +23,8 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...], no_cache: bool) -> None:
     """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
 
-    Another word, such as price, lists the fields that have to do with it. With FILE, or a roi.yaml in the folder, also what
-    the field is there, and what it moves.
+    Another word, such as price, lists the fields that have to do with it; the end of several paths lists these. With FILE, or
+    a roi.yaml in the folder, also what the field is there, and what it moves.
     """
     from roi.answers.help import explain_field
     from roi.cli import COMMANDS, main
@@ -32,7 +32,7 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     from roi.errors import UnknownName
     from roi.report.help import field_blocks, fields_blocks
     from roi.scenario.file import load_scenario
-    from roi.scenario.meaning import ASKED, fields_about
+    from roi.scenario.meaning import ASKED, fields_about, fields_ending
 
     if not words or words[0] in COMMANDS:
         write(_help_of(main, ctx.parent, words))
@@ -42,18 +42,20 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     file = scenario_here(Path(words[1]) if len(words) == 2 else None)
     if overrides and file is None:
         raise click.UsageError("--set changes a scenario: give a FILE")
+    several = fields_ending(words[0])
     try:
-        found = explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=not no_cache)
-        blocks = field_blocks(found)
+        found = None if several else explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=not no_cache)
     except UnknownName as error:
-        fields = fields_about(words[0]) if error.field == ASKED else ()
-        if not fields:
+        found, several = None, fields_about(words[0]) if error.field == ASKED else ()
+        if not several:
             raise
+    if found is None:
         if len(words) == 2:
             load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
         commands = [name for name in COMMANDS if name.startswith(words[0])]
-        blocks = fields_blocks(words[0], fields, commands)
-    write_blocks(blocks)
+        write_blocks(fields_blocks(words[0], several, commands))
+        return
+    write_blocks(field_blocks(found))
 
 
 def _help_of(command: click.Command, ctx: click.Context | None, words: tuple[str, ...]) -> str:

@@ -36,7 +36,7 @@ def init(
 
     check_targets()
     text = new_scenario(name, today=clock.today(), as_of=None if as_of is None else as_of.date(), incumbent=incumbent,
-                        requests_per_day=requests, usage=usage, tell=tell)
+                        requests_per_day=requests, usage=usage, into=file, tell=tell)
     if form == "json":
         import json
 

@@ -31,10 +31,11 @@ def field_blocks(a: FieldAnswer) -> list[Block]:
 
 
 def fields_blocks(word: str, found: Sequence[Meaning], commands: Sequence[str]) -> list[Block]:
-    """The fields that have to do with a word, each in its first sentence, and commands whose name begins so."""
+    """The fields that have to do with a word, or all end in it, each in its first sentence, and commands that begin so."""
+    ending = all(each.path.endswith(f".{word}") for each in found)
     rows = tuple(Row((each.path,), detail=each.meaning.partition(". ")[0].rstrip(".")) for each in found)
     also = [f"A command begins so: roi {name}." for name in commands]
-    return [Title(f"Fields that have to do with {word}"), Table(("field",), rows, align="l"),
+    return [Title(f"Fields that {'end in' if ending else 'have to do with'} {word}"), Table(("field",), rows, align="l"),
             Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))]
 
 

@@ -49,12 +49,12 @@ def load_scenario(
     them; `a.b=c` overrides come last. `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell`
     hears where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
-    data = _opened(path)
+    data, file = _opened(path), None if isinstance(path, dict) else path
     laid: list[str] = []
     used: dict[str, Any] = {}  # Any: plain values
     if part is not None:
         before = _incumbent(data)
-        used = part if isinstance(part, dict) else read_part(part)
+        used = part if isinstance(part, dict) else read_part(part, scenario=file)
         laid += overlay(data, used, tell)
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
@@ -68,7 +68,7 @@ def load_scenario(
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-        found = read_part(quality, "--quality")
+        found = read_part(quality, "--quality", file)
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
     laid += _merge(data, blocks or {})
@@ -314,10 +314,13 @@ def steps(path: str, *, block: bool) -> list[str]:
     return [*keys, *ends]
 
 
-def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
-    """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
+def read_part(path: Path, option: str = "--usage", scenario: Path | str | None = None) -> dict[str, Any]:
+    """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote, to be laid over the file `scenario`.
+
+    InputError where it is another file.
+    """
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
-    refuse_records(path, f"{option}: ")
+    refuse_records(path, f"{option}: ", scenario)
     data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")

@@ -69,8 +69,7 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
     found = _found(Scenario, name.split("."))
     if found is not None:
         return replace(found, path=name)
-    ends = [path for path in field_paths() if path.endswith(f".{name}")]
-    ends = ends or [path for path in field_paths() if f".{_letters(path)}".endswith(f".{_letters(name)}")]
+    ends = _ends(name)
     if len(ends) > 1:
         raise InputError(f"{name}: several fields end so: {first_of(ends, SHOWN)}; write one out")
     if not ends:
@@ -78,6 +77,18 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
         blocks = (path for path in field_paths() if "." not in path)
         raise UnknownName(ASKED, name, known, "command or field", (*also, *blocks))
     return meaning_of(ends[0])
+
+
+def fields_ending(name: str) -> tuple[Meaning, ...]:
+    """The fields whose path ends so, where they are several and none has this whole path; else none."""
+    ends = _ends(name) if _found(Scenario, name.split(".")) is None else []
+    return tuple(meaning_of(path) for path in ends) if len(ends) > 1 else ()
+
+
+def _ends(name: str) -> list[str]:
+    """The paths that end so; where none does, those that do but for capitals and what parts words."""
+    ends = [path for path in field_paths() if path.endswith(f".{name}")]
+    return ends or [path for path in field_paths() if f".{_letters(path)}".endswith(f".{_letters(name)}")]
 
 
 def fields_about(word: str) -> tuple[Meaning, ...]:

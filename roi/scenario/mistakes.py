@@ -7,11 +7,14 @@ from typing import Any, Final, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from roi.errors import InputError, allowed, nearest
+from roi.scenario.meaning import field_paths
 from roi.scenario.quantity import as_meant, of_many, written
 from roi.scenario.scenario import Scenario
 
 SHOWN = 3
-"""Mistakes in one message; the others are counted."""
+"""Mistakes in one message; the others are counted. Fields that are named as near one."""
+ALIKE: Final = 0.8
+"""How like a name a field beside it must be to be meant, where another block has a field of that very name (0 to 1)."""
 WORDS = {
     "an object": "a block of keys", "array": "list",
     "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
@@ -63,12 +66,14 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     if kind == "extra_forbidden":
         if places[-1] in RENAMED:
             return RENAMED[places[-1]]
-        fields = fields_at(places[:-1], schema)
-        near = nearest(places[-1], fields)
         if places[-1].isdigit():
             return "unknown key; a comma does not group digits: write 1000 for 1,000"
-        known = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(fields)}" if fields else ""
-        return "unknown key" + known
+        fields = fields_at(places[:-1], schema)
+        beside, elsewhere = nearest(places[-1], fields), _elsewhere(places[-1]) if schema is Scenario else []
+        close = nearest(places[-1], beside, cutoff=ALIKE) if elsewhere else beside
+        near = ", ".join([*close, *elsewhere][:SHOWN])
+        known = f"; known: {', '.join(fields)}" if fields and not beside and len(elsewhere) != 1 else ""
+        return "unknown key" + (f"; nearest: {near}" if near else "") + known
     if kind == "missing":
         return "needed and not given"
     message = allowed({"type": kind, "msg": message})
@@ -82,6 +87,12 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
+
+
+def _elsewhere(name: str) -> list[str]:
+    """The paths at which other blocks of a scenario have a field of this name."""
+    found = [path for path in field_paths() if path.rpartition(".")[2] == name]
+    return [path if "." in path else f"{path} at the top level" for path in found]
 
 
 def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:

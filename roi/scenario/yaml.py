@@ -50,10 +50,14 @@ OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed
 """A first line of columns or keys of an evaluation's results, which count no tokens."""
 
 
-def refuse_records(path: Path, option: str = "") -> None:
+OWN_COLUMNS: Final = "--map time=COLUMN --map input=COLUMN --map output=COLUMN"
+"""What `roi usage` is told of a table whose columns have names of one's own."""
+
+
+def refuse_records(path: Path, option: str = "", scenario: Path | str | None = None) -> None:
     """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario.
 
-    `option`: what asks for a part of one in that place, a colon after it.
+    `option`: what asks for a part of one in that place, a colon after it; `scenario`: the file that it would be laid over.
     """
     records = path.suffix.lower() in RECORDS
     if not path.is_file() or not (records or path.suffix.lower() == ".json"):
@@ -66,15 +70,20 @@ def refuse_records(path: Path, option: str = "") -> None:
     if not head.strip():
         raise InputError(f"{option}{path}: empty; {START}")
     wanted = "part of a scenario" if option else "scenario"
+    compare = "roi compare" if scenario is None else f"roi compare {scenario}"
+    use = f"--output part.yaml, then {compare} --usage part.yaml"
+    judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"
     evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
     if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
-        raise InputError(f"{option}{path}: records of usage and no {wanted}; what was spent: roi usage {path}"
-                         " --output part.yaml, then roi compare --usage part.yaml")
+        raise InputError(f"{option}{path}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
     if evaluated:
-        raise InputError(f"{option}{path}: results of an evaluation and no {wanted}; how good: roi quality {path}"
-                         " --incumbent SYSTEM --output quality.yaml, then roi compare --quality quality.yaml")
+        raise InputError(f"{option}{path}: results of an evaluation and no {wanted}; how good: {judge}")
+    if option == "--quality: " and records:
+        raise InputError(f"{option}{path}: no {wanted}; results of an evaluation: {judge}")
+    start = "" if option else f"{START}; roi usage reads usage, roi quality results of an evaluation; "
     if records:
-        raise InputError(f"{option}{path}: no {wanted}; {START}; roi usage reads usage, roi quality results of an evaluation")
+        raise InputError(f"{option}{path}: no {wanted}; {start}a log whose columns have names of your own: roi usage {path}"
+                         f" {OWN_COLUMNS} {use}")
 
 
 def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:

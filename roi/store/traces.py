@@ -134,8 +134,14 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
     if found is not None and heads.count(heads[found]) > 1:
         raise InputError(f"{field}: {path}: two columns are named {heads[found]}; rename the one that is not meant")
     if found is None and names != COLUMNS["cached_tokens"]:
-        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{nearest_told(names[0], heads)}")
+        near = nearest_told(names[0], heads)
+        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{near}{traced_from(path)}")
     return found
+
+
+def traced_from(path: Path) -> str:
+    """The end of a message about a table that is no trace: the command that makes one of a log of calls."""
+    return f"; where it is a log of calls, roi usage {path} --trace OUT.csv makes a trace of it"
 
 
 def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[float, ...]:

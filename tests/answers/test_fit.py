@@ -413,6 +413,29 @@ def test_no_line_is_wider_than_80_columns_and_the_answer_has_at_most_40_lines(wo
     assert full or len(lines) <= 40
 
 
+@pytest.mark.parametrize("words", [
+    ("llama-3-8b", "--method", "full", "--sharding", "fsdp", "--gpus", "4", "--gpu", "A100-80GB-SXM"),
+    ("llama-3.1-8b", "--gpu", "L4,L40S,T4"), ("llama-3.1-8b", "--gpu", "L4,L40S,T4", "--examples", "500"),
+    ("llama-3.1-8b", "--gpu", "T4"), ("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H100,A100-40GB-SXM"),
+])
+def test_full_says_all_that_the_short_answer_says(words):
+    told, more = run(*words).stdout, run(*words, "--full").stdout
+    short = told.partition("--full:")[0].rstrip()
+    assert more.startswith(short)
+    assert "--full:" not in more
+
+
+def test_full_has_the_price_of_each_card_where_no_hours_were_asked_for():
+    """Four cards at 1.29 USD an hour that train 9,248 tokens a second: 5.16 / 3,600 / 9,248 x 1e6 = 0.155 USD/Mtok."""
+    words = ("llama-3-8b", "--method", "full", "--sharding", "fsdp", "--gpus", "4", "--gpu", "A100-80GB-SXM")
+    out = run(*words, "--full").stdout
+    row = next(line.split() for line in out.splitlines() if line.startswith("A100-80GB-SXM "))
+    tokens_per_s, usd_per_mtok = float(row[4].replace(",", "")), float(row[-1])
+    assert usd_per_mtok == pytest.approx(4 * 1.29 / 3600 / tokens_per_s * 1e6, rel=0.005)
+    assert "A100-80GB-SXM 1.29/h Verda (2026-10-29)" in " ".join(out.split())
+    assert "-" not in row
+
+
 def test_the_answer_is_the_cheapest_card_that_fits_and_stands_first():
     """As JSON has it: at most five cards, cheapest first, and the one of the answer is `recommended`."""
     words = ("qwen3-8b", "--examples", "5000")

@@ -86,6 +86,8 @@ def test_an_option_is_found_by_id_kind_or_part_and_shows_its_cost_tree(compariso
     assert [text for text in (str(option), option._repr_html_()) if "API output" not in text] == []
     with pytest.raises(InputError, match="option: unknown option 'zzz'; kinds: stay"):
         comparison.option("zzz")
+    with pytest.raises(InputError, match="option: unknown option 'lunar'; nearest: gpt-6-luna"):
+        comparison.option("lunar")
     with pytest.raises(InputError, match="option: 'luna' could be"):
         comparison.option("luna")
 

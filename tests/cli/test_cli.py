@@ -225,7 +225,8 @@ def test_a_device_is_written_to_and_stays_a_device() -> None:
     (("prices", "nosuch"), "unknown card, model or vendor 'nosuch'; none of the"),
     (("fit", "qwen3-8b", "--rank", "0"), "--rank: 0 is not usable; at least 1"),
     (("fit", "qwen3-8b", "--seq", "10000000"), "--seq: 10,000,000 tokens is not usable"),
-    (("compare", "--set", "own_hardware.gpu=H100"), "own_hardware.gpu: unknown key; known: cards,"),
+    (("compare", "--set", "own_hardware.gpu=H100"),
+     "own_hardware.gpu: unknown key; nearest: training.gpu, serving.capacities.gpu, gpu_rents.gpu; known: cards,"),
     (("compare", "--set", "own_hardware.cards=8"), "own_hardware.cards: 8 is not usable; it should be a block of keys, such"),
     (("compare", "--set", "title="), "title: null is not usable"),
 ])

@@ -166,6 +166,17 @@ def test_without_it_the_bundled_one_runs():
     assert "using" not in answer.stderr
 
 
+@pytest.mark.parametrize("head", ["when,tok_in,tok_out", "when,input_tokens,output_tokens"])
+def test_a_log_of_ones_own_columns_is_sent_to_the_command_that_takes_their_names(head):
+    Path("mylog.csv").write_text(f"{head}\n2026-10-01T00:00:00Z,1,2\n")
+    answer = ask("init", "u.yaml", "--usage", "mylog.csv")
+    assert (answer.exit_code, Path("u.yaml").exists()) == (2, False)
+    assert answer.stderr.endswith(
+        "roi usage mylog.csv --map time=COLUMN --map input=COLUMN --map output=COLUMN --output part.yaml,"
+        " then roi init u.yaml --usage part.yaml\n")
+    assert answer.stderr.count("--map time") == 1
+
+
 HEAD = ("usage_date_utc,model_version,usage_type,context_window,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,"
         "usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.errors import InputError
+from roi.errors import InputError, nearest_file
 from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml
 
 LAUGHS = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True))
@@ -162,3 +162,13 @@ def test_a_file_that_is_not_there_names_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "tickets.yaml").write_text("title: x\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"tickts\.yaml: cannot be read: .*; nearest: .*tickets\.yaml"):
         read_yaml(tmp_path / "tickts.yaml")
+
+
+@pytest.mark.parametrize(("asked", "near"), [
+    ("tick.yaml", "tickets.yaml"), ("tickets.yml", "tickets.yaml"), ("tickets", "tickets.yaml"), ("exprot.csv", "export.csv"),
+    ("nofile.yaml", None), ("cases.yaml", None), ("tickers.csv", None), ("a.yaml", None),
+])
+def test_a_file_is_the_nearest_only_where_the_names_are_alike(tmp_path: Path, asked: str, near: str | None) -> None:
+    for name in ("tickets.yaml", "batch.yaml", "my.yaml", "export.csv"):
+        (tmp_path / name).write_text("title: x\n", encoding="utf-8")
+    assert nearest_file(tmp_path / asked) == ("" if near is None else f"; nearest: {tmp_path / near}")

@@ -49,6 +49,7 @@ def test_the_shape_has_means_and_spreads(tmp_path):
     ("text", "said"),
     [
         ("", "has no column arrival_s or timestamp"),
+        ("when,tok_in,tok_out\n1,2,3\n", r"where it is a log of calls, roi usage .*\.csv --trace OUT\.csv makes a trace of it"),
         ("arrival_s,input_token,output_tokens\n0,1,1\n", "no column input_tokens or contexttokens; nearest: input_token"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\n1,x,1\n", "line 3: input_tokens 'x' is no number"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\nnoon,1,1\n", "line 3: arrival_s 'noon' is no time"),
@@ -82,7 +83,7 @@ def test_a_parquet_trace_is_read_through_the_usage_room(tmp_path):
     duckdb.sql(rows).write_parquet(str(path))
     assert read_parquet_trace(path).cached_tokens.tolist() == [60.0, 0.0]
     duckdb.sql("select 1 as arrival_s").write_parquet(str(tmp_path / "less.parquet"))
-    with pytest.raises(InputError, match="no column input_tokens; it has arrival_s"):
+    with pytest.raises(InputError, match=r"no column input_tokens; it has arrival_s; .* --trace OUT\.csv"):
         read_parquet_trace(tmp_path / "less.parquet")
     (tmp_path / "bad.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="no Parquet file"):

@@ -222,6 +222,19 @@ def test_records_in_the_place_of_a_part_are_sent_to_the_command_that_reads_them(
     assert f"roi usage {file} --output part.yaml" in answer.stderr
 
 
+@pytest.mark.parametrize("given", [(), (ROOT / "examples" / "tickets.yaml",)])
+def test_a_log_of_ones_own_columns_is_sent_there_with_their_names_and_the_scenario_is_kept(tmp_path, given):
+    file = tmp_path / "mylog.csv"
+    file.write_text("when,tok_in,tok_out\n2026-11-20,5,6\n", encoding="utf-8")
+    answer = run("compare", *given, "--usage", file)
+    named = f"roi usage {file} --map time=COLUMN --map input=COLUMN --map output=COLUMN --output part.yaml"
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.endswith(f"{named}, then roi compare {''.join(f'{each} ' for each in given)}--usage part.yaml\n")
+    file.write_text("Timestamp,Model,Prompt Tokens\n2026-11-20,a,5\n", encoding="utf-8")
+    known = run("compare", *given, "--usage", file).stderr
+    assert f"roi usage {file} --output part.yaml, then roi compare {''.join(f'{each} ' for each in given)}--usage" in known
+
+
 @pytest.mark.full
 def test_a_saved_comparison_takes_no_usage(tmp_path, part):
     saved = tmp_path / "saved.json"

@@ -137,6 +137,18 @@ def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
     assert "are there, but no column of times: name it" in run_usage(tmp_path / "a.json").stderr
 
 
+@pytest.mark.parametrize(("named", "said"), [
+    (["time=when", "input=tok_in"], "output is missing: name it, --map output=COLUMN; columns that are left: tok_out, note"),
+    (["time=when"], "input and output are missing: name them, --map input=COLUMN --map output=COLUMN;"),
+    (["time=when"], "; columns that are left: tok_in, tok_out, note"),
+    (["input=tok_in", "output=TOK_OUT"], "no column of times: name it, --map time=COLUMN; columns that are left: when, note"),
+])
+def test_what_is_missing_of_a_table_with_some_columns_named_is_said(tmp_path: Path, named: list[str], said: str) -> None:
+    run = run_usage(table(tmp_path / "a.csv", f"2026-10-01,{CANARY},1,2", head="when,note,tok_in,tok_out"),
+                    *(word for each in named for word in ("--map", each)))
+    assert (run.exit_code, said in run.stderr, CANARY in run.stderr) == (2, True, False), run.stderr
+
+
 @pytest.mark.parametrize("command", ["compare", "size"])
 def test_a_log_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, command: str) -> None:
     file = table(tmp_path / "a.csv")
@@ -278,6 +290,7 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
     ("a.jsonl", b'{"id": 1, "system": "a", "score": 1}\n', "results of an evaluation and no scenario"),
     ("a.csv", b"account_id,day,model,requests,cost_usd\na,2026-10-01,gpt-6-sol,1,2\n", "records of usage and no scenario"),
     ("a.csv", b"id,under_score,usd\na,1,2\n", "no scenario; `roi init` writes a scenario"),
+    ("a.csv", b"when,tok_in,tok_out\n2026-10-01,1,2\n", "a.csv --map time=COLUMN --map input=COLUMN --map output=COLUMN"),
     ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
     ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
     ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),

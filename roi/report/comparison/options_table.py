@@ -249,8 +249,9 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
         raise InputError(f"{field}: {name[:80]!r} could be {', '.join(found[:5])}")
     if not found:
         kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
-        if nearest(name, [*ids, *kinds]):
-            raise UnknownName(field, name, [*ids, *sorted(kinds)], "option")
+        for known in ([*ids.values(), *sorted(kinds)], ids):
+            if nearest(name, known):
+                raise UnknownName(field, name, known, "option")
         listed = sorted(kinds, key=[*KINDS, *sorted(kinds)].index)
         raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(listed)}")
     return found[0]

@@ -5,9 +5,10 @@ from itertools import pairwise
 from roi.answers.fit import FitReport
 from roi.facts.profiles import DryRunProfile
 from roi.report.charts.look import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
-from roi.report.layout.blocks import Heading, Title, Verbatim
+from roi.report.layout.blocks import Heading, Verbatim
 from roi.report.page.parts import Page, Picture, told
 from roi.report.training.fit import fit_blocks
+from roi.report.training.fit_details import detail_blocks
 from roi.units import GIB
 
 SHOWN, FEW = 12, 3
@@ -22,8 +23,7 @@ POINTS = 400
 def fit_page(report: FitReport, *, version: str) -> Page:
     """The report as a page."""
     dry = report.dry_run
-    left_out = (Title,) if dry is None else (Title, Verbatim)  # the figure made of characters gives way to a picture
-    more = [block for block in fit_blocks(report, full=True) if not isinstance(block, left_out)]
+    more = [block for block in detail_blocks(report) if dry is None or not isinstance(block, Verbatim)]
     pictures = {
         "What each card needs and has": [Picture(room_of_cards(report), "Bar: peak of the process; thin line: its 5th to 95th"
                                                  " percentile; thick line: the card's memory.")],
@@ -67,8 +67,8 @@ def room_of_cards(report: FitReport) -> Spec:
 
 
 def parts_at_peak(report: FitReport) -> Spec:
-    """The parts that are alive at the peak on the first card, GiB; they sum to the process's memory."""
-    m = report.lines[0].fit.memory
+    """The parts alive at the peak on the card of the answer, else on the first, GiB; they sum to the process's memory."""
+    m = (report.recommended or report.lines[0]).fit.memory
     sizes = (m.weights_bytes, m.adapters_bytes, m.gathered_bytes, m.gradients_bytes, m.optimizer_bytes, m.activations_bytes,
              m.logits_bytes, m.workspaces_bytes, *m.beyond_bytes, m.context_bytes)
     found = [(name, float(size)) for name, size in zip(PARTS, sizes, strict=True) if float(size) > 0]

@@ -55,6 +55,8 @@ NAMES: Final = {
     "run_type": ("run_type",),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+NEEDED: Final = ("time", "input", "output")
+"""What a table of one's own must hold."""
 SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
 """The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
 THOUGHTS: Final = NAMES["thinking"][:3]
@@ -88,7 +90,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
     Raises UnknownName for a mapping to a column that is not there or of something that is not read.
     """
     found = _found(options, header)
-    if not (found["time"] and found["input"] and found["output"]):
+    if not all(found[what] for what in NEEDED):
         return None
     said = dict(options.columns)
     if "until" not in said and not found["requests"] and {_plain(name) for name in header} & {*map(_plain, OF_CALLS)}:
@@ -97,7 +99,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
     unsure = columns.get("thinking") if "thinking" not in said and not _of_gemini(columns) else None
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
-        needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
+        needs=frozenset(columns[what] for what in NEEDED), uses=tuple(columns.values()),
         fields=lambda table, said: fields(table, said, columns), local_times=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
@@ -112,11 +114,11 @@ def _of_gemini(columns: Mapping[str, str]) -> bool:
     return _plain(columns.get("thinking", "")) in THOUGHTS
 
 
-def lacks_time(options: FileOptions, header: tuple[str, ...]) -> tuple[str, str] | None:
-    """(input, output) columns of a table that has both and no time; None for any other."""
+def found_and_missing(options: FileOptions, header: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """The columns of a table that are needed, by what they hold, and what no column holds."""
     found = _found(options, header)
-    given, output = found["input"], found["output"]
-    return (given, output) if given and output and not found["time"] else None
+    there = {what: column for what in NEEDED if (column := found[what])}
+    return there, [what for what in NEEDED if what not in there]
 
 
 def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from roi.disk import pieces_of, replace_file
 from roi.errors import InputError, RoiError, needs
-from roi.store.traces import Trace, trace_of
+from roi.store.traces import Trace, trace_of, traced_from
 from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table
@@ -61,7 +61,8 @@ def read_parquet_trace(path: Path, field: str = "--trace") -> Trace:
         rows = duckdb.connect().read_parquet(str(path))
         lacking = [name for name in COLUMNS[:3] if name not in rows.columns]
         if lacking:
-            raise InputError(f"{field}: {path} has no column {lacking[0]}; it has {', '.join(rows.columns)[:200]}")
+            raise InputError(f"{field}: {path} has no column {lacking[0]}; it has {', '.join(rows.columns)[:200]}"
+                             + traced_from(path))
         cached = "cached_tokens" if "cached_tokens" in rows.columns else "0"
         table = rows.project(f"arrival_s, input_tokens, output_tokens, {cached} as cached_tokens").fetchnumpy()
     except duckdb.Error as error:

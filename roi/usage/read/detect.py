@@ -4,18 +4,21 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from roi.errors import InputError, UnknownName, nearest
-from roi.usage.formats.generic import SAID, generic_format, lacks_time
+from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
+from roi.scenario.yaml import OWN_COLUMNS
+from roi.usage.formats.generic import SAID, found_and_missing, generic_format
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
 """Column names in a message."""
+LIKE: Final = 0.6
+"""How like a name by which columns are found a column's must be to come first (0 to 1)."""
 NAME: Final = re.compile(r"[^\W\d][\w .:/()-]{0,47}")
 """What may stand in a message as a name: it begins with a letter and is short."""
 VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.IGNORECASE)
 """A number or a time: a first line that has one is a row, perhaps with a prompt in it, and none of it is shown."""
-MAP: Final = "for your own table name the columns: --map time=COLUMN --map input=COLUMN --map output=COLUMN"
+MAP: Final = f"for your own table name the columns: {OWN_COLUMNS}"
 
 
 def format_named(name: str, formats: Sequence[Format], options: FileOptions) -> Format:
@@ -42,9 +45,9 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     if found is not None:
         return found
     _check_known(header, shown)
-    _check_time(header, shown, options)
-    raise InputError(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
-                     f"{_nearest_format(header, formats)}; {MAP}")
+    _check_columns(header, shown, options)
+    raise UnnamedColumns(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
+                         f"{_nearest_format(header, formats)}", f"; {MAP}")
 
 
 def _check_known(names: Sequence[str], shown: str) -> None:
@@ -53,12 +56,25 @@ def _check_known(names: Sequence[str], shown: str) -> None:
         raise InputError(f"{shown}: {told}")
 
 
-def _check_time(names: Sequence[str], shown: str, options: FileOptions) -> None:
-    """Raise for a table of one's own whose time alone is not found."""
-    untimed = lacks_time(options, tuple(names))
-    if untimed is not None:
-        raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it,"
-                         " --map time=COLUMN")
+def _check_columns(names: Sequence[str], shown: str, options: FileOptions) -> None:
+    """Raise for a table of one's own of which something is mapped and something is not found, or whose time alone is not."""
+    there, missing = found_and_missing(options, tuple(names))
+    if not missing or not (options.columns or missing == ["time"]):
+        return
+    have = f"{' and '.join(there.values())} {'are' if len(there) > 1 else 'is'} there, but " if there else ""
+    lacks, whose = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} missing", "them" if missing[1:] else "it"
+    left = [name for name in names if name.lower() not in {*there.values(), *(said.lower() for _, said in options.columns)}]
+    listed = ", ".join(_nearest_first(missing, left)) if options.columns else ""
+    raise UnnamedColumns(f"{shown}: {have}{'no column of times' if missing == ['time'] else lacks}",
+                         f": name {whose}, {' '.join(f'--map {what}=COLUMN' for what in missing)}"
+                         + (f"; columns that are left: {listed}" if listed else ""))
+
+
+def _nearest_first(missing: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The first of the names that may be shown, those first that are most like what is missing."""
+    short = [name for name in names if NAME.fullmatch(name)]
+    alike = [near for what in missing for said in (what, *SAID[what]) for near in nearest(said, short, cutoff=LIKE)]
+    return list(dict.fromkeys([*alike, *short]))[:SHOWN]
 
 
 def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
@@ -126,8 +142,8 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     if found is not None:
         return found
     _check_known(list(document), shown)
-    _check_time(flat, shown, options)
-    raise InputError(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}; {MAP}")
+    _check_columns(flat, shown, options)
+    raise UnnamedColumns(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}", f"; {MAP}")
 
 
 def _recognised(document: Document, formats: Sequence[Format]) -> Format | None:

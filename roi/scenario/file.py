@@ -61,7 +61,8 @@ def load_scenario(
             named = "the part" if isinstance(part, dict) else part
             tell(f"{named} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            data.pop("quality", None)  # the bundled scores, bar and price of wrong answers are of another task
+            if now != before:
+                data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     paired_with: object = None
     if quality is not None:

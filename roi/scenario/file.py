@@ -321,7 +321,7 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
     InputError where it is another file.
     """
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
-    refuse_records(path, f"{option}: ", scenario)
+    refuse_records(path, option, scenario)
     data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")

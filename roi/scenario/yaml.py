@@ -57,7 +57,7 @@ OWN_COLUMNS: Final = "--map time=COLUMN --map input=COLUMN --map output=COLUMN"
 def refuse_records(path: Path, option: str = "", scenario: Path | str | None = None) -> None:
     """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario.
 
-    `option`: what asks for a part of one in that place, a colon after it; `scenario`: the file that it would be laid over.
+    `option`: what asks for a part of one in that place; `scenario`: the file that it would be laid over.
     """
     records = path.suffix.lower() in RECORDS
     if not path.is_file() or not (records or path.suffix.lower() == ".json"):
@@ -67,22 +67,23 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
             head = file.read(4096)
     except OSError:  # which the reading of the scenario words
         return
+    at = f"{option}: {path}" if option else str(path)
     if not head.strip():
-        raise InputError(f"{option}{path}: empty; {START}")
+        raise InputError(f"{at}: empty; {START}")
     wanted = "part of a scenario" if option else "scenario"
     compare = "roi compare" if scenario is None else f"roi compare {scenario}"
     use = f"--output part.yaml, then {compare} --usage part.yaml"
     judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"
     evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
     if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
-        raise InputError(f"{option}{path}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
+        raise InputError(f"{at}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
     if evaluated:
-        raise InputError(f"{option}{path}: results of an evaluation and no {wanted}; how good: {judge}")
-    if option == "--quality: " and records:
-        raise InputError(f"{option}{path}: no {wanted}; results of an evaluation: {judge}")
+        raise InputError(f"{at}: results of an evaluation and no {wanted}; how good: {judge}")
+    if option == "--quality" and records:
+        raise InputError(f"{at}: no {wanted}; results of an evaluation: {judge}")
     start = "" if option else f"{START}; roi usage reads usage, roi quality results of an evaluation; "
     if records:
-        raise InputError(f"{option}{path}: no {wanted}; {start}a log whose columns have names of your own: roi usage {path}"
+        raise InputError(f"{at}: no {wanted}; {start}a log whose columns have names of your own: roi usage {path}"
                          f" {OWN_COLUMNS} {use}")
 
 

@@ -177,12 +177,9 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd), None)
     if other is not None and not brief:
-        told.append(f"Also, valued alone: {_lower(to_measure(c, other))}; worth {short_usd(other.worth_usd)} (roi next).")
+        what = to_measure(c, other)
+        told.append(f"Also, valued alone: {what[0].lower()}{what[1:]}; worth {short_usd(other.worth_usd)} (roi next).")
     return [Labelled("THEN", tuple(told))]
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

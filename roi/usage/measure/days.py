@@ -27,6 +27,7 @@ LEAST_CALLS: Final = 1.0
 """Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
 below which no hour does."""
 TWICE: Final = 2.0
+"""One log in 20 has a call or two more in a minute than chance is said to make, where that is a few; none has twice as many."""
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0

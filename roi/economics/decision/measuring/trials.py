@@ -112,8 +112,8 @@ def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[Trial]:
     each = LOAD_TEST_GPU_HOURS * float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
     day = LOAD_TEST_HOURS * float(np.asarray(shared.usd_per_hour))
     yield Trial(kind="load-test", option=o.id, known=drawn.facts[o.plan.speed],
-                 sizes=tuple(Size(runs, runs * each + day, WEEK) for runs in RUNS),
-                 results=lambda speeds, runs: repeated(speeds, REPEATS / np.sqrt(runs)))
+                sizes=tuple(Size(runs, runs * each + day, WEEK) for runs in RUNS),
+                results=lambda speeds, runs: repeated(speeds, REPEATS / np.sqrt(runs)))
 
 
 def _evaluation(
@@ -133,14 +133,14 @@ def _evaluation(
     def size(items: int) -> Size:
         takes = months * max(items / labels, 1.0) if labels > 0 else months
         return Size(items, once + items * label + training, max(takes, wait), once + min(items, labels) * label + training,
-                     judged or items + held >= shared.min_items)
+                    judged or items + held >= shared.min_items)
 
     sizes = sorted({*ITEMS, *([round(labels)] if ITEMS[0] <= labels <= ITEMS[-1] else [])})
     found = as_measured(o)
     counted = float(np.asarray(answered_wrong(found, central["stay"].option.error_rate))) if o.evaluated else 0.0
     before = held if not judged else items_behind(drawn.wrong[id])
     return Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
-                  eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
+                 eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
 
 
 def answers(o: Option) -> tuple[str, bool]:

@@ -73,17 +73,25 @@ def methods_when_called() -> Iterator[None]:
 
 
 @contextmanager
-def places_without_lines() -> Iterator[None]:
-    """torch notes the file and line at which an operator is registered, and lets the text around it be read, which it drops.
+def places_at_hand() -> Iterator[None]:
+    """Where an operator of torch is registered, by file, line and module, is told without looking through all modules' files.
 
-    Python looks through all modules for each, 0.15 s in all; without lines of context it does not.
+    Python reads the text around the line too, which torch drops, and asks every module that is loaded for its file, though the
+    frame names its own module: 0.3 s for 154 operators.
     """
-    look = inspect.getframeinfo
+    look, belongs = inspect.getframeinfo, inspect.getmodule
 
     def place(frame: Any, context: int = 1) -> Any:
         return look(frame, 0 if sys._getframe(1).f_globals.get("__name__") == "torch._library.utils" else context)
 
-    with patch.object(inspect, "getframeinfo", place):
+    def module_of(asked: Any, *file: Any) -> Any:
+        if inspect.isframe(asked):
+            module = sys.modules.get(asked.f_globals.get("__name__", ""))
+            if module is not None and getattr(module, "__file__", None) == asked.f_code.co_filename:
+                return module
+        return belongs(asked, *file)
+
+    with patch.object(inspect, "getframeinfo", place), patch.object(inspect, "getmodule", module_of):
         yield
 
 

@@ -15,7 +15,7 @@ from roi.profiling.imports import (
     compiled_when_called,
     hidden,
     methods_when_called,
-    places_without_lines,
+    places_at_hand,
     read_from_names,
     read_once,
     uncollected,
@@ -43,13 +43,13 @@ if "torch" not in sys.modules:
     look_before_torch()
 
 try:
-    with uncollected(stays=True), methods_when_called(), places_without_lines():
+    with uncollected(stays=True), methods_when_called(), places_at_hand():
         import torch
 
     # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
     # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
     with (
-        uncollected(stays=True), hidden("scipy"), methods_when_called(), places_without_lines(), read_from_names(),
+        uncollected(stays=True), hidden("scipy"), methods_when_called(), places_at_hand(), read_from_names(),
         compiled_when_called(torch),
         _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
     ):

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import FunctionType
 from unittest.mock import patch
 
 import pytest
 
-from roi.profiling.imports import methods_when_called, patterns_when_used, places_without_lines, read_from_names
+from roi.profiling.imports import methods_when_called, patterns_when_used, places_at_hand, read_from_names
 from roi.profiling.stack import transformers
 
 TIMES = []
@@ -53,8 +54,8 @@ TOLD = """
     import transformers.utils.import_utils as reader
     found = reader.define_import_structure(Path(transformers.__file__).parent / "models").items()
     print(hash(str(sorted((str(k), sorted((m, sorted(n)) for m, n in v.items())) for k, v in found))), len(dir(transformers)),
-          inspect.getframeinfo.__name__, dataclasses._create_fn.__name__, reader.fetch__all__.__name__,
-          len(auto.MODEL_FOR_CAUSAL_LM_MAPPING))
+          inspect.getframeinfo.__name__, inspect.getmodule.__name__, dataclasses._create_fn.__name__,
+          reader.fetch__all__.__name__, len(auto.MODEL_FOR_CAUSAL_LM_MAPPING))
 """
 
 needs_function = pytest.mark.skipif(not hasattr(dataclasses, "_create_fn"), reason="Python compiles a dataclass at once")
@@ -97,11 +98,22 @@ def test_an_operators_place_is_told_without_reading_a_file():
     from torch._library.utils import get_source
 
     usual = get_source(1).rpartition(":")[0]
-    with patch.object(inspect, "findsource", side_effect=AssertionError("a file is read")), places_without_lines():
+    with patch.object(inspect, "findsource", side_effect=AssertionError("a file is read")), places_at_hand():
         assert get_source(1).rpartition(":")[0] == usual == __file__
-    with places_without_lines():
+    with places_at_hand():
         here = inspect.getframeinfo(inspect.currentframe())
     assert "here = inspect.getframeinfo" in here.code_context[0]
+
+
+def test_a_frames_module_is_told_without_asking_all_modules_for_their_files():
+    """A frame of text that no module's file holds belongs to none."""
+    usual, nobody = inspect.getmodule(inspect.currentframe()), {"__name__": __name__, "inspect": inspect}
+    with patch.object(inspect, "getabsfile", side_effect=AssertionError("all modules are asked")), places_at_hand():
+        assert inspect.getmodule(inspect.currentframe()) is usual is sys.modules[__name__]
+    with places_at_hand():
+        FunctionType(compile("found = inspect.getmodule(inspect.currentframe())", "<text>", "exec"), nobody)()
+        assert inspect.getmodule(dataclasses.dataclass) is dataclasses
+    assert nobody["found"] is None
 
 
 def test_an_expression_is_compiled_when_it_is_used():

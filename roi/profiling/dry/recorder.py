@@ -10,7 +10,7 @@ from roi.profiling.stack import torch
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
@@ -183,7 +183,7 @@ class Recorder(TorchDispatchMode):
             return
         held = self._alive.get(parameter.grad.untyped_storage()._cdata)
         if held is not None:
-            self.blocks[held[0]] = replace(self.blocks[held[0]], part="gradients")
+            self.blocks[held[0]] = self.blocks[held[0]]._replace(part="gradients")
 
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""

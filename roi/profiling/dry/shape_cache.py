@@ -70,7 +70,7 @@ class ShapeCache:
         if known is None:
             result = func(*args, **kwargs)
             self._known[key] = _known(result, args) if not func._schema.is_mutable else (
-                FIRST if writes_over(func) and result is args[0] else RUNS)
+                FIRST if args and writes_over(func) and result is args[0] else RUNS)
             return result
         if known.made is None:
             return func(*args, **kwargs)

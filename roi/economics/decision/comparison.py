@@ -32,6 +32,7 @@ from roi.economics.decision.verdict import (
     Verdict,
     choose,
     decide,
+    find_first_move,
     what_counts,
     with_bars,
 )
@@ -70,8 +71,8 @@ class Comparison:
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     second_move: SecondMove | None
-    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; None where none
-    saves anything at the central values, or that is no mere API."""
+    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; the leading one
+    where it follows a first move. None where none saves anything at the central values, or what it follows is no mere API."""
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""
@@ -249,14 +250,19 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     measured: tuple[Experiment, ...] = ()
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
-    move, following = find_second_move(case, shared, options, results, chosen)
+    first = find_first_move(results, chosen)
+    move, following = find_second_move(case, shared, options, results, counts, first or chosen.leader,
+                                       chosen.candidates if first is None else (chosen.leader,),
+                                       None if drawn is None else drawn.saved(counts))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
-        measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts, following)
+        measured = experiments(shared, measurable, drawn, chosen.candidates,
+                               chosen.leader if following is None else following.after, counts, following)
     values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     following=following, turning=turning_price(case, shared, options, choices, results, chosen, drawn))
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), first_move=first,
+                     following=following)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

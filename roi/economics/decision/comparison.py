@@ -253,7 +253,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     first = find_first_move(results, chosen)
     move, following = find_second_move(case, shared, options, results, counts, first or chosen.leader,
                                        chosen.candidates if first is None else (chosen.leader,),
-                                       None if drawn is None else drawn.saved(counts))
+                                       None if drawn is None else drawn.saved(counts), meanwhile=first is not None)
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, measurable, drawn, chosen.candidates,
@@ -261,8 +261,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), first_move=first,
-                     following=following)
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

@@ -75,8 +75,9 @@ class Thresholds:
     @cached_property
     def afterwards(self) -> Curves | None:
         """The curves once the first move is carried out, so that staying is staying on it; None where it is no mere API."""
-        shared, options, first = self.curves.shared, self.curves.options, self._verdict.first_move or self._verdict.leader
-        return Curves(*once_moved(shared, options, first)) if can_be_in_use(options[first]) else None
+        shared, options, first = self.curves.shared, self.curves.options, self._verdict.first_move
+        to = first or self._verdict.leader
+        return Curves(*once_moved(shared, options, to, meanwhile=first is not None)) if can_be_in_use(options[to]) else None
 
     def second(self, id: str) -> BreakEven | None:
         """From which volume the option saves by following that, on what the verdict goes by; None as above."""

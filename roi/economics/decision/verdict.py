@@ -179,11 +179,11 @@ def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
 def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
-    turning: TurningPrice, first_move: str | None = None, following: Following | None = None,
+    turning: TurningPrice, following: Following | None = None,
 ) -> Verdict:
     """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first.
 
-    `first_move` comes before the leading option; `following` is what follows that, or the leading option.
+    `following` is what follows the first move, or the leading option where there is none.
     """
     leader, counts = chosen.leader, chosen.counts
     best = partial(_best, results, counts)
@@ -203,6 +203,7 @@ def decide(
     after = max(then.net_usd if then is not None else 0.0, 0.0)
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
+    first_move = find_first_move(results, chosen)
     judged, running = first or then, leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
     standing = [alarm for alarm in alarms if not alarm.accepted]

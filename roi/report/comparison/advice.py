@@ -98,7 +98,7 @@ def _change(c: Comparison, label: str) -> Block:
     mean, _ = npv_of(c, first)
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
             f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *_ends(c, first)
-    move, then = c.second_move, f"Then {o.label}: {_what(c, o)}."
+    move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"

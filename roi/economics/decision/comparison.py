@@ -180,14 +180,14 @@ class Comparison:
 
     @cached_property
     def _along_the_curves(self) -> tuple[Array, NDArray[np.intp], Array]:
-        """Volumes; which of the candidates costs least at each, at the central values; by which share of the leader's cost."""
+        """Volumes; which option costs least at each, at the central values, 0 the leading one; by which share of its cost."""
         v, volumes = self.verdict, np.geomspace(LEAST, MOST, POINTS)
         if self.thresholds is None:
             return volumes, np.zeros(volumes.size, dtype=np.intp), np.zeros(volumes.size)
         row = rows_of("pv", v.counts)
-        costs = np.stack([self.thresholds.curves.of(id).at(volumes)[row] for id in v.candidates])
-        led = costs[v.candidates.index(v.leader)]
-        return volumes, costs.argmin(axis=0), (led - costs.min(axis=0)) / np.maximum(np.abs(led), 1.0)
+        ids = dict.fromkeys((v.leader, *v.candidates))
+        costs = np.stack([self.thresholds.curves.of(id).at(volumes)[row] for id in ids])
+        return volumes, costs.argmin(axis=0), (costs[0] - costs.min(axis=0)) / np.maximum(np.abs(costs[0]), 1.0)
 
     def _may_turn_at(self, times: float) -> bool:
         """False where FIRST_DRAWS name today's leader whatever the luck of so few in a chance."""

@@ -381,10 +381,12 @@ def test_one_request_a_day_is_told_as_one() -> None:
 
 
 def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
-    """"cheaper to run from 0 a day on, but what is paid until live is not earned back" it was."""
+    """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
-    assert "at no volume (1 month is over before it serves alone)" in text
-    assert "from 0 a day on" not in text
+    assert "No other option can work: gpt-6-luna: live after 1 month, when the horizon of 1 is over" in text
+    late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}"))
+    assert "at no volume (3 months are over before it serves alone)" in late
+    assert "from 0 a day on" not in late
 
 
 def test_cards_that_are_owned_are_no_cash() -> None:

@@ -384,7 +384,7 @@ def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
     """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
     assert "No other option can work: gpt-6-luna: live after 1 month, when the horizon of 1 is over" in text
-    late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}"))
+    late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}", "quality.bar=0.8"))
     assert "at no volume (3 months are over before it serves alone)" in late
     assert "from 0 a day on" not in late
 

@@ -43,7 +43,7 @@ def load_scenario(
         overrides: fields by their dotted paths, as `--set` takes them: `["draws=512"]`, or a mapping
             `{"workload.requests_per_day": 5000}`. They come last.
         part: what `roi usage --output` wrote, by its path, or what `measure_usage` returned; its workload and incumbent take
-            the place of the scenario's.
+            the place of the scenario's. Over the bundled one nothing of `quality` is taken, which is of another task.
         quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
             block of that name.
         tell: hears where the part names another incumbent than the scenario.

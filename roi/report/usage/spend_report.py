@@ -18,6 +18,7 @@ from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
+from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.summary import Usage
 
@@ -287,15 +288,19 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.batch_share is not None:
         yield "in batch", percent(w.batch_share), ""
     if w.shape is not None:
-        hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
-        when = datetime.fromtimestamp(w.shape.busiest_minute * 60, UTC)
-        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f} ({when:%Y-%m-%d %H:%M} UTC){hour}",
-               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one"
-               + (": used is neither, since so few are chance" if w.shape.peak_to_mean is None else
-                  f"; used is {w.shape.peak_to_mean:.2f}: chance alone makes a busiest minute of up to"
-                  f" {w.shape.chance_to_mean:.2f}"))
-        weights = w.shape.hourly_weights
-        if weights is not None:
-            top = max(range(24), key=weights.__getitem__)
-            yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""
+        yield from _load(w.shape)
 
+
+def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
+    """The peak, the day that makes it, and the hour of a mean day that is the busiest."""
+    hour = "" if shape.hour_peak_to_mean is None else f", busiest hour {times(shape.hour_peak_to_mean)}"
+    when = datetime.fromtimestamp(shape.busiest_minute * 60, UTC)
+    used = ": used is neither, since so few are chance" if shape.peak_to_mean is None else (
+        f"; used is {times(shape.peak_to_mean)}: chance alone makes a busiest minute of up to {times(shape.chance_to_mean)}")
+    yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",
+           f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
+    if shape.one_day is not None:
+        yield "peak of one day", shape.one_day.told, ""
+    if shape.hourly_weights is not None:
+        top = max(range(24), key=shape.hourly_weights.__getitem__)
+        yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""

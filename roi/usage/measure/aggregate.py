@@ -106,6 +106,8 @@ def spend_of_others(
     records: Table, backend: Backend, parts: Sequence[int] = (0,), most: int | None = MOST_GROUPS,
 ) -> list[Spend]:
     """The same of rows without a group, and of groups beyond the largest `most`, together: their group is None."""
+    if constants(records).get("group", "") is None:
+        return []
     sums = _sums_by_group(records, parts)
     named = sums.filter(sums.group.notnull())
     others = sums.filter(sums.group.isnull()) if most is None else sums.anti_join(_largest(named, most), "group")

@@ -76,8 +76,8 @@ def test_a_scenario_is_told_by_arguments() -> None:
         roi.load_scenario(part=ROOT / "examples" / "tickets.yaml")
     with pytest.raises(InputError, match=r"^quality: .*is no part written by roi quality --output; schema"):
         roi.load_scenario(quality=ROOT / "examples" / "part.yaml")
-    nowhere = ["/nowhere/at/all"]
-    for ask in (lambda: roi.open_runs(nowhere), lambda: roi.resolve(None, profiles=nowhere), lambda: roi.compare(profiles=nowhere)):
+    to = ["/nowhere/at/all"]
+    for ask in (lambda: roi.open_runs(to), lambda: roi.resolve(None, profiles=to), lambda: roi.compare(profiles=to)):
         with pytest.raises(RoiError, match=r"^profiles: no folder"):
             ask()
     told: list[str] = []

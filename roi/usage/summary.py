@@ -291,7 +291,7 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
-        hint = f"; {COUNTS}" if first and first.value and reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
+        hint = f"; {COUNTS}" if reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
         raise InputError(f"FILES: no row counts{why}{hint}")
 
 

@@ -43,7 +43,7 @@ class RoiError(Exception):
         return visible(super().__str__(), "\n")
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """Say it in other words: those of the door at which it is raised (roi/api/wording.py)."""
+        """Say it in other words: those of the door at which it is raised (roi/api/arguments.py)."""
         self.args = (words(super().__str__()),)
 
 

@@ -15,8 +15,8 @@ from roi.answers.opening import open_case
 from roi.answers.opening import open_runs as open_known_runs
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
+from roi.api.arguments import in_python, reworded
 from roi.api.shown import Comparison
-from roi.api.wording import in_python, reworded
 from roi.economics.decision.comparison import Comparison as Compared
 from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of

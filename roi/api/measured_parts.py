@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from roi.answers.quality import QualityQuestion, answer_quality
-from roi.api.wording import in_python
+from roi.api.arguments import in_python
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type, paths_of
 from roi.quality.result_rows import Asked

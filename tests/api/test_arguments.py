@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import roi
-from roi.api.wording import reworded
+from roi.api.arguments import reworded
 from roi.errors import InputError, RoiError, ScenarioError, UnknownName
 
 ROOT = Path(__file__).parents[2]

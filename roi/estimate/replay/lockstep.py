@@ -40,7 +40,7 @@ class Fleet:
         self.server, self.none, self.bits = server, none, none.bit_length()
         self.arrival, self.prefill, self.output, self.kv_start, self.kv_growth, self.kv_held = (
             np.append(column, inf) for column in columns)
-        self.device, self.floor = np.array(base.device), np.array(base.floor)
+        self.device, self.floor, self.shorter = np.array(base)
         self.t, self.end_s, self.after_s = np.full(replicas, -inf), np.full(replicas, inf), np.full(replicas, inf)
         self.steps, self.kv, self.growth, self.held, self.left, self.busy, self.spent, self.count = np.zeros((8, replicas))
         self.n, self.at, self.complete_at, self.complete = np.zeros((4, replicas), dtype=np.int64)
@@ -209,16 +209,15 @@ class Fleet:
             k = k[need < room]
         tokens = most - budget
         spent = self.device[decode] + float(engine.kv_byte_s) * self.kv[i] * mixed + float(engine.prefill_token_s) * tokens
-        alone = both = np.full(i.size, float(engine.read_s))
+        both = float(engine.read_s)
         if engine.experts_s:
             experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
             before, after = (1.0 + rate * decode) ** -power, (1.0 + rate * (decode + tokens)) ** -power
             spent += experts * (before - after)
-            alone, both = alone + experts * (1.0 - before), both + experts * (1.0 - after)
+            both = both + experts * (1.0 - after)
         if engine.overlap:
-            product = float(engine.product_s) * decode
-            products = product + float(engine.prefill_token_s) * tokens
-            spent += float(engine.overlap) * (np.minimum(product, alone) - np.minimum(products, both))
+            products = float(engine.product_s) * decode + float(engine.prefill_token_s) * tokens
+            spent += float(engine.overlap) * (self.shorter[decode] - np.minimum(products, both))
         spent = np.maximum(spent, self.floor[decode] + float(engine.host_prompt_s))
         self.end_s[i] = self.after_s[i] = t + spent
         self.spent[i], self.count[i], self.prompts[i] = spent, mixed, True

@@ -14,6 +14,7 @@ so k steps up to the next end of a sequence, or to the step in which an admissib
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heappop, heappush
 from math import ceil, inf, nextafter, sqrt
 from typing import Final, NamedTuple, Self
@@ -30,8 +31,7 @@ ROUNDING: Final = 1e-9
 SHORTENED: Final = 1.0 - 1e-9
 """What a least time is multiplied by, so that rounding puts none after its end."""
 BEYOND: Final = 1.0 + 1e-6
-NONE: Final[list[int]] = []
-"""No prompt is complete."""
+"""Who comes after this much of the seconds of some decode steps comes after them, however those are rounded."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,11 @@ class EngineReplica:
         which none of the requests that it has can end: nobody who asks only who has ended need call it until then."""
 
     def _engine(self, server: Server, base: StepBase, jobs: Jobs, times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
-        """The engine between two calls of `run`, a generator so that its state stays in local names."""
+        """The engine between two calls of `run`, a generator so that its state stays in local names.
+
+        Each round ends what the event before has brought to its end, plans decode steps until a prompt is due, and takes a step
+        with prompts when it begins, since nobody who comes later has a part in it: `t` may then be ahead of `until_s`.
+        """
         engine = server.iteration
         capacity, limit, budget_tokens = server.kv_capacity, ceil(server.sequence_limit), server.step_tokens
         mixed = not server.prompts_alone  # decode steps in one with prompts
@@ -147,9 +151,10 @@ class EngineReplica:
         soonest = inf  # the first of these steps
         partial: int | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
         complete: list[int] = []  # those whose prompts the last step completed
-        shortest = SHORTENED * max(device[0] - overlap * read, floor[0] + host_prompt)
+        shortest = shortest_prompts_s(server, base)
         t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
+        head, waits = 0, False  # the first of the queue, and whether there is a slot and room for it
         until_s = yield inf
         while True:
             while soonest <= steps:
@@ -166,7 +171,7 @@ class EngineReplica:
                     first[job] = t
                     tokens = output[job]
                     if tokens <= 1.0:
-                        while until_s < t:  # told no sooner than it is so
+                        while until_s < t:  # who has ended is told no sooner
                             until_s = yield t
                         ended[job] = t
                         over.append(job)
@@ -179,16 +184,15 @@ class EngineReplica:
                         kv += start[job]
                         growth += grows[job]
                 complete = []
+            waits = False
             if queue:
                 head = queue[0]
                 waits = n < limit and held + holds[head] <= capacity
-            else:
-                head, waits = None, False
             if partial is None and not (waits and arrival[head] <= t):
                 if not n:
-                    if head is None or arrival[head] > until_s:
+                    if not queue or arrival[head] > until_s:
                         self.busy_s = busy
-                        until_s = yield inf if head is None else arrival[head]
+                        until_s = yield arrival[head] if queue else inf
                     else:
                         t, kv, growth, held = max(t, arrival[head]), 0.0, 0.0, 0.0
                     continue
@@ -201,7 +205,7 @@ class EngineReplica:
                     step, faster = floor[n], 0.0
                 spent = count * step + faster * count * (count - 1.0) / 2.0
                 then, cut = t + spent, False
-                while head is None and then > until_s:
+                while not queue and then > until_s:
                     until_s = yield then + (most - count) * step
                     if queue:
                         head = queue[0]
@@ -227,11 +231,10 @@ class EngineReplica:
                 kv += growth * count
                 if not cut:
                     continue
-                if t < arrival[head]:
-                    t = arrival[head]  # rounding must not put the step's end before the arrival
+                t = max(t, arrival[head])  # rounding must not put the step's end before the arrival
                 if soonest <= steps:
                     continue
-            if until_s <= t:  # somebody may come until then; a step with prompts is no shorter than an empty one
+            if until_s <= t:  # somebody may come until then
                 until_s = yield max(t + shortest, nextafter(until_s, inf))
                 continue
             decoding = n if mixed else 0
@@ -277,14 +280,22 @@ class EngineReplica:
             if mixed:
                 steps += 1.0
                 kv += growth
-            while until_s < t and soonest <= steps:  # who ends is told no sooner than it does
+            while until_s < t and soonest <= steps:  # who has ended is told no sooner
                 until_s = yield t
 
 
+@lru_cache(maxsize=16)
 def step_base(server: Server) -> StepBase:
-    """Seconds of a step by the number of its sequences, as many as there may be."""
+    """Seconds of a step by the number of its sequences, as many as there may be: a load curve asks for each of its rates."""
     sequences = np.arange(int(min(server.sequence_limit, server.step_tokens)) + 1.0)
     engine = server.iteration
     shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
     columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter
     return StepBase(*(np.asarray(column, dtype=float).tolist() for column in columns))
+
+
+def shortest_prompts_s(server: Server, base: StepBase) -> float:
+    """Seconds that no step with prompts is shorter than."""
+    engine = server.iteration
+    hidden, host = float(engine.overlap) * float(engine.read_s), base.floor[0] + float(engine.host_prompt_s)
+    return SHORTENED * max(base.device[0] - hidden, host)

@@ -175,7 +175,7 @@ def _replayed(
     )
 
 
-def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:  # noqa: C901 -- one loop, as the engine
+def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:
     """The number of each request's replica. The engines are then behind the last arrival, with all that is theirs queued.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may

@@ -374,17 +374,17 @@ def test_a_request_goes_to_the_first_of_those_with_the_fewest():
 
 
 def test_replicas_go_together_where_many_requests_arrive_within_a_step():
-    """A step takes 10 ms at least: 3,000 requests a second are 30 a step."""
+    """A step takes 10 ms at least: 4,000 requests a second are 40 a step."""
     server = Server(Iteration(0.01, 1e-3, 0.0, 1e-4), np.inf)
 
     def goes(rate, replicas, server=server):
         return lockstep.goes_together(np.arange(3001) / rate, server, step_base(server), replicas)
 
     assert lockstep.shortest_step_s(server, step_base(server)) == pytest.approx(0.01)
-    assert goes(3001.0, 100)
-    assert not goes(2990.0, 100)
-    assert not goes(3001.0, 99)
-    assert not goes(3001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
+    assert goes(4001.0, 100)
+    assert not goes(3990.0, 100)
+    assert not goes(4001.0, 99)
+    assert not goes(4001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
 
 
 # Closed loops

@@ -5,6 +5,7 @@ than some time. In a window of that length no replica ends more than one step, a
 that step; so all ends in it are known before its arrivals are routed, and its events are taken afterwards, side by side.
 """
 
+from bisect import bisect_left
 from math import ceil, inf
 from typing import Final
 
@@ -103,7 +104,7 @@ class Fleet:
 
     def _begin(self, i: Whole, now: Array) -> list[tuple[Array, Whole]]:
         """The prompts of the step are complete: their requests decode, or have ended with their first token."""
-        of = np.repeat(np.arange(i.size), self.complete[i])
+        of = np.arange(i.size).repeat(self.complete[i])
         r, t, rank = i[of], now[of], _rank(of)
         job = self.queue[r, self.complete_at[r] + rank]
         self.first[job] = t
@@ -211,7 +212,7 @@ class Fleet:
         tokens = most - budget
         kv, work = 0.0 if server.prompts_alone else self.kv[i], float(engine.prefill_token_s) * tokens
         spent = self.device[decode] + float(engine.kv_byte_s) * kv + work
-        both = np.full(i.size, float(engine.read_s))
+        both = np.asarray(engine.read_s, dtype=float)
         if engine.experts_s:
             experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
             before, after = (1.0 + rate * decode) ** -power, (1.0 + rate * (decode + tokens)) ** -power
@@ -293,9 +294,8 @@ class Choice:
 def run_together(columns: Columns, server: Server, base: StepBase, replicas: int) -> tuple[Fleet, list[int]]:
     """The replicas after everything, and the number of each request's replica, chosen as the other router does."""
     fleet, choice, window_s = Fleet(columns, server, base, replicas), Choice(replicas), shortest_step_s(server, base)
-    arrival_s, chosen = columns[0], list[int]()
-    held = columns[-1] <= server.kv_capacity
-    arrivals, fits = arrival_s.tolist(), held.tolist()
+    chosen, held = list[int](), columns[-1] <= server.kv_capacity
+    arrivals, fits = columns[0].tolist(), held.tolist()
     start_s, stop = -inf, 0
     while stop < len(arrivals):
         at, over = stop, []
@@ -305,7 +305,7 @@ def run_together(columns: Columns, server: Server, base: StepBase, replicas: int
                 over += fleet.take(due)
                 fleet.plan(due, start_s)
         until_s = start_s + window_s
-        due, stop = (fleet.end_s < until_s).nonzero()[0], int(arrival_s.searchsorted(until_s))
+        due, stop = (fleet.end_s < until_s).nonzero()[0], bisect_left(arrivals, until_s, at)
         over += fleet.take(due)
         if over:
             choice.ended(*(np.concatenate(x) for x in zip(*over, strict=True)))

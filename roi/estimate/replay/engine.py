@@ -13,7 +13,7 @@ so k steps up to the next end of a sequence, or to the step in which an admissib
 # ruff: noqa: FURB136 -- a call of min() or max() takes as long as the arithmetic of a step
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from heapq import heappop, heappush
 from math import ceil, inf, nextafter, sqrt
@@ -284,11 +284,16 @@ class EngineReplica:
                 until_s = yield t
 
 
-@lru_cache(maxsize=16)
 def step_base(server: Server) -> StepBase:
-    """Seconds of a step by the number of its sequences, as many as there may be: a load curve asks for each of its rates."""
-    sequences = np.arange(int(min(server.sequence_limit, server.step_tokens)) + 1.0)
-    engine = server.iteration
+    """Seconds of a step by the number of its sequences, as many as there may be."""
+    coefficients = tuple(float(getattr(server.iteration, field.name)) for field in fields(Iteration))
+    return _step_base(coefficients, int(min(server.sequence_limit, server.step_tokens)))
+
+
+@lru_cache(maxsize=16)
+def _step_base(coefficients: tuple[float, ...], most: int) -> StepBase:
+    """The same of an Iteration's fields; a load curve asks for it at each of its rates."""
+    engine, sequences = Iteration(*coefficients), np.arange(most + 1.0)
     shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
     columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter
     return StepBase(*(np.asarray(column, dtype=float).tolist() for column in columns))

@@ -7,9 +7,9 @@ from math import inf, isinf
 
 from roi.answers.check import CheckAnswer, Rule
 from roi.facts.case import SHARE
-from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
+from roi.report.names_and_rates import secret, stand_ins, telling
 from roi.report.page.cover import redaction
 from roi.report.page.parts import changed
 

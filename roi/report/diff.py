@@ -13,12 +13,12 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
-from roi.report.comparison.advice import drawn
-from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.comparison.npv import drawn
 from roi.report.comparison.thresholds import quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
+from roi.report.names_and_rates import secret, stand_ins, telling
 from roi.report.page.cover import redaction
 from roi.report.page.parts import Change, Page, changed, told
 

@@ -13,10 +13,11 @@ from itertools import count, takewhile
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.decision.alarms import Alarm, read_alarms
-from roi.economics.decision.break_even import BreakEven
-from roi.economics.decision.curves import LEAST, MOST, Curves
+from roi.economics.decision.break_even import BreakEven, rows_of
+from roi.economics.decision.curves import LEAST, MOST, POINTS, Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
@@ -32,10 +33,11 @@ from roi.economics.decision.verdict import (
     Verdict,
     choose,
     decide,
+    find_first_move,
     what_counts,
     with_bars,
 )
-from roi.economics.inputs import Option, Shared, path_of
+from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
 
@@ -70,8 +72,8 @@ class Comparison:
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     second_move: SecondMove | None
-    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; None where none
-    saves anything at the central values, or that is no mere API."""
+    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; the leading one
+    where it follows a first move. None where none saves anything at the central values, or what it follows is no mere API."""
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""
@@ -130,9 +132,9 @@ class Comparison:
         With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
 
         None where at none of the volumes tried: 3, 10, 30 ... times today's or those parts of it, to the end of the curves and
-        `within` that at most. Options take their plans anew at each volume, and today's spread of the volume grows with it. A
-        fleet grows by whole replicas, and a chance goes up and down with it: it is the first such volume, and further on the
-        advice may turn again.
+        `within` that at most, and between two of them where at the central values an option is ahead that is at neither.
+        Options take their plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole
+        replicas, and a chance goes up and down with it: it is the first such volume, and further on the advice may turn again.
         """
         if (up, within) not in self._turns:
             today = self.case[REQUESTS_PER_DAY].number()
@@ -143,7 +145,7 @@ class Comparison:
 
     def _first_turn(self, factors: Iterable[float]) -> tuple[float, str, str] | None:
         before, leader = 1.0, self.verdict.leader
-        for times in factors:
+        for times in self._with_those_ahead(factors):
             if self._may_turn_at(times) and (beyond := self._leader_at(times)) != leader:
                 break
             before = times
@@ -157,6 +159,35 @@ class Comparison:
             else:
                 times, led = middle, there
         return self.case[REQUESTS_PER_DAY].number() * times, led, beyond
+
+    def _with_those_ahead(self, factors: Iterable[float]) -> Iterator[float]:
+        """The factors; between two of them those at which another option is ahead that is so at neither, one of each stretch.
+
+        Of those that may be recommended, at the central values; that where it is ahead by most of what the leading one costs.
+        """
+        today, before = self.case[REQUESTS_PER_DAY].number(), 1.0
+        tried, best, ahead = self._along_the_curves
+        for times in factors:
+            low, high = sorted((before * today, times * today))
+            between = (tried > low) & (tried < high) & (ahead > 0.0)
+            for end in (low, high):
+                between &= best != best[min(int(np.searchsorted(tried, end)), best.size - 1)]
+            at = np.flatnonzero(between)
+            stretches = [s[ahead[s].argmax()] for s in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if s.size]
+            yield from (float(tried[k]) / today for k in (stretches if times > before else reversed(stretches)))
+            yield times
+            before = times
+
+    @cached_property
+    def _along_the_curves(self) -> tuple[Array, NDArray[np.intp], Array]:
+        """Volumes; which option costs least at each, at the central values, 0 the leading one; by which share of its cost."""
+        v, volumes = self.verdict, np.geomspace(LEAST, MOST, POINTS)
+        if self.thresholds is None:
+            return volumes, np.zeros(volumes.size, dtype=np.intp), np.zeros(volumes.size)
+        row = rows_of("pv", v.counts)
+        ids = dict.fromkeys((v.leader, *v.candidates))
+        costs = np.stack([self.thresholds.curves.of(id).at(volumes)[row] for id in ids])
+        return volumes, costs.argmin(axis=0), (costs[0] - costs.min(axis=0)) / np.maximum(np.abs(costs[0]), 1.0)
 
     def _may_turn_at(self, times: float) -> bool:
         """False where FIRST_DRAWS name today's leader whatever the luck of so few in a chance."""
@@ -249,14 +280,18 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     measured: tuple[Experiment, ...] = ()
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
-    move, following = find_second_move(case, shared, options, results, chosen)
+    first = find_first_move(results, chosen)
+    move, following = find_second_move(case, shared, options, results, counts, first or chosen.leader,
+                                       chosen.candidates if first is None else (chosen.leader,),
+                                       None if drawn is None else drawn.saved(counts), meanwhile=first is not None)
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
-        measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts, following)
+        measured = experiments(shared, measurable, drawn, chosen.candidates,
+                               chosen.leader if following is None else following.after, counts, following)
     values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     following=following, turning=turning_price(case, shared, options, choices, results, chosen, drawn))
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

@@ -52,8 +52,7 @@ def find_drivers(
     paths = case.uncertain
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
-    leader = option if following is not None else "stay"
-    saved, candidates = with_next(drawn.saved(counts), candidates, leader, following)
+    saved, candidates = with_next(drawn.saved(counts), candidates, following)
     bar = case[path_of(Shared, "quality_bar")].number()
 
     def edge(path: str) -> float | None:

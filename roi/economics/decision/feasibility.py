@@ -53,12 +53,16 @@ def read_gates(values: Values) -> tuple[Gate, ...]:
 
 
 def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, ...]) -> dict[str, Option]:
-    """The options, each infeasible where a gate or the quality bar rules it out."""
+    """The options, each infeasible where a gate, the quality bar or the horizon rules it out."""
     failed = next((gate.question for gate in gates if gate.blocks), None)
 
     def ruled(option: Option) -> Option:
         if option.infeasible is not None:
             return option
+        live = float(np.min(option.months_to_live))
+        if option.kind != "stay" and live >= shared.horizon:
+            ended = f"live after {live:g} month{'' if live == 1.0 else 's'}, when the horizon of {shared.horizon} is over"
+            return replace(option, infeasible=ended)
         if option.trains and failed is not None:
             return replace(option, infeasible=FAILED + failed)
         held = as_measured(option)

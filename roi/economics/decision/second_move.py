@@ -1,16 +1,16 @@
-"""What follows the recommendation where that is an API: GPUs that save once it is in use (docs/economics.md, 8.7)."""
+"""What follows an API that is to be used first: GPUs that save once it is in use (docs/economics.md, 8.7)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from roi.economics.decision.draws import Drawn, draw, percentiles
+from roi.economics.decision.draws import Drawn, World, draw, percentiles
 from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of, choose_plan, evaluate, once_moved
 from roi.economics.decision.measuring.worth import Following
 from roi.economics.decision.option_result import OptionResult, Triple, cash_flows
-from roi.economics.decision.verdict import Choices, chance_needed
+from roi.economics.decision.verdict import chance_needed, value
 from roi.economics.finance import payback
 from roi.economics.inputs import Array, Option, Shared
 from roi.facts.case import Case
@@ -18,17 +18,19 @@ from roi.facts.case import Case
 
 @dataclass(frozen=True, kw_only=True)
 class SecondMove:
-    """Moving on from the leading option, an API, to GPUs once it is in use: a second set-up, its bill until they are live."""
+    """Moving on from an API to GPUs once it is in use: a second set-up, its bill until they are live."""
 
     option: str
+    after: str
+    """The API: the leading option, or the first move to it."""
     npv_usd: float
-    """What that adds to the leading option: the mean of the draws in which it reaches the bar, else the central value."""
+    """What that adds to the API: the mean of the draws in which that reaches the bar, else the central value."""
     npv_p10_p50_p90: Triple | None
     """The same in a bad, a middle and a good case of these draws; None without draws."""
     chance: float | None
     """Share of these in which it adds anything; None without draws."""
     payback_months: float
-    """Months from today until what it saves on the leading option has earned its set-up, at the central values; inf = never."""
+    """Months from today until what it saves on the API has earned its set-up, at the central values; inf = never."""
     payback_cash_months: float
     """The same on cash alone."""
     likely: bool
@@ -37,22 +39,27 @@ class SecondMove:
     """The best of the others that are likely to add something."""
     chance_over_second: float | None
     """Share of the draws in which the option adds no less than that."""
+    both_npv_usd: float
+    """What both moves save against staying: the mean of all draws, else the central value."""
+    both_npv_p10_p50_p90: Triple | None
 
 
 def find_second_move(
-    case: Case, shared: Shared, options: Mapping[str, Option], results: Mapping[str, OptionResult], chosen: Choices
+    case: Case, shared: Shared, options: Mapping[str, Option], results: Mapping[str, OptionResult], counts: str, to: str,
+    among: Sequence[str], saved: Mapping[str, Array] | None, *, meanwhile: bool = False,
 ) -> tuple[SecondMove | None, Following | None]:
-    """The best of the tested options on GPUs that would follow the leading one, likely ones first; and what it adds by draw.
+    """The best of the options on GPUs `among` these that would follow the API `to`, likely ones first; what it adds by draw.
 
-    No move where none saves anything at the central values, or the leading option is no mere API. What it adds is left out
-    where it is not likely, and where there are no draws.
+    `saved` is what options save against staying in each draw; what follows may be prepared `meanwhile`. No move where none
+    saves anything at the central values, or `to` is no mere API. What it adds is left out where it is not likely, and where
+    there are no draws.
     """
-    leader, counts = chosen.leader, chosen.counts
-    if not can_be_in_use(options[leader]):
+    if not can_be_in_use(options[to]):
         return None, None
-    after, moved = once_moved(shared, options, leader)
+    moving = partial(once_moved, to=to, meanwhile=meanwhile)
+    after, moved = moving(shared, options)
     stay, saving = evaluate(after, moved["stay"], moved), dict[str, Evaluated]()
-    for id in chosen.candidates:
+    for id in among:
         plan = choose_plan(after, moved[id], moved) if moved[id].self_hosted else moved[id]
         if plan.self_hosted and plan.infeasible is None:
             done = evaluate(after, plan, moved)
@@ -60,8 +67,8 @@ def find_second_move(
                 saving[id] = done
     if not saving:
         return None, None
-    drawn = _drawn(case, leader, saving)
-    reached = np.ones(1, dtype=bool) if drawn is None else drawn.meets[leader]
+    drawn = _drawn(case, to, saving, moving)
+    reached = np.ones(1, dtype=bool) if drawn is None else drawn.meets[to]
     added: dict[str, Array] = {id: np.array([float(stay.counted(counts)) - float(done.counted(counts))]) if drawn is None else
                                drawn.saved(counts)[id] for id, done in saving.items()}
     if not reached.any():
@@ -76,22 +83,25 @@ def find_second_move(
     x, done = added[best][reached], saving[best]
     first, monthly = (a - b for a, b in zip(cash_flows(stay), cash_flows(done), strict=True))
     paid = float(stay.total.upfront) - float(done.total.upfront)
+    gained = np.where(reached, added[best], 0.0)
+    both = gained + (np.array([value(results[to], counts)]) if saved is None else saved[to])
     move = SecondMove(
-        option=best, npv_usd=float(x.mean()), npv_p10_p50_p90=None if drawn is None else percentiles(x),
+        option=best, after=to, npv_usd=float(x.mean()), npv_p10_p50_p90=None if drawn is None else percentiles(x),
         chance=None if drawn is None else float(np.mean(x > 0)),
         payback_months=float(payback(paid, stay.total.monthly - done.total.monthly)),
         payback_cash_months=float(payback(float(first), monthly)), likely=likely(best), second=second,
         chance_over_second=None if drawn is None or second is None else float(np.mean(x >= added[second][reached])),
+        both_npv_usd=float(both.mean()), both_npv_p10_p50_p90=None if drawn is None else percentiles(both),
     )
     if drawn is None or not move.likely:
         return move, None
-    return move, Following(best, np.where(reached, added[best], 0.0), -paid, float(stay.counted(counts) - done.counted(counts)))
+    return move, Following(best, to, gained, -paid, float(stay.counted(counts) - done.counted(counts)))
 
 
-def _drawn(case: Case, leader: str, saving: Mapping[str, Evaluated]) -> Drawn | None:
-    """The draws of the case with the leading option in use, the same rows as without; None without draws."""
+def _drawn(case: Case, to: str, saving: Mapping[str, Evaluated], moving: World) -> Drawn | None:
+    """The draws of the case with the API in use, the same rows as without; None without draws."""
     n, seed = (int(case[name].number()) for name in ("draws", "seed"))
     if not n or not case.uncertain:
         return None
     choices = choices_of({id: done.option for id, done in saving.items()})
-    return draw(case, ("stay", leader, *saving), choices, n, seed, partial(once_moved, to=leader))
+    return draw(case, ("stay", to, *saving), choices, n, seed, moving)

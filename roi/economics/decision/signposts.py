@@ -74,12 +74,13 @@ class Thresholds:
 
     @cached_property
     def afterwards(self) -> Curves | None:
-        """The curves once the leading option is in use, so that staying is staying on it; None where it is no mere API."""
-        shared, options, leader = self.curves.shared, self.curves.options, self._verdict.leader
-        return Curves(*once_moved(shared, options, leader)) if can_be_in_use(options[leader]) else None
+        """The curves once the first move is carried out, so that staying is staying on it; None where it is no mere API."""
+        shared, options, first = self.curves.shared, self.curves.options, self._verdict.first_move
+        to = first or self._verdict.leader
+        return Curves(*once_moved(shared, options, to, meanwhile=first is not None)) if can_be_in_use(options[to]) else None
 
     def second(self, id: str) -> BreakEven | None:
-        """From which volume the option saves by following the leading one, on what the verdict goes by; None as above."""
+        """From which volume the option saves by following that, on what the verdict goes by; None as above."""
         if self.afterwards is None:
             return None
         found = crossings(self.afterwards, id, "stay", ["stay"])
@@ -113,10 +114,16 @@ class Thresholds:
         return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
     def signposts(self, id: str, rival: str, what: str) -> tuple[Signpost, ...]:
-        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`."""
+        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`.
+
+        Those of the leading option and its first move are of moving on once that is carried out.
+        """
         if (id, rival, what) not in self._signposts:
-            told = WHAT[what](self.curves, id, rival, self._verdict.counts) if (id, rival) in self.pairs else ()
-            self._signposts[id, rival, what] = tuple(told)
+            v, curves, against = self._verdict, self.curves, rival
+            if (id, rival) == (v.leader, v.first_move) and self.afterwards is not None:
+                curves, against = self.afterwards, "stay"
+            told = WHAT[what](curves, id, against, v.counts) if (id, rival) in self.pairs else ()
+            self._signposts[id, rival, what] = tuple(replace(sign, rival=rival) for sign in told)
         return self._signposts[id, rival, what]
 
     @property

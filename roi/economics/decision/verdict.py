@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -180,12 +181,12 @@ def decide(
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
 ) -> Verdict:
-    """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first."""
+    """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first.
+
+    `following` is what follows the first move, or the leading option where there is none.
+    """
     leader, counts = chosen.leader, chosen.counts
-
-    def best(ids: Sequence[str]) -> str | None:
-        return max(ids, key=lambda id: value(results[id], counts), default=None)
-
+    best = partial(_best, results, counts)
     second = best([id for id in chosen.likely if id != leader])
     others = [id for id in results if id not in {leader, "stay"}]
     challenger = max(others, key=lambda id: nearness(results[id], counts), default=None)
@@ -202,9 +203,10 @@ def decide(
     after = max(then.net_usd if then is not None else 0.0, 0.0)
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
-    judged, ahead = first or then, [leader] if following is None else [leader, following.option]
+    first_move = find_first_move(results, chosen)
+    judged, running = first or then, leader if following is None else following.after
+    ahead = {running} if following is None else {running, following.option}
     standing = [alarm for alarm in alarms if not alarm.accepted]
-    first_move = best([id for id in chosen.likely if _comes_first(results[id], results[leader], counts)])
     return Verdict(
         recommended=None if standing else leader,
         decision="withheld" if standing else "stay" if leader == "stay" else "change",
@@ -216,13 +218,23 @@ def decide(
         if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
-        else error_rate_that_decides(shared, options, central, judged.option, leader, counts,
+        else error_rate_that_decides(shared, options, central, judged.option, running, counts,
                                      0.0 if following is None else following.gain_usd),
         flips_at_usd_per_error=turning.at and turning.at[0], flips_to=turning.at and turning.at[1],
         flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, winner_changes_at_error_rate=at,
         error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
+
+
+def find_first_move(results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
+    """The best likely option that comes before the leading one; None where none does."""
+    leader, counts = results[chosen.leader], chosen.counts
+    return _best(results, counts, [id for id in chosen.likely if _comes_first(results[id], leader, counts)])
+
+
+def _best(results: Mapping[str, OptionResult], counts: str, ids: Sequence[str]) -> str | None:
+    return max(ids, key=lambda id: value(results[id], counts), default=None)
 
 
 def _comes_first(r: OptionResult, leader: OptionResult, counts: str) -> bool:

@@ -7,14 +7,15 @@ import math
 from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
+from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.economics.decision.second_move import SecondMove
-from roi.economics.decision.verdict import chance, nearness, value
+from roi.economics.decision.verdict import chance, nearness
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of, unless
+from roi.report.comparison.npv import counted, drawn, flat, mean_npv, npv_of, npv_range
+from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless
 from roi.report.comparison.thresholds import (
     NEAR,
     alone_from,
@@ -63,21 +64,6 @@ SAME_RATE = 0.0005
 """Error rates that print alike."""
 
 
-def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
-    """Mean NPV of the draws with P10, P50 and P90, on what the verdict counts; without draws the central value."""
-    return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90
-
-
-def drawn(c: Comparison) -> bool:
-    """True where there are draws of an uncertain fact; else every figure is a central value."""
-    return any(o.probability_npv_positive is not None for o in c.options)
-
-
-def mean_npv(c: Comparison) -> str:
-    """What `npv_of` gives, in words."""
-    return "mean NPV" if drawn(c) else "central NPV"
-
-
 def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> list[Block]:
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
@@ -110,20 +96,19 @@ def _change(c: Comparison, label: str) -> Block:
         told = (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *held, *_later(c))
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
+    head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
+            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *_ends(c, first)
+    move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
+    if move is None or move.npv_usd <= 0:
+        more = npv_of(c, o)[0] - mean
+        odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
+        then += f" Going there at once, as below, it saves {short_usd(more)} more{odds}."
+        return Labelled(label, (*head, then, *figures(c, o), *_later(c)), "good")
+    both = npv_range(move.both_npv_usd, move.both_npv_p10_p50_p90)
+    straight, *beats = figures(c, o)[2:]
     return Labelled(label, (
-        (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
-         f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."),
-        *_ends(c, first),
-        f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
-
-
-def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> str:
-    """What the second of two moves adds to the first: NPV, how often that is more, and cash."""
-    more, cash = npv_of(c, o)[0] - npv_of(c, first)[0], o.cash_monthly_usd - first.cash_monthly_usd
-    odds = c.verdict.chance_over_first
-    often = "" if odds is None else f", more in {share(odds)} of the draws"
-    told = f"Over {first.label}, NPV +{short_usd(more)}{often}; cash {usd(abs(cash))} a month {'more' if cash > 0 else 'less'}."
-    return f"{told} What follows is of going there at once, against staying."
+        *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
+        f"Without the first: {straight} {' '.join(beats)}", *_later(c)), "good")
 
 
 def _later(c: Comparison) -> list[str]:
@@ -181,14 +166,7 @@ def terms(f: FleetResult) -> str:
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
     """What a change costs and brings: cash, wrong answers, NPV with its range, and how sure it is."""
-    mean, spread = npv_of(c, o)
-    if spread is None:
-        told = f"{short_usd(mean)} (no draws: nothing says how sure)"
-    elif _flat(spread):
-        told = f"{short_usd(mean)}, and nothing uncertain moves it"
-    else:
-        told = f"mean {short_usd(mean)}, bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}"
-    found = [_cash(c, o), _wrong(c, o), f"NPV, {counted(c)}: {told}."]
+    found = [_cash(c, o), _wrong(c, o), f"NPV, {counted(c)}: {npv_range(*npv_of(c, o))}."]
     odds = chance(o, c.verdict.counts)
     if odds is not None:
         second, over = c.verdict.second, c.verdict.chance_over_second
@@ -199,19 +177,6 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
             beats += f", to reach the bar ({percent(case_number(c.case, 'quality.bar'))}) {share(o.probability_good_enough)}"
         found.append(f"{beats}.")
     return found
-
-
-def _flat(spread: Triple) -> bool:
-    """True where P10 and P90 print alike."""
-    return spread[2] - spread[0] < 1.0
-
-
-def counted(c: Comparison, *, cash: bool = False) -> str:
-    """Whether the verdict's NPV holds the cost of wrong answers; with `cash` the words for what leaves own cards out then."""
-    if case_number(c.case, "quality.usd_per_error") <= 0 and not c.case["quality.usd_per_error"].uncertain:
-        return "wrong answers at $0"
-    own = not cash and any(o.upfront_no_cash_usd for o in c.options)
-    return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:
@@ -313,7 +278,7 @@ def _stay(c: Comparison) -> Block:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
         _, nearest = nearness(o, v.counts)
-        ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not _flat(spread) else ""
+        ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not flat(spread) else ""
         first = o.upfront_usd - o.upfront_no_cash_usd
         mostly = f"; its set-up is {short_usd(first)}" if nearest < 0 and first > -0.5 * nearest else ""
         if mean > 0:
@@ -360,8 +325,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
-    if c.second_move is not None and c.second_move.likely:
-        return [_next(c, o, c.second_move, brief=brief)]
+    if (move := next_move(c)) is not None:
+        return [_next(c, o, move, brief=brief)]
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
@@ -379,19 +344,24 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
-    """The move that follows the change: what it adds, also in a bad case, how often, when it pays, and why it is not first."""
-    bad, odds = "", ""
+    """The move that follows the change: what it adds, and why it is not first."""
+    told = [f"Once {c.leader.label} answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
+            _over(c, o, move)]
+    less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
+    if less > 0:
+        told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
+    return Labelled("NEXT", tuple(told))
+
+
+def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
+    """What moving on to the option adds to what it follows, also in a bad case, how often, and when it pays."""
+    after, bad, odds = option_of(c, move.after), "", ""
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
-    cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
-    told = [f"Once {c.leader.label} answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
-            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
-             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")]
-    less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
-    if less > 0:
-        told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
-    return Labelled("NEXT", tuple(told))
+    cash = f"cash {usd(after.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
+    return (f"Over {after.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
+            f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")

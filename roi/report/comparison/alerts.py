@@ -14,7 +14,7 @@ from roi.economics.outlook import bill_at_todays_list, prices_ahead
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.advice import npv_of
+from roi.report.comparison.npv import npv_of
 from roi.report.comparison.scope import unstated_reasoning
 from roi.report.comparison.thresholds import (
     PRICE_OF_ERRORS,

@@ -13,10 +13,10 @@ from roi.report import charts
 from roi.report.charts.look import names_of, options_of
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
-from roi.report.comparison.advice import advice, counted, drawn, npv_of
+from roi.report.comparison.advice import advice
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
-from roi.report.comparison.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
+from roi.report.comparison.npv import counted, drawn, npv_of
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
@@ -34,6 +34,7 @@ from roi.report.layout.wording import (
     range_of,
     usd,
 )
+from roi.report.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
 from roi.report.page.cover import redaction
 from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded, changed
 from roi.scenario.yaml import dump_yaml

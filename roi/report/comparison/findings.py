@@ -8,6 +8,7 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.verdict import value
 from roi.facts.fact import Fact
+from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import nothing_fails, option_of, quality, rate_assumed
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
@@ -172,7 +173,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
                "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")
         return [Labelled("THEN", (why,))]
-    beside = ", beside NEXT" if c.second_move is not None and c.second_move.likely else ""
+    beside = ", beside NEXT" if next_move(c) is not None else ""
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd), None)
@@ -223,8 +224,10 @@ def measurable(c: Comparison) -> list[Block]:
     rows = tuple(
         Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else ""),
              usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
-    follows = c.second_move is not None and c.second_move.likely
-    beside = " The recommendation with NEXT is one thing that may be chosen." if follows else ""
+    beside = ""
+    if c.second_move is not None and c.second_move.likely:
+        both = "The recommendation with NEXT" if next_move(c) is not None else "The first move with what follows"
+        beside = f" {both} is one thing that may be chosen."
     return [
         Heading("What could be measured"),
         Table(("experiment", "cost", "months", "worth\nafter", "net\nafter", "net\nbefore"), rows),

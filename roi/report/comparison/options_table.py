@@ -15,7 +15,8 @@ from roi.economics.decision.verdict import value
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
-from roi.report.comparison.advice import counted, terms
+from roi.report.comparison.advice import terms
+from roi.report.comparison.npv import counted
 from roi.report.comparison.thresholds import (
     alone_from,
     compared_from,

@@ -7,8 +7,9 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, advice, counted, drawn, mean_npv, npv_of, resale
+from roi.report.comparison.advice import MOST_RIVALS, advice, resale
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
+from roi.report.comparison.npv import counted, drawn, mean_npv, npv_of
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.comparison.thresholds import (
     compared_from,

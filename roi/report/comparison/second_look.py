@@ -5,6 +5,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.curves import MOST
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.signposts import SAME_PRICE
 from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
@@ -152,10 +153,16 @@ def self_hosting_of(c: Comparison) -> OptionResult | None:
 
     Where that misses the bar, as far as is assumed, the best that does not.
     """
-    if c.second_move is not None and c.second_move.likely:
-        return option_of(c, c.second_move.option)
+    if (move := next_move(c)) is not None:
+        return option_of(c, move.option)
     own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
     return next((o for o in own if not below_bar(c, o)), own[0] if own else None)
+
+
+def next_move(c: Comparison) -> SecondMove | None:
+    """What is told as NEXT: what is likely to follow the leading option; None where there is none, or that follows another."""
+    move = c.second_move
+    return move if move is not None and move.likely and move.after == c.verdict.leader else None
 
 
 def below_bar(c: Comparison, o: OptionResult) -> bool:

@@ -271,6 +271,10 @@ def turning_volumes(c: Comparison, near: float) -> str:
 def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    if found[1] == c.verdict.first_move and c.thresholds is not None and (saves := c.thresholds.second(c.verdict.leader)):
+        at = saves.stays or saves.first
+        on = f"saves {'at every volume' if at <= 1 else f'from {requests(at)} a day on'}" if at is not None else "does not save"
+        return f"{there}, after which moving on {on} at the central values"
     return there if beyond == there else f"{there} (further {'down' if side == 'below' else 'up'} {beyond})"
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from roi.economics.decision.verdict import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
-from roi.report.comparison.advice import advice, counted, drawn, npv_of
+from roi.report.comparison.advice import advice
 from roi.report.comparison.alerts import alerts
+from roi.report.comparison.npv import counted, drawn, npv_of
 from roi.report.comparison.screen import head
 from roi.report.comparison.thresholds import compared_with, month_of, quality
 from roi.report.layout.blocks import printable, render

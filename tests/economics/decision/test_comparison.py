@@ -157,6 +157,24 @@ def test_no_volume_on_the_way_turns_the_advice(file: str | None, overrides: tupl
         assert c._leader_at(end / today) == found[1] != c.verdict.leader
 
 
+def test_a_band_of_volumes_between_two_that_are_tried_is_found() -> None:
+    """One H100 at $17 an hour, $12,410 a month, holds 2,880,000 requests a day, which gpt-6-luna answers for $13,140: from
+    2,720,000 on it is cheaper. Two hold 5,760,000, and so on: at 3 and 10 times today's, gpt-6-luna is cheaper.
+    """
+    holds = {"model": "qwen3-8b", "gpu": "h100-sxm", "gpus": 1, "requests_per_s": 100.0, "pooling": 1.0}
+    c = compare(case_of(
+        serving={"spares": 0, "headroom": 0.0, "capacities": [holds]}, workload={"requests_per_day": 700_000.0},
+        gpu_rents=[{"gpu": "h100-sxm", "vendor": "ours", "usd_per_gpu_hour": 17.0}], quality={"usd_per_error": 0.0},
+        candidates={"vendors": ["ours"], "hybrid": False, "cascade_first": [], "base": True, "methods": []},
+    ))
+    found = c.turning_volume(up=True)
+    assert c.verdict.leader == CHEAPER
+    assert [c._leader_at(times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
+    assert found is not None
+    assert found[1] == SELF
+    assert found[0] == pytest.approx(12_410.0 / 13_140.0 * 2_880_000.0, rel=0.03)
+
+
 def test_a_turn_is_found_where_the_chance_beyond_it_is_hardly_above_its_bar() -> None:
     """The chance to beat staying is 59.9% at 37,000 requests a day, 60% is asked, and 61% are reached at three times that."""
     overrides = ("quality.usd_per_error=0.15", "workload.requests_per_day=37000")

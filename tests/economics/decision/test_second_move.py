@@ -137,6 +137,47 @@ def test_the_volume_from_which_it_follows_is_where_its_rent_is_earned() -> None:
     assert moved().thresholds.crossings(SELF, "recommended")[1].first is None
 
 
+@cache
+def staged(draws: int = 0) -> Comparison:
+    """GPUs for six months at least, live 0.1 months after the API: they lead, and the API, which can be undone, comes first."""
+    months = {"api": 1.0, "self_hosted": 1.1, "cache_batch": 0.0, "cascade": 0.0}
+    grown = {"growth_per_year": {"value": 0.0, "low": -0.2, "high": 0.4}} if draws else {}
+    return compare(case_of(**{
+        **LATER, **SERVED, "timing": {"months_to_live": months}, "draws": draws, "workload": {**LATER["workload"], **grown},
+        "gpu_rents": [SERVED["gpu_rents"][0] | {"minimum_months": 6}]}))
+
+
+def test_what_leads_is_valued_from_its_first_move_and_prepared_meanwhile() -> None:
+    """From 1.1 months on it saves $39,420 - $4,380 a month, less $400 of evaluation: nine tenths of month 2, then all."""
+    c = staged()
+    assert (c.verdict.leader, c.verdict.first_move) == (SELF, CHEAPER)
+    move, by_id = c.second_move, {o.id: o for o in c.options}
+    assert move is not None
+    assert (move.option, move.after) == (SELF, CHEAPER)
+    saved = 100 * LUNA - GPUS
+    assert move.npv_usd == pytest.approx(saved * (0.9 * FACTORS[1] + FACTORS[2:].sum()) - 400.0, rel=1e-9)
+    assert move.payback_months == pytest.approx(1.0 + 400.0 / (0.9 * saved), rel=1e-9)
+    assert move.both_npv_usd == pytest.approx(by_id[CHEAPER].npv_usd + move.npv_usd, rel=1e-12)
+    first_alone = 0.1 * 100 * (STAY - LUNA) * FACTORS[1] - 400.0
+    assert move.both_npv_usd - by_id[SELF].npv_usd == pytest.approx(first_alone, rel=1e-9), "what the first saves before"
+
+
+def test_both_moves_are_valued_in_the_same_draws() -> None:
+    """Only the growth is uncertain: in every draw both save what the first does and what the second adds."""
+    c = staged(draws=256)
+    assert c.second_move is not None
+    first = next(o for o in c.options if o.id == CHEAPER)
+    assert c.second_move.both_npv_usd == pytest.approx(first.expected_npv_usd + c.second_move.npv_usd, rel=1e-9)
+
+
+def test_what_would_keep_the_first_move_is_looked_for_from_there() -> None:
+    """The rent at which what both save is what the first saves: (100 x LUNA) of months 1.1 on, less $400, over three GPUs."""
+    c = staged()
+    sign = next(s for s in c.signposts if (s.option, s.rival, s.quantity) == (SELF, CHEAPER, "usd_per_gpu_hour"))
+    months = 0.9 * FACTORS[1] + FACTORS[2:].sum()
+    assert sign.threshold == pytest.approx((100 * LUNA - 400.0 / months) / (3 * 730), rel=1e-6)
+
+
 def test_what_the_bill_says_of_the_incumbents_price_is_not_said_of_the_api_moved_to() -> None:
     """Twice the list price for today's model, all of the gap price: the move that follows saves as much as without a bill."""
     plain, billed = moved().second_move, moved(bill=200 * STAY).second_move

@@ -245,12 +245,21 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     c = of_file(next(path for path in CASES if path.stem.startswith("6_")))
     assert c.verdict.first_move == "cache-batch"
     text = flat(c)
-    assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
+    at, then = text.index("First claude-sonnet-5-5, batch (can be undone within a month)"), text.index("Then qwen3-8b+lora")
+    assert at < then < text.index("prepared meanwhile: train an adapter")
     assert "UNLESS Below about" in text
+    assert "the advice is claude-sonnet-5-5, batch, after which moving on saves from" in text
     assert "with the option's GPU hour above $" in text
     first = option_of(c, "cache-batch")
+    move = c.second_move
+    assert (move.option, move.after) == (c.verdict.leader, "cache-batch")
+    assert f"Over {first.label}: mean NPV +{short_usd(move.npv_usd)}, bad case {short_usd(move.npv_p10_p50_p90[0])}" in text
+    assert f"more in {share(move.chance)} of the draws" in text
+    assert f"Both, wrong answers at $0: mean {short_usd(move.both_npv_usd)}" in text
+    assert f"Without the first: NPV, wrong answers at $0: mean {short_usd(c.leader.expected_npv_usd)}" in text
     more = c.leader.expected_npv_usd - first.expected_npv_usd
-    assert f"Over {first.label}, NPV +{short_usd(more)}, more in {share(c.verdict.chance_over_first)} of the draws" in text
+    lost = flat(replace(c, second_move=None))
+    assert f"it saves {short_usd(more)} more, more in {share(c.verdict.chance_over_first)} of the draws" in lost
     assert c.verdict.second == "cache-batch"
     assert "to beat the second best" not in text, "told as the chance over the first move"
     other = next(o.id for o in c.options if o.id not in {"stay", "cache-batch", c.verdict.leader})
@@ -372,10 +381,12 @@ def test_one_request_a_day_is_told_as_one() -> None:
 
 
 def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
-    """"cheaper to run from 0 a day on, but what is paid until live is not earned back" it was."""
+    """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
-    assert "at no volume (1 month is over before it serves alone)" in text
-    assert "from 0 a day on" not in text
+    assert "No other option can work: gpt-6-luna: live after 1 month, when the horizon of 1 is over" in text
+    late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}", "quality.bar=0.8"))
+    assert "at no volume (3 months are over before it serves alone)" in late
+    assert "from 0 a day on" not in late
 
 
 def test_cards_that_are_owned_are_no_cash() -> None:

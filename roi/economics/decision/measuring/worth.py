@@ -15,7 +15,7 @@ from roi.economics.inputs import Array, Shared, path_of
 from roi.numerics.knowing import Bins, bar_edge, numbers_wrong
 
 NEXT: Final = "next"
-"""Stands among the options for the recommendation and the move that follows it."""
+"""Stands among the options for two moves, one after the other."""
 
 
 class Point(NamedTuple):
@@ -65,23 +65,25 @@ class Experiment:
 
 
 class Following(NamedTuple):
-    """The move that follows the recommendation, as far as it bears on what is worth measuring."""
+    """A move that follows another, as far as it bears on what is worth measuring."""
 
     option: str
+    after: str
+    """The option that it follows."""
     gained: Array
-    """What it adds to the recommendation in each draw, its set-up paid, USD; nothing where that misses the bar."""
+    """What it adds to that in each draw, its set-up paid, USD; nothing where that misses the bar."""
     upfront_usd: float
     gain_usd: float
     """Its set-up, and what it adds, at the central values."""
 
 
 def with_next(
-    saved: Mapping[str, Array], candidates: Sequence[str], leader: str, following: Following | None
+    saved: Mapping[str, Array], candidates: Sequence[str], following: Following | None
 ) -> tuple[Mapping[str, Array], Sequence[str]]:
-    """What each option saves, and what may be chosen, with the recommendation and what follows it as one more of both."""
+    """What each option saves, and what may be chosen, with both moves as one more of both."""
     if following is None:
         return saved, candidates
-    return {**saved, NEXT: saved[leader] + following.gained}, (*candidates, NEXT)
+    return {**saved, NEXT: saved[following.after] + following.gained}, (*candidates, NEXT)
 
 
 def experiments(
@@ -102,7 +104,7 @@ def experiments(
     upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
     if following is not None:
         upfront[NEXT] = upfront[leader] + following.upfront_usd
-    valuer = _Valuer(shared, upfront, *with_next(saved, candidates, leader, following), leader)
+    valuer = _Valuer(shared, upfront, *with_next(saved, candidates, following), leader)
     price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[tuple[str, object], Experiment] = {}
     binned: dict[tuple[int, bool], Bins | None] = {}

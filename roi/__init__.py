@@ -31,8 +31,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as checkers read it; to import typing takes 12 ms, in which Ctrl-C is a traceback
 if TYPE_CHECKING:
-    from roi.answers.opening import open_runs
-    from roi.api.asking import compare, load_scenario, resolve
+    from roi.api.asking import compare, load_scenario, open_runs, resolve
     from roi.api.measured_parts import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
     from roi.api.shown import Comparison, Option
@@ -64,7 +63,7 @@ _HOME = {
     "load_scenario": "roi.api.asking",
     "measure_quality": "roi.api.measured_parts",
     "measure_usage": "roi.api.measured_parts",
-    "open_runs": "roi.answers.opening",
+    "open_runs": "roi.api.asking",
     "resolve": "roi.api.asking",
 }
 

@@ -14,7 +14,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
@@ -42,6 +42,10 @@ class RoiError(Exception):
     def __str__(self) -> str:
         return visible(super().__str__(), "\n")
 
+    def reword(self, words: Callable[[str], str]) -> None:
+        """Say it in other words: those of the door at which it is raised (roi/api/arguments.py)."""
+        self.args = (words(super().__str__()),)
+
 
 class InputError(RoiError):
     """Something the user gave is wrong."""
@@ -57,6 +61,11 @@ class ScenarioError(InputError):
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
         super().__init__(f"{field}: {shown} is not usable; {allowed}")
+
+    def reword(self, words: Callable[[str], str]) -> None:
+        """The same, and the field's name."""
+        super().reword(words)
+        self.field, self.allowed = words(self.field), words(self.allowed)
 
 
 class CaseError(InputError):
@@ -109,6 +118,11 @@ class UnknownName(InputError):
 
     def __str__(self) -> str:
         return visible(self.brief) + self.offered
+
+    def reword(self, words: Callable[[str], str]) -> None:
+        """The same, of what it is about and of the remedy; names that are known stay as they are."""
+        super().reword(words)
+        self.field, self.brief, self._end = words(self.field), words(self.brief), words(self._end)
 
 
 class MissingExtra(RoiError):

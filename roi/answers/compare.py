@@ -84,6 +84,9 @@ def _resolved(
     scenario = load_scenario(file, asked, part, quality, notes.append, as_of=as_of)
     resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
+    if file is None and part is not None and quality is None:
+        notes.append("without its scores, bar and price of wrong answers, which are of another task: say yours in a FILE"
+                     " (quality), or with --quality, what roi quality --output wrote, and --set quality.bar=SHARE")
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:

@@ -27,9 +27,8 @@ def open_case(
 def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True) -> KnownRuns:
     """What was run dry or measured: the profiles and calibrations in `profiles` and in the folders that are searched always.
 
-    `tell` hears of each file that cannot be used. A plan is replayed once with these runs, so that a second scenario with the
-    same lengths, SLO and models is resolved in a tenth of a second. With `cache` replays of earlier runs with the very same
-    inputs are read from the user's cache folder, and new ones are kept there; no number depends on it.
+    `tell` hears of each file that cannot be used. With `cache` replays of earlier runs with the very same inputs are read from
+    the user's cache folder, and new ones are kept there; no number depends on it.
     """
     check_type("cache", cache, bool, "True or False")
     check_type("tell", tell, Callable, "a function of one text")  # type: ignore[arg-type]  # a protocol

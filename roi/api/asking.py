@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date as Date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from roi.answers.opening import open_case
+from roi.answers.opening import open_runs as open_known_runs
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
+from roi.api.arguments import in_python, reworded
 from roi.api.shown import Comparison
 from roi.economics.decision.comparison import Comparison as Compared
 from roi.economics.decision.comparison import compare as compare_case
@@ -31,6 +33,11 @@ Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAM
 """Where a scenario comes from: a file's path, what a file would hold, another scenario, or None for the bundled one."""
 
 
+OF_SCENARIO: Final = {"--set": "overrides", "--usage": "part", "--quality": "quality", "--profiles": "profiles"}
+"""Arguments of this file's functions, by the options of commands that say the same."""
+
+
+@in_python(OF_SCENARIO)
 def load_scenario(
     source: Source = None, overrides: Sequence[str] | Mapping[str, Any] = (),
     part: Path | str | Mapping[str, Any] | None = None,
@@ -43,7 +50,7 @@ def load_scenario(
         overrides: fields by their dotted paths, as `--set` takes them: `["draws=512"]`, or a mapping
             `{"workload.requests_per_day": 5000}`. They come last.
         part: what `roi usage --output` wrote, by its path, or what `measure_usage` returned; its workload and incumbent take
-            the place of the scenario's.
+            the place of the scenario's. Over the bundled one nothing of `quality` is taken, which is of another task.
         quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
             block of that name.
         tell: hears where the part names another incumbent than the scenario.
@@ -84,9 +91,22 @@ def load_scenario(
         if name != "schema" and (name not in scenario_file.BLOCKS[PART_SCHEMA] or not isinstance(held, dict)):
             raise ScenarioError(f"part.{name}", held, "workload and incumbent are, each a block of keys")
     evaluated = None if quality is None else path_of("quality", quality)
-    return scenario_file.load_scenario(start, texts, measured, evaluated, tell, plain(blocks, ""))
+    return scenario_file.load_scenario(start, texts, measured, evaluated, lambda line: tell(reworded(line, OF_SCENARIO)),
+                                       plain(blocks, ""))
 
 
+@in_python(OF_SCENARIO)
+def open_runs(profiles: Sequence[Path | str] = (), tell: Tell = keep_quiet, *, cache: bool = True) -> KnownRuns:
+    """What was run dry or measured: the profiles and calibrations in `profiles` and in the folders that are searched always.
+
+    `tell` hears of each file that cannot be used. A plan is replayed once with these runs, so that a second scenario with the
+    same lengths, SLO and models is resolved in a tenth of a second. With `cache` replays of earlier runs with the very same
+    inputs are read from the user's cache folder, and new ones are kept there; no number depends on it.
+    """
+    return open_known_runs(paths_of("profiles", profiles), tell, cache=cache)
+
+
+@in_python(OF_SCENARIO)
 def resolve(
     scenario: Source, runs: KnownRuns | None = None, *, profiles: Sequence[Path | str] = (), tell: Tell = keep_quiet,
 ) -> Resolved:
@@ -115,6 +135,7 @@ def resolve(
     return open_case(asked, paths_of("profiles", profiles), tell)
 
 
+@in_python(OF_SCENARIO)
 def compare(
     asked: Source | Resolved | Case = None, *, runs: KnownRuns | None = None, profiles: Sequence[Path | str] = (),
     thresholds: bool = True, **blocks: Any,

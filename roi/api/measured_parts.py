@@ -1,21 +1,38 @@
 """What files say of a scenario, as the blocks that `load_scenario` lays over it: usage logs, results of an evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from roi.answers.quality import QualityQuestion, answer_quality
-from roi.errors import InputError, check_type, paths_of
+from roi.api.arguments import in_python
+from roi.catalog.prices.api_prices import find_provider
+from roi.errors import InputError, NotAChoice, check_type, paths_of
 from roi.quality.result_rows import Asked
 from roi.scenario.file import BLOCKS
 from roi.scenario.quantity import LARGEST, SMALLEST
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 
+OF_USAGE: Final = {
+    "--map": "columns", "--incumbent": "incumbent", "--task": "task", "--provider": "provider", "--model": "model",
+    "--requests-per-day": "requests_per_day", "--bill": "bill_usd_per_month", "--dates": "dates",
+    "--input-includes-cache": "input_includes_cache", "--output": "files",
+}  # fmt: skip
+"""Arguments of `measure_usage`, by the options of `roi usage` that say the same."""
+OF_QUALITY: Final = {
+    "--map": "columns", "--incumbent": "incumbent", "--system": "systems", "--metric": "metric", "--bar": "bar",
+    "--repeats": "repeats=True", "--output": "files",
+}  # fmt: skip
+"""The same of `measure_quality` and `roi quality`."""
+
 
 def measure_usage(
-    *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None
+    *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None,
+    task: str | None = None, requests_per_day: float | None = None, columns: Mapping[str, str] | None = None,
+    provider: str | None = None, model: str | None = None, dates: Literal["iso", "us", "eu"] = "iso",
+    input_includes_cache: bool | None = None,
 ) -> dict[str, Any]:  # Any: plain values
     """Workload and incumbent as usage logs and exports settle them; needs the extra [usage].
 
@@ -24,6 +41,13 @@ def measure_usage(
         incumbent: the model that is to be replaced, where the files name several.
         bill_usd_per_month: what was really paid, where you know it.
         as_of: the scenario's day, at whose list prices the bill is told; None: today.
+        task: the group of calls whose workload is wanted; None: all of the incumbent's.
+        requests_per_day: where the files count tokens and no requests.
+        columns: of a table of your own, the column of each thing: `{"time": "when", "input": "tokens in"}`.
+        provider: who is paid, where the files do not say.
+        model: the model, where the files do not say.
+        dates: how a table of your own writes dates: iso, us (month/day/year) or eu (day/month/year).
+        input_includes_cache: whether the input counts cached tokens too, where the format leaves it open.
 
     Raises:
         InputError: a file cannot be read, or the files settle no workload.
@@ -37,7 +61,7 @@ def measure_usage(
         'gpt-6-sol'
     """
     from roi.usage.measure.scenario_part import part_yaml
-    from roi.usage.read.record import FileOptions
+    from roi.usage.read.record import Dates, FileOptions
     from roi.usage.summary import Question, summarize
 
     if not files:
@@ -46,19 +70,35 @@ def measure_usage(
     check_type("as_of", as_of, Date | None, "a date, or None")
     if bill_usd_per_month is not None:
         _check_number("bill_usd_per_month", bill_usd_per_month, (SMALLEST, LARGEST), "USD above 0")
-    named = tuple(map(str, paths_of("files", files)))
-    with _told():
-        spent = summarize(Question(files=named, options=FileOptions(), incumbent=incumbent))
-    return _blocks(part_yaml(spent, bill_usd_per_month, as_of), PART_SCHEMA)
+    if requests_per_day is not None:
+        _check_number("requests_per_day", requests_per_day, (SMALLEST, LARGEST), "a number above 0")
+    for name, value in (("task", task), ("provider", provider), ("model", model)):
+        check_type(name, value, str | None, "a name, or None")
+    check_type("input_includes_cache", input_includes_cache, bool | None, "True, False or None")
+    if dates not in get_args(Dates):
+        raise NotAChoice("dates", dates, get_args(Dates))
+    options = FileOptions(columns=_pairs("columns", columns), model=model, dates=dates, includes_cache=input_includes_cache,
+                          provider=None if provider is None else find_provider(provider, "provider"))
+    question = Question(files=tuple(map(str, paths_of("files", files))), options=options, incumbent=incumbent, task=task,
+                        requests_per_day=requests_per_day)
+    with in_python(OF_USAGE, "roi usage"), _told():
+        return _blocks(part_yaml(summarize(question), bill_usd_per_month, as_of), PART_SCHEMA)
 
 
-def measure_quality(*files: Path | str, incumbent: str, bar: float | None = None) -> dict[str, Any]:  # Any: plain values
+def measure_quality(
+    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str] | None = None,
+    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False,
+) -> dict[str, Any]:  # Any: plain values
     """The block `quality` as results per item and system settle it: scores with their spread, rates of cascades.
 
     Args:
         *files: results, as docs/quality.md lists them; prompts and answers are never read.
         incumbent: the system that is paid today, as the files call it.
         bar: the lowest score that is acceptable.
+        columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`.
+        systems: what a system of the files, or a file that names none, is called in the scenario.
+        metric: which score is meant, where the files have several.
+        repeats: True where an item that occurs twice for a system is a repeated run.
 
     Raises:
         InputError: the files hold one system only, or no item of both.
@@ -75,11 +115,25 @@ def measure_quality(*files: Path | str, incumbent: str, bar: float | None = None
     check_type("incumbent", incumbent, str, "a system, as the files call it")
     if bar is not None:
         _check_number("bar", bar, (0.0, 1.0), "a share of right answers, 0 to 1")
-    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=Asked(), incumbent=incumbent, bar=bar)
-    with _told():
+    check_type("metric", metric, str | None, "the name of a score, or None")
+    check_type("repeats", repeats, bool, "True or False")
+    asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats)
+    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar)
+    with in_python(OF_QUALITY, "roi quality"), _told():
         answer = answer_quality(question, Date.min)  # the day is left out
     found: dict[str, Any] = _blocks(answer.part, QUALITY_PART)["quality"]
     return found
+
+
+def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:
+    """The names of a mapping and what each stands for; InputError where either is no text."""
+    check_type(name, given, Mapping | None, "a mapping of names, such as {'time': 'when'}")
+    assert given is None or isinstance(given, Mapping)
+    pairs = tuple((given or {}).items())
+    for each in pairs:
+        for word in each:
+            check_type(name, word, str, "names and what they stand for are texts")
+    return pairs
 
 
 @contextmanager

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--group-by",
     metavar="KIND",
-    help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
+    help="tag, prompt, key, user, project, session, model, hour, day, weekday, month (UTC); left out = the first there is.",
 )
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
               help="What one unit of another currency was worth on a day, and until the next that is told; the first holds"

@@ -89,9 +89,11 @@ def _format(source: Source, asked: Asked) -> Format:
         raise InputError(f"{source.path}: no known format by its columns; nearest: {near.title}, without {', '.join(lost)};"
                          " --map item=COLUMN, score=COLUMN and system=COLUMN read it as a table of your own")
     missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
+    of_systems = ("; a score of each system as a whole is written into the scenario, quality.scores.NAME: {value: 0.9, items:"
+                  " 500}" if lacking == [NAMES["item"]] else "")
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
                      " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system:"
-                     " turn a table that has a column for each system")
+                     f" of a table with a column for each system make such rows{of_systems}")
 
 
 class _Rows:

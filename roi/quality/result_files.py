@@ -78,7 +78,8 @@ def open_source(path: Path, notes: Notes) -> Iterator[Source]:
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
         raise InputError(f"{shown}: the archive is damaged or cut short") from None
     except UnicodeDecodeError:
-        raise InputError(f"{shown}: neither text in UTF-8 nor an archive of Inspect") from None
+        raise InputError(f"{shown}: neither text in UTF-8 nor an archive of Inspect; a spreadsheet saves its table as CSV"
+                         " UTF-8") from None
     except OSError as error:
         raise InputError(f"{shown}: cannot be read: {error.strerror}") from None
 
@@ -209,7 +210,8 @@ def _archived(archive: zipfile.ZipFile, shown: str, head: Document) -> Iterator[
     names = archive.namelist()
     header = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
     if header is None:
-        raise InputError(f"{shown}: an archive, but none of Inspect: header.json is missing")
+        sheet = "; a workbook's sheet is saved as CSV UTF-8" if "[Content_Types].xml" in names else ""
+        raise InputError(f"{shown}: an archive, but none of Inspect: header.json is missing{sheet}")
     if any(each.compress_type == ZSTANDARD for each in archive.infolist()) and not hasattr(zipfile, "ZIP_ZSTANDARD"):
         with needs("quality", "zipfile-zstd"):
             import_module("zipfile_zstd")

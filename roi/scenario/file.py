@@ -19,15 +19,13 @@ from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template
-from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
+from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, set_value
 
 BILL: Final = "bill_usd_per_month"
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 VOLUME: Final = "workload.requests_per_day"
-YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
-"""First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -45,9 +43,10 @@ def load_scenario(
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
-    `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
-    them; `a.b=c` overrides come last. `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell`
-    hears where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
+    `part` is what usage records settle (`overlay`); over the bundled scenario, whose quality is of another task and is not
+    taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
+    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears where the part names another
+    incumbent than the scenario, or the evaluation pairs systems with another.
     """
     data, file = _opened(path), None if isinstance(path, dict) else path
     laid: list[str] = []
@@ -61,8 +60,7 @@ def load_scenario(
             named = "the part" if isinstance(part, dict) else part
             tell(f"{named} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            if now != before:
-                data.pop("quality", None)  # the bundled scores are of the bundled incumbent's task
+            data.pop("quality", None)  # the bundled scores, bar and price of wrong answers are of another task
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     paired_with: object = None
     if quality is not None:
@@ -229,16 +227,23 @@ def stated_data(scenario: Scenario) -> dict[str, Any]:
         place: Any = data
         for key in parents:
             place = place.get(key) if isinstance(place, dict) else None
-        value = place.get(last) if isinstance(place, dict) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float, dict)) or (
-                isinstance(value, dict) and ("value" not in value or "source" in value)):
-            continue
-        place[last] = {**(value if isinstance(value, dict) else {"value": value}), "source": "stated"}
+        if isinstance(place, dict) and last in place:
+            _say_stated(data, place, last)
+    return data
+
+
+def _say_stated(data: dict[str, Any], place: dict[str, Any], key: str) -> None:
+    """Give the number at the key of the place in the data, or each number of the block there, the source of what is stated."""
+    value = place[key]
+    if isinstance(value, dict) and "value" not in value:
+        for name in value:
+            _say_stated(data, value, name)
+    elif (isinstance(value, dict) and "source" not in value) or type(value) in {int, float}:
+        place[key] = {**(value if isinstance(value, dict) else {"value": value}), "source": "stated"}
         try:
             check_scenario(data)
         except InputError:  # a number that takes no source
-            place[last] = value
-    return data
+            place[key] = value
 
 
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
@@ -258,7 +263,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         raise ScenarioError("--set", override, "write it as path.to.field=value")
-    value = _typed(text.strip(), path)
+    value = set_value(text.strip(), path)
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
@@ -269,21 +274,6 @@ def _set(data: dict[str, Any], override: str) -> None:
         place[at] = here
         place = here
     place[_place_in(place, last, override)] = value
-
-
-def _typed(text: str, path: str) -> Any:  # Any: as read_yaml
-    """The value that is written behind `--set path=`: a list, a block or quoted text as YAML; else a plain scalar.
-
-    A plain one ends nowhere: not at " #", which begins a comment in a file, nor at ": ".
-    """
-    if "\n" in text or "\r" in text:
-        raise ScenarioError("--set", text, "one value a --set; repeat --set for another field")
-    if text[:1] in YAML_SIGNS:
-        return parse_yaml(f"value: {text}", f"--set {path}")["value"]
-    try:
-        return scalar(text)
-    except ValueError as error:
-        raise ScenarioError("--set", f"{path}={text}", str(error)[:100]) from None
 
 
 def _place_in(place: Any, key: str, override: str) -> str | int:

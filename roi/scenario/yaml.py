@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from roi.disk import open_to_read, read_text
-from roi.errors import InputError, visible
+from roi.errors import InputError, ScenarioError, visible
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
@@ -29,6 +29,8 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
+YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
+"""First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 MEASURED: Final = "roi quality, "
@@ -158,6 +160,21 @@ def scalar(text: str) -> bool | float | str | None:
     if math.isinf(number):
         raise ValueError(f"{text} is beyond the largest number")
     return number
+
+
+def set_value(text: str, path: str) -> Any:  # Any: as read_yaml
+    """The value that is written behind `--set path=`: a list, a block or quoted text as YAML; else a plain scalar.
+
+    A plain one ends nowhere: not at " #", which begins a comment in a file, nor at ": ".
+    """
+    if "\n" in text or "\r" in text:
+        raise ScenarioError("--set", text, "one value a --set; repeat --set for another field")
+    if text[:1] in YAML_SIGNS:
+        return parse_yaml(f"value: {text}", f"--set {path}")["value"]
+    try:
+        return scalar(text)
+    except ValueError as error:
+        raise ScenarioError("--set", f"{path}={text}", str(error)[:100]) from None
 
 
 def _refuse(name: str, line: int, problem: str) -> NoReturn:

@@ -14,7 +14,7 @@ from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.generic import cell_behind, count_behind
 from roi.usage.log import Log, read_log
-from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
+from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, complete_days, lost_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
@@ -27,7 +27,7 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
+from roi.usage.read.record import NO_TIME, TIMES, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 from roi.usage.told import lacking, notes, rows_told, to_come
 
@@ -93,6 +93,9 @@ class Usage:
     costs: tuple[Spend, ...]
     """What cost exports report."""
     groups: tuple[Priced, ...]
+    """By group, where there are any: MOST_GROUPS at most, but all hours, days, weekdays or months."""
+    others: tuple[Priced, ...]
+    """What has no group beside those that have one, or is of a group beyond them."""
     days: Days | None
     dropped: tuple[Dropped, ...]
     change: MonthChange | None
@@ -108,6 +111,8 @@ class Usage:
     """At which amounts in other currencies are taken."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
+    by_time: str = ""
+    """What the groups are where they are hours, days, weekdays or months, which nobody changes one by one."""
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
@@ -115,7 +120,8 @@ class Usage:
     def of_whole_days(self) -> tuple[Priced, ...]:
         """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on days covered whole."""
         days = set(self.days.complete) if self.days is not None else set()
-        return tuple(each for each in self.groups or self.priced if each.usd and each.spend.model is not None
+        groups = () if self.by_time else self.groups
+        return tuple(each for each in groups or self.priced if each.usd and each.spend.model is not None
                      and each.spend.day in days)
 
 
@@ -172,7 +178,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept)
     untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
-    groups = price_groups(map(in_names, spend_by_group(records, backend, _parts(days, priced))), priced) if days else ()
+    groups, others = _by_group(records, backend, days, priced, question.options.group_by)
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
     if choice is not None and days is not None:
@@ -185,6 +191,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         priced=priced,
         costs=costs,
         groups=groups,
+        others=others,
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
@@ -196,8 +203,24 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
                *maker_notes(paid), *told_rates(question.options.rates)),
         rates=question.options.rates,
         dated=dated,
+        by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
+
+
+def _by_group(
+    records: Table, backend: Backend, days: Days | None, priced: Sequence[Priced], by: str | None,
+) -> tuple[tuple[Priced, ...], tuple[Priced, ...]]:
+    """Sums by group at their prices, and those of what is in none of them."""
+    if days is None:
+        return (), ()
+    parts, most = _parts(days, priced), None if by in TIMES else MOST_GROUPS
+    groups = spend_by_group(records, backend, parts, most)
+    others: list[Spend] = []
+    if groups and sum(row.rows for row in groups) < sum(each.spend.rows for each in priced):
+        others = spend_of_others(records, backend, parts, most)
+    named, rest = (price_groups(map(in_names, rows), priced) for rows in (groups, others))
+    return named, rest
 
 
 def _parts(days: Days, priced: Sequence[Priced]) -> list[int]:
@@ -268,7 +291,7 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
-        hint = f"; {COUNTS}" if first and first.value and reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
+        hint = f"; {COUNTS}" if reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
         raise InputError(f"FILES: no row counts{why}{hint}")
 
 

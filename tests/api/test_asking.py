@@ -141,6 +141,10 @@ def test_what_was_stated_stays_stated_in_another_scenario_and_in_its_file(tmp_pa
     path = tmp_path / "kept.yaml"
     path.write_text(roi.compare(said).to_yaml(), encoding="utf-8")
     assert compare_file(path).comparison.verdict.counts == "errors"
+    whole = {name: block for name, block in given.items() if name != "quality"}
+    for laid in (roi.load_scenario(whole, quality=given["quality"]), roi.load_scenario(given, {"quality": given["quality"]})):
+        path.write_text(roi.compare(laid).to_yaml(), encoding="utf-8")
+        assert compare_file(path).comparison.verdict.counts == "errors", "a block laid whole is stated, number by number"
 
 
 def test_a_wrong_field_is_a_scenario_error_with_its_path():

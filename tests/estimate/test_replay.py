@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from roi.errors import InputError
 from roi.estimate.replay import lockstep
-from roi.estimate.replay.engine import Server, step_base
+from roi.estimate.replay.engine import EngineReplica, Jobs, Server, Times, step_base
 from roi.estimate.replay.router import SEND_S, Requests, replay, replay_closed
 from roi.estimate.serving.iteration import Iteration
 
@@ -272,6 +272,33 @@ def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other(
     assert list(found.served) == [True, False, True]
 
 
+def test_who_ends_with_a_step_with_prompts_is_told_when_the_step_is_over():
+    """Steps of 1 s and 0.1 s a prompt token; A (10 in, 2 out) at 0, B (20 in, 2 out) at 1.5.
+
+    A's prompt ends at 2, and its second token would come at 3. B's prompt, in the step with it, takes 1 + 2 s: until 5, which
+    is known at 2.5 and no end before 5. B's second token comes at 6.
+    """
+    server, times, nothing = Server(Iteration(1.0, 0.0, 0.0, 0.1), np.inf), Times.unknown(2), [0.0, 0.0]
+    jobs = Jobs([0.0, 1.5], [10.0, 20.0], [2.0, 2.0], nothing, nothing, nothing, nothing, nothing)
+    engine = EngineReplica(server, step_base(server), jobs, times)
+    engine.queue.append(0)
+    assert engine.run(1.4) == pytest.approx(3.0)
+    engine.queue.append(1)
+    for until_s in (2.5, 4.9):
+        assert engine.run(until_s) == pytest.approx(5.0)
+        assert times.ended == []
+    assert engine.run(5.5) == pytest.approx(6.0)
+    assert times.ended == [0]
+    assert engine.run(6.5) == np.inf
+    assert times.ended_s == pytest.approx([5.0, 6.0])
+
+
+def test_prompts_that_take_no_time_end_when_they_come():
+    """A server whose decode steps alone take time: behind a router, such a step once answered that it would end before now."""
+    load = requests([0.0, 0.0, 0.0, 1.0], [10] * 4, [1] * 4)
+    assert list(replay(load, Server(Iteration(0.0, 1.0, 0.0, 0.0), np.inf), 2).ended_s) == [0.0, 0.0, 0.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -347,17 +374,17 @@ def test_a_request_goes_to_the_first_of_those_with_the_fewest():
 
 
 def test_replicas_go_together_where_many_requests_arrive_within_a_step():
-    """A step takes 10 ms at least: 3,000 requests a second are 30 a step."""
+    """A step takes 10 ms at least: 4,000 requests a second are 40 a step."""
     server = Server(Iteration(0.01, 1e-3, 0.0, 1e-4), np.inf)
 
     def goes(rate, replicas, server=server):
         return lockstep.goes_together(np.arange(3001) / rate, server, step_base(server), replicas)
 
     assert lockstep.shortest_step_s(server, step_base(server)) == pytest.approx(0.01)
-    assert goes(3001.0, 100)
-    assert not goes(2990.0, 100)
-    assert not goes(3001.0, 99)
-    assert not goes(3001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
+    assert goes(4001.0, 100)
+    assert not goes(3990.0, 100)
+    assert not goes(4001.0, 99)
+    assert not goes(4001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
 
 
 # Closed loops

@@ -69,7 +69,10 @@ def test_the_payback_notebook_says_what_the_command_says_of_its_scenarios(tmp_pa
     told = command(
         "compare", "--usage", part, "--set", "title=Scenario A", "--draws", "1024",
         "--set", f"workload.requests_per_day={round(float(volume) / 1000, 3) * 1000:.3f}",
-        "--set", "quality.usd_per_error=0.002", "--set", "quality.scores.qwen3-8b+lora={value: 0.91, items: 500}",
+        "--set", "quality.bar=0.85", "--set", "quality.usd_per_error=0.002",
+        "--set", "quality.scores.gpt-6-sol={value: 0.92, low: 0.90, high: 0.94, source: assumed}",
+        "--set", "quality.scores.gpt-6-luna={value: 0.90, low: 0.875, high: 0.92, source: assumed}",
+        "--set", "quality.scores.qwen3-8b+lora={value: 0.91, items: 500}",
         "--set", f"gpu_rents=[{{gpu: L40S, vendor: your quote, usd_per_gpu_hour: {rent}}}]",
         "--set", "candidates.gpus=[L40S]",
         "--set", "candidates.vendors=[your quote]", "--set", "candidates.own_hardware=false",

@@ -32,7 +32,8 @@ def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
     ('{"question": "a", "model": "b", "score": 1}\n', "nearest: own rows, without id (or item, item_id, example_id,"),
     ("name,points\na,1\nb,2\n", "without id (or item, item_id, example_id, question_id ...) and system (or model"),
     ('{"a": 1}', "no known format by its columns"),
-    ("id,question,a,b\n1,x,1,0\n2,y,1,1\n", "Rows are one for each item and system: turn a table that has a column for each"),
+    ("id,question,a,b\n1,x,1,0\n2,y,1,1\n", "item and system: of a table with a column for each system make such rows"),
+    ("model,accuracy,n\na,0.9,500\nb,0.8,500\n", "; a score of each system as a whole is written into the scenario"),
     ("1 2 3", "no row of an item in it"),
     ('{"id": 1, "system": "a", "score": 1}\n{"id": 2, "sys', "line 2: the JSON is cut short; write the file again, whole"),
     ('{"results": {"results": [{"provider": "a", "vars": {"q": 1}, "ok": true}]}}', "nearest: promptfoo, without success;"),
@@ -52,13 +53,15 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"\xff\x00\xfe\x01" * 10)
     (tmp_path / "u16.csv").write_text("id,system,score\n", encoding="utf-16")
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no archive")
-    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
-        archive.writestr("x.json", "{}")
+    for name, member in (("b.zip", "x.json"), ("b.xlsx", "[Content_Types].xml")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(member, "{}")
     (tmp_path / "a.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
     for name, message in (("result.json", "is not there; nearest:"), ("empty", "is a folder without .csv"),
                           ("a.bin", "neither text in UTF-8"), ("u16.csv", "UTF-16, not UTF-8 text"),
                           ("a.zip", "the archive is damaged or cut short"),
-                          ("b.zip", "an archive, but none of Inspect"), ("a.gz", "damaged or cut short")):
+                          ("b.zip", "an archive, but none of Inspect: header.json is missing"),
+                          ("b.xlsx", "missing; a workbook's sheet is saved as CSV UTF-8"), ("a.gz", "damaged or cut short")):
         found = quality(tmp_path / name, *TODAY)
         assert (found.code, message in found.error) == (2, True), found.error
     assert "FILES: none given" in quality(*TODAY).error

@@ -344,6 +344,7 @@ def answers(url: str, name: str) -> dict[str, Any]:
         "records": backend.to_pyarrow(records).to_pylist(),
         "spend_by_day": [asdict(row) for row in aggregate.spend_by_day(records, backend)],
         "spend_by_group": [asdict(row) for row in aggregate.spend_by_group(records, backend)],
+        "spend_of_others": [asdict(row) for row in aggregate.spend_of_others(records, backend, most=2)],
         "minute_counts": [{"minute": m, "calls": n} for m, n in zip(minutes.tolist(), calls.tolist(), strict=True)],
         "length_cells": [asdict(cell) for cell in aggregate.length_cells(kept, backend)],
         "read_cells": [asdict(cell) for cell in aggregate.read_cells(kept, backend)],
@@ -468,12 +469,13 @@ def test_every_question_compiles_to_counts_sums_and_extremes(dialect, name):
     backend = Compiled(dialect)
     aggregate.spend_by_day(records, backend)
     aggregate.spend_by_group(records, backend)
+    aggregate.spend_of_others(records, backend)
     if name in ALL_FIVE:
         aggregate.length_cells(records, backend)
         aggregate.read_cells(records, backend)
         backend.to_pyarrow(aggregate_minutes(records))
     groups = aggregate.constants(records).get("group", "") is not None  # where the format has none, none are asked for
-    assert len(backend.sql) == (4 if name in ALL_FIVE else 1) + groups
+    assert len(backend.sql) == (4 if name in ALL_FIVE else 1) + 2 * groups
     assert backend.reductions <= ALLOWED, backend.reductions - ALLOWED
     for sql in backend.sql:
         assert not [word for word in FORBIDDEN if re.search(rf"{word}\w*\(", sql.upper())]

@@ -170,6 +170,10 @@ def test_bytes_behind_a_gzip_lose_nothing(tmp_path: Path) -> None:
     (b"\x00\x01\x02\x03" * 50, "neither text nor Parquet"),
     (b"PAR1" + b"x" * 500, "a damaged Parquet file"),
     (b"5", "no table, no JSON and no Parquet"),
+    (b"PK\x03\x04" + b"\x00" * 90, "a workbook, whose sheet can be saved as CSV"),
+    (b"\n<!DOCTYPE html><html><head><title>Sign in</title></head></html>\n", "a page of HTML or XML, as a portal gives it"),
+    (b'[{"object": "response", "model": "gpt-4o"}, {"id": "resp', "Unterminated string starting at; the file ends there"),
+    (b"time,model,input,output\n2026-10-01,gpt-4o,1.3M,20k\n", "a.txt, line 2); write counts as whole numbers"),
     (b'{"a": [1,\n2, nope', "line 2: no JSON"),
     (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
     (b"when,tokens\n1,2\n", "no known export has its 2 columns"),
@@ -518,3 +522,22 @@ def test_a_header_of_three_thousand_columns_is_read(tmp_path: Path) -> None:
     assert found.data["requests"] == 20
     assert found.left_out == {"a line with fewer cells than the header": 1}
     assert found.places == [f"{file}, line 22"]
+
+
+def test_a_table_that_a_spreadsheet_saved_in_windows_1252_is_read(tmp_path: Path) -> None:
+    """A euro sign in the header is byte 0x80 there, which UTF-8 has not and Latin-1 calls a control."""
+    file = tmp_path / "kosten.csv"
+    rows = "".join(f"{day:02}.09.2026;gpt-4o;{day};1000;20;3.59\n" for day in range(1, 31))
+    file.write_bytes(f"Datum;Modell;Anfragen;Eingabe;Ausgabe;Kosten (€)\n{rows}".encode("cp1252"))
+    named = ("time=Datum", "model=Modell", "requests=Anfragen", "input=Eingabe", "output=Ausgabe", "cost=Kosten (€)")
+    found = usage(file, *(word for each in named for word in ("--map", each)), "--dates", "eu")
+    assert found.data["requests"] == 465
+    assert found.data["total_usd"] == pytest.approx(30 * 3.59)
+
+
+def test_a_value_within_another_is_told_how_to_become_a_column(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"ts": 1760000000, "model": "gpt-4o", "usage": {"in": 5, "out": 2}}\n' * 2, encoding="utf-8")
+    found = usage(file, "--map", "time=ts", "--map", "input=usage.in", "--map", "output=usage.out")
+    assert "--map input: unknown column 'usage.in'; " in found.error
+    assert "a value within another is no column: jq -c '. + {input: .usage.in}' makes it one, called input" in found.error

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from roi.usage.measure.aggregate import SUMS, Spend
-from roi.usage.measure.days import HOUR_US, complete_days, load_shape
+from roi.usage.measure.days import HOUR_US, complete_days
 from roi.usage.measure.peak import busiest_by_chance
+from roi.usage.measure.shape import OneDay, load_shape
 from roi.usage.read.columns import DAY_US
 
 MONDAY = 20_731
@@ -93,7 +94,7 @@ def test_hours_and_weekdays_of_whole_days():
     shape = load_shape(np.array(minutes), np.array(counts), range(MONDAY, MONDAY + 7))
     assert shape is not None
     assert shape.hourly_weights == pytest.approx([8 / 200] * 12 + [16 / 200] + [8 / 200] * 11, rel=2e-3)
-    assert shape.weekday_weights == pytest.approx([25 * 7 / 200] * 6 + [50 * 7 / 200])
+    assert shape.weekday_weights == pytest.approx([25 * 7 / 200] * 6 + [50 * 7 / 200], rel=2e-3)
     assert shape.hour_peak_to_mean == pytest.approx(4 / (200 / 168))
     assert shape.minutes == 7 * 1440
 
@@ -151,6 +152,73 @@ def test_a_nightly_job_is_a_peak_however_few_calls_a_day_there_are():
     shape = load_shape(np.array([(MONDAY + day) * 1440 + 120 for day in range(5)]), np.full(5, 500), range(MONDAY, MONDAY + 5))
     assert shape is not None
     assert shape.peak_to_mean == pytest.approx(1440.0, rel=0.01)
+
+
+def test_the_day_that_makes_the_peak_is_told_with_the_peak_of_the_others():
+    """2 calls a minute for 14 days, and on the 9th night 3,000 in one minute: the others have a mean and a peak of 2."""
+    at, calls = np.arange(14 * 1440), np.full(14 * 1440, 2)
+    calls[8 * 1440 + 120] = 3000
+    shape = load_shape(at + MONDAY * 1440, calls, range(MONDAY, MONDAY + 14))
+    assert shape is not None
+    assert shape.peak_to_mean == pytest.approx(3000 / (2 + 2998 / 20_160), rel=0.01)
+    assert shape.one_day == OneDay(day=MONDAY + 8, peak_to_mean=pytest.approx(1.0), only_weekday=False)
+    calls[3 * 1440 + 120] = 2600  # a second night: without the first the peak is lower by an eighth
+    again = load_shape(at + MONDAY * 1440, calls, range(MONDAY, MONDAY + 14))
+    assert again is not None
+    assert again.one_day is None
+
+
+def test_a_day_that_may_come_every_week_is_told_as_the_only_one_of_its_kind():
+    """Seven days of 100 calls an hour, but 300 on Friday: without it no hour stands out."""
+    at, counts = np.arange(7 * 24) * 60, np.full(7 * 24, 100)
+    counts[4 * 24:5 * 24] = 300
+    shape = load_shape(at + MONDAY * 1440, counts, range(MONDAY, MONDAY + 7))
+    assert shape is not None
+    assert shape.one_day is not None
+    assert (shape.one_day.day, shape.one_day.only_weekday) == (MONDAY + 4, True)
+    short = load_shape(at[72:120] + MONDAY * 1440, counts[72:120], range(MONDAY + 3, MONDAY + 5))
+    assert short is not None
+    assert short.one_day is None, "one other day does not show what is usual"
+
+
+def test_where_the_other_days_have_too_few_calls_the_peak_without_the_day_is_not_known():
+    """500 calls at once among 28 days of three calls each, which tell no peak by themselves."""
+    at = np.sort(np.append(np.arange(84) * 480, 10 * 1440 + 7))
+    shape = load_shape(at + MONDAY * 1440, np.where(at == 10 * 1440 + 7, 500, 1), range(MONDAY, MONDAY + 28))
+    assert shape is not None
+    assert shape.one_day == OneDay(day=MONDAY + 10, peak_to_mean=None, only_weekday=False)
+
+
+@pytest.mark.parametrize("a_day", [100, 1_000])
+def test_of_an_even_rate_weekdays_differ_by_less_than_chance_makes_them(a_day):
+    """59 days drawn at an even rate, nine Mondays to Wednesdays and eight of the others: 40 logs.
+
+    The means of weekdays differ by sqrt(6 / 7 / calls of a weekday): of 100 a day by 3.2%. Drawn together less than half is
+    left, and seldom is there a day that makes the peak.
+    """
+    random, weights, raw, days = np.random.default_rng(11), [], [], np.arange(59 * 1440) // 1440
+    told = 0
+    for _ in range(40):
+        calls = random.poisson(a_day / 1440, days.size)
+        at = np.flatnonzero(calls)
+        shape = load_shape(at + MONDAY * 1440, calls[at], range(MONDAY, MONDAY + 59))
+        assert shape is not None
+        assert shape.weekday_weights is not None
+        weights.append(shape.weekday_weights)
+        raw.append(np.bincount(days % 7, weights=calls) / np.bincount(np.arange(59) % 7) / (calls.sum() / 59))
+        told += shape.one_day is not None
+    assert np.std(raw) == pytest.approx((6 / 59 / a_day) ** 0.5, rel=0.2)
+    assert np.std(weights) < 0.5 * np.std(raw)
+    assert told <= 3
+
+
+def test_a_weekday_without_a_whole_day_leaves_the_week_untold():
+    """Seven whole days, two of them Mondays and none a Sunday: what Sundays have is not known."""
+    whole = (*range(MONDAY, MONDAY + 6), MONDAY + 7)
+    at = np.array([day * 1440 + 60 * hour for day in whole for hour in range(24)])
+    shape = load_shape(at, np.full(at.size, 50), whole)
+    assert shape is not None
+    assert shape.weekday_weights is None
 
 
 def test_what_chance_makes_of_the_busiest_is_what_drawn_logs_show():

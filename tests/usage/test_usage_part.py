@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from roi import measure_usage
 from roi.cli import main
 from roi.errors import InputError
+from roi.scenario.demand import Quality
 from roi.scenario.file import load_scenario, overlay, read_part
 from roi.scenario.quantity import value_of
+from roi.scenario.template import template
 
 ROOT = Path(__file__).parents[2]
 EXPORT = ROOT / "examples" / "openai_export.csv"
@@ -136,6 +138,23 @@ def test_a_scenario_with_the_part_over_it_has_its_workload(part):
     assert scenario.incumbent.model == "gpt-6-sol"
     assert scenario.title == "gpt-6-sol as used, the rest from the bundled scenario"
     assert run("compare", "--usage", part, "--draws", "0").exit_code == 0
+
+
+def test_over_the_bundled_scenario_a_part_of_its_own_model_takes_nothing_of_its_quality(part, tmp_path):
+    """The bundled scores are of the example's task, whichever model the log names; a file's own, and --quality's, stay."""
+    assert load_scenario(None, part=part).quality == Quality()
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(template("bundled"), encoding="utf-8")
+    assert "gpt-6-luna" in load_scenario(mine, part=part).quality.scores
+    answer = run("compare", "--usage", part, "--draws", "0")
+    assert "No other model is scored: quality.scores, or --quality." in " ".join(answer.stdout.split())
+    assert "DO NOW Stay on gpt-6-sol" in " ".join(answer.stdout.split())
+    assert "without its scores, bar and price of wrong answers, which are of another task" in answer.stderr
+    quality = tmp_path / "quality.yaml"
+    quality.write_text("schema: roi.quality-part/1\nquality:\n  bar: 0.9\n  scores: {gpt-6-luna: 0.95}\n", encoding="utf-8")
+    scored = run("compare", "--usage", part, "--quality", quality, "--draws", "0")
+    assert list(load_scenario(None, part=part, quality=quality).quality.scores) == ["gpt-6-luna"]
+    assert "without its scores" not in scored.stderr
 
 
 def test_lengths_and_their_means_take_each_others_place():

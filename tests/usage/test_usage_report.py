@@ -42,6 +42,51 @@ def log(tmp_path):
 
 
 @pytest.mark.full
+def test_groups_of_time_are_all_listed_in_their_order_and_not_compared_one_by_one(log):
+    """24 hours a call each of two tags, on a Monday and a Tuesday: nobody changes the model of one hour alone."""
+    hours = answer(log, "--group-by", "hour")
+    assert [each["group"] for each in hours["by_group"]] == [f"{hour:02}:00" for hour in range(24)]
+    assert {task["group"] for task in hours["tasks"]} == {None}
+    told = run(log, "--group-by", "hour", "--tasks", "0").stdout
+    assert "By hour of the day, UTC\n" in told
+    assert all(f"\n{hour:02}:00 " in told for hour in range(24))
+    assert " more " not in told.partition("By hour")[2].partition("\ntotal")[0]
+    assert [each["group"] for each in answer(log, "--group-by", "weekday", "--tasks", "0")["by_group"]] == ["Monday", "Tuesday"]
+    month = run(log, "--group-by", "month", "--tasks", "0").stdout
+    assert "\n2026-10 " in month.partition("By month, UTC\n")[2].partition("USD a day")[0]
+    table = run(log, "--group-by", "day", "--format", "csv", "--tasks", "0").stdout
+    assert [line.split(",")[3] for line in table.splitlines() if line.startswith("by_group")] == ["2026-10-05", "2026-10-06"]
+
+
+@pytest.mark.full
+def test_more_days_than_groups_of_another_kind_have_sums_of_their_own(tmp_path):
+    file = tmp_path / "long.csv"
+    days = [(date(2025, 9, 1) + timedelta(days=k)).isoformat() for k in range(210)]
+    file.write_text(HEAD + "".join(f"{day}T10:00:00Z,gpt-4.1,openai,tag{k},100,20\n" for k, day in enumerate(days)))
+    assert [each["group"] for each in answer(file, "--group-by", "day", "--tasks", "0")["by_group"]] == days
+    found = answer(file, "--tasks", "0")
+    assert [each["requests"] for each in found["by_group"] if each["group"] is None] == [10]
+    assert sum(each["requests"] for each in found["by_group"]) == found["requests"] == 210
+    told = run(file, "--tasks", "0").stdout
+    assert "\n(no group)        10 " in told
+    assert "(no group): calls without one, and those of groups beyond the 200 with the most" in told
+    assert "\ntotal            210 " in told.partition("By group")[2]
+
+
+@pytest.mark.full
+def test_calls_without_a_group_stand_beside_those_that_have_one(log):
+    """Two of 98 calls have no tag: the groups' sum is the log's."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write("2026-10-06T23:06:00Z,gpt-6-sol,openai,,500,400\n" * 2)
+    found = answer(log, "--tasks", "0")
+    assert [(each["group"], each["requests"]) for each in found["by_group"]] == [("reply", 48), ("triage", 48), (None, 2)]
+    assert sum(each["total_usd"] for each in found["by_group"]) == pytest.approx(found["total_usd"], rel=1e-12)
+    told = run(log, "--tasks", "0").stdout
+    assert "\n(no group) " in told
+    assert "(no group):" not in told
+
+
+@pytest.mark.full
 def test_the_json_has_the_promised_keys_and_hand_made_totals(log):
     """In 48 x 2,500 = 120,000, out 48 x 450 = 21,600: 0.24 + 0.216 = 0.456 USD at 2 and 10 a million."""
     found = answer(log, "--tasks", "0")

@@ -19,6 +19,7 @@ from roi.usage.measure.aggregate import (
     read_cells,
     spend_by_day,
     spend_by_group,
+    spend_of_others,
 )
 from roi.usage.read.database import local_engine
 from roi.usage.read.files import find_files
@@ -77,6 +78,18 @@ def test_groups_leave_out_rows_without_a_group(log):
     found = spend_by_group(records, engine)
     assert {each.group for each in found} == {"a", "b"}
     assert sum(each.rows for each in found) == frame["tag"].notna().sum()
+
+
+@pytest.mark.parametrize("most", [1, 200, None])
+def test_what_is_in_none_of_the_listed_groups_is_added_up_beside_them(log, most):
+    """Rows without a tag, and with one group listed the other one's, to the last token."""
+    frame, records, engine = log
+    found, others = spend_by_group(records, engine, most=most), spend_of_others(records, engine, most=most)
+    rest = frame[~frame["tag"].isin({each.group for each in found})]
+    assert {each.group for each in others} == {None}
+    assert sum(each.rows for each in others) == sum(each.requests or 0 for each in others) == len(rest)
+    assert sum(each.tokens["output"] for each in others) == rest["output_tokens"].sum()
+    assert len(found) == len({(each.group, each.model, each.size_class) for each in found})
 
 
 def test_minutes_are_those_of_pandas(log):

@@ -19,6 +19,7 @@ from usage_support import CANARY, run_usage, usage_answer
 from roi.cli import main
 from roi.cli.options import watched
 from roi.errors import InputError
+from roi.scenario.yaml import parse_yaml
 from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -354,10 +355,28 @@ def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: P
     rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))
     file = table(tmp_path / "a.csv", rows, head="time,input_tokens,output_tokens,model,provider")
     run = run_usage(file, "--output", str(tmp_path / "part.yaml"), "--tasks", "0")
-    assert "used is 1.00: chance alone makes a busiest minute of up to 120.00" in " ".join(run.stdout.split())
+    assert "used is 1.00: chance alone makes a busiest minute of up to 120" in " ".join(run.stdout.split())
     part = (tmp_path / "part.yaml").read_text()
     assert "value: 1.0\n" in part
     assert "less what chance alone makes of a busiest minute" in part
+
+
+def test_a_day_that_makes_the_peak_is_told_in_the_report_in_json_and_in_the_part(tmp_path: Path) -> None:
+    """A request an hour on five days, and 600 more in one minute of the third: a peak of 600 x 7,200 minutes over 720 calls."""
+    calls = [f"2026-11-0{day}T{hour:02}:10:00Z" for day in range(1, 6) for hour in range(24)] + ["2026-11-03T02:20:30Z"] * 600
+    file = table(tmp_path / "a.csv", *(f"{at},100,10,gpt-6-sol,openai" for at in sorted(calls)),
+                 head="time,input_tokens,output_tokens,model,provider")
+    run = run_usage(file, "--output", str(tmp_path / "part.yaml"))
+    assert "busiest minute 6,000 (2026-11-03 02:20 UTC), busiest hour 100" in " ".join(run.stdout.split())
+    assert "peak of one day 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00" in " ".join(
+        run.stdout.split())
+    assert usage_answer(file)["workload"]["load"]["peak_of_one_day"] == {
+        "day": "2026-11-03", "peak_to_mean_without_it": pytest.approx(1.0), "only_one_of_its_weekday": True}
+    source = parse_yaml((tmp_path / "part.yaml").read_text(), "part")["workload"]["peak_to_mean"]["source"]
+    assert source.endswith("of a busiest minute; 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00")
+    even = table(tmp_path / "b.csv", *(f"{at},100,10,gpt-6-sol,openai" for at in sorted(set(calls))),
+                 head="time,input_tokens,output_tokens,model,provider")
+    assert usage_answer(even)["workload"]["load"]["peak_of_one_day"] is None
 
 
 def test_a_peak_of_too_few_calls_is_left_to_the_scenario_which_says_what_stands_in(tmp_path: Path) -> None:

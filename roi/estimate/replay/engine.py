@@ -13,9 +13,10 @@ so k steps up to the next end of a sequence, or to the step in which an admissib
 # ruff: noqa: FURB136 -- a call of min() or max() takes as long as the arithmetic of a step
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from heapq import heappop, heappush
-from math import ceil, inf, sqrt
+from math import ceil, inf, nextafter, sqrt
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -29,8 +30,8 @@ ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
 SHORTENED: Final = 1.0 - 1e-9
 """What a least time is multiplied by, so that rounding puts none after its end."""
-NONE: Final[list[int]] = []
-"""No prompt is complete."""
+BEYOND: Final = 1.0 + 1e-6
+"""Who comes after this much of the seconds of some decode steps comes after them, however those are rounded."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class StepBase(NamedTuple):
     """Of the device, their KV left out."""
     floor: list[float]
     """Of the host, which no step without prompts is shorter than."""
+    shorter: list[float]
+    """Of their products and the reading of weights beside them, the shorter: `overlap` of it is hidden."""
 
 
 class EngineReplica:
@@ -129,13 +132,17 @@ class EngineReplica:
         which none of the requests that it has can end: nobody who asks only who has ended need call it until then."""
 
     def _engine(self, server: Server, base: StepBase, jobs: Jobs, times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
-        """The engine between two calls of `run`, a generator so that its state stays in local names."""
+        """The engine between two calls of `run`, a generator so that its state stays in local names.
+
+        Each round ends what the event before has brought to its end, plans decode steps until a prompt is due, and takes a step
+        with prompts when it begins, since nobody who comes later has a part in it: `t` may then be ahead of `until_s`.
+        """
         engine = server.iteration
-        capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
-        mixed = int(not server.prompts_alone)  # decode steps in one with prompts
+        capacity, limit, budget_tokens = server.kv_capacity, ceil(server.sequence_limit), server.step_tokens
+        mixed = not server.prompts_alone  # decode steps in one with prompts
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
-        (device, floor), host_prompt = base, float(engine.host_prompt_s)
+        (device, floor, shorter), host_prompt = base, float(engine.host_prompt_s)
         overlap, read, per_product = float(engine.overlap), float(engine.read_s), float(engine.product_s)
         queue, (admitted, first, ended, over) = self.queue, times
         popleft = queue.popleft
@@ -143,118 +150,13 @@ class EngineReplica:
         heap: list[tuple[float, int]] = []  # sequences that decode, by the step of their last token
         soonest = inf  # the first of these steps
         partial: int | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
+        complete: list[int] = []  # those whose prompts the last step completed
+        shortest = shortest_prompts_s(server, base)
         t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
+        head, waits = 0, False  # the first of the queue, and whether there is a slot and room for it
         until_s = yield inf
         while True:
-            head = queue[0] if queue else None
-            waits = head is not None and n + (partial is not None) < limit and held + holds[head] <= capacity
-            if partial is not None or (waits and arrival[head] <= t):  # type: ignore[index]
-                decoding = n * mixed
-                budget = tokens = budget_tokens - decoding
-                more, rest, taken, complete = None, 0.0, 0, []
-                if partial is not None:
-                    if left > budget:
-                        budget, more = 0.0, partial
-                    else:
-                        budget -= left
-                        complete.append(partial)
-                joins = held
-                for job in queue:
-                    if budget <= 0.0 or arrival[job] > t or n + len(complete) >= limit or joins + holds[job] > capacity:
-                        break
-                    taken += 1
-                    joins += holds[job]
-                    need = prefill[job]
-                    if need > budget:
-                        more, rest, budget = job, need - budget, 0.0
-                    else:
-                        budget -= need
-                        complete.append(job)
-                tokens -= budget
-                work = per_prompt * tokens
-                spent = device[decoding] + per_kv * kv * mixed + work
-                alone = both = read
-                if experts:
-                    before, after = (1.0 + rate * decoding) ** -power, (1.0 + rate * (decoding + tokens)) ** -power
-                    spent += experts * (before - after)
-                    alone += experts * (1.0 - before)
-                    both += experts * (1.0 - after)
-                if overlap:  # more than the sequences alone hid
-                    product = per_product * decoding
-                    products = product + work
-                    spent += overlap * ((product if product < alone else alone) - (products if products < both else both))
-                if spent < (host := floor[decoding] + host_prompt):
-                    spent = host
-                then = t + spent
-                while t < until_s < then:  # nobody who comes after t has a part in this step
-                    ends = then
-                    if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
-                        further = output[complete[0]] if len(complete) == 1 else min([output[job] for job in complete])
-                        further, until = further - 1.0, soonest - steps - mixed
-                        further = until if until < further else further
-                        most = n + len(complete)
-                        step = device[most] + per_kv * kv
-                        ends += further * (step if step > floor[most] else floor[most])
-                    until_s = yield ends
-                if until_s <= t:  # somebody may come at t itself
-                    until_s = yield then
-                    continue
-                held = joins
-                while taken:
-                    taken -= 1
-                    admitted[popleft()] = t
-                if more is None:
-                    partial = None
-                elif more is partial:
-                    left -= tokens
-                else:
-                    partial, left = more, rest
-                t = then
-                busy += spent
-                steps += mixed
-                kv += growth * mixed
-            elif n:
-                step, faster = device[n] + per_kv * kv, per_kv * growth
-                count, cut = soonest - steps, False
-                if step < floor[n]:
-                    ends = t + count * floor[n]
-                    if faster:  # until the device is the slower
-                        until = float(ceil((floor[n] - step) / faster))
-                        count = until if until < count else count
-                    step, faster = floor[n], 0.0
-                    spent = count * step
-                else:
-                    spent = count * step + faster * count * (count - 1.0) / 2.0
-                    ends = t + spent
-                if waits:
-                    slope = step - faster / 2.0
-                    wait = arrival[head] - t  # type: ignore[index]
-                    until = float(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING))
-                    if until <= count:
-                        count, cut = until if until > 1.0 else 1.0, True
-                        spent = count * step + faster * count * (count - 1.0) / 2.0
-                then = t + spent
-                if then > until_s:
-                    if cut:  # those that wait may be done sooner than those that decode
-                        ends = max(min([ends, *[arrival[job] + least[job] for job in queue]]), then)
-                    until_s = yield ends
-                    if then > until_s or (head is None and queue):  # somebody came who may cut it
-                        continue
-                t = then
-                busy += spent
-                steps += count
-                kv += growth * count
-                complete = NONE
-                if cut and t < arrival[head]:  # type: ignore[index]
-                    t = arrival[head]  # type: ignore[index]  # rounding must not put the step's end before the arrival
-            elif head is None or arrival[head] > until_s:
-                self.busy_s = busy
-                until_s = yield inf if head is None else arrival[head]
-                continue
-            else:
-                t, kv, growth, held = max(t, arrival[head]), 0.0, 0.0, 0.0
-                continue
             while soonest <= steps:
                 job = heappop(heap)[1]
                 soonest = heap[0][0] if heap else inf
@@ -264,24 +166,141 @@ class EngineReplica:
                 held -= holds[job]
                 growth -= grows[job]
                 kv -= reads[job]
-            for job in complete:
-                first[job] = t
-                tokens = output[job]
-                if tokens <= 1.0:
-                    ended[job] = t
-                    over.append(job)
-                    held -= holds[job]
+            if complete:
+                for job in complete:
+                    first[job] = t
+                    tokens = output[job]
+                    if tokens <= 1.0:
+                        while until_s < t:  # who has ended is told no sooner
+                            until_s = yield t
+                        ended[job] = t
+                        over.append(job)
+                        held -= holds[job]
+                    else:
+                        last = steps + tokens - 1.0
+                        heappush(heap, (last, job))
+                        soonest = last if last < soonest else soonest
+                        n += 1
+                        kv += start[job]
+                        growth += grows[job]
+                complete = []
+            waits = False
+            if queue:
+                head = queue[0]
+                waits = n < limit and held + holds[head] <= capacity
+            if partial is None and not (waits and arrival[head] <= t):
+                if not n:
+                    if not queue or arrival[head] > until_s:
+                        self.busy_s = busy
+                        until_s = yield arrival[head] if queue else inf
+                    else:
+                        t, kv, growth, held = max(t, arrival[head]), 0.0, 0.0, 0.0
+                    continue
+                step, faster = device[n] + per_kv * kv, per_kv * growth
+                count = most = soonest - steps
+                if step < floor[n]:
+                    if faster:  # until the device is the slower
+                        until = float(ceil((floor[n] - step) / faster))
+                        count = until if until < count else count
+                    step, faster = floor[n], 0.0
+                spent = count * step + faster * count * (count - 1.0) / 2.0
+                then, cut = t + spent, False
+                while not queue and then > until_s:
+                    until_s = yield then + (most - count) * step
+                    if queue:
+                        head = queue[0]
+                        waits = n < limit and held + holds[head] <= capacity
+                if waits and (wait := arrival[head] - t) < spent * BEYOND:
+                    if wait <= 0.0:
+                        continue
+                    slope = step - faster / 2.0
+                    until = float(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING))
+                    if until <= count:
+                        count, cut = until if until > 1.0 else 1.0, True
+                        spent = count * step + faster * count * (count - 1.0) / 2.0
+                        then = t + spent
+                if then > until_s:
+                    ends = then + (most - count) * step
+                    if cut:  # those that wait may be done sooner than those that decode
+                        ends = max(min([ends, *[arrival[job] + least[job] for job in queue]]), then)
+                    until_s = yield ends
+                    continue
+                t = then
+                busy += spent
+                steps += count
+                kv += growth * count
+                if not cut:
+                    continue
+                t = max(t, arrival[head])  # rounding must not put the step's end before the arrival
+                if soonest <= steps:
+                    continue
+            if until_s <= t:  # somebody may come until then
+                until_s = yield max(t + shortest, nextafter(until_s, inf))
+                continue
+            decoding = n if mixed else 0
+            budget = tokens = budget_tokens - decoding
+            if partial is not None:
+                if left > budget:
+                    left -= budget
+                    budget = 0.0
                 else:
-                    last = steps + tokens - 1.0
-                    heappush(heap, (last, job))
-                    soonest = last if last < soonest else soonest
-                    n += 1
-                    kv += start[job]
-                    growth += grows[job]
+                    budget -= left
+                    complete.append(partial)
+                    partial = None
+                    waits = waits and n + 1 < limit
+            while waits and budget > 0.0 and arrival[head] <= t:
+                popleft()
+                admitted[head] = t
+                held += holds[head]
+                need = prefill[head]
+                if need > budget:
+                    partial, left, budget = head, need - budget, 0.0
+                    break
+                budget -= need
+                complete.append(head)
+                if not queue:
+                    break
+                head = queue[0]
+                waits = n + len(complete) < limit and held + holds[head] <= capacity
+            tokens -= budget
+            work = per_prompt * tokens
+            spent = device[decoding] + per_kv * (kv if mixed else 0.0) + work
+            both = read
+            if experts:
+                before, after = (1.0 + rate * decoding) ** -power, (1.0 + rate * (decoding + tokens)) ** -power
+                spent += experts * (before - after)
+                both += experts * (1.0 - after)
+            if overlap:  # more than the sequences alone hid
+                products = per_product * decoding + work
+                spent += overlap * (shorter[decoding] - (products if products < both else both))
+            if spent < (host := floor[decoding] + host_prompt):
+                spent = host
+            t += spent
+            busy += spent
+            if mixed:
+                steps += 1.0
+                kv += growth
+            while until_s < t and soonest <= steps:  # who has ended is told no sooner
+                until_s = yield t
 
 
 def step_base(server: Server) -> StepBase:
     """Seconds of a step by the number of its sequences, as many as there may be."""
-    sequences = np.arange(int(min(server.sequence_limit, server.step_tokens)) + 1.0)
-    device, floor = server.iteration.device_s(sequences, 0.0), server.iteration.floor_s(sequences)
-    return StepBase(np.asarray(device, dtype=float).tolist(), np.asarray(floor, dtype=float).tolist())
+    coefficients = tuple(float(getattr(server.iteration, field.name)) for field in fields(Iteration))
+    return _step_base(coefficients, int(min(server.sequence_limit, server.step_tokens)))
+
+
+@lru_cache(maxsize=16)
+def _step_base(coefficients: tuple[float, ...], most: int) -> StepBase:
+    """The same of an Iteration's fields; a load curve asks for it at each of its rates."""
+    engine, sequences = Iteration(*coefficients), np.arange(most + 1.0)
+    shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
+    columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter
+    return StepBase(*(np.asarray(column, dtype=float).tolist() for column in columns))
+
+
+def shortest_prompts_s(server: Server, base: StepBase) -> float:
+    """Seconds that no step with prompts is shorter than."""
+    engine = server.iteration
+    hidden, host = float(engine.overlap) * float(engine.read_s), base.floor[0] + float(engine.host_prompt_s)
+    return SHORTENED * max(base.device[0] - hidden, host)

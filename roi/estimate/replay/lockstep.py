@@ -5,13 +5,14 @@ than some time. In a window of that length no replica ends more than one step, a
 that step; so all ends in it are known before its arrivals are routed, and its events are taken afterwards, side by side.
 """
 
-from math import inf
+from bisect import bisect_left
+from math import ceil, inf
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.replay.engine import ROUNDING, SHORTENED, Server, StepBase
+from roi.estimate.replay.engine import ROUNDING, SHORTENED, Server, StepBase, shortest_prompts_s
 from roi.estimate.serving.routing import Routing
 
 Array = NDArray[np.float64]
@@ -19,9 +20,9 @@ Whole = NDArray[np.int64]
 Columns = tuple[Array, ...]
 
 LEAST_REPLICAS: Final = 100
-"""With fewer, even a burst is done sooner one replica after the other (150: 1.2 to 1.4 times as fast together)."""
-LEAST_ARRIVALS: Final = 30.0
-"""Arrivals in a window from which on it pays (30: 0.95 to 1.6 times as fast, 20: 0.6 to 0.8, by load and replicas)."""
+"""With fewer, even a burst is done sooner one replica after the other (150: 1.1, 200: 1.4 times as fast together)."""
+LEAST_ARRIVALS: Final = 40.0
+"""Arrivals in a window from which on it pays (39 with 400 replicas: 0.9 times as fast, 30 with 1,000: 1.1, 60: 1.5 to 1.8)."""
 EMPTY: Final = np.iinfo(np.int64).max
 """A slot without a sequence: its last token is after every other's."""
 
@@ -38,13 +39,15 @@ class Fleet:
         """`columns` are the requests' (`Requests.columns`), `base` is step_base(server)."""
         none = columns[0].size
         self.server, self.none, self.bits = server, none, none.bit_length()
+        self.sequence_limit = ceil(server.sequence_limit)
         self.arrival, self.prefill, self.output, self.kv_start, self.kv_growth, self.kv_held = (
             np.append(column, inf) for column in columns)
-        self.device, self.floor = np.array(base.device), np.array(base.floor)
+        self.kv_read = self.kv_start + self.kv_growth * (self.output - 1.0)  # by its last step
+        self.device, self.floor, self.shorter = np.array(base.device), np.array(base.floor), np.array(base.shorter)
         self.t, self.end_s, self.after_s = np.full(replicas, -inf), np.full(replicas, inf), np.full(replicas, inf)
         self.steps, self.kv, self.growth, self.held, self.left, self.busy, self.spent, self.count = np.zeros((8, replicas))
         self.n, self.at, self.complete_at, self.complete = np.zeros((4, replicas), dtype=np.int64)
-        self.prompts, self.given = np.zeros(replicas, dtype=bool), [0] * replicas
+        self.prompts, self.given = np.zeros(replicas, dtype=bool), np.zeros(replicas, dtype=np.int64)
         self.queue = np.full((replicas, 64), none)  # every request that a replica was given; from `at` on they wait
         self.keys = np.full((16, replicas), EMPTY)  # sequences that decode: step of the last token, then number, in one integer
         self.soonest = np.full(replicas, EMPTY)  # the least of them
@@ -56,18 +59,17 @@ class Fleet:
         """When each request's prefill began, and when its first and its last token came out, s; inf until then."""
         return self.admitted[:-1], self.first[:-1], self.ended[:-1]
 
-    def give(self, who: list[int], numbers: list[int], due: Whole) -> Whole:
+    def give(self, who: Whole, numbers: Whole, due: Whole) -> Whole:
         """Queue requests at their replicas; those whose next event may be another for it, and those that are `due` besides."""
-        places, given = [], self.given
-        for k in who:
-            places.append(given[k])
-            given[k] += 1
-        while max(places, default=0) + 1 >= self.queue.shape[1]:
+        order = who.argsort(kind="stable")
+        who = who[order]
+        places = self.given[who] + _rank(who)
+        self.given[who] = places + 1  # of equal ones the last holds
+        while places.size and places.max() + 1 >= self.queue.shape[1]:
             self.queue = np.concatenate([self.queue, np.full_like(self.queue, self.none)], axis=1)
-        at = np.array(who, dtype=np.int64)
-        self.queue[at, places] = numbers
+        self.queue[who, places] = numbers[order]
         changed = np.zeros(self.n.size, dtype=bool)
-        changed[at] = True
+        changed[who] = True
         changed &= ~self.prompts  # nobody who comes has a part in a step with prompts that has begun
         changed[due] = True
         return changed.nonzero()[0]
@@ -80,48 +82,48 @@ class Fleet:
         self.busy[i] += self.spent[i]
         self.kv[i] += self.growth[i] * count
         over, soonest = [], self.soonest[i]
-        k = (soonest >> self.bits <= steps).nonzero()[0]
+        beyond = (steps + 1.0).astype(np.int64) << self.bits  # keys of later steps
+        k = (soonest < beyond).nonzero()[0]
         while k.size:
             r, job = i[k], soonest[k] & ((1 << self.bits) - 1)
             over.append((self.end_s[r], r))
             self.ended[job] = now[k]
             self.held[r] -= self.kv_held[job]
             self.growth[r] -= self.kv_growth[job]
-            self.kv[r] -= self.kv_start[job] + self.kv_growth[job] * (self.output[job] - 1.0)
+            self.kv[r] -= self.kv_read[job]
             last = self.n[r] - 1
             moved, slot = self.keys[last, r], self.slot[job]
             self.n[r], self.keys[slot, r], self.slot[moved & ((1 << self.bits) - 1)] = last, moved, slot
             self.keys[last, r] = EMPTY
             soonest[k] = self.soonest[r] = self.keys[:int(last.max()) + 1].take(r, axis=1).min(axis=0)
-            k = k[soonest[k] >> self.bits <= steps[k]]
+            k = k[soonest[k] < beyond[k]]
         p = self.prompts[i].nonzero()[0]
         if p.size:
-            over += self._begin(i[p], now[p], steps[p])
+            over += self._begin(i[p], now[p])
         return over
 
-    def _begin(self, i: Whole, now: Array, steps: Array) -> list[tuple[Array, Whole]]:
+    def _begin(self, i: Whole, now: Array) -> list[tuple[Array, Whole]]:
         """The prompts of the step are complete: their requests decode, or have ended with their first token."""
-        at, complete, over = self.complete_at[i], self.complete[i], []
-        for k in range(int(complete.max())):
-            has = (complete > k).nonzero()[0]
-            r, t = i[has], now[has]
-            job = self.queue[r, at[has] + k]
-            self.first[job] = t
-            further = self.output[job] - 1.0
-            one = further <= 0.0
-            if np.count_nonzero(one):
-                short, rest = job[one], (~one).nonzero()[0]
-                self.ended[short] = t[one]
-                self.held[r[one]] -= self.kv_held[short]
-                over.append((t[one], r[one]))
-                r, job, has, further = r[rest], job[rest], has[rest], further[rest]
-            slot, key = self.n[r], ((steps[has] + further).astype(np.int64) << self.bits) | job
-            if slot.size and slot.max() >= self.keys.shape[0]:
-                self.keys = np.concatenate([self.keys, np.full_like(self.keys, EMPTY)])
-            self.slot[job], self.keys[slot, r], self.n[r] = slot, key, slot + 1
-            self.soonest[r] = np.minimum(self.soonest[r], key)
-            self.kv[r] += self.kv_start[job]
-            self.growth[r] += self.kv_growth[job]
+        of = np.arange(i.size).repeat(self.complete[i])
+        r, t, rank = i[of], now[of], _rank(of)
+        job = self.queue[r, self.complete_at[r] + rank]
+        self.first[job] = t
+        further, over = self.output[job] - 1.0, []
+        one = further <= 0.0
+        if np.count_nonzero(one):
+            short, rest = job[one], ~one
+            self.ended[short] = t[one]
+            np.subtract.at(self.held, r[one], self.kv_held[short])
+            over.append((t[one], r[one]))
+            r, job, further = r[rest], job[rest], further[rest]
+            rank = _rank(r)
+        slot, key = self.n[r] + rank, ((self.steps[r] + further).astype(np.int64) << self.bits) | job
+        while slot.size and slot.max() >= self.keys.shape[0]:
+            self.keys = np.concatenate([self.keys, np.full_like(self.keys, EMPTY)])
+        self.slot[job], self.keys[slot, r], self.n[r] = slot, key, slot + 1  # of equal ones the last holds
+        np.minimum.at(self.soonest, r, key)
+        np.add.at(self.kv, r, self.kv_start[job])
+        np.add.at(self.growth, r, self.kv_growth[job])
         return over
 
     def plan(self, i: Whole, known_s: float) -> None:
@@ -131,17 +133,18 @@ class Fleet:
         """
         t, n, left, held, head = self.t[i], self.n[i], self.left[i], self.held[i], self.queue[i, self.at[i]]
         arrives = self.arrival[head]
-        waits = (head != self.none) & (n + (left > 0.0) < self.server.sequence_limit)
+        partial = left > 0.0
+        waits = (head != self.none) & (n + partial < self.sequence_limit)
         waits &= held + self.kv_held[head] <= self.server.kv_capacity
-        prompts = (left > 0.0) | (waits & (arrives <= t))
-        idle = (~prompts & (n == 0)).nonzero()[0]
+        prompts = partial | (waits & (arrives <= t))
+        free, has = ~prompts, n > 0
+        k, idle = (free & has).nonzero()[0], (free > has).nonzero()[0]
         if idle.size:
             self.end_s[i[idle]], self.prompts[i[idle]] = inf, False
-            k = idle[head[idle] != self.none]
-            r, prompts[k] = i[k], True
-            self.t[r] = np.maximum(t[k], arrives[k])
+            come = idle[head[idle] != self.none]
+            r, prompts[come] = i[come], True
+            self.t[r] = np.maximum(t[come], arrives[come])
             self.kv[r] = self.growth[r] = self.held[r] = 0.0
-        k = (~prompts & (n > 0)).nonzero()[0]
         if k.size:
             cut = self._decode(i[k], waits[k], arrives[k], known_s)
             prompts[k[cut]] = True
@@ -184,8 +187,7 @@ class Fleet:
         """Plan a step with prompts. Nothing changes it any more, so its requests leave the queue."""
         server, engine = self.server, self.server.iteration
         t, n, at, held, left = self.t[i], self.n[i], self.at[i], self.held[i], self.left[i]
-        mixed = float(not server.prompts_alone)
-        decode = n * int(mixed)  # those that get a token in this step
+        decode = np.zeros_like(n) if server.prompts_alone else n  # those that get a token in this step
         most = server.step_tokens - decode
         budget, complete = most.copy(), np.zeros(i.size, dtype=np.int64)
         if np.count_nonzero(left):
@@ -199,37 +201,40 @@ class Fleet:
                 break
             k, job = k[come], job[come]
             joins = held[k] + self.kv_held[job]
-            fits = ((n[k] + complete[k] < server.sequence_limit) & (joins <= server.kv_capacity)).nonzero()[0]
+            fits = ((n[k] + complete[k] < self.sequence_limit) & (joins <= server.kv_capacity)).nonzero()[0]
             k, job = k[fits], job[fits]
             self.admitted[job], held[k] = t[k], joins[fits]
             room, need = budget[k], self.prefill[job]
             at[k] += 1
             complete[k] += need <= room
             left[k], budget[k] = np.maximum(need - room, 0.0), np.maximum(room - need, 0.0)
-            k = k[need < room]
+            k = k[(need < room) & (at[k] < self.given[i[k]])]
         tokens = most - budget
-        spent = self.device[decode] + float(engine.kv_byte_s) * self.kv[i] * mixed + float(engine.prefill_token_s) * tokens
-        alone = both = np.full(i.size, float(engine.read_s))
+        kv, work = 0.0 if server.prompts_alone else self.kv[i], float(engine.prefill_token_s) * tokens
+        spent = self.device[decode] + float(engine.kv_byte_s) * kv + work
+        both = np.asarray(engine.read_s, dtype=float)
         if engine.experts_s:
             experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
             before, after = (1.0 + rate * decode) ** -power, (1.0 + rate * (decode + tokens)) ** -power
             spent += experts * (before - after)
-            alone, both = alone + experts * (1.0 - before), both + experts * (1.0 - after)
+            both = both + experts * (1.0 - after)
         if engine.overlap:
-            product = float(engine.product_s) * decode
-            products = product + float(engine.prefill_token_s) * tokens
-            spent += float(engine.overlap) * (np.minimum(product, alone) - np.minimum(products, both))
+            products = float(engine.product_s) * decode + work
+            spent += float(engine.overlap) * (self.shorter[decode] - np.minimum(products, both))
         spent = np.maximum(spent, self.floor[decode] + float(engine.host_prompt_s))
         self.end_s[i] = self.after_s[i] = t + spent
-        self.spent[i], self.count[i], self.prompts[i] = spent, mixed, True
+        self.spent[i], self.count[i], self.prompts[i] = spent, float(not server.prompts_alone), True
         self.at[i], self.held[i], self.left[i], self.complete_at[i], self.complete[i] = at, held, left, first, complete
+
+
+def _rank(who: Whole) -> Whole:
+    """How many equal ones stand before each, of ascending numbers."""
+    return np.asarray(np.arange(who.size) - who.searchsorted(who))
 
 
 def shortest_step_s(server: Server, base: StepBase) -> float:
     """Seconds that no step is shorter than."""
-    engine = server.iteration
-    prompts = max(base.device[0] - float(engine.overlap) * float(engine.read_s), base.floor[0] + float(engine.host_prompt_s))
-    return SHORTENED * min(prompts, *map(max, base.device[1:], base.floor[1:]))
+    return min(shortest_prompts_s(server, base), SHORTENED * min(map(max, base.device[1:], base.floor[1:])))
 
 
 def goes_together(arrival_s: Array, server: Server, base: StepBase, replicas: int) -> bool:
@@ -289,8 +294,8 @@ class Choice:
 def run_together(columns: Columns, server: Server, base: StepBase, replicas: int) -> tuple[Fleet, list[int]]:
     """The replicas after everything, and the number of each request's replica, chosen as the other router does."""
     fleet, choice, window_s = Fleet(columns, server, base, replicas), Choice(replicas), shortest_step_s(server, base)
-    arrival_s, chosen = columns[0], list[int]()
-    arrivals, fits = arrival_s.tolist(), (columns[-1] <= server.kv_capacity).tolist()
+    chosen, held = list[int](), columns[-1] <= server.kv_capacity
+    arrivals, fits = columns[0].tolist(), held.tolist()
     start_s, stop = -inf, 0
     while stop < len(arrivals):
         at, over = stop, []
@@ -300,13 +305,13 @@ def run_together(columns: Columns, server: Server, base: StepBase, replicas: int
                 over += fleet.take(due)
                 fleet.plan(due, start_s)
         until_s = start_s + window_s
-        due, stop = (fleet.end_s < until_s).nonzero()[0], int(arrival_s.searchsorted(until_s))
+        due, stop = (fleet.end_s < until_s).nonzero()[0], bisect_left(arrivals, until_s, at)
         over += fleet.take(due)
         if over:
             choice.ended(*(np.concatenate(x) for x in zip(*over, strict=True)))
         chosen += choice.route(arrivals[at:stop], fits[at:stop])
-        come = [j for j in range(at, stop) if fits[j]]
-        fleet.plan(fleet.give([chosen[j] for j in come], come, due), until_s)
+        come = held[at:stop].nonzero()[0]
+        fleet.plan(fleet.give(np.array(chosen[at:stop], dtype=np.int64)[come], at + come, due), until_s)
         start_s = until_s
     while (due := (fleet.end_s < inf).nonzero()[0]).size:
         fleet.take(due)

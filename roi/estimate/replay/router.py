@@ -143,7 +143,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     if goes_together(requests.arrival_s, server, base, replicas):
         fleet, chosen = run_together(columns, server, base, replicas)
         return _replayed(requests, server, requests.arrival_s, fleet.times, chosen, fleet.busy)
-    times, jobs = Times.unknown(count), _jobs(requests, server, base)
+    times, jobs = Times.unknown(count), _jobs(requests, columns, server, base)
     engines, chosen = [EngineReplica(server, base, jobs, times) for _ in range(replicas)], [0] * count
     if replicas == 1:
         engines[0].queue.extend(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
@@ -154,14 +154,14 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     return _replayed(requests, server, requests.arrival_s, times, chosen, [engine.busy_s for engine in engines])
 
 
-def _jobs(requests: Requests, server: Server, base: StepBase) -> Jobs:
+def _jobs(requests: Requests, columns: tuple[Array, ...], server: Server, base: StepBase) -> Jobs:
     """The columns as an engine reads them."""
     step, engine = max(base.device[1], base.floor[1]), server.iteration
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
     prompts = float(engine.prefill_token_s) * requests.prefill_tokens
     least = (first + prompts + step * (requests.output_tokens - 1.0)) * SHORTENED
     last = requests.kv_start + requests.kv_growth * (requests.output_tokens - 1.0)
-    return Jobs(*(column.tolist() for column in (*requests.columns(server.kv_capacity), last, least)))
+    return Jobs(*(column.tolist() for column in (*columns, last, least)))
 
 
 def _replayed(
@@ -175,7 +175,7 @@ def _replayed(
     )
 
 
-def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:  # noqa: C901 -- one loop, as the engine
+def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:
     """The number of each request's replica. The engines are then behind the last arrival, with all that is theirs queued.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may
@@ -184,7 +184,7 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
     """
     count = len(engines)
     ends, has, chosen = [inf] * count, [0] * count, []
-    alike, least = [(1 << count) - 1, 0], 0
+    alike, least = [(1 << count) - 1] + [0] * len(jobs.arrival_s), 0
     soon, known = [(inf, 0)], 0  # more than one for a replica, of which that in `ends` holds
     runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
     for job, (now, held, least_s) in enumerate(zip(jobs.arrival_s, jobs.kv_held, jobs.least_s, strict=True)):
@@ -217,8 +217,6 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
         queues[best].append(job)
         has[best] = n = least + 1
         alike[least] ^= bit
-        if n == len(alike):
-            alike.append(0)
         alike[n] |= bit
         end_s = now + least_s
         if end_s < ends[best]:
@@ -238,7 +236,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
     times, base = Times.unknown(count), step_base(server)
-    jobs = _jobs(requests, server, base)
+    jobs = _jobs(requests, requests.columns(server.kv_capacity), server, base)
     engine = EngineReplica(server, base, jobs, times)
     sent = np.zeros(count)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())

@@ -348,8 +348,10 @@ def nothing_fails(c: Comparison) -> str:
     """Why no test could fail an option, and what to write; empty where one could."""
     if c.can_fail:
         return ""
+    others = [o.evaluated for o in c.options if o.kind not in KEEPS_MODEL and o.id != "stay"]
+    scores = " No other model is scored: quality.scores, or --quality." if others and not any(others) else ""
     return ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
-            " quality: {bar: 0.9}.")
+            f" quality: {{bar: 0.9}}.{scores}")
 
 
 def may_come(c: Comparison, s: Signpost) -> bool:

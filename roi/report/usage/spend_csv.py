@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from roi.answers.usage_tasks import Task
-from roi.report.usage.spend_json import counts, grouped, money, month_json, tokens_of
+from roi.report.usage.spend_json import by_group, counts, grouped, money, month_json, tokens_of
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
@@ -36,7 +36,7 @@ def _sums(found: Usage) -> Iterator[dict[str, Any]]:
     """Tables of tokens and money."""
     for (provider, model), rows in grouped(found.priced, "provider", "model"):
         yield {"table": "by_model", "provider": provider, "model": model, **_counted(rows)}
-    for (group, provider, model), rows in grouped(found.groups, "group", "provider", "model"):
+    for (group, provider, model), rows in by_group(found, "provider", "model"):
         yield {"table": "by_group", "group": group, "provider": provider, "model": model, **_counted(rows)}
     for (day,), rows in grouped(found.priced, "day"):
         yield {"table": "by_day", "day": day_of(day).isoformat(), **_counted(rows)}

@@ -1,7 +1,6 @@
 """`roi usage --format json`: what was spent, the workload and the reconciliation, every figure with its unit in its name."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -13,12 +12,10 @@ from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
-from roi.usage.read.record import TOKENS
+from roi.usage.read.record import TOKENS, WEEKDAYS
 from roi.usage.summary import Usage
 
 SCHEMA = "roi.usage/1"
-TIME = re.compile(r"[0-9]{2}:00|[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""Names of groups that are days or hours, which go by time."""
 
 
 def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
@@ -37,7 +34,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
             "day": day_of(day).isoformat(), "complete": found.days is not None and day in found.days.complete,
             "total_usd": money(group)["total_usd"], **counts(group),
         } for (day,), group in grouped(found.priced, "day")],
-        "by_group": [{"group": key[0], **money(group), **counts(group)} for key, group in grouped(found.groups, "group")],
+        "by_group": [{"group": key[0], **money(group), **counts(group)} for key, group in by_group(found)],
         "days": found.days and {
             "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
             "complete": len(found.days.complete),
@@ -81,9 +78,20 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
         groups[tuple(getattr(each.spend, name) for name in names)].append(each)
     if names == ("day",):
         return sorted(groups.items(), key=lambda item: item[0][0] or 0)
-    if groups and all(TIME.fullmatch(str(key[0])) for key in groups):
-        return sorted(groups.items())
     return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
+
+
+def by_group(found: Usage, *more: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
+    """The groups, the most spent first, or in order of time; then what is in none of them, whose group is None."""
+    groups = grouped(found.groups, "group", *more)
+    if found.by_time:
+        groups.sort(key=lambda item: _in_time(item[0][0]))
+    return [*groups, *grouped(found.others, "group", *more)]
+
+
+def _in_time(name: str) -> tuple[bool, int, str]:
+    """Where an hour, a day, a weekday or a month stands among others; buckets that are of no one of them come last."""
+    return name.startswith("("), WEEKDAYS.index(name) if name in WEEKDAYS else 0, name
 
 
 def spent(priced: Iterable[Priced]) -> float:
@@ -133,6 +141,9 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
             "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
             "hour_peak_to_mean": shape.hour_peak_to_mean, "chance_to_mean": shape.chance_to_mean,
+            "peak_of_one_day": shape.one_day and {
+                "day": day_of(shape.one_day.day).isoformat(), "peak_to_mean_without_it": shape.one_day.peak_to_mean,
+                "only_one_of_its_weekday": shape.one_day.only_weekday},
             "busiest_minute": datetime.fromtimestamp(shape.busiest_minute * 60, UTC).isoformat(),
             "calendar_minutes": shape.minutes, "requests_per_minute": shape.calls_per_minute,
             "hourly_weights": shape.hourly_weights, "weekday_weights": shape.weekday_weights},

@@ -10,14 +10,16 @@ from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
-from roi.report.usage.spend_json import grouped, money, spent, tokens_of
+from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_of
 from roi.units import MTOK
+from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, growth_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
+from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.summary import Usage
 
@@ -41,9 +43,7 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
                            else ""))
     if found.costs:
         yield Paragraph(f"Cost exports report {usd(sum(row.cost_usd for row in found.costs))} in all.")
-    groups = grouped(found.groups, "group")
-    if len(groups) > 1:
-        yield from (Heading("By group"), _table("group", groups, MOST_GROUPS))
+    yield from _groups(found)
     if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _change(found.change)
@@ -60,6 +60,19 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
                             for d in found.dropped))
     if found.notes:
         yield from (Heading("Notes"), Bullets(found.notes))
+
+
+def _groups(found: Usage) -> Iterable[Block]:
+    """The groups where there are two, those of time all and in order; what is in none of them stands last."""
+    groups = by_group(found)
+    if len(groups) < (1 if found.by_time else 2):
+        return
+    named, others = (groups[:-1], groups[-1:]) if found.others else (groups, [])
+    by = found.by_time or "group"
+    yield Heading(f"By {by}{' of the day' * (by == 'hour')}{', UTC' * bool(found.by_time)}")
+    yield _table(by, named, None if found.by_time else MOST_GROUPS, others)
+    if others and len(named) >= LISTED:
+        yield Paragraph(f"(no group): calls without one, and those of groups beyond the {LISTED} with the most tokens.")
 
 
 def _scope(found: Usage) -> str:
@@ -98,17 +111,28 @@ def _total(found: Usage) -> str:
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{without}"
 
 
-def _table(name: str, groups: Sequence[tuple[tuple[object, ...], list[Priced]]], most: int) -> Table:
-    total = sum(spent(group) for _, group in groups)
-    labels = ("/".join(str(part) for part in key if part is not None) or "(no group)" for key, _ in groups)
-    rows = [_row(label, group, total) for label, (_, group) in zip(labels, groups[:most], strict=False)]
-    if len(groups) > most:
-        rest = [each for _, group in groups[most:] for each in group]
-        rows.append(_row(f"{len(groups) - most} more", rest, total))
-    if len(groups) > 1:
-        rows.append(_row("total", [each for _, group in groups for each in group], total, strong=True))
+Groups = Sequence[tuple[tuple[object, ...], list[Priced]]]
+"""Values of the fields by which sums are grouped, and the sums of each."""
+
+
+def _table(name: str, groups: Groups, most: int | None, others: Groups = ()) -> Table:
+    """The groups, those beyond the first `most` together, then `others`."""
+    every = [*groups, *others]
+    total = sum(spent(group) for _, group in every)
+    kept = len(groups) if most is None else most
+    rows = [_row(_label(key), group, total) for key, group in groups[:kept]]
+    if len(groups) > kept:
+        rest = [each for _, group in groups[kept:] for each in group]
+        rows.append(_row(f"{len(groups) - kept} more", rest, total))
+    rows += [_row(_label(key), group, total) for key, group in others]
+    if len(every) > 1:
+        rows.append(_row("total", [each for _, group in every for each in group], total, strong=True))
     heads = (name, "requests", "input\nMtok", "cached", "output\nMtok", "list\nUSD", "reported\nUSD", "share")
     return Table(heads, tuple(rows))
+
+
+def _label(key: tuple[object, ...]) -> str:
+    return "/".join(str(part) for part in key if part is not None) or "(no group)"
 
 
 def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = False) -> Row:
@@ -287,15 +311,19 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.batch_share is not None:
         yield "in batch", percent(w.batch_share), ""
     if w.shape is not None:
-        hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
-        when = datetime.fromtimestamp(w.shape.busiest_minute * 60, UTC)
-        yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f} ({when:%Y-%m-%d %H:%M} UTC){hour}",
-               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one"
-               + (": used is neither, since so few are chance" if w.shape.peak_to_mean is None else
-                  f"; used is {w.shape.peak_to_mean:.2f}: chance alone makes a busiest minute of up to"
-                  f" {w.shape.chance_to_mean:.2f}"))
-        weights = w.shape.hourly_weights
-        if weights is not None:
-            top = max(range(24), key=weights.__getitem__)
-            yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""
+        yield from _load(w.shape)
 
+
+def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
+    """The peak, the day that makes it, and the hour of a mean day that is the busiest."""
+    hour = "" if shape.hour_peak_to_mean is None else f", busiest hour {times(shape.hour_peak_to_mean)}"
+    when = datetime.fromtimestamp(shape.busiest_minute * 60, UTC)
+    used = ": used is neither, since so few are chance" if shape.peak_to_mean is None else (
+        f"; used is {times(shape.peak_to_mean)}: chance alone makes a busiest minute of up to {times(shape.chance_to_mean)}")
+    yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",
+           f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
+    if shape.one_day is not None:
+        yield "peak of one day", shape.one_day.told, ""
+    if shape.hourly_weights is not None:
+        top = max(range(24), key=shape.hourly_weights.__getitem__)
+        yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""

@@ -70,6 +70,8 @@ FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out"
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
+INSIDE: Final = re.compile(r"[A-Za-z_]\w{0,40}(\.[A-Za-z_]\w{0,40})+")
+"""The path of a value within others, as jq writes it."""
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
                 UNREAD_COST: ("cost",), UNREAD_REQUESTS: ("requests",)}  # fmt: skip
@@ -142,7 +144,9 @@ def _unknown_column(what: str, column: str, header: tuple[str, ...]) -> InputErr
     more = len(set(header)) - len(near)
     told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""
     others = f"; the file's header lists {f'{more:,} more' if near else f'its {more:,}'}" if more else ""
-    return InputError(f"--map {what}: unknown column {column[:80]!r}{told}{others}")
+    inside = (f"; a value within another is no column: jq -c '. + {{{what}: .{column}}}' makes it one, called {what}"
+              if INSIDE.fullmatch(column) else "")
+    return InputError(f"--map {what}: unknown column {column[:80]!r}{told}{others}{inside}")
 
 
 def _plain(name: str) -> str:

@@ -88,21 +88,46 @@ def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     return _spends(sums, backend)
 
 
-def spend_by_group(records: Table, backend: Backend, parts: Sequence[int] = (0,)) -> list[Spend]:
-    """Sums by group in place of the day, of rows that count; groups beyond the largest MOST_GROUPS are left out.
+def spend_by_group(
+    records: Table, backend: Backend, parts: Sequence[int] = (0,), most: int | None = MOST_GROUPS,
+) -> list[Spend]:
+    """Sums by group in place of the day, of rows that count; groups beyond the largest `most` are left to `spend_of_others`.
 
     `parts`: the days, ascending, at which the parts of the log begin; each has sums of its own.
     """
     if constants(records).get("group", "") is None:
         return []
-    kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
+    sums = _sums_by_group(records, parts)
+    named = sums.filter(sums.group.notnull())
+    return _spends(named if most is None else named.semi_join(_largest(named, most), "group"), backend)
+
+
+def spend_of_others(
+    records: Table, backend: Backend, parts: Sequence[int] = (0,), most: int | None = MOST_GROUPS,
+) -> list[Spend]:
+    """The same of rows without a group, and of groups beyond the largest `most`, together: their group is None."""
+    if constants(records).get("group", "") is None:
+        return []
+    sums = _sums_by_group(records, parts)
+    named = sums.filter(sums.group.notnull())
+    others = sums.filter(sums.group.isnull()) if most is None else sums.anti_join(_largest(named, most), "group")
+    numbers = ("rows", *SUMS, "requests", "counted", "cost_usd")
+    keys = [name for name in others.columns if name not in {*numbers, "group"}]
+    return _spends(others.group_by(keys).aggregate(**{name: others[name].sum() for name in numbers}), backend)
+
+
+def _sums_by_group(records: Table, parts: Sequence[int]) -> Table:
+    kept = records.filter(records.dropped.isnull() & (records.kind != "cost"))
     steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
     day = ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])
     table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), day=day.cast("int64"))
-    sums = _summed(table, ("day", "group", *KEYS))
-    sizes = sums.group_by("group").aggregate(size=reduce(add, [sums[name] for name in TOKENS]).sum())
-    largest = sizes.order_by([ibis.desc("size"), "group"]).limit(MOST_GROUPS)
-    return _spends(sums.semi_join(largest, "group"), backend)
+    return _summed(table, ("day", "group", *KEYS))
+
+
+def _largest(named: Table, most: int) -> Table:
+    """The groups with the most tokens, so many of them."""
+    sizes = named.group_by("group").aggregate(size=reduce(add, [named[name] for name in TOKENS]).sum())
+    return sizes.order_by([ibis.desc("size"), "group"]).limit(most)
 
 
 def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:

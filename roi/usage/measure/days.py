@@ -1,4 +1,4 @@
-"""Which days a log covers whole, how the load lies in the week, the day and the minute, and how it grows from week to week."""
+"""Which days a log covers whole, and how the load grows from week to week."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from roi.numerics.spreads import t95
-from roi.usage.measure.aggregate import Ints, Spend
-from roi.usage.measure.peak import above_chance, busiest_by_chance, shrunk
+from roi.usage.measure.aggregate import Spend
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
 
@@ -23,11 +22,6 @@ MOST_LOST: Final = 0.01
 """Share of a day's calls that may be left out of it, and of a day's tokens where rows are buckets: its sums are too low by
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
-LEAST_CALLS: Final = 1.0
-"""Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
-below which no hour does."""
-TWICE: Final = 2.0
-"""One log in 20 has a call or two more in a minute than chance is said to make, where that is a few; none has twice as many."""
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
@@ -176,81 +170,6 @@ def _looks_cut(rows: Sequence[Spend], last: int) -> str:
     if len(before) < 3 or volume.get(last, 0) >= CUT_SHARE * min(before):
         return ""
     return f"looks cut off: {volume.get(last, 0) / min(before):.0%} of the smallest of the days before it"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How calls spread over time."""
-
-    hourly_weights: tuple[float, ...] | None
-    """24 shares of a mean day, midnight UTC first, drawn towards their mean by chance's share; None without a complete day."""
-    weekday_weights: tuple[float, ...] | None
-    """Mean calls of Monday to Sunday over the mean day's; None without seven complete days."""
-    minute_peak_to_mean: float
-    """Busiest calendar minute over the mean, quiet minutes counted."""
-    busiest_minute: int
-    """Which one that was, the first of several: minutes since 1970 UTC."""
-    hour_peak_to_mean: float | None
-    """Busiest clock hour over the mean; None where the log has less than two whole hours."""
-    minutes: int
-    """Calendar minutes looked at: of the complete days, or from the first call to the last."""
-    calls_per_minute: float
-    chance_to_mean: float
-    """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
-    peak_to_mean: float | None
-    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
-
-    @property
-    def calls(self) -> int:
-        """Calls in those minutes."""
-        return round(self.calls_per_minute * self.minutes)
-
-
-def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:
-    """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls."""
-    if not calls.size:
-        return None
-    inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
-    whole = bool(complete) and bool(inside.any())
-    if whole:
-        minutes, calls = minutes[inside], calls[inside]
-    count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
-    mean = float(calls.sum()) / count
-    hours = _whole_hours(minutes, calls, whole=whole)
-    profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
-    counted = hours.size > 1
-    day = np.array([mean * 60.0]) if profile is None else profile / len(complete)  # calls in each hour of a mean day
-    top, hour = float(day.max()), float(hours.max()) if counted else mean * 60.0
-    if counted:
-        top += above_chance(hour, top, busiest_by_chance(day, np.full(day.size, len(complete) if whole else hours.size)))
-    rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
-    chance = busiest_by_chance(rates / 60.0, times * 60.0)
-    by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
-    peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
-    return Shape(
-        hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
-        weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
-        minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
-        hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
-        minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
-        peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
-
-
-def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:
-    """Mean calls of Monday to Sunday over the mean day's; 1970-01-01 was a Thursday."""
-    days = minutes // 1440
-    sums = np.bincount((days + 3) % 7, weights=calls, minlength=7)
-    there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)
-    means = sums / np.maximum(there, 1)
-    return tuple(float(x) for x in means / (calls.sum() / len(complete)))
-
-
-def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:
-    """Calls of each clock hour that the log covers; without complete days the cut hours at the edges are left out."""
-    hours = minutes // 60
-    first, last = int(hours[0]), int(hours[-1])
-    sums = np.bincount(hours - first, weights=calls, minlength=last - first + 1).astype(np.int64)
-    return sums if whole else sums[1:-1]
 
 
 @dataclass(frozen=True)

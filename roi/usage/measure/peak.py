@@ -54,14 +54,16 @@ def above_chance(most: float, usual: float, by_chance: float) -> float:
     return sqrt(max((most - usual) ** 2 - (by_chance - usual) ** 2, 0.0)) if most > usual else 0.0
 
 
-def shrunk(counts: Array) -> Array:
-    """Counts drawn towards their mean by chance's share of their variance (James and Stein), none by more than its deviation.
+def shrunk(counts: Array, times: Array | None = None) -> Array:
+    """Rates drawn towards their mean by chance's share of their variance (James and Stein), none by more than its deviation.
 
-    Of a Poisson count the variance is the mean. That no count moves by more than one deviation keeps an hour that stands out
-    (Efron and Morris, limited translation). Shape (n,), at least two; the sum stays.
+    `counts[j]` is of `times[j]` intervals, one where none are given. Of a Poisson count the variance is the mean. That no rate
+    moves by more than one deviation keeps an hour that stands out (Efron and Morris, limited translation). Shape (n,), at
+    least two; the sum of what is counted stays.
     """
-    mean = float(counts.mean())
-    variance = float(counts.var(ddof=1))
-    real = max(1.0 - mean / variance, 0.0) if variance > 0.0 else 0.0
-    moved = np.clip(mean + real * (counts - mean), counts - sqrt(mean), counts + sqrt(mean))
-    return np.asarray(moved * (mean / float(moved.mean())), dtype=float)
+    over = np.ones_like(counts) if times is None else times
+    rates, mean = counts / over, float(counts.sum() / over.sum())
+    deviation, variance = np.sqrt(mean / over), float(rates.var(ddof=1))
+    real = max(1.0 - float(np.mean(deviation**2)) / variance, 0.0) if variance > 0.0 else 0.0
+    moved = np.clip(mean + real * (rates - mean), rates - deviation, rates + deviation)
+    return np.asarray(moved * (float(counts.sum()) / float((moved * over).sum())), dtype=float)

@@ -10,8 +10,9 @@ from roi.errors import InputError
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.days import Shape, growth_told
+from roi.usage.measure.days import growth_told
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
+from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
@@ -83,8 +84,9 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
 def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
     """The peak, where it is none of chance, and the hours of a mean day; `over` is what was looked at."""
     if shape.peak_to_mean is not None:
+        one_day = "" if shape.one_day is None else f"; {shape.one_day.told}"
         yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
-                               "source": f"usage: {over}; less what chance alone makes of a busiest minute"}
+                               "source": f"usage: {over}; less what chance alone makes of a busiest minute{one_day}"}
     if shape.hourly_weights is not None:
         yield "hourly_weights", [round(x * 24.0, 5) for x in shape.hourly_weights]
 

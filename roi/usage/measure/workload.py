@@ -12,10 +12,11 @@ from roi.catalog.prices.api_prices import maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
-from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, Shape, load_shape, trend, whole_weeks
+from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
+from roi.usage.measure.shape import Shape, load_shape
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
 from roi.usage.read.names_alone import NOT_A_NAME

@@ -74,6 +74,13 @@ currency, and cost_usd null for it. dropped: why the row does not count, null wh
 """
 
 
+TIMES: Final = ("hour", "day", "weekday", "month")
+"""Kinds of groups that every record has, since it has a time: the hour of the day, the day of the week, all UTC."""
+LONGER: Final = {"hour": (HOUR_US, "(longer than an hour)"), "weekday": (DAY_US, "(longer than a day)")}
+"""Buckets that are of no one hour or weekday, and what they are called together."""
+WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
 Dates = Literal["iso", "us", "eu"]
 """How a table of one's own writes its dates."""
 
@@ -83,7 +90,7 @@ class FileOptions:
     """What the user said about the files."""
 
     group_by: str | None = None
-    """A kind of group (tag, prompt, key, user, project, session, model, day, hour); None: the format's first."""
+    """A kind of group (tag, prompt, key, user, project, session, model, or of TIMES); None: the format's first."""
     includes_cache: bool | None = None
     """Whether the input column counts cached tokens too, where the format does not settle it; None: not said."""
     provider: str | None = None
@@ -206,11 +213,12 @@ class Format:
         values |= {"requests": None} if self.grain == "cost" else {"model": _filled(fields.model, options.model)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
-        if options.group_by in ("day", "hour"):
+        if options.group_by in TIMES:
             columns["group"] = _time_of(columns["at_us"], options.group_by)
-        if options.group_by == "hour":
-            longer = (columns["until_us"] - columns["at_us"] > HOUR_US).fill_null(False)
-            columns["group"] = ibis.ifelse(longer, "(longer than an hour)", columns["group"])
+        if options.group_by in LONGER:
+            most, called = LONGER[options.group_by]
+            longer = (columns["until_us"] - columns["at_us"] > most).fill_null(False)
+            columns["group"] = ibis.ifelse(longer, called, columns["group"])
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
         conditions = list(fields.reasons)
         if self.grain != "cost" and any(find(raw, name) for name in fields.costs):
@@ -264,10 +272,10 @@ class Format:
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
         unasked = (kind for kind in there if kind != "user")
         kind = options.group_by if options.group_by is not None else next(unasked, "model")
-        if kind in ("model", "day", "hour"):
+        if kind in ("model", *TIMES):
             return None  # the record has it
         if kind not in there:
-            known = ", ".join([*there, "model", "day", "hour"])
+            known = ", ".join([*there, "model", *TIMES])
             raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
         return text(raw, there[kind])
 
@@ -314,12 +322,15 @@ def _largest(raw: Table, name: str, size: str) -> Table:
 
 
 def _time_of(micros: Column, kind: str) -> Column:
-    """The day, or the hour of the day, UTC, in words that sort by time."""
-    hour = bucket_index(micros, 3600) % 24
+    """The day, its month or weekday, or the hour of the day, UTC: words that sort by time, but for weekdays."""
     if kind == "hour":
-        return hour.cast("string").lpad(2, "0").concat(":00")
-    days = bucket_index(micros, 86_400).as_interval("D")
-    return (ibis.literal("1970-01-01").cast("date") + days).cast("string").left(10)
+        return (bucket_index(micros, 3600) % 24).cast("string").lpad(2, "0").concat(":00")
+    days = bucket_index(micros, 86_400)
+    if kind == "weekday":
+        since_monday = (days + 3) % 7  # 1970-01-01 was a Thursday
+        return ibis.cases(*((since_monday == k, name) for k, name in enumerate(WEEKDAYS)), else_=ibis.null("string"))
+    day = (ibis.literal("1970-01-01").cast("date") + days.as_interval("D")).cast("string")
+    return day.left(7 if kind == "month" else 10)
 
 
 def _filled(value: Column | str | None, word: str | None) -> Column | str | None:

@@ -40,6 +40,8 @@ TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s
 """Beginning of a line of `aws logs tail`."""
 EXCEL: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
 """A first line by which Excel is told what stands between cells; no column is named in it."""
+WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""First bytes of Excel's files, the new and the old ones: a ZIP that is none by its name, and a compound file."""
 SQLITE: Final = b"SQLite format 3\x00"
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
@@ -91,14 +93,26 @@ def sniff(file: SourceFile) -> FileShape | None:
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)  # whose last characters may be cut
     except UnicodeDecodeError:
-        encoding, text = "latin-1", head.decode("latin-1")
+        encoding, text = _western(head)
     start = text.lstrip("\ufeff \r\n\t")
+    if head.startswith(WORKBOOKS) or start.startswith("<"):
+        what = "a page of HTML or XML, as a portal gives it whom nobody signed in to" if start.startswith("<") else (
+            "a workbook, whose sheet can be saved as CSV")
+        raise InputError(f"{file.shown}: {what}; no table, no JSON and no Parquet")
     if start.startswith(("{", "[")):
         return _json_shape(file, start, encoding, whole=whole)
     tail = TAIL.match(start) is not None and next(_documents_in(start, prefixed=True), None) is not None
     if tail or _text_above_documents(start):
         return FileShape("lines", encoding=encoding, firsts=_documents_in(start, prefixed=tail), prefixed=tail)
     return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
+
+
+def _western(head: bytes) -> tuple[str, str]:
+    """Encoding and text of what is no UTF-8: Windows-1252, in which spreadsheets save, else Latin-1, which all bytes are."""
+    try:
+        return "cp1252", head.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1", head.decode("latin-1")
 
 
 @contextmanager

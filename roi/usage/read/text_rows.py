@@ -171,7 +171,9 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
         except DAMAGED_GZIP:
             raise InputError(f"{file.shown}: the gzip is cut short, and half a JSON document cannot be read") from None
         except json.JSONDecodeError as error:
-            raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}") from None
+            within = error.msg.startswith("Unterminated") or error.pos >= len(error.doc.rstrip())
+            cut = "; the file ends there, cut off" if within else ""
+            raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}{cut}") from None
         except UnicodeDecodeError:
             raise InputError(f"{file.shown}: not {shape.encoding}") from None
         except GivenTwice as error:

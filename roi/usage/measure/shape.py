@@ -1,0 +1,148 @@
+"""How the load of a log lies in the week, the day and the minute; and whether one day alone makes its peak."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from roi.usage.measure.aggregate import Ints
+from roi.usage.measure.peak import above_chance, busiest_by_chance, shrunk
+from roi.usage.measure.pricing import day_of
+
+LEAST_CALLS: Final = 1.0
+"""Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
+below which no hour does."""
+TWICE: Final = 2.0
+"""One log in 20 has a call or two more in a minute than chance is said to make, where that is a few; none has twice as many."""
+LOWER: Final = 0.2
+"""Share of the peak by which it is lower without a day, for that day to make it: of five replicas that carry the peak it is
+one; below that a fleet that is rented whole is hardly another."""
+LEAST_OTHERS: Final = 2
+"""Whole days beside the one that is left out: fewer do not show what is usual."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How calls spread over time."""
+
+    hourly_weights: tuple[float, ...] | None
+    """24 shares of a mean day, midnight UTC first, drawn towards their mean by chance's share; None without a complete day."""
+    weekday_weights: tuple[float, ...] | None
+    """Mean calls of Monday to Sunday over the mean day's, drawn together likewise; None without a complete day of each."""
+    minute_peak_to_mean: float
+    """Busiest calendar minute over the mean, quiet minutes counted."""
+    busiest_minute: int
+    """Which one that was, the first of several: minutes since 1970 UTC."""
+    hour_peak_to_mean: float | None
+    """Busiest clock hour over the mean; None where the log has less than two whole hours."""
+    minutes: int
+    """Calendar minutes looked at: of the complete days, or from the first call to the last."""
+    calls_per_minute: float
+    chance_to_mean: float
+    """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
+    peak_to_mean: float | None
+    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
+    one_day: "OneDay | None" = None
+    """The day that makes the peak, where one does."""
+
+    @property
+    def calls(self) -> int:
+        """Calls in those minutes."""
+        return round(self.calls_per_minute * self.minutes)
+
+
+def times(peak_to_mean: float) -> str:
+    """A peak over the mean in words: with two decimals below 100."""
+    return f"{peak_to_mean:.2f}" if peak_to_mean < 100 else f"{peak_to_mean:,.0f}"
+
+
+@dataclass(frozen=True)
+class OneDay:
+    """The day that makes the peak of a log."""
+
+    day: int
+    """Days since 1970 UTC."""
+    peak_to_mean: float | None
+    """What the peak would be without it; None where the other days have too few calls to tell."""
+    only_weekday: bool
+    """True where the log has no other whole day of its weekday, so that it may come every week."""
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        day, least = day_of(self.day), self.peak_to_mean
+        only = f", the only {day:%A} here," if self.only_weekday else ""
+        return f"{day}{only} makes it: " + ("the other days have too few calls to tell a peak" if least is None else
+                                            f"without that day it is {times(least)}")
+
+
+def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:
+    """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls."""
+    if not calls.size:
+        return None
+    found = _shape(minutes, calls, complete)
+    return replace(found, one_day=_one_day(minutes, calls, complete, found))
+
+
+def _one_day(minutes: Ints, calls: Ints, complete: Sequence[int], whole: Shape) -> OneDay | None:
+    """The day with the busiest minute or hour, without which the peak is lower by LOWER or not told at all; None for none."""
+    inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
+    if whole.peak_to_mean is None or len(complete) <= LEAST_OTHERS or not inside.any():
+        return None
+    minutes, calls = minutes[inside], calls[inside]
+    hours = _whole_hours(minutes, calls, whole=True)
+    found = []
+    for day in dict.fromkeys((whole.busiest_minute // 1440, (int(minutes[0]) // 60 + int(hours.argmax())) // 24)):
+        others = minutes // 1440 != day
+        if others.any():
+            rest = _shape(minutes[others], calls[others], [each for each in complete if each != day]).peak_to_mean
+            only = all((each - day) % 7 for each in complete if each != day)
+            found.append(OneDay(day=day, peak_to_mean=rest, only_weekday=only))
+    low = min(found, key=lambda each: each.peak_to_mean or 0.0, default=None)
+    return low if low is not None and (low.peak_to_mean or 0.0) <= (1.0 - LOWER) * whole.peak_to_mean else None
+
+
+def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
+    """The same of one call at the least, without the day that makes the peak."""
+    inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
+    whole = bool(complete) and bool(inside.any())
+    if whole:
+        minutes, calls = minutes[inside], calls[inside]
+    count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
+    mean = float(calls.sum()) / count
+    hours = _whole_hours(minutes, calls, whole=whole)
+    profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
+    counted = hours.size > 1
+    day = np.array([mean * 60.0]) if profile is None else profile / len(complete)  # calls in each hour of a mean day
+    top, hour = float(day.max()), float(hours.max()) if counted else mean * 60.0
+    if counted:
+        top += above_chance(hour, top, busiest_by_chance(day, np.full(day.size, len(complete) if whole else hours.size)))
+    rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
+    chance = busiest_by_chance(rates / 60.0, times * 60.0)
+    by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
+    peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
+    return Shape(
+        hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
+        weekday_weights=_by_weekday(minutes, calls, complete) if whole else None,
+        minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
+        hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
+        minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
+        peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
+
+
+def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...] | None:
+    """Mean calls of Monday to Sunday over the mean day's, less chance's share of what differs; 1970-01-01 was a Thursday."""
+    there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)
+    if not there.all():
+        return None
+    sums = np.bincount((minutes // 1440 + 3) % 7, weights=calls, minlength=7)
+    return tuple((shrunk(sums.astype(float), there.astype(float)) / (calls.sum() / len(complete))).tolist())
+
+
+def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:
+    """Calls of each clock hour that the log covers; without complete days the cut hours at the edges are left out."""
+    hours = minutes // 60
+    first, last = int(hours[0]), int(hours[-1])
+    sums = np.bincount(hours - first, weights=calls, minlength=last - first + 1).astype(np.int64)
+    return sums if whole else sums[1:-1]

@@ -8,13 +8,11 @@ import dataclasses
 import gc
 import importlib.machinery
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial, wraps
+from functools import partial, wraps
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -195,35 +193,3 @@ def read_from_names() -> Iterator[None]:
         sys.meta_path.remove(finder)
         for each in restore:
             each()
-
-
-class _Pattern:
-    """A regular expression that is compiled when something is asked of it."""
-
-    def __init__(self, *given: Any) -> None:
-        self.given = given
-
-    @cached_property
-    def made(self) -> Any:
-        return re.compile(*self.given)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.made, name)
-
-    def __reduce__(self) -> Any:
-        return re.compile, self.given
-
-
-@contextmanager
-def patterns_when_used() -> Iterator[None]:
-    """Expressions by which transformers renames weights as it loads them are compiled when one is used.
-
-    peft asks for those of its model before it attaches an adapter, for which transformers makes those of all its models, 1,100;
-    a dry run loads no weights.
-    """
-    loading = sys.modules.get("transformers.core_model_loading")
-    if getattr(loading, "re", None) is not re:
-        yield
-        return
-    with patch.object(loading, "re", SimpleNamespace(**{**vars(re), "compile": _Pattern})):
-        yield

@@ -1,9 +1,7 @@
 """What importing the training stack leaves for later, and that it comes when it is asked for."""
 
-import copy
 import dataclasses
 import inspect
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from roi.profiling.imports import methods_when_called, patterns_when_used, places_at_hand, read_from_names
+from roi.profiling.imports import methods_when_called, places_at_hand, read_from_names
 from roi.profiling.stack import transformers
 
 TIMES = []
@@ -114,23 +112,6 @@ def test_a_frames_module_is_told_without_asking_all_modules_for_their_files():
         FunctionType(compile("found = inspect.getmodule(inspect.currentframe())", "<text>", "exec"), nobody)()
         assert inspect.getmodule(dataclasses.dataclass) is dataclasses
     assert nobody["found"] is None
-
-
-def test_an_expression_is_compiled_when_it_is_used():
-    loading = sys.modules["transformers.core_model_loading"]
-    with patterns_when_used():
-        renamed = loading.WeightRenaming("block.*.w1", "layers.*.gate")
-    found = renamed.compiled_sources
-    assert "made" not in vars(found)
-    assert found.search("block.3.w1").group()
-    usual = loading.WeightRenaming("block.*.w1", "layers.*.gate").compiled_sources
-    assert "made" in vars(found)
-    assert isinstance(usual, re.Pattern)
-    assert found.pattern == usual.pattern
-    with patterns_when_used():
-        later = loading.WeightRenaming("block.*.w1", "layers.*.gate")
-    for copied in (copy.copy(later.compiled_sources), copy.deepcopy(later).compiled_sources):
-        assert copied.search("block.3.w1").span() == found.search("block.3.w1").span()
 
 
 @pytest.mark.full

@@ -37,7 +37,6 @@ from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.dry.shape_cache import ShapeCache
-from roi.profiling.imports import patterns_when_used
 from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, fuse_projections, quantisation, target_modules
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
@@ -223,7 +222,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
     refuses, or targets that the model lacks.
     """
     with (
-        quiet(), uncollected(), patterns_when_used(),
+        quiet(), uncollected(),
         # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
         patch.object(dora, "deepcopy", lambda layer: layer),
         patch.object(nn.init, "kaiming_uniform_", lambda tensor, *_, **__: tensor),  # there are no values to draw

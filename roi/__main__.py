@@ -31,6 +31,8 @@ def main() -> None:
         message, exit_code = told_of(error)
         sys.stderr.write(f"roi: {message}\n")
         sys.exit(exit_code)
+    finally:
+        gc.freeze()  # the process ends here, and Python would look for cycles among all that goes with it
 
 
 def _measure() -> None:

@@ -248,3 +248,11 @@ def test_nothing_slow_is_imported_before_ctrl_c_is_answered() -> None:
             " print(*sorted({'enum', 're', 'signal', 'typing'} & (set(sys.modules) - before)))")
     assert subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
                           env={**os.environ, "PYTHONPATH": str(Path(roi.__file__).parents[1])}).stdout == "\n"
+
+
+def test_what_goes_with_the_process_is_not_searched_for_cycles() -> None:
+    """Python searches what is not frozen as it ends: 0.1 s of a dry run."""
+    code = ("import gc, sys; sys.argv = ['roi', '--version']; import atexit;"
+            " atexit.register(lambda: print(gc.get_freeze_count() > 1000)); from roi.__main__ import main; main()")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"

@@ -1,6 +1,7 @@
 """torch's caching allocator: cases worked by hand, properties, a slow allocator written apart, and the slack."""
 
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import fit_allocator_slack
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
+from roi.estimate.allocator import caching_allocator
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.fitting.overhead import SLACK_OF_PEAK
 from roi.estimate.training.memory import training_memory
@@ -212,6 +214,20 @@ def test_more_repeats_never_reserve_less(tape, repeats):
     fewer, more = (replay_allocator(tape, repeats=n) for n in (repeats, repeats + 1))
     assert more.peak_reserved_bytes >= fewer.peak_reserved_bytes
     assert more.peak_allocated_bytes >= fewer.peak_allocated_bytes
+
+
+def test_steps_that_leave_all_where_they_found_it_are_not_played_again():
+    """The second step puts its block where the first had it; a thousand million steps would take an hour."""
+    once = replay([1 * MIB, 3 * MIB], [1, 2, -2], step=1, repeats=2)
+    assert replay([1 * MIB, 3 * MIB], [1, 2, -2], step=1, repeats=10**9) == once
+
+
+@given(tapes(), st.integers(2, 6))
+@settings(max_examples=100, deadline=None)
+def test_a_play_that_ends_early_says_what_the_whole_play_does(tape, repeats):
+    with patch.object(caching_allocator, "_state", lambda *_: object()):  # no state is like another
+        whole = replay_allocator(tape, repeats=repeats)
+    assert replay_allocator(tape, repeats=repeats) == whole
 
 
 @dataclass

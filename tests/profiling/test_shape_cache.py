@@ -43,7 +43,7 @@ def runs(func, times):
         count.append(1)
         return func(*args, **kwargs)
 
-    call._schema = func._schema
+    call._schema, call.tags = func._schema, func.tags
     return call, lambda: len(count) == times
 
 
@@ -67,12 +67,34 @@ def test_numbers_that_are_equal_but_promote_differently_are_told_apart():
 
 
 @pytest.mark.parametrize(("func", "args"), [
-    (ATEN.view.default, ([6],)), (ATEN._unsafe_view.default, ([6],)), (ATEN.detach.default, ()), (ATEN.add_.Tensor, (1.0,)),
+    (ATEN.view.default, ([6],)), (ATEN._unsafe_view.default, ([6],)), (ATEN.detach.default, ()), (ATEN.copy_.default, (1.0,)),
+    (ATEN.resize_.default, ([2, 3],)),
 ])
 def test_views_and_writers_run_every_time(func, args):
     cache, (call, ran) = ShapeCache(), runs(func, 2)
     for x in (on_meta(2, 3), on_meta(2, 3)):
         assert asked(cache, call, x, *args).untyped_storage()._cdata == x.untyped_storage()._cdata
+    assert ran()
+
+
+@pytest.mark.parametrize(("func", "args"), [(ATEN.add_.Tensor, (1.0,)), (ATEN.mul_.Tensor, (2.0,)), (ATEN.sqrt_.default, ())])
+def test_one_that_writes_element_by_element_over_its_first_argument_gives_it_back(func, args):
+    """A tensor without values is as it was, so a second one of the same shape needs no run."""
+    cache, (call, ran) = ShapeCache(), runs(func, 1)
+    for x in (on_meta(2, 3), on_meta(2, 3)):
+        assert asked(cache, call, x, *args) is x
+        assert (x.shape, x.dtype) == ((2, 3), torch.bfloat16)
+    assert ran()
+    with pytest.raises(RuntimeError, match="output with shape"):
+        asked(cache, ATEN.add_.Tensor, on_meta(1, 3), on_meta(2, 3))
+
+
+def test_what_writes_into_another_argument_runs_every_time():
+    """add.out writes over its last argument."""
+    cache, (call, ran) = ShapeCache(), runs(ATEN.add.out, 2)
+    for _ in range(2):
+        out = on_meta(2, 3)
+        assert asked(cache, call, on_meta(2, 3), on_meta(2, 3), out=out) is out
     assert ran()
 
 

@@ -58,14 +58,20 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
     """What torch reserves for the tape, in bytes.
 
     The events from the start of the last "step" on are played `repeats` times, because a step finds the holes of the one
-    before it. Blocks of 0 bytes take nothing.
+    before it. A step that leaves everything where it found it, as the next one would, ends the play. Blocks of 0 bytes take
+    nothing.
     """
     sizes = [-(-block.nbytes // MIN_BLOCK_BYTES) * MIN_BLOCK_BYTES for block in tape.blocks]
     events: list[int] = tape.events.tolist()
     small, large = _Pool(), _Pool(large=True)
     held: dict[tuple[int, int], _Block] = {}
-    requested = peak_requested = active = peak_active = 0
+    requested = peak_requested = active = peak_active = played = 0
+    found: _State | None = None
     for index, copy in _order(tape, events, repeats):
+        if copy > played:
+            played, before, found = copy, found, _state(small, large, held)
+            if found == before:
+                break
         event = events[index]
         which = abs(event) - 1
         size, key = sizes[which], (which, copy)
@@ -85,7 +91,8 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
         held[key] = block = pool.hand_out(size)
         active += block.size
         requested += size
-        peak_active, peak_requested = max(peak_active, active), max(peak_requested, requested)
+        peak_active = max(peak_active, active)
+        peak_requested = max(peak_requested, requested)
     return AllocatorReplay(small.reserved + large.reserved, peak_active, peak_requested)
 
 
@@ -183,3 +190,13 @@ class _Pool:
 
     def _remove(self, block: _Block) -> None:
         del self.order[bisect_left(self.order, (block.size, block.address))]
+
+
+_State = tuple[list[list[tuple[int, int]]], dict[int, int]]
+"""Size and address of the free blocks of each pool; the event that allocated a block in use -> its address."""
+
+
+def _state(small: _Pool, large: _Pool, held: dict[tuple[int, int], _Block]) -> _State:
+    """All that the play of another step depends on: free blocks and blocks in use make up the segments."""
+    free = [[(size, address) for size, address, _ in pool.order] for pool in (small, large)]
+    return free, {which: block.address for (which, _), block in held.items()}

@@ -19,6 +19,7 @@ from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.dry_run import MetaModel, dry_run
 from roi.profiling.dry.shape_cache import ShapeCache
 from roi.profiling.machine import PACKAGES, package_versions
+from roi.profiling.stack import quiet
 from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
 
@@ -34,6 +35,7 @@ MOST_TRIES: Final = 4
 """Models with all layers that are run for one limit, and where none of them has fitted yet."""
 
 
+@quiet()
 def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
                     kernels: CardKernels = FLASH) -> DryRunProfile:
     """One dry run of the plan, and a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.

@@ -78,10 +78,11 @@ def tensors_of(args: Any) -> list[torch.Tensor]:  # Any: an operator's arguments
     found: list[torch.Tensor] = []
     for arg in args:
         if isinstance(arg, torch.Tensor):
-            found.append(arg)
+            if arg.is_meta:
+                found.append(arg)
         elif isinstance(arg, (list, tuple)):
-            found += [x for x in arg if isinstance(x, torch.Tensor)]
-    return [x for x in found if x.is_meta]
+            found += [x for x in arg if isinstance(x, torch.Tensor) and x.is_meta]
+    return found
 
 
 def _bytes(tensors: list[torch.Tensor]) -> float:

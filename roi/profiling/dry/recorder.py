@@ -10,7 +10,7 @@ from roi.profiling.stack import torch
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
@@ -24,7 +24,7 @@ from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Block, Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.operator_work import describe, is_view, tensors_of
-from roi.profiling.dry.shape_cache import ShapeCache
+from roi.profiling.dry.shape_cache import ShapeCache, writes_over
 
 HEAD_DIM_STEP: Final = 32
 TOKEN_STEP: Final = 128
@@ -122,14 +122,17 @@ class Operator:
 
     name: str
     view: bool
-    writes: bool
-    """True where it writes into its arguments."""
+    runs: bool
+    """True where it runs whenever it is called: a view, or one that writes otherwise than over its first argument."""
+    hides: bool
+    """True where CUDA's kernel holds buffers that are not seen here."""
 
     @classmethod
     def of(cls, func: Any) -> "Operator":  # Any: torch's own
         """Of an operator as torch dispatches it."""
-        writes = func._schema.is_mutable
-        return cls(str(func), func.is_view and not writes, writes)
+        name, writes = str(func), func._schema.is_mutable
+        view = func.is_view and not writes
+        return cls(name, view, view or (writes and not writes_over(func)), name in RULES)
 
 
 @dataclass
@@ -180,7 +183,7 @@ class Recorder(TorchDispatchMode):
             return
         held = self._alive.get(parameter.grad.untyped_storage()._cdata)
         if held is not None:
-            self.blocks[held[0]] = replace(self.blocks[held[0]], part="gradients")
+            self.blocks[held[0]] = self.blocks[held[0]]._replace(part="gradients")
 
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""
@@ -265,12 +268,12 @@ class Recorder(TorchDispatchMode):
         module, phase = place = self._place()
         if self.phase != "backward" and torch.is_grad_enabled():
             self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = place
-        hidden = [] if operator.name not in RULES else [
+        hidden = [] if not operator.hides else [
             self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
         ]
         # what runs every time needs a key only for the work that it does, and a view on the card does none
         timed = self.timed and not (operator.view and args[0].is_meta)
-        key = self.cache.key(func, args, kwargs) if timed or not (operator.view or operator.writes) else None
+        key = self.cache.key(func, args, kwargs) if timed or not operator.runs else None
         result = self.cache.call(key, func, args, kwargs)
         outputs = [result] if isinstance(result, torch.Tensor) else [
             x for x in tree_leaves(result) if isinstance(x, torch.Tensor)
@@ -287,10 +290,12 @@ class Recorder(TorchDispatchMode):
 
     def _time(self, key: Hashable, func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor]) -> None:  # Any: torch's own
         """Count the operator's work, worked out once for arguments of the same shapes that share storages alike."""
-        storages = [x.untyped_storage() for x in tensors_of(args)]
-        own = [storage._cdata for storage in storages]
-        shared = [(own.index(each), storage.nbytes()) for each, storage in zip(own, storages, strict=True)]
-        alike = None if key is None else (key, self.phase, *shared)
+        alike: Hashable = None
+        if key is not None:
+            storages = [x.untyped_storage() for x in tensors_of(args)]
+            own = [storage._cdata for storage in storages]
+            apart = len(set(own)) == len(own)
+            alike = (key, self.phase, None if apart else tuple(map(own.index, own)), *[each.nbytes() for each in storages])
         work = self._described.get(alike)
         if work is None:
             work = [] if is_view(func, args, outputs) else [self.counted(g) for g in describe(func, args, outputs, self.phase)]

@@ -2,8 +2,9 @@
 
 A result without storage is a size, strides and a type, which follow from those of the arguments; most of the time of a
 step on meta is Python code that derives them anew for every layer (torch/_refs, torch/_meta_registrations). Remembered is
-only what the operator itself gave, where each result has a storage of its own that is as long as its size and strides say;
-views, operators that write into arguments, and what involves another device run every time.
+only what the operator itself gave, where each result has a storage of its own that is as long as its size and strides say.
+One that writes element by element over its first argument leaves a tensor without values as it was, and gives it back. Views,
+other operators that write into arguments, and what involves another device run every time.
 """
 
 from roi.profiling.stack import torch
@@ -15,6 +16,10 @@ from typing import Any, Final, NamedTuple
 Made = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Size, strides and type of a tensor."""
 DEVICE: Final = torch.device("meta")
+COMPLEX: Final = frozenset({torch.complex32, torch.complex64, torch.complex128})
+PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
+NUMBERS: Final = frozenset({int, float, bool, torch.dtype, type(None)})
+"""Types of the most usual arguments, which `_described` would describe alike."""
 
 
 class Unknown(Exception):
@@ -31,6 +36,8 @@ class Known(NamedTuple):
 
 
 RUNS: Final = Known(None, None)
+FIRST: Final = Known((), None)
+"""It gives its first argument."""
 
 
 class ShapeCache:
@@ -42,9 +49,16 @@ class ShapeCache:
 
     def key(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:  # Any: torch's own
         """A number for what the results' size, strides and type depend on; None where that is not known."""
+        asked: list[Hashable] = [id(func)]
         try:
-            asked = (id(func), *[_described(x) for x in args], *[(k, _described(x)) for k, x in kwargs.items()])
-            return self._keys.setdefault(asked, len(self._keys))
+            for x in args:
+                kind = type(x)
+                if kind in PLAIN and x.is_meta and x.layout is torch.strided and x.dtype not in COMPLEX:
+                    asked.append((x.shape, x.stride(), x.dtype))
+                else:
+                    asked.append((kind, x) if kind in NUMBERS else _described(x))
+            asked += [(name, _described(x)) for name, x in kwargs.items()]
+            return self._keys.setdefault(tuple(asked), len(self._keys))
         except (Unknown, TypeError):  # TypeError: an argument that has no hash
             return None
 
@@ -55,10 +69,13 @@ class ShapeCache:
         known = self._known.get(key)
         if known is None:
             result = func(*args, **kwargs)
-            self._known[key] = RUNS if func._schema.is_mutable else _known(result, args)
+            self._known[key] = _known(result, args) if not func._schema.is_mutable else (
+                FIRST if args and writes_over(func) and result is args[0] else RUNS)
             return result
         if known.made is None:
             return func(*args, **kwargs)
+        if known is FIRST:
+            return args[0]
         if known.several is None:
             size, strides, dtype = known.made[0]
             return torch.empty_strided(size, strides, dtype=dtype, device=DEVICE)
@@ -66,11 +83,17 @@ class ShapeCache:
                               for size, strides, dtype in known.made])
 
 
+def writes_over(func: Any) -> bool:  # Any: torch's own
+    """True where an operator writes element by element over its first argument, and into no other."""
+    written = [argument.name for argument in func._schema.arguments if argument.alias_info and argument.alias_info.is_write]
+    return torch.Tag.pointwise in func.tags and written == [func._schema.arguments[0].name]
+
+
 def _described(x: object) -> Hashable:
     """What of an argument a result's size, strides and type can depend on."""
     if isinstance(x, torch.Tensor):
         dtype = x.dtype
-        if not x.is_meta or dtype.is_complex or x.layout is not torch.strided:
+        if not x.is_meta or dtype in COMPLEX or x.layout is not torch.strided:
             raise Unknown
         return x.shape, x.stride(), dtype
     if isinstance(x, (list, tuple)):

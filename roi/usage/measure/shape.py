@@ -121,7 +121,9 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
     rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
     chance = busiest_by_chance(rates / 60.0, times * 60.0)
     by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
-    peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
+    peak = top / 60.0
+    if by_minute:
+        peak = min(peak + above_chance(float(calls.max()), hour / 60.0, chance), float(calls.max()))
     return Shape(
         hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
         weekday_weights=_by_weekday(minutes, calls, complete) if whole else None,

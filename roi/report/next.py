@@ -8,6 +8,7 @@ from dataclasses import asdict
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
+from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import MEASURES, case_number, duration, fact_name, money_of, option_label, usd
@@ -42,6 +43,8 @@ def step_sentence(answer: NextAnswer) -> str:
     if answer.step == "CORRECT FIRST":
         return f"CORRECT FIRST: {v.sentence}"
     do = "stay" if v.leader == "stay" else f"change to {option_label(c.case, v.leader)}"
+    if (move := next_move(c)) is not None:
+        do += f". NEXT: move on to {option_label(c.case, move.option)}"
     if v.first_move is not None:
         do = f"change to {option_label(c.case, v.first_move)}, then to {option_label(c.case, v.leader)}"
     if v.measure_first is not None and e is not None:

@@ -215,6 +215,13 @@ def test_a_model_is_found_by_the_name_that_its_users_write(spelled, provider, mo
     assert find_api_price(price.provider, price.model, DAY).input_usd_per_mtok == price.input_usd_per_mtok
 
 
+@pytest.mark.parametrize("spelled", ["antropic/claude-haiku-5-5", "zzz/claude-haiku-5-5"])
+def test_a_provider_that_nobody_knows_is_no_part_of_a_name(spelled):
+    """genai-prices finds claude-haiku-5-5 by the end of the name, and named google's."""
+    with pytest.raises(UnknownName, match=r"nearest: anthropic/claude-haiku-5-5|nearest: .*claude-haiku"):
+        find_api_price(None, spelled, DAY)
+
+
 def test_hosted_rows_fill_what_genai_prices_lacks():
     """DeepInfra Llama 3.1 8B Turbo: 1M in + 1M out = 0.02 + 0.04 = $0.06; no batch and no cache are known."""
     price = find_api_price("deepinfra", "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo", DAY)

@@ -161,7 +161,7 @@ def test_the_day_that_makes_the_peak_is_told_with_the_peak_of_the_others():
     shape = load_shape(at + MONDAY * 1440, calls, range(MONDAY, MONDAY + 14))
     assert shape is not None
     assert shape.peak_to_mean == pytest.approx(3000 / (2 + 2998 / 20_160), rel=0.01)
-    assert shape.one_day == OneDay(day=MONDAY + 8, peak_to_mean=pytest.approx(1.0), only_weekday=False)
+    assert shape.one_day == OneDay(day=MONDAY + 8, peak_to_mean=pytest.approx(1.0), others_per_day=2880.0, only_weekday=False)
     calls[3 * 1440 + 120] = 2600  # a second night: without the first the peak is lower by an eighth
     again = load_shape(at + MONDAY * 1440, calls, range(MONDAY, MONDAY + 14))
     assert again is not None
@@ -186,7 +186,7 @@ def test_where_the_other_days_have_too_few_calls_the_peak_without_the_day_is_not
     at = np.sort(np.append(np.arange(84) * 480, 10 * 1440 + 7))
     shape = load_shape(at + MONDAY * 1440, np.where(at == 10 * 1440 + 7, 500, 1), range(MONDAY, MONDAY + 28))
     assert shape is not None
-    assert shape.one_day == OneDay(day=MONDAY + 10, peak_to_mean=None, only_weekday=False)
+    assert shape.one_day == OneDay(day=MONDAY + 10, peak_to_mean=None, others_per_day=3.0, only_weekday=False)
 
 
 @pytest.mark.parametrize("a_day", [100, 1_000])

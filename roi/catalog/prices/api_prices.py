@@ -58,6 +58,8 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     head, _, rest = model.partition("/")
     if rest and provider_id(head) in provider_names():
         return _price_at(provider_id(head), rest, as_of, field)
+    if rest and head.lower() not in _makers():  # genai-prices finds some models by the end of their names
+        raise UnknownName(field, model, _every_name(), "model")
     owners = sellers_of(model)
     if len(owners) > 1:
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
@@ -96,6 +98,12 @@ def model_names(provider: str) -> tuple[str, ...]:
 def _every_name() -> tuple[str, ...]:
     """Every model as provider/model."""
     return tuple(f"{p}/{m}" for p in provider_names() for m in model_names(p))
+
+
+@cached_with_own(ApiPrice)
+def _makers() -> frozenset[str]:
+    """What stands before the last part of models' names: meta-llama of meta-llama/Llama-3.1-8B."""
+    return frozenset(part.lower() for name in _every_name() for part in name.split("/")[:-1])
 
 
 @cached_with_own(ApiPrice)

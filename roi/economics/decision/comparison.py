@@ -283,7 +283,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     first = find_first_move(results, chosen)
     move, following = find_second_move(case, shared, options, results, counts, first or chosen.leader,
                                        chosen.candidates if first is None else (chosen.leader,),
-                                       None if drawn is None else drawn.saved(counts), meanwhile=first is not None)
+                                       None if drawn is None else drawn.saved(counts))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, measurable, drawn, chosen.candidates,

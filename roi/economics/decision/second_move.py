@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from roi.economics.decision.draws import Drawn, World, draw, percentiles
+from roi.economics.decision.draws import Drawn, draw, percentiles
 from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of, choose_plan, evaluate, once_moved
 from roi.economics.decision.measuring.worth import Following
 from roi.economics.decision.option_result import OptionResult, Triple, cash_flows
@@ -46,18 +46,16 @@ class SecondMove:
 
 def find_second_move(
     case: Case, shared: Shared, options: Mapping[str, Option], results: Mapping[str, OptionResult], counts: str, to: str,
-    among: Sequence[str], saved: Mapping[str, Array] | None, *, meanwhile: bool = False,
+    among: Sequence[str], saved: Mapping[str, Array] | None,
 ) -> tuple[SecondMove | None, Following | None]:
     """The best of the options on GPUs `among` these that would follow the API `to`, likely ones first; what it adds by draw.
 
-    `saved` is what options save against staying in each draw; what follows may be prepared `meanwhile`. No move where none
-    saves anything at the central values, or `to` is no mere API. What it adds is left out where it is not likely, and where
-    there are no draws.
+    `saved` is what options save against staying in each draw. No move where none saves anything at the central values, or `to`
+    is no mere API. What it adds is left out where it is not likely, and where there are no draws.
     """
     if not can_be_in_use(options[to]):
         return None, None
-    moving = partial(once_moved, to=to, meanwhile=meanwhile)
-    after, moved = moving(shared, options)
+    after, moved = once_moved(shared, options, to)
     stay, saving = evaluate(after, moved["stay"], moved), dict[str, Evaluated]()
     for id in among:
         plan = choose_plan(after, moved[id], moved) if moved[id].self_hosted else moved[id]
@@ -67,7 +65,7 @@ def find_second_move(
                 saving[id] = done
     if not saving:
         return None, None
-    drawn = _drawn(case, to, saving, moving)
+    drawn = _drawn(case, to, saving)
     reached = np.ones(1, dtype=bool) if drawn is None else drawn.meets[to]
     added: dict[str, Array] = {id: np.array([float(stay.counted(counts)) - float(done.counted(counts))]) if drawn is None else
                                drawn.saved(counts)[id] for id, done in saving.items()}
@@ -98,10 +96,10 @@ def find_second_move(
     return move, Following(best, to, gained, -paid, float(stay.counted(counts) - done.counted(counts)))
 
 
-def _drawn(case: Case, to: str, saving: Mapping[str, Evaluated], moving: World) -> Drawn | None:
+def _drawn(case: Case, to: str, saving: Mapping[str, Evaluated]) -> Drawn | None:
     """The draws of the case with the API in use, the same rows as without; None without draws."""
     n, seed = (int(case[name].number()) for name in ("draws", "seed"))
     if not n or not case.uncertain:
         return None
     choices = choices_of({id: done.option for id, done in saving.items()})
-    return draw(case, ("stay", to, *saving), choices, n, seed, moving)
+    return draw(case, ("stay", to, *saving), choices, n, seed, partial(once_moved, to=to))

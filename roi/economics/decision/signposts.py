@@ -75,9 +75,8 @@ class Thresholds:
     @cached_property
     def afterwards(self) -> Curves | None:
         """The curves once the first move is carried out, so that staying is staying on it; None where it is no mere API."""
-        shared, options, first = self.curves.shared, self.curves.options, self._verdict.first_move
-        to = first or self._verdict.leader
-        return Curves(*once_moved(shared, options, to, meanwhile=first is not None)) if can_be_in_use(options[to]) else None
+        shared, options, first = self.curves.shared, self.curves.options, self._verdict.first_move or self._verdict.leader
+        return Curves(*once_moved(shared, options, first)) if can_be_in_use(options[first]) else None
 
     def second(self, id: str) -> BreakEven | None:
         """From which volume the option saves by following that, on what the verdict goes by; None as above."""
@@ -114,17 +113,20 @@ class Thresholds:
         return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
     def signposts(self, id: str, rival: str, what: str) -> tuple[Signpost, ...]:
-        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`.
-
-        Those of the leading option and its first move are of moving on once that is carried out.
-        """
+        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`."""
         if (id, rival, what) not in self._signposts:
-            v, curves, against = self._verdict, self.curves, rival
-            if (id, rival) == (v.leader, v.first_move) and self.afterwards is not None:
-                curves, against = self.afterwards, "stay"
-            told = WHAT[what](curves, id, against, v.counts) if (id, rival) in self.pairs else ()
-            self._signposts[id, rival, what] = tuple(replace(sign, rival=rival) for sign in told)
+            told = WHAT[what](self.curves, id, rival, self._verdict.counts) if (id, rival) in self.pairs else ()
+            self._signposts[id, rival, what] = tuple(told)
         return self._signposts[id, rival, what]
+
+    @cached_property
+    def moving_on(self) -> tuple[Signpost, ...]:
+        """Where the leading option had better not follow its first move once that is in use; none without a first move."""
+        leader, first = self._verdict.leader, self._verdict.first_move
+        if first is None or self.afterwards is None:
+            return ()
+        curves, counts = self.afterwards, self._verdict.counts
+        return tuple(replace(s, rival=first) for what in WHAT for s in WHAT[what](curves, leader, "stay", counts))
 
     @property
     def all_signposts(self) -> tuple[Signpost, ...]:

@@ -6,10 +6,13 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 import math
 from datetime import date, timedelta
 
+import numpy as np
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.verdict import chance, nearness
+from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
@@ -22,6 +25,7 @@ from roi.report.comparison.thresholds import (
     another_wins,
     at_rent,
     beats_staying_today,
+    chance_asked,
     compared_from,
     ending,
     flips_at,
@@ -253,6 +257,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     if abs(after - before) < SAME_RATE:
         return f"Wrong answers {percent(before)}, as today{f' ({flips})' if flips else ''}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
+    if c.thresholds is not None:
+        month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
     dearer = o.errors_monthly_usd - month_of(c, stay)[1]
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
@@ -339,14 +345,26 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (head,))]
     if brief:
         return [Labelled("NOT YET", (f"{head} Centrally it {wins_from(c, o)}.",))]
-    also = f"{at_rent(c, o)}{another_wins(c, o)}"
+    also = _as_a_move(c, o) or f"{at_rent(c, o)}{another_wins(c, o)}"
     return [Labelled("NOT YET", (f"{head} At the central values ({today(c)}) it {wins_from(c, o)}.{also}",))]
+
+
+def _as_a_move(c: Comparison, o: OptionResult) -> str:
+    """What moving on from the leading option would add, where that is too seldom anything; else empty."""
+    move = c.second_move
+    if move is None or move.likely or move.chance is None or move.npv_usd <= 0 or move.after != c.verdict.leader:
+        return ""
+    found = option_of(c, move.option)
+    odds, needed = told_apart(percent, move.chance, chance_asked(c, found))
+    whose = "As" if found is o else f"{found.label} as"
+    return (f" {whose} a move after {c.leader.label}: mean NPV +{short_usd(move.npv_usd)}, but more in only {odds} of the"
+            f" draws; {needed} is asked.")
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
     """The move that follows the change: what it adds, and why it is not first."""
-    told = [f"Once {c.leader.label} answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
-            _over(c, o, move)]
+    what = f" ({_fleet(o)})" if brief else f": {_what(c, o)}"
+    told = [f"Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile{what}.", _over(c, o, move)]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")

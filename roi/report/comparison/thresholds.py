@@ -74,7 +74,7 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
     until = f", up to {requests(after.until)}" if after.until is not None else ""
     missing = ""
     if after.first <= today <= (after.until or math.inf) and move is not None and move.option == b.option:
-        needed = _chance_asked(c, option_of(c, b.option))
+        needed = chance_asked(c, option_of(c, b.option))
         odds = move.chance if move.chance is not None else 1.0
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
             ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
@@ -110,12 +110,12 @@ def _today(c: Comparison, o: OptionResult, rival: OptionResult, b: BreakEven) ->
     counts, odds, missing = c.verdict.counts, chance(o, c.verdict.counts), ""
     if value(o, counts) <= value(rival, counts):
         missing = ", but not in the mean of the draws"
-    elif rival.id == "stay" and odds is not None and odds < (needed := _chance_asked(c, o)):
+    elif rival.id == "stay" and odds is not None and odds < (needed := chance_asked(c, o)):
         missing = ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed))
     return missing if b.stays is not None and b.stays <= 1 else f": ahead today{missing}"
 
 
-def _chance_asked(c: Comparison, o: OptionResult) -> float:
+def chance_asked(c: Comparison, o: OptionResult) -> float:
     """The share of the draws in which the option must beat staying to be recommended."""
     name = "min_chance" if o.binds else "min_chance_reversible"
     return case_number(c.case, path_of(Shared, name), float(getattr(Shared, name)))
@@ -279,10 +279,13 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
 
 
 def undone_by(c: Comparison) -> dict[str, list[str]]:
-    """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once."""
+    """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once.
+
+    Of its first move: where it had better not follow that.
+    """
     found: dict[str, list[str]] = {}
-    told = set[str]()
-    for s in c.signposts:
+    told, after = set[str](), c.thresholds.moving_on if c.thresholds is not None else ()
+    for s in (*after, *(s for s in c.signposts if not after or s.rival != c.verdict.first_move)):
         alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
         if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
             rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label

@@ -143,6 +143,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
             "hour_peak_to_mean": shape.hour_peak_to_mean, "chance_to_mean": shape.chance_to_mean,
             "peak_of_one_day": shape.one_day and {
                 "day": day_of(shape.one_day.day).isoformat(), "peak_to_mean_without_it": shape.one_day.peak_to_mean,
+                "requests_per_day_without_it": shape.one_day.others_per_day,
                 "only_one_of_its_weekday": shape.one_day.only_weekday},
             "busiest_minute": datetime.fromtimestamp(shape.busiest_minute * 60, UTC).isoformat(),
             "calendar_minutes": shape.minutes, "requests_per_minute": shape.calls_per_minute,

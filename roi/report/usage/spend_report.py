@@ -324,6 +324,7 @@ def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
            f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
     if shape.one_day is not None:
         yield "peak of one day", shape.one_day.told, ""
+        yield "without that day", f"{figure(shape.one_day.others_per_day)} requests a day", ""
     if shape.hourly_weights is not None:
         top = max(range(24), key=shape.hourly_weights.__getitem__)
         yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""

@@ -65,6 +65,8 @@ class OneDay:
     """Days since 1970 UTC."""
     peak_to_mean: float | None
     """What the peak would be without it; None where the other days have too few calls to tell."""
+    others_per_day: float
+    """Calls of a mean one of the other whole days: what it was is part of the volume too, and may not come again."""
     only_weekday: bool
     """True where the log has no other whole day of its weekday, so that it may come every week."""
 
@@ -96,9 +98,10 @@ def _one_day(minutes: Ints, calls: Ints, complete: Sequence[int], whole: Shape) 
     for day in dict.fromkeys((whole.busiest_minute // 1440, (int(minutes[0]) // 60 + int(hours.argmax())) // 24)):
         others = minutes // 1440 != day
         if others.any():
-            rest = _shape(minutes[others], calls[others], [each for each in complete if each != day]).peak_to_mean
-            only = all((each - day) % 7 for each in complete if each != day)
-            found.append(OneDay(day=day, peak_to_mean=rest, only_weekday=only))
+            days = [each for each in complete if each != day]
+            rest, only = _shape(minutes[others], calls[others], days).peak_to_mean, all((each - day) % 7 for each in days)
+            found.append(OneDay(day=day, peak_to_mean=rest, others_per_day=float(calls[others].sum()) / len(days),
+                                only_weekday=only))
     low = min(found, key=lambda each: each.peak_to_mean or 0.0, default=None)
     return low if low is not None and (low.peak_to_mean or 0.0) <= (1.0 - LOWER) * whole.peak_to_mean else None
 
@@ -121,7 +124,9 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
     rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
     chance = busiest_by_chance(rates / 60.0, times * 60.0)
     by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
-    peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
+    peak = top / 60.0
+    if by_minute:
+        peak = min(peak + above_chance(float(calls.max()), hour / 60.0, chance), float(calls.max()))
     return Shape(
         hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
         weekday_weights=_by_weekday(minutes, calls, complete) if whole else None,

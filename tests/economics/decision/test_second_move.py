@@ -38,8 +38,8 @@ def moved(requests_per_day: float = 8_640_000.0, bill: float | None = None) -> C
 
 
 def test_gpus_that_lose_in_the_place_of_an_api_are_told_where_they_save_after_it() -> None:
-    """Live a month after the API's six: months 8 to 24 save $39,420 - $4,380, less $400 of evaluation; at once they lose five
-    months of $1,051,200 less $39,420, and the API is what is advised.
+    """Prepared meanwhile and live after six months: months 7 to 24 save $39,420 - $4,380, less $400 of evaluation; at once
+    they lose five months of $1,051,200 less $39,420, and the API is what is advised.
     """
     c = moved()
     assert c.verdict.leader == CHEAPER
@@ -48,16 +48,16 @@ def test_gpus_that_lose_in_the_place_of_an_api_are_told_where_they_save_after_it
         100 * (STAY - LUNA) * FACTORS[1:6].sum() - (100 * LUNA - GPUS) * FACTORS[6:].sum(), rel=1e-9)
     assert c.second_move is not None
     assert (c.second_move.option, c.second_move.chance, c.second_move.likely) == (SELF, None, True)
-    assert c.second_move.npv_usd == pytest.approx((100 * LUNA - GPUS) * FACTORS[7:].sum() - 400.0, rel=1e-9)
+    assert c.second_move.npv_usd == pytest.approx((100 * LUNA - GPUS) * FACTORS[6:].sum() - 400.0, rel=1e-9)
 
 
 def test_the_move_that_follows_pays_back_when_its_set_up_is_earned_after_it_is_live() -> None:
-    """$400 of evaluation at once; live after seven months, it saves $35,040 in the eighth: 7 + 400 / 35,040. Without wrong
+    """$400 of evaluation at once; live after six months, it saves $35,040 in the seventh: 6 + 400 / 35,040. Without wrong
     answers that is cash. Without draws there is no bad case.
     """
     move = moved().second_move
     assert move is not None
-    assert move.payback_cash_months == pytest.approx(7.0 + 400.0 / (100 * LUNA - GPUS), rel=1e-9)
+    assert move.payback_cash_months == pytest.approx(6.0 + 400.0 / (100 * LUNA - GPUS), rel=1e-9)
     assert (move.payback_months, move.npv_p10_p50_p90) == (move.payback_cash_months, None)
 
 
@@ -115,7 +115,7 @@ def test_a_test_is_worth_what_it_adds_to_the_better_of_the_plans_with_the_next_m
 
 def test_the_error_rate_at_which_a_test_wins_is_told_against_the_plan_with_the_next_move() -> None:
     """The other API costs as much as gpt-6-luna, whose 10% are wrong: its answers save $35,040 from month 8 on, less $400."""
-    saved, each = (100 * LUNA - GPUS) * FACTORS[7:].sum() - 400.0, 100 * 2_628_000.0 * 0.01 * FACTORS[1:].sum()
+    saved, each = (100 * LUNA - GPUS) * FACTORS[6:].sum() - 400.0, 100 * 2_628_000.0 * 0.01 * FACTORS[1:].sum()
     assert untested(0.01).verdict.wins_at_error_rate == pytest.approx(0.10 - saved / each, rel=1e-6)
     assert untested(0.01, rent=50.0).verdict.wins_at_error_rate == pytest.approx(0.10, rel=1e-6)
 
@@ -128,12 +128,12 @@ def test_where_gpus_save_nothing_after_it_no_move_follows() -> None:
 
 
 def test_the_volume_from_which_it_follows_is_where_its_rent_is_earned() -> None:
-    """One GPU holds 100 requests/s at the peak, 2,880,000 a day: $1,460 a month and $400 over months 8 to 24."""
+    """One GPU holds 100 requests/s at the peak, 2,880,000 a day: $1,460 a month and $400 over months 7 to 24."""
     assert moved().thresholds is not None
     found = moved().thresholds.second(SELF)
     assert found is not None
     each = LUNA / 86_400.0  # a month, of a request a day
-    assert found.first == pytest.approx((GPUS / 3 + 400.0 / FACTORS[7:].sum()) / each, rel=1e-5)
+    assert found.first == pytest.approx((GPUS / 3 + 400.0 / FACTORS[6:].sum()) / each, rel=1e-5)
     assert moved().thresholds.crossings(SELF, "recommended")[1].first is None
 
 
@@ -173,7 +173,8 @@ def test_both_moves_are_valued_in_the_same_draws() -> None:
 def test_what_would_keep_the_first_move_is_looked_for_from_there() -> None:
     """The rent at which what both save is what the first saves: (100 x LUNA) of months 1.1 on, less $400, over three GPUs."""
     c = staged()
-    sign = next(s for s in c.signposts if (s.option, s.rival, s.quantity) == (SELF, CHEAPER, "usd_per_gpu_hour"))
+    sign = next(s for s in c.thresholds.moving_on if s.quantity == "usd_per_gpu_hour")
+    assert (sign.option, sign.rival) == (SELF, CHEAPER)
     months = 0.9 * FACTORS[1] + FACTORS[2:].sum()
     assert sign.threshold == pytest.approx((100 * LUNA - 400.0 / months) / (3 * 730), rel=1e-6)
 
@@ -193,5 +194,5 @@ def test_what_is_no_mere_api_is_followed_by_nothing() -> None:
     assert {id: can_be_in_use(o) for id, o in options.items() if id in {"stay", SELF, CHEAPER}} == {
         "stay": False, SELF: False, CHEAPER: True}
     shared, found = once_moved(moved().thresholds.curves.shared, options, CHEAPER)
-    assert (found["stay"].vendor, found["stay"].months_to_live, found[SELF].months_to_live) == ("openai/gpt-6-luna", 0.0, 7.0)
+    assert (found["stay"].vendor, found["stay"].months_to_live, found[SELF].months_to_live) == ("openai/gpt-6-luna", 0.0, 6.0)
     assert shared.commitment_usd == 0.0

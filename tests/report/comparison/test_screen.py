@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from roi.answers.next import NextAnswer
 from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.break_even import BreakEven
@@ -32,6 +33,7 @@ from roi.report.comparison.thresholds import alone_from, flips_at, option_of, to
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
+from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario
@@ -269,7 +271,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
 def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> None:
     text = flat(of_file(next(path for path in CASES if path.stem.startswith("12_"))))
     undone = text[text.index("UNLESS"):text.index("cash $ wrong")]
-    assert "At the central values gpt-6-luna > claude-sonnet-4-5 is cheaper with" in undone
+    assert "At the central values claude-sonnet-4-5, batch is cheaper with the option's GPU hour above" in undone
     assert "With more than 3.5% of its answers wrong (here 2.2%) it misses the bar." in undone
     for told in ("(today 40,000)", "(today $0.79, L40S at Quote)"):
         assert undone.count(told) == 1
@@ -736,7 +738,12 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     assert move is not None
     assert move.likely
     o = option_of(c, move.option)
-    assert f"NEXT Once {c.leader.label} answers, move on to {o.label}" in text
+    assert f"NEXT Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile" in text
+    step = step_sentence(NextAnswer(comparison=c, warnings=(), note=""))
+    assert step.startswith(f"DO NOW: change to {c.leader.label}. NEXT: move on to {o.label}. THEN:")
+    seldom = replace(move, likely=False, chance=0.77)
+    assert (f"s a move after {c.leader.label}: mean NPV +{short_usd(move.npv_usd)}, but more in only 77% of the draws;"
+            in flat(replace(c, second_move=seldom)))
     assert move.npv_p10_p50_p90 is not None
     bad = short_usd(move.npv_p10_p50_p90[0])
     assert (f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, bad case {bad}, more in {share(move.chance)} of the draws"
@@ -1440,4 +1447,4 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     assert "openai/gpt-5.4 ends in 12 months: from then on this is the same on its successor" in " ".join(text.split())
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
-    assert "Prices and error rates that would undo it: --full." in text
+    assert "gpt-5.4, batch is cheaper with the option's GPU above" in " ".join(text.split())

@@ -97,7 +97,7 @@ def test_a_server_on_the_simulated_card_is_started_offline_loaded_and_gone_with_
     assert gone(process)
     kept = ServeProfile.model_validate_json((tmp_path / "kept.json").read_text())
     assert (kept.gpu, kept.engine, kept.weight_dtype) == ("H100-80GB-SXM", "vllm", "bf16")
-    assert kept.power_w == pytest.approx(350.0, rel=0.01)
+    assert kept.power_w == pytest.approx(350.0, rel=0.1)
     assert kept.notes[-1].startswith("vllm was started here with random weights, answered after ")
     assert "the card drew 350 W over the loads" in result.stdout
 

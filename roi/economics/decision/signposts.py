@@ -121,12 +121,16 @@ class Thresholds:
 
     @cached_property
     def moving_on(self) -> tuple[Signpost, ...]:
-        """Where the leading option had better not follow its first move once that is in use; none without a first move."""
+        """At which price, error rate and hours the leading option had better not follow its first move once that is in use.
+
+        None without a first move. The volume is `second`'s.
+        """
         leader, first = self._verdict.leader, self._verdict.first_move
         if first is None or self.afterwards is None:
             return ()
         curves, counts = self.afterwards, self._verdict.counts
-        return tuple(replace(s, rival=first) for what in WHAT for s in WHAT[what](curves, leader, "stay", counts))
+        return tuple(replace(s, rival=first) for what, found in WHAT.items() if what != "volume"
+                     for s in found(curves, leader, "stay", counts))
 
     @property
     def all_signposts(self) -> tuple[Signpost, ...]:

@@ -4,7 +4,7 @@ The user's data and cache folders are an empty one: profiles, prices and replays
 
 What a plan holds is replayed by the first test that asks, of all workers, and so is the day of a fleet.
 
-A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
+Python looks for cycles neither while the tests are imported nor, later, among what they are: all of it stays to the end.
 """
 
 import gc
@@ -40,15 +40,24 @@ def _as_started_alone():
         yield
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What the imports and the tests are made of stays: a search through it would take half a second each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _few_objects(request):
-    """In modules that load servers or train over and over, collections pass over what was there before."""
-    often = any(word in request.module.__name__ for word in ("serve", "stops", "simulated"))
-    if often:
+    """Modules that load servers or train collect at every load and every point: among what they make themselves."""
+    if any(word in request.module.__name__ for word in ("serve", "stops", "simulated")):
+        gc.collect()
         gc.freeze()
-    yield
-    if often:
-        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

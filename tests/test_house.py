@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from long_tables import every_row
 
 import roi
 
@@ -84,7 +85,7 @@ def allowed(module: str) -> bool:
     return top in PURE and (top != "roi" or module.startswith(FLOORS_BELOW_ECONOMICS))
 
 
-@pytest.mark.parametrize("file", ENGINE, ids=lambda file: str(file.relative_to(ROOT)))
+@every_row("file", ENGINE)
 def test_the_engine_reads_no_file_no_clock_no_environment_and_prints_nothing(file: Path) -> None:
     assert list(impurities(file.read_text(encoding="utf-8"))) == []
 

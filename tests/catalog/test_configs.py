@@ -1,6 +1,6 @@
 """Configurations beside shapes: the same layers, widths and parameters."""
 
-import pytest
+from long_tables import every_row
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import load_models
@@ -14,7 +14,7 @@ def entry(entries, names):
     return next(entries[name] for name in names if name in entries)
 
 
-@pytest.mark.parametrize("shape", load_models(), ids=lambda shape: shape.id)
+@every_row("shape", load_models())
 def test_a_configuration_has_the_shape_s_layers_width_and_vocabulary(shape):
     try:
         entries = model_config(shape).entries

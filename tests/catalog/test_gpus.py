@@ -1,6 +1,7 @@
 """The catalog of GPUs: figures by hand from datasheets, names, and how they hang together."""
 
 import pytest
+from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_share
 from roi.errors import ScenarioError, UnknownName
@@ -93,7 +94,7 @@ def test_there_are_at_least_130_gpus_and_every_name_is_known_once():
     assert len({gpu.id for gpu in ROWS}) == len(ROWS)
 
 
-@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+@every_row("gpu", ROWS)
 def test_every_id_and_every_alias_of_one_gpu_alone_finds_it(gpu):
     shared = {name for name in gpu.aliases if sum(name in each.aliases for each in ROWS) > 1}
     for name in {gpu.id, *gpu.aliases} - shared:
@@ -101,7 +102,7 @@ def test_every_id_and_every_alias_of_one_gpu_alone_finds_it(gpu):
         assert find_gpu(name.lower().replace("-", "_")) is gpu
 
 
-@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+@every_row("gpu", ROWS)
 def test_rates_grow_as_formats_shrink(gpu):
     """fp4 >= fp8 >= 16-bit >= TF32, and a V100 or T4 computes bf16 in fp16. MI100 alone is slower in bf16: 92.3 of 184.6."""
     rates = [gpu.fp4_flops, gpu.fp8_flops, gpu.fp16_flops, gpu.tf32_flops]
@@ -115,7 +116,7 @@ def test_rates_grow_as_formats_shrink(gpu):
     assert gpu.matrix_flops("fp8") == (gpu.fp8_flops or gpu.fp16_flops)
 
 
-@pytest.mark.parametrize("gpu", ROWS, ids=by_id)
+@every_row("gpu", ROWS)
 def test_figures_are_in_si_units(gpu):
     """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 60 to 460.
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from long_tables import every_row
 
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import UnknownName
@@ -17,7 +18,7 @@ def by_id(model: ModelShape) -> str:
     return model.id
 
 
-@pytest.mark.parametrize("model", ROWS, ids=by_id)
+@every_row("model", ROWS)
 def test_the_parameters_of_the_shape_are_the_published_ones(model: ModelShape) -> None:
     assert model.parameters == model.published_parameters
 
@@ -37,7 +38,7 @@ def test_active_parameters_agree_with_the_publisher(model: ModelShape) -> None:
     assert error <= max(0.03 * published, last_digit / 2)
 
 
-@pytest.mark.parametrize("model", [m for m in ROWS if m not in MOE], ids=by_id)
+@every_row("model", [m for m in ROWS if m not in MOE])
 def test_a_dense_token_multiplies_with_everything_but_the_embedding_and_the_norms(model: ModelShape) -> None:
     unused = model.embedding_parameters + model.positions * model.hidden + model.norm_parameters
     if model.tied:
@@ -110,14 +111,14 @@ def test_attention_flops_of_one_token_by_hand() -> None:
     assert find_model("qwen3-next-80b-a3b").attention_flops(1000) == 132_120_576 + 196_608_000
 
 
-@pytest.mark.parametrize("model", ROWS, ids=by_id)
+@every_row("model", ROWS)
 def test_an_array_of_lengths_gives_the_cache_and_the_flops_of_each(model: ModelShape) -> None:
     tokens = np.array([1.0, 100.0, 5000.0])
     for figure in (model.cache_bytes, model.attention_flops):
         assert np.array_equal(figure(tokens), np.array([figure(t) for t in tokens.tolist()]))
 
 
-@pytest.mark.parametrize("model", ROWS, ids=by_id)
+@every_row("model", ROWS)
 def test_other_module_names_refer_to_products_that_the_model_has(model: ModelShape) -> None:
     products = {linear.name for linear in model.linears}
     parts = [part for _, *parts in model.module_names for part in parts]

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from long_tables import every_row
 
 from roi.catalog.prices import api_prices
 from roi.catalog.prices.api_prices import find_api_price, genai_model, model_names, provider_names
@@ -67,14 +68,14 @@ def usd(price, length, *parts):
     return sum(rates[tier] * tokens for rates, tokens in parts) / 1e6
 
 
-@pytest.mark.parametrize(("name", "length"), WHOLE_CALLS)
+@every_row("name, length", WHOLE_CALLS)
 def test_rates_times_tokens_equal_genai_prices_for_a_plain_call(name, length):
     price = find_api_price(*name, DAY)
     mine = usd(price, length, (price.input_usd_per_mtok, length), (price.output_usd_per_mtok, OUTPUT))
     assert mine == pytest.approx(oracle(*name, DAY, input_tokens=length, output_tokens=OUTPUT), abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "length"), WHOLE_CALLS)
+@every_row("name, length", WHOLE_CALLS)
 def test_rates_times_tokens_equal_genai_prices_for_a_cache_hit_and_a_write(name, length):
     """A third of the input is the prefix: read from the cache, or written to it."""
     price, prefix = find_api_price(*name, DAY), length // 3
@@ -88,7 +89,7 @@ def test_rates_times_tokens_equal_genai_prices_for_a_cache_hit_and_a_write(name,
     assert missed == pytest.approx(oracle(*name, DAY, cache_write_tokens=prefix, **tokens), abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "length"), WHOLE_CALLS)
+@every_row("name, length", WHOLE_CALLS)
 def test_rates_times_tokens_equal_genai_prices_in_batch(name, length):
     """Without a batch variant genai-prices answers with the standard price; here the batch rates are None instead."""
     price, prefix = find_api_price(*name, DAY), length // 3

@@ -1,11 +1,13 @@
 """Memory of a training step: hand-checked parts, properties and published runs; the dry run's grid is in test_dry_run.py."""
 
 from dataclasses import fields, replace
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -127,10 +129,9 @@ def test_an_array_gives_what_each_scalar_gives(plan, points):
                 assert whole[i] == pytest.approx(float(a), rel=1e-12), f.name
 
 
-@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.1-8b", "gemma-2-2b",
-                                  "mixtral-8x7b"])
-@pytest.mark.parametrize("trainer", ["plain", "hf", "trl"])
-@pytest.mark.parametrize("method", METHODS)
+@every_row("name, trainer, method", product(
+    ("smollm2-135m", "qwen2.5-0.5b", "tinyllama-1.1b", "llama-3.1-8b", "gemma-2-2b", "mixtral-8x7b"), ("plain", "hf", "trl"),
+    METHODS))
 def test_reserved_memory_never_falls_where_checkpointing_is_turned_off(name, trainer, method):
     """What is kept instead of recomputed only adds to what comes and goes, and the logits stay what they are."""
     targets = "attention" if method in ("dora", "qdora") else "all-linear"

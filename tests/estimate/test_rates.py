@@ -1,12 +1,14 @@
 """Rates of a device: hand-made profiles with numbers that divide in the head, and the datasheet's limits."""
 
 from datetime import UTC, datetime
+from itertools import product as all_of
 
 import numpy as np
 import pytest
 from datasheet_device import CACHE_SPEED, datasheet_rates
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.errors import InputError
@@ -161,8 +163,7 @@ def test_datasheet_attention_is_a_share_of_the_matrix_rate():
     assert rates.attention_flops_per_s("bf16", "attention") == pytest.approx(ATTENTION_SHARE * 312e12)
 
 
-@pytest.mark.parametrize("gpu", load_gpus(), ids=lambda gpu: gpu.id)
-@pytest.mark.parametrize("dtype", ["fp32", "tf32", "fp16", "bf16", "int8"])
+@every_row("gpu, dtype", all_of(load_gpus(), ("fp32", "tf32", "fp16", "bf16", "int8")))
 def test_no_product_beats_the_datasheet(gpu, dtype):
     rates = datasheet_rates(gpu)
     m = np.array([1.0, 8.0, 100.0, 4096.0])[:, None]

@@ -2,6 +2,7 @@
 
 import pytest
 from canonical import canonical_rows
+from long_tables import every_row
 
 ROW = {
     "id": "own-1", "source": "someone's README", "date": "2025-03", "model": "Llama-3.1-8B-Instruct", "params_b": "8",
@@ -124,7 +125,7 @@ def test_loads(meant, stands_in, text):
     assert (told, "load" in row["assumed"].split("+")) == (meant, stands_in)
 
 
-@pytest.mark.parametrize(("column", "canonical", "meant", "stands_in", "text"), [
+@every_row("column, canonical, meant, stands_in, text", [
     (*columns, *case) for *columns, table in (
         ("precision", "weight_dtype", FORMATS), ("model", "model", MODELS), ("gpu", "gpu", CARDS)) for case in cases(table)])
 def test_formats_of_weights_models_and_cards(column, canonical, meant, stands_in, text):

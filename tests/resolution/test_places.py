@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from long_tables import every_row
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.evaluation import read_all
@@ -129,10 +130,7 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, req
     assert [path for path in unread if not any(re.fullmatch(told, path) for told in ONLY_TOLD)] == []
 
 
-@pytest.mark.parametrize(
-    ("field", "at"), [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()],
-    ids=lambda each: each if isinstance(each, str) else "",
-)
+@every_row("field, at", [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()])
 def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, sharded: Resolved, field: str, at: At) -> None:
     for path in set(at.paths) - ONLY_SAVED:
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))

@@ -222,7 +222,8 @@ def test_the_list_price_of_uncounted_requests_checks_the_volume_of_a_scenario():
     assert found.bill_is_volume_share == 1.0
 
 
-@pytest.mark.parametrize("name", ["classification", "extraction", "generation", "agent", "own-gpus"])
+@pytest.mark.parametrize("name", ["extraction", "agent", *(
+    pytest.param(name, marks=pytest.mark.full) for name in ("classification", "generation", "own-gpus"))])
 def test_on_an_earlier_day_candidates_without_a_price_are_left_out_and_named(name):
     """Fireworks tunes Qwen3 and Llama 3.1 8B for a price of 24 November 2026 and later."""
     answer = ask("init", "my.yaml", "--template", name, "--as-of", "2026-06-30")

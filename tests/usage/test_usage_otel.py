@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -122,39 +123,57 @@ def test_reasoning_above_the_output_of_a_span_is_added_in_all_spans_of_its_model
     assert [row["output"] for row in records(tmp_path, log, formats=FORMATS)] == [14, 33, 30]
 
 
-def spans_of_gemini(path: Path, version: str | None, shape: str, counts: tuple[tuple[int, int], ...]) -> Path:
-    """Spans of OpenInference's google-genai, each with (input, cached) and 5 tokens of output."""
-    name = "openinference.instrumentation.google_genai"
-    own = {"openinference.span.kind": "LLM", "llm.provider": "google", "llm.model_name": "gemini-2.5-pro",
-           "llm.token_count.completion": 5}
-    spans = [{"spanId": f"{k:016x}", "traceId": "aa" * 16, "startTimeUnixNano": str(1790812801000000000 + k), "status": {},
-              "attributes": {**own, "llm.token_count.prompt": given, "llm.token_count.prompt_details.cache_read": cached}}
-             for k, (given, cached) in enumerate(counts)]
-    if shape == "otlp":
+GEMINI = "openinference.instrumentation.google_genai"
+
+
+def spans_of_gemini(path: Path, shape: str, *written: tuple[str | None, tuple[tuple[int, int], ...]]) -> Path:
+    """Spans of OpenInference's google-genai: of each version its (input, cached), each with 5 tokens of output."""
+    lines, scopes, number = list[str](), list[dict[str, Any]](), 0
+    for version, counts in written:
+        spans = [made_span(number + k, given, cached) for k, (given, cached) in enumerate(counts)]
+        number += len(spans)
+        if shape == "otlp":
+            for span in spans:
+                span["attributes"] = [{"key": key, "value": {"stringValue" if isinstance(value, str) else "intValue": value}}
+                                      for key, value in span["attributes"].items()]
+            scopes.append({**({} if version is None else {"scope": {"name": GEMINI, "version": version}}), "spans": spans})
+            continue
+        more = {"flat": {"instrumentationScope": {"name": GEMINI, "version": version}}, "table": {
+            "ScopeName": GEMINI, "ScopeVersion": version}, "attribute": {}}[shape] if version else {}
         for span in spans:
-            span["attributes"] = [{"key": key, "value": {"stringValue" if isinstance(value, str) else "intValue": value}}
-                                  for key, value in span["attributes"].items()]  # type: ignore[attr-defined]
-        scope = {} if version is None else {"scope": {"name": name, "version": version}}
-        path.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{**scope, "spans": spans}]}]}))
-        return path
-    more = {"flat": {"instrumentationScope": {"name": name, "version": version}}, "table": {
-        "ScopeName": name, "ScopeVersion": version}, "attribute": {}}[shape] if version else {}
-    for span in spans:
-        if shape == "attribute" and version:
-            span["attributes"] |= {"otel.scope.name": name, "otel.scope.version": version}  # type: ignore[operator]
-    path.write_text("".join(json.dumps(span | more) + "\n" for span in spans))
+            if shape == "attribute" and version:
+                span["attributes"] |= {"otel.scope.name": GEMINI, "otel.scope.version": version}
+        lines += [json.dumps(span | more) for span in spans]
+    path.write_text("\n".join(lines) + "\n" if lines else json.dumps({"resourceSpans": [{"scopeSpans": scopes}]}))
     return path
 
 
+def made_span(number: int, given: int, cached: int) -> dict[str, Any]:
+    own = {"openinference.span.kind": "LLM", "llm.provider": "google", "llm.model_name": "gemini-2.5-pro",
+           "llm.token_count.completion": 5}
+    return {"spanId": f"{number:016x}", "traceId": "aa" * 16, "startTimeUnixNano": str(1790812801000000000 + 1000 * number),
+            "status": {}, "attributes": {**own, "llm.token_count.prompt": given,
+                                         "llm.token_count.prompt_details.cache_read": cached}}
+
+
+TWICE = ((1_800, 800), (1_800, 0))
+ONCE_AGAIN = {"0.1.11": 2_800, "0.1.12": 2_000, "0.1.15": 2_000, "0.1.16": 2_800, "1.4.1": 2_800}
+"""Uncached tokens of the two by the version that wrote them."""
+
+
 @pytest.mark.parametrize("shape", ["otlp", "flat", "table", "attribute"])
-@pytest.mark.parametrize(("version", "uncached"), [
-    ("0.1.11", 2_800), ("0.1.12", 2_000), ("0.1.15", 2_000), ("0.1.16", 2_800), ("1.4.1", 2_800)])
-def test_google_genai_of_openinference_counted_cached_tokens_twice_for_four_versions(
-    shape: str, version: str, uncached: int, tmp_path: Path
-) -> None:
+def test_google_genai_of_openinference_counted_cached_tokens_twice_for_four_versions(shape: str, tmp_path: Path) -> None:
     """1,800 of which 800 cached, and 1,800 without: 1,000 + 1,800; twice in the input, 1,000 of 1,800 are the API's: 200."""
-    path = spans_of_gemini(tmp_path / "spans.json", version, shape, ((1_800, 800), (1_800, 0)))
+    path = spans_of_gemini(tmp_path / "spans.json", shape, *((version, TWICE) for version in ONCE_AGAIN))
     rows = records(tmp_path, path, formats=FORMATS)
+    pairs = [totals(rows[k:k + 2]) for k in range(0, len(rows), 2)]
+    assert [(pair["uncached_input"], pair["cache_read"]) for pair in pairs] == [(each, 800) for each in ONCE_AGAIN.values()]
+    assert sum(row["perhaps_cached"] for row in rows) == 0
+
+
+@pytest.mark.parametrize(("version", "uncached"), [("0.1.11", 2_800), ("0.1.12", 2_000)])
+def test_so_it_did_in_a_log_of_one_version(version: str, uncached: int, tmp_path: Path) -> None:
+    rows = records(tmp_path, spans_of_gemini(tmp_path / "spans.json", "otlp", (version, TWICE)), formats=FORMATS)
     assert (totals(rows)["uncached_input"], totals(rows)["cache_read"]) == (uncached, 800)
     assert sum(row["perhaps_cached"] for row in rows) == 0
 
@@ -162,11 +181,11 @@ def test_google_genai_of_openinference_counted_cached_tokens_twice_for_four_vers
 def test_spans_without_a_version_are_told_of_where_they_may_be_of_those(tmp_path: Path) -> None:
     """900 of 1,000 cached cannot be 900 twice."""
     told = "800 cached tokens may be twice in the input, and so many uncached ones too many, if OpenInference's google-genai"
-    found = summarize(Question(files=(str(spans_of_gemini(tmp_path / "a.json", None, "otlp", ((1_800, 800),))),),
+    found = summarize(Question(files=(str(spans_of_gemini(tmp_path / "a.json", "otlp", (None, ((1_800, 800),)))),),
                                options=FileOptions()))
     assert any(note.startswith(f"{told} 0.1.12 to 0.1.15 wrote these") for note in found.notes)
     for version, counts in (("0.1.14", ((1_800, 800),)), (None, ((1_000, 900),)), (None, ((1_000, 0),))):
-        path = spans_of_gemini(tmp_path / "b.json", version, "otlp", counts)
+        path = spans_of_gemini(tmp_path / "b.json", "otlp", (version, counts))
         found = summarize(Question(files=(str(path),), options=FileOptions()))
         assert not any("twice in the input" in note for note in found.notes)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from long_tables import every_row
 
 import roi
 
@@ -29,7 +30,7 @@ def text_of(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@every_row("page", PAGES)
 def test_every_path_of_the_house_that_a_page_names_exists(page: Path) -> None:
     """roi/..., and in pages that people write tests/..., lab/... too. A part in capitals stands for a name: only what is
     before it is looked up.
@@ -40,13 +41,13 @@ def test_every_path_of_the_house_that_a_page_names_exists(page: Path) -> None:
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+@every_row("page", WRITTEN)
 def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+@every_row("page", WRITTEN)
 def test_no_line_of_a_page_is_longer_than_128_columns_but_in_tables(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if len(line) > 128 and not line.startswith("|")] == []

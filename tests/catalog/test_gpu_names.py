@@ -1,6 +1,7 @@
 """Names of GPUs as drivers, clouds, benchmark tables and people write them: the card that is meant, or none."""
 
 import pytest
+from long_tables import every_row
 
 from roi.catalog.cards.gpu_names import read_name
 from roi.catalog.cards.gpus import find_gpu, gpus_named, load_gpus
@@ -127,14 +128,14 @@ def test_the_table_is_as_long_as_it_has_to_be():
     assert sum(text.count(" = ") for text in ONE.values()) + len(SEVERAL) + len(NONE) > 300
 
 
-@pytest.mark.parametrize("name", SEVERAL)
+@every_row("name", SEVERAL)
 def test_a_name_that_leaves_several_open_is_an_error_that_names_them(name):
     assert len(told(name)) == SEVERAL[name]
     with pytest.raises(ScenarioError, match=r"it may be .* or .*; name one"):
         find_gpu(name)
 
 
-@pytest.mark.parametrize("name", NONE)
+@every_row("name", NONE)
 def test_a_name_of_another_card_or_with_what_contradicts_the_card_is_refused(name):
     """A memory that the card has not, a board that it is not sold on, more watts than it takes, a word that is of another."""
     assert told(name) == set()

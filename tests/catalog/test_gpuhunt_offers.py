@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from long_tables import every_row
 
 from roi.catalog.prices.gpuhunt_offers import as_rentals, card_of, fetch_items
 from roi.errors import MissingExtra, RoiError
@@ -49,7 +50,7 @@ def test_recorded_offers_become_rents_of_the_catalogs_cards():
     assert (runpod.date, runpod.minimum_months) == (DAY, 0)
 
 
-@pytest.mark.parametrize(("instance", "name", "gb", "card"), [
+@every_row("instance, name, gb, card", [
     ("g5.xlarge", "A10G", 24, "A10G"), ("g6e.12xlarge", "L40S", 48, "L40S"), ("p4de.24xlarge", "A100", 80, "A100-80GB-SXM"),
     ("Standard_ND96asr_v4", "A100", 40, "A100-40GB-SXM"), ("Standard_NC8as_T4_v3", "T4", 16, "T4"),
     ("BM.GPU.H100.8", "H100", 80, "H100-80GB-SXM"), ("BM.GPU.GB200.4", "GB200", 186, "GB200-192GB"),

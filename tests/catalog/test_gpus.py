@@ -15,8 +15,8 @@ def by_id(gpu: Gpu) -> str:
     return gpu.id
 
 
-@pytest.mark.parametrize(
-    ("name", "tflops", "gb_per_s", "gib", "watt"),
+@every_row(
+    "name, tflops, gb_per_s, gib, watt",
     [
         ("V100-16", 125, 900, 16, 300),
         ("T4", 65, 320, 16, 70),
@@ -130,8 +130,8 @@ def test_figures_are_in_si_units(gpu):
     assert gpu.date.isoformat() in ("2026-11-24", "2026-11-25", "2026-11-26", "2026-11-28")
 
 
-@pytest.mark.parametrize(
-    ("typed", "gpu_id"),
+@every_row(
+    "typed, gpu_id",
     [
         ("h100_sxm", "H100-80GB-SXM"),
         ("NVIDIA H100 80GB HBM3", "H100-80GB-SXM"),
@@ -166,7 +166,7 @@ def test_a100_alone_is_an_error_that_names_40_and_80():
         find_gpu("A100", "fleet.gpu")
 
 
-@pytest.mark.parametrize("name", ["RTX 6000", "RTX 3070M", "RTX 4070 Laptop", "RTX 4090D V2", "H20e", "H800 PCIe",
+@every_row("name", ["RTX 6000", "RTX 3070M", "RTX 4070 Laptop", "RTX 4090D V2", "H20e", "H800 PCIe",
                                   "A4", "A3000", "L2", "B100", "MI25", "MI308X", "RTX PRO 3000", "P102-100", "GB1"])
 def test_no_name_is_taken_for_a_card_near_it(name):
     """Each of these is a card of its own that the catalog lacks, or several."""

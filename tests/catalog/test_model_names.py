@@ -3,13 +3,14 @@
 from collections import defaultdict
 
 import pytest
+from long_tables import every_row
 
 from roi.catalog.models.shapes import find_model, key, load_models, names, without_endings
 from roi.errors import ScenarioError, UnknownName
 
 
-@pytest.mark.parametrize(
-    ("typed", "model_id"),
+@every_row(
+    "typed, model_id",
     [
         ("llama3-70b", "llama-3-70b"),
         ("Llama 3.1 8B", "llama-3.1-8b"),
@@ -42,7 +43,7 @@ def test_separators_owners_packings_and_trainings_do_not_matter(typed, model_id)
     assert find_model(typed).id == model_id
 
 
-@pytest.mark.parametrize(
+@every_row(
     "name",
     [
         "llama-370b", "Llama-3-18B", "llama-3.1-80b", "llama-3.2-8b", "Qwen-27B", "Qwen3-7B", "Mixtral-8x8B", "opt-13",

@@ -23,7 +23,7 @@ def test_the_parameters_of_the_shape_are_the_published_ones(model: ModelShape) -
     assert model.parameters == model.published_parameters
 
 
-@pytest.mark.parametrize("model", MOE, ids=by_id)
+@every_row("model", MOE)
 def test_active_parameters_agree_with_the_publisher(model: ModelShape) -> None:
     """Publishers count without head and embedding, with the head (OpenAI), or with both (Qwen, Mistral).
 

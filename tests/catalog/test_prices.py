@@ -259,7 +259,7 @@ def test_an_unknown_name_offers_the_nearest(provider, model, message):
         find_api_price(provider, model, DAY)
 
 
-@pytest.mark.parametrize(("provider", "spelled", "listed"), [
+@every_row("provider, spelled, listed", [
     ("aws", "us.openai.gpt-6-sol", "regional.openai.gpt-6-sol"),
     ("aws", "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
      "regional.anthropic.claude-haiku-4-5-20251001-v1:0"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -27,7 +28,7 @@ def test_every_optimizer_of_a_plan_has_its_rule():
     assert set(HELD) == set(CHOICES["optimizer"])
 
 
-@pytest.mark.parametrize(("optimizer", "each"), [
+@every_row("optimizer, each", [
     ("adamw", 4.0), ("adamw-32bit", 8.0), ("adamw-8bit", 2.03125), ("adamw-4bit", 1.0625), ("paged-adamw", 0.0), ("sgd", 0.0),
     ("sgd-momentum", 2.0), ("lion", 2.0), ("lion-32bit", 4.0), ("lion-8bit", 1.015625), ("paged-lion", 0.0),
     ("paged-lion-8bit", 0.0),
@@ -115,7 +116,7 @@ def tiny_llama():
     return make
 
 
-@pytest.mark.parametrize("optimizer", sorted(HELD))
+@every_row("optimizer", sorted(HELD))
 def test_full_training_needs_its_weights_gradients_and_states_at_least(optimizer):
     """In a layer's backward or the step all of them stand; LOMO's gradients go layer by layer."""
     plan = replace(FULL, optimizer=optimizer, rank=64.0)
@@ -164,7 +165,7 @@ def test_an_elementwise_optimizer_is_sharded_as_adamw_is():
     assert one > none
 
 
-@pytest.mark.parametrize(("text", "name"), [
+@every_row("text, name", [
     ("adamw_torch", "adamw"), ("adamw_hf", "adamw"), ("AdamW", "adamw"), ("torch.optim.Adam", "adamw"),
     ("DecoupledAdamW", "adamw"),
     ("adamw_torch_fused", "adamw-fused"), ("adamw_apex_fused", "adamw-fused"), ("FusedAdam", "adamw-fused"),
@@ -187,7 +188,7 @@ def test_names_as_libraries_write_them(text, name):
     assert named_optimizer(text) == name
 
 
-@pytest.mark.parametrize("text", [
+@every_row("text", [
     "soap", "shampoo", "lamb", "nadam", "radam", "grokadamw", "q_galore_adamw8bit", "q_apollo", "apollo_mini", "BAdam",
     "signsgd",
     "DeepSpeedCPUAdam", "galore_adafactor", "galore_adamw_layerwise", "rmsprop_bnb", "paged_ademamix_8bit", "prodigy", "came",

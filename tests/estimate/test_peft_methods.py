@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -48,7 +49,7 @@ def plan(method, **fields):
     return TrainingPlan(**{"method": method, "targets": "qv", "checkpointing": False, **fields})
 
 
-@pytest.mark.parametrize(("method", "size"), PRINTED)
+@every_row("method, size", PRINTED)
 def test_counts_are_those_that_peft_prints(method, size):
     assert float(trained_parameters(MODEL, plan(method, rank=float(size)))) == PRINTED[method, size]
 

@@ -5,6 +5,7 @@ import csv
 import canonical
 import pytest
 from canonical import CELLS, NUMBER, apply, canonical_rows, look_up, read_cells, read_rows
+from long_tables import every_row
 
 from roi.answers.validate import open_table
 from roi.catalog.cards.gpus import load_gpus
@@ -89,7 +90,7 @@ RECIPE = {"optimizer": "recipe default (PagedAdamW8bit + optimizer_in_bwd for fu
 CUSTOM = "transformers+peft custom loop"
 
 
-@pytest.mark.parametrize(("cells", "canonical_cells"), [
+@every_row("cells, canonical_cells", [
     ({"quant": "bnb.nf4-dq"}, "quant=nf4 double_quant=true"), ({"quant": "nf4_double_quant"}, "quant=nf4 double_quant=true"),
     ({"quant": "bnb nf4"}, "quant=nf4 double_quant=false"), ({"quant": "gptq-int4 (not bnb)"}, "quant=gptq-int4"),
     ({"quant": "torchao nf4"}, "quant=nf4 double_quant=true"),
@@ -159,7 +160,7 @@ def test_a_checkpointing_that_is_not_stated_stands_in():
         "gradient_checkpointing=true assumed=gradient_checkpointing")
 
 
-@pytest.mark.parametrize(("change", "columns", "cells"), [
+@every_row("change, columns, cells", [
     ({"scenario": "static batch, offline"}, "load", ("static",)), ({"scenario": "offline static"}, "load", ("static",)),
     ({"scenario": "single stream"}, "load", ("static",)),
     ({"scenario": "server QPS 16", "concurrency": ""}, "load offered_req_per_s prompts", ("open", "16", "1000")),
@@ -223,7 +224,7 @@ def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_
     assert told(SERVING, columns, **change) == cells
 
 
-@pytest.mark.parametrize(("change", "columns", "cells"), [
+@every_row("change, columns, cells", [
     ({"attention_impl": "transformers default (sdpa; gemma-2 eager)"}, "attention_impl", ("sdpa",)),
     ({"attention_impl": "TE fused attention (cuDNN)"}, "attention_impl", ("flash3",)),
     ({"optimizer": "PagedAdamW8bit for full; AdamW for LoRA"}, "optimizer assumed", ("adamw", "optimizer_states")),

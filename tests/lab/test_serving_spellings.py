@@ -108,7 +108,7 @@ def cases(table):
     return [(meant.removesuffix(" *"), meant.endswith(" *"), each) for meant, _, told in lines for each in told.split("; ")]
 
 
-@pytest.mark.parametrize(("meant", "stands_in", "text"), cases(ENGINES))
+@every_row("meant, stands_in, text", cases(ENGINES))
 def test_engines_and_their_releases(meant, stands_in, text):
     """A last word with a digit is the version's cell."""
     name, _, version = text.rpartition(" ")
@@ -117,7 +117,7 @@ def test_engines_and_their_releases(meant, stands_in, text):
     assert (f"{row['engine']} {row['design']}", "design" in row["assumed"].split("+")) == (meant, stands_in)
 
 
-@pytest.mark.parametrize(("meant", "stands_in", "text"), cases(LOADS))
+@every_row("meant, stands_in, text", cases(LOADS))
 def test_loads(meant, stands_in, text):
     row = cells("scenario", text, concurrency="")
     sizes = (("c", "concurrency"), ("r", "offered_req_per_s"), ("p", "prompts"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from long_tables import every_row
 
 from roi.errors import InputError, nearest_file
 from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml
@@ -34,8 +35,8 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("written", "value"),
+@every_row(
+    "written, value",
     [
         ("no", "no"), ("Yes", "yes".title()), ("on", "on"), ("off", "off"), ("y", "y"),
         ("true", True), ("False", False), ("~", None), ("", None), ("null", None),

@@ -1,6 +1,7 @@
 """Tables of measured serving runs: what a row becomes, what stands in for a blank cell, and why a row is skipped."""
 
 import pytest
+from long_tables import every_row
 from tables_support import SERVING, read_serving, serving_run_of, write_table
 
 from roi.catalog.cards.gpus import find_gpu
@@ -98,7 +99,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     assert (found.replicas, found.prefill_replicas, found.tensor_parallel) == (4.0, 3.0, 2.0)
 
 
-@pytest.mark.parametrize(("change", "told"), [
+@every_row("change, told", [
     ({"model": "acme/Rocket"}, "model: 'acme/Rocket'; no model of the catalog"),
     ({"gpu": "A100"}, "gpu: 'A100'; it may be A100-40GB-SXM or A100-40GB-PCIe or A100-80GB-SXM or A100-80GB-PCIe; name one"),
     ({"gpu": "8xH100"}, "gpu: '8xH100'; write H100-80GB-SXM alone, and 8 as tp x pp x replicas"),

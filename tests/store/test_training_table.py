@@ -1,6 +1,7 @@
 """Tables of measured training runs: what a row becomes, what stands in for a blank cell, and why a row is skipped."""
 
 import pytest
+from long_tables import every_row
 from tables_support import TRAINING, read_training, training_runs
 
 from roi.errors import InputError
@@ -179,7 +180,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     assert (found.out_of_memory, found.memory_bytes, found.tokens_per_s) == (failed, None, None)
 
 
-@pytest.mark.parametrize(("change", "words"), [
+@every_row("change, words", [
     ({"micro_batch": "unknown"}, "micro_batch: 'unknown'; not a whole number"),
     ({"micro_batch": ""}, "micro_batch: ''; blank, and a row needs it"),
     ({"micro_batch": "1.5"}, "micro_batch: '1.5'; not a whole number"),

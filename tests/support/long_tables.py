@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
+import pytest
+
 MOST_TOLD = 20
 """Rows that fail beyond these are counted."""
 
@@ -19,16 +21,16 @@ def every_row(names: str, rows: Iterable[Any]) -> Callable[[Callable[..., None]]
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @wraps(test)
         def all_rows(**fixtures: Any) -> None:
-            failed: list[Exception] = []
+            failed: list[BaseException] = []
             for row in table:
                 given = dict(zip(arguments, row if len(arguments) > 1 else (row,), strict=True))
                 try:
                     test(**fixtures, **given)
-                except Exception as error:  # noqa: BLE001 -- told with its row
+                except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 -- told with its row
                     error.add_note(f"row: {given!r}")
                     failed.append(error)
             if failed:
-                raise ExceptionGroup(f"{len(failed)} of {len(table)} rows", failed[:MOST_TOLD])
+                raise BaseExceptionGroup(f"{len(failed)} of {len(table)} rows", failed[:MOST_TOLD])
 
         signature = inspect.signature(test)
         kept = [each for name, each in signature.parameters.items() if name not in arguments]

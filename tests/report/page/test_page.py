@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from long_tables import every_row
 
 from roi.errors import MissingExtra
 from roi.report.layout.blocks import Bullets, Heading, Labelled, Paragraph, Row, Table, Verbatim
@@ -73,7 +74,7 @@ def test_headings_tables_and_pictures_say_what_they_are() -> None:
     assert "<noscript>" in html
 
 
-@pytest.mark.parametrize(("text", "kept"), [
+@every_row("text, kept", [
     ("dry run /home/ada/profiles/a100/run-1.json, read", "dry run run-1.json, read"),
     ("~/cases/x.yaml and ./part.yaml", "x.yaml and part.yaml"),
     (r"C:\Users\ada\roi.yaml", "roi.yaml"),

@@ -17,22 +17,36 @@ def table(path: Path, *cells: tuple[str, str, str]) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("cells", "reason"), [
+NO_AMOUNTS = (
     (("10", "0.5", CANARY), "an amount that is not stated in USD"),
     (("nan", "0.5", "USD"), "a number of requests that cannot be read"),
     (("1.5", "0.5", "USD"), "a number of requests that cannot be read"),
     (("-10", "0.5", "USD"), "a negative number of requests"),
     (("10", "-7", "USD"), "a negative cost"),
     (("10", "nan", "USD"), "a cost that is no number with a decimal point"),
-])
-def test_money_and_requests_that_are_none_drop_their_row_with_its_line(tmp_path: Path, cells, reason) -> None:
+)
+
+
+def test_money_and_requests_that_are_none_drop_their_row_with_its_line(tmp_path: Path) -> None:
+    """The rows around them, of 0.5 USD and 10 requests each, stay: 7 of 13. Two have one reason, told at the first."""
+    rows = [("10", "0.5", "usd")] + [row for cells, _ in NO_AMOUNTS for row in (cells, ("10", "0.5", "USD"))]
+    file = table(tmp_path / "a.csv", *rows)
+    found = usage_answer(file)
+    lines = {reason: 3 + 2 * k for k, (_, reason) in reversed(list(enumerate(NO_AMOUNTS)))}
+    assert {gone["reason"]: (gone["rows"], gone["where"]) for gone in found["dropped"]} == {
+        reason: (sum(reason == each for _, each in NO_AMOUNTS), f"{file}, line {line}") for reason, line in lines.items()}
+    assert (found["by_model"][0]["reported_usd"], found["by_model"][0]["requests"]) == (3.5, 70)
+    assert CANARY not in run_usage(file).stdout
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("cells", "reason"), NO_AMOUNTS)
+def test_one_such_row_alone_is_left_out(tmp_path: Path, cells, reason) -> None:
     """Of three rows of 0.5 USD the second is left out: 1 USD, 20 requests."""
     file = table(tmp_path / "a.csv", ("10", "0.5", "usd"), cells, ("10", "0.5", "USD"))
     found = usage_answer(file)
     assert [(gone["rows"], gone["reason"], gone["where"]) for gone in found["dropped"]] == [(1, reason, f"{file}, line 3")]
     assert (found["by_model"][0]["reported_usd"], found["by_model"][0]["requests"]) == (1.0, 20)
-    if CANARY in cells:
-        assert CANARY not in run_usage(file).stdout
 
 
 def test_a_currency_without_a_cost_and_a_cell_that_is_empty_are_no_fault(tmp_path: Path) -> None:

@@ -44,31 +44,31 @@ EXTRAS = {
     ("usage", "openai_export.csv", "--format", "json"): "usage",
     ("usage", "openai_export.parquet"): "usage",
     ("init", "own.yaml", "--usage", "openai_export.csv"): "usage",
-    ("track", "tickets.yaml", "--actual", "tracked_usage.csv", "--draws", "128"): "usage",
     ("compare", "tickets.yaml", "--draws", "0", "--html", "page.html"): "report",
     ("compare", "tickets.yaml", "--draws", "0", "--xlsx", "book.xlsx"): "report",
-    ("size", "sizing.yaml", "--html", "page.html"): "report",
     ("profile", "train", "--device", "cpu"): "profile",
     ("profile", "infer", "--device", "cpu"): "profile",
     ("fit", "qwen3-8b", "--gpu", "L4", "--dry-run"): "profile",
     ("prices", "refresh"): "prices",
 }  # fmt: skip
-
-
 WORKS = [
-    ("compare", "--draws", "0"), ("fit", "qwen3-8b", "--gpu", "L4"), ("size",), ("prices", "show", "L4"),
-    ("validate", "--help"), ("next", "tickets.yaml", "--draws", "64"),
+    ("fit", "qwen3-8b", "--gpu", "L4"), ("prices", "show", "L4"), ("validate", "--help"),
+    ("next", "tickets.yaml", "--draws", "64"),
 ]  # fmt: skip
+EXTRAS_LATE = {
+    ("track", "tickets.yaml", "--actual", "tracked_usage.csv", "--draws", "128"): "usage",
+    ("size", "sizing.yaml", "--html", "page.html"): "report",
+}  # fmt: skip
+WORKS_LONG = [("compare", "--draws", "0"), ("size",)]
+"""What computes for a second or more, before it misses its extra or to the end."""
+Answers = dict[tuple[str, ...], tuple[int, str]]
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], tuple[int, str]]:
+def answers_to(asked: list[tuple[str, ...]], folder: Path) -> Answers:
     """Words -> (exit code, standard error) where no optional package can be imported, beside the examples."""
-    folder = tmp_path_factory.mktemp("bare")
     for name in ("openai_export.csv", "tickets.yaml", "tracked_usage.csv"):
         shutil.copy(ROOT / "examples" / name, folder)
     (folder / "openai_export.parquet").write_bytes(b"PAR1" + bytes(64) + b"PAR1")
-    asked = [*EXTRAS, *WORKS]
     sized_scenario(folder)
     command = [sys.executable, "-c", BARE, json.dumps(OPTIONAL), json.dumps(asked)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -77,15 +77,39 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], t
     return dict(zip(asked, zip(json.loads(done.stdout), said, strict=True), strict=True))
 
 
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return answers_to([*EXTRAS, *WORKS], tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture(scope="module")
+def late_answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return answers_to([*EXTRAS_LATE, *WORKS_LONG], tmp_path_factory.mktemp("bare_late"))
+
+
 @pytest.mark.parametrize(("words", "extra"), EXTRAS.items(), ids=map(" ".join, EXTRAS))
-def test_what_needs_an_extra_says_which(answers: dict[tuple[str, ...], tuple[int, str]], words: tuple[str, ...],
-                                        extra: str) -> None:
+def test_what_needs_an_extra_says_which(answers: Answers, words: tuple[str, ...], extra: str) -> None:
     ended, said = answers[words]
     assert "Traceback" not in said
     assert (ended, f"pip install 'lora-roi[{extra}]'" in said) == (1, True), said[-500:]
 
 
 @pytest.mark.parametrize("words", WORKS, ids=" ".join)
-def test_the_rest_works(answers: dict[tuple[str, ...], tuple[int, str]], words: tuple[str, ...]) -> None:
+def test_the_rest_works(answers: Answers, words: tuple[str, ...]) -> None:
     ended, said = answers[words]
+    assert (ended, said.count("Traceback")) == (0, 0), said[-500:]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("words", "extra"), EXTRAS_LATE.items(), ids=map(" ".join, EXTRAS_LATE))
+def test_what_computes_before_it_needs_an_extra_says_which(late_answers: Answers, words: tuple[str, ...], extra: str) -> None:
+    ended, said = late_answers[words]
+    assert "Traceback" not in said
+    assert (ended, f"pip install 'lora-roi[{extra}]'" in said) == (1, True), said[-500:]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("words", WORKS_LONG, ids=" ".join)
+def test_what_computes_for_long_works(late_answers: Answers, words: tuple[str, ...]) -> None:
+    ended, said = late_answers[words]
     assert (ended, said.count("Traceback")) == (0, 0), said[-500:]

@@ -28,6 +28,7 @@ quality:
 candidates:
   api_models: [openai/gpt-6-luna]
   self_hosted: [qwen3-8b]
+  gpus: [l40s]
 """
 
 
@@ -180,7 +181,7 @@ BAD = {
     "unknown provider": ("provider: openai", "provider: openia", ("openia", "openai")),
     "unknown open model": ("self_hosted: [qwen3-8b]", "self_hosted: [qwen3-8x]", ("qwen3-8x", "qwen3-8b")),
     "unknown candidate": ("openai/gpt-6-luna]", "openai/gpt-6-lunar]", ("gpt-6-lunar", "gpt-6-luna")),
-    "unknown GPU": ("  self_hosted: [qwen3-8b]", "  self_hosted: [qwen3-8b]\n  gpus: [H10]", ("H10", "H100")),
+    "unknown GPU": ("gpus: [l40s]", "gpus: [H10]", ("H10", "H100")),
     "unknown GPU vendor": ("  self_hosted: [qwen3-8b]", "  self_hosted: [qwen3-8b]\n  vendors: [Runpodd]", ("Runpodd",)),
     "unknown method": ("  self_hosted: [qwen3-8b]", "  self_hosted: [qwen3-8b]\n  methods: [lara]", ("lara", "lora")),
     "alias": ("title: Triage", "title: &a Triage\nx: *a", ("anchor",)),

@@ -140,21 +140,30 @@ def test_a_scenario_with_the_part_over_it_has_its_workload(part):
     assert run("compare", "--usage", part, "--draws", "0").exit_code == 0
 
 
-def test_over_the_bundled_scenario_a_part_of_its_own_model_takes_nothing_of_its_quality(part, tmp_path):
+def test_over_the_bundled_scenario_a_part_of_its_own_model_takes_nothing_of_its_quality(part, scored, tmp_path):
     """The bundled scores are of the example's task, whichever model the log names; a file's own, and --quality's, stay."""
     assert load_scenario(None, part=part).quality == Quality()
     mine = tmp_path / "mine.yaml"
     mine.write_text(template("bundled"), encoding="utf-8")
     assert "gpt-6-luna" in load_scenario(mine, part=part).quality.scores
+    assert list(load_scenario(None, part=part, quality=scored).quality.scores) == ["gpt-6-luna"]
+
+
+@pytest.mark.full
+def test_that_nothing_is_taken_of_the_bundled_quality_is_said(part, scored):
     answer = run("compare", "--usage", part, "--draws", "0")
     assert "No other model is scored: quality.scores, or --quality." in " ".join(answer.stdout.split())
     assert "DO NOW Stay on gpt-6-sol" in " ".join(answer.stdout.split())
     assert "without its scores, bar and price of wrong answers, which are of another task" in answer.stderr
+    assert "without its scores" not in run("compare", "--usage", part, "--quality", scored, "--draws", "0").stderr
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """A part of `roi quality`."""
     quality = tmp_path / "quality.yaml"
     quality.write_text("schema: roi.quality-part/1\nquality:\n  bar: 0.9\n  scores: {gpt-6-luna: 0.95}\n", encoding="utf-8")
-    scored = run("compare", "--usage", part, "--quality", quality, "--draws", "0")
-    assert list(load_scenario(None, part=part, quality=quality).quality.scores) == ["gpt-6-luna"]
-    assert "without its scores" not in scored.stderr
+    return quality
 
 
 def test_lengths_and_their_means_take_each_others_place():

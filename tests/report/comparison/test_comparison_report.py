@@ -207,10 +207,15 @@ DAMAGE = {
 }
 
 
+@cache
+def whole() -> str:
+    """The text of a comparison without draws, as it is saved."""
+    return comparison_json(answer("draws=0"), version="9.9", scenario=None, warnings=("w",))
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_file_is_answered_with_one_sentence_that_names_the_place(tmp_path: Path, kind: str) -> None:
-    path = save(tmp_path, answer("draws=0"))
-    body = json.loads(path.read_text())
+    path, body = tmp_path / "saved.json", json.loads(whole())
     damage, place = DAMAGE[kind]
     damage(body)
     path.write_text(json.dumps(body))

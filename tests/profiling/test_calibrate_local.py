@@ -48,8 +48,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(board_module, "_BEFORE_TORCH", {})
     file = tmp_path / "made.yaml"
     file.write_text(MADE)
-    yield file
-    gc.unfreeze()
+    return file
 
 
 def test_a_scenario_that_is_not_there_is_said_before_torch_is_missed(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, whole_percent
 
 if TYPE_CHECKING:  # whose room takes longer to load than what is said
     from roi.economics.decision.alarms import Alarm
@@ -313,11 +313,7 @@ def percent(x: float, more: int = 0) -> str:
 
 def chance(x: float | None) -> str:
     """A share of draws in whole percent, so that 0% means none and 100% means all of them."""
-    if x is None:
-        return "-"
-    if 0 < x < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= x < 1 else f"{x:.0%}"
+    return "-" if x is None else whole_percent(x)
 
 
 def requests(x: float | None, more: int = 0) -> str:

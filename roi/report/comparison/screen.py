@@ -82,7 +82,7 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
 def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
     """The first remarks, and what the others are about; of gates, how many are unknown."""
     left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == LEAST else about for about, remark in told[n:]))
-    more = Labelled("!", (f"In --full too: {first_of(left, len(left))}",), "doubt", 2)
+    more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 

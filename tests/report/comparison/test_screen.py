@@ -1135,13 +1135,13 @@ def test_remarks_that_leave_no_room_are_named_and_all_are_in_the_full_text(monke
     monkeypatch.setattr("roi.report.comparison.screen.remarks", lambda _: told)
     monkeypatch.setattr("roi.report.comparison.screen.alerts", lambda _: [remark for _, remark in told])
     text = shown(c)
-    [left] = re.findall(r"^! In --full too: ((?:.|\n  )+)$", text, re.MULTILINE)
+    [left] = re.findall(r"^! More in --full: ((?:.|\n  )+)$", text, re.MULTILINE)
     hidden = " ".join(left.split()).split(", ")
     assert hidden == [f"thing {k}" for k in range(13 - len(hidden), 13)]
     assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - len(hidden))]
     assert 38 <= text.count("\n") + 1 <= 40
     assert re.findall(r"Remark (\d+)", shown(c, full=True)) == [str(k) for k in range(13)]
-    assert "In --full too" not in shown(c, full=True)
+    assert "More in --full" not in shown(c, full=True)
 
 
 def test_gates_that_leave_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1150,7 +1150,7 @@ def test_gates_that_leave_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -
     told = [(f"thing {k}", Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2)) for k in range(12)]
     monkeypatch.setattr("roi.report.comparison.screen.remarks", lambda _: [
         *told, ("gates", Labelled("!", ("3 gates unknown: one task type, evaluation set, facts are stable",), "doubt", 2))])
-    assert re.search("In --full too: .*3 gates unknown$", " ".join(shown(c).split("DO NOW")[0].split()))
+    assert re.search("More in --full: .*3 gates unknown$", " ".join(shown(c).split("DO NOW")[0].split()))
 
 
 def test_scores_without_items_are_said_to_count_as_exact() -> None:

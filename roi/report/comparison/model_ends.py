@@ -94,7 +94,10 @@ def _as_suggested(c: Comparison, model: str) -> str:
     advice = ("the same" if then == c.verdict.leader else "to stay until then" if then == "stay" else
               f"to change to {option_of(c, then).label}")
     suggested = c.case[f"vendors.{model}.successor"].value
-    return f"; to {suggested}, as its vendor suggests, at {figure(at)} x the price, the advice is {advice}"
+    vendor, *_ = model.partition("/")
+    compared = any(c.case[path].value == f"{vendor}/{suggested}" for path in c.case.facts if path.endswith(".vendor"))
+    name = "" if compared else " (candidates.api_models compares it)"
+    return f"; to {suggested}{name}, as its vendor suggests, at {figure(at)} x the price, the advice is {advice}"
 
 
 def next_prices(c: Comparison) -> list[str]:

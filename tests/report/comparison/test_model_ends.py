@@ -42,8 +42,10 @@ def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_e
     assert c.verdict.leader == TUNED
     assert c.case["vendors.openai/gpt-4.1.suggested_price_ratio"].number() == pytest.approx(
         (1500 * 0.1 + 200 * 0.5) / (1500 * 2 + 200 * 8), rel=0.01)
-    assert ("! openai/gpt-4.1 ends on 2027-01-14: a move is due in any case; to gpt-6-luna, as its vendor suggests, at 0.0543 x"
-            " the price, the advice is to stay until then !") in text
+    assert ("! openai/gpt-4.1 ends on 2027-01-14: a move is due in any case; to gpt-6-luna (candidates.api_models compares"
+            " it), as its vendor suggests, at 0.0543 x the price, the advice is to stay until then !") in text
+    compared = told(("candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "))[1]
+    assert "to gpt-6-luna, as its vendor suggests, at" in compared
     followed, after = told(("model: gpt-4.1}", "model: gpt-4.1, successor_price_ratio: 0.0543}"))
     assert followed.verdict.leader == "stay"
     assert "counted at 0.0543 x its price today; its vendor suggests gpt-6-luna" in after
@@ -55,7 +57,7 @@ def test_an_end_that_is_stated_in_the_place_of_an_announced_one_is_told() -> Non
     assert c.case["vendors.openai/gpt-4.1.announced_end"].value == "2027-01-14"
     assert "! openai/gpt-4.1 ends on 2027-01-14 as its vendor says; here counts the end that is stated !" in text
     assert "its vendor says" not in told()[1]
-    assert "ends in 30 months: a move is due in any case; to gpt-6-luna, as its vendor suggests" in text
+    assert "ends in 30 months: a move is due in any case; to gpt-6-luna (candidates.api_models compares it)" in text
     assert "no successor is known" not in text
 
 

@@ -6,11 +6,14 @@ from datetime import date as Date
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from roi.answers.quality import QualityQuestion, answer_quality
+from roi.answers.quality import QualityAnswer, QualityQuestion, answer_quality
 from roi.api.arguments import in_python
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type, paths_of
 from roi.quality.result_rows import Asked
+from roi.report.layout.blocks import render
+from roi.report.layout.html_blocks import render_html
+from roi.report.quality.quality import answers_of, quality_blocks
 from roi.scenario.file import BLOCKS
 from roi.scenario.quantity import LARGEST, SMALLEST
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
@@ -23,7 +26,7 @@ OF_USAGE: Final = {
 """Arguments of `measure_usage`, by the options of `roi usage` that say the same."""
 OF_QUALITY: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--system": "systems", "--metric": "metric", "--bar": "bar",
-    "--repeats": "repeats=True", "--output": "files",
+    "--repeats": "repeats=True", "--margin": "margin", "--output": "files",
 }  # fmt: skip
 """The same of `measure_quality` and `roi quality`."""
 
@@ -87,9 +90,9 @@ def measure_usage(
 
 def measure_quality(
     *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str] | None = None,
-    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False,
-) -> dict[str, Any]:  # Any: plain values
-    """The block `quality` as results per item and system settle it: scores with their spread, rates of cascades.
+    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False, margin: float = 0.02,
+) -> "MeasuredQuality":
+    """The block `quality` as results per item and system settle it, and whether each system is good enough.
 
     Args:
         *files: results, as docs/quality.md lists them; prompts and answers are never read.
@@ -99,6 +102,7 @@ def measure_quality(
         systems: what a system of the files, or a file that names none, is called in the scenario.
         metric: which score is meant, where the files have several.
         repeats: True where an item that occurs twice for a system is a repeated run.
+        margin: how much worse than the incumbent is still as good, as a share of right answers.
 
     Raises:
         InputError: the files hold one system only, or no item of both.
@@ -111,18 +115,39 @@ def measure_quality(
         ['gpt-6-luna', 'gpt-6-sol', 'qwen3-8b', 'qwen3-8b+lora']
         >>> load_scenario(quality=quality).quality.bar
         0.85
+        >>> {each["system"]: each["good_enough"] for each in quality.answers}
+        {'gpt-6-luna': 'unknown', 'qwen3-8b+lora': 'unknown', 'qwen3-8b': 'no'}
     """
     check_type("incumbent", incumbent, str, "a system, as the files call it")
     if bar is not None:
         _check_number("bar", bar, (0.0, 1.0), "a share of right answers, 0 to 1")
+    _check_number("margin", margin, (0.0, 1.0), "a share of right answers, 0 to 1")
     check_type("metric", metric, str | None, "the name of a score, or None")
     check_type("repeats", repeats, bool, "True or False")
     asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats)
-    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar)
+    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar,
+                               margin=margin)
     with in_python(OF_QUALITY, "roi quality"), _told():
         answer = answer_quality(question, Date.min)  # the day is left out
-    found: dict[str, Any] = _blocks(answer.part, QUALITY_PART)["quality"]
-    return found
+    return MeasuredQuality(_blocks(answer.part, QUALITY_PART)["quality"], answer)
+
+
+class MeasuredQuality(dict[str, Any]):
+    """The block `quality` of a scenario, as a dict, with what the results say; in a notebook the report of `roi quality`."""
+
+    def __init__(self, block: Mapping[str, Any], answer: QualityAnswer) -> None:
+        super().__init__(block)
+        self.answers: tuple[dict[str, Any], ...] = tuple(answers_of(answer))
+        """Of each system but the incumbent: `good_enough` (yes, no or unknown), the `sentence`, `more_items` (docs/json.md)."""
+        self.warnings: tuple[str, ...] = tuple(answer.warnings)
+        """What makes the results say less than their figures."""
+        self._answer = answer
+
+    def __str__(self) -> str:
+        return render(quality_blocks(self._answer))
+
+    def _repr_html_(self) -> str:
+        return render_html(quality_blocks(self._answer))
 
 
 def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:

@@ -48,7 +48,7 @@ def quality(
     from roi.clock import today
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
-    from roi.report.quality import quality_blocks, quality_json
+    from roi.report.quality.quality import quality_blocks, quality_json
     from roi.scenario.yaml import QUALITY_PART
 
     check_targets(find_files(files))
@@ -67,7 +67,7 @@ def quality(
         put(output, answer.part)
         tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
     if html is not None:
-        from roi.report.quality_page import quality_page
+        from roi.report.quality.quality_page import quality_page
 
         write_page(quality_page(answer, version=__version__), html, force=force)
     if form == "json":

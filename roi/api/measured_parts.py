@@ -1,6 +1,6 @@
 """What files say of a scenario, as the blocks that `load_scenario` lays over it: usage logs, results of an evaluation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
@@ -21,7 +21,7 @@ from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 OF_USAGE: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--task": "task", "--provider": "provider", "--model": "model",
     "--requests-per-day": "requests_per_day", "--bill": "bill_usd_per_month", "--dates": "dates",
-    "--input-includes-cache": "input_includes_cache", "--output": "files",
+    "--input-includes-cache": "input_includes_cache", "--without": "without", "--output": "files",
 }  # fmt: skip
 """Arguments of `measure_usage`, by the options of `roi usage` that say the same."""
 OF_QUALITY: Final = {
@@ -35,7 +35,7 @@ def measure_usage(
     *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None,
     task: str | None = None, requests_per_day: float | None = None, columns: Mapping[str, str] | None = None,
     provider: str | None = None, model: str | None = None, dates: Literal["iso", "us", "eu"] = "iso",
-    input_includes_cache: bool | None = None,
+    input_includes_cache: bool | None = None, without: Sequence[Date | str] = (),
 ) -> dict[str, Any]:  # Any: plain values
     """Workload and incumbent as usage logs and exports settle them; needs the extra [usage].
 
@@ -51,6 +51,8 @@ def measure_usage(
         model: the model, where the files do not say.
         dates: how a table of your own writes dates: iso, us (month/day/year) or eu (day/month/year).
         input_includes_cache: whether the input counts cached tokens too, where the format leaves it open.
+        without: days (UTC) that are left out, as that of a job which will not come again: dates, texts such as 2026-11-09, and
+            ranges of both ends such as 2026-12-24..2027-01-01.
 
     Raises:
         InputError: a file cannot be read, or the files settle no workload.
@@ -64,6 +66,7 @@ def measure_usage(
         'gpt-6-sol'
     """
     from roi.usage.measure.scenario_part import part_yaml
+    from roi.usage.measure.without import read_spans
     from roi.usage.read.record import Dates, FileOptions
     from roi.usage.summary import Question, summarize
 
@@ -78,12 +81,16 @@ def measure_usage(
     for name, value in (("task", task), ("provider", provider), ("model", model)):
         check_type(name, value, str | None, "a name, or None")
     check_type("input_includes_cache", input_includes_cache, bool | None, "True, False or None")
+    check_type("without", without, list | tuple, "a list of dates, or of texts such as 2026-11-09")
+    for each in without:
+        check_type("without", each, Date | str, "dates, or texts such as 2026-11-09")
     if dates not in get_args(Dates):
         raise NotAChoice("dates", dates, get_args(Dates))
     options = FileOptions(columns=_pairs("columns", columns), model=model, dates=dates, includes_cache=input_includes_cache,
                           provider=None if provider is None else find_provider(provider, "provider"))
+    days = read_spans([each if isinstance(each, str) else f"{each:%Y-%m-%d}" for each in without], "without")
     question = Question(files=tuple(map(str, paths_of("files", files))), options=options, incumbent=incumbent, task=task,
-                        requests_per_day=requests_per_day)
+                        requests_per_day=requests_per_day, without=days)
     with in_python(OF_USAGE, "roi usage"), _told():
         return _blocks(part_yaml(summarize(question), bill_usd_per_month, as_of), PART_SCHEMA)
 

@@ -10,12 +10,13 @@ from roi.errors import InputError
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.days import growth_told
+from roi.usage.measure.days import Days, growth_told, spans_told
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
+from roi.usage.told import silent
 
 
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
@@ -53,9 +54,10 @@ def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
 
 
 def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
-    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}"
+    days = days_told(w.days)
     if w.requests_per_day is not None:
-        yield "requests_per_day", round(w.requests_per_day, 3)
+        a_day = round(w.requests_per_day, 3)
+        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without else a_day
     if w.growth is not None:
         value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {
@@ -79,6 +81,16 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
         yield "can_wait_share", round(w.batch_share, 6)
     if w.shape is not None:
         yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
+
+
+def days_told(days: Days) -> str:
+    """Of which days a workload is the mean."""
+    return f"{len(days.complete)} whole days, {day_of(days.first)} to {day_of(days.last)}{_without(days)}"
+
+
+def _without(days: Days) -> str:
+    """Which days the user leaves out."""
+    return f", without {spans_told(days.without)} (--without)" if days.without else ""
 
 
 def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
@@ -161,7 +173,8 @@ def _apart(each: Priced) -> bool:
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
-    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
+    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
+    yield from silent(w.days)
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     yield from told_rates(found.rates)

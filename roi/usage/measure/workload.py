@@ -149,7 +149,7 @@ def measure_workload(
     per_day = requests_per_day if per_day is None else per_day
     count: float | None = requests
     if count is None and requests_per_day is not None and rows:  # as many as the user's figure implies for the days of the rows
-        count = requests_per_day * (days.last - days.first + 1)
+        count = requests_per_day * days.counted
     lengths = prefix = shape = None
     if calls:
         cells = length_cells(kept, backend)
@@ -194,7 +194,7 @@ def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
     if not whole:
         return None
     if spanning:
-        return (total_requests(rows) or 0) / (days.last - days.first + 1)
+        return (total_requests(rows) or 0) / days.counted
     return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
 
 

@@ -292,6 +292,9 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
     ("a.csv", b"account_id,day,model,requests,cost_usd\na,2026-10-01,gpt-6-sol,1,2\n", "records of usage and no scenario"),
     ("a.csv", b"id,under_score,usd\na,1,2\n", "no scenario; `roi init` writes a scenario"),
     ("a.csv", b"when,tok_in,tok_out\n2026-10-01,1,2\n", "a.csv --map time=COLUMN --map input=COLUMN --map output=COLUMN"),
+    ("a.csv", b"time,input,output,model\n2026-10-01,1,2,m\n", "records of usage and no scenario; what was spent: roi usage"),
+    ("a.csv", b'"Output";"when";"Input"\r\n1;2026-10-01;2\r\n', "records of usage and no scenario; what was spent: roi usage"),
+    ("a.csv", b"input_file,output_file\na,b\n", "no scenario; `roi init` writes a scenario"),
     ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
     ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
     ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),
@@ -348,6 +351,26 @@ def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> No
     found = json.loads(run_usage(file, "--map", "batch=tier", "--format", "json").stdout)
     assert (found["requests"], found["workload"]["batch_share"]) == (4, 0.5)
     assert [each["rows"] for each in found["dropped"]] == [2]
+
+
+def test_a_column_that_is_mapped_as_the_group_is_one_by_its_name_too(tmp_path: Path) -> None:
+    """The kind of a table of one's own is called tag; `--group-by team` is the column that --map names, or one by its name."""
+    rows = [f"2026-11-01T0{hour}:10:00Z,100,10,gpt-6-sol,{team},{team[::-1]}" for hour, team in enumerate(("ab", "ab", "cd"))]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,team,feature")
+    for words in (("--map", "group=team", "--group-by", "team"), ("--map", "group=team", "--group-by", "tag")):
+        assert [(each["group"], each["requests"]) for each in usage_answer(file, *words)["by_group"]] == [("ab", 2), ("cd", 1)]
+    assert [each["group"] for each in usage_answer(file, "--group-by", "feature")["by_group"]] == ["ba", "dc"]
+    run = run_usage(file, "--group-by", "team")
+    assert run.exit_code == 2
+    assert run.stderr == ("roi: --group-by: 'team' is not in table of your own; there is tag, model, hour, day, weekday, month;"
+                          " another column of it: --map group=COLUMN\n")
+
+
+def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:
+    rows = [f"2026-11-01T0{hour}:10:00Z,{100 if hour < 2 else 'many'},10,gpt-6-sol,openai" for hour in range(9)]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,provider")
+    told = " ".join(run_usage(file).stdout.split())
+    assert ", 2 rows); 7 of 9 rows left out, most for 'a token count that cannot be read', see below." in told
 
 
 def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:

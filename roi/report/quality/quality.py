@@ -22,7 +22,8 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Title("Is it good enough")
     sources = [f"{name} ({title}, {number_of(rows, 'row')})" for name, title, rows in found.notes.sources]
     more = f" with a score, {found.unjudged:,} more without" if found.unjudged else ""
-    gone = f"; {number_of(sum(found.notes.left_out.values()), 'row')} left out" if found.notes.left_out else ""
+    lost, kept = sum(found.notes.left_out.values()), sum(rows for _, _, rows in found.notes.sources)
+    gone = f"; {lost:,} of {number_of(lost + kept, 'row')} left out" if lost else ""
     systems = number_of(len(found.systems) - len(measured.cascades), "system")
     yield Paragraph(
         f"{number_of(len(found.items), 'item')}{more}, {systems}, metric {', '.join(found.notes.metrics)}"

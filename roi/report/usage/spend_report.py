@@ -94,7 +94,8 @@ def _scope(found: Usage) -> str:
         parts.append(_total(found))
     sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
-    left = f"; {number_of(lost, 'row')} left out, see below" if lost else ""
+    left = f"; {lost:,} of {number_of(lost + sum(count for _, _, count in found.sources), 'row')} left out" if lost else ""
+    left += f", most for {found.dropped[0].reason!r}, see below" if lost else ""
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {first_of(sources, 4)}{left}."
 
 

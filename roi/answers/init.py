@@ -3,6 +3,7 @@
     template --incumbent, requests, usage logs--> the same text with other values --resolve--> it is known to run
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,11 @@ LISTED_BY_PRICE: Final = ("api_models", "hosted_models", "cascade_first")
 """Lists of candidates that are models of an API."""
 LISTED: Final = 4
 """Other listed models that are named."""
+OPTION: Final = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*")
+COMMAND: Final = re.compile(r"roi prices add[^;]*?(?= gives| and |;|$)")
+"""A command that is quoted, whose options are its own."""
+OWN_OPTIONS: Final = frozenset({"--incumbent", "--requests", "--usage", "--as-of", "--template", "--force"})
+"""Options of `roi init`."""
 PARTS: Final = {".yaml", ".yml"}
 """Endings of a part that roi usage wrote; everything else is an export to be read."""
 
@@ -160,13 +166,21 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
 
 @contextmanager
 def _sent_to_usage(usage: tuple[Path, ...], into: Path | None) -> Iterator[None]:
-    """Where columns have names of one's own, the error says how `roi usage` takes them, and what to do with its part."""
+    """Where an option of `roi usage` helps, the error says that it is one, and what to do with its part."""
+    files, start = " ".join(map(str, usage)), "roi init" if into is None else f"roi init {into}"
     try:
         yield
     except UnnamedColumns as error:
-        files, start = " ".join(map(str, usage)), "roi init" if into is None else f"roi init {into}"
         raise InputError(f"--usage: {error.brief}; roi usage takes names of your own: roi usage {files} {OWN_COLUMNS}"
                          f" --output part.yaml, then {start} --usage part.yaml") from None
+    except InputError as error:
+        told = re.sub("^(--output|FILES): ", "", str(error))
+        others = [each for each in dict.fromkeys(OPTION.findall(COMMAND.sub("", told))) if each not in OWN_OPTIONS]
+        if not others and told == str(error):
+            raise
+        sent = "" if not others else (f"; {' and '.join(others)}: of roi usage {files} ... --output part.yaml, then {start}"
+                                      " --usage part.yaml")
+        raise InputError(f"--usage: {told.removeprefix('--usage: ')}{sent}") from None
 
 
 def _measured(

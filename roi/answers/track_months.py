@@ -137,6 +137,8 @@ def usage_months(
         elif covered < days_in(month):
             gone = found.days.left_out if found.days else ()
             why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
+            if found.days is not None and not why:
+                why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
@@ -277,7 +279,7 @@ def _check_head(head: Sequence[str], path: Path) -> None:
         raise InputError(f"--bill: {path}: columns are apart by {sign!r}; commas, and dots in amounts, as in month,usd")
     for name in head:
         if name not in COLUMNS:
-            raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
+            raise InputError(f"--bill: {path}: unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}")
     if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
         raise InputError(
             f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"

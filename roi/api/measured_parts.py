@@ -96,7 +96,7 @@ def measure_usage(
 
 
 def measure_quality(
-    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str] | None = None,
+    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str | Sequence[str]] | None = None,
     systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False, margin: float = 0.02,
 ) -> "MeasuredQuality":
     """The block `quality` as results per item and system settle it, and whether each system is good enough.
@@ -105,7 +105,8 @@ def measure_quality(
         *files: results, as docs/quality.md lists them; prompts and answers are never read.
         incumbent: the system that is paid today, as the files call it.
         bar: the lowest score that is acceptable.
-        columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`.
+        columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`; of a table with a
+            column for each system, these: `{"item": "question", "score": ["gpt-6-sol", "gpt-6-luna"]}`.
         systems: what a system of the files, or a file that names none, is called in the scenario.
         metric: which score is meant, where the files have several.
         repeats: True where an item that occurs twice for a system is a repeated run.
@@ -161,7 +162,8 @@ def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:
     """The names of a mapping and what each stands for; InputError where either is no text."""
     check_type(name, given, Mapping | None, "a mapping of names, such as {'time': 'when'}")
     assert given is None or isinstance(given, Mapping)
-    pairs = tuple((given or {}).items())
+    lists = {key: value if isinstance(value, list | tuple) else [value] for key, value in (given or {}).items()}
+    pairs = tuple((key, each) for key, several in lists.items() for each in several)
     for each in pairs:
         for word in each:
             check_type(name, word, str, "names and what they stand for are texts")

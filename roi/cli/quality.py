@@ -20,7 +20,7 @@ from roi.errors import InputError
 @click.option("--system", "systems", multiple=True, metavar="OLD=NEW",
               help="What a system of the files, or a file without one, is called in the scenario.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
-              help="A column of your own table: item, system, score, cluster, weight, run, escalated.")
+              help="A column of your own table: item, system, score (or one a system), cluster, weight, run, escalated.")
 @click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")

@@ -92,8 +92,8 @@ def _format(source: Source, asked: Asked) -> Format:
     of_systems = ("; a score of each system as a whole is written into the scenario, quality.scores.NAME: {value: 0.9, items:"
                   " 500}" if lacking == [NAMES["item"]] else "")
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
-                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system:"
-                     f" of a table with a column for each system make such rows{of_systems}")
+                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system;"
+                     f" of a table with a column for each system: --map score=COLUMN for each of these{of_systems}")
 
 
 class _Rows:

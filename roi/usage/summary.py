@@ -297,8 +297,9 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
-        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
-                " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
+        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970,"
+                " month/day/year with --dates us, or day/month/year with --dates eu; the sum of a month has its first day for a"
+                " time, and the next month's in a column until")
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""

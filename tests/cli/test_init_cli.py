@@ -143,6 +143,22 @@ def test_bad_input_writes_nothing(args, says):
     assert not Path("my.yaml").exists()
 
 
+@pytest.mark.parametrize(("header", "row", "said"), [
+    ("time,input_tokens,output_tokens", "2026-11-01T00:10:00Z,100,10",
+     "--usage: the records name no model: say which one it is, --provider and --model; --provider and --model: of roi usage"),
+    ("time,input_tokens,output_tokens,model", "11/01/2026,100,10,gpt-6-sol",
+     "; --dates: of roi usage a.csv ... --output part.yaml, then roi init my.yaml --usage part.yaml"),
+    ("time,input_tokens,output_tokens,model", "2026-11-01T00:10:00Z,100,10,my-own-v3", "--usage: no price of my-own-v3 on"),
+    ("time,input_tokens,output_tokens,model", "2026-11-01T00:10:00Z,many,10,gpt-6-sol", "--usage: no row counts: 1 row for"),
+])
+def test_an_error_of_a_log_names_the_option_of_init_and_where_the_others_are(header, row, said):
+    Path("a.csv").write_text(f"{header}\n{row}\n")
+    answer = ask("init", "my.yaml", "--usage", "a.csv")
+    assert (answer.exit_code, said in answer.stderr) == (2, True), answer.stderr
+    assert not {"--output:", "FILES:"} & set(answer.stderr.split())
+    assert not Path("my.yaml").exists()
+
+
 def test_a_folder_and_a_place_that_is_not_there_are_refused(tmp_path):
     assert "FILE: " in ask("init", tmp_path).stderr
     assert "FILE: no folder no" in ask("init", "no/my.yaml").stderr

@@ -316,7 +316,7 @@ def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path)
     ("month,usd\n2027-01,1\n", "--bill: 2026-12 missing: months follow each other from 2026-12; --since 2027-01 where"),
     ("month;usd\n2026-12;1\n", "columns are apart by ';'; commas"),
     ("month,usd\n2199-12,0\n", ": 2199-12 is not over by this machine's clock"),
-    ("month,amount\n2026-12,1\n", "unknown column 'amount'; nearest: month"),
+    ("month,amount\n2026-12,1\n", "unknown column 'amount'; there are month, usd, gpu_usd, gpu_hours, currency"),
     ("month,usd\n2026-12,-1\n", "'-1' is not usable"),
     ("month,usd\n2026-12,1,000\n", "3 cells; 2 as the head has"),
     ("month,usd\nDec 26,1\n", "'Dec 26' is not usable; a month like 2026-12"),

@@ -366,6 +366,33 @@ def test_a_column_that_is_mapped_as_the_group_is_one_by_its_name_too(tmp_path: P
                           " another column of it: --map group=COLUMN\n")
 
 
+def test_tokens_in_total_are_told_to_be_no_input_and_output(tmp_path: Path) -> None:
+    run = run_usage(table(tmp_path / "a.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300", head="timestamp,model,total_tokens"))
+    assert run.exit_code == 2
+    assert "; tokens in total tell no price, since those of the input and of the output have one each: export" in run.stderr
+    other = run_usage(table(tmp_path / "b.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300", head="timestamp,model,prompt_tokens"))
+    assert "tokens in total" not in other.stderr
+
+
+def test_a_model_without_a_price_is_told_with_the_way_to_give_it_one(tmp_path: Path) -> None:
+    rows = [f"2026-11-01T{hour:02}:10:00Z,100,10,my-own-v3" for hour in range(24)]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model")
+    run = run_usage(file, "--output", tmp_path / "part.yaml")
+    assert run.exit_code == 2
+    assert run.stderr.startswith("roi: --output: no price of my-own-v3 on 2026-11-01, the last day of these files: ")
+    assert run.stderr.endswith("; roi prices add api PROVIDER/my-own-v3 --input USD --output USD --source WHERE --date"
+                               " 2026-11-01 gives it one, and --provider PROVIDER here\n")
+
+
+def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Path) -> None:
+    run = run_usage(table(tmp_path / "a.csv", "2026-05,gpt-6-sol,30,9000,90",
+                          head="time,model,requests,input_tokens,output_tokens"))
+    assert "; the sum of a month has its first day for a time, and the next month's in a column until\n" in run.stderr
+    said = table(tmp_path / "b.csv", "2026-05-01,2026-06-01,gpt-6-sol,310,9000,90",
+                 head="time,until,model,requests,input_tokens,output_tokens")
+    assert usage_answer(said)["workload"]["requests_per_day"] == 10.0
+
+
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:
     rows = [f"2026-11-01T0{hour}:10:00Z,{100 if hour < 2 else 'many'},10,gpt-6-sol,openai" for hour in range(9)]
     file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,provider")

@@ -6,7 +6,7 @@ from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
-from roi.errors import InputError
+from roi.errors import InputError, UnknownName
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
@@ -115,7 +115,16 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
 def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> Iterator[tuple[str, Any]]:
     if w.choice.model == NO_MODEL:
         raise InputError("--output: the records name no model: say which one it is, --provider and --model")
-    price = find_api_price(w.choice.provider, w.choice.model, day_of(w.days.last), "incumbent.model")
+    last = day_of(w.days.last)
+    try:
+        price = find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
+    except InputError as error:
+        if not isinstance(error, UnknownName) and "earliest price" not in str(error):
+            raise
+        seller, name = w.choice.provider or "PROVIDER", w.choice.model
+        raise InputError(f"--output: no price of {name} on {last}, the last day of these files: {error}; roi prices add api"
+                         f" {seller}/{name} --input USD --output USD --source WHERE --date {day_of(w.days.first)} gives it one"
+                         f"{'' if w.choice.provider else f', and --provider {seller} here'}") from None
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache

@@ -393,6 +393,18 @@ def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Pat
     assert usage_answer(said)["workload"]["requests_per_day"] == 10.0
 
 
+def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:
+    """Three months of as many tokens a day: bars of one height, where the sum stood on the first day of each before."""
+    rows = [f"2026-0{month}-01,2026-0{month + 1}-01,gpt-6-sol,{310 if month != 6 else 300},{days * 3000000},90"
+            for month, days in ((5, 31), (6, 30), (7, 31))]
+    file = table(tmp_path / "a.csv", *rows, head="time,until,model,requests,input_tokens,output_tokens")
+    chart = [line.partition("|")[2] for line in run_usage(file).stdout.splitlines() if " |" in line]
+    assert [set(line.strip()) for line in chart] == [{"█"}] * 5
+    assert [len(line) for line in chart] == [64] * 5
+    missing = {each["field"]: each["reason"] for each in usage_answer(file)["workload"]["missing"]}
+    assert missing["growth_per_year"].startswith("13 whole weeks; but sums over more than a week, which do not say what")
+
+
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:
     rows = [f"2026-11-01T0{hour}:10:00Z,{100 if hour < 2 else 'many'},10,gpt-6-sol,openai" for hour in range(9)]
     file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,provider")

@@ -47,7 +47,8 @@ def verdict_sentences(answer: QualityAnswer, each: GoodEnough) -> Iterator[str]:
         case "unknown":
             yield f"{each.system}: not known yet; {asked}."
             yield _to_know(answer, each)
-    if each.untested and each.good_enough != "no":
+    more = each.untested if each.more_items is None else each.more_items
+    if each.untested and (each.good_enough == "yes" or (each.good_enough == "unknown" and more < each.untested)):
         yield (f"roi compare takes fewer than {TESTED} items for no test (verdict.min_items): add"
                f" {number_of(each.untested, 'item')} for it.")
 

@@ -14,7 +14,7 @@ from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import LOST_ROWS, growth_told, spans_told
+from roi.usage.measure.days import LOST_ROWS, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -181,7 +181,9 @@ def _chart(found: Usage) -> list[str]:
     priced = any(each.usd for each in found.priced)
     volume: dict[int, float] = defaultdict(float)
     for each in found.priced:
-        volume[each.spend.day or found.days.first] += (each.usd or 0.0) if priced else tokens_of([each]) / MTOK
+        days = days_of(each.spend) or [found.days.first]
+        for day in days:
+            volume[day] += ((each.usd or 0.0) if priced else tokens_of([each]) / MTOK) / len(days)
     span = found.days.last - found.days.first + 1
     count = min(span, WIDTH)
     gone = set(found.days.without)

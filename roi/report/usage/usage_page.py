@@ -9,7 +9,7 @@ from roi.report.layout.blocks import Verbatim
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.usage.spend_report import usage_blocks
-from roi.usage.measure.days import spans_told
+from roi.usage.measure.days import days_of, spans_told
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.summary import Usage
 
@@ -43,10 +43,10 @@ def spend_by_day(found: Usage) -> Spec | None:
     kept = Counter((day - days.first) // width for day in range(days.first, days.last + 1) if day not in gone)
     sums: dict[tuple[int, str], float] = defaultdict(float)
     for each in priced:
-        day = each.spend.day or days.first
-        name = _name(each)
-        k = (day - days.first) // width
-        sums[k, name if name in models else OTHER] += (each.usd or 0.0) / (kept[k] if gone else width)
+        name, over = _name(each), days_of(each.spend) or [days.first]
+        for day in over:
+            k = (day - days.first) // width
+            sums[k, name if name in models else OTHER] += (each.usd or 0.0) / len(over) / (kept[k] if gone else width)
     rows: list[Spec] = [{"day": day_of(days.first + k * width).isoformat(), "model": name, "usd": round(amount, 4)}
                         for (k, name), amount in sorted(sums.items())]
     names = [*models, *([OTHER] if any(row["model"] == OTHER for row in rows) else [])]

@@ -211,11 +211,15 @@ def days_there(rows: Sequence[Spend]) -> set[int]:
     """Days on which there is a row, or which a bucket covers."""
     there: set[int] = set()
     for row in rows:
-        if row.kind == "bucket" and row.first_us is not None and row.last_us is not None:
-            there |= set(range(row.first_us // DAY_US, max(row.last_us - 1, row.first_us) // DAY_US + 1))
-        elif row.day is not None:
-            there.add(row.day)
+        there |= set(days_of(row))
     return there
+
+
+def days_of(row: Spend) -> range:
+    """The days on which the row's calls may have been: of a bucket all that it covers; none where it has no time."""
+    if row.kind == "bucket" and row.first_us is not None and row.last_us is not None:
+        return range(row.first_us // DAY_US, max(row.last_us - 1, row.first_us) // DAY_US + 1)
+    return range(0) if row.day is None else range(row.day, row.day + 1)
 
 
 def spans_told(days: Sequence[int]) -> str:

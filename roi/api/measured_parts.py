@@ -101,6 +101,10 @@ def measure_quality(
 ) -> "MeasuredQuality":
     """The block `quality` as results per item and system settle it, and whether each system is good enough.
 
+    A dict for `load_scenario(quality=...)`, with two attributes: `answers`, of each system but the incumbent a dict of
+    `good_enough` (yes, no or unknown), the `sentence`, `more_items` and what else docs/json.md names; and `warnings`. In a
+    notebook it shows what `roi quality` prints, and `print` gives it as text.
+
     Args:
         *files: results, as docs/quality.md lists them; prompts and answers are never read.
         incumbent: the system that is paid today, as the files call it.

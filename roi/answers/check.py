@@ -12,7 +12,7 @@ from pathlib import Path
 
 from roi.answers.compare import compare_file
 from roi.answers.crossed import held_against
-from roi.answers.saved import Saved, differences, read_saved, replay
+from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
@@ -52,7 +52,8 @@ class Rule:
     about: str = ""
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
     note: str = ""
-    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is."""
+    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is. Of the verdict,
+    that another step leads of the same ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +127,10 @@ def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[S
     yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
                about="" if v.recommended is not None else v.sentence)
     if saved is not None and policy.verdict_unchanged:
-        yield Rule(name="verdict_unchanged", holds=v.recommended == saved.recommended, limit=saved.recommended, side="is",
-                   found=v.recommended, over=None)
+        now = Advice(v.recommended, v.steps)
+        moved = saved.advice.recommended != now.recommended and saved.advice.same_as(now)
+        yield Rule(name="verdict_unchanged", holds=saved.advice.same_as(now), limit=saved.advice.recommended, side="is",
+                   found=v.recommended, over=None, note="the same steps, of which another leads" if moved else "")
     if saved is not None and policy.signposts_hold:
         yield from _signposts(c, saved, posts)
     if policy.recommended_is_tested:
@@ -187,10 +190,11 @@ def _within(name: str, asked: Range, found: float | None, about: str) -> Iterato
 
 def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterator[Rule]:
     """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing."""
-    there = {*c.case.options, saved.recommended}
-    ours = [s for s in posts if saved.recommended in {s.option, s.rival} and {s.option, s.rival} <= there]
-    advice = UNCHANGED if c.verdict.recommended == saved.recommended else ""
-    for post in held_against(ours, saved.case, c, saved.recommended or ""):
+    decided = saved.advice.recommended
+    there = {*c.case.options, decided}
+    ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
+    advice = UNCHANGED if saved.advice.same_as(Advice(c.verdict.recommended, c.verdict.steps)) else ""
+    for post in held_against(ours, saved.case, c, decided or ""):
         s = post.signpost
         assert s.threshold is not None
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roi.answers.opening import open_runs
-from roi.answers.saved import Saved, differences, read_saved, replay
+from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.change.causes import Cause
 from roi.economics.change.difference import Explained, Turned, explain, turned
@@ -36,9 +36,10 @@ class Side:
     """A sentence where a saved answer is not what its facts give, or its facts were edited."""
 
     @property
-    def recommended(self) -> str | None:
+    def advice(self) -> Advice:
         """What the answer recommends: a saved one what it says itself."""
-        return self.comparison.verdict.recommended if self.saved is None else self.saved.recommended
+        v = self.comparison.verdict
+        return Advice(v.recommended, v.steps) if self.saved is None else self.saved.advice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,12 @@ class DiffAnswer:
     def changed(self) -> bool:
         """True where anything differs: a fact, a figure, or the verdict."""
         moved = any(m.was_usd != m.now_usd for m in self.explained.moved)
-        return bool(self.explained.causes or self.others or moved or self.a.recommended != self.b.recommended)
+        return bool(self.explained.causes or self.others or moved or not self.verdict_stays)
+
+    @property
+    def verdict_stays(self) -> bool:
+        """True where both recommend the same option, or the same steps."""
+        return self.a.advice.same_as(self.b.advice)
 
     @property
     def two_tasks(self) -> str:
@@ -69,7 +75,7 @@ class DiffAnswer:
     @property
     def by_version(self) -> bool:
         """True where a saved answer's own verdict is not what its facts give now."""
-        return any(s.recommended != s.comparison.verdict.recommended for s in (self.a, self.b))
+        return any(s.advice.recommended != s.comparison.verdict.recommended for s in (self.a, self.b))
 
 
 def diff_files(
@@ -129,7 +135,7 @@ def diff_sides(a: Side, b: Side, warnings: tuple[str, ...] = (), *, every: bool 
     explained = explain(*cases, ids, was=was, now=now)
     held = {_name_of(cause) for cause in explained.causes}
     return DiffAnswer(
-        a=a, b=b, explained=explained, warnings=warnings, turned=turned(*cases, ends),
+        a=a, b=b, explained=explained, warnings=warnings, turned=None if a.advice.same_as(b.advice) else turned(*cases, ends),
         others=tuple(cause for cause in Mixture(*cases).causes if _name_of(cause) not in held),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -64,6 +64,19 @@ Json = dict[str, Any]  # Any: plain JSON values
 Held = float | str | None
 
 
+class Advice(NamedTuple):
+    """What an answer says to do."""
+
+    recommended: str | None
+    """Id of the option; None where the verdict is withheld, or not told."""
+    steps: tuple[str, ...] = ()
+    """Ids of what is done, in order; empty in a file of a version that did not tell them."""
+
+    def same_as(self, other: "Advice") -> bool:
+        """True where one option or the same steps are recommended: GPUs that save once an API is in use may lead or follow."""
+        return self.recommended == other.recommended or (bool(self.steps) and self.steps == other.steps)
+
+
 @dataclass(frozen=True)
 class Saved:
     """What a saved comparison holds besides its figures."""
@@ -73,10 +86,10 @@ class Saved:
     scenario: Json | None
     warnings: tuple[str, ...]
     roi_version: str
+    advice: Advice
+    """What the file recommends."""
     answer: dict[tuple[str, ...], Held]
     """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
-    recommended: str | None = None
-    """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
     signposts: tuple[Signpost, ...] = ()
     """Thresholds at which the choice turned when the file was saved."""
     edited: str = ""
@@ -116,8 +129,7 @@ def read_saved(path: Path) -> Saved | None:
     case = _case(path, data.get("case"))
     return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 visible(str(data.get("roi_version"))[:40]), dict(_figures_in(_answered(data))),
-                 told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
+                 visible(str(data.get("roi_version"))[:40]), _advice(data, case), dict(_figures_in(_answered(data))),
                  _signposts(path, data.get("signposts")), visible(edited_parts(data)),
                  sealed=isinstance(data.get("digests"), dict), signed=schema == UNSIGNED or data.get("digest") is not None)
 
@@ -167,8 +179,8 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     unless = "" if saved.sealed else "the file was edited, or "
     why = f"{saved.edited} edited after {version} wrote it" if saved.edited else f"{unless}{version} computed otherwise"
     if not moved:
-        if same_draws and saved.recommended not in (None, choice):
-            return f"{saved.path} recommends {saved.recommended}, its facts {choice}; {why}"
+        if same_draws and saved.advice.recommended not in (None, choice):
+            return f"{saved.path} recommends {saved.advice.recommended}, its facts {choice}; {why}"
         if not saved.signed:
             return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
         return f"{saved.path} was edited after {version} wrote it: {saved.edited}" if saved.edited else ""
@@ -221,6 +233,13 @@ def _apart(told: Held, now: Held) -> float:
 
 def _size(told: Held) -> float:
     return abs(told) if isinstance(told, float) else 0.0
+
+
+def _advice(data: Json, case: Case) -> Advice:
+    """What the file recommends, of options that it has."""
+    told, steps = data.get("recommended"), data.get("steps")
+    known = isinstance(steps, list) and all(isinstance(id, str) and id in case.options for id in steps)
+    return Advice(told if isinstance(told, str) and told in case.options else None, tuple(steps) if known and steps else ())
 
 
 def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:

@@ -105,6 +105,9 @@ def _label(answer: CheckAnswer, id: str) -> str:
 
 def _asked_and_found(answer: CheckAnswer, rule: Rule) -> tuple[str, str]:
     side, limit, found = "" if rule.side == "is" else f"{rule.side} ", rule.limit, rule.found
+    if rule.name == "verdict_unchanged" and rule.note:
+        steps = ", then ".join(_label(answer, id) for id in answer.comparison.verdict.steps)
+        return steps, steps
     if limit is None:
         return "yes" if rule.name != "verdict_unchanged" else "no verdict", _shown(answer, rule, found)
     if isinstance(limit, (int, float)) and isinstance(found, (int, float)) and not isinf(found):

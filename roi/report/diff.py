@@ -13,8 +13,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
-from roi.report.comparison.npv import drawn
-from roi.report.comparison.thresholds import quality
+from roi.report.comparison.option_figures import drawn, quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
@@ -61,7 +60,7 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
         "schema": SCHEMA, "roi_version": version, "changed": answer.changed,
         "a": _side_json(answer.a, "before" if redact else answer.a.name),
         "b": _side_json(answer.b, "after" if redact else answer.b.name),
-        "verdict": {"changed": answer.a.recommended != answer.b.recommended, "sentence": _verdict(answer),
+        "verdict": {"changed": not answer.verdict_stays, "sentence": _verdict(answer),
                     "by": _turned_by(answer), "alone": None if t is None else dict(t.alone)},
         "method": e.method,
         "causes": [{"group": c.group, "what": c.what or None, "of": c.of or None, "name": _name(answer, c),
@@ -80,7 +79,7 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
     c = side.comparison
     return {
         "name": name, "as_of": c.case["as_of"].value, "roi_version": None if side.saved is None else side.saved.roi_version,
-        "recommended": side.recommended, "recommended_by_its_facts": c.verdict.recommended, "counts": c.verdict.counts,
+        "recommended": side.advice.recommended, "recommended_by_its_facts": c.verdict.recommended, "counts": c.verdict.counts,
         "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": c.leader.cash_monthly_usd,
         "chance_to_beat_staying": chance(c.leader, c.verdict.counts),
     }
@@ -146,7 +145,7 @@ def _headed(side: Side, name: str) -> str:
 def _verdict(answer: DiffAnswer) -> str:
     """Whether the verdict changed, and what did it."""
     told = [_recommendation(side) for side in (answer.a, answer.b)]
-    if answer.a.recommended == answer.b.recommended:
+    if answer.verdict_stays:
         return f"The verdict stays: {told[1]}.{_tested(answer)}{_first(answer)}"
     by = _turned_by(answer)
     alone = "" if len(by) > 1 or len(GROUPS) == 1 else " alone"
@@ -157,7 +156,7 @@ def _verdict(answer: DiffAnswer) -> str:
 def _tested(answer: DiffAnswer) -> str:
     """Of what either answer recommends, what was evaluated on enough items for one of them alone."""
     said = ""
-    for id in dict.fromkeys(side.recommended for side in (answer.a, answer.b) if side.recommended):
+    for id in dict.fromkeys(side.advice.recommended for side in (answer.a, answer.b) if side.advice.recommended):
         before, after = (None if o is None else o.tested for o in _results(answer, id))
         if before is not None and after is not None and before != after:
             said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
@@ -183,10 +182,10 @@ def _turned_by(answer: DiffAnswer) -> list[str]:
 
 
 def _recommendation(side: Side) -> str:
-    if side.recommended is None:
+    if side.advice.recommended is None:
         return "no verdict"
-    label = option_label(side.comparison.case, side.recommended)
-    return f"staying with {label}" if side.recommended == "stay" else f"changing to {label}"
+    steps = [option_label(side.comparison.case, id) for id in side.advice.steps or (side.advice.recommended,)]
+    return f"staying with {steps[0]}" if side.advice.recommended == "stay" else f"changing to {', then to '.join(steps)}"
 
 
 def _answers(answer: DiffAnswer) -> Table:

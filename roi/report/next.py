@@ -8,8 +8,7 @@ from dataclasses import asdict
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
-from roi.report.comparison.second_look import next_move
-from roi.report.comparison.thresholds import nothing_fails
+from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import MEASURES, case_number, duration, fact_name, money_of, option_label, usd
 
@@ -30,7 +29,7 @@ def next_json(answer: NextAnswer, *, version: str) -> str:
     return json.dumps({
         "schema": SCHEMA, "roi_version": version, "title": c.case["title"].value, "step": answer.step,
         "sentence": step_sentence(answer), "recommended": c.verdict.recommended, "leader": c.verdict.leader,
-        "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
+        "steps": c.verdict.steps, "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
         "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
         "warnings": list(answer.warnings),
     }, indent=1, allow_nan=False)
@@ -42,11 +41,8 @@ def step_sentence(answer: NextAnswer) -> str:
     v = c.verdict
     if answer.step == "CORRECT FIRST":
         return f"CORRECT FIRST: {v.sentence}"
-    do = "stay" if v.leader == "stay" else f"change to {option_label(c.case, v.leader)}"
-    if (move := next_move(c)) is not None:
-        do += f". NEXT: move on to {option_label(c.case, move.option)}"
-    if v.first_move is not None:
-        do = f"change to {option_label(c.case, v.first_move)}, then to {option_label(c.case, v.leader)}"
+    steps = ", then to ".join(option_label(c.case, id) for id in v.steps)
+    do = "stay" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
     if v.measure_first is not None and e is not None:
         return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} on average, its cost and the"
                 f" delay taken off; else {do}.")

@@ -56,7 +56,7 @@ class Policy(Section):
     saved: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     """The comparison that was decided on (`roi compare --format json`), as seen from this file."""
     verdict_unchanged: bool = False
-    """True: the same option is recommended as in `saved`."""
+    """True: the same option is recommended as in `saved`, or the same steps: an API, then GPUs."""
     signposts_hold: bool = False
     """True: volume, rents, prices and error rates are on the side of each threshold in `saved` on which they were."""
     recommended_is_tested: bool = True

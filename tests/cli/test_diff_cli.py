@@ -362,3 +362,61 @@ def test_a_saved_comparison_alone_is_held_against_no_other_scenario(
     result = ask("check", "--saved", saved)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "FILE: which scenario is held against" in result.stderr
+
+
+BUSY = """\
+title: Tickets of a large company
+as_of: 2026-11-24
+draws: 128
+workload: {requests_per_day: 33000000, input_tokens: 900, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-6-sol}
+quality:
+  usd_per_error: 0.0058
+  scores:
+    gpt-6-sol: {value: 0.94, items: 3000}
+    gpt-6-luna: {value: 0.93, items: 3000}
+    qwen3-4b+lora: {value: 0.94, items: 3000}
+candidates: {api_models: [openai/gpt-6-luna], self_hosted: [qwen3-4b]}
+"""
+
+
+@pytest.mark.full
+def test_an_api_then_gpus_is_one_verdict_whichever_of_the_two_steps_leads(tmp_path: Path) -> None:
+    """At $0.0058 a wrong answer the API leads and the GPUs follow it, at $0.0075 they lead and it comes first."""
+    before = file(tmp_path, "a.yaml", text=BUSY)
+    after = file(tmp_path, "b.yaml", ("0.0058", "0.0075"), text=BUSY)
+    kept, moved = (path.with_suffix(".json") for path in (before, after))
+    for path, into in ((before, kept), (after, moved)):
+        assert ask("compare", path, "--output", into).exit_code == 0
+    was, now = (json.loads(path.read_text()) for path in (kept, moved))
+    adapter = "self-hosted-adapter:qwen3-4b+lora"
+    assert (was["recommended"], now["recommended"]) == (LUNA, adapter)
+    assert was["steps"] == now["steps"] == [LUNA, adapter]
+    for told in (was, now):
+        assert told["sentence"].startswith("Change to gpt-6-luna, then to qwen3-4b+lora self-hosted: expected NPV $")
+    assert was["second_move"]["both_npv_usd"] == pytest.approx(now["second_move"]["both_npv_usd"], rel=0.01)
+    assert f"${was['second_move']['both_npv_usd']:,.0f} against staying" in was["sentence"]
+    same = json.loads(ask("diff", kept, moved, "--format", "json").stdout)["verdict"]
+    assert (same["changed"], same["by"]) == (False, [])
+    assert same["sentence"] == "The verdict stays: changing to gpt-6-luna, then to qwen3-4b+lora self-hosted."
+    policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nsaved: a.json\nverdict_unchanged: true\n")
+    held = ask("check", after, policy, "--format", "json")
+    rule = next(rule for rule in json.loads(held.stdout)["rules"] if rule["name"] == "verdict_unchanged")
+    assert (held.exit_code, rule["holds"], rule["limit"], rule["found"]) == (0, True, LUNA, adapter)
+    assert "the same steps, of which another leads" in rule["sentence"]
+    assert ask("next", before).stdout.count("DO NOW: change to gpt-6-luna, then to") == 1
+    alone = file(tmp_path, "c.yaml", (", self_hosted: [qwen3-4b]", ""), text=BUSY)
+    assert ask("check", alone, policy, "--format", "json").exit_code == 0, "the API is still what is done"
+    policy.write_text(policy.read_text().replace("a.json", "b.json"))
+    assert ask("check", alone, policy).exit_code == 3
+
+
+@pytest.mark.full
+def test_a_file_of_a_version_that_told_no_steps_is_held_by_its_recommendation(tmp_path: Path, saved: Path) -> None:
+    told = json.loads(saved.read_text())
+    del told["steps"], told["digests"]
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(told))
+    same = json.loads(ask("diff", old, saved, "--format", "json").stdout)
+    assert (same["verdict"]["changed"], same["a"]["recommended"]) == (False, LUNA)
+    assert ask("check", tmp_path / "a.yaml", "--saved", old, "--as-of", "2026-11-24").exit_code == 0

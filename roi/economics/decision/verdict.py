@@ -16,6 +16,7 @@ from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.finance import payback_status
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
+from roi.units import to_digits
 
 TEMPLATE = "template"
 FLOORS = 16
@@ -59,6 +60,9 @@ class Verdict:
     """Option id; None where an alarm withholds the verdict."""
     decision: str
     """One of: stay; change; withheld."""
+    steps: tuple[str, ...]
+    """What is done, in order: the leading option, and `first_move` before it, or what is likely to follow it; none where an
+    alarm withholds the verdict."""
     sentence: str
     """The headline: verdict and reason."""
     leader: str
@@ -98,6 +102,8 @@ class Verdict:
     None = at no price, None = neither."""
     flips_to_one_of: tuple[str, ...]
     """What would lead beyond these; the draws tell which where it is one."""
+    stands_below_usd_per_error: float | None
+    """Where wrong answers are not counted: the nearest of these, USD each; None where they are, or the draws place no end."""
     winner_changes_at_error_rate: float | None
     """Error rate of `error_rate_of` up to which it costs no more than the next best at the central values, and meets the bar;
     None = at no rate."""
@@ -207,10 +213,15 @@ def decide(
     judged, running = first or then, leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
     standing = [alarm for alarm in alarms if not alarm.accepted]
+    below, steps = _stands_below(shared, counts, turning), _steps(leader, first_move, following)
+    if leader == "stay":
+        told = _staying(results, counts, challenger)
+    else:
+        told = _changing(results, counts, leader, steps, drawn, following, below)
     return Verdict(
-        recommended=None if standing else leader,
+        recommended=None if standing else leader, steps=() if standing else steps,
         decision="withheld" if standing else "stay" if leader == "stay" else "change",
-        sentence=_withheld(standing) if standing else _sentence(results, chosen, challenger) + _endings(options, leader),
+        sentence=_withheld(standing) if standing else told + _endings(options, leader),
         leader=leader, counts=counts, candidates=chosen.candidates, likely=chosen.likely,
         first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
@@ -221,9 +232,8 @@ def decide(
         else error_rate_that_decides(shared, options, central, judged.option, running, counts,
                                      0.0 if following is None else following.gain_usd),
         flips_at_usd_per_error=turning.at and turning.at[0], flips_to=turning.at and turning.at[1],
-        flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, winner_changes_at_error_rate=at,
-        error_rate_of=subject,
-        challenger_wins_at_error_rate=wins_at,
+        flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, stands_below_usd_per_error=below,
+        winner_changes_at_error_rate=at, error_rate_of=subject, challenger_wins_at_error_rate=wins_at,
     )
 
 
@@ -316,16 +326,41 @@ def _withheld(standing: Sequence[Alarm]) -> str:
     return f"No verdict: {told}. If it is meant, write accept: [{', '.join(a.name for a in standing)}]."
 
 
-def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: str | None) -> str:
-    """The headline of a verdict that is not withheld."""
-    counts, winner = chosen.counts, results[chosen.leader]
-    if winner.id != "stay":
-        odds = chance(winner, counts)
-        told = f", beats staying in {odds:.0%} of the draws" if odds is not None else ""
-        words = {"immediate": "at once", "never": "not within the horizon"}
-        paid = words.get(payback_status(winner.payback_cash_months), f"after {winner.payback_cash_months:.1f} months")
-        return (f"Change to {winner.label}: {_npv(odds)} {_usd(value(winner, counts))} against staying, pays back on cash"
-                f" {paid}{told}.")
+def _steps(leader: str, first_move: str | None, following: Following | None) -> tuple[str, ...]:
+    """The leading option, with what comes before it or follows it."""
+    if following is not None:
+        return following.after, following.option
+    return (leader,) if first_move is None else (first_move, leader)
+
+
+def _stands_below(shared: Shared, counts: str, turning: TurningPrice) -> float | None:
+    """The USD per wrong answer from which another option may lead, where none is counted; None where that is not known."""
+    counted = counts != "cash" and np.any(np.asarray(shared.usd_per_error) > 0)
+    near, far = (None, None) if counted or turning.between is None else turning.between
+    return None if far is None else near or None
+
+
+def _changing(
+    results: Mapping[str, OptionResult], counts: str, leader: str, steps: Sequence[str], drawn: Drawn | None,
+    following: Following | None, below: float | None,
+) -> str:
+    """The headline of a change: its steps, what they save together and how often; else what the leading option does alone."""
+    winner, first = results[leader], results[steps[0]]
+    saved, odds = value(winner, counts), chance(winner, counts)
+    if following is not None and drawn is not None:
+        both = drawn.saved(counts)[following.after] + following.gained
+        saved, odds = float(both.mean()), float(np.mean(both > 0))
+    where = "" if below is None else f" while a wrong answer costs less than about ${to_digits(below, up=False):g}"
+    words = {"immediate": "at once", "never": "not within the horizon"}
+    paid = words.get(payback_status(first.payback_cash_months), f"after {first.payback_cash_months:.1f} months")
+    often = "" if odds is None else f", beats staying in {odds:.0%} of the draws"
+    what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}"
+    return (f"{what}: {_npv(odds)} {_usd(saved)} against staying, {'the first ' if len(steps) > 1 else ''}pays back on cash"
+            f" {paid}{often}.")
+
+
+def _staying(results: Mapping[str, OptionResult], counts: str, challenger: str | None) -> str:
+    """The headline of staying: what the nearest other option lacks."""
     if challenger is None:
         only = len(results) == 1
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."

@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.curves import LEAST, MOST
 from roi.economics.outlook import CostCurve, costs_along
 from roi.report.charts.look import Spec, by_option, names_of, options_of, spec
-from roi.report.comparison.npv import counted
+from roi.report.comparison.option_figures import counted
 from roi.report.layout.wording import case_number, figure, requests
 
 AROUND, WIDEST = 4.0, 300.0

@@ -17,23 +17,31 @@ from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.npv import counted, drawn, flat, mean_npv, npv_of, npv_range
+from roi.report.comparison.option_figures import (
+    alone_from,
+    compared_from,
+    counted,
+    drawn,
+    flat,
+    gpu_count,
+    mean_from,
+    mean_npv,
+    month_of,
+    npv_of,
+    npv_range,
+    option_of,
+)
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless
 from roi.report.comparison.thresholds import (
     NEAR,
-    alone_from,
     another_wins,
     at_rent,
     beats_staying_today,
     chance_asked,
-    compared_from,
     ending,
     flips_at,
-    gpu_count,
-    mean_from,
-    month_of,
+    holds_while,
     nothing_fails,
-    option_of,
     today,
     turning_volumes,
     wins_from,
@@ -97,7 +105,7 @@ def _change(c: Comparison, label: str) -> Block:
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
-        told = (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *held, *_later(c))
+        told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *held, *_later(c))
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
@@ -253,7 +261,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     """Wrong answers before and after, as a share, as a count a month and in USD."""
     stay, each = option_of(c, "stay"), case_number(c.case, "quality.usd_per_error")
     before, after = stay.quality.wrong_rate, o.quality.wrong_rate
-    flips = flips_at(c) if o is c.leader and c.verdict.counts != "cash" else ""
+    flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
         return f"Wrong answers {percent(before)}, as today{f' ({flips})' if flips else ''}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
@@ -262,10 +270,10 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     dearer = o.errors_monthly_usd - month_of(c, stay)[1]
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
-    priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips else ''}"
-              if each > 0 and c.verdict.counts != "cash" else ", not counted in USD")
+    priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
     count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
-    return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}."
+    turns = f" ({flips})" if flips else ""
+    return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}{turns}."
 
 
 def _stay(c: Comparison) -> Block:

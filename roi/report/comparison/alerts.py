@@ -14,20 +14,9 @@ from roi.economics.outlook import bill_at_todays_list, prices_ahead
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.npv import npv_of
+from roi.report.comparison.option_figures import alone_from, compared_from, error_path, guessed, npv_of, option_of, rate_assumed
 from roi.report.comparison.scope import unstated_reasoning
-from roi.report.comparison.thresholds import (
-    PRICE_OF_ERRORS,
-    alone_from,
-    compared_from,
-    ending,
-    error_path,
-    flips_at,
-    guessed,
-    nothing_fails,
-    option_of,
-    rate_assumed,
-)
+from roi.report.comparison.thresholds import PRICE_OF_ERRORS, ending, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
     case_number,
@@ -190,10 +179,9 @@ def _uncounted(c: Comparison) -> list[str]:
     """That wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
     told, lost, guess = list[str](), nothing_fails(c), c.verdict.counts == "cash"
     if guess or (case_number(c.case, PRICE_OF_ERRORS) <= 0 and not c.case[PRICE_OF_ERRORS].uncertain):
-        why = "what one costs is the template's guess" if guess else (
-            "no price of one is stated" if guessed(c.case[PRICE_OF_ERRORS]) else "one costs $0")
-        flips = flips_at(c)
-        told.append(f"Wrong answers are not counted: {why} ({PRICE_OF_ERRORS}){f'; {flips}' if flips else ''}")
+        why = "is a guess" if guess else "is not stated" if guessed(c.case[PRICE_OF_ERRORS]) else "is $0"
+        flips = flips_at(c) if c.verdict.leader == "stay" else ""  # else beside what is advised
+        told.append(f"Wrong answers are not counted: their price ({PRICE_OF_ERRORS}) {why}{f'; {flips}' if flips else ''}")
     return [*told, lost] if lost else told
 
 

@@ -16,7 +16,7 @@ from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
-from roi.report.comparison.npv import counted, drawn, npv_of
+from roi.report.comparison.option_figures import counted, drawn, npv_of
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table

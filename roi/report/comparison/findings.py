@@ -8,8 +8,9 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.verdict import value
 from roi.facts.fact import Fact
+from roi.report.comparison.option_figures import option_of, quality, rate_assumed
 from roi.report.comparison.second_look import next_move
-from roi.report.comparison.thresholds import nothing_fails, option_of, quality, rate_assumed
+from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
     case_number,

@@ -16,11 +16,11 @@ from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.advice import terms
-from roi.report.comparison.npv import counted
-from roi.report.comparison.thresholds import (
+from roi.report.comparison.option_figures import (
     alone_from,
     compared_from,
     compared_with,
+    counted,
     gpu_count,
     guessed,
     month_of,

@@ -9,16 +9,19 @@ from roi.economics.decision.verdict import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, advice, resale
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
-from roi.report.comparison.npv import counted, drawn, mean_npv, npv_of
-from roi.report.comparison.second_look import self_hosting_of
-from roi.report.comparison.thresholds import (
+from roi.report.comparison.option_figures import (
     compared_from,
+    counted,
+    drawn,
     error_path,
+    mean_npv,
     month_of,
+    npv_of,
     option_of,
     quality,
     rate_assumed,
 )
+from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import (
     case_number,

@@ -9,6 +9,7 @@ from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.signposts import SAME_PRICE
 from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
+from roi.report.comparison.option_figures import guessed, option_of, own_path
 from roi.report.comparison.thresholds import (
     FAR,
     HOURS,
@@ -17,14 +18,11 @@ from roi.report.comparison.thresholds import (
     advised,
     beats_staying_today,
     flips_at,
-    guessed,
     is_ahead,
     may_come,
     misses_the_bar,
     on_side,
-    option_of,
     over_the_horizon,
-    own_path,
     turning_volumes,
     undone_by,
 )

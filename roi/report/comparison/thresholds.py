@@ -6,12 +6,16 @@ from operator import itemgetter
 
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import CENT, LineResult, OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.signposts import BAR, OTHER_SIDE, Signpost
 from roi.economics.decision.verdict import chance, value
-from roi.economics.inputs import Option, Shared, path_of, places
+from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
-from roi.facts.fact import Basis, Fact, Value
+from roi.facts.fact import Value
+from roi.report.comparison.option_figures import (
+    option_of,
+    own_path,
+)
 from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
@@ -24,11 +28,6 @@ NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
-
-
-def option_of(c: Comparison, id: str) -> OptionResult:
-    """The feasible option with this id."""
-    return next(o for o in c.options if o.id == id)
 
 
 def ending(c: Comparison, id: str) -> tuple[Value, str]:
@@ -147,83 +146,6 @@ def today(c: Comparison) -> str:
     return f"today {figure(now)} request{'' if now == 1 else 's'} a day{bill}"
 
 
-def guessed(fact: Fact) -> bool:
-    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
-    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
-
-
-def quality(c: Comparison, o: OptionResult) -> str:
-    """What is known of the option's answers."""
-    if o.id == "stay":
-        return "in use"
-    if o.kind in KEEPS_MODEL:
-        return "same model"
-    if not o.tested:
-        return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
-    path = error_path(c, o)
-    template = path in c.case and c.case[path].basis is Basis.TEMPLATE
-    return "assumed" if template or rate_assumed(c, o) else "tested"
-
-
-def error_path(c: Comparison, o: OptionResult) -> str:
-    """The path of the error rate of what answers in the option."""
-    return f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
-
-
-def rate_assumed(c: Comparison, o: OptionResult) -> bool:
-    """True where the error rate of what answers in the option is assumed; a template's is told apart."""
-    return (path := error_path(c, o)) in c.case and guessed(c.case[path])
-
-
-def gpu_count(number: float) -> str:
-    """A number of GPUs; of a fleet that follows the hours of the day, their mean."""
-    return f"{number:,.0f}" if number >= 1.0 and number == round(number) else figure(number)
-
-
-def alone_from(c: Comparison, o: OptionResult) -> int:
-    """The first month in which the option serves alone, counted from 0."""
-    parallel = case_number(c.case, own_path(c, o, "months_in_parallel"))
-    return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
-
-
-def own_path(c: Comparison, o: OptionResult, name: str) -> str:
-    """Where the Case has the option's field of that name: its own, its kind's, or that of its kind of change."""
-    known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
-    return next(path for each in places(Option)[name].paths if (path := each.format_map(known)) in c.case)
-
-
-def compared_with(c: Comparison) -> OptionResult | None:
-    """What staying is told beside: the leading option, or where that is staying the challenger, if there is one."""
-    beside = c.verdict.leader if c.verdict.leader != "stay" else c.verdict.challenger
-    return None if beside is None else option_of(c, beside)
-
-
-def compared_from(c: Comparison) -> int:
-    """The month, counted from 0, from which on staying is compared with that option."""
-    beside = compared_with(c)
-    return 0 if beside is None else alone_from(c, beside)
-
-
-def mean_from(line: LineResult, start: int) -> float:
-    """A line's mean month from the month `start` on, counted from 0, USD."""
-    months = line.monthly_usd[start:]
-    return sum(months) / len(months)
-
-
-def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
-    """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does.
-
-    Where staying leads, its months are those of the challenger.
-    """
-    if o.id != "stay":
-        return o.cash_monthly_usd, o.errors_monthly_usd
-    start = compared_from(c)
-    sums = [0.0, 0.0]
-    for line in o.lines:
-        sums[not line.cash] += mean_from(line, start)
-    return sums[0], sums[1]
-
-
 def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
@@ -325,7 +247,7 @@ def flips_at(c: Comparison) -> str:
     if far is not None and only is not None and one:
         advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
         return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}"
-    digits = next((n for n in range(2, MOST_DIGITS) if _told_apart(near, None if one else far, own, n, up=below)), MOST_DIGITS)
+    digits = _digits(near, None if one else far, own, up=below)
     first = to_digits(near, digits, up=below)
     if far is None and math.isclose(near, own):
         return f"the draws do not tell at which price, if at any, the advice {turns}"
@@ -333,6 +255,21 @@ def flips_at(c: Comparison) -> str:
         return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))
     return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}"
+
+
+def holds_while(c: Comparison) -> str:
+    """Up to which price of a wrong answer the advice holds, where none is counted; empty where one is, or none turns it."""
+    below, between = c.verdict.stands_below_usd_per_error, c.verdict.flips_between_usd_per_error
+    if below is None or between is None:
+        return ""
+    far = None if between[1] is None or math.isclose(below, between[1], rel_tol=1e-6) else between[1]
+    digits = _digits(below, far, 0.0, up=False)
+    return f" while a wrong answer costs less than about {_price(to_digits(below, digits, up=False), digits)}"
+
+
+def _digits(near: float, far: float | None, own: float, *, up: bool) -> int:
+    """How many digits tell the two ends apart, and the near one from a price of one's own; two at least."""
+    return next((n for n in range(2, MOST_DIGITS) if _told_apart(near, far, own, n, up=up)), MOST_DIGITS)
 
 
 def _told_apart(near: float, far: float | None, own: float, digits: int, *, up: bool) -> bool:

@@ -25,11 +25,12 @@ from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.option_figures import alone_from, option_of
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
-from roi.report.comparison.thresholds import alone_from, flips_at, option_of, today, wins_from
+from roi.report.comparison.thresholds import flips_at, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
@@ -904,8 +905,10 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     assert c.verdict.counts == "cash"
     text = flat(c)
     assert "! The template's guesses: growth of requests +10.0% a year" in text
-    assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
-    assert "; between $0.12 and $0.17 each the advice turns to staying" in text
+    assert "! Wrong answers are not counted: their price (quality.usd_per_error) is a guess" in text
+    assert "Change to gpt-6-luna while a wrong answer costs less than about $0.12: another API model." in text
+    assert "not counted in USD (between $0.12 and $0.17 each the advice turns to staying)." in text
+    assert text.count("the advice turns to staying") == 1
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
     assert shown(c).count("\n") < 40
@@ -930,7 +933,8 @@ def test_a_guess_of_a_template_that_turns_the_advice_says_what_it_is_at_the_end_
 def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> None:
     c = answer("quality.usd_per_error=0")
     text = flat(c)
-    assert f"! Wrong answers are not counted: one costs $0 (quality.usd_per_error); {flips_at(c)} !" in text
+    assert "! Wrong answers are not counted: their price (quality.usd_per_error) is $0 !" in text
+    assert f"not counted in USD ({flips_at(c)})." in text
     assert flips_at(c).endswith("each the advice turns to staying")
     assert "per wrong answer" not in text
 
@@ -995,26 +999,30 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
     assert near == pytest.approx(0.040, rel=0.02)
     assert far > 0.060
     assert {"stay", "self-hosted-adapter:qwen3-8b+lora"} <= set(c.verdict.flips_to_one_of)
-    assert re.search(r"; between \$0.0\d+ and \$0.0\d+ each the advice turns !", flat(c))
+    assert re.search(r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns\)\.", flat(c))
 
 
-@pytest.mark.parametrize(("ends", "told"), [
-    ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying"),
-    ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying"),
-    ((9.9972, 9.9983), "between $9.997 and $9.999 each the advice turns to staying"),
-    ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying"),
-    ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
-    ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
-    ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
-    ((0.0, None), "the draws do not tell at which price, if at any, the advice turns to staying"),
-    ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
+@pytest.mark.parametrize(("ends", "told", "below"), [
+    ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying", "$0.15"),
+    ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying", "$0.136"),
+    ((9.9972, 9.9983), "between $9.997 and $9.999 each the advice turns to staying", "$9.997"),
+    ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying", "$12.3"),
+    ((0.15, 0.15), "from about $0.15 each the advice is to stay", "$0.15"),
+    ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying", "$0.14"),
+    ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying", ""),
+    ((0.0, None), "the draws do not tell at which price, if at any, the advice turns to staying", ""),
+    ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying", ""),
 ])
-def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
+def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str, below: str) -> None:
     """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where. From nothing
-    to no price is all that there is."""
+    to no price is all that there is. What is advised names the price up to which it holds, where the draws place one."""
     c = bundled()
-    found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
-    assert f"; {told} !" in flat(replace(c, verdict=found))
+    holds = None if ends[1] is None else ends[0] or None
+    found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",),
+                    stands_below_usd_per_error=holds)
+    text = flat(replace(c, verdict=found))
+    assert f" ({told})." in text
+    assert f"Change to gpt-6-luna{f' while a wrong answer costs less than about {below}' if below else ''}: another" in text
 
 
 @pytest.mark.full

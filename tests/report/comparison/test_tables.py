@@ -8,9 +8,9 @@ from random_scenarios import random_case
 from roi.economics.decision.comparison import compare
 from roi.errors import UnknownName
 from roi.report.comparison.findings import break_even
+from roi.report.comparison.option_figures import gpu_count
 from roi.report.comparison.options_table import cost_tree
 from roi.report.comparison.tables import TABLES, table
-from roi.report.comparison.thresholds import gpu_count
 from roi.report.layout.blocks import render
 from roi.report.layout.wording import option_label, requests
 from roi.resolution.resolution import resolve

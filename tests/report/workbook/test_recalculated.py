@@ -8,7 +8,7 @@ import pytest
 from recalculated import NO_OFFICE, broken_cells, checks, recalculated, summary
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.report.comparison.thresholds import month_of
+from roi.report.comparison.option_figures import month_of
 from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
 from roi.resolution.resolution import resolve

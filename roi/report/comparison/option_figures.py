@@ -1,0 +1,130 @@
+"""What is told of an option: its NPV on what the verdict counts, its mean month, what is known of its answers."""
+
+import math
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import LineResult, OptionResult, Triple
+from roi.economics.decision.verdict import value
+from roi.economics.inputs import Option, places
+from roi.economics.option_kinds import KEEPS_MODEL
+from roi.facts.fact import Basis, Fact
+from roi.report.layout.wording import case_number, figure, short_usd
+
+
+def option_of(c: Comparison, id: str) -> OptionResult:
+    """The feasible option with this id."""
+    return next(o for o in c.options if o.id == id)
+
+
+def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
+    """Mean NPV of the draws with P10, P50 and P90, on what the verdict counts; without draws the central value."""
+    return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90
+
+
+def drawn(c: Comparison) -> bool:
+    """True where there are draws of an uncertain fact; else every figure is a central value."""
+    return any(o.probability_npv_positive is not None for o in c.options)
+
+
+def mean_npv(c: Comparison) -> str:
+    """What `npv_of` gives, in words."""
+    return "mean NPV" if drawn(c) else "central NPV"
+
+
+def npv_range(mean: float, spread: Triple | None) -> str:
+    """An NPV with its bad and its good case."""
+    if spread is None:
+        return f"{short_usd(mean)} (no draws: nothing says how sure)"
+    if flat(spread):
+        return f"{short_usd(mean)}, and nothing uncertain moves it"
+    return f"mean {short_usd(mean)}, bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}"
+
+
+def flat(spread: Triple) -> bool:
+    """True where P10 and P90 print alike."""
+    return spread[2] - spread[0] < 1.0
+
+
+def counted(c: Comparison, *, cash: bool = False) -> str:
+    """Whether the verdict's NPV holds the cost of wrong answers; with `cash` the words for what leaves own cards out then."""
+    if case_number(c.case, "quality.usd_per_error") <= 0 and not c.case["quality.usd_per_error"].uncertain:
+        return "wrong answers at $0"
+    own = not cash and any(o.upfront_no_cash_usd for o in c.options)
+    return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"
+
+
+def guessed(fact: Fact) -> bool:
+    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
+    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
+
+
+def quality(c: Comparison, o: OptionResult) -> str:
+    """What is known of the option's answers."""
+    if o.id == "stay":
+        return "in use"
+    if o.kind in KEEPS_MODEL:
+        return "same model"
+    if not o.tested:
+        return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
+    path = error_path(c, o)
+    template = path in c.case and c.case[path].basis is Basis.TEMPLATE
+    return "assumed" if template or rate_assumed(c, o) else "tested"
+
+
+def error_path(c: Comparison, o: OptionResult) -> str:
+    """The path of the error rate of what answers in the option."""
+    return f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+
+
+def rate_assumed(c: Comparison, o: OptionResult) -> bool:
+    """True where the error rate of what answers in the option is assumed; a template's is told apart."""
+    return (path := error_path(c, o)) in c.case and guessed(c.case[path])
+
+
+def gpu_count(number: float) -> str:
+    """A number of GPUs; of a fleet that follows the hours of the day, their mean."""
+    return f"{number:,.0f}" if number >= 1.0 and number == round(number) else figure(number)
+
+
+def alone_from(c: Comparison, o: OptionResult) -> int:
+    """The first month in which the option serves alone, counted from 0."""
+    parallel = case_number(c.case, own_path(c, o, "months_in_parallel"))
+    return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
+
+
+def own_path(c: Comparison, o: OptionResult, name: str) -> str:
+    """Where the Case has the option's field of that name: its own, its kind's, or that of its kind of change."""
+    known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
+    return next(path for each in places(Option)[name].paths if (path := each.format_map(known)) in c.case)
+
+
+def compared_with(c: Comparison) -> OptionResult | None:
+    """What staying is told beside: the leading option, or where that is staying the challenger, if there is one."""
+    beside = c.verdict.leader if c.verdict.leader != "stay" else c.verdict.challenger
+    return None if beside is None else option_of(c, beside)
+
+
+def compared_from(c: Comparison) -> int:
+    """The month, counted from 0, from which on staying is compared with that option."""
+    beside = compared_with(c)
+    return 0 if beside is None else alone_from(c, beside)
+
+
+def mean_from(line: LineResult, start: int) -> float:
+    """A line's mean month from the month `start` on, counted from 0, USD."""
+    months = line.monthly_usd[start:]
+    return sum(months) / len(months)
+
+
+def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
+    """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does.
+
+    Where staying leads, its months are those of the challenger.
+    """
+    if o.id != "stay":
+        return o.cash_monthly_usd, o.errors_monthly_usd
+    start = compared_from(c)
+    sums = [0.0, 0.0]
+    for line in o.lines:
+        sums[not line.cash] += mean_from(line, start)
+    return sums[0], sums[1]

@@ -405,6 +405,19 @@ def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Pat
     assert missing["growth_per_year"].startswith("13 whole weeks; but sums over more than a week, which do not say what")
 
 
+def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage(tmp_path: Path) -> None:
+    results = table(tmp_path / "r.csv", "1,gpt-6-sol,1", head="id,model,correct")
+    assert f"{results}: results of an evaluation and no usage; how good they are: roi quality" in run_usage(results).stderr
+    lines = tmp_path / "r.jsonl"
+    lines.write_text('{"item": 1, "system": "a", "score": 1}\n')
+    assert "results of an evaluation and no usage" in run_usage(lines).stderr
+    usage = table(tmp_path / "u.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300,10",
+                  head="timestamp,model,prompt_tokens,completion_tokens")
+    run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
+    assert (run.exit_code, run.stderr) == (2, f"roi: {usage}: counts of tokens and no score: records of usage, not results of an"
+                                              f" evaluation; what was spent: roi usage {usage}\n")
+
+
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:
     rows = [f"2026-11-01T0{hour}:10:00Z,{100 if hour < 2 else 'many'},10,gpt-6-sol,openai" for hour in range(9)]
     file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,provider")
@@ -437,7 +450,8 @@ def test_a_day_that_makes_the_peak_is_told_in_the_report_in_json_and_in_the_part
         "day": "2026-11-03", "peak_to_mean_without_it": pytest.approx(1.0), "requests_per_day_without_it": 24.0,
         "only_one_of_its_weekday": True}
     source = parse_yaml((tmp_path / "part.yaml").read_text(), "part")["workload"]["peak_to_mean"]["source"]
-    assert source.endswith("of a busiest minute; 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00")
+    assert source.endswith("of a busiest minute; 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00"
+                           " (roi usage --without 2026-11-03)")
     even = table(tmp_path / "b.csv", *(f"{at},100,10,gpt-6-sol,openai" for at in sorted(set(calls))),
                  head="time,input_tokens,output_tokens,model,provider")
     assert usage_answer(even)["workload"]["load"]["peak_of_one_day"] is None

@@ -193,6 +193,7 @@ def test_a_day_without_a_call_on_a_weekday_that_has_some_is_told(tmp_path: Path)
             " where the export lacks it, --without 2026-09-17 leaves it out")
     assert note in found["notes"]
     assert (found["days"]["complete"], found["days"]["silent"]) == (21, ["2026-09-17"])
+    assert "21 of 21 days whole; no call on 2026-09-17, see Notes; " in told(file)
     assert found["workload"]["requests_per_day"] == pytest.approx(found["requests"] / 21)
     part = tmp_path / "part.yaml"
     assert run_usage(file, "--output", part).exit_code == 0

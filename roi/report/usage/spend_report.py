@@ -86,6 +86,8 @@ def _scope(found: Usage) -> str:
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
         if low:
             parts.append(f"{day_of(low[0])} {LOST_ROWS}" if len(low) == 1 else f"{len(low)} days have rows left out")
+        if silent := found.days.silent:
+            parts.append(f"no call on {spans_told(silent)}, see Notes")
         parts += _left_out(found)
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])

@@ -96,7 +96,8 @@ def _without(days: Days) -> str:
 def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
     """The peak, where it is none of chance, and the hours of a mean day; `over` is what was looked at."""
     if shape.peak_to_mean is not None:
-        one_day = "" if shape.one_day is None else f"; {shape.one_day.told}"
+        one_day = "" if shape.one_day is None else (
+            f"; {shape.one_day.told} (roi usage --without {day_of(shape.one_day.day)})")
         yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
                                "source": f"usage: {over}; less what chance alone makes of a busiest minute{one_day}"}
     if shape.hourly_weights is not None:

@@ -414,8 +414,9 @@ def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage
     usage = table(tmp_path / "u.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300,10",
                   head="timestamp,model,prompt_tokens,completion_tokens")
     run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
-    assert (run.exit_code, run.stderr) == (2, f"roi: {usage}: counts of tokens and no score: records of usage, not results of an"
-                                              f" evaluation; what was spent: roi usage {usage}\n")
+    assert run.exit_code == 2
+    assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation; what was"
+                          f" spent: roi usage {usage}\n")
 
 
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:

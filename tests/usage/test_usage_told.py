@@ -415,8 +415,8 @@ def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage
                   head="timestamp,model,prompt_tokens,completion_tokens")
     run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
     assert run.exit_code == 2
-    assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation; what was"
-                          f" spent: roi usage {usage}\n")
+    assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation; what"
+                          f" was spent: roi usage {usage}\n")
 
 
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from roi.economics.decision import comparison as engine
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.errors import InputError, check_type, needs
 from roi.report.comparison.answer_json import comparison_json
-from roi.report.comparison.compare import comparison_text, explained
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.screen import head, screen, screen_blocks
+from roi.report.comparison.screen import comparison_text, explained, head, screen, screen_blocks
 from roi.report.comparison.tables import table
 from roi.report.layout.blocks import render, shortened
 from roi.report.layout.html_blocks import render_html
@@ -38,7 +37,7 @@ class Comparison(engine.Comparison):
         >>> from roi import compare
         >>> c = compare(draws=256)
         >>> c
-        Comparison(14 options: Change to gpt-6-luna: expected NPV $..., beats staying in ...% of the draws.)
+        Comparison(14 options: Change to gpt-6-luna while ...: expected NPV $..., beats staying in ...% of the draws.)
         >>> [o.label for o in c.options if o.tested]
         ['gpt-6-sol', 'gpt-6-luna', ...]
     """

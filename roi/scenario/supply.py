@@ -241,9 +241,9 @@ class Serving(Section):
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """shared: how many workloads like this one share the fleet, this one among them, each with an adapter and as much load,
-    its peak in the same minutes. The fleet holds all of them; this workload pays one part of GPUs, platform and the hours of
-    serving, and all of its training, labels and evaluation. 1 where all adapters are this workload's own (training.adapters)."""
+    """shared: how many workloads like this one share the fleet, this one among them, each with as much load, its peak in the
+    same minutes. The fleet holds all of them; this workload pays one part of GPUs, platform and the hours of serving, and all
+    of its training, labels and evaluation. 1 where the adapters are all this workload's own (training.adapters)."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()

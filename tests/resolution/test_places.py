@@ -41,7 +41,7 @@ EVERYTHING = (
     "serving.billing_hours=1",
     "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
     "gpu_rents.0.later_gpus_bound=false",
-    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
+    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2", "training.adapters=3",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",

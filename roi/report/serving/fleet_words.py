@@ -32,8 +32,8 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
     return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
-            f" {usd(best.usd_per_month)} a month{paid}"
-            f"{'' if best.owned is None else f' of power and space; {_used(best.fleet.gpus, best.owned)}'}"
+            f" {usd(best.usd_per_month)} a month{'' if best.owned is None else ' of power and space'}{paid}"
+            f"{'' if best.owned is None else f'; {_used(best.fleet.gpus, best.owned)}'}"
             f"{_compared(sizing, best)}.{_all_day(best)}")
 
 

@@ -24,6 +24,7 @@ from roi.resolution.plans import add_plans, add_published_speeds, check_capaciti
 from roi.resolution.system_facts import add_system, add_training, training_tokens
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
+from roi.scenario.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
 NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
@@ -144,9 +145,11 @@ def _add_shared_hours(sheet: FactSheet, s: Scenario, id: str, group: str, *, tra
     base as it is. Where the scenario states the hours of one kind and not of the other, the defaults' proportion is taken.
     """
     alike = {group, "self_hosted", *(("self_hosted_adapter",) if trains else ())}
-    hours = {"setup_hours_shared": s.people.setup_hours, "run_hours_shared": s.people.run_hours_per_month}
-    for name, stated in hours.items():
-        block = stated if alike <= stated.model_fields_set or not alike & stated.model_fields_set else type(stated)()
+    people, usual = s.people, People()
+    hours = {"setup_hours_shared": (people.setup_hours, usual.setup_hours),
+             "run_hours_shared": (people.run_hours_per_month, usual.run_hours_per_month)}
+    for name, (stated, default) in hours.items():
+        block = stated if alike <= stated.model_fields_set or not alike & stated.model_fields_set else default
         of = {each: value_of(getattr(block, each)) for each in (*alike, "api")}
         own = of["api"] + (max(of["self_hosted_adapter"] - of["self_hosted"], 0.0) if trains else 0.0)
         whole = of[group]

@@ -17,6 +17,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import migration_line, tuned_again
 from roi.errors import InputError, ScenarioError
 from roi.facts.case import Case
+from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 
 OF_THE_FLEET = {LineKind.RENT, LineKind.RENT_LEFT, LineKind.PLATFORM, LineKind.HARDWARE}
@@ -213,3 +214,17 @@ def test_adapters_of_every_workload_on_the_base_are_loaded_at_once() -> None:
     """Three workloads with two adapters each: six at run time."""
     case = case_of(training={"adapters": 2}, serving={"adapters": "shared", "adapters_on_base": 3})
     assert str(case[f"options.{ADAPTER}.plans.0.adapter_speed"].value).endswith("-6")
+
+
+@pytest.mark.full
+def test_what_is_shared_and_what_several_adapters_mean_is_told_with_the_case() -> None:
+    """One adapter at run time is a question; several, and several workloads, say what is counted how often."""
+    for blocks, told in (
+        ({}, "serving.adapters: shared applies one adapter at run time, slower than merged: where this workload has several"),
+        ({"serving": {"adapters": "shared", "adapters_on_base": 2}}, "serving.adapters_on_base: 2 workloads like this one are on"
+         " the fleet, their peaks in the same minutes"),
+        ({"training": {"adapters": 3}}, "training.adapters: 3 are trained on 5,000 examples each, labelled, evaluated"),
+    ):
+        scenario = check_scenario(quiet({"serving": {"adapters": "shared"}, **blocks}))
+        warnings = resolve(scenario).warnings
+        assert [told in each for each in warnings].count(True) == 1, warnings

@@ -230,7 +230,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
                               " their peaks in the same minutes; this one pays one part of GPUs, platform and the hours of"
                               " serving, all of its training, labels and evaluation")
     elif v.adapters == "shared" and s.training.adapters == 1:
-        sheet.warnings.append("serving.adapters: shared applies one adapter at run time, slower than merged: where this workload"
+        sheet.warnings.append("serving.adapters: shared applies one adapter at run time, slower than merged: where the workload"
                               " has several, one for each customer, training.adapters says how many; where other workloads are"
                               " on the base, serving.adapters_on_base")
     if _all_wait(s) and "spares" not in v.model_fields_set:

@@ -221,7 +221,7 @@ def test_what_is_shared_and_what_several_adapters_mean_is_told_with_the_case() -
     """One adapter at run time is a question; several, and several workloads, say what is counted how often."""
     for blocks, told in (
         ({}, "serving.adapters: shared applies one adapter at run time, slower than merged: where the workload has several"),
-        ({"serving": {"adapters": "shared", "adapters_on_base": 2}}, "2 workloads like this one are on the fleet, their peaks in"),
+        ({"serving": {"adapters": "shared", "adapters_on_base": 2}}, "2 workloads like this one are on the fleet, their peaks"),
         ({"training": {"adapters": 3}}, "training.adapters: 3 are trained on 5,000 examples each, labelled, evaluated"),
     ):
         scenario = check_scenario(quiet({"serving": {"adapters": "shared"}, **blocks}))

@@ -5,7 +5,6 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.fact import Basis
 from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
@@ -64,10 +63,10 @@ def one_of_several(c: Comparison) -> list[str]:
     """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
     told, lead = [], c.leader
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
-    if workloads > 1.0 and lead.kind in SELF_HOSTED:
+    if workloads > 1.0 and lead.fleet is not None:
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
                     " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
-    elif share < 1.0 and lead.kind in SELF_HOSTED:  # as older Cases have it
+    elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
         told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"

@@ -39,10 +39,10 @@ def test_each_of_eight_workloads_pays_an_eighth_of_what_one_with_all_of_their_lo
     assert np.array(usd(one)) * 8 == pytest.approx(usd(company))
     text = " ".join(size_text(one).split())
     best = one.plans[0]
-    assert (f"${best.usd_per_month:,.0f} a month, this workload's part of the ${best.usd_per_month * 8:,.0f} that the fleet"
-            " of all 8 takes (serving.adapters_on_base)") in text
+    assert (f"${best.usd_per_month:,.0f} a month, this workload's part of ${best.usd_per_month * 8:,.0f} for all 8"
+            " (serving.adapters_on_base)") in text
     assert "Today's peak of 8 workloads together: " in text
-    assert "need and GPUs are those of all 8 workloads, USD this one's" in text
+    assert "USD: this workload's; busy:" in text
     whole = size_text(company) + size_text(company, full=True)
     assert not any(word in whole for word in ("workloads", "adapters_on_base"))
     assert max(map(len, size_text(one, full=True).splitlines())) <= 80
@@ -54,7 +54,7 @@ def test_cards_that_are_owned_hold_the_load_of_all_and_cost_this_one_its_part(si
     found = size(*owned, "serving.adapters_on_base=8")
     own = next(plan for plan in found.plans if plan.owned is not None)
     assert own.usd_per_month == pytest.approx(own.fleet.gpus * 42.924 / 8)
-    assert " of power and space, this workload's part of the $" in " ".join(size_text(found).split())
+    assert " of power and space, this workload's part of $" in " ".join(size_text(found).split())
 
 
 @pytest.mark.full

@@ -26,8 +26,8 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     """The replicas, spares and instances, when they run, and what they cost."""
     spare = f" and {number_of(best.spares, 'spare')}" if best.spares else ""
     paid = "" if sizing.workloads == 1.0 else (
-        f", this workload's part of the {usd(best.usd_per_month * sizing.workloads)} that the fleet of all"
-        f" {sizing.workloads:,.0f} takes (serving.adapters_on_base)")
+        f", this workload's part of {usd(best.usd_per_month * sizing.workloads)} for all {sizing.workloads:,.0f}"
+        " (serving.adapters_on_base)")
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
@@ -48,10 +48,9 @@ def means(best: SizedPlan) -> str:
     return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
 
 
-def all_and_own(sizing: Sizing) -> str:
-    """Whose the replicas are and whose the USD, where other workloads share the fleet."""
-    several = f"; need and GPUs are those of all {sizing.workloads:,.0f} workloads, USD this one's"
-    return "" if sizing.workloads == 1.0 else several
+def whose_usd(sizing: Sizing) -> str:
+    """Whose the USD are, where other workloads share the fleet; replicas and GPUs are those of all."""
+    return "" if sizing.workloads == 1.0 else "; USD: this workload's"
 
 
 def busy(best: SizedPlan) -> str:

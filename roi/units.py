@@ -23,6 +23,13 @@ DAYS_PER_MONTH: Final = 365 / 12
 MONTHS_PER_YEAR: Final = 12
 
 
+def whole_percent(share: float) -> str:
+    """A share in whole percent, so that 0% means none and 100% means all."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
 def to_digits(x: float, digits: int = 2, *, up: bool) -> float:
     """The next number with so many significant digits, up or down; a billionth beside one is that one."""
     if x <= 0:

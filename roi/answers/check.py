@@ -52,8 +52,8 @@ class Rule:
     about: str = ""
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
     note: str = ""
-    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is. Of the verdict,
-    that another step leads of the same ones."""
+    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is. Of a verdict
+    of the same steps, that another of them leads."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,8 @@ from roi.economics.decision import comparison as engine
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.errors import InputError, check_type, needs
 from roi.report.comparison.answer_json import comparison_json
-from roi.report.comparison.compare import comparison_text, explained
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.screen import head, screen, screen_blocks
+from roi.report.comparison.screen import comparison_text, explained, head, screen, screen_blocks
 from roi.report.comparison.tables import table
 from roi.report.layout.blocks import render, shortened
 from roi.report.layout.html_blocks import render_html

@@ -56,8 +56,8 @@ def compare(
     from roi.answers.compare import compare_file
     from roi.cli.output import check_replaced, check_targets, columns, in_colour, kind_of, write, write_page
     from roi.disk import replace_file, replace_in_folder
-    from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
+    from roi.report.comparison.screen import comparison_text
 
     _check_redacted(html, xlsx, folder, redact=redact)
     made = []

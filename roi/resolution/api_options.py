@@ -12,7 +12,7 @@ import numpy as np
 from roi.catalog.models.quality_priors import prior_of_model, quality_prior
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
-from roi.catalog.prices.vendors import retirement
+from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import AnnouncedRates, Option, Provisioned, Tokens, path_of
@@ -85,7 +85,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
 
 
 def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
-    """What the user knows of the incumbent's successor; a vendor's suggestion at another price is said, not assumed."""
+    """What the user knows of the incumbent's successor; what the one costs that its vendor suggests is told beside it."""
     i = s.incumbent
     for name, value in (("price", i.successor_price_ratio), ("error", i.successor_error_ratio)):
         if value is not None:
@@ -99,6 +99,9 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     except InputError:
         return
     if ratio is not None:
+        source = f"list cost of the mean request on {announced.successor} over that on {price.model}"
+        sheet.add(f"vendors.{vendor}.suggested_price_ratio", ratio, "ratio", basis=Basis.QUOTED, source=source,
+                  date=announced.date)
         sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
                               f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would"
                               f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
@@ -221,7 +224,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
         return
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
-    if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
+    if price.provider not in MAKERS:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     add_system(sheet, s, model, prior_of_model(model, _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)))
     vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own), terms=terms)
@@ -242,9 +245,22 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         ends = retirement(price.provider, price.model, s.as_of)
         if ends is not None and ends.retires_on <= s.as_of and terms.own.ends_in_months is None:
             sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)
+        elif late := _too_slow(s, terms.own):
+            sheet.state(path("infeasible"), late, f"scenario {terms.field}")
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
+
+
+def _too_slow(s: Scenario, own: ApiTerms) -> str:
+    """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
+    if value_of(s.workload.can_wait_share) >= 1.0:
+        return ""
+    for name, what in (("ttft_p95_s", "TTFT"), ("tpot_p95_s", "TPOT")):
+        found, most = getattr(own, name), getattr(s.workload, name)
+        if found is not None and value_of(found) > value_of(most):
+            return f"{what} {value_of(found):g} s as measured, at most {value_of(most):g} (workload.{name})"
+    return ""
 
 
 def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str, kind: str) -> bool:
@@ -277,15 +293,19 @@ def add_vendor(
     announced = retirement(price.provider, price.model, s.as_of)
     source, said_on = (price.source, price.date) if announced is None else (announced.source, announced.date)
     ends = retires_on or (announced.retires_on if announced is not None else None)
+    if announced is not None and announced.successor is not None:
+        sheet.state(f"vendors.{name}.successor", announced.successor, source)
     if own is not None and own[1].ends_in_months is not None:
         sheet.field(path("life_first"), own[1], "ends_in_months", own[0])
+        if ends is not None:
+            sheet.state(f"vendors.{name}.announced_end", ends.isoformat(), source)
     elif ends is None:
+        if (made := ending_elsewhere(price.provider, price.model, s.as_of)) is not None:
+            sheet.state(f"vendors.{name}.ends_elsewhere", f"{made.provider} on {made.retires_on}", made.source)
         sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
     else:
         months = (ends - s.as_of).days / DAYS_PER_MONTH
         sheet.state(path("retires_on"), ends.isoformat(), source)
-        if announced is not None and announced.successor is not None:
-            sheet.state(f"vendors.{name}.successor", announced.successor, source)
         sheet.add(path("life_first"), max(months, 0.0), "months", basis=Basis.QUOTED, source=f"retires on {ends}: {source}",
                   date=said_on)
         if 0.0 < months < s.horizon_months:

@@ -167,15 +167,24 @@ def _told(price: ApiPrice) -> str:
     return f"{price.source}; {price.note}" if price.note else price.source
 
 
+def add_successor(sheet: FactSheet, vendor: str, terms: Terms) -> None:
+    """What the scenario states of the first successor of a candidate's model."""
+    for name in ("price", "error"):
+        stated = f"successor_{name}_ratio"
+        if getattr(terms.own, stated) is not None:
+            sheet.field(path_of(Option, f"first_{name}_ratio", vendor=vendor), terms.own, stated, terms.field)
+
+
 def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
     """What the scenario states of a candidate's API besides its rates: facts that all options with this API share."""
     own, path = terms.own, partial(str.format, f"apis.{vendor}.{{}}")
     for name in ("discount", "cache_hit_rate", "batch_share"):
         if name in own.model_fields_set and getattr(own, name) is not None:
             sheet.field(path(name), own, name, terms.field)
-    for name in ("price", "error"):
-        if getattr(own, f"successor_{name}_ratio") is not None:
-            sheet.field(path_of(Option, f"first_{name}_ratio", vendor=vendor), own, f"successor_{name}_ratio", terms.field)
+    add_successor(sheet, vendor, terms)
+    for name in ("ttft_p95_s", "tpot_p95_s"):
+        if (measured := getattr(own, name)) is not None:
+            sheet.state(path(name), value_of(measured), f"scenario {terms.field}.{name}", "s")
     if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
         sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")

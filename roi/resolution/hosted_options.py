@@ -9,7 +9,7 @@ from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
-from roi.catalog.prices.vendors import find_tuning_price, not_yet_tuned, open_model_tuning
+from roi.catalog.prices.vendors import TUNED, find_tuning_price, not_yet_tuned, open_model_tuning
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName
@@ -18,7 +18,7 @@ from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_vendor, cheapest_spill
-from roi.resolution.api_terms import add_option, add_price
+from roi.resolution.api_terms import Terms, add_option, add_price, add_successor, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system, add_training, training_tokens
@@ -27,6 +27,8 @@ from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
+OF_TUNED = frozenset({"ends_in_months", "successor_price_ratio", "successor_error_ratio"})
+"""What may be stated under `apis` of a model that a vendor tunes."""
 NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
 """Why an option on rented GPUs has no plan where only the cards that are owned are asked for."""
 
@@ -165,9 +167,11 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system, quality_prior("tuned"))
-    price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+    price = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
-    vendor = add_vendor(sheet, s, price, row.retires_on)
+    terms = _terms_of_tuned(s, name)
+    vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own))
+    add_successor(sheet, vendor, terms)
     context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
                context_tokens=context, context_source=source)
@@ -192,6 +196,15 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
         add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
     else:
         _dedicated(sheet, s, id, system, rows)
+
+
+def _terms_of_tuned(s: Scenario, name: str) -> Terms:
+    """The scenario's terms of a model that a vendor tunes: when it ends. Others are those of the plain API of that name."""
+    terms, plain = terms_of(s, name), {*s.candidates.api_models, *s.candidates.hosted_models, *s.candidates.cascade_first}
+    if name not in plain and (other := sorted(terms.own.model_fields_set - OF_TUNED)):
+        why = f"a model that a vendor tunes takes {', '.join(sorted(OF_TUNED))}; its prices are the catalog's"
+        raise ScenarioError(f"{terms.field}.{other[0]}", getattr(terms.own, other[0]), why)
+    return terms
 
 
 def _context_tokens(s: Scenario, row: TuningPrice, model: str) -> tuple[int | None, str]:

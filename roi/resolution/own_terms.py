@@ -56,6 +56,11 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
             sheet.warnings.append(f"options.{key}: an evaluation of its own moves nothing, since the model stays")
         if terms.spares is not None and not meant & (SELF_HOSTED - {"hybrid"}):
             sheet.warnings.append(f"options.{key}.spares moves nothing: no servers with spares stand behind it")
+    hours = (("people.setup_hours", s.people.setup_hours), ("people.run_hours_per_month", s.people.run_hours_per_month),
+             ("timing.months_to_live", s.timing.months_to_live))
+    sheet.warnings += [f"{field}.own_hardware moves nothing: cards that are there already take those of self_hosted and"
+                       " self_hosted_adapter" for field, stated in hours
+                       if s.own_hardware.cards and "own_hardware" in stated.model_fields_set]
     late = [f"costs.{n}.from_month" for n, cost in enumerate(s.costs) if (cost.from_month or 1) > s.horizon_months]
     late += [f"workload.steps.{n}.from_month" for n, step in enumerate(s.workload.steps) if step.from_month > s.horizon_months]
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]

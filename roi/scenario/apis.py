@@ -58,6 +58,11 @@ class ApiTerms(Section):
     """Price of its successor over its own then; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of its successor over its own; left out = drift.successor_error_ratio."""
+    ttft_p95_s: Annotated[Positive, unit("s")] | None = None
+    """Time to the first token that you measured of it, 95th percentile, on prompts like yours; above workload.ttft_p95_s it is
+    out. Left out = not known."""
+    tpot_p95_s: Annotated[Positive, unit("s")] | None = None
+    """Time per output token after the first, measured likewise; above workload.tpot_p95_s it is out. Left out = not known."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

@@ -162,7 +162,8 @@ def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
     c, known, hand_on = s.candidates, known_systems(s), escalating_systems(s)
     scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
     kind = "system (neither the incumbent nor a candidate)"
-    apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first]
+    apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first, *c.vendor_tuned,
+            *c.hosted_adapters]
     given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
         ("quality.escalated", s.quality.escalated, known, kind),
         ("quality.scores", s.quality.scores, scored, kind),

@@ -42,7 +42,7 @@ class ByKind(Section):
     self_hosted_adapter: Months
     """Training an adapter and serving it; hybrids included."""
     own_hardware: Months
-    """Serving on GPUs of your own, bought for it or there already."""
+    """Serving on GPUs bought for it. On cards that are there already (own_hardware.cards): self_hosted, self_hosted_adapter."""
 
 
 KINDS_OF_CHANGE = tuple(ByKind.model_fields)

@@ -10,7 +10,7 @@ from sizing_support import size_text, sized_scenario
 from roi.answers.size import size_service
 from roi.answers.size_ways import _api_alone
 from roi.economics.decision.comparison import compare
-from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.screen import comparison_text
 from roi.report.layout.wording import figure
 from roi.report.serving.size import size_json
 from roi.resolution.resolution import resolve

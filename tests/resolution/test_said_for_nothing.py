@@ -89,3 +89,14 @@ def test_no_cache_to_switch_on_has_the_reason_that_holds(work: dict[str, Any], u
                      incumbent={"provider": "openai", "model": "gpt-5.4", "uses_cache": uses})
     told = found.case.facts.get("options.cache-batch.infeasible")
     assert (told is None) if why is None else told is not None and why in str(told.value)
+
+
+def test_hours_of_bought_cards_move_nothing_where_cards_are_there_already() -> None:
+    """They are served by people who take the hours of self_hosted."""
+    hours = {"run_hours_per_month": {"own_hardware": 100.0}}
+    found = resolved(people=hours, own_hardware={"cards": {"L40S": 8}}).warnings
+    (told,) = [w for w in found if w.startswith("people.run_hours")]
+    assert told == ("people.run_hours_per_month.own_hardware moves nothing: cards that are there already take those of"
+                    " self_hosted and self_hosted_adapter")
+    bought = resolved(people=hours, candidates={"own_hardware": True, "gpus": ["l40s"]}).warnings
+    assert not [w for w in bought if w.startswith("people.")]

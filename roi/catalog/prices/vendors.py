@@ -13,6 +13,12 @@ from roi.catalog.rows import priced_rows, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import CacheMinimum, Retirement, TuningPrice
 
+MAKERS = frozenset({"openai", "anthropic", "google"})
+"""Who serve models of their own making."""
+_RESOLD = re.compile(r"^(?:[a-z]+\.)+")
+"""What clouds write before a maker's name for a model."""
+TUNED = " fine-tunes"
+"""End of the name of what a vendor tunes of a model, in a price list."""
 _SNAPSHOT = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}(-v\d+:\d+)?$")
 
 
@@ -29,6 +35,15 @@ def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
         if row.provider == provider.lower() and min(row.date, row.retires_on) <= as_of
     }
     return by_model.get(model.lower()) or by_model.get(_SNAPSHOT.sub("", tuned_base(model)))
+
+
+def ending_elsewhere(provider: str, model: str, as_of: date) -> Retirement | None:
+    """The announced end of the same model, or of the base of "... fine-tunes", at who made it, for another who serves it."""
+    name = _SNAPSHOT.sub("", _RESOLD.sub("", model.removesuffix(TUNED).rpartition("/")[2].lower()))
+    makers = MAKERS - {provider.lower()}
+    rows = [row for row in read_rows("prices/retirements.csv", Retirement)
+            if row.model.lower() == name and row.provider in makers and min(row.date, row.retires_on) <= as_of]
+    return min(rows, key=lambda row: row.retires_on, default=None)
 
 
 def tuned_base(model: str) -> str:

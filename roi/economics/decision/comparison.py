@@ -121,9 +121,12 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
-    def leader_at(self, path: str, value: float) -> str:
-        """Id of the option that the figures would recommend were this fact the number, of those that may be recommended."""
-        fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
+    def leader_at(self, path: str, value: float, *, like: str | None = None) -> str:
+        """Id of the option that the figures would recommend were this fact the number, of those that may be recommended.
+
+        A fact that the case does not hold is one `like` another.
+        """
+        fact = self.case[like or path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> tuple[float, str, str] | None:

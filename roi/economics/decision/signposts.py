@@ -14,14 +14,17 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import Verdict, answer_alike, nearness
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
+from roi.facts.fact import OWN_VENDOR
 
 STEPS, SAME = 50, 1e-9
 """Factors on a quantity that are tried at most, and the share of itself within which one leads to itself."""
 NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
 """The share by which a quantity is moved to see what that costs, and the least factor that is tried."""
+RESALE = "resale of "
+"""Before the card where it is there already, and would be sold otherwise."""
 BAR, EQUAL = "what the quality bar admits", "there the present values are equal"
 OTHER_SIDE = {"above": "below", "below": "above"}
-SAME_PRICE = "the rival pays the same price"
+SAME_PRICE, BOTH_RUN = "the rival pays the same price", "the rival runs GPUs too: their rents move together"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +188,7 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
-    (today, whose), threshold, reason = _price(option), None, SAME_PRICE
+    (today, whose), threshold, reason = _price(option), None, SAME_PRICE if option.plan is None else BOTH_RUN
     if not both_pay:
         factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
         reason = "at any price" if wins else "even for nothing it costs more"
@@ -204,7 +207,7 @@ def _price(option: Option) -> tuple[float, str]:
     if plan is None:
         return 1.0, f"all prices of {option.vendor} moving alike"
     if option.hardware:
-        return float(plan.usd_per_gpu), f"{plan.gpu}, all prices moving alike"
+        return float(plan.usd_per_gpu), f"{RESALE if plan.vendor == OWN_VENDOR else ''}{plan.gpu}, all prices moving alike"
     return float(plan.usd_per_gpu_hour), f"{plan.gpu} at {plan.vendor}, all rents moving alike"
 
 

@@ -16,7 +16,7 @@ from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.finance import payback_status
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
-from roi.units import to_digits
+from roi.units import to_digits, whole_percent
 
 TEMPLATE = "template"
 FLOORS = 16
@@ -353,7 +353,7 @@ def _changing(
     where = "" if below is None else f" while a wrong answer costs less than about ${to_digits(below, up=False):g}"
     words = {"immediate": "at once", "never": "not within the horizon"}
     paid = words.get(payback_status(first.payback_cash_months), f"after {first.payback_cash_months:.1f} months")
-    often = "" if odds is None else f", beats staying in {odds:.0%} of the draws"
+    often = "" if odds is None else f", beats staying in {whole_percent(odds)} of the draws"
     what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}"
     return (f"{what}: {_npv(odds)} {_usd(saved)} against staying, {'the first ' if len(steps) > 1 else ''}pays back on cash"
             f" {paid}{often}.")
@@ -373,8 +373,7 @@ def _staying(results: Mapping[str, OptionResult], counts: str, challenger: str |
     npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
     if not r.tested:
         return f"Stay for now: {r.label} would have {npv}, but nobody has tested its quality on this task."
-    return (f"Stay for now: {r.label} has {npv}, but beats staying in only"
-            f" {odds if odds is not None else 0.0:.0%} of the draws.")
+    return f"Stay for now: {r.label} has {npv}, but beats staying in only {whole_percent(odds or 0.0)} of the draws."
 
 
 def _npv(odds: float | None) -> str:

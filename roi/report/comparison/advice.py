@@ -17,6 +17,7 @@ from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
+from roi.report.comparison.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.option_figures import (
     alone_from,
     compared_from,
@@ -38,7 +39,6 @@ from roi.report.comparison.thresholds import (
     at_rent,
     beats_staying_today,
     chance_asked,
-    ending,
     flips_at,
     holds_while,
     nothing_fails,
@@ -105,11 +105,11 @@ def _change(c: Comparison, label: str) -> Block:
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
-        told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *held, *_later(c))
+        told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_later(c), *what_follows(c, o), *figures(c, o), *held)
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
-            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *_ends(c, first)
+            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *what_follows(c, first)
     move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
@@ -124,35 +124,29 @@ def _change(c: Comparison, label: str) -> Block:
 
 
 def _later(c: Comparison) -> list[str]:
-    """By how much the leading option had better go live later, and what commitment is owed meanwhile; empty where at once."""
+    """By how many months the leading option had better go live later, and why; empty where at once is best."""
     if c.better_later is None:
         return []
     months, gain = c.better_later
-    why = "today's model costs less until then"
-    if any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in c.leader.lines):
-        left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)  # its last day
-        why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
+    until = _owed_until(c, c.leader)
+    why = f"commitment{until}" if until else "today's model costs less until then"
     return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}; {why}."]
 
 
-def _ends(c: Comparison, o: OptionResult) -> list[str]:
-    """What becomes of an option on today's model when that ends; nothing where no end is announced or stated."""
-    (now, _), (name, when) = ending(c, "stay"), ending(c, o.id)
-    if not when or name != now:
-        return []
-    own, suggested = f"vendors.{name}.first_successor_price_ratio", f"vendors.{name}.successor"
-    usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
-    price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
-    follow = f"; its vendor suggests {c.case[suggested].value}" if suggested in c.case else "; no successor is known"
-    listed = "what its own list would be then" if f"vendors.{name}.announced.0.from_months" in c.case else "its price today"
-    then = f"from then on this is the same on its successor, counted at {figure(price)} x {listed}"
-    return [f"{name} ends {when}: {then}{follow}."]
+def _owed_until(c: Comparison, o: OptionResult) -> str:
+    """The last day of a commitment with today's vendor that is owed beyond its bill; empty where none is."""
+    if not any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in o.lines):
+        return ""
+    left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)
+    return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
 
 
 def _what(c: Comparison, o: OptionResult) -> str:
     words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
+    if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
+        words += "; what can wait may take the vendor a day"
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
     return f"{words} ({_fleet(o, grown=True)}{over})" if o.fleet is not None else words
@@ -195,7 +189,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     stay = option_of(c, "stay")
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
-    parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
+    parts = [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
@@ -215,7 +209,8 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
         paid = "payback within a month from today, on cash"
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
-        paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
+        own = ", and what your cards would sell for," if isinstance(o, OptionResult) and o.upfront_no_cash_usd else ""
+        paid += f" ({in_months(with_errors, horizon)} with wrong answers{own} counted)"
     return paid
 
 
@@ -263,7 +258,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     before, after = stay.quality.wrong_rate, o.quality.wrong_rate
     flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
-        return f"Wrong answers {percent(before)}, as today{f' ({flips})' if flips else ''}."
+        drawn_apart = f"; what is not known of both could matter: {flips}" if flips else ""
+        return f"Wrong answers {percent(before)}, as today{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
         month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
@@ -278,7 +274,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
-    successor = _successor(c)
+    successor = instead_of_staying(c)
     until = " until it ends" if successor else " for now" if nothing_fails(c) else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
@@ -307,20 +303,6 @@ def _stay(c: Comparison) -> Block:
             best = option_of(c, tested)
             why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
     return Labelled("DO NOW", (head, *successor, why, *look_again(c)), "good")
-
-
-def _successor(c: Comparison) -> list[str]:
-    """Where today's model is known to end: what follows it, and the best tested option on one that is not, if there is one."""
-    if not (ends := _ends(c, option_of(c, "stay"))):
-        return []
-    tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
-              and not ending(c, o.id)[1]]
-    best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
-    if best is None:
-        named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
-        what = "evaluate one" if named else "name one (candidates) and evaluate it"
-        return [*ends, f"No other model is tested that could take its place: {what} before then."]
-    return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
 
 
 def reason(c: Comparison, id: str) -> str:

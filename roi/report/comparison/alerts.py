@@ -10,13 +10,15 @@ from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.outlook import bill_at_todays_list, prices_ahead
+from roi.economics.outlook import bill_at_todays_list
+from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import alone_from, compared_from, error_path, guessed, npv_of, option_of, rate_assumed
+from roi.report.comparison.model_ends import ending, endings, next_prices
+from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
 from roi.report.comparison.scope import one_of_several, unstated_reasoning
-from roi.report.comparison.thresholds import PRICE_OF_ERRORS, ending, flips_at, nothing_fails
+from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
     case_number,
@@ -204,15 +206,17 @@ def _assumed(c: Comparison) -> list[str]:
 
 def _latency(c: Comparison) -> list[str]:
     """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
-    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
-           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
     lead = c.leader
+    measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
+    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
+           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
+           and not (measured and path.replace("workload.", measured) in c.case)]
     as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
     if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
         return []
     told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
     if lead.fleet is None:
-        return [f"{told}not known"]
+        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
     plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
     heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
     head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
@@ -309,41 +313,6 @@ def _cache_without_price(c: Comparison) -> list[str]:
              " State what a cache read costs: roi prices add api, or apis.MODEL.cache_read_usd_per_mtok")]
 
 
-def _endings(c: Comparison) -> list[str]:
-    """Known ends of the model in use, where no advised move tells it, and of the leading option's, with what that one costs."""
-    (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
-    moved = c.verdict.first_move or c.verdict.leader
-    told = [f"{now} ends {when}: a move is due in any case"] if when and (moved == "stay" or ending(c, moved)[0] != now) else []
-    moves = next((line for line in c.leader.lines if line.kind is LineKind.MIGRATION), None)
-    if end and then != now and moves is not None:
-        paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
-        cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
-        path = f"vendors.{then}.successor"
-        follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
-        told.append(f"{then} ends {end}: a second move, {cost}{follow}")
-    return told
-
-
-def _next_prices(c: Comparison) -> list[str]:
-    """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
-
-    By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it.
-    """
-    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
-        return []
-    told = []
-    for ahead in prices_ahead(c.case, tuple(dict.fromkeys(("stay", c.leader.id)))):
-        dearer = [f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
-                  for day, times in ahead.lists]
-        more = 0.0
-        if ahead.more_usd is not None:
-            start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
-            more = float(ahead.more_usd[start:].mean())
-        adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
-        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted, in its successors' prices too{adds}")
-    return told
-
-
 def _accepted(c: Comparison) -> list[str]:
     """Alarms that the scenario accepts."""
     names = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
@@ -374,11 +343,11 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": _endings, "a cache without a price": _cache_without_price, "the bill": _bill,
+    "a gate that is no": _gates, "known ends": endings, "a cache without a price": _cache_without_price, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
-    "old prices": _old, "a commitment that is over": _over, "announced prices": _next_prices, "few draws": _few_draws,
+    "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""

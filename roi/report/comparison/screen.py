@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import FAIL
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, advice, resale
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
+from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
     compared_from,
     counted,
@@ -21,8 +23,10 @@ from roi.report.comparison.option_figures import (
     quality,
     rate_assumed,
 )
+from roi.report.comparison.options_table import cost_tree, infeasible, options_table
+from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
-from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import (
     case_number,
     figure,
@@ -78,7 +82,7 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
 def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
     """The first remarks, and what the others are about; of gates, how many are unknown."""
     left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == LEAST else about for about, remark in told[n:]))
-    more = Labelled("!", (f"In --full too: {first_of(left, len(left))}",), "doubt", 2)
+    more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 
@@ -205,3 +209,37 @@ def _name(c: Comparison) -> str:
     if lead.id == max((o for o in c.options if o.kind == lead.kind), key=lambda o: o.expected_npv_usd).id:
         names.append(lead.kind)
     return min(names, key=len)
+
+
+def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None = None, form: str = "table", *,
+                    full: bool = False, colour: bool = False, width: int = 80) -> str:
+    """The screen; with `explain`, an option's id, its cost tree and what it returns; with `full` every option and fact."""
+    if full:
+        blocks = [*head(c), *alerts(c), *_everything(c, warnings, explain or c.verdict.leader)]
+    elif explain is not None:
+        blocks = [*head(c), *explained(c, explain)]
+    else:
+        return screen(c, warnings, form, width=width, colour=colour)
+    return render(blocks, form, width=width, colour=colour)
+
+
+def explained(c: Comparison, id: str) -> list[Block]:
+    """How an option's figures come about, what it returns and from which volume on it wins."""
+    return [*(advice(c) if c.verdict.recommended is None else ()), *cost_tree(c, id), *returns(c, id), *break_even(c, only=id)]
+
+
+def _everything(c: Comparison, warnings: Sequence[str], shown: str) -> list[Block]:
+    """The verdict first, then how it comes about, then what it rests on."""
+    gates = tuple(Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL)
+                  for g in c.gates)
+    return [
+        Heading("Verdict"), *advice(c),
+        Heading("Gates: can the task be trained at all?"), Table(("answer", "question"), gates, align="ll"),
+        *options_table(c), *infeasible(c), *cost_tree(c, shown), *returns(c, shown), *break_even(c), *measurable(c),
+        *drivers(c), *winner_changes(c), *((Heading("Warnings"), Bullets(tuple(warnings))) if warnings else ()),
+        Heading("Included"), Bullets(tuple(included(c))), Heading("Excluded"), Bullets(tuple(excluded(c))),
+        Heading("More"), Bullets((
+            "--explain OPTION: the cost tree of another option, by its id, its kind or the start of its name",
+            "--format json: every figure and every fact with its source; roi compare reads it again",
+        )),
+    ]

@@ -7,16 +7,15 @@ from operator import itemgetter
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.signposts import BAR, OTHER_SIDE, Signpost
+from roi.economics.decision.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.decision.verdict import chance, value
-from roi.economics.inputs import Option, Shared, path_of
+from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
-from roi.facts.fact import Value
 from roi.report.comparison.option_figures import (
     option_of,
     own_path,
 )
-from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd, volume_spread
+from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
@@ -28,22 +27,6 @@ NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
-
-
-def ending(c: Comparison, id: str) -> tuple[Value, str]:
-    """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
-
-    As the vendor has announced, or as the scenario says; an assumed life is no such end.
-    """
-    vendor = f"options.{id}.vendor"
-    name = c.case[vendor].value if vendor in c.case else None
-    announced, stated = f"vendors.{name}.retires_on", path_of(Option, "life_first", vendor=name)
-    if announced in c.case:
-        return name, f"on {c.case[announced].value}"
-    if stated in c.case and c.case[stated].source.endswith("ends_in_months"):
-        months = case_number(c.case, stated)
-        return name, f"in {number_of(months, 'month')}" if months <= case_number(c.case, "horizon_months") else ""
-    return name, ""
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
@@ -78,8 +61,8 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
             ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
         missing = f": ahead today{missing}"
-    return (f"saves {volume}{until} as a move after {rival}, at none in its place (what is paid until live is not earned"
-            f" back){missing}")
+    return (f"saves {volume}{until} once {rival} is in use, at none in its place (today's model is paid until it is live)"
+            f"{missing}")
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -326,7 +309,8 @@ def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
         at, today = told_apart(usd, s.threshold, s.today)
         card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
         later = f"; by then {then}" if then else ""
-        return f"with {whose} {PRICES[s.quantity]} {side} {at}", f" (today {today}, {card}{later})"
+        price = "GPU's resale value" if card.startswith(RESALE) else PRICES[s.quantity]
+        return f"with {whose} {price} {side} {at}", f" (today {today}, {card.removeprefix(RESALE)}{later})"
     if s.quantity == HOURS:
         at, today = told_apart(figure, s.threshold, s.today)
         return f"with {whose} on-call {side} {at} hours a month", f" (here {today})"

@@ -99,7 +99,8 @@ class Table:
     tree: bool = False
     """True where rows are drawn as branches whose detail is arithmetic, and the last row is the total."""
     cut: bool = False
-    """True where a name that is longer than the first column is shortened, so that each row takes one line."""
+    """True where a name that is longer than the first column is shortened, so that each row takes one line; not where two
+    would then read alike."""
 
 
 CUT, SHORTEST = "...", 3
@@ -199,9 +200,8 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
         return _stacked(table, width, colour)
     columns[0] = min(wanted, left)
     if table.cut:
-        alike = [KIND.sub("", row.cells[0]).lstrip(" >?") for row in rows]  # rows that only their kind tells apart
-        rows = [replace(row, cells=(shortened(row.cells[0], left, keep_kind=alike.count(name) > 1), *row.cells[1:]))
-                for row, name in zip(rows, alike, strict=True)]
+        names = _apart([row.cells[0] for row in rows], left)
+        rows = [replace(row, cells=(name, *row.cells[1:])) for row, name in zip(rows, names, strict=True)]
     lines = []
     for k, row in enumerate(rows, start=-tall):
         branch, below = "", ""
@@ -210,6 +210,16 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
         shown = _row(row, columns, table.align, gap, width, branch, below)
         lines += [_paint(line, colour, strong=row.strong or k < 0, tone=row.tone) for line in shown]
     return lines
+
+
+def _apart(names: Sequence[str], width: int) -> list[str]:
+    """The names in at most `width` characters, each still another one: cut within words, else at the end, else left whole."""
+    bare = [KIND.sub("", name).lstrip(" >?") for name in names]  # what only its kind tells apart keeps that
+    found = [shortened(name, width, keep_kind=bare.count(each) > 1) for name, each in zip(names, bare, strict=True)]
+    for other in ([name if len(name) <= width else name[:width - len(CUT)].rstrip() + CUT for name in names], names):
+        shown = [name.lstrip(" >?") for name in found]
+        found = [each if shown.count(name) > 1 else kept for each, kept, name in zip(other, found, shown, strict=True)]
+    return found
 
 
 def _row(row: Row, columns: Sequence[int], align: str, gap: int, width: int, branch: str, below: str) -> list[str]:

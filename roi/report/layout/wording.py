@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, whole_percent
 
 if TYPE_CHECKING:  # whose room takes longer to load than what is said
     from roi.economics.decision.alarms import Alarm
@@ -167,7 +167,8 @@ def fact_name(path: str) -> str:
 def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:
     """What cannot be true and is not accepted, how to accept it, and what holds until then."""
     standing = [a for a in alarms if not a.accepted]
-    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
+    names = ", ".join(a.name for a in standing)
+    meant = f"If it is meant, write accept: [{names}] into the scenario (or --set accept=[{names.replace(' ', '')}])."
     return (*(f"{a.field}: {a.told}." for a in standing), meant,
             f"Until then {until} from the input as it stands.")
 
@@ -315,11 +316,7 @@ def percent(x: float, more: int = 0) -> str:
 
 def chance(x: float | None) -> str:
     """A share of draws in whole percent, so that 0% means none and 100% means all of them."""
-    if x is None:
-        return "-"
-    if 0 < x < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= x < 1 else f"{x:.0%}"
+    return "-" if x is None else whole_percent(x)
 
 
 def requests(x: float | None, more: int = 0) -> str:

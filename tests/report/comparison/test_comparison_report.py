@@ -15,9 +15,9 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.lines.line_kind import LineKind
 from roi.errors import CaseError, InputError
 from roi.report.comparison.answer_json import comparison_json
-from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
+from roi.report.comparison.screen import comparison_text
 from roi.report.layout.wording import figure
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario

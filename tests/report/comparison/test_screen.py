@@ -24,11 +24,10 @@ from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
-from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.option_figures import alone_from, option_of
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
-from roi.report.comparison.screen import best_rows, screen_blocks
+from roi.report.comparison.screen import best_rows, comparison_text, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
 from roi.report.comparison.thresholds import flips_at, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
@@ -726,8 +725,8 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     text = flat(answer())
     found = re.search(r"NOT YET (.*?) option", text)
     assert found is not None
-    assert re.search(r"it saves from [\d,]+ a day on as a move after gpt-6-luna, at none in its place \(what is paid until live"
-                     r" is not earned back\); beats staying from", found[1])
+    assert re.search(r"it saves from [\d,]+ a day on once gpt-6-luna is in use, at none in its place \(today's model is paid"
+                     r" until it is live\); beats staying from", found[1])
 
 
 @pytest.mark.full
@@ -742,7 +741,7 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     o = option_of(c, move.option)
     assert f"NEXT Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile" in text
     step = step_sentence(NextAnswer(comparison=c, warnings=(), note=""))
-    assert step.startswith(f"DO NOW: change to {c.leader.label}. NEXT: move on to {o.label}. THEN:")
+    assert step.startswith(f"DO NOW: change to {c.leader.label}, then to {o.label}. THEN:")
     seldom = replace(move, likely=False, chance=0.77)
     assert (f"s a move after {c.leader.label}: mean NPV +{short_usd(move.npv_usd)}, but more in only 77% of the draws;"
             in flat(replace(c, second_move=seldom)))
@@ -1029,7 +1028,16 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
 @pytest.mark.full
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
     c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
-    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
+    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known (apis) DO NOW" in flat(c)
+    asked = "workload.ttft_p95_s=1.5", "workload.requests_per_day=100000"
+    measured = bundled(*asked, "apis={openai/gpt-6-luna: {ttft_p95_s: 1.2}}")
+    assert measured.verdict.leader == LUNA
+    assert "SLO (" not in flat(measured)
+    slow = bundled(*asked, "apis={openai/gpt-6-luna: {ttft_p95_s: 1.6}}")
+    assert next(o.reason for o in slow.infeasible if o.id == LUNA) == (
+        "TTFT 1.6 s as measured, at most 1.5 (workload.ttft_p95_s)")
+    waits = bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1", "apis={openai/gpt-6-luna: {ttft_p95_s: 1.6}}")
+    assert LUNA in {o.id for o in waits.options}
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
                   for kind in ("self-hosted-adapter", "hybrid"))
     assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published DO NOW" in flat(own)
@@ -1126,15 +1134,15 @@ def test_remarks_that_leave_no_room_are_named_and_all_are_in_the_full_text(monke
     c = answer()
     told = [(f"thing {k}", Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2)) for k in range(13)]
     monkeypatch.setattr("roi.report.comparison.screen.remarks", lambda _: told)
-    monkeypatch.setattr("roi.report.comparison.compare.alerts", lambda _: [remark for _, remark in told])
+    monkeypatch.setattr("roi.report.comparison.screen.alerts", lambda _: [remark for _, remark in told])
     text = shown(c)
-    [left] = re.findall(r"^! In --full too: ((?:.|\n  )+)$", text, re.MULTILINE)
+    [left] = re.findall(r"^! More in --full: ((?:.|\n  )+)$", text, re.MULTILINE)
     hidden = " ".join(left.split()).split(", ")
     assert hidden == [f"thing {k}" for k in range(13 - len(hidden), 13)]
     assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - len(hidden))]
     assert 38 <= text.count("\n") + 1 <= 40
     assert re.findall(r"Remark (\d+)", shown(c, full=True)) == [str(k) for k in range(13)]
-    assert "In --full too" not in shown(c, full=True)
+    assert "More in --full" not in shown(c, full=True)
 
 
 def test_gates_that_leave_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1143,7 +1151,7 @@ def test_gates_that_leave_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -
     told = [(f"thing {k}", Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2)) for k in range(12)]
     monkeypatch.setattr("roi.report.comparison.screen.remarks", lambda _: [
         *told, ("gates", Labelled("!", ("3 gates unknown: one task type, evaluation set, facts are stable",), "doubt", 2))])
-    assert re.search("In --full too: .*3 gates unknown$", " ".join(shown(c).split("DO NOW")[0].split()))
+    assert re.search("More in --full: .*3 gates unknown$", " ".join(shown(c).split("DO NOW")[0].split()))
 
 
 def test_scores_without_items_are_said_to_count_as_exact() -> None:
@@ -1268,6 +1276,10 @@ def test_a_name_is_cut_where_its_longest_word_ends() -> None:
     assert shortened("qwen3-4b+lora self-hosted", 18) == "qwe... self-hosted"
     alike = tuple(Row((f"llama-3.3-70b{kind} own GPUs", "1")) for kind in ("", "+lora"))
     assert "llama...+lora own GPUs 1" in " ".join(render([Table(("option", "n"), alike, cut=True)], width=24).split())
+    same = tuple(Row((f"? qwen3-{size} floor + spill", "1")) for size in ("4b", "8b"))
+    for width, told in ((22, ["? qwen3-4b floor... 1", "? qwen3-8b floor... 1"]), (10, ["? qwen3-4b", "? qwen3-8b"])):
+        lines = render([Table(("option", "n"), same, cut=True)], width=width).splitlines()
+        assert [" ".join(line.split()) for line in lines if "qwen" in line] == told, "never one name for two rows"
     assert shortened("short", 24) == "short"
     assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10
 
@@ -1329,7 +1341,8 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     (line,) = [each for each in c.leader.lines if each.name == "commitment not used"]
     owed = np.mean(line.monthly_usd[alone_from(c, c.leader):])
     assert owed > 1000.0
-    assert f" -> ${c.leader.cash_monthly_usd:,.0f} (${owed:,.0f} of it commitment still owed) a month" in flat(c)
+    told = f"(${owed:,.0f} of it commitment still owed until 2029-11-24) a month"
+    assert f" -> ${c.leader.cash_monthly_usd:,.0f} {told}" in flat(c)
     assert "still owed" not in flat(answer())
 
 
@@ -1456,4 +1469,4 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     assert "openai/gpt-5.4 ends in 12 months: from then on this is the same on its successor" in " ".join(text.split())
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
-    assert "gpt-5.4, batch is cheaper with the option's GPU above" in " ".join(text.split())
+    assert "gpt-5.4, batch is cheaper with the option's GPU's resale value above" in " ".join(text.split())

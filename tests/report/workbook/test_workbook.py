@@ -12,8 +12,8 @@ from small_scenario import SMALL
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.report.comparison.advice import advice
-from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.option_figures import month_of, npv_of
+from roi.report.comparison.screen import comparison_text
 from roi.report.layout.blocks import render
 from roi.report.layout.wording import usd
 from roi.report.workbook.assumptions import Names, sheet_names

@@ -1,0 +1,120 @@
+"""What vendors end, and what they ask next: of the model in use, and of the one that is advised."""
+
+import math
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.verdict import nearness
+from roi.economics.inputs import Option, path_of
+from roi.economics.lines.line_kind import LineKind
+from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.outlook import prices_ahead
+from roi.facts.fact import Value
+from roi.report.comparison.option_figures import alone_from, compared_from, option_of
+from roi.report.layout.wording import case_number, figure, number_of, usd
+
+
+def ending(c: Comparison, id: str) -> tuple[Value, str]:
+    """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
+
+    As the vendor has announced, or as the scenario says; an assumed life is no such end.
+    """
+    vendor = f"options.{id}.vendor"
+    name = c.case[vendor].value if vendor in c.case else None
+    announced, stated = f"vendors.{name}.retires_on", path_of(Option, "life_first", vendor=name)
+    if announced in c.case:
+        return name, f"on {c.case[announced].value}"
+    if stated in c.case and c.case[stated].source.endswith("ends_in_months"):
+        months = case_number(c.case, stated)
+        return name, f"in {number_of(months, 'month')}" if months <= case_number(c.case, "horizon_months") else ""
+    return name, ""
+
+
+def what_follows(c: Comparison, o: OptionResult) -> list[str]:
+    """What becomes of an option on today's model when that ends; nothing where no end is announced or stated."""
+    (now, _), (name, when) = ending(c, "stay"), ending(c, o.id)
+    if not when or name != now:
+        return []
+    own, suggested = f"vendors.{name}.first_successor_price_ratio", f"vendors.{name}.successor"
+    usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
+    price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
+    ratio = f"vendors.{name}.suggested_price_ratio"
+    at = f" ({figure(case_number(c.case, ratio))} x its price)" if ratio in c.case else ""
+    follow = f"; its vendor suggests {c.case[suggested].value}{at}" if suggested in c.case else "; no successor is known"
+    listed = "what its own list would be then" if f"vendors.{name}.announced.0.from_months" in c.case else "its price today"
+    then = f"from then on this is the same on its successor, counted at {figure(price)} x {listed}"
+    return [f"{name} ends {when}: {then}{follow}."]
+
+
+def instead_of_staying(c: Comparison) -> list[str]:
+    """Where today's model is known to end: what follows it, and the best tested option on one that is not, if there is one."""
+    if not (ends := what_follows(c, option_of(c, "stay"))):
+        return []
+    tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
+              and not ending(c, o.id)[1]]
+    best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
+    if best is None:
+        named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
+        what = "evaluate one" if named else "name one (candidates) and evaluate it"
+        return [*ends, f"No other model is tested that could take its place: {what} before then."]
+    return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
+
+
+def endings(c: Comparison) -> list[str]:
+    """Known ends of the model in use, where no advised move tells it, and of the leading option's, with what that one costs."""
+    (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
+    moved = c.verdict.first_move or c.verdict.leader
+    away = moved == "stay" or ending(c, moved)[0] != now
+    told = [f"{now} ends {when}: a move is due in any case{_as_suggested(c, str(now))}"] if when and away else []
+    for name in dict.fromkeys((now, then)):
+        said, elsewhere = f"vendors.{name}.announced_end", f"vendors.{name}.ends_elsewhere"
+        if said in c.case:
+            told.append(f"{name} ends on {c.case[said].value} as its vendor says; here counts the end that is stated")
+        elif elsewhere in c.case:
+            life, field = path_of(Option, "life_first", vendor=name), f"apis.{str(name).partition(' ')[0]}.ends_in_months"
+            told.append(f"{name}: no end is announced, {figure(case_number(c.case, life))} months assumed; the same one ends at"
+                        f" {c.case[elsewhere].value} ({field})")
+    moves = next((line for line in c.leader.lines if line.kind is LineKind.MIGRATION), None)
+    if end and then != now and moves is not None:
+        paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
+        cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
+        path = f"vendors.{then}.successor"
+        follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
+        told.append(f"{then} ends {end}: a second move, {cost}{follow}")
+    return told
+
+
+def _as_suggested(c: Comparison, model: str) -> str:
+    """What would be advised were staying to move on to what the vendor suggests, at its price; empty where none has one."""
+    ratio, stated = f"vendors.{model}.suggested_price_ratio", path_of(Option, "first_price_ratio", vendor=model)
+    if ratio not in c.case or stated in c.case or c.verdict.recommended is None:
+        return ""
+    at = case_number(c.case, ratio)
+    then = c.leader_at(stated, at, like=ratio)
+    advice = ("the same" if then == c.verdict.leader else "to stay until then" if then == "stay" else
+              f"to change to {option_of(c, then).label}")
+    suggested = c.case[f"vendors.{model}.successor"].value
+    vendor, *_ = model.partition("/")
+    compared = any(c.case[path].value == f"{vendor}/{suggested}" for path in c.case.facts if path.endswith(".vendor"))
+    name = "" if compared else " (candidates.api_models compares it)"
+    return f"; to {suggested}{name}, as its vendor suggests, at {figure(at)} x the price, the advice is {advice}"
+
+
+def next_prices(c: Comparison) -> list[str]:
+    """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
+
+    By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it.
+    """
+    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
+        return []
+    told = []
+    for ahead in prices_ahead(c.case, tuple(dict.fromkeys(("stay", c.leader.id)))):
+        dearer = [f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
+                  for day, times in ahead.lists]
+        more = 0.0
+        if ahead.more_usd is not None:
+            start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
+            more = float(ahead.more_usd[start:].mean())
+        adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
+        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted, in its successors' prices too{adds}")
+    return told

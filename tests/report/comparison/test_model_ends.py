@@ -1,0 +1,79 @@
+"""Ends of vendors' models on the screen: what follows, who else ends it, and what is advised at the price that is suggested."""
+
+import re
+from functools import cache
+
+import pytest
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.errors import ScenarioError
+from roi.report.comparison.screen import comparison_text
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, parse_yaml
+
+VENDOR = """
+as_of: 2026-11-29
+draws: 256
+workload: {requests_per_day: 150000, input_tokens: 1500, output_tokens: 200}
+incumbent: {provider: openai, model: gpt-4.1}
+quality:
+  bar: 0.88
+  usd_per_error: 0.01
+  scores: {gpt-4.1: {value: 0.92, items: 600}, gpt-4.1-mini+tuned: {value: 0.93, items: 600}}
+candidates: {vendor_tuned: [azure/gpt-4.1-mini]}
+"""
+TUNED = "vendor-tuned:azure/gpt-4.1-mini"
+
+
+@cache
+def told(*changes: tuple[str, str]) -> tuple[Comparison, str]:
+    """The comparison, and its screen on one line."""
+    text = VENDOR
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    c = compare(resolve(check_scenario(parse_yaml(text, "a"))).case)
+    return c, " ".join(comparison_text(c, ()).split())
+
+
+def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_end() -> None:
+    """gpt-6-luna asks $0.1 and $0.5 where gpt-4.1 asks $2 and $8: 1,500 and 200 tokens cost 0.054 x as much."""
+    c, text = told()
+    assert c.verdict.leader == TUNED
+    assert c.case["vendors.openai/gpt-4.1.suggested_price_ratio"].number() == pytest.approx(
+        (1500 * 0.1 + 200 * 0.5) / (1500 * 2 + 200 * 8), rel=0.01)
+    assert ("! openai/gpt-4.1 ends on 2027-01-14: a move is due in any case; to gpt-6-luna (candidates.api_models compares"
+            " it), as its vendor suggests, at 0.0543 x the price, the advice is to stay until then !") in text
+    compared = told(("candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "))[1]
+    assert "to gpt-6-luna, as its vendor suggests, at" in compared
+    followed, after = told(("model: gpt-4.1}", "model: gpt-4.1, successor_price_ratio: 0.0543}"))
+    assert followed.verdict.leader == "stay"
+    assert "counted at 0.0543 x its price today; its vendor suggests gpt-6-luna" in after
+    assert "the advice is" not in after.partition("DO NOW")[0]
+
+
+def test_an_end_that_is_stated_in_the_place_of_an_announced_one_is_told() -> None:
+    c, text = told(("model: gpt-4.1}", "model: gpt-4.1, ends_in_months: 30}"))
+    assert c.case["vendors.openai/gpt-4.1.announced_end"].value == "2027-01-14"
+    assert "! openai/gpt-4.1 ends on 2027-01-14 as its vendor says; here counts the end that is stated !" in text
+    assert "its vendor says" not in told()[1]
+    assert "ends in 30 months: a move is due in any case; to gpt-6-luna (candidates.api_models compares it)" in text
+    assert "no successor is known" not in text
+
+
+def test_a_model_that_its_maker_ends_and_another_serves_is_a_doubt_until_its_end_is_stated() -> None:
+    c, text = told()
+    assert c.case["vendors.azure/gpt-4.1-mini fine-tunes.ends_elsewhere"].value == "openai on 2027-01-14"
+    assert re.search(r"! azure/gpt-4.1-mini fine-tunes: no end is announced, 18 months assumed; the same one ends at openai on"
+                     r" 2027-01-14 \(apis.azure/gpt-4.1-mini.ends_in_months\)", text)
+    own = "apis: {azure/gpt-4.1-mini: {ends_in_months: 4, successor_price_ratio: 1.2}}"
+    known, after = told(("draws: 256", f"draws: 256\n{own}"))
+    assert known.case["vendors.azure/gpt-4.1-mini fine-tunes.first_end_months"].number() == 4.0
+    assert known.case["vendors.azure/gpt-4.1-mini fine-tunes.first_successor_price_ratio"].number() == 1.2
+    assert "no end is announced" not in after
+    assert "! azure/gpt-4.1-mini fine-tunes ends in 4 months: a second move" in after
+
+
+def test_rates_of_a_model_that_a_vendor_tunes_are_the_catalogs() -> None:
+    with pytest.raises(ScenarioError, match=r"apis\.azure/gpt-4\.1-mini\.discount.*takes ends_in_months, successor_error"):
+        told(("draws: 256", "draws: 256\napis: {azure/gpt-4.1-mini: {discount: 0.2}}"))

@@ -52,6 +52,11 @@ ASKED_DRAWS: Final = 4096
 FIRST_DRAWS: Final = 512
 """Of those, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
+RENT: Final = ".usd_per_gpu_hour"
+RENTS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""Times today's rents at which it is asked whether another option leads."""
+Turn = tuple[float, str, str]
+"""Where another option leads, and which, there and further on."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Comparison:
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
 
     @cached_property
-    def _turns(self) -> dict[tuple[bool, float], tuple[float, str, str] | None]:
+    def _turns(self) -> dict[tuple[bool, float], Turn | None]:
         """What `turning_volume` found, by what it was asked."""
         return {}
 
@@ -129,7 +134,7 @@ class Comparison:
         fact = self.case[like or path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def turning_volume(self, *, up: bool, within: float = math.inf) -> tuple[float, str, str] | None:
+    def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
 
         With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
@@ -143,13 +148,30 @@ class Comparison:
             today = self.case[REQUESTS_PER_DAY].number()
             furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
             tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
-            self._turns[up, within] = self._first_turn(x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
+            factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
+            found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
+            self._turns[up, within] = None if found is None else (today * found[0], *found[1:])
         return self._turns[up, within]
 
-    def _first_turn(self, factors: Iterable[float]) -> tuple[float, str, str] | None:
+    @cached_property
+    def turning_rent(self) -> Turn | None:
+        """Times today's rents of GPUs, all moving alike, from which on another option is recommended, by means and chances.
+
+        With it the ids of that option, and of the one that leads at the nearest of the factors tried beyond it: RENTS. None
+        where at none of these, or where the leading option rents no GPUs. Plans are taken anew at each.
+        """
+        fleet = self.leader.fleet
+        if fleet is None or fleet.usd_per_gpu_hour <= 0.0:
+            return None
+        stated = "gpu_rents."
+        rents = [path for path in self.case.facts if path.endswith(RENT) and (".plans." in path or path.startswith(stated))]
+        return self._first_turn(RENTS, rents)
+
+    def _first_turn(self, factors: Iterable[float], paths: Sequence[str]) -> Turn | None:
+        """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""
         before, leader = 1.0, self.verdict.leader
-        for times in self._with_those_ahead(factors):
-            if self._may_turn_at(times) and (beyond := self._leader_at(times)) != leader:
+        for times in factors:
+            if self._may_turn_at(paths, times) and (beyond := self._leader_at(paths, times)) != leader:
                 break
             before = times
         else:
@@ -157,11 +179,11 @@ class Comparison:
         led = beyond
         for _ in range(HALVINGS):
             middle = math.sqrt(before * times)
-            if (there := self._leader_at(middle)) == leader:
+            if (there := self._leader_at(paths, middle)) == leader:
                 before = middle
             else:
                 times, led = middle, there
-        return self.case[REQUESTS_PER_DAY].number() * times, led, beyond
+        return times, led, beyond
 
     def _with_those_ahead(self, factors: Iterable[float]) -> Iterator[float]:
         """The factors; between two of them those at which another option is ahead that is so at neither, one of each stretch.
@@ -192,23 +214,24 @@ class Comparison:
         costs = np.stack([self.thresholds.curves.of(id).at(volumes)[row] for id in ids])
         return volumes, costs.argmin(axis=0), (costs[0] - costs.min(axis=0)) / np.maximum(np.abs(costs[0]), 1.0)
 
-    def _may_turn_at(self, times: float) -> bool:
+    def _may_turn_at(self, paths: Sequence[str], times: float) -> bool:
         """False where FIRST_DRAWS name today's leader whatever the luck of so few in a chance."""
-        return any(led != self.verdict.leader for led in self._leaders_at(times, FIRST_DRAWS, (-LUCK, 0.0, LUCK)))
+        return any(led != self.verdict.leader for led in self._leaders_at(paths, times, FIRST_DRAWS, (-LUCK, 0.0, LUCK)))
 
-    def _leader_at(self, times: float) -> str:
-        """Who leads at so many times today's volume, by ASKED_DRAWS at most."""
-        return next(self._leaders_at(times, ASKED_DRAWS, (0.0,)))
+    def _leader_at(self, paths: Sequence[str], times: float) -> str:
+        """Who leads at so many times these facts, by ASKED_DRAWS at most."""
+        return next(self._leaders_at(paths, times, ASKED_DRAWS, (0.0,)))
 
-    def _leaders_at(self, times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
-        """Who leads at so many times today's volume, of those that may be recommended, by at most so many draws.
+    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
+        """Who leads at so many times these facts, of those that may be recommended, by at most so many draws.
 
         Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
         """
-        today, candidates = self.case[REQUESTS_PER_DAY], self.verdict.candidates
-        there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
-                                         if (at := getattr(today, end)) is not None})
-        case = Case(facts={**self.case.facts, REQUESTS_PER_DAY: there})
+        candidates = self.verdict.candidates
+        there = {path: (fact := self.case[path]).model_copy(update={end: at * times for end in ("value", "low", "high")
+                                                                    if (at := getattr(fact, end)) is not None})
+                 for path in paths}
+        case = Case(facts={**self.case.facts, **there})
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
         if not n or not case.uncertain:
             yield weigh(case, candidates).chosen.leader

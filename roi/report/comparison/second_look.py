@@ -23,7 +23,7 @@ from roi.report.comparison.thresholds import (
     misses_the_bar,
     on_side,
     over_the_horizon,
-    turning_volumes,
+    turning_volumes_and_rents,
     undone_by,
 )
 from roi.report.layout.blocks import Block, Labelled
@@ -60,7 +60,7 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
     signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
     central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
     rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
-    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
+    told = [x for x in (*turning_volumes_and_rents(c), *rest) if x]
     return [Labelled("UNLESS", tuple(told) or ((
         f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
         " price or error rate of its own."),))]

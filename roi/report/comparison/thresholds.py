@@ -173,6 +173,22 @@ def turning_volumes(c: Comparison, near: float) -> str:
     return f"{text[0].upper()}{text[1:]}." if told else ""
 
 
+def turning_volumes_and_rents(c: Comparison) -> list[str]:
+    """The same down to FAR, and from which rents of GPUs on the advice is another one; in one sentence where that is the same.
+
+    Nothing of an API that is the first move: the same steps, of which it then leads.
+    """
+    volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
+    if found is None or found[1] == c.verdict.first_move:
+        return [volumes]
+    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    rents = f"ith GPU rents above about {to_digits(found[0], up=True):g} x today's"
+    advice = f"the advice is {there}{'' if beyond == there else f' (further up {beyond})'}."
+    if volumes.endswith(f" {advice}") and volumes.count("the advice is") == 1:
+        return [f"{volumes.removesuffix(f' {advice}')}, or w{rents}, {advice}"]
+    return [volumes, f"W{rents} {advice}"]
+
+
 def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])

@@ -120,6 +120,7 @@ def test_the_volume_at_which_the_advice_turns_is_where_whole_comparisons_say_so(
     assert [leader(volume) for volume in (found, found * 1.02, today.number())] == ["stay", "cache-batch", "cache-batch"]
 
 
+VOLUME = "workload.requests_per_day"
 TICKETS = str(Path(__file__).parents[3] / "examples" / "tickets.yaml")
 WITHOUT_APIS = ("candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]")
 
@@ -151,25 +152,41 @@ def test_no_volume_on_the_way_turns_the_advice(file: str | None, overrides: tupl
     end = found[0] if found is not None else 1e9 if up else 1.0
     steps = np.arange(1, 80)
     tried = today * 10.0 ** ((steps if up else -steps) / 8.0)
-    leaders = {c._leader_at(volume / today) for volume in tried if (volume < 0.97 * end if up else volume > 1.03 * end)}
+    tried = tried[tried < 0.97 * end] if up else tried[tried > 1.03 * end]
+    leaders = {c._leader_at([VOLUME], volume / today) for volume in tried}
     assert leaders <= {c.verdict.leader}
     if found is not None:
-        assert c._leader_at(end / today) == found[1] != c.verdict.leader
+        assert c._leader_at([VOLUME], end / today) == found[1] != c.verdict.leader
+
+
+def one_h100(requests_per_day: float) -> Comparison:
+    """An H100 at $17 an hour, which holds 100 requests a second at their peak, against gpt-6-luna."""
+    holds = {"model": "qwen3-8b", "gpu": "h100-sxm", "gpus": 1, "requests_per_s": 100.0, "pooling": 1.0}
+    return compare(case_of(
+        serving={"spares": 0, "headroom": 0.0, "capacities": [holds]}, workload={"requests_per_day": requests_per_day},
+        gpu_rents=[{"gpu": "h100-sxm", "vendor": "ours", "usd_per_gpu_hour": 17.0}], quality={"usd_per_error": 0.0},
+        candidates={"vendors": ["ours"], "hybrid": False, "cascade_first": [], "base": True, "methods": []},
+    ))
+
+
+def test_the_rent_at_which_the_advice_turns_is_where_both_cost_the_same() -> None:
+    """One H100, $12,410 a month, answers 2,850,000 requests a day, for which gpt-6-luna asks $13,003: 1.048 x as much."""
+    c = one_h100(2_850_000.0)
+    assert c.verdict.leader == SELF
+    assert c.turning_rent is not None
+    assert c.turning_rent[0] == pytest.approx(13_140.0 * 2.85 / 2.88 / 12_410.0, rel=0.005)
+    assert c.turning_rent[1:] == (CHEAPER, CHEAPER)
+    assert one_h100(700_000.0).turning_rent is None, "what leads rents nothing"
 
 
 def test_a_band_of_volumes_between_two_that_are_tried_is_found() -> None:
     """One H100 at $17 an hour, $12,410 a month, holds 2,880,000 requests a day, which gpt-6-luna answers for $13,140: from
     2,720,000 on it is cheaper. Two hold 5,760,000, and so on: at 3 and 10 times today's, gpt-6-luna is cheaper.
     """
-    holds = {"model": "qwen3-8b", "gpu": "h100-sxm", "gpus": 1, "requests_per_s": 100.0, "pooling": 1.0}
-    c = compare(case_of(
-        serving={"spares": 0, "headroom": 0.0, "capacities": [holds]}, workload={"requests_per_day": 700_000.0},
-        gpu_rents=[{"gpu": "h100-sxm", "vendor": "ours", "usd_per_gpu_hour": 17.0}], quality={"usd_per_error": 0.0},
-        candidates={"vendors": ["ours"], "hybrid": False, "cascade_first": [], "base": True, "methods": []},
-    ))
+    c = one_h100(700_000.0)
     found = c.turning_volume(up=True)
     assert c.verdict.leader == CHEAPER
-    assert [c._leader_at(times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
+    assert [c._leader_at([VOLUME], times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
     assert found is not None
     assert found[1] == SELF
     assert found[0] == pytest.approx(12_410.0 / 13_140.0 * 2_880_000.0, rel=0.03)

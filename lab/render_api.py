@@ -87,7 +87,7 @@ def _doc(thing: object) -> str:
 def _signature(name: str, function: object) -> str:
     """The call, as the source writes its arguments: one line, or one argument a line."""
     found = inspect.signature(function)  # type: ignore[arg-type]
-    short = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", f"{name}{found}")
+    short = re.sub(r"\b(?:[^\W\d]\w*\.)+(\w+)", r"\1", f"{name}{found}")  # not the point of a number
     short = re.sub(r"<function (\w+) at 0x\w+>", r"\1", short)
     return re.sub(r"(-> |: )'([^']*)'", r"\1\2", short).replace("(self, ", "(").replace("(self)", "()")
 

@@ -31,8 +31,8 @@ def _():
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.quality.result_rows import Asked
     from roi.report.layout.blocks import render
-    from roi.report.quality import quality_blocks
-    from roi.report.quality_page import differences, scores
+    from roi.report.quality.quality import quality_blocks
+    from roi.report.quality.quality_page import differences, scores
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
     chdir(root)

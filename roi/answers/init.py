@@ -3,11 +3,13 @@
     template --incumbent, requests, usage logs--> the same text with other values --resolve--> it is known to run
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date as Date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +36,11 @@ LISTED_BY_PRICE: Final = ("api_models", "hosted_models", "cascade_first")
 """Lists of candidates that are models of an API."""
 LISTED: Final = 4
 """Other listed models that are named."""
+OPTION: Final = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*")
+COMMAND: Final = re.compile(r"roi prices add[^;]*?(?= gives| and |;|$)")
+"""A command that is quoted, whose options are its own."""
+OWN_OPTIONS: Final = frozenset({"--incumbent", "--requests", "--usage", "--as-of", "--template", "--force"})
+"""Options of `roi init`."""
 PARTS: Final = {".yaml", ".yml"}
 """Endings of a part that roi usage wrote; everything else is an export to be read."""
 
@@ -58,12 +65,7 @@ def new_scenario(
     values: dict[tuple[str, ...], Any] = {}  # Any: values of YAML
     gone: set[tuple[str, ...]] = set()
     told = ""
-    requests: Any = None
-    if requests_per_day is not None:
-        try:
-            requests = scalar(requests_per_day)
-        except ValueError as error:
-            raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
+    requests = None if requests_per_day is None else _requests(requests_per_day)
     if usage:
         with _sent_to_usage(usage, into):
             part, told = _measured(usage, incumbent, requests, today, as_of or max(today, template_day(name)), tell)
@@ -90,7 +92,18 @@ def new_scenario(
     values |= dict(_others(given, f"{provider}/{model}"))
     text = written_over(text, values, gone, told)
     text = renamed(text, ("quality", "scores", given.incumbent.model), model)
-    return _comparable(text)
+    return _comparable(text, {} if requests is None else {"workload.requests_per_day:": "--requests:"})
+
+
+def _requests(given: str) -> Any:  # Any: a value of YAML
+    """What `--requests` says, as YAML reads it; the scenario's own check says what it may be."""
+    try:
+        found = scalar(given)
+    except ValueError as error:
+        raise InputError(f"--requests: {given[:40]!r} is not usable; {error}") from None
+    if found is None:
+        raise InputError(f"--requests: {given[:40]!r} is not usable; requests of a mean day, such as 60000")
+    return found
 
 
 def _priced_by(day: Date, text: str, name: str) -> str:
@@ -124,9 +137,14 @@ def _tuned_by(day: Date, name: str) -> bool:
     return any(row.vendor.lower() == vendor.lower() for row in open_model_tuning(shape.id, float(shape.parameters), day))
 
 
-def _comparable(text: str) -> str:
-    """The scenario's text; InputError where it could not be compared."""
-    resolve(check_scenario(parse_yaml(text, "roi init")))
+def _comparable(text: str, called: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The scenario's text; InputError where it could not be compared, its fields `called` as the user gave them."""
+    try:
+        resolve(check_scenario(parse_yaml(text, "roi init")))
+    except InputError as error:
+        for field, option in called.items():
+            error.reword(lambda told, field=field, option=option: told.replace(field, option))  # type: ignore[misc]
+        raise
     return text
 
 
@@ -148,13 +166,21 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
 
 @contextmanager
 def _sent_to_usage(usage: tuple[Path, ...], into: Path | None) -> Iterator[None]:
-    """Where columns have names of one's own, the error says how `roi usage` takes them, and what to do with its part."""
+    """Where an option of `roi usage` helps, the error says that it is one, and what to do with its part."""
+    files, start = " ".join(map(str, usage)), "roi init" if into is None else f"roi init {into}"
     try:
         yield
     except UnnamedColumns as error:
-        files, start = " ".join(map(str, usage)), "roi init" if into is None else f"roi init {into}"
         raise InputError(f"--usage: {error.brief}; roi usage takes names of your own: roi usage {files} {OWN_COLUMNS}"
                          f" --output part.yaml, then {start} --usage part.yaml") from None
+    except InputError as error:
+        told = re.sub("^(--output|FILES): ", "", str(error))
+        others = [each for each in dict.fromkeys(OPTION.findall(COMMAND.sub("", told))) if each not in OWN_OPTIONS]
+        if not others and told == str(error):
+            raise
+        sent = "" if not others else (f"; {' and '.join(others)}: of roi usage {files} ... --output part.yaml, then {start}"
+                                      " --usage part.yaml")
+        raise InputError(f"--usage: {told.removeprefix('--usage: ')}{sent}") from None
 
 
 def _measured(

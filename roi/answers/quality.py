@@ -1,6 +1,6 @@
 """Is it good enough, and how sure is that? Results per item and system, told against a bar and the incumbent.
 
-    FILES --read_evaluation--> EvaluationSet --with_cascades, measure--> Measured
+    FILES --read_evaluation--> EvaluationSet --with_cascades, measure--> Measured --judge_systems--> GoodEnough of each system
                                              --part_yaml--> the part of a scenario that it settles
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from roi.errors import InputError
 from roi.quality.cautions import Fixed, cautions
 from roi.quality.evaluation_set import EvaluationSet, read_evaluation
+from roi.quality.good_enough import GoodEnough, judge_systems
 from roi.quality.measured import Measured, measure, with_cascades
 from roi.quality.quality_part import part_yaml, read_record
 from roi.quality.result_rows import Asked
@@ -44,6 +45,8 @@ class QualityAnswer:
 
     found: EvaluationSet
     measured: Measured
+    judged: tuple[GoodEnough, ...]
+    """Whether each system but the incumbent is good enough, those first that are."""
     fixed: dict[str, Fixed]
     warnings: list[str]
     results_on: str | None
@@ -74,7 +77,8 @@ def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
         _refuse_gaps(found, measured)
     warnings = list(cautions(found, measured, fixed, question.training, results_on,
                               unscored_wrong=question.asked.unscored_wrong))
-    return QualityAnswer(found=wider, measured=measured, fixed=fixed, warnings=warnings, results_on=results_on,
+    judged = judge_systems(wider, measured, unscored_wrong=question.asked.unscored_wrong)
+    return QualityAnswer(found=wider, measured=measured, judged=judged, fixed=fixed, warnings=warnings, results_on=results_on,
                          part=part_yaml(found, measured, fixed, warnings, results_on))
 
 

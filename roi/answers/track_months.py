@@ -28,8 +28,6 @@ COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
-FEW: Final = 10
-"""Calls a day below which a day without any is no surprise: by chance alone, one in 22,000 at ten calls a day."""
 INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 
@@ -102,9 +100,10 @@ def usage_months(
     `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; and of what
     `roi usage` says of these files.
     """
-    from roi.usage.measure.days import MOST_LOST
-    from roi.usage.measure.pricing import day_of
+    from roi.usage.measure.days import MOST_LOST, spans_told
+    from roi.usage.measure.pricing import EPOCH, day_of
     from roi.usage.summary import Question, summarize
+    from roi.usage.told import silent
 
     try:
         found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone))
@@ -116,7 +115,7 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in found.notes]
+    notes += [f"--actual: {note}" for note in found.notes if note not in {*silent(found.days)}]  # told below, by month
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({gone.source}"
@@ -138,15 +137,16 @@ def usage_months(
         elif covered < days_in(month):
             gone = found.days.left_out if found.days else ()
             why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
+            if found.days is not None and not why:
+                why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
         missing = [day for day in empty if month_of(day) == month]
         if missing:
-            notes.append(
-                f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({_spans(missing)}); export "
-                "them too, or give a day without calls a row of 0 requests"
-            )
+            which = spans_told([(day - EPOCH).days for day in missing])
+            notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
+                         " too, or give a day without calls a row of 0 requests")
             continue
         sums[month] = _summed(some)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
@@ -160,35 +160,16 @@ def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
 
     A weekday on which it never has rows is a quiet one, and with few calls a day any may be; `notes` hear of the latter.
     """
+    from roi.usage.measure.days import FEW_A_DAY, days_there, silent_days, spans_told
     from roi.usage.measure.pricing import day_of
 
-    there: set[int] = set()
-    for spend in (each.spend for each in priced):
-        if spend.kind == "bucket" and spend.first_us is not None and spend.last_us is not None:
-            there |= set(range(spend.first_us // DAY_US, max(spend.last_us - 1, spend.first_us) // DAY_US + 1))
-        elif spend.day is not None:
-            there.add(spend.day)
-    if not there:
+    rows = [each.spend for each in priced]
+    there, empty = days_there(rows), silent_days(rows, QUIET)
+    calls = sum(row.requests if row.requests is not None else FEW_A_DAY * len(there) for row in rows)
+    if empty and calls < FEW_A_DAY * len(there):
+        notes.append(f"--actual: taken as days without a call, since there are few: {spans_told(empty)}")
         return []
-    span = range(min(there), max(there) + 1)
-    used = {weekday for weekday in range(7) if sum(d in there for d in span[weekday::7]) > QUIET * len(span[weekday::7])}
-    empty = [day_of(d) for k, d in enumerate(span) if d not in there and k % 7 in used]
-    calls = sum(each.spend.requests if each.spend.requests is not None else FEW * len(there) for each in priced)
-    if empty and calls < FEW * len(there):
-        notes.append(f"--actual: taken as days without a call, since there are few: {_spans(empty)}")
-        return []
-    return empty
-
-
-def _spans(days: Sequence[Date]) -> str:
-    """Days in order, those that follow each other as one span; the first few."""
-    spans: list[list[Date]] = []
-    for day in days:
-        if spans and day - spans[-1][-1] == timedelta(days=1):
-            spans[-1] = [spans[-1][0], day]
-        else:
-            spans.append([day])
-    return first_of([" to ".join(map(str, span)) for span in spans], 5)
+    return [day_of(day) for day in empty]
 
 
 def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
@@ -298,7 +279,7 @@ def _check_head(head: Sequence[str], path: Path) -> None:
         raise InputError(f"--bill: {path}: columns are apart by {sign!r}; commas, and dots in amounts, as in month,usd")
     for name in head:
         if name not in COLUMNS:
-            raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
+            raise InputError(f"--bill: {path}: unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}")
     if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
         raise InputError(
             f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"

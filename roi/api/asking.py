@@ -32,7 +32,10 @@ from roi.scenario.yaml import PART_SCHEMA, flow_yaml
 Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML
 """Where a scenario comes from: a file's path, what a file would hold, another scenario, or None for the bundled one."""
 
-
+OF_SOURCE: Final = Scenario | Mapping | Path | str | None
+"""The types of a Source."""
+SOURCES: Final = "a path, a dict, a Scenario or None"
+"""The same in words."""
 OF_SCENARIO: Final = {"--set": "overrides", "--usage": "part", "--quality": "quality", "--profiles": "profiles"}
 """Arguments of this file's functions, by the options of commands that say the same."""
 
@@ -74,7 +77,7 @@ def load_scenario(
     texts = tuple(_override(*each) for each in given.items()) if given is not None else tuple(overrides)
     for text in texts:
         check_type("overrides", text, str, "texts such as draws=512")
-    check_type("source", source, Scenario | Mapping | Path | str | None, "a path, a dict, a Scenario or None")
+    check_type("source", source, OF_SOURCE, SOURCES)
     start: Any = source  # Any: one of these
     if isinstance(source, Scenario):
         if not (overrides or part or quality or blocks):
@@ -128,6 +131,7 @@ def resolve(
         >>> fact.value, fact.low, fact.high, fact.unit
         (0.1, -0.2, 0.6, '1/year')
     """
+    check_type("scenario", scenario, OF_SOURCE, SOURCES)
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     check_type("runs", runs, KnownRuns | None, "what open_runs returned, or None")
     if runs is not None:
@@ -163,6 +167,8 @@ def compare(
         'stay'
     """
     check_type("thresholds", thresholds, bool, "True or False")
+    check_type("asked", asked, OF_SOURCE | Resolved | Case,
+               "a path, a dict, a Scenario, what resolve returned, its Case, or None")
     if isinstance(asked, (Case, Resolved)):
         if blocks:
             raise InputError(f"{next(iter(blocks))}: a Case is what a scenario was resolved to; change the scenario")

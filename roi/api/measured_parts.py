@@ -1,16 +1,19 @@
 """What files say of a scenario, as the blocks that `load_scenario` lays over it: usage logs, results of an evaluation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from roi.answers.quality import QualityQuestion, answer_quality
+from roi.answers.quality import QualityAnswer, QualityQuestion, answer_quality
 from roi.api.arguments import in_python
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type, paths_of
 from roi.quality.result_rows import Asked
+from roi.report.layout.blocks import render
+from roi.report.layout.html_blocks import render_html
+from roi.report.quality.quality import answers_of, quality_blocks
 from roi.scenario.file import BLOCKS
 from roi.scenario.quantity import LARGEST, SMALLEST
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
@@ -18,12 +21,12 @@ from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 OF_USAGE: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--task": "task", "--provider": "provider", "--model": "model",
     "--requests-per-day": "requests_per_day", "--bill": "bill_usd_per_month", "--dates": "dates",
-    "--input-includes-cache": "input_includes_cache", "--output": "files",
+    "--input-includes-cache": "input_includes_cache", "--without": "without", "--output": "files",
 }  # fmt: skip
 """Arguments of `measure_usage`, by the options of `roi usage` that say the same."""
 OF_QUALITY: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--system": "systems", "--metric": "metric", "--bar": "bar",
-    "--repeats": "repeats=True", "--output": "files",
+    "--repeats": "repeats=True", "--margin": "margin", "--output": "files",
 }  # fmt: skip
 """The same of `measure_quality` and `roi quality`."""
 
@@ -32,7 +35,7 @@ def measure_usage(
     *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None,
     task: str | None = None, requests_per_day: float | None = None, columns: Mapping[str, str] | None = None,
     provider: str | None = None, model: str | None = None, dates: Literal["iso", "us", "eu"] = "iso",
-    input_includes_cache: bool | None = None,
+    input_includes_cache: bool | None = None, without: Sequence[Date | str] = (),
 ) -> dict[str, Any]:  # Any: plain values
     """Workload and incumbent as usage logs and exports settle them; needs the extra [usage].
 
@@ -48,6 +51,8 @@ def measure_usage(
         model: the model, where the files do not say.
         dates: how a table of your own writes dates: iso, us (month/day/year) or eu (day/month/year).
         input_includes_cache: whether the input counts cached tokens too, where the format leaves it open.
+        without: days (UTC) that are left out, as that of a job which will not come again: dates, texts such as 2026-11-09, and
+            ranges of both ends such as 2026-12-24..2027-01-01.
 
     Raises:
         InputError: a file cannot be read, or the files settle no workload.
@@ -61,6 +66,7 @@ def measure_usage(
         'gpt-6-sol'
     """
     from roi.usage.measure.scenario_part import part_yaml
+    from roi.usage.measure.without import read_spans
     from roi.usage.read.record import Dates, FileOptions
     from roi.usage.summary import Question, summarize
 
@@ -75,30 +81,40 @@ def measure_usage(
     for name, value in (("task", task), ("provider", provider), ("model", model)):
         check_type(name, value, str | None, "a name, or None")
     check_type("input_includes_cache", input_includes_cache, bool | None, "True, False or None")
+    check_type("without", without, list | tuple, "a list of dates, or of texts such as 2026-11-09")
+    for each in without:
+        check_type("without", each, Date | str, "dates, or texts such as 2026-11-09")
     if dates not in get_args(Dates):
         raise NotAChoice("dates", dates, get_args(Dates))
     options = FileOptions(columns=_pairs("columns", columns), model=model, dates=dates, includes_cache=input_includes_cache,
                           provider=None if provider is None else find_provider(provider, "provider"))
+    days = read_spans([each if isinstance(each, str) else f"{each:%Y-%m-%d}" for each in without], "without")
     question = Question(files=tuple(map(str, paths_of("files", files))), options=options, incumbent=incumbent, task=task,
-                        requests_per_day=requests_per_day)
+                        requests_per_day=requests_per_day, without=days)
     with in_python(OF_USAGE, "roi usage"), _told():
         return _blocks(part_yaml(summarize(question), bill_usd_per_month, as_of), PART_SCHEMA)
 
 
 def measure_quality(
-    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str] | None = None,
-    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False,
-) -> dict[str, Any]:  # Any: plain values
-    """The block `quality` as results per item and system settle it: scores with their spread, rates of cascades.
+    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str | Sequence[str]] | None = None,
+    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False, margin: float = 0.02,
+) -> "MeasuredQuality":
+    """The block `quality` as results per item and system settle it, and whether each system is good enough.
+
+    A dict for `load_scenario(quality=...)`, with two attributes: `answers`, of each system but the incumbent a dict of
+    `good_enough` (yes, no or unknown), the `sentence`, `more_items` and what else docs/json.md names; and `warnings`. In a
+    notebook it shows what `roi quality` prints, and `print` gives it as text.
 
     Args:
         *files: results, as docs/quality.md lists them; prompts and answers are never read.
         incumbent: the system that is paid today, as the files call it.
         bar: the lowest score that is acceptable.
-        columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`.
+        columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`; of a table with a
+            column for each system, these: `{"item": "question", "score": ["gpt-6-sol", "gpt-6-luna"]}`.
         systems: what a system of the files, or a file that names none, is called in the scenario.
         metric: which score is meant, where the files have several.
         repeats: True where an item that occurs twice for a system is a repeated run.
+        margin: how much worse than the incumbent is still as good, as a share of right answers.
 
     Raises:
         InputError: the files hold one system only, or no item of both.
@@ -111,25 +127,47 @@ def measure_quality(
         ['gpt-6-luna', 'gpt-6-sol', 'qwen3-8b', 'qwen3-8b+lora']
         >>> load_scenario(quality=quality).quality.bar
         0.85
+        >>> {each["system"]: each["good_enough"] for each in quality.answers}
+        {'gpt-6-luna': 'unknown', 'qwen3-8b+lora': 'unknown', 'qwen3-8b': 'no'}
     """
     check_type("incumbent", incumbent, str, "a system, as the files call it")
     if bar is not None:
         _check_number("bar", bar, (0.0, 1.0), "a share of right answers, 0 to 1")
+    _check_number("margin", margin, (0.0, 1.0), "a share of right answers, 0 to 1")
     check_type("metric", metric, str | None, "the name of a score, or None")
     check_type("repeats", repeats, bool, "True or False")
     asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats)
-    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar)
+    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar,
+                               margin=margin)
     with in_python(OF_QUALITY, "roi quality"), _told():
         answer = answer_quality(question, Date.min)  # the day is left out
-    found: dict[str, Any] = _blocks(answer.part, QUALITY_PART)["quality"]
-    return found
+    return MeasuredQuality(_blocks(answer.part, QUALITY_PART)["quality"], answer)
+
+
+class MeasuredQuality(dict[str, Any]):
+    """The block `quality` of a scenario, as a dict, with what the results say; in a notebook the report of `roi quality`."""
+
+    def __init__(self, block: Mapping[str, Any], answer: QualityAnswer) -> None:
+        super().__init__(block)
+        self.answers: tuple[dict[str, Any], ...] = tuple(answers_of(answer))
+        """Of each system but the incumbent: `good_enough` (yes, no or unknown), the `sentence`, `more_items` (docs/json.md)."""
+        self.warnings: tuple[str, ...] = tuple(answer.warnings)
+        """What makes the results say less than their figures."""
+        self._answer = answer
+
+    def __str__(self) -> str:
+        return render(quality_blocks(self._answer))
+
+    def _repr_html_(self) -> str:
+        return render_html(quality_blocks(self._answer))
 
 
 def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:
     """The names of a mapping and what each stands for; InputError where either is no text."""
     check_type(name, given, Mapping | None, "a mapping of names, such as {'time': 'when'}")
     assert given is None or isinstance(given, Mapping)
-    pairs = tuple((given or {}).items())
+    lists = {key: value if isinstance(value, list | tuple) else [value] for key, value in (given or {}).items()}
+    pairs = tuple((key, each) for key, several in lists.items() for each in several)
     for each in pairs:
         for word in each:
             check_type(name, word, str, "names and what they stand for are texts")

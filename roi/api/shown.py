@@ -37,7 +37,7 @@ class Comparison(engine.Comparison):
         >>> from roi import compare
         >>> c = compare(draws=256)
         >>> c
-        Comparison(14 options: Change to gpt-6-luna: expected NPV $..., beats staying in ...% of the draws.)
+        Comparison(14 options: Change to gpt-6-luna while ...: expected NPV $..., beats staying in ...% of the draws.)
         >>> [o.label for o in c.options if o.tested]
         ['gpt-6-sol', 'gpt-6-luna', ...]
     """

@@ -20,7 +20,7 @@ from roi.errors import InputError
 @click.option("--system", "systems", multiple=True, metavar="OLD=NEW",
               help="What a system of the files, or a file without one, is called in the scenario.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
-              help="A column of your own table: item, system, score, cluster, weight, run, escalated.")
+              help="A column of your own table: item, system, score (or one a system), cluster, weight, run, escalated.")
 @click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
@@ -48,7 +48,7 @@ def quality(
     from roi.clock import today
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
-    from roi.report.quality import quality_blocks, quality_json
+    from roi.report.quality.quality import quality_blocks, quality_json
     from roi.scenario.yaml import QUALITY_PART
 
     check_targets(find_files(files))
@@ -67,7 +67,7 @@ def quality(
         put(output, answer.part)
         tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
     if html is not None:
-        from roi.report.quality_page import quality_page
+        from roi.report.quality.quality_page import quality_page
 
         write_page(quality_page(answer, version=__version__), html, force=force)
     if form == "json":

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 @click.option("--scenario", type=shared.PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,
               help="Groups to compare, the largest; 0 = none.")
+@click.option("--without", multiple=True, metavar="DAY[..DAY]",
+              help="Leave a day or a range of days (UTC) out of all of it, as that of a job which will not come again.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @shared.format_option("table", "json", "csv")
@@ -48,8 +50,9 @@ def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
     group_by: str | None, timezone: str, dates: "Dates", rates: tuple[str, ...], incumbent: str | None, task: str | None,
-    requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
-    form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None, force: bool,
+    requests_per_day: float | None, bill: float | None, without: tuple[str, ...], scenario: Path | None, most: int,
+    strict: bool, backend: str | None, form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None,
+    force: bool,
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
@@ -65,6 +68,7 @@ def usage(
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_blocks
     from roi.scenario.yaml import PART_SCHEMA
+    from roi.usage.measure.without import read_spans
     from roi.usage.summary import Question
 
     shared.collect_often()
@@ -72,7 +76,8 @@ def usage(
                            group_by=group_by, dates=dates, rates=rates, today=clock.today())
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-                        requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
+                        requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names,
+                        without=read_spans(without, "--without"))
     check_targets(_files_of(files))
     if output is not None:
         check_replaced(output, PART_SCHEMA.partition("/")[0])

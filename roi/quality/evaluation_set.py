@@ -1,5 +1,6 @@
 """Results of an evaluation as arrays: a mark for each system and item, with the item's weight and cluster."""
 
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ NO_NAMES: Final = frozenset({list, dict})
 HEAVIEST: Final = 1e12
 """Of a weight: sums of them stay far below what a float64 holds."""
 NO_WEIGHT: Final = "a weight that is no number above 0, at most 1e12"
+OF_USAGE: Final = re.compile(r"(input|output|prompt|completion)tokens?$")
+"""A column of usage, without underscores, in a table that no format of results is."""
 COPY: Final = "a copy of another row: the same system, item, run and score"
 
 
@@ -82,6 +85,9 @@ def _format(source: Source, asked: Asked) -> Format:
     if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
     own = {name.lower().replace("_", "") for name in source.first}
+    if any(OF_USAGE.search(name) for name in own) and not own & {name.replace("_", "") for name in NAMES["score"]}:
+        raise InputError(f"{source.path}: counts of tokens and no score: records of usage, not results of an evaluation; what"
+                         f" was spent: roi usage {source.path}")
     near = max(FORMATS[:-1], key=lambda form: len(own & set(form.columns)))
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
     if len(own & set(near.columns)) > max(len(OWN.columns) - len(lacking), 1):
@@ -92,8 +98,8 @@ def _format(source: Source, asked: Asked) -> Format:
     of_systems = ("; a score of each system as a whole is written into the scenario, quality.scores.NAME: {value: 0.9, items:"
                   " 500}" if lacking == [NAMES["item"]] else "")
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
-                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system:"
-                     f" of a table with a column for each system make such rows{of_systems}")
+                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system;"
+                     f" of a table with a column for each system: --map score=COLUMN for each of these{of_systems}")
 
 
 class _Rows:

@@ -9,9 +9,12 @@ from roi.errors import InputError
 Document = dict[str, Any]  # Any: JSON as it was parsed
 LONGEST_ID: Final = 200
 """Characters of an id; what is longer is a text, and is not kept."""
-RIGHT: Final = frozenset({"1", "c", "correct", "true", "yes", "y", "pass", "passed", "right", "success", "good"})
-WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "failed", "wrong", "failure", "bad"})
-"""Words for a right and a wrong answer, in lower case; C and I are Inspect's, whose N (no answer) is wrong too."""
+RIGHT: Final = frozenset({"1", "c", "correct", "true", "yes", "y", "pass", "passed", "right", "success", "good",
+                          "wahr", "vrai", "verdadero", "vero"})
+WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "failed", "wrong", "failure", "bad",
+                          "falsch", "faux", "falso"})
+"""Words for a right and a wrong answer, in lower case, of spreadsheets in other languages too; C and I are Inspect's, whose N
+(no answer) is wrong too."""
 NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
 FAILED: Final = "the call failed: an error, no answer"
 SCALE: Final = "of 0 to 5? divide it by 5; of 1 to 5? take 1 off and divide by 4; percent? divide it by 100"

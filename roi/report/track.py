@@ -7,8 +7,6 @@ from math import isfinite
 import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
-from roi.economics.change.attribution import SHAPLEY
-from roi.economics.tracking.month_figures import COMMITMENTS, LIVE, ROUTING
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -20,10 +18,10 @@ from roi.economics.tracking.predictive_bands import (
     QUANTITIES,
     WRONG,
 )
-from roi.economics.tracking.seen_facts import Effect
 from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
+from roi.report.track_off import effects_blocks, off_sentence
 
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
@@ -47,8 +45,6 @@ NAMES = {
     HOURS: "GPU hours",
     WRONG: "Share of wrong answers",
 }
-SMALL = 0.05
-"""Share of the largest effect below which another is not told beside it."""
 SAME = 1e-9
 """Share of a figure below which a difference is rounding."""
 WORDS = {
@@ -66,8 +62,6 @@ QUANTITY = {
     "api_price_ratio": "the price over the forecast's",
     "error_rate": "wrong answers",
 }
-EFFECTS = 5
-"""Facts that are listed without --full."""
 
 
 def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
@@ -88,7 +82,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         Notes((_reading(a), *_bill_alone(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
-        blocks += [Heading("What was off"), *_effects(a, full=full)]
+        blocks += [Heading("What was off"), *effects_blocks(a, full=full)]
     if full:
         blocks += [*_bands(a), *_ahead(a)]
     if a.limits:
@@ -99,7 +93,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
 def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     """Label, sentences and tone of each of the answers."""
     yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
-    yield "OFF", [_off(a)], ""
+    yield "OFF", [off_sentence(a)], ""
     yield "BANDS", [_held(a)], "doubt" if a.held.judged and surprised(a) else ""
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
@@ -159,39 +153,6 @@ def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
 
 def _day(day: Date | None) -> str:
     return "never" if day is None else f"{day.day} {day:%b %Y}"
-
-
-def _off(a: TrackAnswer) -> str:
-    if not a.effects:
-        return "Nothing: every figure that is told is the forecast's."
-    first, *rest = a.effects
-    rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
-    more = f"; then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}" if rest else ""
-    return f"{first.fact}, {_what(a, first)}: {usd_signed(first.cash_usd)} of cash{more}."
-
-
-def _what(a: TrackAnswer, e: Effect) -> str:
-    """What a fact was over the forecast; of the share of calls, in the month in which it was the furthest off, and why."""
-    if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
-        return f"x{e.factor:.3f} of the forecast"
-    month, came, planned = off
-    later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
-    hands_on = e.fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
-    why = f"{more} was escalated" if hands_on else (
-        f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
-    return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
-
-
-def _share_off(a: TrackAnswer) -> tuple[str, float, float] | None:
-    """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast."""
-    told = [(month.month, each.own_share, float(planned)) for month, each, planned in
-            zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
-    return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
-
-
-def usd_signed(x: float) -> str:
-    """An amount with its sign: +$1,200."""
-    return f"+{usd(x)}" if x > 0 else usd(x)
 
 
 def _held(a: TrackAnswer) -> str:
@@ -319,32 +280,6 @@ def _volume(a: TrackAnswer) -> Iterator[str]:
             f"The forecast's calls are the stated requests x{a.volume_factor:.3f}: that part of the gap from estimate to bill"
             " is taken as volume (incumbent.bill_is_volume_share; 0: all of it is price)."
         )
-
-
-def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
-    shown = a.effects if full else a.effects[:EFFECTS]
-    rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, _over(a, e), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
-    if rest:
-        cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
-        rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
-    came, planned = a.cash()
-    rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
-    yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
-    how = "Shapley value" if a.method == SHAPLEY else "mean of two orders, which many facts leave time for,"
-    told = (
-        f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
-        " the same volume, tokens, price of its model and, where they share it, cache rate."
-    )
-    if any(e.fact == COMMITMENTS for e in shown):
-        told += " commitments: what they ask beyond the calls, where the price does not explain it."
-    yield Notes((told,))
-
-
-def _over(a: TrackAnswer, e: Effect) -> str:
-    """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
-    off = _share_off(a) if e.fact in {LIVE, ROUTING} else None
-    return f"{e.factor:.3f}" if off is None or off[2] <= 0 else f"{off[1] / off[2]:.3f}"
 
 
 def _bands(a: TrackAnswer) -> Iterable[Block]:

@@ -8,6 +8,7 @@ from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import QUANTITIES
 from roi.report.layout.wording import case_number
 from roi.report.track import on_course
+from roi.report.track_off import off_sentence
 
 SCHEMA = "roi.track/1"
 
@@ -49,6 +50,7 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
             "payback": {"now": paid(a.course.payback), "forecast": paid(a.forecast.payback)},
             "months": [month(k) for k in range(len(a.months))],
             "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
+            "off": off_sentence(a),
             "effects": [asdict(e) for e in a.effects],
             "method": a.method,
             "bands": {

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -10,7 +10,7 @@ from roi.errors import InputError
 from roi.facts.records import Finite
 from roi.scenario.mistakes import explain_mistakes
 from roi.scenario.quantity import Section
-from roi.scenario.yaml import read_yaml
+from roi.scenario.yaml import another_file, read_yaml
 
 
 class Range(Section):
@@ -79,9 +79,16 @@ class Policy(Section):
     """Central values of facts, by their path in `roi compare --format json` (workload.requests_per_day)."""
 
 
+HELP: Final = "`roi schema --of policy` says what a policy may hold"
+"""What helps where a file is none."""
+
+
 def load_policy(path: Path) -> Policy:
     """The policy in the file; every mistake is reported with its field, value and what is allowed."""
-    data: dict[str, Any] = read_yaml(path, "`roi schema --of policy` says what it may hold")
+    data: dict[str, Any] = read_yaml(path, HELP)
+    what = another_file(data)
+    if what is not None:
+        raise InputError(f"{path}: {what[0]} and no policy: {what[1]} {path}; {HELP}")
     try:
         return Policy.model_validate_json(json.dumps(data))
     except ValidationError as error:

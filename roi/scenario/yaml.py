@@ -36,6 +36,10 @@ QUALITY_PART: Final = "roi.quality-part/1"
 MEASURED: Final = "roi quality, "
 """How the source of a score begins that `roi quality` wrote."""
 POLICY: Final = "roi.policy/1"
+COMPARISON: Final = "roi.comparison/"
+"""How the schema of a saved comparison begins."""
+OF_SCENARIO: Final = frozenset({"as_of", "workload", "incumbent", "candidates"})
+"""Blocks that a scenario has and no policy."""
 BESIDE: Final = {
     PART_SCHEMA: ("part of a scenario", "roi compare SCENARIO --usage"),
     QUALITY_PART: ("part of a scenario", "roi compare SCENARIO --quality"), POLICY: ("policy", "roi check SCENARIO"),
@@ -48,6 +52,9 @@ USAGE_JSON: Final = re.compile(rb'\s*\[(?!\s*\[)|[^}]*"(object|data|results|usag
 """How JSON of usage begins: a list, of no lists, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet, packed files and databases begin, and words that records of usage hold."""
+COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
+IN_AND_OUT: Final = re.compile(rb"(?=%s)%s" % (COLUMN % b"input", COLUMN % b"output"), re.IGNORECASE)
+"""A first line of columns that are called as `--map` calls what they hold, so that no names need be said."""
 OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)
 """A first line of columns or keys of an evaluation's results, which count no tokens."""
 
@@ -77,7 +84,8 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
     use = f"--output part.yaml, then {compare} --usage part.yaml"
     judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"
     evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
-    if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
+    used = OF_USAGE.match(head) or IN_AND_OUT.match(head.partition(b"\n")[0])
+    if USAGE_JSON.match(head) if not records else not evaluated and used:
         raise InputError(f"{at}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
     if evaluated:
         raise InputError(f"{at}: results of an evaluation and no {wanted}; how good: {judge}")
@@ -94,6 +102,17 @@ def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:
     limits = any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values())
     policy = limits or not data.keys().isdisjoint({"saved", "facts"})
     return BESIDE.get(str(data.get("schema", POLICY if policy else None)))
+
+
+def another_file(data: dict[str, Any]) -> tuple[str, str] | None:
+    """What a file in the place of a policy is, and the command that reads it; None for a policy, or what should be one."""
+    schema = str(data.get("schema", ""))
+    if schema in BESIDE and schema != POLICY:
+        what, command = BESIDE[schema]
+        return f"a {what}", command
+    if schema.startswith(COMPARISON):
+        return "a saved comparison", "roi check SCENARIO POLICY --saved"
+    return None if data.keys().isdisjoint(OF_SCENARIO) else ("a scenario", "roi check")
 
 
 def read_yaml(path: Path, start: str = START) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types

@@ -15,11 +15,12 @@ from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.generic import cell_behind, count_behind
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
-from roi.usage.measure.days import Days, complete_days, lost_days, usual_loss
+from roi.usage.measure.days import Days, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
+from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
 from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
@@ -29,7 +30,7 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
 from roi.usage.read.record import NO_TIME, TIMES, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
 from roi.usage.read.text_rows import UnreadRows
-from roi.usage.told import lacking, notes, rows_told, to_come
+from roi.usage.told import billed_too, lacking, notes, rows_told, silent, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
@@ -67,6 +68,8 @@ class Question:
     """Read the sessions of coding agents on this machine too."""
     names: bool = False
     """Their projects and sessions by name."""
+    without: tuple[Span, ...] = ()
+    """Days that are left out, such as those of a job that will not come again."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class Usage:
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     by_time: str = ""
     """What the groups are where they are hours, days, weekdays or months, which nobody changes one by one."""
+    left_out: tuple[Priced, ...] = ()
+    """What was spent on days that the user leaves out (`Days.without`): none of it is in the other sums."""
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
@@ -165,6 +170,11 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     records = log.records
     every = spend_by_day(records, backend)
     records, every = to_names(records, every), list(map(in_names, every))
+    dated = not any(table.format.relative for table in log.tables)
+    days, gone = log_days(every, log.grew), list[Spend]()
+    if question.without:
+        days = leave_out(question.without, every, days, dated=dated)
+        records, (every, gone) = records_beyond(records, days), parted(every, days)
     dropped = tuple(_dropped(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
@@ -173,7 +183,6 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
-    days, dated = complete_days(kept, log.grew, lost_days(every)), not any(table.format.relative for table in log.tables)
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept)
@@ -199,8 +208,10 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,
-        notes=(*notes(log, priced, question.zone), *lacking(usual_loss(every)), *(to_come(days) if dated and days else ()),
-               *maker_notes(paid), *told_rates(question.options.rates)),
+        left_out=price_spend(with_maker(row, paid) for row in gone),
+        notes=(*notes(log, priced, question.zone), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
+               *(to_come(days) if dated and days else ()), *maker_notes(paid), *told_rates(question.options.rates),
+               *(billed_too(days) if question.bill_usd_per_month is not None else ())),
         rates=question.options.rates,
         dated=dated,
         by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),
@@ -286,8 +297,9 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
-        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
-                " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
+        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970,"
+                " month/day/year with --dates us, or day/month/year with --dates eu; the sum of a month has its first day for a"
+                " time, and the next month's in a column until")
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""

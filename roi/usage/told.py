@@ -9,7 +9,7 @@ from typing import Final
 from roi.clock import today
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log
-from roi.usage.measure.days import Days
+from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.read.record import TOKENS, Format
@@ -30,6 +30,25 @@ def to_come(days: Days) -> Iterator[str]:
     if (last := day_of(days.last)) > today() + timedelta(days=1):
         yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
                " they are year-month-day")
+
+
+def silent(days: Days | None) -> Iterator[str]:
+    """That days without a row count as days of zero, on weekdays which have rows otherwise: the export may lack them."""
+    if days is not None and days.silent:
+        one = len(days.silent) == 1
+        weekday = f", a {day_of(days.silent[0]):%A}," if one else f" ({spans_told(days.silent)}),"
+        which = f"{day_of(days.silent[0])}" if one else f"{len(days.silent)} days"
+        yield (f"no call on {which}{weekday} although {'that weekday has' if one else 'those weekdays have'} calls otherwise:"
+               f" {'it counts' if one else 'they count'} as a day of zero load{'' if one else ' each'}; where the export lacks"
+               f" {'it' if one else 'them'}, --without {day_of(days.silent[0])} leaves"
+               f" {'it' if one else 'the first of them'} out")
+
+
+def billed_too(days: Days | None) -> Iterator[str]:
+    """That a bill is held against days of which some are left out that it may have in it."""
+    if days is not None and days.without:
+        yield (f"--bill is held against the other days: where it is of the month of {spans_told(days.without)}, take off what"
+               " was billed on them")
 
 
 def lacking(share: float) -> Iterator[str]:

@@ -129,8 +129,9 @@ def test_a_file_is_kept_unless_forced():
     (["--incumbent", "openai/gpt-6-sool"], "unknown model at openai: 'gpt-6-sool'; nearest: gpt-6-sol"),
     (["--incumbent", "openai/claude-haiku-5-5"], "openai has no such model; sold by anthropic"),
     (["--incumbent", "openai/gpt-4.1-nano"], "it was retired on 2026-10-23"),
-    (["--requests", "60k"], "workload.requests_per_day: '60k' is not usable; it should be a valid number; write 60000"),
-    (["--requests", "-1"], "workload.requests_per_day: -1 is not usable"),
+    (["--requests", "60k"], "--requests: '60k' is not usable; it should be a valid number; write 60000"),
+    (["--requests", "-1"], "--requests: -1 is not usable; -1 must be greater than 0 and at most 1e+09"),
+    (["--requests", ""], "--requests: '' is not usable; requests of a mean day, such as 60000"),
     (["--usage", "none.csv"], "'none.csv' is not there"),
     (["--usage", "other.yaml"], "other.yaml is no part written by roi usage --output"),
 ])
@@ -139,6 +140,22 @@ def test_bad_input_writes_nothing(args, says):
     answer = ask("init", "my.yaml", *args)
     assert answer.exit_code == 2
     assert says in answer.stderr
+    assert not Path("my.yaml").exists()
+
+
+@pytest.mark.parametrize(("header", "row", "said"), [
+    ("time,input_tokens,output_tokens", "2026-11-01T00:10:00Z,100,10",
+     "--usage: the records name no model: say which one it is, --provider and --model; --provider and --model: of roi usage"),
+    ("time,input_tokens,output_tokens,model", "11/01/2026,100,10,gpt-6-sol",
+     "; --dates: of roi usage a.csv ... --output part.yaml, then roi init my.yaml --usage part.yaml"),
+    ("time,input_tokens,output_tokens,model", "2026-11-01T00:10:00Z,100,10,my-own-v3", "--usage: no price of my-own-v3 on"),
+    ("time,input_tokens,output_tokens,model", "2026-11-01T00:10:00Z,many,10,gpt-6-sol", "--usage: no row counts: 1 row for"),
+])
+def test_an_error_of_a_log_names_the_option_of_init_and_where_the_others_are(header, row, said):
+    Path("a.csv").write_text(f"{header}\n{row}\n")
+    answer = ask("init", "my.yaml", "--usage", "a.csv")
+    assert (answer.exit_code, said in answer.stderr) == (2, True), answer.stderr
+    assert not {"--output:", "FILES:"} & set(answer.stderr.split())
     assert not Path("my.yaml").exists()
 
 

@@ -49,7 +49,21 @@ def test_an_invoice_alone_tells_cash_and_no_price(folder):
     assert [m["price_factor"]["came"] for m in found["months"]] == [None, None, None]
     assert [m["cash_usd"]["inside"] for m in found["months"]] == [True, True, False]
     assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("price or volume", 90.67)]
+    assert found["off"] == (  # 300 / 209.328 = 1.433 in February, on the mean of three months a third of that
+        "Price or volume, the bill of gpt-6-luna, over the forecast's; nothing tells its price and volume apart: x1.144 in the"
+        " mean month, x1.433 in 2027-02; +$91 of cash in 2026-12 to 2027-02.")
     assert found["schema"] == "roi.track/1"
+
+
+def test_the_fact_that_was_off_is_told_with_what_it_is_in_which_months_and_against_what(folder, tmp_path):
+    """Luna at 1.3 times its price in all three months, 1.3 - 1 = 0.3 of $672.84 = $201.85; a month as forecast says nothing."""
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 3, usd=1.3 * LUNA_USD))
+    said = " ".join(track(folder, "--actual", tmp_path / "usage.csv").stdout.split())
+    assert ("OFF Price, of gpt-6-luna's tokens as billed, over the forecast's: x1.300; +$202 of cash in 2026-12 to 2027-02."
+            in said)
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, usd=LUNA_USD))
+    assert "OFF Nothing: every figure that is told is the forecast's." in " ".join(
+        track(folder, "--actual", tmp_path / "usage.csv").stdout.split())
 
 
 @pytest.mark.parametrize("rows", ["buckets", "calls"])
@@ -302,7 +316,7 @@ def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path)
     ("month,usd\n2027-01,1\n", "--bill: 2026-12 missing: months follow each other from 2026-12; --since 2027-01 where"),
     ("month;usd\n2026-12;1\n", "columns are apart by ';'; commas"),
     ("month,usd\n2199-12,0\n", ": 2199-12 is not over by this machine's clock"),
-    ("month,amount\n2026-12,1\n", "unknown column 'amount'; nearest: month"),
+    ("month,amount\n2026-12,1\n", "unknown column 'amount'; there are month, usd, gpu_usd, gpu_hours, currency"),
     ("month,usd\n2026-12,-1\n", "'-1' is not usable"),
     ("month,usd\n2026-12,1,000\n", "3 cells; 2 as the head has"),
     ("month,usd\nDec 26,1\n", "'Dec 26' is not usable; a month like 2026-12"),
@@ -407,8 +421,8 @@ def test_who_answers_is_told_in_words_where_the_old_model_stays_for_longer(tmp_p
     done = roi("track", tmp_path / "slow.yaml", "--option", LUNA, "--actual", tmp_path / "usage.csv")
     assert done.exit_code == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert ("share of calls, of which the new model had 41.5% in 2027-01, forecast 66.7% (live later, or the old model kept for"
-            " longer beside it than timing.months_in_parallel says): +$") in text
+    assert ("Share of calls, of which the new model had 41.5% in 2027-01, forecast 66.7% (live later, or the old model kept for"
+            " longer beside it than timing.months_in_parallel says); +$") in text
     assert "where it holds now" not in text
 
 

@@ -26,3 +26,7 @@ def test_the_examples_of_the_docstrings_hold(module):
     found = doctest.testmod(import_module(f"roi.api.{module}"), optionflags=doctest.ELLIPSIS)
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_a_number_keeps_what_stands_before_its_point():
+    assert "    margin: float = 0.02,\n" in page()

@@ -32,7 +32,7 @@ def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
     ('{"question": "a", "model": "b", "score": 1}\n', "nearest: own rows, without id (or item, item_id, example_id,"),
     ("name,points\na,1\nb,2\n", "without id (or item, item_id, example_id, question_id ...) and system (or model"),
     ('{"a": 1}', "no known format by its columns"),
-    ("id,question,a,b\n1,x,1,0\n2,y,1,1\n", "item and system: of a table with a column for each system make such rows"),
+    ("id,question,a,b\n1,x,1,0\n2,y,1,1\n", "of a table with a column for each system: --map score=COLUMN for each of these"),
     ("model,accuracy,n\na,0.9,500\nb,0.8,500\n", "; a score of each system as a whole is written into the scenario"),
     ("1 2 3", "no row of an item in it"),
     ('{"id": 1, "system": "a", "score": 1}\n{"id": 2, "sys', "line 2: the JSON is cut short; write the file again, whole"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from quality_support import CANARY, DATA, pair_rows, quality, write_rows
 
+import roi
 from roi.quality.json_stream import PIECE, wanted_values
 
 SOL = ("--incumbent", "gpt-6-sol")
@@ -316,3 +317,38 @@ def test_values_of_a_document_are_found_wherever_pieces_end(monkeypatch: pytest.
                 found = list(wanted_values(stream, wanted, "d"))
             assert [value for path, value in found if path[0] == "results"] == ["t", 1, 23, {}, []]
             assert found[0] == (("eval",), {"m": 12})
+
+
+def wide(path: Path) -> Path:
+    """Four questions, a column for each of two systems; luna has no mark on the last."""
+    path.write_text("question;gpt-6-sol;gpt-6-luna;team\nq1;1;1;a\nq2;WAHR;0;a\nq3;0;yes;b\nq4;1;;b\n")
+    return path
+
+
+def test_a_table_with_a_column_for_each_system_is_read_by_their_names(tmp_path: Path) -> None:
+    """Sol is right on three of four, luna on two of three; a rename is of a system like any other."""
+    columns = ("--map", "item=question", "--map", "score=gpt-6-sol", "--map", "score=gpt-6-luna")
+    found = quality(wide(tmp_path / "w.csv"), *columns, "--incumbent", "gpt-6-sol", "--system", "gpt-6-luna=luna")
+    assert found.scores == {"gpt-6-sol": (4, 0.75), "luna": (3, round(2 / 3, 6))}
+    assert found.data["metrics"] == ["score"]
+    assert sum(found.left_out.values()) == 1
+    by_python = roi.measure_quality(tmp_path / "w.csv", incumbent="gpt-6-sol", columns={
+        "item": "question", "score": ["gpt-6-sol", "gpt-6-luna"]})
+    assert by_python["scores"]["gpt-6-luna"]["items"] == 3
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("score=gpt-6-sol", "score=gpt-6-lune"), "--map: {file} has no column 'gpt-6-lune'; nearest: gpt-6-luna"),
+    (("score=gpt-6-sol", "score=gpt-6-sol"), "--map: score=gpt-6-sol is given twice"),
+    (("score=gpt-6-sol", "score=gpt-6-luna", "system=team"), "{file}: a column for the system, and several of scores"),
+])
+def test_columns_of_systems_that_cannot_be_meant_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    file = wide(tmp_path / "w.csv")
+    found = quality(file, "--incumbent", "gpt-6-sol", "--map", "item=question", *(x for word in words for x in ("--map", word)))
+    assert (found.code, said.format(file=file) in found.error) == (2, True), found.error
+
+
+def test_a_column_called_verdict_is_the_score(tmp_path: Path) -> None:
+    marks = (("a", "Correct"), ("b", "incorrect"))
+    rows = [{"id": k, "model": name, "verdict": word} for k in range(3) for name, word in marks]
+    assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "a").scores == {"a": (3, 1.0), "b": (3, 0.0)}

@@ -222,7 +222,7 @@ def test_the_head_counts_the_items_that_the_warnings_count(tmp_path: Path) -> No
                             for k in range(40) for by in ("today", "other")))
     text = " ".join(CliRunner().invoke(main, ["quality", str(path), "--incumbent", "today"]).stdout.split())
     assert "39 items with a score, 1 more without, 2 systems" in text
-    assert "(own rows, 77 rows); 3 rows left out." in text
+    assert "(own rows, 77 rows); 3 of 80 rows left out." in text
     assert "today: 1 of 40 items have no score" in text
     wrong = CliRunner().invoke(main, ["quality", str(path), "--incumbent", "today", "--unscored", "wrong"]).stdout
     assert "40 items, 2 systems" in wrong

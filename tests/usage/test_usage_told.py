@@ -292,6 +292,9 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
     ("a.csv", b"account_id,day,model,requests,cost_usd\na,2026-10-01,gpt-6-sol,1,2\n", "records of usage and no scenario"),
     ("a.csv", b"id,under_score,usd\na,1,2\n", "no scenario; `roi init` writes a scenario"),
     ("a.csv", b"when,tok_in,tok_out\n2026-10-01,1,2\n", "a.csv --map time=COLUMN --map input=COLUMN --map output=COLUMN"),
+    ("a.csv", b"time,input,output,model\n2026-10-01,1,2,m\n", "records of usage and no scenario; what was spent: roi usage"),
+    ("a.csv", b'"Output";"when";"Input"\r\n1;2026-10-01;2\r\n', "records of usage and no scenario; what was spent: roi usage"),
+    ("a.csv", b"input_file,output_file\na,b\n", "no scenario; `roi init` writes a scenario"),
     ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
     ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
     ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),
@@ -350,6 +353,79 @@ def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> No
     assert [each["rows"] for each in found["dropped"]] == [2]
 
 
+def test_a_column_that_is_mapped_as_the_group_is_one_by_its_name_too(tmp_path: Path) -> None:
+    """The kind of a table of one's own is called tag; `--group-by team` is the column that --map names, or one by its name."""
+    rows = [f"2026-11-01T0{hour}:10:00Z,100,10,gpt-6-sol,{team},{team[::-1]}" for hour, team in enumerate(("ab", "ab", "cd"))]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,team,feature")
+    for words in (("--map", "group=team", "--group-by", "team"), ("--map", "group=team", "--group-by", "tag")):
+        assert [(each["group"], each["requests"]) for each in usage_answer(file, *words)["by_group"]] == [("ab", 2), ("cd", 1)]
+    assert [each["group"] for each in usage_answer(file, "--group-by", "feature")["by_group"]] == ["ba", "dc"]
+    run = run_usage(file, "--group-by", "team")
+    assert run.exit_code == 2
+    assert run.stderr == ("roi: --group-by: 'team' is not in table of your own; there is tag, model, hour, day, weekday, month;"
+                          " another column of it: --map group=COLUMN\n")
+
+
+def test_tokens_in_total_are_told_to_be_no_input_and_output(tmp_path: Path) -> None:
+    run = run_usage(table(tmp_path / "a.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300", head="timestamp,model,total_tokens"))
+    assert run.exit_code == 2
+    assert "; tokens in total tell no price, since those of the input and of the output have one each: export" in run.stderr
+    other = run_usage(table(tmp_path / "b.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300", head="timestamp,model,prompt_tokens"))
+    assert "tokens in total" not in other.stderr
+
+
+def test_a_model_without_a_price_is_told_with_the_way_to_give_it_one(tmp_path: Path) -> None:
+    rows = [f"2026-11-01T{hour:02}:10:00Z,100,10,my-own-v3" for hour in range(24)]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model")
+    run = run_usage(file, "--output", tmp_path / "part.yaml")
+    assert run.exit_code == 2
+    assert run.stderr.startswith("roi: --output: no price of my-own-v3 on 2026-11-01, the last day of these files: ")
+    assert run.stderr.endswith("; roi prices add api PROVIDER/my-own-v3 --input USD --output USD --source WHERE --date"
+                               " 2026-11-01 gives it one, and --provider PROVIDER here\n")
+
+
+def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Path) -> None:
+    run = run_usage(table(tmp_path / "a.csv", "2026-05,gpt-6-sol,30,9000,90",
+                          head="time,model,requests,input_tokens,output_tokens"))
+    assert "; the sum of a month has its first day for a time, and the next month's in a column until\n" in run.stderr
+    said = table(tmp_path / "b.csv", "2026-05-01,2026-06-01,gpt-6-sol,310,9000,90",
+                 head="time,until,model,requests,input_tokens,output_tokens")
+    assert usage_answer(said)["workload"]["requests_per_day"] == 10.0
+
+
+def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:
+    """Three months of as many tokens a day: bars of one height, where the sum stood on the first day of each before."""
+    rows = [f"2026-0{month}-01,2026-0{month + 1}-01,gpt-6-sol,{310 if month != 6 else 300},{days * 3000000},90"
+            for month, days in ((5, 31), (6, 30), (7, 31))]
+    file = table(tmp_path / "a.csv", *rows, head="time,until,model,requests,input_tokens,output_tokens")
+    chart = [line.partition("|")[2] for line in run_usage(file).stdout.splitlines() if " |" in line]
+    assert [set(line.strip()) for line in chart] == [{"█"}] * 5
+    assert [len(line) for line in chart] == [64] * 5
+    missing = {each["field"]: each["reason"] for each in usage_answer(file)["workload"]["missing"]}
+    assert missing["growth_per_year"].startswith("13 whole weeks; but sums over more than a week, which do not say what")
+
+
+def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage(tmp_path: Path) -> None:
+    results = table(tmp_path / "r.csv", "1,gpt-6-sol,1", head="id,model,correct")
+    assert f"{results}: results of an evaluation and no usage; how good they are: roi quality" in run_usage(results).stderr
+    lines = tmp_path / "r.jsonl"
+    lines.write_text('{"item": 1, "system": "a", "score": 1}\n')
+    assert "results of an evaluation and no usage" in run_usage(lines).stderr
+    usage = table(tmp_path / "u.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300,10",
+                  head="timestamp,model,prompt_tokens,completion_tokens")
+    run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
+    assert run.exit_code == 2
+    assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation; what"
+                          f" was spent: roi usage {usage}\n")
+
+
+def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:
+    rows = [f"2026-11-01T0{hour}:10:00Z,{100 if hour < 2 else 'many'},10,gpt-6-sol,openai" for hour in range(9)]
+    file = table(tmp_path / "a.csv", *rows, head="time,input_tokens,output_tokens,model,provider")
+    told = " ".join(run_usage(file).stdout.split())
+    assert ", 2 rows); 7 of 9 rows left out, most for 'a token count that cannot be read', see below." in told
+
+
 def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:
     """A request an hour is 0.017 a minute: the busiest minute would be 60 times the mean by chance alone."""
     rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))
@@ -375,7 +451,8 @@ def test_a_day_that_makes_the_peak_is_told_in_the_report_in_json_and_in_the_part
         "day": "2026-11-03", "peak_to_mean_without_it": pytest.approx(1.0), "requests_per_day_without_it": 24.0,
         "only_one_of_its_weekday": True}
     source = parse_yaml((tmp_path / "part.yaml").read_text(), "part")["workload"]["peak_to_mean"]["source"]
-    assert source.endswith("of a busiest minute; 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00")
+    assert source.endswith("of a busiest minute; 2026-11-03, the only Tuesday here, makes it: without that day it is 1.00"
+                           " (roi usage --without 2026-11-03)")
     even = table(tmp_path / "b.csv", *(f"{at},100,10,gpt-6-sol,openai" for at in sorted(set(calls))),
                  head="time,input_tokens,output_tokens,model,provider")
     assert usage_answer(even)["workload"]["load"]["peak_of_one_day"] is None

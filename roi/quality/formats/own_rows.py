@@ -3,6 +3,8 @@
 Usual names are known (NAMES), others are given with --map, values inside of others as a path with dots: scores.Factuality,
 metricsData.0.score. Cluster, weight, run and escalated may be there. Every other column stays where it is.
 
+Where several columns of scores are named, each is of a system: a row is an item, and a column's name the system's.
+
 `epoch` is a repeat of the item in tables that Inspect makes (samples_df: eval_id, sample_id, id, epoch), and a pass of training
 in tables of checkpoints, whose rows are of different systems. Beside Inspect's columns it is the former; else a system with
 more than one is refused until somebody says which.
@@ -18,7 +20,8 @@ from roi.quality.result_rows import Asked, Document, Format, Notes, Row, Source,
 NAMES: Final = {
     "item": ("id", "item", "item_id", "example_id", "question_id", "sample_id", "case_id", "test_id", "doc_id", "idx", "index"),
     "system": ("system", "model", "model_name", "model_id", "provider", "engine", "candidate", "variant"),
-    "score": ("score", "correct", "is_correct", "passed", "pass", "success", "right", "grade", "accuracy", "label", "value"),
+    "score": ("score", "correct", "is_correct", "passed", "pass", "success", "right", "grade", "accuracy", "label",
+              "value", "verdict", "outcome", "judgment", "judgement"),
     "cluster": ("cluster", "cluster_id", "conversation_id", "conversation", "customer_id", "customer", "template"),
     "weight": ("weight", "weights"),
     "run": ("run", "repeat", "repetition", "epoch", "trial", "attempt"),
@@ -63,6 +66,10 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             near = [name[:40] for name in nearest(column, there, 1) or nearest(what, there, 1)]
             raise InputError(f"{option}: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
+    wide = [column for what, column in asked.columns if what == "score"]
+    if len(wide) > 1:
+        yield from _wide_rows(source, asked, notes, names, wide)
+        return
     _refuse_gold(source, score, told=bool(asked.metric) or any(what == "score" for what, _ in asked.columns))
     inside = any("." in name and name not in source.first for name in names.values())
     alone = asked.system_of_file(source.path) if _at(source.first, system) is ABSENT else None
@@ -79,6 +86,23 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
                              " training, whose checkpoints are systems: keep the rows of one, or --map system=COLUMN that"
                              " tells them apart")
         yield place, Row(get(item), by, mark, *rest)
+
+
+def _wide_rows(
+    source: Source, asked: Asked, notes: Notes, names: dict[str, str], wide: list[str],
+) -> Iterator[tuple[str, Row]]:
+    """Rows of a table with a row for each item and a column for each system; InputError where it has one of systems too."""
+    if len(set(wide)) < len(wide):
+        raise InputError(f"--map: score={next(name for name in wide if wide.count(name) > 1)[:40]} is given twice")
+    if any(what == "system" for what, _ in asked.columns) or _at(source.first, names["system"]) is not ABSENT:
+        raise InputError(f"{source.path}: a column for the system, and several of scores (--map score=), each of which is a"
+                         " system's where it is alone; name one score, or rename the column of the system")
+    notes.metrics["score"] = None
+    rest = [names[what] for what in ("cluster", "weight", "run", "escalated")]
+    for place, document in source.documents:
+        get = partial(_inside, document)
+        for name in wide:
+            yield place, Row(get(names["item"]), name, share(get(name), place), *map(get, rest))
 
 
 def _may_be_training(first: Document, run: str, asked: Asked) -> bool:

@@ -20,7 +20,7 @@ else.
 
 
 def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
-    """The tables by_model, by_group, by_day, change, tasks, reconciliation and dropped; empty cells are not known.
+    """The tables by_model, by_group, by_day, without, change, tasks, reconciliation and dropped; empty cells are not known.
 
     RFC 4180, but for the ends of lines, which are those of a terminal's text.
     """
@@ -40,6 +40,9 @@ def _sums(found: Usage) -> Iterator[dict[str, Any]]:
         yield {"table": "by_group", "group": group, "provider": provider, "model": model, **_counted(rows)}
     for (day,), rows in grouped(found.priced, "day"):
         yield {"table": "by_day", "day": day_of(day).isoformat(), **_counted(rows)}
+    gone = {day: rows for (day,), rows in grouped(found.left_out, "day")}
+    for day in found.days.without if found.days else ():
+        yield {"table": "without", "day": day_of(day).isoformat(), **_counted(gone.get(day, []))}
 
 
 def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:

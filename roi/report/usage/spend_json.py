@@ -38,7 +38,10 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "days": found.days and {
             "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
             "complete": len(found.days.complete),
-            "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out]},
+            "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
+            "without": [day_of(day).isoformat() for day in found.days.without],
+            "silent": [day_of(day).isoformat() for day in found.days.silent]},
+        "without": {**money(found.left_out), **counts(found.left_out)} if found.days and found.days.without else None,
         "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
         "change": month_json(found.change),

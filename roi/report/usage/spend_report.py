@@ -14,7 +14,7 @@ from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import LOST_ROWS, growth_told
+from roi.usage.measure.days import LOST_ROWS, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -86,6 +86,9 @@ def _scope(found: Usage) -> str:
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
         if low:
             parts.append(f"{day_of(low[0])} {LOST_ROWS}" if len(low) == 1 else f"{len(low)} days have rows left out")
+        if silent := found.days.silent:
+            parts.append(f"no call on {spans_told(silent)}, see Notes")
+        parts += _left_out(found)
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(number_of(requests, "request") if requests is not None else "requests not counted by this export")
@@ -93,8 +96,22 @@ def _scope(found: Usage) -> str:
         parts.append(_total(found))
     sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
-    left = f"; {number_of(lost, 'row')} left out, see below" if lost else ""
+    left = f"; {lost:,} of {number_of(lost + sum(count for _, _, count in found.sources), 'row')} left out" if lost else ""
+    left += f", most for {found.dropped[0].reason!r}, see below" if lost else ""
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {first_of(sources, 4)}{left}."
+
+
+def _left_out(found: Usage) -> list[str]:
+    """Which days the user leaves out, and what was on them; empty for none."""
+    if found.days is None or not found.days.without:
+        return []
+    days, requests = found.days.without, total_requests([each.spend for each in found.left_out])
+    calls = "no call" if not found.left_out else (
+        number_of(requests, "request") if requests is not None else f"{figure(tokens_of(found.left_out) / MTOK)} Mtok")
+    paid = [each.usd for each in found.left_out if each.usd is not None]
+    many = "is" if len(days) == 1 else "are"
+    money_of_them = f" and {usd(sum(paid))}" if paid else ""
+    return [f"{spans_told(days)} {many} left out of all else (--without), with {calls}{money_of_them}"]
 
 
 def _total(found: Usage) -> str:
@@ -166,15 +183,20 @@ def _chart(found: Usage) -> list[str]:
     priced = any(each.usd for each in found.priced)
     volume: dict[int, float] = defaultdict(float)
     for each in found.priced:
-        volume[each.spend.day or found.days.first] += (each.usd or 0.0) if priced else tokens_of([each]) / MTOK
+        days = days_of(each.spend) or [found.days.first]
+        for day in days:
+            volume[day] += ((each.usd or 0.0) if priced else tokens_of([each]) / MTOK) / len(days)
     span = found.days.last - found.days.first + 1
     count = min(span, WIDTH)
+    gone = set(found.days.without)
     edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
-    heights = [sum(volume[day] for day in range(a, b)) / (b - a) for a, b in pairwise(edges)]
+    kept = [[day for day in range(a, b) if day not in gone] for a, b in pairwise(edges)]
+    heights = [sum(volume[day] for day in days) / (len(days) or 1) for days in kept]
     top = max(heights) or 1.0
     unit = "USD a day" if priced else "Mtok a day"
     rows = [f"{unit}, {day_of(found.days.first)} to {day_of(found.days.last)}"
-            + (f", {span / count:.1f} days a column" if span > count else "")]
+            + (f", {span / count:.1f} days a column" if span > count else "")
+            + (f", without {spans_told(found.days.without)}" if gone else "")]
     wide = max(1, min(4, WIDTH // count))
     for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
         label = (usd(top * level / HEIGHT) if priced else figure(top * level / HEIGHT)) if level in {HEIGHT, 1} else ""
@@ -324,7 +346,8 @@ def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
            f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
     if shape.one_day is not None:
         yield "peak of one day", shape.one_day.told, ""
-        yield "without that day", f"{figure(shape.one_day.others_per_day)} requests a day", ""
+        yield ("without that day", f"{figure(shape.one_day.others_per_day)} requests a day",
+               f"--without {day_of(shape.one_day.day)} leaves it out of all that stands here, and of --output")
     if shape.hourly_weights is not None:
         top = max(range(24), key=shape.hourly_weights.__getitem__)
         yield "busiest hour", f"{top:02d}:00 to {(top + 1) % 24:02d}:00 UTC", ""

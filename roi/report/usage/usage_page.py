@@ -1,6 +1,6 @@
 """`roi usage --html`: what was spent, by day and model, and the workload that it settles."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from roi.answers.usage_tasks import Task
@@ -9,6 +9,7 @@ from roi.report.layout.blocks import Verbatim
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.usage.spend_report import usage_blocks
+from roi.usage.measure.days import days_of, spans_told
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.summary import Usage
 
@@ -38,11 +39,14 @@ def spend_by_day(found: Usage) -> Spec | None:
     models = _largest(priced)
     span = days.last - days.first + 1
     width = -(-span // MOST_BARS)
+    gone = set(days.without)
+    kept = Counter((day - days.first) // width for day in range(days.first, days.last + 1) if day not in gone)
     sums: dict[tuple[int, str], float] = defaultdict(float)
     for each in priced:
-        day = each.spend.day or days.first
-        name = _name(each)
-        sums[(day - days.first) // width, name if name in models else OTHER] += (each.usd or 0.0) / width
+        name, over = _name(each), days_of(each.spend) or [days.first]
+        for day in over:
+            k = (day - days.first) // width
+            sums[k, name if name in models else OTHER] += (each.usd or 0.0) / len(over) / (kept[k] if gone else width)
     rows: list[Spec] = [{"day": day_of(days.first + k * width).isoformat(), "model": name, "usd": round(amount, 4)}
                         for (k, name), amount in sorted(sums.items())]
     names = [*models, *([OTHER] if any(row["model"] == OTHER for row in rows) else [])]
@@ -60,7 +64,9 @@ def spend_by_day(found: Usage) -> Spec | None:
         "color": own_colours("model", names),
         "tooltip": [{"field": "day"}, {"field": "model"}, {"field": "usd", "title": "USD", "format": "$,.2f"}]}}]
     total = sum(each.usd or 0.0 for each in priced)
-    said = f"Spend by day from {day_of(days.first)} to {day_of(days.last)}, {usd(total)} in all, most of it {names[0]}."
+    without = f" without {spans_told(days.without)}," if gone else ""
+    said = (f"Spend by day from {day_of(days.first)} to {day_of(days.last)},{without} {usd(total)} in all, most of it"
+            f" {names[0]}.")
     return spec("Spend by day and model", said, height=300, layer=layer, data={"values": rows})
 
 

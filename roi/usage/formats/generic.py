@@ -102,7 +102,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in NEEDED), uses=tuple(columns.values()),
-        fields=lambda table, said: fields(table, said, columns), local_times=True,
+        fields=lambda table, said: fields(table, said, columns), local_times=True, own_columns=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns, may_lack_hour=True,

@@ -27,6 +27,8 @@ UNREAD: Final = {
         " model, input_tokens and output_tokens is read",
 }  # fmt: skip
 """What such a file is, and what is read in its place, by names that it has."""
+OF_RESULTS: Final = frozenset({"score", "correct", "is_correct", "passed", "acc", "exact_match"})
+"""A column of an evaluation's results, which count no tokens."""
 LOG_LINE: Final = re.compile(r"(\(\w+ pid=\d+\) )?(DEBUG|INFO|WARNING|ERROR)(:|\s+\d\d-\d\d \d\d:\d\d:\d\d)")
 """Beginning of a line of vLLM's log, or uvicorn's."""
 SERVER_LOG: Final = ("a server's log in words, which tells no tokens of a call; vLLM's spans do (--otlp-traces-endpoint), with"
@@ -37,4 +39,6 @@ def told_unread(names: Iterable[str]) -> str | None:
     """What a file with these columns or keys is, and what is read in its place; None where nobody knows it."""
     own = {name.lower() for name in names}
     known = [needs for needs in UNREAD if needs <= own]
+    if not known and own & OF_RESULTS and not any("token" in name for name in own):
+        return "results of an evaluation and no usage; how good they are: roi quality"
     return UNREAD[max(known, key=len)] if known else None

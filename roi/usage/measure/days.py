@@ -3,14 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
+from roi.errors import first_of
 from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.pricing import day_of, total_requests
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
 
@@ -21,6 +23,10 @@ off: an export of days does not say at what hour it was made."""
 MOST_LOST: Final = 0.01
 """Share of a day's calls that may be left out of it, and of a day's tokens where rows are buckets: its sums are too low by
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
+QUIET: Final = 0.5
+"""Share of a weekday's dates with rows up to which one without any is as usual."""
+FEW_A_DAY: Final = 10
+"""Calls a day below which a day without any is no surprise: by chance alone, one in 22,000 at ten calls a day."""
 LOST_ROWS: Final = "has rows left out"
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
@@ -47,6 +53,15 @@ class Days:
     """(day, why) of those that are not: at the edges, or with rows left out."""
     lost: tuple[tuple[int, float], ...] = ()
     """(day, share of it that is left out) of the latter."""
+    without: tuple[int, ...] = ()
+    """Days that the user leaves out: they are none of the others, and count in no mean."""
+    silent: tuple[int, ...] = ()
+    """Of the complete days, those without a row although their weekday has some: quiet, or missing in the export."""
+
+    @property
+    def counted(self) -> int:
+        """Days from the first to the last, but for those that the user leaves out."""
+        return self.last - self.first + 1 - len(self.without)
 
 
 def complete_days(
@@ -170,6 +185,52 @@ def _looks_cut(rows: Sequence[Spend], last: int) -> str:
     if len(before) < 3 or volume.get(last, 0) >= CUT_SHARE * min(before):
         return ""
     return f"looks cut off: {volume.get(last, 0) / min(before):.0%} of the smallest of the days before it"
+
+
+def log_days(every: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Days | None:
+    """Days that a log covers whole, and which of them have no row although their weekday has; `every`: dropped rows too."""
+    kept = [row for row in every if row.dropped is None and row.kind != "cost"]
+    days, requests = complete_days(kept, grew, lost_days(every)), total_requests(kept)
+    if days is None or (requests is not None and requests < FEW_A_DAY * len(days_there(kept))):
+        return days
+    silent, whole = silent_days([row for row in every if row.kind != "cost"], QUIET), set(days.complete)
+    return replace(days, silent=tuple(day for day in silent if day in whole))
+
+
+def silent_days(rows: Sequence[Spend], quiet: float) -> tuple[int, ...]:
+    """Days between the first and the last row without any, whose weekday has rows on more than `quiet` of its dates."""
+    there = days_there(rows)
+    if not there:
+        return ()
+    span = range(min(there), max(there) + 1)
+    used = {weekday for weekday in range(7) if sum(d in there for d in span[weekday::7]) > quiet * len(span[weekday::7])}
+    return tuple(d for k, d in enumerate(span) if d not in there and k % 7 in used)
+
+
+def days_there(rows: Sequence[Spend]) -> set[int]:
+    """Days on which there is a row, or which a bucket covers."""
+    there: set[int] = set()
+    for row in rows:
+        there |= set(days_of(row))
+    return there
+
+
+def days_of(row: Spend) -> range:
+    """The days on which the row's calls may have been: of a bucket all that it covers; none where it has no time."""
+    if row.kind == "bucket" and row.first_us is not None and row.last_us is not None:
+        return range(row.first_us // DAY_US, max(row.last_us - 1, row.first_us) // DAY_US + 1)
+    return range(0) if row.day is None else range(row.day, row.day + 1)
+
+
+def spans_told(days: Sequence[int]) -> str:
+    """Days since 1970 in order, those that follow each other as one span; the first few."""
+    spans: list[tuple[int, int]] = []
+    for day in days:
+        if spans and day == spans[-1][1] + 1:
+            spans[-1] = spans[-1][0], day
+        else:
+            spans.append((day, day))
+    return first_of([" to ".join(str(day_of(day)) for day in dict.fromkeys(span)) for span in spans], 5)
 
 
 @dataclass(frozen=True)

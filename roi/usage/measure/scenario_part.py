@@ -6,16 +6,17 @@ from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
-from roi.errors import InputError
+from roi.errors import InputError, UnknownName
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.days import growth_told
+from roi.usage.measure.days import Days, growth_told, spans_told
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
+from roi.usage.told import silent
 
 
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
@@ -53,9 +54,10 @@ def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
 
 
 def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
-    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}"
+    days = days_told(w.days)
     if w.requests_per_day is not None:
-        yield "requests_per_day", round(w.requests_per_day, 3)
+        a_day = round(w.requests_per_day, 3)
+        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without else a_day
     if w.growth is not None:
         value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {
@@ -81,10 +83,21 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
         yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
 
 
+def days_told(days: Days) -> str:
+    """Of which days a workload is the mean."""
+    return f"{len(days.complete)} whole days, {day_of(days.first)} to {day_of(days.last)}{_without(days)}"
+
+
+def _without(days: Days) -> str:
+    """Which days the user leaves out."""
+    return f", without {spans_told(days.without)} (--without)" if days.without else ""
+
+
 def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
     """The peak, where it is none of chance, and the hours of a mean day; `over` is what was looked at."""
     if shape.peak_to_mean is not None:
-        one_day = "" if shape.one_day is None else f"; {shape.one_day.told}"
+        one_day = "" if shape.one_day is None else (
+            f"; {shape.one_day.told} (roi usage --without {day_of(shape.one_day.day)})")
         yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
                                "source": f"usage: {over}; less what chance alone makes of a busiest minute{one_day}"}
     if shape.hourly_weights is not None:
@@ -103,7 +116,16 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
 def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> Iterator[tuple[str, Any]]:
     if w.choice.model == NO_MODEL:
         raise InputError("--output: the records name no model: say which one it is, --provider and --model")
-    price = find_api_price(w.choice.provider, w.choice.model, day_of(w.days.last), "incumbent.model")
+    last = day_of(w.days.last)
+    try:
+        price = find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
+    except InputError as error:
+        if not isinstance(error, UnknownName) and "earliest price" not in str(error):
+            raise
+        seller, name = w.choice.provider or "PROVIDER", w.choice.model
+        raise InputError(f"--output: no price of {name} on {last}, the last day of these files: {error}; roi prices add api"
+                         f" {seller}/{name} --input USD --output USD --source WHERE --date {day_of(w.days.first)} gives it one"
+                         f"{'' if w.choice.provider else f', and --provider {seller} here'}") from None
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache
@@ -161,7 +183,8 @@ def _apart(each: Priced) -> bool:
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
-    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
+    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
+    yield from silent(w.days)
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     yield from told_rates(found.rates)

@@ -24,6 +24,7 @@ from roi.usage.read.record import TOKENS
 
 MAIN_SHARE: Final = 0.9
 """A model with at least this share of what was spent is the incumbent without being named."""
+WEEK_US: Final = 7 * DAY_US
 Model = tuple[str | None, str]
 """Provider and name."""
 
@@ -149,7 +150,7 @@ def measure_workload(
     per_day = requests_per_day if per_day is None else per_day
     count: float | None = requests
     if count is None and requests_per_day is not None and rows:  # as many as the user's figure implies for the days of the rows
-        count = requests_per_day * (days.last - days.first + 1)
+        count = requests_per_day * days.counted
     lengths = prefix = shape = None
     if calls:
         cells = length_cells(kept, backend)
@@ -169,7 +170,8 @@ def measure_workload(
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0)
-    return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched))))
+    longest = max(((row.last_us or 0) - (row.first_us or 0) for row in rows if row.kind == "bucket"), default=0)
+    return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 
 
 def shortest_prefix(choice: Choice) -> float:
@@ -194,11 +196,11 @@ def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
     if not whole:
         return None
     if spanning:
-        return (total_requests(rows) or 0) / (days.last - days.first + 1)
+        return (total_requests(rows) or 0) / days.counted
     return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
 
 
-def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tuple[str, str]]:
+def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool) -> Iterator[tuple[str, str]]:
     """(field of the scenario, why the log does not settle it)."""
     if w.requests is None and w.requests_per_day is None:
         yield "requests_per_day", "this export counts tokens, not requests: give --requests-per-day"
@@ -207,7 +209,8 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
                                    else "no request on a day that is covered whole")
     if w.growth is None:
         weeks = len(whole_weeks(w.days.complete))
-        why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
+        why = "6 are the least for a trend" if weeks < LEAST_WEEKS else (
+            "one of them is empty" if in_weeks else "but sums over more than a week, which do not say what each of them had")
         yield "growth_per_year", f"{weeks} whole week{'s' * (weeks != 1)}; {why}"
     if not calls:
         two = "; two stand in, so that what is cached is as recorded" if w.prefix is not None and w.prefix.prompts else ""

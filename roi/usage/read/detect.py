@@ -18,6 +18,8 @@ NAME: Final = re.compile(r"[^\W\d][\w .:/()-]{0,47}")
 """What may stand in a message as a name: it begins with a letter and is short."""
 VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.IGNORECASE)
 """A number or a time: a first line that has one is a row, perhaps with a prompt in it, and none of it is shown."""
+TOTALS: Final = frozenset({"tokens", "totaltokens", "tokenstotal", "tokencount", "totaltokencount", "tokensused", "numtokens"})
+"""Names of counts of input and output together, plain."""
 MAP: Final = f"for your own table name the columns: {OWN_COLUMNS}"
 
 
@@ -47,7 +49,15 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     _check_known(header, shown)
     _check_columns(header, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
-                         f"{_nearest_format(header, formats)}", f"; {MAP}")
+                         f"{_of_total(header) or _nearest_format(header, formats)}", f"; {MAP}")
+
+
+def _of_total(header: Sequence[str]) -> str:
+    """That a sum of input and output tells neither, where a table has no other count; empty where it has."""
+    plain = {re.sub(r"[ _.-]", "", name.lower()) for name in header}
+    counts = {name for name in plain if "token" in name}
+    return ("; tokens in total tell no price, since those of the input and of the output have one each: export both"
+            if counts and counts <= TOTALS else "")
 
 
 def _check_known(names: Sequence[str], shown: str) -> None:

@@ -169,6 +169,8 @@ class Format:
     """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
     table_by_document: bool = False
     """True where a row of a table is to be flattened as a document, since a cell of it holds text that must not be copied."""
+    own_columns: bool = False
+    """True where the user may say what its columns hold (--map)."""
     relative: bool = False
     """True where times count from the beginning of the file, and have no date."""
     equivalent: bool = False
@@ -267,16 +269,19 @@ class Format:
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
         """The group that the user asked for, else the format's first kind that the table has; people are shown if asked for.
 
-        Only the format's own kinds can be asked for, so that no column of prompts is read; InputError with what there is.
+        Only the format's own kinds can be asked for, by their names or those of their columns, so that no column of prompts is
+        read; InputError with what there is.
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
         unasked = (kind for kind in there if kind != "user")
         kind = options.group_by if options.group_by is not None else next(unasked, "model")
+        kind = next((each for each, name in there.items() if kind not in there and name.lower() == kind.lower()), kind)
         if kind in ("model", *TIMES):
             return None  # the record has it
         if kind not in there:
             known = ", ".join([*there, "model", *TIMES])
-            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
+            own = "; another column of it: --map group=COLUMN" if self.own_columns else ""
+            raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}{own}")
         return text(raw, there[kind])
 
 

@@ -12,7 +12,7 @@ from roi.answers.size import size_file
 from roi.estimate.accuracy.training_errors import RowLabel, Score
 from roi.estimate.training.plan import TrainingPlan
 from roi.quality.result_rows import Asked
-from roi.report.quality_page import differences, scores
+from roi.report.quality.quality_page import differences, scores
 from roi.report.serving.size import frontier
 from roi.report.serving.size_page import day_of_load, rent_against_latency
 from roi.report.training.fit_page import parts_at_peak, room_of_cards, timeline

@@ -8,7 +8,7 @@ from roi.report.charts.look import Spec, rows_of, spec
 from roi.report.layout.blocks import printable
 from roi.report.layout.wording import percent
 from roi.report.page.parts import Page, Picture, told
-from roi.report.quality import quality_blocks
+from roi.report.quality.quality import quality_blocks
 
 ROW, MIDDLE, LINE = 42, 0.72, 0.48
 """Pixels of a row; where its interval lies and a dashed line begins, as shares of the row."""
@@ -23,7 +23,7 @@ def quality_page(answer: QualityAnswer, *, version: str) -> Page:
         f"Against {measured.incumbent}, on the same items": [] if not measured.differences else [Picture(
             differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: none, and the margin.")],
     }
-    return told(quality_blocks(answer), f"roi {version}.", pictures, "What was read")
+    return told(quality_blocks(answer), f"roi {version}.", pictures)
 
 
 def scores(measured: Measured) -> Spec:

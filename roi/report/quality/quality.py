@@ -1,4 +1,4 @@
-"""How `roi quality` is told: scores, differences to the incumbent, cascades, warnings; as a table, Markdown or JSON."""
+"""How `roi quality` is told: whether each is good enough, scores, differences, cascades, warnings; table, Markdown or JSON."""
 
 import json
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from roi.numerics.paired import ScorePosterior
 from roi.quality.measured import MOST_ITEMS, Difference, Measured, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, number_of, percent
+from roi.report.quality.quality_verdict import verdict_blocks, verdict_sentences
 
 SCHEMA = "roi.quality/1"
 
@@ -21,13 +22,15 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Title("Is it good enough")
     sources = [f"{name} ({title}, {number_of(rows, 'row')})" for name, title, rows in found.notes.sources]
     more = f" with a score, {found.unjudged:,} more without" if found.unjudged else ""
-    gone = f"; {number_of(sum(found.notes.left_out.values()), 'row')} left out" if found.notes.left_out else ""
+    lost, kept = sum(found.notes.left_out.values()), sum(rows for _, _, rows in found.notes.sources)
+    gone = f"; {lost:,} of {number_of(lost + kept, 'row')} left out" if lost else ""
     systems = number_of(len(found.systems) - len(measured.cascades), "system")
     yield Paragraph(
         f"{number_of(len(found.items), 'item')}{more}, {systems}, metric {', '.join(found.notes.metrics)}"
         f"{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
         f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}."
         f" Read: {first_of(sources, 4)}{gone}.")
+    yield from verdict_blocks(answer)
     if answer.warnings:
         yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
     yield Heading("Score of each system")
@@ -100,6 +103,7 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
         "clusters": len(set(found.clusters.tolist())) if found.clustered else None, "results_on": answer.results_on,
         "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
         "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],
+        "answers": answers_of(answer),
         "scores": [{"system": each.system, "items": each.items, **_rate(each.posterior),
                     "probability_reaches_bar": each.reaches_bar, "items_without_score": unscored.get(each.system)}
                    for each in measured.scores],
@@ -111,6 +115,12 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
                      for reason, count in found.notes.left_out.items()],
         "warnings": answer.warnings,
     }, indent=2, allow_nan=False)
+
+
+def answers_of(answer: QualityAnswer) -> list[dict[str, Any]]:
+    """Whether each system but the incumbent is good enough: a word, the sentences of the screen, what to add to know."""
+    return [{"system": each.system, "good_enough": each.good_enough, "sentence": " ".join(verdict_sentences(answer, each)),
+             "more_items": each.more_items, "items_until_tested": each.untested} for each in answer.judged]
 
 
 def _rate(known: ScorePosterior) -> dict[str, float]:

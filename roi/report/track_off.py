@@ -1,0 +1,119 @@
+"""What was off, of `roi track`: the fact that moved the cash most in words, and all of them as a table."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from roi.answers.track import TrackAnswer
+from roi.economics.change.attribution import SHAPLEY
+from roi.economics.tracking.month_figures import (
+    CACHE,
+    COMMITMENTS,
+    GPU_HOURS,
+    GPU_PRICE,
+    INPUT,
+    LIVE,
+    OUTPUT,
+    PRICE,
+    ROUTING,
+    STAY_PRICE,
+    VOLUME,
+)
+from roi.economics.tracking.seen_facts import OR_VOLUME, Effect
+from roi.report.layout.blocks import Block, Notes, Row, Table
+from roi.report.layout.wording import option_label, percent, usd
+
+SMALL = 0.05
+"""Share of the largest effect below which another is not told beside it."""
+EFFECTS = 5
+"""Facts that are listed without --full."""
+ALIKE = 0.0005
+"""What two factors differ by at the least where both are told."""
+MEANING: Final = {
+    VOLUME: "the calls, over the forecast's",
+    INPUT: "the input tokens of a call, over the forecast's",
+    OUTPUT: "the output tokens of a call, over the forecast's",
+    CACHE: "the share of input that is read from a cache, over the forecast's",
+    STAY_PRICE: "of the old model's tokens as billed, over the forecast's",
+    PRICE: "of {option}'s tokens as billed, over the forecast's",
+    COMMITMENTS: "what was paid, over what these tokens cost at that price",
+    GPU_HOURS: "the GPU hours, over what the forecast's fleet takes at this volume",
+    GPU_PRICE: "the USD of a GPU hour, over the forecast's",
+    f"{PRICE} {OR_VOLUME}": "the bill of {option}, over the forecast's; nothing tells its price and volume apart",
+    f"{STAY_PRICE} {OR_VOLUME}": "the bill of the old model, over the forecast's; nothing tells its price and volume apart",
+}
+"""What each fact is, and over what its figure stands."""
+
+
+def off_sentence(a: TrackAnswer) -> str:
+    """The fact that moved the cash most: what it is, how far off, in which months; then the two behind it."""
+    if not a.effects:
+        return "Nothing: every figure that is told is the forecast's."
+    first, *rest = a.effects
+    rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
+    more = f" Then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}." if rest else ""
+    return f"{_named(first)}, {_what(a, first)}; {usd_signed(first.cash_usd)} of cash in {_months(a)}.{more}"
+
+
+def _named(e: Effect) -> str:
+    return f"{e.fact[0].upper()}{e.fact[1:]}"
+
+
+def _months(a: TrackAnswer) -> str:
+    first, last = a.months[0].month, a.months[-1].month
+    return first if first == last else f"{first} to {last}"
+
+
+def _what(a: TrackAnswer, e: Effect) -> str:
+    """What a fact is and was over the forecast; of the share of calls, where it was the furthest off, and why."""
+    if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
+        meaning = MEANING.get(e.fact, "over the forecast's").format(option=option_label(a.comparison.case, a.option))
+        seen = a.tracked.seen.get(e.fact.removesuffix(f" {OR_VOLUME}"))
+        last = None if seen is None else float(seen[-1, 0])
+        if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
+            return f"{meaning}: x{e.factor:.3f}"
+        return f"{meaning}: x{e.factor:.3f} in the mean month, x{last:.3f} in {a.months[-1].month}"
+    month, came, planned = off
+    later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
+    hands_on = e.fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
+    why = f"{more} was escalated" if hands_on else (
+        f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
+    return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
+
+
+def _share_off(a: TrackAnswer) -> tuple[str, float, float] | None:
+    """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast."""
+    told = [(month.month, each.own_share, float(planned)) for month, each, planned in
+            zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
+    return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
+
+
+def usd_signed(x: float) -> str:
+    """An amount with its sign: +$1,200."""
+    return f"+{usd(x)}" if x > 0 else usd(x)
+
+
+def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
+    """All facts that were off, the largest effect on the cash first, and what the columns say."""
+    shown = a.effects if full else a.effects[:EFFECTS]
+    rest = a.effects[len(shown) :]
+    rows = [Row((e.fact, _over(a, e), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    if rest:
+        cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
+        rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
+    came, planned = a.cash()
+    rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
+    yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
+    how = "Shapley value" if a.method == SHAPLEY else "mean of two orders, which many facts leave time for,"
+    told = (
+        f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
+        " the same volume, tokens, price of its model and, where they share it, cache rate."
+    )
+    if any(e.fact == COMMITMENTS for e in shown):
+        told += " commitments: what they ask beyond the calls, where the price does not explain it."
+    yield Notes((told,))
+
+
+def _over(a: TrackAnswer, e: Effect) -> str:
+    """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
+    off = _share_off(a) if e.fact in {LIVE, ROUTING} else None
+    return f"{e.factor:.3f}" if off is None or off[2] <= 0 else f"{off[1] / off[2]:.3f}"

@@ -95,7 +95,9 @@ class Sizing:
     """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     headroom: float
     fleet_share: float
-    """Share of the rent that this workload pays; below 1 where several adapters share the base."""
+    """Share of the rent that this workload pays, and of power and space of owned cards; below 1 where others share the base."""
+    workloads: float
+    """Workloads on the fleet, this one among them: requests a second, replicas and GPUs are those of all, USD this one's."""
     rent_level: float
     """Rent over today's as `roi compare` counts it, centrally, the mean of its months; 1 while a first plan is committed, and
     for one that is owned, whose cost does not drift."""
@@ -159,6 +161,10 @@ def size_service(
     the scenario's lengths at its peak. `status` hears which plan is being replayed. Without `frontier` only fleets that the
     answer names are: what each plan needs, and a replica less. InputError where no plan holds the SLO.
     """
+    if trace is not None and (several := resolved.scenario.serving.adapters_on_base) > 1:
+        raise InputError(f"--trace holds the calls of one workload, and serving.adapters_on_base puts {several:,} on the fleet,"
+                         " whose bursts need not fall together: merge their traces into one, with serving.adapters_on_base: 1"
+                         f" and training.adapters: {several}")
     if trace is not None and (scenario := on_trace(resolved.scenario, trace, times)) != resolved.scenario:
         resolved = resolve(scenario, resolved.known)
     shared, options = read_all(resolved.case, resolved.case.values())
@@ -197,7 +203,7 @@ def size_service(
         busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
         peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
-        headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
+        headroom=float(option.headroom), fleet_share=float(option.fleet_share), workloads=float(option.workloads), slo=load.slo,
         rent_level=float(np.mean(_rent_levels(shared, option, plan))) if best.owned is None else 1.0,
         compared=None if trace is not None or best.owned is not None else _compared(
             shared, options, option, resolved.plans[option.id], sized),
@@ -322,7 +328,7 @@ def _load(
         seen = trace.seen_as(float(tokens.ratio), float(tokens.output_ratio), float(tokens.reasoning_tokens))
         mean = trace.requests_per_s * times
         return mean, mean, Load(traffic=seen.at(times), requests_per_s=mean, mean_requests_per_s=mean, slo=slo, is_trace=True)
-    mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
+    mean = float(shared.requests_per_day * shared.volume_factor * option.workloads) / SECONDS_PER_DAY
     peak = float(mean * shared.peak_to_mean)
     hold = float(demand_to_hold(peak, mean, waiting(shared, option)))
     lengths = system_lengths(resolved.case.facts, option.system)

@@ -244,12 +244,12 @@ def _enough(plan: FleetPlan, option: Option, replicas: int) -> bool:
 
 
 def monthly_usd(plan: FleetPlan, option: Option, gpus: float) -> float:
-    """USD a month for this many GPUs: rent, or power and space of those that are owned."""
+    """USD a month that the workload pays for this many GPUs: rent, or power and space of those that are owned."""
     if plan.offer.owned is None:
         return float(gpus * plan.offer.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH)
     terms = option.hardware
     powered = max(gpus, plan.offer.owned) if terms is not None and terms.as_a_whole else gpus
-    return powered * _usd_per_gpu_hour(plan, option) * HOURS_PER_MONTH
+    return powered * _usd_per_gpu_hour(plan, option) * HOURS_PER_MONTH / float(option.workloads)
 
 
 def _usd_per_gpu_hour(plan: FleetPlan, option: Option) -> float:

@@ -58,7 +58,10 @@ class Way:
 
 
 def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float) -> tuple[Way, ...]:
-    """Each way to run the option's plan, first the scenario's, which `roi compare` pays; `mean` is today's requests/s."""
+    """Each way to run the option's plan, first the scenario's, which `roi compare` pays; `mean` is today's requests/s of all.
+
+    USD are this workload's, where others share the fleet.
+    """
     peak, waits = float(mean * shared.peak_to_mean), float(waiting(shared, option))
     alone, pooling, spares = plan.capacity.alone.requests_per_s, plan.capacity.pooling, option.spares
 
@@ -86,7 +89,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
         api = options[hybrid.spills_to]
-        found += _floor(shared, option, plan, api, mean), _api_alone(shared, api, mean)[0]
+        found += _floor(shared, option, plan, api, mean), _api_alone(shared, api, mean / float(option.workloads))[0]
     if waits == 0.0:
         share = f"if {MIGHT_WAIT:.0%} could wait for a valley"
         found.append(way(share, fixed(MIGHT_WAIT), "workload.can_wait_share is 0"))
@@ -145,7 +148,8 @@ def own_floor(
 
 def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> Way:
     """The cheapest floor below which the fleet never goes and above which the API answers."""
-    _, each = _api_alone(shared, api, mean)
+    own = mean / float(option.workloads)
+    _, each = _api_alone(shared, api, own)
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
@@ -159,7 +163,7 @@ def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: f
         gpus = float(instances_needed(floor, replica, instance) * instance)
         tried.append(Way(
             name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=monthly_usd(plan, option, gpus),
-            api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
+            api_usd=spill * own * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
             note=f"{api.label} at ${each:.3g} a request; no spare, the API is the failover{_announced(service(shared, api))}",
         ))  # fmt: skip
     return min(tried, key=lambda w: w.usd)

@@ -14,30 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
+from roi.economics.place import At, own
 
 Array = NDArray[np.float64]
 Number = float | Array
 T = TypeVar("T")
 
-NEEDED: Final = object()
 HOURS_FACTOR: Final = "training.hours_factor"
 """Where stated hours of a run, and those of older Cases, say how far they may be off: for all methods at once."""
-
-
-class At:
-    """Where a field's value stands in the Case: the first of these paths that is there and not null.
-
-    {option}, {plan}, {system}, {method}, {group} and {vendor} stand for names. Where no path is there, a field that may be
-    None is, a flag is False, another is `absent`; without `absent` the path is needed.
-    """
-
-    def __init__(self, *paths: str, absent: object = NEEDED) -> None:
-        self.paths, self.absent = paths, absent
-
-
-def _own(name: str, *common: str) -> At:
-    """The place of a field that an option, or a kind of options, may have of its own."""
-    return At(f"options.{{option}}.{name}", f"kinds.{{kind}}.{name}", *common)
 
 
 def path_of(record: type, name: str, **names: object) -> str:
@@ -234,7 +218,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What one adapter (or model) takes to train."""
+    """What one adapter (or model) takes to train, and how many of them the workload needs."""
 
     gpu_hours: Number
     usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour", "training.usd_per_gpu_hour")]
@@ -247,6 +231,10 @@ class Training:
     retrain_hours: Annotated[Number, At("training.retrain_hours")]
     relabel_share: Annotated[Number, At("training.relabel_share")]
     retrain_evaluates: Annotated[bool, At("training.retrain_evaluates", absent=True)] = True
+    adapters: Annotated[Number, At("training.adapters", absent=1.0)] = 1.0
+    """Each is trained, labelled, evaluated and trained again; together they answer the workload."""
+    further_hours: Annotated[Number, At("training.further_adapter_hours", absent=0.0)] = 0.0
+    """Engineer hours of each adapter beyond the first, at set-up, at a retraining, and where a vendor's base ends."""
     hours_fact: str = HOURS_FACTOR
     """Path of what says how far the hours may be off."""
 
@@ -310,8 +298,8 @@ class Option:
     """provider/model whose end forces a migration."""
     infeasible: Annotated[str | None, At("options.{option}.infeasible")]
     trains: Annotated[bool, At("options.{option}.trains")]
-    months_to_live: Annotated[Number, _own("months_to_live", "changes.{group}.months_to_live")]
-    months_in_parallel: Annotated[Number, _own("months_in_parallel", "changes.{group}.months_in_parallel")]
+    months_to_live: Annotated[Number, own("months_to_live", "changes.{group}.months_to_live")]
+    months_in_parallel: Annotated[Number, own("months_in_parallel", "changes.{group}.months_in_parallel")]
     tokens: Tokens
     error_rate: Number
     evaluated: bool
@@ -322,11 +310,11 @@ class Option:
     """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
     below_bar: bool = False
     """True where nothing but its score, as far as it was measured, makes it infeasible: more items may show otherwise."""
-    setup_hours: Annotated[Number, _own("setup_hours", "changes.{group}.setup_hours")]
-    run_hours: Annotated[Number, _own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
-    evaluation_usd: Annotated[Number | None, _own("evaluation_usd")] = None
+    setup_hours: Annotated[Number, own("setup_hours", "changes.{group}.setup_hours")]
+    run_hours: Annotated[Number, own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
+    evaluation_usd: Annotated[Number | None, own("evaluation_usd")] = None
     """Of judging it before the change and after a retraining; None: as a successor is judged."""
-    evaluation_labels: Annotated[Number | None, _own("evaluation_labels")] = None
+    evaluation_labels: Annotated[Number | None, own("evaluation_labels")] = None
     own_facts: Mapping[str, str] = field(default_factory=dict)
     """Paths of the facts that are the option's or its kind's own, by name."""
     platform_usd: Number
@@ -366,12 +354,19 @@ class Option:
     commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
     """Months from today to the end of that commitment."""
     costs: tuple[OwnCost, ...] = ()
-    spares: Annotated[int, _own("spares", "serving.spares")] = 0
+    spares: Annotated[int, own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: Number | None = None
     """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
+    """Of the rent, that the option pays: 1 / workloads, and in older Cases a share of a fleet that holds its load alone."""
+    workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
+    """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
+    run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0
+    """Share of its hours a month that the fleet takes, whichever of its workloads is asked about."""
+    setup_hours_shared: Annotated[Number, At("options.{option}.setup_hours_shared", absent=0.0)] = 0.0
+    """The same of its hours until live."""
     lets_wait: Annotated[bool, At("serving.lets_wait", absent=True)] = True
     """True where its servers leave what can wait for the valleys."""
     spill_share: Annotated[Number | None, At("serving.spill_share")] = None

@@ -9,12 +9,10 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.inputs import (
-    NEEDED,
     PLATFORM,
     AnnouncedRates,
     Api,
     Array,
-    At,
     Hardware,
     Number,
     Option,
@@ -28,6 +26,7 @@ from roi.economics.inputs import (
     places,
 )
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
+from roi.economics.place import NEEDED, At
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Fact, Value

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from roi.economics.inputs import HOURS_FACTOR, At, Number
+from roi.economics.inputs import HOURS_FACTOR, Number
+from roi.economics.place import At
 
 
 @dataclass(frozen=True, kw_only=True)

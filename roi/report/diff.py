@@ -28,6 +28,7 @@ WORDS = {
     "lengths": "lengths of requests", "peak": "peak over mean load", "steps": "steps of the volume", "tokens": "tokens of {0}",
     "error rate": "error rate of {0}", "tested": "what was tested of {0}", "list price": "list price of {0}",
     "training run": "training run of {0}", "own costs": "costs of your own", "speed": "serving speed, {0}",
+    "shared fleet": "workloads on the fleet", "adapters": "adapters of the workload",
     "life": "end of {0}", "option": "what {0} is", "there": "{0} itself", "rent": "rent of {0}", "offers": "offers of {0}",
     "capacity": "capacity of {0}",
 }

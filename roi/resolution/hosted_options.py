@@ -24,6 +24,7 @@ from roi.resolution.plans import add_plans, add_published_speeds, check_capaciti
 from roi.resolution.system_facts import add_system, add_training, training_tokens
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
+from roi.scenario.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
 OF_TUNED = frozenset({"ends_in_months", "successor_price_ratio", "successor_error_ratio"})
@@ -54,7 +55,11 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     check_capacities(s, (*offers, *bought, *own))
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
                        " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
-    spill = cheapest_spill(sheet)
+    spill, t = cheapest_spill(sheet), s.training
+    if t.adapters > 1 and s.candidates.self_hosted and s.candidates.methods and s.serving.adapters == "merged":
+        why = ("several need serving.adapters: shared, which applies them on one base; merged, the default, folds one adapter"
+               " into the base, so each would be a fleet of its own")
+        raise ScenarioError("training.adapters", t.adapters, why)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
         methods: list[str | None] = [None] if s.candidates.base else []
@@ -128,9 +133,32 @@ def _self_hosted(
             sheet.state(path("infeasible"), why, "peft, vLLM")
         if path("infeasible") in sheet.facts:
             continue
+        if s.serving.adapters_on_base > 1:
+            _add_shared_hours(sheet, s, id, group, trains=method is not None)
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
             add_training(sheet, s, id, shape, method, own if found is own else ())
+
+
+def _add_shared_hours(sheet: FactSheet, s: Scenario, id: str, group: str, *, trains: bool) -> None:
+    """Which share of the option's hours is the fleet's, and so is paid by all workloads on it together.
+
+    Its own are those of changing to another API model (prompts, evaluation, roll-out), and what an adapter adds to serving its
+    base as it is. Where the scenario states the hours of one kind and not of the other, the defaults' proportion is taken.
+    """
+    alike = {group, "self_hosted", *(("self_hosted_adapter",) if trains else ())}
+    people, usual = s.people, People()
+    hours = {"setup_hours_shared": (people.setup_hours, usual.setup_hours),
+             "run_hours_shared": (people.run_hours_per_month, usual.run_hours_per_month)}
+    for name, (stated, default) in hours.items():
+        block = stated if alike <= stated.model_fields_set or not alike & stated.model_fields_set else default
+        of = {each: value_of(getattr(block, each)) for each in (*alike, "api")}
+        own = of["api"] + (max(of["self_hosted_adapter"] - of["self_hosted"], 0.0) if trains else 0.0)
+        whole = of[group]
+        share = min(max(1.0 - own / whole, 0.0), 1.0) if whole > 0.0 else 0.0
+        added = ", and what an adapter adds to its base," if trains else ""
+        sheet.add(path_of(Option, name, option=id), share, "share", basis=Basis.ASSUMED, source=(
+            f"of {whole:g} h all but {min(own, whole):g}: what another API model takes{added} is this workload's own"))
 
 
 def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:
@@ -147,7 +175,7 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
                context_tokens=context, context_source=source)
-    if "unverified" in row.note:
+    if "unverified" in row.note or (row.note and s.training.adapters * s.serving.adapters_on_base > 1):
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
     quoted, path = partial(sheet.add, basis=Basis.QUOTED), partial(path_of, TrainingFacts, option=id)

@@ -78,7 +78,7 @@ def add_plans(
     """
     if path_of(Option, "infeasible", option=id) in sheet.facts:
         return
-    choice = weight_choice(s.serving, shape, tuned=shared_adapters)
+    choice = weight_choice(s, shape, tuned=shared_adapters)
     plans, why_none, source = _find_plans(sheet, s, choice, system, offers)
     if plans:
         sheet.plans[id] = plans
@@ -126,7 +126,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
     sheet.facts.update(facts)
     if not offers:
         return "no vendor of the scenario rents it"
-    choice = weight_choice(s.serving, find_model(option.system.partition("+")[0]), tuned=option.trains)
+    choice = weight_choice(s, find_model(option.system.partition("+")[0]), tuned=option.trains)
     plans, why, _ = _find_plans(sheet, s, choice, option.system, offers)
     return "another card is never dearer" if plans else why
 
@@ -304,6 +304,8 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     per request at scale the best of four cards and terms, the smallest instance, and more of the first.
     """
     a_day, peak = (sheet.facts[path_of(Shared, name)].number() for name in ("requests_per_day", "peak_to_mean"))
+    workloads = sheet.facts.get(path_of(Option, "workloads"))
+    a_day *= 1.0 if workloads is None else workloads.number()
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
     hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
     owned = [p.offer.watts or find_gpu(p.offer.gpu).power_w if p.offer.owned is not None else 0.0 for p in found]

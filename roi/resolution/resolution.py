@@ -8,7 +8,7 @@ import numpy as np
 from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
-from roi.economics.inputs import path_of
+from roi.economics.inputs import Option, Training, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
@@ -209,6 +209,12 @@ def _add_training(sheet: FactSheet, s: Scenario) -> None:
     sheet.fields("training", t, "examples")
     why = "examples that the hours and vendor prices of a run stand for; they scale with training.examples"
     sheet.state("training.examples_costed", value_of(t.examples), why, "examples")
+    if t.adapters > 1:
+        sheet.state(path_of(Training, "adapters"), t.adapters, "scenario training.adapters", "adapters")
+        sheet.field(path_of(Training, "further_hours"), t, "further_adapter_hours", "training")
+        sheet.warnings.append(f"training.adapters: {t.adapters:,} are trained on {value_of(t.examples):,.0f} examples each,"
+                              " labelled, evaluated and trained again; hours a month, months until live and the score are those"
+                              " of all together")
     free = "already paid for" if t.labels_owned else "the incumbent's logged outputs" if t.labels_from == "incumbent" else ""
     bought = 0.0 if free else 1.0
     sheet.state("training.labels_bought_share", bought, free or "scenario training.labels_from: people", "share")
@@ -217,11 +223,16 @@ def _add_training(sheet: FactSheet, s: Scenario) -> None:
 def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     v = s.serving
     sheet.fields("serving", v, "headroom")
-    share = 1.0 / v.adapters_on_base if v.adapters == "shared" else 1.0
-    if share < 1.0:
-        told = f"{v.adapters_on_base} adapters share the rent; the others are taken to bring no load at this workload's peak"
-        sheet.warnings.append(f"serving.adapters_on_base: {told}")
-    sheet.state("serving.fleet_share", share, "scenario serving.adapters_on_base", "share")
+    sheet.state(path_of(Option, "fleet_share"), 1.0 / v.adapters_on_base, "scenario serving.adapters_on_base", "share")
+    if v.adapters_on_base > 1:
+        sheet.state(path_of(Option, "workloads"), v.adapters_on_base, "scenario serving.adapters_on_base", "workloads")
+        sheet.warnings.append(f"serving.adapters_on_base: {v.adapters_on_base:,} workloads like this one are on the fleet,"
+                              " their peaks in the same minutes; this one pays one part of GPUs, platform and the hours of"
+                              " serving, all of its training, labels and evaluation")
+    elif v.adapters == "shared" and s.training.adapters == 1:
+        sheet.warnings.append("serving.adapters: shared applies one adapter at run time, slower than merged: where the workload"
+                              " has several, one for each customer, training.adapters says how many; where other workloads are"
+                              " on the base, serving.adapters_on_base")
     if _all_wait(s) and "spares" not in v.model_fields_set:
         why = "every request can wait, also for a replica that failed (serving.spares)"
         sheet.add("serving.spares", 0, basis=Basis.ASSUMED, source=why)

@@ -8,6 +8,7 @@ from roi.estimate.serving.weight_formats import ON_METAL, runs_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import ENGINE
+from roi.scenario.scenario import Scenario
 from roi.scenario.supply import Serving
 
 USUAL_DTYPES: Final = ("bf16", "fp8")
@@ -92,7 +93,12 @@ class WeightChoice:
                 f" {others or 'no format'} (serving.weight_dtypes)")
 
 
-def weight_choice(serving: Serving, shape: ModelShape, *, tuned: bool) -> WeightChoice:
-    """The formats of a base model's weights, or of one that is `tuned`, its adapters at run time or merged."""
-    return WeightChoice(serving=serving, shape=shape, merged=tuned and serving.adapters == "merged",
-                        adapters=serving.adapters_on_base if tuned and serving.adapters == "shared" else 0)
+def weight_choice(s: Scenario, shape: ModelShape, *, tuned: bool) -> WeightChoice:
+    """The formats of a base model's weights, or of one that is `tuned`, its adapters at run time or merged.
+
+    Several adapters of one workload are at run time, wherever they are: of each workload on the base as many.
+    """
+    serving, each = s.serving, s.training.adapters
+    at_run_time = tuned and (serving.adapters == "shared" or each > 1)
+    return WeightChoice(serving=serving, shape=shape, merged=tuned and not at_run_time,
+                        adapters=serving.adapters_on_base * each if at_run_time else 0)

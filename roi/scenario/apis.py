@@ -1,11 +1,24 @@
-"""Scenario blocks about APIs: your own terms of one, and levers on the model that is paid today."""
+"""Scenario blocks about APIs: your own terms of one, levers on the model that is paid today; and how prices move."""
 
 from datetime import date as Date
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from roi.scenario.quantity import Fraction, Hours, Months, NonNegative, Positive, Section, Share, as_spread, unit
+from roi.scenario.quantity import (
+    AtLeastOne,
+    Fraction,
+    Hours,
+    Months,
+    NonNegative,
+    PerYear,
+    Positive,
+    Section,
+    Share,
+    as_spread,
+    spread,
+    unit,
+)
 
 UsdPerMtok = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False, json_schema_extra={"unit": "USD/Mtok"})]
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output")
@@ -110,3 +123,27 @@ class ProvisionedThroughput(Section):
     """Requests of this workload that one unit holds."""
     minimum_months: Annotated[int, Field(ge=0, le=120)] = 1
     """Months for which a unit is paid at least."""
+
+
+class Drift(Section):
+    """How prices move, each both ways."""
+
+    gpu_rent_per_year: PerYear = spread(
+        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
+    )
+    """Drift of GPU rent, effective annual."""
+    successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
+        1.0, 0.4, 1.6, "list prices are as published until a model ends; successors came both cheaper and dearer (gpt-4o to"
+        " gpt-5 0.5x in, gpt-5.1 to gpt-5.4 2x in)",
+    )
+    """Price of a successor over the model it replaces; the first one's over that model's price today, not an announced one."""
+    successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
+    """The part of it that differs between vendors."""
+    successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(
+        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported"
+    )
+    """Error rate of a successor over the model it replaces."""
+    model_life_months: Annotated[AtLeastOne, unit("months")] = spread(
+        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end"
+    )
+    """Months until a vendor model without an announced end ends, and again for each successor."""

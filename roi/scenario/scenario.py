@@ -6,13 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from roi.scenario.apis import ApiTerms
+from roi.scenario.apis import ApiTerms, Drift
 from roi.scenario.demand import Evaluation, Gates, Incumbent, Quality, Tokens, Workload
 from roi.scenario.option_terms import Cost, OptionTerms
 from roi.scenario.quantity import Name, Section
 from roi.scenario.supply import (
     Candidates,
-    Drift,
     GpuRent,
     OwnHardware,
     People,

@@ -153,6 +153,13 @@ class Training(Section):
     """Share of the examples that is labelled afresh for a retraining."""
     retrain_evaluates: bool = True
     """True where each retraining buys an evaluation, its labels included, before it answers users."""
+    adapters: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """How many adapters this workload itself needs, say one for each of its customers: each is trained on as many `examples`,
+    its labels and evaluation bought, and trained again; together they answer its requests, applied on one base
+    (serving.adapters: shared). At a vendor as many tuned models, each with its fee of hosting."""
+    further_adapter_hours: Hours = spread(4.0, 1.0, 16.0, "half a day where a pipeline trains and evaluates them: its data")
+    """Engineer hours of each adapter beyond the first, until live and at a retraining; the first takes people.setup_hours and
+    retrain_hours. With adapters: 1 it does nothing."""
     labels_owned: bool = False
     """True where the training labels are already paid for."""
     labels_from: Literal["people", "incumbent"] = "people"
@@ -234,8 +241,9 @@ class Serving(Section):
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """shared: how many adapters share the base, each of a workload of its own that pays its share: this one pays one. 1 where
-    they all serve this workload, such as one for each of its customers."""
+    """shared: how many workloads like this one share the fleet, this one among them, each with as much load, its peak in the
+    same minutes. The fleet holds all of them; this workload pays one part of GPUs, platform and the hours of serving, and all
+    of its training, labels and evaluation. 1 where the adapters are all this workload's own (training.adapters)."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()
@@ -244,6 +252,13 @@ class Serving(Section):
     """False where servers of your own answer at once what could wait (can_wait_share): they then hold the whole peak."""
     spill_share: Fraction | None = None
     """Share of requests that a hybrid spills to the API; left out = what the load curve has above the floor."""
+
+    @model_validator(mode="after")
+    def _shared_by_several(self) -> Self:
+        if self.adapters_on_base > 1 and self.adapters == "merged":
+            raise ValueError(f"adapters_on_base: {self.adapters_on_base} needs adapters: shared; a merged adapter is a model of"
+                             " its own, which no other workload can use")
+        return self
 
 
 class Platform(Section):
@@ -263,30 +278,6 @@ class Platform(Section):
     """Network traffic out."""
     monitoring: UsdPerMonth = spread(50.0, 15.0, 200.0, "metrics, alerts")
     """Metrics and alerts."""
-
-
-class Drift(Section):
-    """How prices move, each both ways."""
-
-    gpu_rent_per_year: PerYear = spread(
-        0.0, -0.35, 0.55, "H100: 8 USD (2023), 1.70 (Oct 2025), 2.69 to 3.99 (Nov 2026); mean zero, sd 25 to 30%"
-    )
-    """Drift of GPU rent, effective annual."""
-    successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.4, 1.6, "list prices are as published until a model ends; successors came both cheaper and dearer (gpt-4o to"
-        " gpt-5 0.5x in, gpt-5.1 to gpt-5.4 2x in)",
-    )
-    """Price of a successor over the model it replaces; the first one's over that model's price today, not an announced one."""
-    successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
-    """The part of it that differs between vendors."""
-    successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.85, 1.1, "successors are mostly no worse on a fixed task; prompts must be ported"
-    )
-    """Error rate of a successor over the model it replaces."""
-    model_life_months: Annotated[AtLeastOne, unit("months")] = spread(
-        18.0, 10.0, 32.0, "gpt-4o 32, gpt-4.1 21, gpt-5 16, gemini-2.5 18, claude-sonnet-4-5 14 months from release to end"
-    )
-    """Months until a vendor model without an announced end ends, and again for each successor."""
 
 
 UsdPerGpu = Annotated[NonNegative, unit("USD")]

@@ -39,6 +39,7 @@ from roi.economics.lines.calendar import events, growth_path, incumbent_share, l
 from roi.economics.lines.commitment_lines import commitment_line, own_commitment_line
 from roi.economics.lines.hardware import hardware_lines, purchases
 from roi.economics.lines.line import Along, Line, always, billed_requests, rent_level, requests, usd_of_errors
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import (
     answered_wrong,
     cost_lines,
@@ -46,8 +47,17 @@ from roi.economics.lines.option_lines import (
     migration_line,
     tuned_again,
 )
-from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
+from roi.economics.lines.people import (
+    evaluation_cost,
+    for_each_adapter,
+    hours_of_more,
+    retraining_line,
+    run_cost,
+    run_lines,
+    setup_lines,
+)
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months
+from roi.economics.lines.shared_fleet import fleet_load, hours_paid, part_of_fleet
 from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import (
     demand_to_hold,
@@ -397,6 +407,21 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
     assert named(of(shared(), replace(STAY, costs=(licence,))), "licence")[1][0] == 40.0
     checked = replace(o, costs=(replace(licence, usd_per_request=0.001),))
     assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
+
+
+def test_each_adapter_of_a_workload_is_trained_labelled_and_evaluated() -> None:
+    """docs/economics.md, 2.10. Three: 3 x ($20 + 2 x $20 + $1,000 + $400) = $4,380 and 2 x 5 h x $100 more; again at each
+    retraining 3 x ($40 + $200 + $400) = $1,920 + (10 + 10) h x $100; a hosting fee of $50 three times.
+    """
+    t = replace(TRAINING, adapters=3.0, further_hours=5.0)
+    assert for_each_adapter(t, 400.0) == 1200.0
+    assert (hours_of_more(t), hours_of_more(TRAINING), hours_of_more(None)) == (10.0, 0.0, 0.0)
+    one, three = (replace(TUNED, setup_hours=20.0, hosting_usd=50.0, training=each) for each in (TRAINING, t))
+    once = [sum(float(line.upfront) for line in setup_lines(shared(), o)) for o in (one, three)]
+    assert once == pytest.approx([2000.0 + 1460.0, 2000.0 + 1000.0 + 4380.0])
+    (again,) = retraining_line(shared(), three)
+    assert again.monthly[5] == pytest.approx(3920.0)
+    assert [named(of(shared(), o), "vendor hosting fee")[1][0] for o in (one, three)] == [50.0, 150.0]
 
 
 # ---------------------------------------------------------------- 3 Vendors end models
@@ -869,6 +894,26 @@ def test_owned_cards_are_a_limit() -> None:
     free = replace(TERMS, colocation_usd_per_kw=0.0, usd_per_kwh=0.0, kept_per_year=1.0)
     hybrid = option("hybrid", plan=p, plans=(p,), hardware=free, spills_to="stay")
     assert choose_plan(s, hybrid, {"stay": STAY, hybrid.id: hybrid}).replicas_fixed == 2
+
+
+def test_workloads_on_one_fleet_share_what_all_of_them_need() -> None:
+    """docs/economics.md, 5.13. 0.3 million a month each at the mean: one needs 1 GPU, $1,000, and $90 of platform; ten need 3,
+    $300 and $9 each. 35 h of on-call, 30 of them the fleet's: 5 + 30 / 10 = 8.
+    """
+    s, alone = shared(requests_per_day=0.3 * A_DAY), hosted(plan(), platform_usd=90.0)
+    ten = replace(alone, workloads=10.0, fleet_share=0.1)
+    assert fleet_load(s, ten)[0] == pytest.approx(3.0 * A_SECOND)
+    for o, rent, platform in ((alone, 1000.0, 90.0), (ten, 300.0, 9.0)):
+        lines = fleet_of(s, o)
+        assert (named(lines, "GPU rent")[1][0], named(lines, "platform")[1][0]) == pytest.approx((rent, platform))
+    assert hours_paid(ten, 35.0, 30 / 35) == pytest.approx(8.0)
+    assert hours_paid(alone, 35.0, 30 / 35) == 35.0
+    bought = Line(name="cards", kind=LineKind.HARDWARE, path=np.full(24, 5.0), rate=2.0, upfront=100.0, facts=(),
+                  arithmetic=lambda _: "5 x $2")
+    shared_line = part_of_fleet(bought, ten)
+    assert (shared_line.upfront, shared_line.monthly[0], part_of_fleet(bought, alone)) == (10.0, 1.0, bought)
+    assert callable(shared_line.told)
+    assert shared_line.told(0) == "5 x $2 x 0.1 of the fleet"
 
 
 # ---------------------------------------------------------------- 6 Break-even

@@ -42,7 +42,7 @@ EVERYTHING = (
     "serving.billing_hours=1",
     "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
     "gpu_rents.0.later_gpus_bound=false",
-    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2",
+    "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2", "training.adapters=3",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",
@@ -66,7 +66,7 @@ EVERYTHING = (
 
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
-    r"vendors\..+\.(?:successor|announced\.\d+\.from)",
+    r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",

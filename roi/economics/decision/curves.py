@@ -104,13 +104,14 @@ class _Curve:
         if self.plans is not None:
             full = self.plans.capacity * (1.0 - option.headroom)
             self.capacity, self.pooling = (np.broadcast_to(x, (self.count, 1)) for x in (full, self.plans.pooling))
+            self.demand = curves.demand * float(option.workloads)
             whole = np.floor(self.plans.gpus_per_instance / self.plans.gpus_per_replica)
             self.each = np.maximum(np.broadcast_to(whole, (self.count, 1)), 1.0)[:, 0]
             """Replicas of an instance."""
             owned = np.floor(self.plans.gpus_owned / self.plans.gpus_per_instance)
             self.owned = np.maximum(np.broadcast_to(owned, (self.count, 1))[:, 0] * self.each, 1.0)
             """Replicas that the owned cards hold, for a floor."""
-            self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
+            self.most = curves.peak.max() * float(option.workloads) / (self.capacity * self.pooling)[:, 0]
             """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
         self.straight = self.plans is None and self._is_straight()

@@ -9,11 +9,11 @@ import numpy as np
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
-from roi.economics.lines.line import Line, Totals, any_positive, billed_requests
+from roi.economics.lines.line import Line, Totals, any_positive
 from roi.economics.lines.option_lines import Costs, cost_lines
+from roi.economics.lines.shared_fleet import fleet_load
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with at once."""
@@ -134,7 +134,7 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
 
     Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
     """
-    peak = billed_requests(shared).max() / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * np.max(shared.peak_to_mean)
+    peak = fleet_load(shared, option).max() * np.max(shared.peak_to_mean)
     each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
     needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]
     most = np.maximum(np.ceil(np.array(needed) / each), 1.0)

@@ -81,6 +81,8 @@ class TrainingResult:
     runs: float
     labels_to_buy: float
     retrain_every_months: float | None
+    adapters: float = 1.0
+    """Of which each takes that many runs; `labels_to_buy` are those of all."""
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,8 @@ def _training(option: Option) -> TrainingResult | None:
     if t is None:
         return None
     return TrainingResult(
-        gpu_hours_per_run=float(t.gpu_hours), usd_per_run=float(run_cost(t)), runs=float(t.runs), labels_to_buy=float(t.labels),
+        gpu_hours_per_run=float(t.gpu_hours), usd_per_run=float(run_cost(t)), runs=float(t.runs),
+        labels_to_buy=float(t.labels * t.adapters), adapters=float(t.adapters),
         retrain_every_months=None if t.every_months is None else float(t.every_months),
     )
 

@@ -37,9 +37,13 @@ from roi.economics.lines.line import (
 )
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.people import (
+    each_told,
     evaluation_cost,
     fact_of,
+    for_each_adapter,
+    hours_of_more,
     leave_out_paid_anyway,
+    one_adapter,
     own_cost_lines,
     recurring_line,
     retraining_line,
@@ -223,10 +227,11 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
         lines += api_lines(shared, service(shared, option), live)
     lines += provisioned_lines(shared, option, live)
     if any_positive(option.hosting_usd):
+        t = option.training
         lines.append(Line(
-            name="vendor hosting fee", kind=LineKind.HOSTING, path=each_month(shared), rate=option.hosting_usd, share=live,
-            facts=(f"options.{option.id}.hosting_usd_per_month",),
-            arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
+            name="vendor hosting fee", kind=LineKind.HOSTING, path=each_month(shared), share=live,
+            rate=for_each_adapter(t, option.hosting_usd), facts=(f"options.{option.id}.hosting_usd_per_month",),
+            arithmetic=lambda _: each_told(t, f"${pick(option.hosting_usd):,.6g} a month"),
         ))
     if any_positive(option.commitment_usd):
         lines += own_commitment_line(shared, option, bill_of(lines))
@@ -307,7 +312,7 @@ def migration_line(
     """Porting hours and a new evaluation each time the vendor ends the model while it is used, from `since` to `until` months.
 
     A model that ends before an option goes live costs it nothing more: the option starts on the successor, at its price.
-    `extra_usd` is what a tuned model pays besides: training again on the successor.
+    `extra_usd` is what a tuned model pays besides: training again on the successor, of which each adapter is evaluated.
     """
     first, every = option.life_first, option.life_every
     if first is None or every is None:
@@ -315,24 +320,28 @@ def migration_line(
     if not (isinstance(until, float) and until == np.inf) and (np.all(first >= until) or np.all(since >= until)):
         return []
 
+    t = option.training
+    hours = shared.migration_hours if one_adapter(t) else shared.migration_hours + hours_of_more(t)
+
     def told(people: str) -> str:
         again = f" + ${pick(extra_usd):,.6g} to train again" if any_positive(extra_usd) else ""
-        return f"{people} + ${pick(evaluation_cost(shared)):,.6g} evaluation{again}"
+        return f"{people} + {each_told(t, f'${pick(evaluation_cost(shared)):,.6g}')} evaluation{again}"
 
     own = f"vendors.{option.vendor}."
     incumbent = option.kind == "stay"
     line = recurring_line(
         shared, f"{'incumbent' if incumbent else 'vendor'}'s model ends: migration",
         (own + "first_end_months", own + "life_months", "migration.hours"), told, (first, every, since, until),
-        hours=shared.migration_hours, usd=evaluation_cost(shared) + extra_usd,
+        hours=hours, usd=for_each_adapter(t, evaluation_cost(shared)) + extra_usd,
         kind=LineKind.INCUMBENT_MIGRATION if incumbent else LineKind.MIGRATION,
     )
     return [line] if line.hours is None or line.hours.often().any() else []
 
 
 def tuned_again(option: Option) -> Number:
-    """USD of training a vendor-tuned model again on its successor, one set of runs."""
-    return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
+    """USD of training a vendor-tuned model again on its successor, one set of runs for each adapter."""
+    t = option.training
+    return 0.0 if t is None else for_each_adapter(t, t.runs * run_cost(t))
 
 
 def error_line(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from roi.economics.lines.line import (
     wages,
 )
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.lines.shared_fleet import hours_paid, hours_told
 from roi.units import MONTHS_PER_YEAR
+
+FURTHER: Final = ("training.further_adapter_hours",)
+"""The fact behind the hours of several adapters, which the Case of one alone lacks."""
 
 
 def evaluation_cost(shared: Shared, option: Option | None = None) -> Number:
@@ -45,24 +50,54 @@ def run_cost(training: Training) -> Number:
     return training.gpu_hours * training.usd_per_gpu_hour + training.vendor_usd
 
 
+def one_adapter(t: Training | None) -> bool:
+    """True where one adapter answers the whole workload, or nothing is trained; never of a workbook's cell."""
+    return t is None or (isinstance(t.adapters, float) and t.adapters == 1.0)
+
+
+def hours_of_more(t: Training | None) -> Number:
+    """Engineer hours of all adapters beyond the first, each time that they are made."""
+    return 0.0 if t is None or one_adapter(t) else (t.adapters - 1.0) * t.further_hours
+
+
+def for_each_adapter(training: Training | None, usd: Number) -> Number:
+    """USD of all the adapters of a workload, `usd` each; of an option that trains nothing, or one adapter, once."""
+    return usd if training is None or one_adapter(training) else usd * training.adapters
+
+
+def each_told(t: Training | None, text: str) -> str:
+    """How arithmetic says what is paid for each adapter."""
+    bracketed = f"({text})" if " " in text else text
+    return text if t is None or one_adapter(t) else f"{pick(t.adapters):,.6g} adapters x {bracketed}"
+
+
+def _with_more(hours: str, t: Training | None) -> str:
+    """How arithmetic says engineer hours with those of the adapters beyond the first."""
+    if t is None or one_adapter(t):
+        return hours
+    return f"({hours} + {pick(t.adapters) - 1.0:,.6g} further adapters x {pick(t.further_hours):,.6g} h)"
+
+
 def setup_lines(shared: Shared, option: Option) -> list[Line]:
     """The lines of what is paid once, in month 0."""
     lines, nothing = [], nothing_monthly(shared)
     if any_positive(option.setup_hours):
+        paid, t = hours_paid(option, option.setup_hours, option.setup_hours_shared), option.training
+        paid = paid if one_adapter(t) else paid + hours_of_more(t)
         lines.append(Line(
-            name="engineering, set-up", kind=LineKind.SET_UP, path=nothing, rate=0.0,
-            upfront=option.setup_hours * shared.usd_per_hour,
-            facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
-            hours=Hours("set-up", lambda: np.ones(1), option.setup_hours, shared.usd_per_hour),
-            arithmetic=Words(lambda: f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h"),
+            name="engineering, set-up", kind=LineKind.SET_UP, path=nothing, rate=0.0, upfront=paid * shared.usd_per_hour,
+            facts=(fact_of(option, "setup_hours"), *FURTHER, "people.usd_per_hour"), existing_staff=shared.setup_existing,
+            hours=Hours("set-up", lambda: np.ones(1), paid, shared.usd_per_hour),
+            arithmetic=Words(lambda: _with_more(hours_told(option, pick(option.setup_hours), option.setup_hours_shared), t)
+                             + f" x ${pick(shared.usd_per_hour):,.6g}/h"),
         ))
     if not option.keeps_model:
         lines.append(Line(
             name="evaluation before the change", kind=LineKind.SET_UP, path=nothing, rate=0.0,
-            upfront=evaluation_cost(shared, option),
+            upfront=for_each_adapter(option.training, evaluation_cost(shared, option)),
             facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
                    "evaluation.usd_per_label"),
-            arithmetic=Words(lambda: _evaluation_text(shared, option)),
+            arithmetic=Words(lambda: each_told(option.training, _evaluation_text(shared, option))),
         ))
     if option.training is not None:
         lines += _training_lines(shared, option.training, f"options.{option.id}.training.")
@@ -85,21 +120,21 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
         *(own + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")), t.hours_fact,
         "training.runs_until_good",
     )
-    each, nothing = run_cost(t), nothing_monthly(shared)
+    each, nothing = for_each_adapter(t, run_cost(t)), nothing_monthly(shared)
     failed = np.maximum(t.runs - 1.0, 0.0)
     return [
         Line(name="training, the run that is kept", kind=LineKind.TRAINING, path=nothing, rate=0.0, upfront=each, facts=facts,
-             arithmetic=Words(lambda: _run_text(t))),
+             arithmetic=Words(lambda: each_told(t, _run_text(t)))),
         Line(
             name="training, runs that are not", kind=LineKind.TRAINING, path=nothing, rate=0.0, upfront=each * failed,
             facts=facts,
-            arithmetic=Words(lambda: f"{pick(failed):,.6g} x {_run_text(t)}"),
+            arithmetic=Words(lambda: each_told(t, f"{pick(failed):,.6g} x {_run_text(t)}")),
         ),
         Line(
             name="training data, labels", kind=LineKind.TRAINING, path=nothing, rate=0.0,
-            upfront=t.labels * shared.usd_per_label,
+            upfront=for_each_adapter(t, t.labels * shared.usd_per_label),
             facts=("training.examples", "evaluation.usd_per_label"),
-            arithmetic=Words(lambda: f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"),
+            arithmetic=Words(lambda: each_told(t, f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}")),
         ),
     ]
 
@@ -114,16 +149,17 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
         fixed = fixed + evaluation_cost(shared, option)
 
     def told(people: str) -> str:
-        return (
-            f"{pick(t.retrain_runs):,.6g} x {_run_text(t)} + {people}"
-            f" + {pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
-            f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''}"
-        )
+        runs = f"{pick(t.retrain_runs):,.6g} x {_run_text(t)}"
+        bought = (f"{pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
+                  f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''}")
+        return f"{runs} + {people} + {bought}" if one_adapter(t) else f"{people} + {each_told(t, f'{runs} + {bought}')}"
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
-    facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
+    facts = (*(f"training.{n}" for n in names), *FURTHER, f"options.{option.id}.training.gpu_hours_per_run")
     when = option.months_to_live + t.every_months, t.every_months, 0.0, np.inf
-    return [recurring_line(shared, "retraining", facts, told, when, hours=t.retrain_hours, usd=fixed, kind=LineKind.RETRAINING)]
+    hours = t.retrain_hours if one_adapter(t) else t.retrain_hours + hours_of_more(t)
+    return [recurring_line(shared, "retraining", facts, told, when, hours=hours, usd=for_each_adapter(t, fixed),
+                           kind=LineKind.RETRAINING)]
 
 
 def recurring_line(
@@ -167,15 +203,20 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     """Hours of on-call and operation in every month that the option is live."""
     if not any_positive(option.run_hours):
         return []
-    live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
+    live, wage = live_months(shared, option.months_to_live), wages(shared)
+    hours = hours_paid(option, option.run_hours, option.run_hours_shared)
     along = Along(wage, hours, live)
     if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
         along = Along(np.asanyarray(live.whole * hours * wage))
+
+    def told(month: int) -> str:
+        return hours_told(option, pick(live.whole, month) * pick(option.run_hours), option.run_hours_shared)
+
     return [Line(
         name="on-call and operation", kind=LineKind.OPERATION, **along._asdict(), existing_staff=shared.run_existing,
         hours=Hours("running", lambda: live.whole, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
-        arithmetic=lambda month: f"{pick(live.whole, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
+        arithmetic=lambda month: f"{told(month)} x ${pick(wage, month):,.6g}/h",
     )]
 
 

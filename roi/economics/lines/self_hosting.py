@@ -16,13 +16,13 @@ from roi.economics.lines.line import (
     Along,
     Line,
     any_positive,
-    billed_requests,
     each_month,
     is_zero,
     pick,
     rent_level,
 )
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.lines.shared_fleet import alone_on_fleet, fleet_load, of_the_fleet, part_of_fleet
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -84,7 +84,7 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
     """
     assert option.plan is not None
     plan = option.plan
-    mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
+    mean = fleet_load(shared, option)
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed, live)
     running, spill = partial(_running, live), np.zeros(shared.horizon)
@@ -119,7 +119,8 @@ def _running(live: Share, gpus: Number) -> Array:
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
     """Requests/s that the option's fleet must hold in each month, worked out once for all fleets that wait alike."""
     waits = waiting(shared, option)
-    return shared.once_for("demand", (waits,), lambda: np.asanyarray(mean * demand_to_hold(shared.peak_to_mean, 1.0, waits)))
+    alike = waits, option.workloads
+    return shared.once_for("demand", alike, lambda: np.asanyarray(mean * demand_to_hold(shared.peak_to_mean, 1.0, waits)))
 
 
 def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int) -> Fleet:
@@ -193,15 +194,16 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
     """Rent (or hardware), redundancy and platform from go-live on."""
     assert option.plan is not None
     if option.hardware is not None:
-        lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
+        lines = [part_of_fleet(line, option) for line in hardware_lines(shared, option, option.hardware, months.gpus, live)]
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
+        paid = 1.0 if alone_on_fleet(option) else 1.0 / option.workloads
         lines.append(Line(
-            name="platform", kind=LineKind.PLATFORM, path=each_month(shared), rate=option.platform_usd, share=live,
+            name="platform", kind=LineKind.PLATFORM, path=each_month(shared), rate=option.platform_usd * paid, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
-                f"${pick(option.platform_usd):,.6g} a month:"
+                f"${pick(option.platform_usd):,.6g} a month{of_the_fleet(paid)}:"
                 " balancer, logs, staging, storage, egress, monitoring, or their total"
             ),
         ))
@@ -226,12 +228,11 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
     def arithmetic(gpus: Number, month: int) -> str:
-        share, moved = pick(option.fleet_share), pick(drift, month)
+        moved = pick(drift, month)
         drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
-        part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
         return (
             f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-            f" x {pick(live.whole, month):.4g} of the month{drifted}{part}"
+            f" x {pick(live.whole, month):.4g} of the month{drifted}{of_the_fleet(option.fleet_share)}"
         )
 
     def line(name: str, facts: tuple[str, ...], gpus: Number) -> Line:
@@ -245,7 +246,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         lines.append(line("GPU rent, redundancy", ("serving.spares",), spare))
     if free:
         return lines
-    each = np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share)
+    each = np.asanyarray(plan.usd_per_gpu_hour * drift)
     return lines + _unused_commitment(shared, option, plan, np.asanyarray(bare + spare), each)
 
 
@@ -259,7 +260,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     added = np.where(accumulate(np.add, added) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
-    owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)
+    owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd) * option.fleet_share
     if not np.any(owed > 0):
         return []
     last = np.zeros(shared.horizon)
@@ -269,7 +270,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         months = pick(owed.sum(axis=-1, keepdims=True))
         rent = f"{months:,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
         ends = f", or ${pick(plan.cancel_usd):,.6g} a GPU to end it where that is less"
-        return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
+        return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "") + of_the_fleet(option.fleet_share)
 
     return [Line(
         name="GPU commitment beyond the horizon", kind=LineKind.RENT_LEFT,

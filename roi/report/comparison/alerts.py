@@ -9,7 +9,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import bill_at_todays_list
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
@@ -17,7 +17,7 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.model_ends import ending, endings, next_prices
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import unstated_reasoning
+from roi.report.comparison.scope import one_of_several, unstated_reasoning
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -122,9 +122,7 @@ def _hardly(c: Comparison) -> list[str]:
     wrong = stay.errors_monthly_usd
     billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
     each = usd(case_number(c.case, PRICE_OF_ERRORS))
-    told = []
-    if (share := case_number(c.case, "serving.fleet_share", 1.0)) < 1.0 and c.leader.kind in SELF_HOSTED:
-        told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
+    told = one_of_several(c)
     if wage < CHEAP_HOUR:
         told.append(f"People at {usd(wage)} an hour: below most minimum wages (people.usd_per_hour, in USD)")
     if wrong > DEAR_ERRORS * billed > 0.0:

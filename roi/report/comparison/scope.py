@@ -59,6 +59,21 @@ def included(c: Comparison) -> list[str]:
     return found
 
 
+def one_of_several(c: Comparison) -> list[str]:
+    """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
+    told, lead = [], c.leader
+    share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
+    if workloads > 1.0 and lead.fleet is not None:
+        told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
+                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
+    elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
+        told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
+    if lead.training is not None and lead.training.adapters > 1.0:
+        told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
+                    " month and the score are of all together (training.adapters)")
+    return told
+
+
 def unstated_reasoning(c: Comparison) -> list[str]:
     """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
 

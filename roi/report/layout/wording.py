@@ -80,6 +80,8 @@ NAMES = {
     "training.retrain_every_months": "months between retrainings",
     "training.retrain_runs": "runs of a retraining", "training.retrain_hours": "engineer hours of a retraining",
     "training.relabel_share": "share labelled again", "training.examples": "training examples",
+    "training.adapters": "adapters of the workload", "training.further_adapter_hours": "engineer hours of a further adapter",
+    "serving.workloads_on_base": "workloads on the fleet",
     "own_hardware.usd_per_kwh": "price of electricity", "own_hardware.pue": "power overhead (PUE)",
     "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
     "own_hardware.colocation_usd_per_kw_month": "colocation per kW",

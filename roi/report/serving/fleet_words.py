@@ -6,7 +6,7 @@ from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import SizedPlan
 from roi.estimate.replay.fleet import HOURS
-from roi.report.layout.wording import figure, number_of, percent, usd
+from roi.report.layout.wording import figure, number_of, usd
 
 ALIKE: Final = 0.005
 """Of a month's rent, below which `roi compare` differs by the drift of rents alone."""
@@ -24,17 +24,16 @@ def of_yours(plan: SizedPlan) -> str:
 
 def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     """The replicas, spares and instances, when they run, and what they cost."""
-    share = sizing.fleet_share if best.owned is None else 1.0
     spare = f" and {number_of(best.spares, 'spare')}" if best.spares else ""
-    paid = "" if share == 1.0 else (
-        f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
-        f" (with as much each, the rent is nearer to {usd(best.usd_per_month / share)})")
+    paid = "" if sizing.workloads == 1.0 else (
+        f", this workload's part of {usd(best.usd_per_month * sizing.workloads)} for all {sizing.workloads:,.0f}"
+        " (serving.adapters_on_base)")
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
     return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
-            f" {usd(best.usd_per_month)} a month{paid}"
-            f"{'' if best.owned is None else f' of power and space; {_used(best.fleet.gpus, best.owned)}'}"
+            f" {usd(best.usd_per_month)} a month{'' if best.owned is None else ' of power and space'}{paid}"
+            f"{'' if best.owned is None else f'; {_used(best.fleet.gpus, best.owned)}'}"
             f"{_compared(sizing, best)}.{_all_day(best)}")
 
 
@@ -47,6 +46,11 @@ def hours_of_work(best: SizedPlan) -> str:
 def means(best: SizedPlan) -> str:
     """Of what GPUs and USD are the mean, where the fleet does not run all day."""
     return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
+
+
+def whose_usd(sizing: Sizing) -> str:
+    """Whose the USD are, where other workloads share the fleet; replicas and GPUs are those of all."""
+    return "" if sizing.workloads == 1.0 else "; USD: this workload's"
 
 
 def busy(best: SizedPlan) -> str:

@@ -15,7 +15,7 @@ from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import correct_first, figure, little_free, number_of, old_prices, peak_words, percent, span, usd
-from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, of_yours, plan_name
+from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, of_yours, plan_name, whose_usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -91,7 +91,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     plans = f"{number_of(more, 'more plan')}, " if more > 0 else ""
     heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
              " fleet holds; GPUs and USD: with spares,"
-             f" in whole instances{paid}{means(best)}; {busy(best)}")
+             f" in whole instances{paid}{means(best)}{whose_usd(sizing)}; {busy(best)}")
     yield from (Gap(), Notes((
         heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
@@ -195,7 +195,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed; {busy(best)} (roi compare"
-        f" tells the load over what they hold instead){means(best)}. At the peak"
+        f" tells the load over what they hold instead){means(best)}{whose_usd(sizing)}. At the peak"
         f" {figure(best.fleet.load.in_flight)} requests are in flight."
         f"{_behind(best, trace=sizing.trace is not None)}{UNLISTED if len(sizing.plans) > 1 else ''}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
@@ -246,8 +246,9 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     hours = f"; {peak}" if peak else ""
     left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
         f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
+    several = f" of {sizing.workloads:,.0f} workloads together" * (sizing.workloads > 1.0)
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
-            else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
+            else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return (f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"

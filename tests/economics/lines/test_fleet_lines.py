@@ -146,13 +146,6 @@ def test_a_commitment_fixes_the_rent_while_it_runs() -> None:
     assert [bound[0], bound[11], bound[12]] == pytest.approx([4380.0, 4380.0, 1095.0])
 
 
-@pytest.mark.full
-def test_a_shared_base_pays_its_share_of_the_fleet() -> None:
-    """Four adapters on one base: a quarter of 3 x $2 x 730."""
-    w = World(case_of(serving={"spares": 0, "headroom": 0.0, "adapters": "shared", "adapters_on_base": 4}), **plan(SELF))
-    assert w.line(SELF, "GPU rent")[1][0] == pytest.approx(4380.0 / 4)
-
-
 def test_platform_is_a_line_of_its_own() -> None:
     w = World(case_of(platform={**PLATFORM, "logs": 50.0, "egress": 10.0}), **plan(SELF))
     assert w.line(SELF, "platform")[1] == [60.0] * 24

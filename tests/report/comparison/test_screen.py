@@ -656,8 +656,9 @@ def test_assumed_hours_of_on_call_that_turn_the_advice_are_told_and_a_rent_that_
     assert saved[0] > 0 > saved[1], "at the central values, before wrong answers"
     assert "on-call below" not in flat(asked(35.0))
     shared = flat(asked(1.0, adapters="shared", adapters_on_base=40))
-    assert "! 2.5% of the rent is counted: other workloads pay the rest (serving.adapters_on_base)" in shared
-    assert "of the rent is counted" not in flat(asked(1.0, adapters="shared"))
+    assert ("! 40 workloads share the fleet, at their peaks together: 2.5% of its GPUs, platform and serving hours is counted,"
+            " all of training, labels, evaluation (serving.adapters_on_base)") in shared
+    assert "share the fleet" not in flat(asked(1.0, adapters="shared"))
 
 
 def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:

@@ -147,6 +147,8 @@ def _verdict(answer: DiffAnswer) -> str:
     """Whether the verdict changed, and what did it."""
     told = [_recommendation(side) for side in (answer.a, answer.b)]
     if answer.verdict_stays:
+        led = [_label(answer, str(side.advice.recommended)) for side in (answer.a, answer.b)]
+        told[1] += f" (figures below: {led[0]} at once before, {led[1]} after)" if led[0] != led[1] else ""
         return f"The verdict stays: {told[1]}.{_tested(answer)}{_first(answer)}"
     by = _turned_by(answer)
     alone = "" if len(by) > 1 or len(GROUPS) == 1 else " alone"

@@ -102,9 +102,9 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         source = f"list cost of the mean request on {announced.successor} over that on {price.model}"
         sheet.add(f"vendors.{vendor}.suggested_price_ratio", ratio, "ratio", basis=Basis.QUOTED, source=source,
                   date=announced.date)
-        sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
+        sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.3g} x its"
                               f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would"
-                              f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
+                              f" follow, set incumbent.successor_price_ratio={ratio:.3g}")
 
 
 def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:

@@ -6,7 +6,7 @@ from functools import partial
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.economics.inputs import Option, path_of
-from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.errors import InputError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score
@@ -80,7 +80,7 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
             continue
         models = [part.partition("+")[0] for part in name.split(" > ")]
         strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
-        if strange and not all(map(_is_listed, models)):
+        if (strange and not all(map(_is_listed, models))) or _is_no_variant(s, name):
             raise UnknownName(field, name, allowed, kind, allowed or systems, remedy=_renamed(s, name))
         unused.append(f"{field}.{name}")
     if unused:
@@ -92,6 +92,14 @@ def _renamed(s: Scenario, name: str) -> str:
     score = s.quality.scores.get(name)
     measured = isinstance(score, Score) and (score.source or "").startswith(MEASURED)
     return f"roi quality --system {shlex.quote(name)}=NAME calls it as the scenario does" if measured else ""
+
+
+def _is_no_variant(s: Scenario, name: str) -> bool:
+    """True of a model of this scenario under an ending that only a model that one trains oneself can have: gpt-6-luna+lora."""
+    model, plus, ending = name.partition("+")
+    if not plus or ending in {"tuned", *LEVERS} or model not in {each.partition("+")[0] for each in known_systems(s)}:
+        return False
+    return not any(model.lower() in map(str.lower, names(shape)) for shape in load_models())
 
 
 def _is_listed(model: str) -> bool:

@@ -398,7 +398,8 @@ def test_an_api_then_gpus_is_one_verdict_whichever_of_the_two_steps_leads(tmp_pa
     assert f"${was['second_move']['both_npv_usd']:,.0f} against staying" in was["sentence"]
     same = json.loads(ask("diff", kept, moved, "--format", "json").stdout)["verdict"]
     assert (same["changed"], same["by"]) == (False, [])
-    assert same["sentence"] == "The verdict stays: changing to gpt-6-luna, then to qwen3-4b+lora self-hosted."
+    assert same["sentence"] == ("The verdict stays: changing to gpt-6-luna, then to qwen3-4b+lora self-hosted (figures below:"
+                                " gpt-6-luna at once before, qwen3-4b+lora self-hosted after).")
     policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nsaved: a.json\nverdict_unchanged: true\n")
     held = ask("check", after, policy, "--format", "json")
     rule = next(rule for rule in json.loads(held.stdout)["rules"] if rule["name"] == "verdict_unchanged")

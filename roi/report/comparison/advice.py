@@ -149,10 +149,10 @@ def _what(c: Comparison, o: OptionResult) -> str:
         words += "; what can wait may take the vendor a day"
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
-    return f"{words} ({_fleet(o, grown=True)}{over})" if o.fleet is not None else words
+    return f"{words} ({_fleet(c, o, grown=True)}{over})" if o.fleet is not None else words
 
 
-def _fleet(o: OptionResult, *, grown: bool = False) -> str:
+def _fleet(c: Comparison, o: OptionResult, *, grown: bool = False) -> str:
     """How many GPUs of which card, on which terms, with `grown` how many later, and if most is the API's; empty for none."""
     if o.fleet is None:
         return ""
@@ -160,7 +160,9 @@ def _fleet(o: OptionResult, *, grown: bool = False) -> str:
     later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
     mean = f" on average in month {o.fleet.month}" if o.fleet.gpus != round(o.fleet.gpus) else ""
-    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
+    several = case_number(c.case, "serving.workloads_on_base", 1.0)
+    shared = f" for all {several:,.0f} workloads" if several > 1.0 else ""
+    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}{shared}"
     return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
@@ -330,7 +332,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     part = _mostly_assumed(c, o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
     known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
-    head = f"{o.label} ({_fleet(o)}{known}{why})."
+    head = f"{o.label} ({_fleet(c, o)}{known}{why})."
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
     if brief:
@@ -353,7 +355,7 @@ def _as_a_move(c: Comparison, o: OptionResult) -> str:
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
     """The move that follows the change: what it adds, and why it is not first."""
-    what = f" ({_fleet(o)})" if brief else f": {_what(c, o)}"
+    what = f" ({_fleet(c, o)})" if brief else f": {_what(c, o)}"
     told = [f"Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile{what}.", _over(c, o, move)]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0:

@@ -205,24 +205,28 @@ def _assumed(c: Comparison) -> list[str]:
 
 
 def _latency(c: Comparison) -> list[str]:
-    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
+    """APIs that are out for what was measured of them; what the latency of the leading option rests on.
+
+    That where an SLO is stated and another model, or a slower tier, answers.
+    """
     lead = c.leader
     measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
+    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(tuple(f"({path})" for path in SLO))]
     slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
            and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
            and not (measured and path.replace("workload.", measured) in c.case)]
     as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
     if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
-        return []
+        return out
     told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
     if lead.fleet is None:
-        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
+        return [*out, f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
     plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
     heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
     head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
     basis = c.case[f"{head}capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+    return [*out, told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
 
 
 def _full(c: Comparison) -> list[str]:

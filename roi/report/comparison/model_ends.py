@@ -47,17 +47,23 @@ def what_follows(c: Comparison, o: OptionResult) -> list[str]:
 
 
 def instead_of_staying(c: Comparison) -> list[str]:
-    """Where today's model is known to end: what follows it, and the best tested option on one that is not, if there is one."""
+    """Where today's model is known to end: what follows it, and the best tested option on what lasts longer, if any is."""
     if not (ends := what_follows(c, option_of(c, "stay"))):
         return []
+    last = _life(c, "stay")
     tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
-              and not ending(c, o.id)[1]]
+              and not (ending(c, o.id)[1] and _life(c, o.id) <= last)]
     best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
     if best is None:
         named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
         what = "evaluate one" if named else "name one (candidates) and evaluate it"
         return [*ends, f"No other model is tested that could take its place: {what} before then."]
     return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
+
+
+def _life(c: Comparison, id: str) -> float:
+    """Months until the vendor's model behind the option ends, as the case counts them."""
+    return case_number(c.case, path_of(Option, "life_first", vendor=c.case[f"options.{id}.vendor"].value))
 
 
 def endings(c: Comparison) -> list[str]:

@@ -63,7 +63,7 @@ def one_of_several(c: Comparison) -> list[str]:
     """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
     told, lead = [], c.leader
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
-    if workloads > 1.0 and lead.fleet is not None:
+    if workloads > 1.0 and any(o.fleet is not None for o in c.options):
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
                     " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
     elif share < 1.0 and lead.fleet is not None:  # as older Cases have it

@@ -174,14 +174,13 @@ def turning_volumes(c: Comparison, near: float) -> str:
 
 
 def turning_volumes_and_rents(c: Comparison) -> list[str]:
-    """The same down to FAR, and from which rents of GPUs on the advice is another one; in one sentence where that is the same.
-
-    Nothing of an API that is the first move: the same steps, of which it then leads.
-    """
+    """The same down to FAR, and from which rents of GPUs on the advice is another one; one sentence where that is the same."""
     volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
-    if found is None or found[1] == c.verdict.first_move:
+    if found is None:
         return [volumes]
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
+        there, beyond = (f"{there}, from which to move on is a decision of its own",) * 2
     rents = f"ith GPU rents above about {to_digits(found[0], up=True):g} x today's"
     advice = f"the advice is {there}{'' if beyond == there else f' (further up {beyond})'}."
     if volumes.endswith(f" {advice}") and volumes.count("the advice is") == 1:

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.errors import ScenarioError
+from roi.errors import ScenarioError, UnknownName
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
@@ -72,6 +72,21 @@ def test_a_model_that_its_maker_ends_and_another_serves_is_a_doubt_until_its_end
     assert known.case["vendors.azure/gpt-4.1-mini fine-tunes.first_successor_price_ratio"].number() == 1.2
     assert "no end is announced" not in after
     assert "! azure/gpt-4.1-mini fine-tunes ends in 4 months: a second move" in after
+
+
+@pytest.mark.parametrize(("months", "lasts"), [(1, False), (13, True)])
+def test_what_takes_the_place_of_a_model_that_ends_lasts_longer_itself(months: int, lasts: bool) -> None:
+    """gpt-4.1 ends in 1.5 months; at 20,000 requests a day it stays until then, and the tuned model is tested."""
+    end = ("draws: 256", f"draws: 256\napis: {{azure/gpt-4.1-mini: {{ends_in_months: {months}}}}}")
+    c, text = told(end, ("150000", "10000"))
+    assert c.verdict.leader == "stay"
+    assert ("Of other models that are tested gpt-4.1-mini tuned @ azure costs least then" in text) == lasts
+    assert ("No other model is tested that could take its place" in text) == (not lasts)
+
+
+def test_a_score_under_an_ending_that_a_closed_model_cannot_have_is_refused() -> None:
+    with pytest.raises(UnknownName, match=r"quality\.scores: .*'gpt-4\.1-mini\+lora'; nearest: gpt-4\.1-mini\+tuned"):
+        told(("gpt-4.1-mini+tuned:", "gpt-4.1-mini+lora:"))
 
 
 def test_rates_of_a_model_that_a_vendor_tunes_are_the_catalogs() -> None:

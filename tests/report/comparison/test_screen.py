@@ -1036,6 +1036,7 @@ def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> 
     slow = bundled(*asked, "apis={openai/gpt-6-luna: {ttft_p95_s: 1.6}}")
     assert next(o.reason for o in slow.infeasible if o.id == LUNA) == (
         "TTFT 1.6 s as measured, at most 1.5 (workload.ttft_p95_s)")
+    assert "! gpt-6-luna is out: TTFT 1.6 s as measured, at most 1.5 (workload.ttft_p95_s)" in flat(slow)
     waits = bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1", "apis={openai/gpt-6-luna: {ttft_p95_s: 1.6}}")
     assert LUNA in {o.id for o in waits.options}
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))

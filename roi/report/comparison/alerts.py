@@ -204,29 +204,31 @@ def _assumed(c: Comparison) -> list[str]:
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
 
 
-def _latency(c: Comparison) -> list[str]:
-    """APIs that are out for what was measured of them; what the latency of the leading option rests on.
+def _too_slow(c: Comparison) -> list[str]:
+    """APIs that are out for the latency that was measured of them."""
+    paths = tuple(f"({path})" for path in SLO)
+    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
 
-    That where an SLO is stated and another model, or a slower tier, answers.
-    """
+
+def _latency(c: Comparison) -> list[str]:
+    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
     lead = c.leader
     measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
-    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(tuple(f"({path})" for path in SLO))]
     slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
            and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
            and not (measured and path.replace("workload.", measured) in c.case)]
     as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
     if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
-        return out
+        return []
     told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
     if lead.fleet is None:
-        return [*out, f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
+        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
     plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
     heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
     head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
     basis = c.case[f"{head}capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    return [*out, told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
 
 
 def _full(c: Comparison) -> list[str]:
@@ -347,7 +349,8 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": endings, "a cache without a price": _cache_without_price, "the bill": _bill,
+    "a gate that is no": _gates, "known ends": endings, "latency as measured": _too_slow,
+    "a cache without a price": _cache_without_price, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
@@ -355,5 +358,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "a cache without a price")
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "a cache without a price")
 """Remarks that stand on every screen."""

@@ -13,6 +13,9 @@ from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, option_of
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
+LONGER = 6.0
+"""Months by which a model with a known end must outlast today's to take its place: a move that is due again at once is none."""
+
 
 def ending(c: Comparison, id: str) -> tuple[Value, str]:
     """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
@@ -50,14 +53,14 @@ def instead_of_staying(c: Comparison) -> list[str]:
     """Where today's model is known to end: what follows it, and the best tested option on what lasts longer, if any is."""
     if not (ends := what_follows(c, option_of(c, "stay"))):
         return []
-    last = _life(c, "stay")
+    last = _life(c, "stay") + LONGER
     tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
-              and not (ending(c, o.id)[1] and _life(c, o.id) <= last)]
+              and not (ending(c, o.id)[1] and _life(c, o.id) < last)]
     best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
     if best is None:
         named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
         what = "evaluate one" if named else "name one (candidates) and evaluate it"
-        return [*ends, f"No other model is tested that could take its place: {what} before then."]
+        return [*ends, f"No other model is tested that lasts half a year longer: {what} before then."]
     return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
 
 

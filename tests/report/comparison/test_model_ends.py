@@ -81,7 +81,7 @@ def test_what_takes_the_place_of_a_model_that_ends_lasts_longer_itself(months: i
     c, text = told(end, ("150000", "10000"))
     assert c.verdict.leader == "stay"
     assert ("Of other models that are tested gpt-4.1-mini tuned @ azure costs least then" in text) == lasts
-    assert ("No other model is tested that could take its place" in text) == (not lasts)
+    assert ("No other model is tested that lasts half a year longer" in text) == (not lasts)
 
 
 def test_a_score_under_an_ending_that_a_closed_model_cannot_have_is_refused() -> None:

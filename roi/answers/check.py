@@ -127,7 +127,7 @@ def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[S
     yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
                about="" if v.recommended is not None else v.sentence)
     if saved is not None and policy.verdict_unchanged:
-        now = Advice(v.recommended, v.steps)
+        now = Advice.of(v)
         moved = saved.advice.recommended != now.recommended and saved.advice.same_as(now)
         yield Rule(name="verdict_unchanged", holds=saved.advice.same_as(now), limit=saved.advice.recommended, side="is",
                    found=v.recommended, over=None, note="the same steps, of which another leads" if moved else "")
@@ -193,7 +193,7 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
     decided = saved.advice.recommended
     there = {*c.case.options, decided}
     ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
-    advice = UNCHANGED if saved.advice.same_as(Advice(c.verdict.recommended, c.verdict.steps)) else ""
+    advice = UNCHANGED if saved.advice.same_as(Advice.of(c.verdict)) else ""
     for post in held_against(ours, saved.case, c, decided or ""):
         s = post.signpost
         assert s.threshold is not None

@@ -38,8 +38,7 @@ class Side:
     @property
     def advice(self) -> Advice:
         """What the answer recommends: a saved one what it says itself."""
-        v = self.comparison.verdict
-        return Advice(v.recommended, v.steps) if self.saved is None else self.saved.advice
+        return Advice.of(self.comparison.verdict) if self.saved is None else self.saved.advice
 
 
 @dataclass(frozen=True, kw_only=True)

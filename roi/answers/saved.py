@@ -72,6 +72,11 @@ class Advice(NamedTuple):
     steps: tuple[str, ...] = ()
     """Ids of what is done, in order; empty in a file of a version that did not tell them."""
 
+    @classmethod
+    def of(cls, verdict: Verdict) -> "Advice":
+        """That of a comparison's verdict."""
+        return cls(verdict.recommended, verdict.steps)
+
     def same_as(self, other: "Advice") -> bool:
         """True where one option or the same steps are recommended: GPUs that save once an API is in use may lead or follow."""
         return self.recommended == other.recommended or (bool(self.steps) and self.steps == other.steps)

@@ -29,20 +29,21 @@ def retirement(provider: str, model: str, as_of: date) -> Retirement | None:
     passed counts as known. A dated snapshot (gpt-4o-2024-08-06) ends with its model where it has no row of its own, a
     fine-tune (ft:...) with its base's row.
     """
-    by_model = {
-        row.model.lower(): row
-        for row in sorted(read_rows("prices/retirements.csv", Retirement), key=lambda row: row.date)
-        if row.provider == provider.lower() and min(row.date, row.retires_on) <= as_of
-    }
+    by_model = {row.model.lower(): row for row in sorted(_known_ends(as_of), key=lambda row: row.date)
+                if row.provider == provider.lower()}
     return by_model.get(model.lower()) or by_model.get(_SNAPSHOT.sub("", tuned_base(model)))
+
+
+def _known_ends(as_of: date) -> list[Retirement]:
+    """The ends that were announced, or had passed, by then."""
+    return [row for row in read_rows("prices/retirements.csv", Retirement) if min(row.date, row.retires_on) <= as_of]
 
 
 def ending_elsewhere(provider: str, model: str, as_of: date) -> Retirement | None:
     """The announced end of the same model, or of the base of "... fine-tunes", at who made it, for another who serves it."""
     name = _SNAPSHOT.sub("", _RESOLD.sub("", model.removesuffix(TUNED).rpartition("/")[2].lower()))
     makers = MAKERS - {provider.lower()}
-    rows = [row for row in read_rows("prices/retirements.csv", Retirement)
-            if row.model.lower() == name and row.provider in makers and min(row.date, row.retires_on) <= as_of]
+    rows = [row for row in _known_ends(as_of) if row.model.lower() == name and row.provider in makers]
     return min(rows, key=lambda row: row.retires_on, default=None)
 
 

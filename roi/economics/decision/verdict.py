@@ -348,7 +348,7 @@ def _changing(
     winner, first = results[leader], results[steps[0]]
     saved, odds = value(winner, counts), chance(winner, counts)
     if following is not None and drawn is not None:
-        both = drawn.saved(counts)[following.after] + following.gained
+        both = following.both(drawn.saved(counts))
         saved, odds = float(both.mean()), float(np.mean(both > 0))
     where = "" if below is None else f" while a wrong answer costs less than about ${to_digits(below, up=False):g}"
     words = {"immediate": "at once", "never": "not within the horizon"}

@@ -204,7 +204,7 @@ def _assumed(c: Comparison) -> list[str]:
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
 
 
-def _too_slow(c: Comparison) -> list[str]:
+def _out_for_latency(c: Comparison) -> list[str]:
     """APIs that are out for the latency that was measured of them."""
     paths = tuple(f"({path})" for path in SLO)
     return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
@@ -349,7 +349,7 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": endings, "latency as measured": _too_slow,
+    "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "a cache without a price": _cache_without_price, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,

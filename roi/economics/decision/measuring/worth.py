@@ -76,6 +76,10 @@ class Following(NamedTuple):
     gain_usd: float
     """Its set-up, and what it adds, at the central values."""
 
+    def both(self, saved: Mapping[str, Array]) -> Array:
+        """What both moves save against staying in each draw, USD, where `saved` is what each option saves alone."""
+        return saved[self.after] + self.gained
+
 
 def with_next(
     saved: Mapping[str, Array], candidates: Sequence[str], following: Following | None
@@ -83,7 +87,7 @@ def with_next(
     """What each option saves, and what may be chosen, with both moves as one more of both."""
     if following is None:
         return saved, candidates
-    return {**saved, NEXT: saved[following.after] + following.gained}, (*candidates, NEXT)
+    return {**saved, NEXT: following.both(saved)}, (*candidates, NEXT)
 
 
 def experiments(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import date as Date
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,8 +46,9 @@ def load_scenario(
 
     `part` is what usage records settle (`overlay`); over the bundled scenario, whose quality is of another task and is not
     taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
-    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears where the part names another
-    incumbent than the scenario, or the evaluation pairs systems with another.
+    Where blocks or overrides move the requests a day alone, the bill moves with them (`_scale_bill`).
+    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill that moves, and
+    where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
     data, file = _opened(path), None if isinstance(path, dict) else path
     laid: list[str] = []
@@ -70,19 +72,20 @@ def load_scenario(
         found = read_part(quality, "--quality", file)
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
-    laid += _merge(data, blocks or {})
-    before_set = _billed(data)
+    before, over = _billed(data), list(_merge(data, blocks or {}))
     for override in overrides:
         _set(data, override)
-        laid.append(override.partition("=")[0].strip())
-    _tell_volume(before_set, _billed(data), tell)
+        over.append(override.partition("=")[0].strip())
+    scaled = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else _scale_bill(data, *before)
+    if scaled is not None and tell is not None:
+        tell(scaled)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     scenario = _on_a_day(data, as_of)
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
-    return check_counted(scenario.with_stated(laid), part, how)
+    return check_counted(scenario.with_stated((*laid, *over)).with_bill_scaled(scaled), part, how)
 
 
 def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:
@@ -103,13 +106,18 @@ def _billed(data: dict[str, Any]) -> tuple[Any, Any]:
     return volume, bill
 
 
-def _tell_volume(before: tuple[Any, Any], now: tuple[Any, Any], tell: Callable[[str], None] | None) -> None:
-    """Say where `--set` moves the volume and not the bill, which is then held against requests that it is not of."""
-    (old, bill), (new, same) = before, now
-    if tell is None or bill != same or old == new or not all(isinstance(x, (int, float)) and x > 0 for x in (old, new, bill)):
-        return
-    tell(f"--set {VOLUME}={new:g} moves the volume, and incumbent.{BILL} is of {old:g} a day: the gap between them counts as"
-         f" price or as missing volume; --set incumbent.{BILL}={bill * new / old:.6g} keeps what a request costs")
+def _scale_bill(data: dict[str, Any], old: Any, bill: Any) -> str | None:  # Any: a value of YAML
+    """Move the bill of the plain data with the requests a day that were laid over `old`, in place; the sentence that says so.
+
+    What was paid is of the requests that were there. Held against others the gap would count as another price or as missing
+    requests. None where there is no bill, or the requests are as they were.
+    """
+    new, same = _billed(data)
+    if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
+        return None
+    data["incumbent"][BILL] = moved = bill * new / old
+    return (f"incumbent.{BILL}: {bill:,.10g} is of {old:,.10g} requests a day; for {new:,.10g} it is taken as {moved:,.2f}, so that a"
+            " request costs what it did; a bill that is set with them is kept")
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:

@@ -97,11 +97,22 @@ class Scenario(Section):
     accept: tuple[Literal["bill", "growth", "slo", "context", "peak"], ...] = ()
     """Alarms that are meant: values that look impossible, and are true here."""
     _stated: frozenset[str] = PrivateAttr(default=frozenset())
+    _bill_scaled: str | None = PrivateAttr(default=None)
 
     def with_stated(self, paths: Iterable[str]) -> Self:
         """The scenario, in which what was laid over the file at these paths is the user's own, be it what its template says."""
         self._stated = frozenset(paths if self.template else ())
         return self
+
+    def with_bill_scaled(self, told: str | None) -> Self:
+        """The scenario, whose bill was moved with the requests that were laid over the file, as `told` says; None: it was not."""
+        self._bill_scaled = told
+        return self
+
+    @property
+    def bill_scaled(self) -> str | None:
+        """How its bill was moved with the requests a day; None where the file's stands."""
+        return self._bill_scaled
 
     @property
     def stated(self) -> tuple[str, ...]:

@@ -41,6 +41,25 @@ def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
     assert (s.as_of, s.workload.requests_per_day, s.candidates.gpus, s.draws) == (date(2026, 11, 20), 5.0, ("l4",), 4)
 
 
+def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
+    """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the factor of the bill, and the answer, are of that."""
+    billed = SMALL | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
+    path = tmp_path / "billed.yaml"
+    path.write_text(dump_yaml(billed), encoding="utf-8")
+    found = roi.compare(path, workload={"requests_per_day": 1000})
+    said = [each for each in found.warnings if "400 is of 4,000 requests a day; for 1,000 it is taken as 100.00" in each]
+    assert len(said) == 1
+    assert " ".join(said[0].split()) in " ".join(str(found).split())
+    steps = roi.compare(roi.resolve(roi.load_scenario(billed, {"workload.requests_per_day": 1000})))
+    asked = compare_file(path, overrides=("workload.requests_per_day=1000",), cache=False)
+    both = {"workload": {"requests_per_day": 1000}, "incumbent": {"bill_usd_per_month": 100}}
+    for other in (steps, asked.comparison, roi.compare(billed, **both)):
+        assert other.options == found.options
+    assert asked.warnings == steps.warnings == found.warnings
+    assert found.scenario["incumbent"]["bill_usd_per_month"] == 100
+    assert asked.note == ""  # said once, on the screen
+
+
 def test_what_keywords_lay_over_a_template_is_stated():
     given = parse_yaml(template("classification"), "template") | {"candidates": {}}
     volume = {"requests_per_day": given["workload"]["requests_per_day"]}

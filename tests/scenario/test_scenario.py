@@ -130,22 +130,31 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
     assert scenario.candidates.gpus == ("l4",)
 
 
-def test_a_volume_that_is_set_says_that_the_bill_of_the_file_is_of_another() -> None:
-    """Of twice the requests the bill would count as half the price. Set with it, or without a bill, nothing is told."""
+def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
+    """Twice the requests cost twice the $13,000; with another block or bill given, or without a bill, nothing moves."""
     workload = {"requests_per_day": {"value": 1e5, "low": 9e4, "high": 2e5}, "input_tokens": 900, "output_tokens": 40}
     incumbent = {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 13_000}
     data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
     told: list[str] = []
-    load_scenario(data, ("workload.requests_per_day=200000",), tell=told.append)
-    assert told == [(
-        "--set workload.requests_per_day=200000 moves the volume, and incumbent.bill_usd_per_month is of 100000 a day: the gap"
-        " between them counts as price or as missing volume; --set incumbent.bill_usd_per_month=26000 keeps what a request"
-        " costs")]
-    load_scenario(data, ("workload.requests_per_day=200000", "incumbent.bill_usd_per_month=26000"), tell=told.append)
-    load_scenario(data, ("workload.input_tokens=800",), tell=told.append)
-    load_scenario({**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}, ("workload.requests_per_day=2",),
-                  tell=told.append)
-    assert len(told) == 1
+    twice = ("workload.requests_per_day=200000",)
+    says = ("incumbent.bill_usd_per_month: 13,000 is of 100,000 requests a day; for 200,000 it is taken as 26,000.00, so that a"
+            " request costs what it did; a bill that is set with them is kept")
+    for found in (load_scenario(data, twice, tell=told.append),
+                  load_scenario(data, ("workload.requests_per_day.value=200000",), tell=told.append),
+                  load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}, tell=told.append)):
+        assert found.incumbent.bill_usd_per_month == 26_000
+        assert found.bill_scaled == told.pop() == says
+    both = {"workload": {"requests_per_day": 2e5}, "incumbent": {"bill_usd_per_month": 13_000}}
+    unbilled = {**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}
+    for found, bill in (
+        (load_scenario(data, (*twice, "incumbent.bill_usd_per_month=13000"), tell=told.append), 13_000),
+        (load_scenario(data, blocks=both, tell=told.append), 13_000),
+        (load_scenario(data, ("workload.input_tokens=800",), tell=told.append), 13_000),
+        (load_scenario(data, ("workload.requests_per_day=100000",), tell=told.append), 13_000),
+        (load_scenario(unbilled, twice, tell=told.append), None),
+    ):
+        assert (found.incumbent.bill_usd_per_month, found.bill_scaled) == (bill, None)
+    assert told == []
 
 
 @pytest.mark.parametrize(("text", "says"), [

@@ -105,7 +105,7 @@ class Scenario(Section):
         return self
 
     def with_bill_scaled(self, told: str | None) -> Self:
-        """The scenario, whose bill was moved with the requests that were laid over the file, as `told` says; None: it was not."""
+        """The scenario, whose bill was moved with requests that were laid over the file, as `told` says; None: it was not."""
         self._bill_scaled = told
         return self
 

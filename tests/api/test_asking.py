@@ -42,7 +42,7 @@ def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
 
 
 def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
-    """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the factor of the bill, and the answer, are of that."""
+    """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the answer is of that."""
     billed = SMALL | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
     path = tmp_path / "billed.yaml"
     path.write_text(dump_yaml(billed), encoding="utf-8")

@@ -116,8 +116,8 @@ def _scale_bill(data: dict[str, Any], old: Any, bill: Any) -> str | None:  # Any
     if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
         return None
     data["incumbent"][BILL] = moved = bill * new / old
-    return (f"incumbent.{BILL}: {bill:,.10g} is of {old:,.10g} requests a day; for {new:,.10g} it is taken as {moved:,.2f}, so"
-            " that a request costs what it did; a bill that is set with them is kept")
+    return (f"The bill, ${bill:,.10g} of {old:,.10g} requests a day, is taken as ${moved:,.2f} of {new:,.10g}; set"
+            f" incumbent.{BILL} too to keep one")
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:

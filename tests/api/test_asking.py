@@ -47,7 +47,7 @@ def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
     path = tmp_path / "billed.yaml"
     path.write_text(dump_yaml(billed), encoding="utf-8")
     found = roi.compare(path, workload={"requests_per_day": 1000})
-    said = [each for each in found.warnings if "400 is of 4,000 requests a day; for 1,000 it is taken as 100.00" in each]
+    said = [each for each in found.warnings if "$400 of 4,000 requests a day, is taken as $100.00 of 1,000" in each]
     assert len(said) == 1
     assert " ".join(said[0].split()) in " ".join(str(found).split())
     steps = roi.compare(roi.resolve(roi.load_scenario(billed, {"workload.requests_per_day": 1000})))

@@ -355,7 +355,7 @@ def _waits(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
-    "a cache without a price": _cache_without_price, "the bill": _bill, "a bill scaled": _scaled,
+    "a cache without a price": _cache_without_price, "a bill scaled": _scaled, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,

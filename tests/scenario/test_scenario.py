@@ -137,8 +137,8 @@ def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
     data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
     told: list[str] = []
     twice = ("workload.requests_per_day=200000",)
-    says = ("The bill, $13,000 of 100,000 requests a day, is taken as $26,000.00 of 200,000; set incumbent.bill_usd_per_month too"
-            " to keep one")
+    says = ("The bill, $13,000 of 100,000 requests a day, is taken as $26,000.00 of 200,000; set incumbent.bill_usd_per_month"
+            " too to keep one")
     for found in (load_scenario(data, twice, tell=told.append),
                   load_scenario(data, ("workload.requests_per_day.value=200000",), tell=told.append),
                   load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}, tell=told.append)):

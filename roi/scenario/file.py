@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import date as Date
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,13 +175,13 @@ def _unpair(quality: object) -> bool:
 
 def check_scenario(data: dict[str, Any]) -> Scenario:
     """The scenario in `data`; every mistake is reported with its field, value and what is allowed."""
-    _check_texts(data, "")
+    _check_leaves(data, "")
     data = _called_as_candidates(data)
     try:
         return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
         raise explain_mistakes(error, data) from None
-    except ValueError as error:
+    except ValueError as error:  # a whole number of thousands of digits
         raise InputError(f"scenario: {error}") from None
 
 
@@ -207,13 +207,18 @@ def _called_as_candidates(data: dict[str, Any]) -> dict[str, Any]:
     return {**found, "tokens": called(data["tokens"])} if "tokens" in data else found
 
 
-def _check_texts(data: object, path: str) -> None:
-    """InputError where a key or a text holds what a terminal obeys, or more than one line: they are printed as they are."""
+def _check_leaves(data: object, path: str) -> None:
+    """InputError where a key or a text holds what a terminal obeys, or more than one line: they are printed as they are.
+
+    So too where a number is not finite, which no file can hold.
+    """
+    if isinstance(data, float) and not isfinite(data):
+        raise ScenarioError(path, data, "a finite number")
     if isinstance(data, str) and UNSEEN.search(data):
         raise ScenarioError(path, data, "one line of plain text, without control characters")
     for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
-        _check_texts(str(key), path or "scenario")
-        _check_texts(value, f"{path}.{key}" if path else str(key))
+        _check_leaves(str(key), path or "scenario")
+        _check_leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def scenario_data(scenario: Scenario) -> dict[str, Any]:

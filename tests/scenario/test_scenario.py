@@ -218,8 +218,11 @@ def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, fie
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_refused(bad: float) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(ScenarioError, match=f"^discount_rate: {bad} is not usable; a finite number"):
         check_scenario({**MINIMAL, "discount_rate": bad})
+    scores = {"gpt-5.4": {"value": 0.9, "low": bad, "high": 1.0}}
+    with pytest.raises(ScenarioError, match=r"^quality\.scores\.gpt-5\.4\.low: "):
+        check_scenario({**MINIMAL, "quality": {"scores": scores}})
 
 
 def test_what_is_listed_twice_is_computed_once() -> None:

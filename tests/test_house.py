@@ -137,6 +137,10 @@ def test_a_public_name_resolves_to_a_thing_that_is_no_module(name: str) -> None:
     assert name in dir(roi)
 
 
+def test_dir_lists_the_public_names_alone() -> None:
+    assert dir(roi) == sorted(roi.__all__)
+
+
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'roi' has no attribute 'comprae'"):
         _ = roi.comprae

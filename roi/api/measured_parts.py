@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from roi.answers.quality import QualityAnswer, QualityQuestion, answer_quality
-from roi.api.arguments import in_python
+from roi.api.arguments import in_python, reworded
 from roi.api.frames import Called, Frame, write_lines, write_parquet, written
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type
@@ -120,7 +120,7 @@ class MeasuredUsage(dict[str, Any]):
         left_out = [f"{each.rows:,} left out: {each.reason}" + (f"; first: {each.where}" if each.where else "")
                     for each in spent.dropped]
         told = (*spent.notes, *left_out, *(line for line in said[len(HEADING):] if not line.startswith("read: ")))
-        self.warnings: tuple[str, ...] = tuple(dict.fromkeys(map(called, told)))
+        self.warnings: tuple[str, ...] = tuple(reworded(called(each), OF_USAGE) for each in dict.fromkeys(told))
         """What the records do not tell, rows that are left out, and what else is to be known of them."""
         self._spent, self._called = spent, called
 
@@ -192,7 +192,7 @@ class MeasuredQuality(dict[str, Any]):
         super().__init__(block)
         self.answers: tuple[dict[str, Any], ...] = tuple(answers_of(answer))
         """Of each system but the incumbent: `good_enough` (yes, no or unknown), the `sentence`, `more_items` (docs/json.md)."""
-        self.warnings: tuple[str, ...] = tuple(map(called, answer.warnings))
+        self.warnings: tuple[str, ...] = tuple(reworded(called(each), OF_QUALITY) for each in answer.warnings)
         """What makes the results say less than their figures."""
         self._answer, self._called = answer, called
 

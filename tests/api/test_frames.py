@@ -48,7 +48,7 @@ def test_results_in_a_table_are_those_of_its_file(tmp_path):
 
 def test_an_error_calls_a_table_by_its_number():
     table = pd.DataFrame({"moment": ["2026-11-01"], "sent": [4], "came": [2]})
-    with pytest.raises(InputError, match=r'^frame-1\.parquet: no known export has these columns: moment.*columns=\{"time"'):
+    with pytest.raises(InputError, match=r'^frame-1\.parquet: no known export has its 3 columns.*columns=\{"time"'):
         roi.measure_usage(table)
     beside = roi.measure_usage(EXPORT, table, incumbent="gpt-6-sol").warnings[0]
     assert beside.startswith("frame-2.parquet is left out: no known export has its 3 columns")

@@ -31,7 +31,8 @@ The notebooks in `notebooks/` use these names, and where they show more than a c
 (`roi.answers`, `roi.report`), which may change. What the fields of the records mean stands below, and for JSON in
 [json.md](json.md).
 """
-ORDER = ("compare", "load_scenario", "resolve", "open_runs", "measure_usage", "measure_quality", "Comparison", "Option",
+ORDER = ("compare", "load_scenario", "resolve", "open_runs", "measure_usage", "measure_quality", "size",
+         "fit", "next_step", "diff", "Comparison", "Option",
          "InfeasibleOption", "Verdict", "Chart", "Plots")
 """Names with a section of their own, in the page's order; the others are one line each."""
 FIRST = "\n\n"

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from roi.api.asking import compare, load_scenario, open_runs, resolve
     from roi.api.measured_parts import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
+    from roi.api.questions import Diff, Fit, NextStep, Size, diff, fit, next_step, size
     from roi.api.shown import Comparison, Option
     from roi.economics.decision.option_result import InfeasibleOption
     from roi.economics.decision.verdict import Verdict
@@ -57,31 +58,39 @@ IMPORTED_AT = time.time()
 """Seconds since 1970: a file of roi that is younger may not be what runs here (roi/store/kept_files.py)."""
 
 __all__ = [
-    "Case", "Chart", "Comparison", "Fact", "InfeasibleOption", "InputError", "Option", "Plots", "RoiError", "Scenario",
-    "ScenarioError", "UnknownName", "Verdict", "__version__", "compare", "load_scenario", "measure_quality", "measure_usage",
-    "open_runs", "resolve",
+    "Case", "Chart", "Comparison", "Diff", "Fact", "Fit", "InfeasibleOption", "InputError", "NextStep", "Option", "Plots",
+    "RoiError", "Scenario", "ScenarioError", "Size", "UnknownName", "Verdict", "__version__", "compare", "diff", "fit",
+    "load_scenario", "measure_quality", "measure_usage", "next_step", "open_runs", "resolve", "size",
 ]  # fmt: skip
 
 _HOME = {
     "Case": "roi.facts.case",
     "Chart": "roi.api.plots",
     "Comparison": "roi.api.shown",
+    "Diff": "roi.api.questions",
     "Fact": "roi.facts.fact",
+    "Fit": "roi.api.questions",
     "InfeasibleOption": "roi.economics.decision.option_result",
     "InputError": "roi.errors",
+    "NextStep": "roi.api.questions",
     "Option": "roi.api.shown",
     "Plots": "roi.api.plots",
     "RoiError": "roi.errors",
     "Scenario": "roi.scenario.scenario",
     "ScenarioError": "roi.errors",
+    "Size": "roi.api.questions",
     "UnknownName": "roi.errors",
     "Verdict": "roi.economics.decision.verdict",
     "compare": "roi.api.asking",
+    "diff": "roi.api.questions",
+    "fit": "roi.api.questions",
     "load_scenario": "roi.api.asking",
     "measure_quality": "roi.api.measured_parts",
     "measure_usage": "roi.api.measured_parts",
+    "next_step": "roi.api.questions",
     "open_runs": "roi.api.asking",
     "resolve": "roi.api.asking",
+    "size": "roi.api.questions",
 }
 
 

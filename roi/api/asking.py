@@ -77,12 +77,8 @@ def load_scenario(
         >>> load_scenario(scenario, {"quality.bar": 0.9}).quality.bar
         0.9
     """
-    check_type("overrides", overrides, OVERRIDES, "a mapping, or a list of texts such as draws=512")
     check_type("tell", tell, Callable, "a function of one text")  # type: ignore[arg-type]  # a protocol
-    given = plain(overrides, "overrides") if isinstance(overrides, Mapping) else None
-    texts = tuple(_override(*each) for each in given.items()) if given is not None else tuple(overrides)
-    for text in texts:
-        check_type("overrides", text, str, "texts such as draws=512")
+    texts = texts_of(overrides)
     check_type("source", source, OF_SOURCE, SOURCES)
     start: Any = source  # Any: one of these
     if isinstance(source, Scenario):
@@ -210,6 +206,16 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     if resolved is None:
         return Comparison(**found)
     return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
+
+
+def texts_of(overrides: Sequence[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields by their dotted paths as `--set` takes them; InputError where they are neither a mapping nor texts."""
+    check_type("overrides", overrides, OVERRIDES, "a mapping, or a list of texts such as draws=512")
+    if isinstance(overrides, Mapping):
+        return tuple(_override(*each) for each in plain(overrides, "overrides").items())
+    for text in overrides:
+        check_type("overrides", text, str, "texts such as draws=512")
+    return tuple(overrides)
 
 
 def _check_names(blocks: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from roi.answers.quality import QualityAnswer, QualityQuestion, answer_quality
-from roi.api.arguments import in_python, reworded
+from roi.api.arguments import day_of, in_python, reworded
 from roi.api.frames import Called, Frame, write_lines, write_parquet, written
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type
@@ -88,7 +88,7 @@ def measure_usage(
     if not files:
         raise InputError("files: needed and not given; name what was exported")
     check_type("incumbent", incumbent, str | None, "the name of a model, or None")
-    day = _day("as_of", as_of)
+    day = day_of("as_of", as_of)
     if bill_usd_per_month is not None:
         _check_number("bill_usd_per_month", bill_usd_per_month, (SMALLEST, LARGEST), "USD above 0")
     if requests_per_day is not None:
@@ -230,18 +230,6 @@ def _check_number(name: str, value: object, within: tuple[float, float], allowed
     assert isinstance(value, int | float)
     if isinstance(value, bool) or not within[0] <= value <= within[1]:
         raise InputError(f"{name}: {str(value)[:40]} is not usable; {allowed}")
-
-
-def _day(name: str, given: object) -> Date | None:
-    """The day that the argument is; a text is read as a scenario's as_of is."""
-    check_type(name, given, Date | str | None, "a date, a text such as 2026-11-24, or None")
-    assert given is None or isinstance(given, (Date, str))
-    if not isinstance(given, str):
-        return given
-    try:
-        return Date.fromisoformat(given)
-    except ValueError:
-        raise InputError(f"{name}: {given[:40]!r} is not usable; a day such as 2026-11-24") from None
 
 
 def _blocks(text: str, schema: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def test_every_public_name_is_on_the_page_and_says_what_it_is():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("module", ["asking", "measured_parts", "plots", "shown"])
+@pytest.mark.parametrize("module", ["asking", "measured_parts", "plots", "questions", "shown"])
 def test_the_examples_of_the_docstrings_hold(module):
     found = doctest.testmod(import_module(f"roi.api.{module}"), optionflags=doctest.ELLIPSIS)
     assert found.attempted > 0

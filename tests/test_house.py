@@ -176,6 +176,7 @@ WRITERS = {
 """Calls that write a file, by their last name."""
 WRITES_ITSELF = {
     "disk.py": "the writer",
+    "api/frames.py": "tables in memory, in a temporary folder",
     "cli/__init__.py": "opens the null device where a stream is closed",
     "profiling/child.py": "the log that a started program writes to, in a temporary folder",
     "profiling/machine.py": "resets the kernel's peak counter in /proc",

@@ -7,14 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import date as Date
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
+from roi.scenario.bill import BILL, VOLUME, billed, scale_bill, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.quantity import value_of
@@ -22,11 +22,9 @@ from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tune
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, set_value
 
-BILL: Final = "bill_usd_per_month"
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
-VOLUME: Final = "workload.requests_per_day"
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -46,7 +44,7 @@ def load_scenario(
 
     `part` is what usage records settle (`overlay`); over the bundled scenario, whose quality is of another task and is not
     taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
-    Where blocks or overrides move the requests a day alone, the bill moves with them (`_scale_bill`).
+    Where blocks or overrides move the requests a day alone, the bill moves with them (`scale_bill`).
     `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill that moves, and
     where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
@@ -72,52 +70,20 @@ def load_scenario(
         found = read_part(quality, "--quality", file)
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
-    before, over = _billed(data), list(_merge(data, blocks or {}))
+    before, over = billed(data, used), list(_merge(data, blocks or {}))
     for override in overrides:
         _set(data, override)
         over.append(override.partition("=")[0].strip())
-    scaled = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else _scale_bill(data, *before)
-    if scaled is not None and tell is not None:
-        tell(scaled)
+    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    if told is not None and tell is not None:
+        tell(told)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     scenario = _on_a_day(data, as_of)
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
-    return check_counted(scenario.with_stated((*laid, *over)).with_bill_scaled(scaled), part, how)
-
-
-def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:
-    """Say where the incumbent's bill is a part's, at the list prices of another day than the scenario's."""
-    own = isinstance(incumbent, dict) and incumbent.get(BILL) == part.get("incumbent", {}).get(BILL)
-    if tell is not None and own and part.get("as_of", day := as_of.isoformat()) != day:
-        tell(f"incumbent.{BILL} of the part is at the list prices of {part['as_of']}, and the scenario is of {day}: where the"
-             " list moved in between, so did its gap to the bill; roi usage FILES --scenario SCENARIO --output writes that of"
-             f" {day}")
-
-
-def _billed(data: dict[str, Any]) -> tuple[Any, Any]:
-    """Requests a day and the bill of a month as the data have them, None where they do not."""
-    blocks = [data.get(block) for block in ("workload", "incumbent")]
-    stated = [block.get(name) if isinstance(block, dict) else None
-              for block, name in zip(blocks, (VOLUME.partition(".")[2], BILL), strict=True)]
-    volume, bill = (x.get("value") if isinstance(x, dict) else x for x in stated)
-    return volume, bill
-
-
-def _scale_bill(data: dict[str, Any], old: Any, bill: Any) -> str | None:  # Any: a value of YAML
-    """Move the bill of the plain data with the requests a day that were laid over `old`, in place; the sentence that says so.
-
-    What was paid is of the requests that were there. Held against others the gap would count as another price or as missing
-    requests. None where there is no bill, or the requests are as they were.
-    """
-    new, same = _billed(data)
-    if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
-        return None
-    data["incumbent"][BILL] = moved = bill * new / old
-    return (f"The bill, ${bill:,.10g} of {old:,.10g} requests a day, is taken as ${moved:,.2f} of {new:,.10g}; set"
-            f" incumbent.{BILL} too to keep one")
+    return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roi.errors import InputError, ScenarioError
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, scenario_data
+from roi.scenario.file import check_scenario, load_scenario, scenario_data, stated_data
 from roi.scenario.scenario import Scenario, strange_names
 from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
@@ -143,7 +143,7 @@ def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
                   load_scenario(data, ("workload.requests_per_day.value=200000",), tell=told.append),
                   load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}, tell=told.append)):
         assert found.incumbent.bill_usd_per_month == 26_000
-        assert found.bill_scaled == told.pop() == says
+        assert found.bill_told == told.pop() == says
     both = {"workload": {"requests_per_day": 2e5}, "incumbent": {"bill_usd_per_month": 13_000}}
     unbilled = {**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}
     for found, bill in (
@@ -153,8 +153,22 @@ def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
         (load_scenario(data, ("workload.requests_per_day=100000",), tell=told.append), 13_000),
         (load_scenario(unbilled, twice, tell=told.append), None),
     ):
-        assert (found.incumbent.bill_usd_per_month, found.bill_scaled) == (bill, None)
+        assert (found.incumbent.bill_usd_per_month, found.bill_told) == (bill, None)
     assert told == []
+
+
+def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_not_count() -> None:
+    """The bundled 100,000 a day are a guess, so that $500 a month is the bill of the 9,000 that are said."""
+    volume = ("workload.requests_per_day=9000",)
+    found = load_scenario(None, volume, blocks={"incumbent": {"bill_usd_per_month": 500}})
+    assert (found.incumbent.bill_usd_per_month, found.bill_told) == (500, None)
+    guessed = load_scenario(parse_yaml(template("bundled"), "bundled") | {"incumbent": {
+        "provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 500}}, volume)
+    assert guessed.incumbent.bill_usd_per_month == 500
+    assert guessed.bill_told == "The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"
+    stated = load_scenario(None, blocks={"workload": {"requests_per_day": 100_000}, "incumbent": {"bill_usd_per_month": 500}})
+    again = load_scenario(stated_data(stated), ("workload.requests_per_day=50000",))
+    assert again.incumbent.bill_usd_per_month == 250
 
 
 @pytest.mark.parametrize(("text", "says"), [

@@ -84,8 +84,8 @@ def _bill(c: Comparison) -> list[str]:
     return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
 
 
-def _scaled(c: Comparison) -> list[str]:
-    path = "reconciliation.scaled"
+def _of_requests(c: Comparison) -> list[str]:
+    path = "reconciliation.told"
     return [str(c.case[path].value)] if path in c.case else []
 
 
@@ -355,7 +355,7 @@ def _waits(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
-    "a cache without a price": _cache_without_price, "a bill scaled": _scaled, "the bill": _bill,
+    "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
@@ -363,5 +363,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "a cache without a price", "a bill scaled")
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "a cache without a price", "the bill's requests")
 """Remarks that stand on every screen."""

@@ -263,6 +263,22 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
         assert ("verdict unchanged: asked" in told) is not unchanged
 
 
+def test_the_price_of_a_wrong_answer_that_the_advice_holds_for_is_a_signpost(tmp_path: Path, tickets: Path) -> None:
+    """It stays on its side up to the price that the screen names; beyond it the advice is another, and the rule says why."""
+    saved = tmp_path / "priced.json"
+    assert ask("compare", tickets, "--output", saved).exit_code == 0
+    near = json.loads(saved.read_text())["flips_between_usd_per_error"][0]
+    for share, code in ((0.99, 0), (1.5, 3)):
+        result = ask("check", tickets, "--saved", saved, "--set", f"quality.usd_per_error={share * near}", "--format", "json")
+        rule = next(r for r in json.loads(result.stdout)["rules"] if r["name"] == "signposts.usd_per_error")
+        assert (result.exit_code, rule["holds"], rule["side"]) == (code, code == 0, "below")
+        assert (rule["limit"], rule["found"]) == (pytest.approx(near), pytest.approx(share * near))
+        assert "advice: what a wrong answer costs: asked below" in rule["sentence"]
+    hidden = ask("check", tickets, "--saved", saved, "--redact")
+    assert f"{near:.3g}" not in hidden.stdout
+
+
+@pytest.mark.full
 def test_a_day_that_has_not_come_is_asked_for_by_its_option_alone(tmp_path: Path, tickets: Path) -> None:
     """What is announced for it may be asked; a scenario of it is a mistake, be the Case of the question kept already."""
     policy, day = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 99999}\n"), "2099-12-24"

@@ -82,7 +82,8 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
     path = rule.name.removeprefix("facts.")
     if path in answer.comparison.case:
         return secret(path, answer.comparison.case[path])
-    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
+    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
+    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in priced
 
 
 def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:

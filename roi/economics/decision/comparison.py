@@ -21,7 +21,7 @@ from roi.economics.decision.curves import LEAST, MOST, POINTS, Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, tells_quality, tested
+from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, score_of, tells_quality, tested
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.second_move import SecondMove, find_second_move
@@ -332,7 +332,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         second_move=move, options=tuple(results.values()),
         can_fail=fails,
-        infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
+        infeasible=tuple(infeasible_result(o, options["stay"], score_of(o, options) if o.below_bar else None)
+                         for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
         better_later=_better_later(shared, options, central[verdict.leader], counts),

@@ -197,7 +197,7 @@ def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
 
 @pytest.mark.full
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
-    c = answer("workload.can_wait_share=1")  # no SLO, whose line takes the place of the sixth
+    c = answer("workload.can_wait_share=1", "quality.bar=0.8")  # no SLO and nobody below the bar, whose lines take the sixth's
     found = rows(shown(c))
     assert len(found) == 6
     assert found[0].startswith("> gpt-6-luna")
@@ -1471,3 +1471,12 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
     assert "gpt-5.4, batch is cheaper with the option's GPU's resale value above" in " ".join(text.split())
+
+
+def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() -> None:
+    """864 of 1,000 right against 0.865 is out; against 0.864 it is in."""
+    words = "quality.scores.gpt-6-luna={value: 0.864, items: 1000}", "candidates.api_models=[openai/gpt-6-luna]"
+    out, within = (" ".join(render(screen_blocks(answer(f"quality.bar={bar}", *words), ()), width=10_000).split())
+                   for bar in (0.865, 0.864))
+    assert "! Out, below the bar of 86.5% (quality.bar): gpt-6-luna (86.4% right)" in out
+    assert "gpt-6-luna (86.4% right)" not in within

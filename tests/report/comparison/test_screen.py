@@ -1002,6 +1002,19 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
     assert re.search(r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns\)\.", flat(c))
 
 
+def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_it_is_for_the_chance() -> None:
+    """Of 120 items each, 112 right against 110: better on average, worse in many draws, which a dear answer multiplies."""
+    scores = {"gpt-6-sol": {"value": 0.92, "items": 120}, "qwen3-4b+lora": {"value": 0.93, "items": 120}}
+    c = compare(resolve(check_scenario({
+        "as_of": "2026-11-24", "workload": {"requests_per_day": 300_000, "input_tokens": 900, "output_tokens": 8},
+        "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "candidates": {"self_hosted": ["qwen3-4b"]},
+        "quality": {"bar": 0.85, "usd_per_error": 0.002, "scores": scores},
+    })).case)
+    assert c.leader.trains
+    assert c.leader.quality.wrong_rate < option_of(c, "stay").quality.wrong_rate
+    assert flips_at(c).endswith("each the advice turns to staying, since its chance to beat staying is then less than the 80% asked")
+
+
 @pytest.mark.parametrize(("ends", "told", "below"), [
     ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying", "$0.15"),
     ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying", "$0.136"),

@@ -361,7 +361,8 @@ def _waits(c: Comparison) -> list[str]:
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "a cache without a price": _cache_without_price, "the bill": _bill,
-    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
+    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,

@@ -50,8 +50,8 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above.
 
-    Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST is as one
-    word. Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room.
+    Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in one
+    word each. Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room.
     """
     text, told, advised = "", remarks(c), cache(partial(advice, c))
     told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
@@ -59,8 +59,9 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
     named = min(len(set(_named(c))), MOST_ROWS)
     fewer = [(k, told, len(told), MOST_RIVALS, False) for k in range(MOST_ROWS, named - 1, -1)]
-    fewer += [(k, found, n, MOST_RIVALS, True) for k in range(named, 0, -1) for found, n in ((told, len(told)), (told_last, least))]
-    fewer += [(1, told_last, n, rivals, True) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    fewer += [(k, *some, MOST_RIVALS, True) for k in range(named, 0, -1) for some in ((told, len(told)), (told_last, least))]
+    fewer += [(1, told_last, n, rivals, True)
+              for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
     for most, found, n, rivals, brief in fewer:
         blocks = [*_above(c, _first(found, n), advised(rivals, brief=brief)), *_below(c, warnings, most)]
         text = render(blocks, form, width=width, colour=colour)

@@ -1012,7 +1012,8 @@ def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_
     })).case)
     assert c.leader.trains
     assert c.leader.quality.wrong_rate < option_of(c, "stay").quality.wrong_rate
-    assert flips_at(c).endswith("each the advice turns to staying, since its chance to beat staying is then less than the 80% asked")
+    assert flips_at(c).endswith("each the advice turns to staying, since its chance to beat staying is then less than the 80%"
+                                " asked")
 
 
 @pytest.mark.parametrize(("ends", "told", "below"), [

@@ -410,8 +410,8 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
 
 
 def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:
-    """Seats of $40, live after 1.5 months and half a month in parallel: $40, $40, then nothing; borne by the option too, $40 each
-    month, once. What staying pays in month 0 is not paid by who leaves.
+    """Seats of $40, live after 1.5 months and half a month in parallel: $40, $40, then nothing; borne by the option too, $40
+    each month, once. What staying pays in month 0 is not paid by who leaves.
     """
     facts = {"path": "costs.0", "name": "seats", "option": "stay", "from_month": None, "to_month": np.inf}
     seats = OwnCost(**facts, upfront_usd=500.0, usd_per_month=40.0)

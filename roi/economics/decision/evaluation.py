@@ -134,6 +134,10 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
 
     Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
     """
+    owned = max(replicas_owned(plan) for plan in option.plans)
+    if owned < option.replicas_least:
+        return replace(option, below_bar=False, infeasible=(
+            f"needs {option.replicas_least} replicas (serving.replicas_least); the cards that are owned hold {owned:,.0f}"))
     peak = fleet_load(shared, option).max() * np.max(shared.peak_to_mean)
     each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
     needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]

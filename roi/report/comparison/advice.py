@@ -72,6 +72,8 @@ MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
+OFTEN = 0.95
+"""Share of the draws in which the bar is reached up to which that is told beside a chance that is too low."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 
@@ -88,7 +90,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         blocks: list[Block] = [_stay(c)]
     elif v.measure_first is not None:
         e = v.measure_first
-        after = max(v.then.net_usd if v.then is not None else 0.0, 0.0)
+        after = max(e.net_usd, 0.0)
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
                  f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
                  f"{wins_at(c, e)}")
@@ -277,7 +279,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     successor = instead_of_staying(c)
-    until = " until it ends" if successor else " for now" if nothing_fails(c) else ": stop here"
+    until = " until it ends" if successor else " for now" if nothing_fails(c) or v.passed_over else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
@@ -314,7 +316,9 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    return too_seldom(passed.chance or 0.0, passed.chance_needed)
+    good = option_of(c, id).probability_good_enough
+    misses = "" if good is None or good > OFTEN else f", and reaches the bar in {share(good)}"
+    return too_seldom(passed.chance or 0.0, passed.chance_needed) + misses
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

@@ -20,6 +20,7 @@ from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.option_figures import (
     alone_from,
+    at_mean_rents,
     compared_from,
     counted,
     drawn,
@@ -32,7 +33,7 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
-from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless
+from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
     another_wins,
@@ -193,7 +194,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     stay = option_of(c, "stay")
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
-    parts = [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
+    parts = at_mean_rents(c, o)
+    parts += [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
@@ -306,7 +308,7 @@ def _stay(c: Comparison) -> Block:
         if tested != o.id:
             best = option_of(c, tested)
             why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
-    return Labelled("DO NOW", (head, *successor, why, *look_again(c)), "good")
+    return Labelled("DO NOW", (head, *successor, why, *wait_for(c), *look_again(c)), "good")
 
 
 def reason(c: Comparison, id: str) -> str:

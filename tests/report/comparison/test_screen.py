@@ -1494,3 +1494,44 @@ def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() 
                    for bar in (0.865, 0.864))
     assert "! Out, below the bar of 86.5% (quality.bar): gpt-6-luna (86.4% right)" in out
     assert "gpt-6-luna (86.4% right)" not in within
+
+
+GROWING = {
+    "as_of": "2026-11-29", "draws": 0, "incumbent": {"provider": "openai", "model": "gpt-6-sol"},
+    "workload": {"requests_per_day": 5000, "growth_per_year": 3.0, "input_tokens": 1200, "output_tokens": 100},
+    "quality": {"bar": 0.85, "usd_per_error": 0.2, "scores": {"gpt-6-sol": 0.95, "qwen3-8b+lora": 0.945}},
+    "training": {"examples": 3000, "labels_owned": True}, "candidates": {"self_hosted": ["qwen3-8b"], "hybrid": False},
+}
+
+
+def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
+    """4 times as much a year: the central NPV of the adapter live in month 4, 5, ... is the oracle. 5,000 x 4^(months / 12)."""
+    option = "self-hosted-adapter:qwen3-8b+lora"
+
+    def live_in(months: float | None) -> Comparison:
+        own = {} if months is None else {"options": {option: {"months_to_live": months}}}
+        return compare(resolve(check_scenario({**GROWING, **own})).case)
+
+    c = live_in(None)
+    first = option_of(c, option).months_to_live
+    npvs = [option_of(live_in(first + k), option).npv_usd for k in range(0, 30, 3)]
+    assert c.verdict.leader == "stay"
+    assert c.start is not None
+    assert c.start.npv_usd >= max(npvs) > 0.0 > npvs[0]
+    assert c.start.npv_usd == pytest.approx(option_of(live_in(first + c.start.months), option).npv_usd)
+    assert c.start.requests_per_day == pytest.approx(5000 * 4 ** ((first + c.start.months) / 12), rel=0.13)
+    assert f"Live in {first + c.start.months:.0f} months, at " in flat(c)
+    steady = compare(resolve(check_scenario({**GROWING, "workload": {**GROWING["workload"], "growth_per_year": 0.0}})).case)
+    assert (steady.verdict.leader, steady.start) == ("stay", None)
+
+
+def test_cash_on_rented_gpus_is_told_at_the_mean_of_rents_too_where_that_is_another() -> None:
+    """Central rents lie below their mean, which is today's: without a spread of their drift the cash is that mean."""
+    words = ("workload.requests_per_day=20000000", "candidates.api_models=[]", "candidates.hosted_models=[]", "draws=256")
+    c, exact = bundled(*words), bundled(*words, "drift.gpu_rent_per_year=0")
+    assert c.leader.fleet is not None
+    mean = c.cash_at_mean_rents(c.leader.id)
+    assert mean == pytest.approx(option_of(exact, c.leader.id).cash_monthly_usd, rel=1e-9)
+    assert f"(at today's rents ${mean:,.0f}" in flat(c)
+    assert "at today's rents" not in flat(exact)
+    assert exact.cash_at_mean_rents("stay") is None

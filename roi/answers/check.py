@@ -144,7 +144,11 @@ def _rules(
         yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
     for name in LIMITS:
         asked: Range | None = getattr(policy, name)
-        if asked is not None and not (name == "chance_to_beat_staying" and c.leader.id == "stay"):
+        if asked is not None and name == "chance_to_beat_staying" and c.leader.id == "stay":
+            least = asked.at_least is not None
+            yield Rule(name=name, holds=True, limit=asked.at_least if least else asked.at_most, over=None, found="staying",
+                       side="at least" if least else "at most", note="nothing is changed")
+        elif asked is not None:
             found, about = _figure(name, c, c.leader, day)
             yield from _within(name, asked, found, about)
     for path, asked in policy.facts.items():

@@ -165,8 +165,8 @@ def _tested(answer: DiffAnswer) -> str:
         before, after = (None if o is None else o.tested for o in _results(answer, id))
         if before is not None and after is not None and before != after:
             said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
-    before, after = (_counted(side.comparison) for side in (answer.a, answer.b))
-    lost = [name for name in sorted(before - after) if f"systems.{name}.error_rate" in answer.b.comparison.case]
+    exact = _counted(answer.a.comparison) - _counted(answer.b.comparison)
+    lost = [name for name in sorted(exact) if f"systems.{name}.error_rate" in answer.b.comparison.case]
     one = len(lost) == 1
     named = f"score{'' if one else 's'} of {first_of(lost, MOST_NAMED)} {'counts' if one else 'count'} as exact now"
     return said + f" The {named}: on how many items is no longer said." * bool(lost)

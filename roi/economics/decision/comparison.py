@@ -136,13 +136,14 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
-    def leader_at(self, path: str, value: float, *, like: str | None = None) -> str:
-        """Id of the option that the figures would recommend were this fact the number, of those that may be recommended.
+    def leader_at(self, values: Mapping[str, float], *, like: str | None = None) -> str:
+        """Id of the option that the figures would recommend were these facts the numbers, of those that may be recommended.
 
-        A fact that the case does not hold is one `like` another.
+        Facts that the case does not hold are `like` another.
         """
-        fact = self.case[like or path].model_copy(update={"value": value, "low": None, "high": None})
-        return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
+        facts = {path: self.case[path if path in self.case else like or path].model_copy(
+            update={"value": value, "low": None, "high": None}) for path, value in values.items()}
+        return weigh(Case(facts={**self.case.facts, **facts}), self.verdict.candidates).chosen.leader
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.

@@ -168,7 +168,7 @@ def _turns(c: Comparison, path: str) -> str:
         return ""
     low, high = c.case[path].spread()
     end = low if (d.npv_at_low_usd < d.npv_at_high_usd) is leads else high
-    then = c.leader_at(path, end)
+    then = c.leader_at({path: end})
     if then == c.verdict.leader:
         return ""
     advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"

@@ -25,6 +25,8 @@ VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
 NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
+MOST_TURNS = 2
+"""Options of which the draws leave open to which the advice turns, and that are all named; of more none is."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
 
@@ -239,7 +241,8 @@ def flips_at(c: Comparison) -> str:
     today = case_number(c.case, "quality.usd_per_error")
     below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
-    turns = "turns" if only is None else "turns to staying" if only == "stay" else f"turns to {option_of(c, only).label}"
+    named = ["staying" if id == "stay" else option_of(c, id).label for id in v.flips_to_one_of]
+    turns = f"turns to {' or '.join(named)}" if len(named) <= MOST_TURNS else "turns"
     unsure = _too_unsure(c, only, below=below)
     side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
     one = far is not None and math.isclose(near, far, rel_tol=1e-6)

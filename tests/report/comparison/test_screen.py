@@ -992,7 +992,7 @@ def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -
     assert (below.flips_at_usd_per_error, above.flips_at_usd_per_error) == pytest.approx((at, at), rel=1e-9)
 
 
-def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option() -> None:
+def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_none_of_three() -> None:
     """With 14% wrong the adapter's mean passes gpt-6-luna's at $0.04, where its chance is 80%, just what it needs."""
     c = bundled("quality.scores.gpt-6-luna=0.86")
     near, far = c.verdict.flips_between_usd_per_error

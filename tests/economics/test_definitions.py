@@ -409,6 +409,21 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
     assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
 
 
+def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:
+    """Seats of $40, live after 1.5 months and half a month in parallel: $40, $40, then nothing; borne by the option too, $40
+    each month, once. What staying pays in month 0 is not paid by who leaves.
+    """
+    facts = {"path": "costs.0", "name": "seats", "option": "stay", "from_month": None, "to_month": np.inf}
+    seats = OwnCost(**facts, upfront_usd=500.0, usd_per_month=40.0)
+    stay = replace(STAY, costs=(seats, replace(seats, path="costs.1", name="later", from_month=2.0)))
+    o = replace(CHEAPER, months_to_live=1.5, months_in_parallel=0.5)
+    assert named(of(shared(), o, stay), "seats, while today's model is used") == (0.0, pytest.approx([40.0, 40.0] + 22 * [0.0]))
+    assert named(of(shared(), o, stay), "later, while today's model is used")[1][:3] == pytest.approx([0.0, 40.0, 0.0])
+    both = named(of(shared(), replace(o, costs=(seats,)), stay), "seats")
+    assert both == (500.0, pytest.approx(24 * [40.0]))
+    assert "seats, while today's model is used" not in [line.name for line in of(shared(), replace(o, costs=(seats,)), stay)]
+
+
 def test_each_adapter_of_a_workload_is_trained_labelled_and_evaluated() -> None:
     """docs/economics.md, 2.10. Three: 3 x ($20 + 2 x $20 + $1,000 + $400) = $4,380 and 2 x 5 h x $100 more; again at each
     retraining 3 x ($40 + $200 + $400) = $1,920 + (10 + 10) h x $100; a hosting fee of $50 three times.

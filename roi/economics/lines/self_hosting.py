@@ -157,7 +157,8 @@ def _either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
 def _floor_months(
     shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number, live: Share
 ) -> FleetMonths:
-    """The fleet of a hybrid: `replicas` from go-live on, as full as they may be, and what spills beyond them."""
+    """The fleet of a hybrid: `replicas` from go-live on, no fewer than asked, as full as may be, and what spills."""
+    replicas = np.maximum(replicas, float(option.replicas_least))
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)

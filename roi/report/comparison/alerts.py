@@ -168,7 +168,7 @@ def _turns(c: Comparison, path: str) -> str:
         return ""
     low, high = c.case[path].spread()
     end = low if (d.npv_at_low_usd < d.npv_at_high_usd) is leads else high
-    then = c.leader_at(path, end)
+    then = c.leader_at({path: end})
     if then == c.verdict.leader:
         return ""
     advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"
@@ -284,6 +284,16 @@ def _incumbent_misses(c: Comparison) -> list[str]:
         option_of(c, "stay").label, *told_apart(percent, bar, right))]
 
 
+def _below_bar(c: Comparison) -> list[str]:
+    """The systems whose measured score misses the bar, the best first, each named by the first option that it answers in."""
+    first, bar = dict[str, tuple[float, str]](), case_number(c.case, "quality.bar")
+    for o in c.infeasible:
+        if o.score is not None:
+            first.setdefault(str(c.case[f"options.{o.id}.system"].value), (o.score, o.label))
+    named = [f"{label} ({told_apart(percent, score, bar)[0]} right)" for score, label in sorted(first.values(), reverse=True)]
+    return [f"Out, below the bar of {percent(bar)} (quality.bar): {first_of(named, NAMED)}"] if named else []
+
+
 def _ranged(c: Comparison, path: str, name: str) -> str:
     """A main input with its range; without one, with its value."""
     return name.format(fact_range(c.case[path]))
@@ -351,7 +361,8 @@ def _waits(c: Comparison) -> list[str]:
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "a cache without a price": _cache_without_price, "the bill": _bill,
-    "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
+    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,

@@ -88,7 +88,7 @@ def unstated_reasoning(c: Comparison) -> list[str]:
             f" (tokens.{systems[0]}.reasoning_tokens)")
     if c.leader.fleet is not None:
         return [told]
-    then = c.leader_at(own, each)
+    then = c.leader_at({own: each})
     label = next(o.label for o in c.options if o.id == then)
     change = "to stay" if then == "stay" else f"to change to {label}"
     return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]

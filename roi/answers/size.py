@@ -32,8 +32,8 @@ from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.traffic import Lengths
 from roi.facts.model import ModelShape
-from roi.resolution.plan_capacity import ENGINE, FleetPlan
-from roi.resolution.plans import slo_of, why_no_plan
+from roi.resolution.plan_capacity import ENGINE, FleetPlan, slo_of
+from roi.resolution.plans import why_no_plan
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.system_facts import mean_tokens

@@ -382,6 +382,6 @@ class Candidates(Section):
     vendors: Names = ()
     """GPU vendors to consider; empty = all."""
     spot: bool = False
-    """Consider spot instances where everything can wait."""
+    """Consider spot instances where everything can wait, for a day."""
     reserved: bool = True
     """Consider reserved instances with a commitment."""

@@ -16,8 +16,8 @@ from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.model_ends import ending, endings, next_prices
-from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import one_of_several, unstated_reasoning
+from roi.report.comparison.option_figures import error_path, guessed, mean_npv, npv_of, option_of, rate_assumed
+from roi.report.comparison.scope import late_batch, one_of_several, unstated_reasoning
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -210,6 +210,33 @@ def _out_for_latency(c: Comparison) -> list[str]:
     return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
 
 
+def _staying_late(c: Comparison) -> list[str]:
+    """That today's model misses the SLO, as was measured, and which option is known to keep it."""
+    if case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+        return []
+    missed = {path: found for path in SLO if (found := _measured(c, "stay", path)) > case_number(c.case, path)}
+    if not missed:
+        return []
+    told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
+                        for path, found in missed.items())
+    alike = c.leader.kind in KEEPS_MODEL and c.leader.id != "stay"
+    who = f"Staying does not keep the SLO{f', nor does {c.leader.label}, the same model' if alike else ''}"
+    keeping = [o for o in c.options if o.id != "stay" and o.kind != "hybrid" and (
+        o.fleet is not None or (o.kind in PLAIN - KEEPS_MODEL and all(_measured(c, o.id, path) for path in missed)))]
+    if not keeping:
+        return [f"{who}: {told}; no option is known to (apis.NAME)"]
+    best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
+    untested = "" if best.tested else ", not tested"
+    npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
+    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}"]
+
+
+def _measured(c: Comparison, id: str, path: str) -> float:
+    """What was measured of an option's API against the limit at the path, s; 0 where nobody did."""
+    vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else ""
+    return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
+
+
 def _latency(c: Comparison) -> list[str]:
     """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
     lead = c.leader
@@ -344,12 +371,15 @@ def _waits(c: Comparison) -> list[str]:
     fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
     if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
         return []
-    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them at any hour of the day"
+    within = case_number(c.case, "workload.waits_hours", 24.0)
+    when = "at any hour of the day" if within >= 24.0 else f"within {figure(within)} hours"
+    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them {when}"
     return [f"{told}; serving.lets_wait: false keeps their hours"]
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
+    "today's latency": _staying_late, "the deadline of what can wait": late_batch,
     "a cache without a price": _cache_without_price, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
@@ -358,5 +388,6 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "a cache without a price")
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "the deadline of what can wait",
+                 "a cache without a price")
 """Remarks that stand on every screen."""

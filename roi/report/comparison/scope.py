@@ -5,6 +5,7 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
+from roi.errors import first_of
 from roi.facts.fact import Basis
 from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
@@ -72,6 +73,18 @@ def one_of_several(c: Comparison) -> list[str]:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
     return told
+
+
+def late_batch(c: Comparison) -> list[str]:
+    """Batch tiers that are out, since what can wait must be answered before they promise it."""
+    waits, ending = case_number(c.case, "workload.waits_hours", 24.0), ".batch_hours"
+    late = {path.removeprefix("apis.").removesuffix(ending): case_number(c.case, path) for path in c.case.facts
+            if path.endswith(ending) and case_number(c.case, path) > waits}
+    if not late or case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
+        return []
+    hours = " or ".join(figure(each) for each in sorted(set(late.values())))
+    told = f"No batch price of {first_of(list(late), 2)}: an answer within {hours} hours is promised, {figure(waits)} asked"
+    return [f"{told} (workload.waits_hours); sooner is common, not promised"]
 
 
 def unstated_reasoning(c: Comparison) -> list[str]:

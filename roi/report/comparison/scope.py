@@ -7,11 +7,14 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.errors import first_of
 from roi.facts.fact import Basis
+from roi.report.comparison.option_figures import own_path
 from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
 COMMITTED = "committed spend that is not used, today's and a candidate's"
+BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
+"""Lines that go to an API beside the option."""
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -67,12 +70,27 @@ def one_of_several(c: Comparison) -> list[str]:
     if workloads > 1.0 and any(o.fleet is not None for o in c.options):
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
                     " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
+        told += _hours_of_its_own(c, workloads)
     elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
         told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
     return told
+
+
+def _hours_of_its_own(c: Comparison, workloads: float) -> list[str]:
+    """What hours the workload has for itself, where they cost more than any other line, and who would have them once."""
+    o = c.leader
+    sums = {line: line.upfront_usd + sum(line.monthly_usd) for line in o.lines if line.cash and line.kind not in BILLS}
+    most = max(sums, key=lambda line: sums[line], default=None)
+    if o.fleet is None or most is None or most.kind not in {LineKind.SET_UP, LineKind.OPERATION}:
+        return []
+    hours = [case_number(c.case, own_path(c, o, name)) * (1.0 - case_number(c.case, own_path(c, o, shared), 0.0))
+             for name, shared in (("setup_hours", "setup_hours_shared"), ("run_hours_per_month", "run_hours_shared"))]
+    until, month = map(figure, hours)
+    told = f"{until} hours until live and {month} a month are this workload's alone, the largest cost of {o.label}"
+    return [f"{told}; one company with {workloads:,.0f} adapters has them once (training.adapters)"]
 
 
 def late_batch(c: Comparison) -> list[str]:

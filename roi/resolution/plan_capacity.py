@@ -200,8 +200,8 @@ def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo
 
 
 def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
-    """What adapters take where a plan is too small and has some; empty where it has none."""
-    if plan.slots is None:
+    """What slots of a stated number take, where a plan is too small; empty where nobody states one: there is one at least."""
+    if plan.slots is None or not plan.slots.stated:
         return ""
     memory = replica_plan(plan).memory(traffic.shape)
     return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
@@ -241,6 +241,11 @@ class FleetPlan:
     speeds: tuple[float, float, float]
     """The slow end, the centre (1) and the fast end of the speed of engine and adapters together."""
     capacity: PlanCapacity
+
+    @property
+    def adapter_bytes(self) -> float:
+        """What adapters at run time take of each GPU."""
+        return 0.0 if self.serving.slots is None else self.evidence.adapter_slots * float(self.serving.slots.each_bytes)
 
     @property
     def source(self) -> str:

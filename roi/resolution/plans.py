@@ -382,8 +382,8 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
-        taken = evidence.adapter_slots * (0.0 if serving.slots is None else float(serving.slots.each_bytes))
-        sheet.state(f"options.{id}.plans.{number}.adapter_bytes_per_gpu", taken, choice.told(evidence.adapter_slots), "B")
+        told = choice.told(evidence.adapter_slots)
+        sheet.state(f"options.{id}.plans.{number}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     room = " and of its room for KV" if capacity.rooms else ""

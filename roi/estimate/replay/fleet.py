@@ -103,11 +103,12 @@ def share_within_day(can_wait: Number, waits_hours: float, peak_to_mean: Number,
     if waits_hours >= HOURS or not np.any(waits > 0.0):
         return can_wait
     total = np.concatenate([[0.0], np.cumsum(np.tile(load_curve, 3))])
-    upto, hours = np.arange(total.size), np.arange(HOURS)
+    whole, hours = int(waits_hours), np.arange(HOURS)
     within = 1.0 / burst_from_peak(peak_to_mean, load_curve)
     held = np.maximum((1.0 - waits) * peak_to_mean, 1.0)
     for k in range(1, HOURS + 1):
-        after = np.interp(hours + k + waits_hours, upto, total) - total[hours + k]
+        ends = hours + k + whole
+        after = total[ends] - total[hours + k] + (waits_hours - whole) * load_curve[ends % HOURS]
         most = np.max(total[hours + k] - total[hours] + (1.0 - waits)[..., None] * after, axis=-1)
         held = np.maximum(held, most / (k - 1 + within + waits_hours))
     share: Number = np.minimum(waits, np.maximum(1.0 - held / peak_to_mean, 0.0))[()]

@@ -212,9 +212,7 @@ def _out_for_latency(c: Comparison) -> list[str]:
 
 def _staying_late(c: Comparison) -> list[str]:
     """That today's model misses the SLO, as was measured, and which option is known to keep it."""
-    if case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
-        return []
-    missed = {path: found for path in SLO if (found := _measured(c, "stay", path)) > case_number(c.case, path)}
+    missed = _missed(c, "stay")
     if not missed:
         return []
     told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
@@ -229,6 +227,12 @@ def _staying_late(c: Comparison) -> list[str]:
     untested = "" if best.tested else ", not tested"
     npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
     return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}"]
+
+
+def _missed(c: Comparison, id: str) -> dict[str, float]:
+    """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
+    held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
+    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path)}
 
 
 def _measured(c: Comparison, id: str, path: str) -> float:
@@ -255,7 +259,10 @@ def _latency(c: Comparison) -> list[str]:
     head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
     basis = c.case[f"{head}capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+    if lead.kind != "hybrid":
+        return [told + rests]
+    above = str(c.case[f"options.{lead.id}.spills_to"].value)
+    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if _missed(c, above) else 'not known'}"]
 
 
 def _full(c: Comparison) -> list[str]:

@@ -1,5 +1,6 @@
 """What a comparison counts and what it leaves out, so that nothing is left out in silence."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
@@ -69,8 +70,8 @@ def one_of_several(c: Comparison) -> list[str]:
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
     if workloads > 1.0 and any(o.fleet is not None for o in c.options):
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
-                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
-        told += _hours_of_its_own(c, workloads)
+                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)"
+                    f"{_hours_of_its_own(c, workloads)}")
     elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
         told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if lead.training is not None and lead.training.adapters > 1.0:
@@ -79,18 +80,20 @@ def one_of_several(c: Comparison) -> list[str]:
     return told
 
 
-def _hours_of_its_own(c: Comparison, workloads: float) -> list[str]:
-    """What hours the workload has for itself, where they cost more than any other line, and who would have them once."""
-    o = c.leader
-    sums = {line: line.upfront_usd + sum(line.monthly_usd) for line in o.lines if line.cash and line.kind not in BILLS}
-    most = max(sums, key=lambda line: sums[line], default=None)
-    if o.fleet is None or most is None or most.kind not in {LineKind.SET_UP, LineKind.OPERATION}:
-        return []
+def _hours_of_its_own(c: Comparison, workloads: float) -> str:
+    """What hours the workload has for itself, where set-up and on-call cost most of its own, and who would have them once."""
+    o, sums = c.leader, defaultdict[LineKind, float](float)
+    for line in o.lines:
+        if line.cash and line.kind not in BILLS:
+            sums[line.kind] += line.upfront_usd + sum(line.monthly_usd)
+    hours_usd = sums.pop(LineKind.SET_UP, 0.0) + sums.pop(LineKind.OPERATION, 0.0)
+    if o.fleet is None or hours_usd <= max(sums.values(), default=0.0):
+        return ""
     hours = [case_number(c.case, own_path(c, o, name)) * (1.0 - case_number(c.case, own_path(c, o, shared), 0.0))
-             for name, shared in (("setup_hours", "setup_hours_shared"), ("run_hours_per_month", "run_hours_shared"))]
+             for name, shared in (("setup_hours", "setup_hours_shared"), ("run_hours", "run_hours_shared"))]
     until, month = map(figure, hours)
-    told = f"{until} hours until live and {month} a month are this workload's alone, the largest cost of {o.label}"
-    return [f"{told}; one company with {workloads:,.0f} adapters has them once (training.adapters)"]
+    return (f"; {until} hours until live and {month} a month are its own, most of its cost: one company with"
+            f" {workloads:,.0f} adapters has them once (training.adapters)")
 
 
 def late_batch(c: Comparison) -> list[str]:

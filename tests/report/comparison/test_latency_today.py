@@ -6,6 +6,7 @@ from functools import cache
 import pytest
 
 from roi.economics.decision.comparison import Comparison, compare
+from roi.report.comparison.alerts import remarks
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
@@ -76,3 +77,34 @@ def test_batch_tiers_that_are_out_are_named_on_the_screen() -> None:
     assert told in flat(of(*some, "workload.waits_hours=8"))
     for others in ((*some, "workload.waits_hours=24"), some, ("candidates.self_hosted=[]", "workload.waits_hours=8")):
         assert "No batch price" not in flat(of(*others))
+
+
+OWN = ("candidates.self_hosted=[qwen3-8b]", "candidates.api_models=[]", "candidates.cascade_first=[]",
+       "candidates.hosted_models=[]", "candidates.hosted_adapters=[]", "candidates.vendor_tuned=[]", "candidates.base=false")
+"""Nothing to change to but servers of one's own."""
+
+
+@pytest.mark.full
+def test_a_floor_that_hands_on_to_an_api_above_the_slo_says_so() -> None:
+    """The incumbent answers what lies above it."""
+    peaky = (*OWN, "workload.peak_to_mean=6", "workload.ttft_p95_s=2", "candidates.gpus=[RTX-4090]", "serving.spares=20",
+             "candidates.own_hardware=false")
+    found = [of(*peaky, *more) for more in ((), (SLOW,))]
+    assert all(c.leader.kind == "hybrid" for c in found)
+    told = [" ".join(remark.items[0] for about, remark in remarks(c) if about == "latency") for c in found]
+    assert told[0].endswith("; of the API above it not known")
+    assert told[1].endswith("; of the API above it above the SLO as measured")
+
+
+@pytest.mark.full
+def test_hours_of_one_of_several_workloads_are_told_where_they_are_its_largest_cost() -> None:
+    """One of sixty: 120 of 200 hours and 5 of 35 a month are its own. One workload with sixty adapters is told nothing."""
+    lone = (*OWN, "candidates.hybrid=false", "serving.adapters=shared", "people.setup_hours.self_hosted_adapter=200",
+            "people.run_hours_per_month.self_hosted_adapter=35")
+    told = ("(serving.adapters_on_base); 120 hours until live and 5 a month are its own, most of its cost: one company with 60"
+            " adapters has them once (training.adapters)")
+    one = of(*lone, "serving.adapters_on_base=60")
+    assert one.leader.fleet is not None
+    assert told in flat(one)
+    assert "hours until live and" not in flat(of(*lone, "training.adapters=60"))
+    assert "hours until live and" not in flat(of(*lone, "serving.adapters_on_base=60", "people.usd_per_hour=5"))

@@ -16,8 +16,8 @@ from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.model_ends import ending, endings, next_prices
-from roi.report.comparison.option_figures import error_path, guessed, mean_npv, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import late_batch, one_of_several, unstated_reasoning
+from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
+from roi.report.comparison.scope import SLO, late_batch, missed_slo, one_of_several, staying_late, unstated_reasoning
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -50,7 +50,6 @@ FEW_EXAMPLES = 10.0
 """Examples below which vendors refuse to tune (OpenAI's fine-tuning guide), and from which no task is learnt."""
 FAR_OFF = 1.25
 """Times the estimate, or part of it, beyond which a bill is told although no figure of the leading option hangs on why."""
-SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
@@ -210,37 +209,6 @@ def _out_for_latency(c: Comparison) -> list[str]:
     return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
 
 
-def _staying_late(c: Comparison) -> list[str]:
-    """That today's model misses the SLO, as was measured, and which option is known to keep it."""
-    missed = _missed(c, "stay")
-    if not missed:
-        return []
-    told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
-                        for path, found in missed.items())
-    alike = c.leader.kind in KEEPS_MODEL and c.leader.id != "stay"
-    who = f"Staying does not keep the SLO{f', nor does {c.leader.label}, the same model' if alike else ''}"
-    keeping = [o for o in c.options if o.id != "stay" and o.kind != "hybrid" and (
-        o.fleet is not None or (o.kind in PLAIN - KEEPS_MODEL and all(_measured(c, o.id, path) for path in missed)))]
-    if not keeping:
-        return [f"{who}: {told}; no option is known to (apis.NAME)"]
-    best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
-    untested = "" if best.tested else ", not tested"
-    npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
-    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}"]
-
-
-def _missed(c: Comparison, id: str) -> dict[str, float]:
-    """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
-    held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
-    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path)}
-
-
-def _measured(c: Comparison, id: str, path: str) -> float:
-    """What was measured of an option's API against the limit at the path, s; 0 where nobody did."""
-    vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else ""
-    return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
-
-
 def _latency(c: Comparison) -> list[str]:
     """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
     lead = c.leader
@@ -262,7 +230,7 @@ def _latency(c: Comparison) -> list[str]:
     if lead.kind != "hybrid":
         return [told + rests]
     above = str(c.case[f"options.{lead.id}.spills_to"].value)
-    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if _missed(c, above) else 'not known'}"]
+    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]
 
 
 def _full(c: Comparison) -> list[str]:
@@ -386,7 +354,7 @@ def _waits(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
-    "today's latency": _staying_late, "the deadline of what can wait": late_batch,
+    "today's latency": staying_late, "the deadline of what can wait": late_batch,
     "a cache without a price": _cache_without_price, "the bill": _bill,
     "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,

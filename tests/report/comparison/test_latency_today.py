@@ -108,3 +108,12 @@ def test_hours_of_one_of_several_workloads_are_told_where_they_are_its_largest_c
     assert told in flat(one)
     assert "hours until live and" not in flat(of(*lone, "training.adapters=60"))
     assert "hours until live and" not in flat(of(*lone, "serving.adapters_on_base=60", "people.usd_per_hour=5"))
+
+
+@pytest.mark.full
+def test_a_capacity_that_is_stated_and_what_asks_todays_model_for_less_are_not_known_to_keep_the_slo() -> None:
+    """No SLO is checked of the one; the other's latency is not what was measured of today's prompts, and no proof."""
+    some = ("candidates.hosted_adapters=[]", SLOW, "candidates.less_reasoning={output_ratio: 0.5}",
+            "candidates.self_hosted=[qwen3-8b]", "candidates.gpus=[h100-sxm]",
+            "serving.capacities=[{model: qwen3-8b, gpu: h100-sxm, requests_per_s: 9}]")
+    assert "; no option is known to (apis.NAME)" in flat(of(*some))

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from all_crossings import break_evens
 
+from roi.catalog.models.shapes import find_model
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
@@ -67,6 +68,7 @@ from roi.estimate.replay.fleet import (
     size_queue_fleet,
     spill_share,
 )
+from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
 from roi.numerics.knowing import gain_of_knowing
@@ -929,6 +931,16 @@ def test_workloads_on_one_fleet_share_what_all_of_them_need() -> None:
     assert (shared_line.upfront, shared_line.monthly[0], part_of_fleet(bought, alone)) == (10.0, 1.0, bought)
     assert callable(shared_line.told)
     assert shared_line.told(0) == "5 x $2 x 0.1 of the fleet"
+
+
+def test_an_adapter_takes_two_bytes_a_parameter_and_a_slot_for_each_sequence_that_fits_beside_it() -> None:
+    """docs/economics.md, 5.14. Llama-3.1-8B: 81,920 inputs and outputs a layer x 32 x rank 16 x 2 bytes = 84 MB. In 9.68 GB
+    with 400 MB a sequence: 20 slots of 84 MB; of 8 adapters 8; of 60, stated, 60.
+    """
+    each = float(adapter_bytes(find_model("llama-3.1-8b"), 16))
+    assert each == 81_920 * 32 * 16 * 2
+    slots = AdapterSlots(each, 60.0), AdapterSlots(each, 8.0), AdapterSlots(each, 60.0, stated=True)
+    assert [one.held(9.68e9, 4e8, 8e8) for one in slots] == [20, 8, 60]
 
 
 # ---------------------------------------------------------------- 6 Break-even

@@ -20,7 +20,6 @@ from roi.api.arguments import day_of, in_python
 from roi.api.asking import OF_SCENARIO, OF_SOURCE, SOURCES, Source, compare, load_scenario, resolve, texts_of
 from roi.api.shown import SHOWN, Comparison
 from roi.catalog.efficiencies.stack_defaults import as_stack_does
-from roi.economics.decision.comparison import Comparison as Compared
 from roi.errors import InputError, UnknownName, check_type, path_of, paths_of
 from roi.estimate.training.optimizers import named_optimizer
 from roi.estimate.training.peft_methods import named_method
@@ -282,11 +281,11 @@ NAMES: Final = ("before", "after")
 
 
 def _compared(asked: Comparison | Source | Resolved | Case, given: Mapping[str, Any]) -> Comparison:
-    if not isinstance(asked, Compared):
+    if not isinstance(asked, Comparison):
         return compare(asked, **given)
     if given:
         raise InputError(f"{next(iter(given))}: a Comparison is answered already; change what it is asked of")
-    return asked if isinstance(asked, Comparison) else Comparison(**_held(asked))
+    return asked
 
 
 def _held(record: Any) -> dict[str, Any]:  # Any: a dataclass, and whatever its fields hold

@@ -19,15 +19,17 @@ class Billed(NamedTuple):
 
     requests: Any  # Any: a value of YAML
     bill: Any
-    guessed: bool
-    """True where the requests stand as the data's template guessed them."""
+    field: Any
+    """The requests as they are written: a number, or a block with its spread and source."""
 
 
 def billed(data: dict[str, Any], part: dict[str, Any]) -> Billed:
     """What the data say; a bill of `part`, which was laid over them and counts no requests, is of none that are counted."""
     if BILL in part.get("incumbent", {}) and COUNT not in part.get("workload", {}):
-        return Billed(None, None, guessed=False)
-    return Billed(_value(data, "workload", COUNT), _value(data, "incumbent", BILL), _guessed(data))
+        return Billed(None, None, None)
+    workload = data.get("workload")
+    field = workload.get(COUNT) if isinstance(workload, dict) else None
+    return Billed(_value(data, "workload", COUNT), _value(data, "incumbent", BILL), field)
 
 
 def scale_bill(data: dict[str, Any], before: Billed) -> str | None:
@@ -37,11 +39,11 @@ def scale_bill(data: dict[str, Any], before: Billed) -> str | None:
     requests. A template's guess is not what a bill is of: it is then taken as that of the requests which were laid over it.
     None where there is no bill, or the requests are as they were.
     """
-    old, bill, guessed = before
+    old, bill, field = before
     new, same = _value(data, "workload", COUNT), _value(data, "incumbent", BILL)
     if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
         return None
-    if guessed:
+    if _guess(data.get("template")) == field:
         return f"The bill, ${bill:,.10g}, is taken as that of {new:,.10g} requests a day: {old:,.10g} were the template's guess"
     data["incumbent"][BILL] = moved = bill * new / old
     return (f"The bill, ${bill:,.10g} of {old:,.10g} requests a day, is taken as ${moved:,.2f} of {new:,.10g}; set"
@@ -64,10 +66,7 @@ def _value(data: dict[str, Any], block: str, name: str) -> Any:  # Any: a value 
     return value.get("value") if isinstance(value, dict) else value
 
 
-def _guessed(data: dict[str, Any]) -> bool:
-    """True where the requests a day are those of the data's template, and nobody says that they are not its guess."""
-    name, workload = data.get("template"), data.get("workload")
-    if name not in (*TEMPLATES, BUNDLED) or not isinstance(workload, dict):
-        return False
-    given, guess = workload.get(COUNT), parse_yaml(template(name), name)["workload"][COUNT]
-    return given == guess
+def _guess(name: object) -> object:
+    """The requests a day as the template of this name has them; None where none has it."""
+    known = isinstance(name, str) and name in (*TEMPLATES, BUNDLED)
+    return parse_yaml(template(str(name)), str(name))["workload"][COUNT] if known else None

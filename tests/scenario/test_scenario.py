@@ -170,6 +170,24 @@ MINIMAL: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(("key", "said"), [
+    ("name=A", "name: unknown key; nearest: title"),
+    ("date=2026-11-24", "date: unknown key; nearest: as_of"),
+    ("horizon=12", "horizon: unknown key; nearest: horizon_months"),
+    ("workload.requests=5", "workload.requests: unknown key; nearest: requests_per_day"),
+    ("workload.completion_tokens=5", "workload.completion_tokens: unknown key; nearest: output_tokens"),
+    ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_is_volume_share"),
+    ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),
+    ("workload/requests_per_day=5", "workload/requests_per_day: unknown key; nearest: workload.requests_per_day"),
+    ("workload.requests_per_day={value:5}", "unknown key; write value: 5, with a colon and a blank"),
+    ("workload.requests_per_day: 5", "--set: 'workload.requests_per_day: 5' is not usable; write it as workload.requests_"),
+])
+def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        load_scenario(MINIMAL, (key,))
+    assert said in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("block", "field", "value", "says"),
     [

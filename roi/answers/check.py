@@ -114,6 +114,8 @@ def check_file(
 
 
 def _saved(path: Path, field: str) -> Saved:
+    if path.is_dir():
+        raise InputError(f"{field}: {path}: a directory; give a file")
     if not path.is_file():
         raise InputError(f"{field}: no file {path}{nearest_file(path)}")
     saved = read_saved(path)

@@ -42,7 +42,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
     """
     where = f"--opencost: {path}"
     try:
-        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"))
+        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export", filled=True))
     except (ValueError, RecursionError) as error:
         refuse_other("--opencost: ", path, "answer of /allocation", usage="--actual")
         raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None

@@ -241,7 +241,7 @@ def bill_months(
     names the row: a month twice, another currency, an amount that is none, or nothing at all for a month that is not over
     `today`, whose bill is still to come.
     """
-    text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month")
+    text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month", filled=True)
     try:
         rows = [row for row in csv.reader(text.splitlines(), strict=True) if any(cell.strip() for cell in row)]
     except csv.Error as error:

@@ -29,6 +29,8 @@ class GivenPath(click.Path):
         """The path that the text names."""
         if not str(value).strip() or "\0" in str(value):
             self.fail(f"{str(value)!r} names no file", param, ctx)
+        if str(value) == "-":
+            self.fail("'-' is no file here; /dev/stdin and /dev/stdout are", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -98,6 +98,8 @@ def _begin(shown: str, head: Document, rows: Iterator[tuple[str, Document]]) -> 
     """The source, read up to its first row; what stands beside the rows goes into `head`."""
     if (first := next(rows, None)) is not None:
         return Source(shown, head, first[1], chain([first], rows))
+    if Path(shown).stat().st_size == 0:
+        raise InputError(f"{shown}: empty; results are {KNOWN}")
     refuse_other("", Path(shown), "results of an evaluation", EVALUATION, USAGE)
     raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
 

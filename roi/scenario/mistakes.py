@@ -92,7 +92,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)
-    message += as_meant(value, kind, message)
+    message += as_meant(value, kind, message, places[-1] if places else "")
     message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"

@@ -108,7 +108,7 @@ class Trace:
 def read_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a CSV (columns of COLUMNS); InputError names the column, the line and the value that cannot be used."""
     try:
-        rows = csv.reader(io.StringIO(read_text(path, MOST_BYTES, f"{field}: ", "a trace"), newline=""))
+        rows = csv.reader(io.StringIO(read_text(path, MOST_BYTES, f"{field}: ", "a trace", filled=True), newline=""))
         heads = [head.strip().lower() for head in next(rows, [])]
         places = {name: _place(heads, names, field, path) for name, names in COLUMNS.items()}
         table = [_row(row, places, f"{field}: {path}, line {rows.line_num}") for row in rows if row]

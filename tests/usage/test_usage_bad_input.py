@@ -505,6 +505,9 @@ def test_cents_and_dollars_of_the_cost_exports_are_told_apart(tmp_path: Path) ->
     (["--map", "time=timestamp", "--map", "time=model"], "given twice"), (["--map", "time"], "write it as time=COLUMN"),
     (["--incumbent", "gpt-4"], "nearest: gpt-4o"), (["--task", "x"], "unknown group"), (["--from", "openai-cs"], "openai-csv"),
     (["--provider", "opnai"], "nearest: openai"), (["--timezone", "Mars/Olympus"], "Europe/Berlin"),
+    (["--timezone", "berlin"], "'berlin' is no zone; nearest: Europe/Berlin"),
+    (["--timezone", "Asia/Tokio"], "'Asia/Tokio' is no zone; nearest: Asia/Tokyo"),
+    (["--backend", "nosuch://x"], "unknown scheme 'nosuch'; known: postgres, pyspark, duckdb,"),
 ])  # fmt: skip
 def test_wrong_options_name_the_value_and_what_is_near(tmp_path: Path, options: list[str], said: str) -> None:
     found = usage(table(tmp_path / "a.csv", calls(2)), *options)

@@ -32,6 +32,12 @@ def plans(case: Case, id: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_both_limits_of_latency_are_facts_of_the_case() -> None:
+    case = resolved(workload={"ttft_p95_s": 0.7, "tpot_p95_s": 0.03}).case
+    assert [(case[f"workload.{name}"].value, case[f"workload.{name}"].unit) for name in ("ttft_p95_s", "tpot_p95_s")] == [
+        (0.7, "s"), (0.03, "s")]
+
+
 # ---------------------------------------------------------------- rents
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,10 @@ from click.testing import CliRunner
 from usage_support import records
 
 from roi.cli import main
+from roi.errors import MissingExtra
 from roi.usage import duplicates
 from roi.usage.read import raw
+from roi.usage.read.lazy_ibis import ibis
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
 BUCKETS = "start_time,end_time,model,input_tokens,output_tokens,num_model_requests,input_cached_tokens"
@@ -498,6 +501,16 @@ def test_cents_and_dollars_of_the_cost_exports_are_told_apart(tmp_path: Path) ->
     (tmp_path / "b.json").write_text(json.dumps({"object": "page", "data": [dollars]}))
     found = {row["provider"]: row["cost_usd"] for row in records(tmp_path, tmp_path / "a.json", tmp_path / "b.json")}
     assert found == pytest.approx({"anthropic": 1.2345, "openai": 123.45})
+
+
+def test_the_extra_that_reads_usage_is_named_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, *_: object) -> None:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.delitem(sys.modules, "ibis")
+    monkeypatch.setattr("builtins.__import__", refuse)
+    with pytest.raises(MissingExtra, match=r"this needs ibis: pip install 'lora-roi\[usage\]'"):
+        _ = ibis.duckdb
 
 
 @pytest.mark.parametrize(("options", "said"), [

@@ -507,10 +507,12 @@ def test_the_extra_that_reads_usage_is_named_where_it_is_not_installed(monkeypat
     def refuse(name: str, *_: object) -> None:
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.delitem(sys.modules, "ibis")
-    monkeypatch.setattr("builtins.__import__", refuse)
-    with pytest.raises(MissingExtra, match=r"this needs ibis: pip install 'lora-roi\[usage\]'"):
-        _ = ibis.duckdb
+    with monkeypatch.context() as patched:
+        patched.delitem(sys.modules, "ibis")
+        patched.setattr("builtins.__import__", refuse)
+        with pytest.raises(MissingExtra) as raised:
+            _ = ibis.duckdb
+    assert str(raised.value) == "this needs ibis: pip install 'lora-roi[usage]'"
 
 
 @pytest.mark.parametrize(("options", "said"), [

@@ -53,6 +53,14 @@ def test_a_stated_rent_takes_the_place_of_the_catalogs_of_that_card_and_vendor()
     assert "gpu_rents.0.usd_per_gpu_hour" in line.facts
 
 
+def test_a_run_on_one_gpu_pays_for_the_whole_instance_that_is_rented() -> None:
+    """Eight GPUs an instance: eight times the GPU-hours of the same run."""
+    rents = [{**RENT, "vendor": "Colo", "gpus_per_instance": n} for n in (1, 8)]
+    one, eight = (resolved(gpu_rents=[rent], candidates={"vendors": ["Colo"]}).case for rent in rents)
+    path = f"options.{ADAPTER}.training.gpu_hours_per_run"
+    assert eight[path].number() == pytest.approx(8.0 * one[path].number())
+
+
 def test_a_vendor_that_the_catalog_does_not_know_may_rent() -> None:
     case = resolved(gpu_rents=[{**RENT, "vendor": "Colo & Sons"}], candidates={"vendors": ["Colo & Sons"]}).case
     assert plans(case, SELF)[0]["vendor"] == "Colo & Sons"

@@ -14,7 +14,7 @@ from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import LOST_ROWS, days_of, growth_told, spans_told
+from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -229,8 +229,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
     grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
     names = _names(found)
-    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], whole=(task.provider, task.model) in grouped)
-                             for task in tasks))
+    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], found.days,
+                                       whole=(task.provider, task.model) in grouped) for task in tasks))
     yield Paragraph(
         "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: do now"
         " is what roi compare says of it. USD: what is paid (reports, --bill), else list price. saves: share of what"
@@ -247,13 +247,20 @@ def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
     return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
-def _task_row(task: Task, model: str, *, whole: bool) -> Row:
+def _task_row(task: Task, model: str, log: Days | None, *, whole: bool) -> Row:
     return Row((
         f"{task.group} on {model}" if task.group is not None else f"{'all of ' * whole}{model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-    ), detail=_told(task))
+    ), detail="; ".join(filter(None, (_own_days(task.days, log, task.requests_per_day_of_log), _told(task)))))
+
+
+def _own_days(days: Days, log: Days | None, of_log: float | None) -> str:
+    """Of which days the requests are the mean where those are not all of the log, and what they are over all; else empty."""
+    told = "" if log is None else days.used_told(log)
+    over = "" if log is None or of_log is None else f"; {_count(of_log)} over all {len(log.complete)}"
+    return told and told + over
 
 
 def _told(task: Task) -> str:
@@ -313,7 +320,7 @@ def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
 
 def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.requests_per_day is not None:
-        yield "requests a day", _count(w.requests_per_day), ""
+        yield "requests a day", _count(w.requests_per_day), _own_days(w.days, w.log_days, w.requests_per_day_of_log)
     if w.growth is not None:
         g = w.growth
         trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))

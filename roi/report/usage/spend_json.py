@@ -130,8 +130,9 @@ def counts(priced: Sequence[Priced]) -> dict[str, Any]:
 
 
 def _days(days: Days) -> dict[str, Any]:
-    """Over which days a workload is a mean."""
-    return {"first": day_of(days.first).isoformat(), "last": day_of(days.last).isoformat(), "complete": len(days.complete)}
+    """Over which days a workload is a mean: from the first whole one to the last."""
+    ends = (days.complete[0], days.complete[-1]) if days.complete else (days.first, days.last)
+    return {"first": day_of(ends[0]).isoformat(), "last": day_of(ends[1]).isoformat(), "complete": len(days.complete)}
 
 
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:

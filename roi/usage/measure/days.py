@@ -222,13 +222,13 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
         return days
     usual = max(b - a - 1 for a, b in pairwise(there))
     least = max(LEAST_GONE, 2 * usual + 1)
-    first, last = days.first, days.last
+    first, last, gone = days.first, days.last, set(days.without)
     spans = [(row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
     daily = all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
-    if there[0] - first >= least:
+    if sum(day not in gone for day in range(first, there[0])) >= least:
         late = min(a for a, _ in spans) - there[0] * DAY_US >= HOUR_US
         first = there[0] + (late and not daily)
-    if last - there[-1] >= least:
+    if sum(day not in gone for day in range(there[-1] + 1, last + 1)) >= least:
         early = (there[-1] + 1) * DAY_US - max(b for _, b in spans) > HOUR_US
         last = there[-1] - (early and not daily)
     inside = range(first, last + 1)

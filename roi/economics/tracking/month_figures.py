@@ -322,7 +322,7 @@ def dearer(option: Option, by: Number) -> Option:
 
 
 def over_months(name: str, seen: Array, months: Figures) -> float:
-    """A fact over the forecast's in all months together, from that of each, `seen` of shape (k,): a price by what was paid at it.
+    """A fact over the forecast's in all months, from that of each, `seen` of shape (k,): a price by what was paid at it.
 
     A month in which nothing was paid at a price, such as one before the option is live, tells nothing of it. Other facts count
     alike in each month.

@@ -185,7 +185,7 @@ def _without_details(shown: Table) -> Table:
 
 
 def _with_lists(case: Case, paths: Sequence[str]) -> list[str]:
-    """The paths with every price of the lists of which the first price is among them, those of a batch where something waits."""
+    """The paths with every price of the lists of which the first price is among them; of a batch where something waits."""
     found, waits = list[str](), case_number(case, "workload.can_wait_share", 0.0) > 0
     for path in paths:
         prices = path.removesuffix(LIST.rpartition(".")[2]) if path.endswith(LIST) else None

@@ -25,7 +25,7 @@ from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
-from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
@@ -42,8 +42,6 @@ FAR_BELOW: Final = 4.0
 SURELY_BELOW: Final = 2.0
 """Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
-PROMPT: Final = ("uncached_input", "cache_read", "cache_write")
-"""Counts of tokens that a prompt is made of."""
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
 

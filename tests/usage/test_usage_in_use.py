@@ -67,6 +67,21 @@ def test_the_money_of_a_month_is_that_of_its_own_days_too(tmp_path: Path) -> Non
     assert of_bill[SOL] == pytest.approx(900 * listed[SOL] / 30 / mean, abs=0.01)
 
 
+def test_each_model_has_its_own_factor_over_the_list_and_tokens_add_up(tmp_path: Path) -> None:
+    """Luna at 1.3 times its list, sol at it: pooled it is neither's; 2,124 Mtok are 2,100 of input and 24 of output."""
+    lines = ["date,provider,model,requests,input_tokens,output_tokens,cost_usd"]
+    for day in range(30):
+        lines += [f"{FIRST + timedelta(day)},openai,{SOL},50000,35000000,400000,{70 + 4:.4f}",
+                  f"{FIRST + timedelta(day)},openai,{LUNA},50000,35000000,400000,{1.3 * 3.7:.4f}"]
+    path = tmp_path / "costs.csv"
+    path.write_text("\n".join(lines) + "\n")
+    said = " ".join(run_usage(path).stdout.split())
+    assert "gpt-6-sol x 1.000, gpt-6-luna x 1.300" in said
+    assert "3,000,000 requests; 2,124 Mtok" in said
+    assert "total 3,000,000 2,100 0% 24" in said
+    assert "a bucket does not tell" not in said
+
+
 def test_the_part_of_a_scenario_says_its_days(tmp_path: Path) -> None:
     run_usage(log(tmp_path / "a.csv", {SOL: range(60), LUNA: range(60, 90)}), "--incumbent", f"openai/{LUNA}",
               "--output", tmp_path / "part.yaml")

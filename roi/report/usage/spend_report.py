@@ -25,6 +25,8 @@ from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
 WIDTH, HEIGHT = 64, 5
+ALIKE = 0.005
+"""What the factors of two models differ by at the least where each is told."""
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""
 
@@ -92,7 +94,7 @@ def _scope(found: Usage) -> str:
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(number_of(requests, "request") if requests is not None else "requests not counted by this export")
-        parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
+        parts.append(f"{_count(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
@@ -158,8 +160,8 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
     given = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
     paid, usd_of = money(group), spent(group)
     return Row((
-        label, "-" if requests is None else f"{requests:,}", figure(given / MTOK),
-        percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
+        label, "-" if requests is None else f"{requests:,}", _count(given / MTOK),
+        percent(tokens["cache_read"] / given) if given else "-", _count(tokens["output"] / MTOK),
         *("-" if (x := paid[name]) is None else _cents(x) for name in ("list_usd", "reported_usd")),
         percent(usd_of / total) if total else "-",
     ), strong=strong)
@@ -284,10 +286,22 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
     if not found.reconciliations:
         return
     yield Heading("List price against what was paid")
-    yield Bullets(tuple(_compared(each) for each in found.reconciliations))
+    yield Bullets(tuple(_compared(each) + _by_model(found, each) for each in found.reconciliations))
     if any(each.far for each in found.reconciliations):
         yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
                         " negotiated price counts for the incumbent alone.", strong=True)
+
+
+def _by_model(found: Usage, each: Reconciliation) -> str:
+    """The factor of each model where rows report their cost and the models' differ; else empty."""
+    names, sums = _names(found), defaultdict[str, list[float]](lambda: [0.0, 0.0])
+    for row in found.priced if each.basis == "calls" else ():
+        if row.spend.costed and row.list_usd and row.spend.provider == each.provider:
+            total = sums[names[row.spend.provider, row.spend.model]]
+            total[:] = total[0] + row.spend.cost_usd, total[1] + row.list_usd
+    factors = {name: paid / listed for name, (paid, listed) in sorted(sums.items(), key=lambda item: -item[1][0])}
+    apart = factors and max(factors.values()) - min(factors.values()) >= ALIKE
+    return f"; {', '.join(f'{name} x {x:.3f}' for name, x in factors.items())}" if apart else ""
 
 
 def _compared(each: Reconciliation) -> str:

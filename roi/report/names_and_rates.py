@@ -66,8 +66,8 @@ def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
 
     Who rents a card for a training run stands in the source of its rent alone.
     """
-    if path.endswith(RENT) and (seller := SELLER.match(fact.source)) and seller[1] != OWN_VENDOR:
-        give(seller[1], "vendor")
+    if path.endswith(RENT) and (rented := SELLER.match(fact.source)) and rented[1] != OWN_VENDOR:
+        give(rented[1], "vendor")
     if not (isinstance(fact.value, str) and path.endswith(NAMED)):
         return
     if path.startswith("costs."):

@@ -23,8 +23,9 @@ from roi.store.cases import case_name
 from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
-from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
@@ -41,8 +42,6 @@ FAR_BELOW: Final = 4.0
 SURELY_BELOW: Final = 2.0
 """Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
-PROMPT: Final = ("uncached_input", "cache_read", "cache_write")
-"""Counts of tokens that a prompt is made of."""
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
 
@@ -56,6 +55,10 @@ class Task:
     model: str
     requests_per_day: float | None
     usd_per_month: float
+    days: Days
+    """Of its model, over which both are means: the log's, but where the model began or ended within it those between."""
+    requests_per_day_of_log: float | None = None
+    """Mean over all days of the log."""
     share: float
     """Of all that was spent."""
     best: str | None = None
@@ -148,15 +151,16 @@ def _largest(found: Usage, most: int, bill: float | None, day: int) -> Iterator[
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
     largest = sorted((key for key in groups if usd[key]), key=lambda key: -usd[key])[:most]
     for model in dict.fromkeys(key[1:] for key in largest if key[0] is not None):
+        whole = set(found.days_of(*model).complete)
         calls = [each for each in found.priced
-                 if (each.spend.provider, each.spend.model) == model and each.usd and each.spend.day in days]
+                 if (each.spend.provider, each.spend.model) == model and each.usd and each.spend.day in whole]
         if _rows(calls) > max(_rows(groups[key]) for key in groups if key[1:] == model):
             groups[None, *model], usd[None, *model] = calls, sum(each.usd or 0.0 for each in calls)
             largest.append((None, *model))
     for key in largest:
-        group = at_list_of(groups[key], day)
-        task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
-                    usd_per_month=sum(each.usd or 0.0 for each in group) / len(days) * DAYS_PER_MONTH)
+        group, own = at_list_of(groups[key], day), found.days_of(*key[1:])
+        task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total, days=own,
+                    usd_per_month=sum(each.usd or 0.0 for each in group) / len(own.complete) * DAYS_PER_MONTH)
         yield _group(found, group, task, bill, day)
 
 
@@ -169,7 +173,8 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     rows = [each.spend for each in group]
     requests, w = total_requests(rows), found.workload
     if w is not None and w.requests_per_day and _is_workload(found, rows, task):
-        task = replace(task, requests_per_day=w.requests_per_day)
+        task = replace(task, requests_per_day=w.requests_per_day, requests_per_day_of_log=w.requests_per_day_of_log,
+                       days=w.days)
         try:
             part = part_of(found, w, bill, day)
         except InputError as error:
@@ -177,8 +182,8 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         return Group(replace(task, usd_per_month=part["incumbent"].get("bill_usd_per_month", task.usd_per_month)), part)
     if not requests or found.days is None:
         return Group(replace(task, reason=_uncounted(found)), None)
-    a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
-    task = replace(task, requests_per_day=a_day)
+    a_day, tokens = requests / float(len(task.days.complete)), total_tokens(rows)
+    task = replace(task, requests_per_day=a_day, requests_per_day_of_log=requests / float(len(found.days.complete)))
     given = sum(tokens[name] for name in PROMPT) / requests
     shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
@@ -194,7 +199,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
-    paid, split = paid_a_month(found, group, provider, bill)
+    paid, split = paid_a_month(found, group, task.days, provider, bill)
     task = task if paid is None else replace(task, usd_per_month=paid)
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
@@ -222,8 +227,7 @@ def _sizes(rows: Sequence[Spend]) -> list[LengthBin]:
 def _is_workload(found: Usage, rows: Sequence[Spend], task: Task) -> bool:
     """True where the group's calls are all those of the workload, on whole days."""
     assert found.workload is not None
-    assert found.days is not None
-    choice, days = found.workload.choice, set(found.days.complete)
+    choice, days = found.workload.choice, set(found.days_of(task.provider, task.model).complete)
     of_it = [each.spend for each in found.chosen if each.spend.day in days]
     return ((task.provider, task.model) == (choice.provider, choice.model) and choice.group in (None, task.group)
             and total_tokens(rows) == total_tokens(of_it))

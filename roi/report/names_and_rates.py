@@ -1,18 +1,23 @@
 """What a redacted report of a comparison does not tell: names, rates, and hours from which a wage follows."""
 
+import re
 from collections.abc import Callable
 from math import inf
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.verdict import value
 from roi.facts.case import Case
-from roi.facts.fact import Fact
+from roi.facts.fact import OWN_VENDOR, Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
 
 HIDDEN = "hidden"
 """What stands for the value of a fact that is not told."""
 NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
 """Ends of paths of names."""
+RENT = ".usd_per_gpu_hour"
+"""End of the paths of rents."""
+SELLER = re.compile(r"(.+?) (?:on-demand|spot|reserved|owned): ")
+"""What the source of a rent begins with: who rents the card out, on which terms."""
 
 
 def secret(path: str, fact: Fact) -> bool:
@@ -57,7 +62,12 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
 
 
 def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
-    """Give the names that the fact holds something that stands for them: also the model that a tuned one was, and a seller."""
+    """Give the names that the fact holds something that stands for them: also the model that a tuned one was, and a seller.
+
+    Who rents a card for a training run stands in the source of its rent alone.
+    """
+    if path.endswith(RENT) and (rented := SELLER.match(fact.source)) and rented[1] != OWN_VENDOR:
+        give(rented[1], "vendor")
     if not (isinstance(fact.value, str) and path.endswith(NAMED)):
         return
     if path.startswith("costs."):

@@ -225,6 +225,8 @@ def shown_as(name: str, x: float) -> str:
     """A figure of one of the quantities as it is printed."""
     if name in {CACHED, WRONG}:
         return percent(x)
+    if name == CASH:
+        return f"{x:,.0f}"
     return f"x{x:.2f}" if name == PRICES else figure(x)
 
 

@@ -8,7 +8,7 @@ from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import QUANTITIES
 from roi.report.layout.wording import case_number
 from roi.report.track import on_course
-from roi.report.track_off import off_sentence
+from roi.report.track_off import off_sentence, over_forecast
 
 SCHEMA = "roi.track/1"
 
@@ -51,7 +51,7 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
             "months": [month(k) for k in range(len(a.months))],
             "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
             "off": off_sentence(a),
-            "effects": [asdict(e) for e in a.effects],
+            "effects": [{**asdict(e), "factor": over_forecast(a, e)} for e in a.effects],
             "method": a.method,
             "bands": {
                 "judged": a.held.judged,

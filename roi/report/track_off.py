@@ -67,11 +67,13 @@ def _what(a: TrackAnswer, e: Effect) -> str:
     """What a fact is and was over the forecast; of the share of calls, where it was the furthest off, and why."""
     if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
         meaning = MEANING.get(e.fact, "over the forecast's").format(option=option_label(a.comparison.case, a.option))
-        seen = a.tracked.seen.get(e.fact.removesuffix(f" {OR_VOLUME}"))
+        name = e.fact.removesuffix(f" {OR_VOLUME}")
+        seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])
         if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
             return f"{meaning}: x{e.factor:.3f}"
-        return f"{meaning}: x{e.factor:.3f} in the mean month, x{last:.3f} in {a.months[-1].month}"
+        over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
+        return f"{meaning}: x{e.factor:.3f} {over}, x{last:.3f} in {a.months[-1].month}"
     month, came, planned = off
     later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
     hands_on = e.fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
@@ -96,7 +98,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     """All facts that were off, the largest effect on the cash first, and what the columns say."""
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, _over(a, e), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    rows = [Row((e.fact, f"{over_forecast(a, e):.3f}", usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
     if rest:
         cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
         rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
@@ -113,7 +115,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     yield Notes((told,))
 
 
-def _over(a: TrackAnswer, e: Effect) -> str:
+def over_forecast(a: TrackAnswer, e: Effect) -> float:
     """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
     off = _share_off(a) if e.fact in {LIVE, ROUTING} else None
-    return f"{e.factor:.3f}" if off is None or off[2] <= 0 else f"{off[1] / off[2]:.3f}"
+    return e.factor if off is None or off[2] <= 0 else off[1] / off[2]

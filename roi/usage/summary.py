@@ -15,7 +15,7 @@ from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.generic import cell_behind, count_behind
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
-from roi.usage.measure.days import Days, log_days, usual_loss
+from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, price_changes, price_groups, price_spend
@@ -121,13 +121,19 @@ class Usage:
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
+    def days_of(self, provider: str | None, model: str | None) -> Days:
+        """The days of a model's workload: of the log, but where it began or ended within it those between."""
+        assert self.days is not None
+        return _days_of(self.days, self.priced, (provider, model))
+
     @property
     def of_whole_days(self) -> tuple[Priced, ...]:
-        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on days covered whole."""
-        days = set(self.days.complete) if self.days is not None else set()
+        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on whole days of its own."""
         groups = () if self.by_time else self.groups
-        return tuple(each for each in groups or self.priced if each.usd and each.spend.model is not None
-                     and each.spend.day in days)
+        rows = [each for each in groups or self.priced if each.usd and each.spend.model is not None and self.days is not None]
+        models = {(each.spend.provider, each.spend.model) for each in rows}
+        days = {model: set(self.days_of(*model).complete) for model in models}
+        return tuple(each for each in rows if each.spend.day in days[each.spend.provider, each.spend.model])
 
 
 def summarize(
@@ -234,10 +240,17 @@ def _by_group(
     return named, rest
 
 
+def _days_of(days: Days, priced: Sequence[Priced], model: tuple[str | None, str | None]) -> Days:
+    return days_in_use(days, [each.spend for each in priced if (each.spend.provider, each.spend.model) == model])
+
+
 def _parts(days: Days, priced: Sequence[Priced]) -> list[int]:
-    """The first day, and those at which days covered whole begin or end or a list price is another."""
+    """The first day, and those at which days covered whole, or a model's own, begin or end or a list price is another."""
     whole = set(days.complete)
     ends = (whole | {day + 1 for day in whole}) - (whole & {day + 1 for day in whole})
+    for model in {(each.spend.provider, each.spend.model) for each in priced}:
+        own = _days_of(days, priced, model)
+        ends |= {own.first, own.last + 1} if own != days else set()
     return sorted(day for day in {days.first, *ends, *price_changes(priced)} if days.first <= day <= days.last)
 
 

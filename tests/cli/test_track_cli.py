@@ -51,9 +51,9 @@ def test_an_invoice_alone_tells_cash_and_no_price(folder):
     assert [m["price_factor"]["came"] for m in found["months"]] == [None, None, None]
     assert [m["cash_usd"]["inside"] for m in found["months"]] == [True, True, False]
     assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("price or volume", 90.67)]
-    assert found["off"] == (  # 300 / 209.328 = 1.433 in February, on the mean of three months a third of that
-        "Price or volume, the bill of gpt-6-luna, over the forecast's; nothing tells its price and volume apart: x1.144 in the"
-        " mean month, x1.433 in 2027-02; +$91 of cash in 2026-12 to 2027-02.")
+    assert found["off"] == (  # 300 / 209.328 = 1.433 in February, (231.756 x 2 + 300) / 672.84 = 1.135 in all
+        "Price or volume, the bill of gpt-6-luna, over the forecast's; nothing tells its price and volume apart: x1.135 over"
+        " all that was paid, x1.433 in 2027-02; +$91 of cash in 2026-12 to 2027-02.")
     assert found["schema"] == "roi.track/1"
 
 
@@ -548,6 +548,21 @@ def test_a_row_of_no_requests_tells_a_day_without_calls(folder, tmp_path):
     path = december(tmp_path / "usage.csv", gone=(9,))
     path.write_text(path.read_text() + "2026-12-09,openai,gpt-6-luna,0,0,0,0,0\n")
     assert told(folder, "--actual", path)["months"][0]["calls"]["came"] == 30 * 60000
+
+
+def test_a_price_is_weighed_by_what_was_paid_and_a_share_of_calls_is_the_same_in_every_form():
+    """The example: luna's 1.3 in January's half and in February, and nothing of December, in which sol alone was called."""
+    words = ("examples/tickets.yaml", "--actual", "examples/tracked_usage.csv")
+    found = json.loads(roi("track", *words, "--format", "json").stdout)
+    factors = {each["fact"]: each["factor"] for each in found["effects"]}
+    assert factors["price"] == pytest.approx(1.3, abs=1e-5)
+    assert factors["share of calls"] == pytest.approx(1.005, abs=5e-4)
+    screen = roi("track", *words, "--full").stdout
+    rows = {line.split("  ")[0]: line.split() for line in screen.split("What was off")[1].split("\n\n")[0].splitlines() if line}
+    assert {name: rows[name][-3] for name in factors} == {name: f"{x:.3f}" for name, x in factors.items()}
+    cash = [row.split()[1] for row in screen.split("Cash, USD")[1].split("\n\n")[0].splitlines()[2:]]
+    assert cash == [row.split()[1] for row in screen.splitlines() if row.startswith(("2026-12", "2027-"))][:3]
+    assert sum(int(x.replace(",", "")) for x in cash) == pytest.approx(found["cash_usd"], abs=1.5)
 
 
 def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):

@@ -54,6 +54,9 @@ def test_calls_above_an_edge_pay_the_next_tier_and_buckets_say_that_they_do_not_
     bucket = priced(tokens=tokens, kind="bucket", size_class=None)
     assert bucket.list_usd == pytest.approx(2.0)
     assert bucket.note == "calls above 272,000 input tokens cost more; a bucket does not tell them apart"
+    few = priced(tokens=tokens, kind="bucket", size_class=None, requests=1000)  # 1,000 tokens each: far from any edge
+    assert (few.list_usd, few.note) == (pytest.approx(2.0), "")
+    assert priced(tokens=tokens, kind="bucket", size_class=None, requests=50).note == bucket.note  # 20,000 each
     assert priced(tokens=tokens, kind="bucket", size_class=None, long_context=True).list_usd == pytest.approx(4.0)
     told = priced(tokens=tokens, kind="bucket", size_class=None, long_context=False)
     assert (told.list_usd, told.note) == (pytest.approx(2.0), "")

@@ -16,6 +16,7 @@ from roi.cli import main
 from roi.economics.decision.verdict import PassedOver
 from roi.report.usage.spend_report import _task_row
 from roi.resolution import plans
+from roi.usage.measure.days import Days
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens\n"
 DAY = "2026-10-0{day}T{hour:02d}:05:00Z"
@@ -226,8 +227,9 @@ def test_what_trains_or_buys_comes_after_what_can_be_undone():
         "best": "API", "then": "OWN", "saves_share": pytest.approx(0.6), "npv_usd": 5.0, "probability": 0.9, "passed_over": "X",
         "passed_over_why": "not likely", "passed_over_chance": 0.5, "passed_over_chance_needed": 0.8,
         "passed_over_saves_share": pytest.approx(0.9), "passed_over_npv_usd": 11.0}
-    task = Task(group="g", provider="openai", model="m", requests_per_day=1.0, usd_per_month=1.0, share=1.0, **said)
-    told = _task_row(task, "m", whole=False).detail
+    days = Days(first=0, last=0, complete=(0,), left_out=())
+    task = Task(group="g", provider="openai", model="m", requests_per_day=1.0, usd_per_month=1.0, days=days, share=1.0, **said)
+    told = _task_row(task, "m", days, whole=False).detail
     assert told == "do now: API, then OWN; beats staying in only 50% of the draws, needs 80%: X, saves 90%, NPV 11"
     verdict.measure_first = SimpleNamespace(kind="evaluate", option="x")
     assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))[

@@ -111,7 +111,7 @@ def test_a_list_that_begins_is_no_price_cut_and_no_gap_to_the_bill(tmp_path):
 
 def test_what_a_bucket_does_not_tell_hides_no_missing_price(tmp_path):
     head = HEAD.replace("tag", "requests").replace("cost", "batch")
-    log = wrote(tmp_path / "log.csv", head + rows([13], tag="9", cost="true"))
+    log = wrote(tmp_path / "log.csv", head + rows([13], tag="9", cost="true").replace(",1000,", ",180000,"))  # 20,000 a call
     notes = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["notes"]
     [note] = [note for note in notes if "tells of cached tokens" not in note]
     assert "that day's stands; calls above 272,000 input tokens cost more; a bucket" in note

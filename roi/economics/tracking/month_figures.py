@@ -319,3 +319,15 @@ def dearer(option: Option, by: Number) -> Option:
     if option.api is None:
         return option
     return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by))
+
+
+def over_months(name: str, seen: Array, months: Figures) -> float:
+    """A fact over the forecast's in all months, from that of each, `seen` of shape (k,): a price by what was paid at it.
+
+    A month in which nothing was paid at a price, such as one before the option is live, tells nothing of it. Other facts count
+    alike in each month.
+    """
+    own = np.maximum(months.calls_usd - months.waiting_usd, 0.0)
+    own = own if own.sum() > 0 else months.calls_usd
+    at = {PRICE: own, STAY_PRICE: months.waiting_usd, GPU_PRICE: months.gpu_usd}.get(name)
+    return float(seen.mean() if at is None or at.sum() <= 0 else at.sum() / (at / seen).sum())

@@ -28,6 +28,7 @@ from roi.economics.tracking.month_figures import (
     Figures,
     billed,
     committed,
+    over_months,
     paid,
     shares_price,
     with_seen,
@@ -122,7 +123,8 @@ class Effect:
 
     fact: str
     factor: float
-    """Over the forecast, on the mean of the months; of the share of calls: the months to live, or the share escalated."""
+    """Over the forecast, a price by what was paid at it, else on the mean of the months; of the share of calls: the months to
+    live, or the share escalated."""
     cash_usd: float
     """What it adds to the cash of these months; all effects add up to what came less the forecast."""
     saving_usd: float
@@ -389,7 +391,8 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
     for k, name in enumerate(names):
         if not (cash[k] or saved[k]):
             continue
-        factor = tracked.seen[name][-1, 0] if name in {ROUTING, LIVE} else tracked.seen[name].mean()
+        seen = tracked.seen[name][:, 0]
+        factor = seen[-1] if name in {ROUTING, LIVE} else over_months(name, seen, tracked.months)
         fact = f"{name} {OR_VOLUME}" if name in {PRICE, STAY_PRICE} and any(each.bill_alone for each in came) else name
         found.append(Effect(fact, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

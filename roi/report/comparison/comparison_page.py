@@ -47,6 +47,10 @@ SHARED = {
 }
 """How the paths of facts begin that belong to no option."""
 YEAR = 12
+TOLD = 4
+"""Figures of one fact that are told one by one, such as a price by length of the prompt."""
+LIST = ".price.input_usd_per_mtok"
+"""End of the path of the price that stands for its whole list."""
 NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie off."
 
 
@@ -141,7 +145,8 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
     parts = {o.id: costs_of(o) for o in found}
     kinds = [kind for kind in parts["stay"] if any(abs(parts[o.id][kind]) >= 0.5 for o in found)]
     rows = tuple(Row((names[o.id], *(usd(parts[o.id][kind]) for kind in kinds), usd(o.tco_usd))) for o in found)
-    note = "Over the whole horizon, set-up included, not discounted. What cards will sell for lies left of zero."
+    below = any(amount < -0.5 for o in found for amount in parts[o.id].values())
+    note = f"Over the whole horizon, set-up included, not discounted.{' Left of zero: what cards will sell for.' * below}"
     yield Picture(charts.cost_by_line(c), note, Table(("option, USD", *kinds, "in all"), rows))
     yield Heading("All options")
     for each in _below(options_table(c)):
@@ -154,7 +159,7 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
     yield Heading("Cost lines")
     most = f" The best {TREES} of {len(ranked):,} options; --explain OPTION shows another one." if len(ranked) > TREES else ""
     yield Paragraph(f"Each option unfolds to its lines, each line to its arithmetic, the facts below to source and date.{most}")
-    behind = facts_behind(c.case, [o.id for o in ranked[:TREES]])
+    behind = {id: _with_lists(c.case, paths) for id, paths in facts_behind(c.case, [o.id for o in ranked[:TREES]]).items()}
     for o in ranked[:TREES]:
         _, *tree = (replace(each, heads=tuple(head or "basis" for head in each.heads)) if isinstance(each, Table) else each
                     for each in cost_tree(c, o.id))
@@ -179,6 +184,16 @@ def _without_details(shown: Table) -> Table:
     return replace(shown, rows=tuple(replace(row, detail="") for row in shown.rows))
 
 
+def _with_lists(case: Case, paths: Sequence[str]) -> list[str]:
+    """The paths with every price of the lists of which the first price is among them; of a batch where something waits."""
+    found, waits = list[str](), case_number(case, "workload.can_wait_share", 0.0) > 0
+    for path in paths:
+        prices = path.removesuffix(LIST.rpartition(".")[2]) if path.endswith(LIST) else None
+        found += [path] if prices is None else [
+            each for each in case if each.startswith(prices) and (waits or ".batch_" not in each)]
+    return list(dict.fromkeys(found))
+
+
 def _facts(case: Case, paths: Sequence[str], redact: bool) -> Table:
     """Facts with value, spread, basis and date; each unfolds to its source and its path."""
     rows = []
@@ -194,7 +209,8 @@ def _facts(case: Case, paths: Sequence[str], redact: bool) -> Table:
 
 def _value(fact: Fact) -> str:
     if isinstance(fact.value, tuple):
-        return f"{len(fact.value)} figures"
+        few = len(fact.value) <= TOLD
+        return ", ".join(quantity(float(x), fact.unit) for x in fact.value) if few else f"{len(fact.value)} figures"
     return quantity(fact.value, fact.unit)
 
 

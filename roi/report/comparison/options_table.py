@@ -65,7 +65,7 @@ def options_table(c: Comparison) -> list[Block]:
     shown = rank(c)
     money = money_of([x for o in shown for x in (*month_of(c, o), o.upfront_usd, value(o, c.verdict.counts))])
     rows = tuple(_row(c, o, money) for o in shown)
-    heads = ("option", f"cash\n{money.unit}\n/month", "wrong\nanswers\n/month", f"set-up\n{money.unit}", "pay-\nback",
+    heads = ("option", f"cash\n{money.unit}\n/month", f"wrong\n{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback",
              f"NPV\n{money.unit}", "best\nof all", "USD\n/Mtok", "ba-\nsis")
     return [Heading("Options"), Table(heads, rows), Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
 
@@ -102,9 +102,9 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     npv = "the mean over the draws" if draws else "at the central values"
     best = " best of all: share of the draws in which it saves most, of those that may be recommended." if draws else ""
     each = usd(case_number(c.case, "quality.usd_per_error"))
-    return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
-            f" each are no cash. Payback in months from today, on cash, at the central values. NPV: savings against staying,"
-            f" discounted, {counted(c)}, {npv}.{best}"
+    return (f"/month: mean after go-live, retraining included; wrong: what wrong answers"
+            f" cost at {each} each, no cash. Payback in months from today, on cash, at the central values."
+            f" NPV: savings against staying, discounted, {counted(c)}, {npv}.{best}"
             f" USD/Mtok: discounted cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's"
             f" weakest fact: {', '.join(names)}.")
 

@@ -103,8 +103,8 @@ def head(c: Comparison) -> list[Block]:
     volume = f"{figure(each_day)} request{'' if each_day == 1 else 's'} a day on {stay.label}"
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     return [Title(f"{title}: {volume}"),
-            Paragraph(f"{c.case['as_of'].value} | {number_of(case_number(c.case, 'horizon_months'), 'month')} | {rate} a year"
-                      " | USD before tax")]
+            Paragraph(f"{c.case['as_of'].value} | {number_of(case_number(c.case, 'horizon_months'), 'month')} | discounted"
+                      f" at {rate} a year | USD before tax")]
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:

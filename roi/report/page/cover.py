@@ -51,10 +51,13 @@ RATES = (
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
     rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
     rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=a wrong answer costs less than about ){MONEY}|(?<=a wrong answer costs more than about ){MONEY}",
     rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
+COUNTS = r"\b\d[\d,.]*[kM]?(?= (?:more|fewer) a month\b)"
+"""How many more answers are wrong: beside what they cost, it tells the price of one."""
 
 
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in ('apis', 'options', 'systems', 'vendors'))})"
@@ -73,6 +76,7 @@ def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
             text = text.replace(each, re.sub(rf"{MONEY}|[\d.,]*\d%?", HIDDEN, each))
         for rate in RATES:
             text = re.sub(rate, f"${HIDDEN}", text)
+        text = re.sub(COUNTS, HIDDEN, text)
         return change_names(text)
 
     return change

@@ -10,6 +10,8 @@ from roi.report.layout.wording import percent
 from roi.report.page.parts import Page, Picture, told
 from roi.report.quality.quality import quality_blocks
 
+EDGE = 10
+"""Pixels at the least between an end of an interval and the edge of the picture."""
 ROW, MIDDLE, LINE = 42, 0.72, 0.48
 """Pixels of a row; where its interval lies and a dashed line begins, as shares of the row."""
 
@@ -53,7 +55,7 @@ def _intervals(
 ) -> Spec:
     """A dot in an interval for each row, over dashed lines."""
     y, names = rows_of(labels)
-    x = {"field": "share", "type": "quantitative", "title": axis, "scale": {"zero": False},
+    x = {"field": "share", "type": "quantitative", "title": axis, "scale": {"zero": False, "padding": EDGE},
          "axis": {"format": form, "tickCount": 6}}
     colour = {"color": {"datum": "score", "type": "nominal", "legend": None, "scale": {"domain": ["", "score"]}}}
     told = [{"field": "system"}, *({"field": name, "format": form.replace(".0%", ".1%")} for name in ("share", "low", "high"))]

@@ -51,9 +51,9 @@ def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
         yield {"table": "change", "name": name, "value": value}
     for task in tasks:
         own = {"table": "tasks", "provider": task.provider, "model": task.model, "group": task.group}
-        for name in ("requests_per_day", "usd_per_month", "saves_share", "npv_usd", "probability", "best", "then",
-                     "measure_first", "passed_over", "passed_over_why", "passed_over_chance", "passed_over_chance_needed",
-                     "passed_over_saves_share", "passed_over_npv_usd", "reason"):
+        for name in ("requests_per_day", "requests_per_day_of_log", "usd_per_month", "saves_share", "npv_usd", "probability",
+                     "best", "then", "measure_first", "passed_over", "passed_over_why", "passed_over_chance",
+                     "passed_over_chance_needed", "passed_over_saves_share", "passed_over_npv_usd", "reason"):
             if getattr(task, name) not in {None, ""}:
                 yield {**own, "name": name, "value": getattr(task, name)}
     for each in found.reconciliations:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roi.answers.usage_tasks import Task
+from roi.usage.measure.days import Days
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
@@ -47,6 +48,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "change": month_json(found.change),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
+            "requests_per_day_of_log": task.requests_per_day_of_log, "days": _days(task.days),
             "usd_per_month": task.usd_per_month, "best": task.best, "then": task.then, "measure_first": task.measure_first,
             "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
             "passed_over": task.passed_over and {
@@ -127,11 +129,17 @@ def counts(priced: Sequence[Priced]) -> dict[str, Any]:
     return {"requests": total_requests(rows), "tokens": {kind: sums[kind] for kind in kinds}}
 
 
+def _days(days: Days) -> dict[str, Any]:
+    """Over which days a workload is a mean: from the first whole one to the last."""
+    ends = (days.complete[0], days.complete[-1]) if days.complete else (days.first, days.last)
+    return {"first": day_of(ends[0]).isoformat(), "last": day_of(ends[1]).isoformat(), "complete": len(days.complete)}
+
+
 def _workload(w: MeasuredWorkload) -> dict[str, Any]:
     growth, prefix, lengths, shape, names = w.growth, w.prefix, w.lengths, w.shape, ("p50", "p95", "p99")
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
-        "requests_per_day": w.requests_per_day,
+        "requests_per_day": w.requests_per_day, "requests_per_day_of_log": w.requests_per_day_of_log, "days": _days(w.days),
         "growth_per_year": growth and {
             "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
             "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},

@@ -14,7 +14,7 @@ from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import LOST_ROWS, days_of, growth_told, spans_told
+from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -25,6 +25,8 @@ from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
 WIDTH, HEIGHT = 64, 5
+ALIKE = 0.005
+"""What the factors of two models differ by at the least where each is told."""
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""
 
@@ -92,7 +94,7 @@ def _scope(found: Usage) -> str:
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(number_of(requests, "request") if requests is not None else "requests not counted by this export")
-        parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
+        parts.append(f"{_count(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
@@ -158,8 +160,8 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
     given = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
     paid, usd_of = money(group), spent(group)
     return Row((
-        label, "-" if requests is None else f"{requests:,}", figure(given / MTOK),
-        percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
+        label, "-" if requests is None else f"{requests:,}", _count(given / MTOK),
+        percent(tokens["cache_read"] / given) if given else "-", _count(tokens["output"] / MTOK),
         *("-" if (x := paid[name]) is None else _cents(x) for name in ("list_usd", "reported_usd")),
         percent(usd_of / total) if total else "-",
     ), strong=strong)
@@ -229,8 +231,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
     grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
     names = _names(found)
-    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], whole=(task.provider, task.model) in grouped)
-                             for task in tasks))
+    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], found.days,
+                                       whole=(task.provider, task.model) in grouped) for task in tasks))
     yield Paragraph(
         "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: do now"
         " is what roi compare says of it. USD: what is paid (reports, --bill), else list price. saves: share of what"
@@ -247,13 +249,20 @@ def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
     return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
-def _task_row(task: Task, model: str, *, whole: bool) -> Row:
+def _task_row(task: Task, model: str, log: Days | None, *, whole: bool) -> Row:
     return Row((
         f"{task.group} on {model}" if task.group is not None else f"{'all of ' * whole}{model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-    ), detail=_told(task))
+    ), detail="; ".join(filter(None, (_own_days(task.days, log, task.requests_per_day_of_log), _told(task)))))
+
+
+def _own_days(days: Days, log: Days | None, of_log: float | None) -> str:
+    """Of which days the requests are the mean where those are not all of the log, and what they are over all; else empty."""
+    told = "" if log is None else days.used_told(log)
+    over = "" if log is None or of_log is None else f"; {_count(of_log)} over all {len(log.complete)}"
+    return told and told + over
 
 
 def _told(task: Task) -> str:
@@ -277,10 +286,22 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
     if not found.reconciliations:
         return
     yield Heading("List price against what was paid")
-    yield Bullets(tuple(_compared(each) for each in found.reconciliations))
+    yield Bullets(tuple(_compared(each) + _by_model(found, each) for each in found.reconciliations))
     if any(each.far for each in found.reconciliations):
         yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
                         " negotiated price counts for the incumbent alone.", strong=True)
+
+
+def _by_model(found: Usage, each: Reconciliation) -> str:
+    """The factor of each model where rows report their cost and the models' differ; else empty."""
+    names, sums = _names(found), defaultdict[str, list[float]](lambda: [0.0, 0.0])
+    for row in found.priced if each.basis == "calls" else ():
+        if row.spend.costed and row.list_usd and row.spend.provider == each.provider:
+            total = sums[names[row.spend.provider, row.spend.model]]
+            total[:] = total[0] + row.spend.cost_usd, total[1] + row.list_usd
+    factors = {name: paid / listed for name, (paid, listed) in sorted(sums.items(), key=lambda item: -item[1][0])}
+    apart = factors and max(factors.values()) - min(factors.values()) >= ALIKE
+    return f"; {', '.join(f'{name} x {x:.3f}' for name, x in factors.items())}" if apart else ""
 
 
 def _compared(each: Reconciliation) -> str:
@@ -313,7 +334,7 @@ def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
 
 def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.requests_per_day is not None:
-        yield "requests a day", _count(w.requests_per_day), ""
+        yield "requests a day", _count(w.requests_per_day), _own_days(w.days, w.log_days, w.requests_per_day_of_log)
     if w.growth is not None:
         g = w.growth
         trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))

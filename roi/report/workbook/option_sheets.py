@@ -12,7 +12,11 @@ from roi.report.workbook.node import Node, under
 from roi.report.workbook.pen import CENTS, GREY, HEAD, Pen, number_format
 from roi.report.workbook.sheets import FIRST_LINE, SUMS, OptionSheet, Plan, starts
 
+EXACT = 6
+"""Decimal places of a difference of USD: what lies below is a sum's rounding, which would show as -0.00."""
 TOLERANCE = f"{ROUNDING:f}"
+HELPER = ";;;"
+"""The format of what one cell alone looks up: nothing is shown."""
 NAMED = 4
 """Facts that a check names."""
 
@@ -49,7 +53,7 @@ def _sums(pen: Pen, sheet: Any, p: Plan, each: OptionSheet) -> None:
         for t in range(pen.horizon + 1):
             formula = _formulas(p, each, letters(FIRST_MONTH + t), letters(FIRST_MONTH + t - 1) if t else "").get(name)
             if formula is not None:
-                number = "0.00;-0.00;" if name.startswith("Payback") else CENTS
+                number = HELPER if name.startswith("Payback") else CENTS
                 pen.cell(sheet, at[name] - 1, FIRST_MONTH + t, formula, values[name][t], num_format=number, **strong)
         if name in TOTALLED:
             _total(pen, sheet, at[name] - 1, sum(values[name]))
@@ -86,16 +90,16 @@ def _formulas(p: Plan, each: OptionSheet, column: str, before: str) -> dict[str,
         "Total": f"=SUM({column}{first}:{column}{first + len(each.lines) - 1})",
         "Wrong answers": f"={added('is_error')}",
         "No cash": f"={added('no_cash')}",
-        "Cash": f"={at['Total']}-{at['Wrong answers']}-{at['No cash']}",
+        "Cash": f"=ROUND({at['Total']}-{at['Wrong answers']}-{at['No cash']},{EXACT})",
         "Present value": f"={at['Total']}*{COMMON}!{column}{first}",
         "Staying costs": f"={staying('Total')}",
-        "Saving": f"={at['Staying costs']}-{at['Total']}",
+        "Saving": f"=ROUND({at['Staying costs']}-{at['Total']},{EXACT})",
         "Cumulative saving": f"={at['Saving']}",
-        "Cumulative saving, cash": f"={staying('Cash')}-{at['Cash']}",
+        "Cumulative saving, cash": f"=ROUND({staying('Cash')}-{at['Cash']},{EXACT})",
     }
     if before:
         for name in ("Cumulative saving", "Cumulative saving, cash"):
-            made[name] = f"={was[name]}+{made[name][1:]}"
+            made[name] = f"=ROUND({was[name]}+{made[name][1:]},{EXACT})"
         for name, of in (("Payback", "Cumulative saving"), ("Payback, cash", "Cumulative saving, cash")):
             part = f"IF({at[of]}>{was[of]},MIN(-{was[of]}/({at[of]}-{was[of]}),1),1)"
             made[name] = f"=IF({was[of]}<-{TOLERANCE},{column}${MONTH_ROW + 1}-1+{part},0)"

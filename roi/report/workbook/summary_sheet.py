@@ -10,6 +10,7 @@ from roi.report.comparison.option_figures import compared_with, counted, drawn, 
 from roi.report.comparison.screen import head
 from roi.report.layout.blocks import printable, render
 from roi.report.layout.wording import KINDS, number_of
+from roi.report.workbook.assumption_sheets import CHANGED
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
 from roi.report.workbook.option_sheets import months_or_never
 from roi.report.workbook.pen import GREY, MONEY, Pen
@@ -31,9 +32,18 @@ LIVE = (
 )
 DRAWN = ("mean NPV, {}, USD", "P10, {}", "P50, {}", "P90, {}", "chance to beat staying, {}", "chance to be best, {}")
 """Of what the verdict counts, which stands in the braces."""
+LINE, IN_A_LINE = 13.5, 10
+"""Points of a line of text, and characters that surely fit in one of a narrow column."""
 AGAINST = range(6, 11)
 """Columns that compare with staying, and are empty for it."""
 HOLD = "All checks hold: the formulas follow roi, but for what the notes below keep as it is."
+KEPT = (
+    "All checks hold, but {} changed: which option is recommended, the plans, floors and fleets are kept as roi chose them"
+    " before, and roi compare at these values may choose better ones."
+)
+"""Where values were changed; {} is how many."""
+WORDS = "What roi said at the assumptions as it had them; these words follow no cell."
+SINCE = "Since changed: {}. The words below are of the assumptions as roi had them: roi compare says them anew."
 BROKEN = "At these assumptions roi takes another branch than these formulas: see the sheet Checks, and run roi with them."
 
 
@@ -46,7 +56,8 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
         sheet.set_column(column, column, width)
     sheet.set_column(3, last, 11)
     pen.title(sheet, str(c.case["title"].value))
-    row = 1
+    pen.cell(sheet, 1, 0, f'=IF({CHANGED}=0,"{WORDS}",{_with_count(SINCE)})', WORDS, italic=True, **GREY)
+    row = 2
     for line in render([*head(c)[1:], *alerts(c), *advice(c)], width=150).splitlines():
         if line.strip():
             pen.text(sheet, row, 0, line, bold=line[0].isupper() and line[:3].isupper())
@@ -56,8 +67,9 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
     if heads:
         pen.text(sheet, row, len(LIVE), "Computed by roi from its draws; they do not follow the cells", italic=True, **GREY)
     row += 1
-    sheet.set_row(row, 42)
-    pen.heads(sheet, row, (*LIVE, *(each.format(counted(c)) for each in heads)))
+    shown = (*LIVE, *(each.format(counted(c)) for each in heads))
+    sheet.set_row(row, LINE * max(-(-len(name) // IN_A_LINE) for name in shown))
+    pen.heads(sheet, row, shown)
     for each in p.options:
         row += 1
         _live(pen, sheet, p, row, each)
@@ -65,9 +77,12 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
             _drawn(pen, sheet, p, row, each)
     row += 2
     checks = f"{CHECKS}!$B${FIRST_LINE + 1}:$B${FIRST_LINE + max(len(p.guards), 1)}"
-    pen.cell(sheet, row, 0, f'=IF(AND({checks}),"{HOLD}","{BROKEN}")', HOLD, bold=True)
+    held = f'IF({CHANGED}=0,"{HOLD}",{_with_count(KEPT)})'
+    pen.cell(sheet, row, 0, f'=IF(AND({checks}),{held},"{BROKEN}")', HOLD, bold=True)
     red = pen.workbook.add_format({"font_color": "#C00000"})
-    sheet.conditional_format(row, 0, row, 0, {"type": "text", "criteria": "begins with", "value": BROKEN[:8], "format": red})
+    for at, words in ((row, BROKEN), (row, KEPT), (1, SINCE)):
+        begins = {"type": "text", "criteria": "begins with", "value": words.partition(" {}")[0][:20], "format": red}
+        sheet.conditional_format(at, 0, at, 0, begins)
     for option in c.infeasible:
         row += 1
         pen.text(sheet, row, 0, f"Cannot work: {option.label}: {option.reason}")
@@ -76,9 +91,15 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
         row += 1
         sheet.merge_range(row, 0, row, last, "", pen.style(text_wrap=True, **GREY))
         pen.text(sheet, row, 0, line, text_wrap=True, **GREY)
-        sheet.set_row(row, 13.5 * -(-len(line) // (200 if heads else 140)))
+        sheet.set_row(row, LINE * -(-len(line) // (200 if heads else 140)))
     sheet.print_area(0, 0, row, last)
     sheet.freeze_panes(1, 1)
+
+
+def _with_count(words: str) -> str:
+    """The words as a formula, with how many values were changed in place of the braces."""
+    before, after = words.split("{}")
+    return f'"{before}"&{CHANGED}&IF({CHANGED}=1," value"," values")&"{after}"'
 
 
 def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:

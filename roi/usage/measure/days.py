@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -28,6 +29,11 @@ QUIET: Final = 0.5
 FEW_A_DAY: Final = 10
 """Calls a day below which a day without any is no surprise: by chance alone, one in 22,000 at ten calls a day."""
 LOST_ROWS: Final = "has rows left out"
+LEAST_GONE: Final = 7
+"""Days without a call of a model, at an end of a log that goes on without it, from which on it began or ended there: a week
+with its week-end."""
+LEAST_RUNS: Final = 4
+"""Days with calls below which a model is no workload of its days: a job of single days is one of the whole log."""
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
@@ -62,6 +68,13 @@ class Days:
     def counted(self) -> int:
         """Days from the first to the last, but for those that the user leaves out."""
         return self.last - self.first + 1 - len(self.without)
+
+    def used_told(self, log: "Days") -> str:
+        """Of which days of the log these are, in words; empty where they are all of it."""
+        ends = ((self.first > log.first, "began"), (self.last < log.last, "ended"))
+        how = " and ".join(word for is_so, word in ends if is_so)
+        return how and (f"{how} within the log: of its {len(self.complete)} whole days, {day_of(self.first)} to"
+                        f" {day_of(self.last)}")
 
 
 def complete_days(
@@ -195,6 +208,36 @@ def log_days(every: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Da
         return days
     silent, whole = silent_days([row for row in every if row.kind != "cost"], QUIET), set(days.complete)
     return replace(days, silent=tuple(day for day in silent if day in whole))
+
+
+def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
+    """The log's days from the first to the last call of a model or a task, whose sums by day are `rows`: those of its workload.
+
+    An end of the log is not one of them where LEAST_GONE days and more have no call there, and more than twice as many as lie
+    between two days with calls: so a job of every Monday, or of single days (fewer than LEAST_RUNS), keeps the whole log. An
+    edge day counts where something lies in its first (last) hour, as in `complete_days`.
+    """
+    there = sorted(days_there(rows))
+    if len(there) < LEAST_RUNS or there[-1] - there[0] + 1 < LEAST_GONE:
+        return days
+    usual = max(b - a - 1 for a, b in pairwise(there))
+    least = max(LEAST_GONE, 2 * usual + 1)
+    first, last, gone = days.first, days.last, set(days.without)
+    spans = [(row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
+    daily = all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
+    if sum(day not in gone for day in range(first, there[0])) >= least:
+        late = min(a for a, _ in spans) - there[0] * DAY_US >= HOUR_US
+        first = there[0] + (late and not daily)
+    if sum(day not in gone for day in range(there[-1] + 1, last + 1)) >= least:
+        early = (there[-1] + 1) * DAY_US - max(b for _, b in spans) > HOUR_US
+        last = there[-1] - (early and not daily)
+    inside = range(first, last + 1)
+    found = replace(days, first=first, last=last, complete=tuple(day for day in days.complete if day in inside),
+                    left_out=tuple(each for each in days.left_out if each[0] in inside),
+                    lost=tuple(each for each in days.lost if each[0] in inside),
+                    without=tuple(day for day in days.without if day in inside),
+                    silent=tuple(day for day in days.silent if day in inside))
+    return found if len(found.complete) >= LEAST_RUNS else days
 
 
 def silent_days(rows: Sequence[Spend], quiet: float) -> tuple[int, ...]:

@@ -16,6 +16,10 @@ TEXT_FOR_MODEL = (
     " another column holds the model (--map model=COLUMN)"
 )
 
+FAR_BELOW = 20
+"""Times that the mean prompt of a bucket fits under a price edge for that edge not to matter: calls of one task differ less."""
+PROMPT = ("uncached_input", "cache_read", "cache_write")
+"""Counts of tokens that a prompt is made of."""
 MOST_MODELS = 500
 """Of a log with more, those without a price are not compared with every name that has one: 10 ms each."""
 
@@ -123,6 +127,9 @@ def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
         return sum(edge <= above for edge in rates.edges_tokens) - 1, ""
     if row.long_context is not None:
         return int(row.long_context), ""
+    prompts = sum(row.tokens[name] for name in PROMPT)
+    if row.requests and prompts * FAR_BELOW < row.requests * rates.edges_tokens[1]:
+        return 0, ""
     return 0, f"calls above {rates.edges_tokens[1]:,.0f} input tokens cost more; a bucket does not tell them apart"
 
 

@@ -54,10 +54,10 @@ def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
 
 
 def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
-    days = days_told(w.days)
+    days, used = days_told(w.days), w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
         a_day = round(w.requests_per_day, 3)
-        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without else a_day
+        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without or used else a_day
     if w.growth is not None:
         value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {
@@ -129,7 +129,7 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache
-    paid, split = paid_a_month(found, at_list_of(found.chosen, day), price.provider, bill)
+    paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
     if w.batch_share:
@@ -141,24 +141,25 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
 
 
 def paid_a_month(
-    found: Usage, of: Sequence[Priced], provider: str, bill: float | None,
+    found: Usage, of: Sequence[Priced], days: Days, provider: str, bill: float | None,
 ) -> tuple[float | None, float | None]:
     """(USD a month that these sums really cost, the part of its gap to the list price that is volume), None: not known.
 
-    The sums are at the list price of the day for which that is asked (`at_list_of`); all figures are that price times a ratio.
+    `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
+    day for which that is asked (`at_list_of`); all figures are that price times a ratio.
     The bill that the user gives is of all calls, at the list of their days. Else what the rows report that
     they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
     factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
     requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
     which no field of a scenario says, their list price: the gap is price.
     """
-    whole = set(found.days.complete) if found.days else set()
+    log, whole = set(found.days.complete) if found.days else set(), set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
     a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
     listed = sum(each.list_usd or 0.0 for each in rows)
-    every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in whole)
+    every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in log)
     if bill is not None:
-        return (bill * listed / every if every else None), None
+        return (bill * (listed / len(whole)) / (every / len(log)) if every and whole else None), None
     if rows and all(each.spend.costed for each in rows):
         return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
     factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
@@ -184,6 +185,10 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
+    if told := w.days.used_told(w.log_days):
+        over = "" if w.requests_per_day_of_log is None else (
+            f"; {w.requests_per_day_of_log:,.0f} requests a day over all {len(w.log_days.complete)}")
+        yield f"{w.choice.model} {told}{over}"
     yield from silent(w.days)
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"

@@ -12,7 +12,7 @@ from roi.catalog.prices.api_prices import maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
-from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, trend, whole_weeks
+from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
@@ -118,9 +118,14 @@ class MeasuredWorkload:
 
     choice: Choice
     days: Days
+    """Of the log, those from its first to its last call where it began or ended within the log."""
+    log_days: Days
+    """All of the log."""
     requests: int | None
     requests_per_day: float | None
-    """Mean of the complete days."""
+    """Mean of the complete ones of `days`."""
+    requests_per_day_of_log: float | None
+    """Mean of all complete days of the log."""
     input_tokens: float | None
     """Mean of a request, cached tokens included."""
     output_tokens: float | None
@@ -139,7 +144,12 @@ def measure_workload(
     records: Table, backend: Backend, rows: Sequence[Spend], days: Days, choice: Choice,
     requests_per_day: float | None = None,
 ) -> MeasuredWorkload:
-    """The workload of `choice`; `rows` are its sums by day, `requests_per_day` what the user says where nothing counts them."""
+    """The workload of `choice`; `rows` are its sums by day, `requests_per_day` what the user says where nothing counts them.
+
+    Of a model that began or ended within the log, its days are those between (`days_in_use`): a mean over days before it took
+    over another's calls is of no day at all. Its growth is not told then, since calls that move between models are none.
+    """
+    log, days = days, days_in_use(days, rows)
     kept = choice.filter(records)
     calls = all(row.kind == "call" for row in rows)
     tokens, requests = total_tokens(rows), total_requests(rows)
@@ -147,6 +157,7 @@ def measure_workload(
     per_day = _per_day(rows, days) if requests is not None else None
     if per_day is not None and requests_per_day is not None:
         raise InputError(f"--requests-per-day: {requests_per_day:g} is not needed; these records count {per_day:,.0f} a day")
+    of_log = _per_day(rows, log) if requests is not None else None
     per_day = requests_per_day if per_day is None else per_day
     count: float | None = requests
     if count is None and requests_per_day is not None and rows:  # as many as the user's figure implies for the days of the rows
@@ -163,10 +174,10 @@ def measure_workload(
     else:
         prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice),
                                    total_input / count if count else float("inf"))
-    growth = trend(_by_day(rows), days.complete)
+    growth = trend(_by_day(rows), days.complete) if days == log else None
     batched = total_requests([row for row in rows if row.batch])
     found = MeasuredWorkload(
-        choice=choice, days=days, requests=requests, requests_per_day=per_day,
+        choice=choice, days=days, log_days=log, requests=requests, requests_per_day=per_day, requests_per_day_of_log=of_log,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0)
@@ -207,7 +218,9 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
     elif w.requests_per_day is None:
         yield "requests_per_day", ("no day is covered from midnight to midnight" if not w.days.complete
                                    else "no request on a day that is covered whole")
-    if w.growth is None:
+    if w.days != w.log_days:
+        yield "growth_per_year", "it began or ended within these records, and calls that move between models are no growth"
+    elif w.growth is None:
         weeks = len(whole_weeks(w.days.complete))
         why = "6 are the least for a trend" if weeks < LEAST_WEEKS else (
             "one of them is empty" if in_weeks else "but sums over more than a week, which do not say what each of them had")

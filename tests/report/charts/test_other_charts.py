@@ -34,6 +34,7 @@ def test_scores_and_differences_are_those_that_were_measured() -> None:
     question = QualityQuestion(files=files, asked=Asked(), incumbent="qwen3-8b", bar=0.85)
     measured = answer_quality(question, Date(2026, 11, 24)).measured
     spec = plain(scores(measured))
+    assert spec["layer"][1]["encoding"]["x"]["scale"]["padding"] >= 5  # no interval ends on the edge of the picture
     rows = spec["layer"][1]["data"]["values"]
     for row, each in zip(rows, measured.scores, strict=True):
         assert (row["system"], row["share"]) == (each.system, pytest.approx(each.posterior.share, abs=1e-5))

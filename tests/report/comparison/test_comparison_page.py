@@ -258,3 +258,20 @@ def test_ten_thousand_options_over_ten_years_give_a_page_that_says_what_it_leave
     assert "--format json holds all 10,0" in html
     assert "The best 12 of 10,0" in html
     assert len(options_of(big)) <= 6
+
+
+def test_the_facts_behind_a_line_hold_every_price_of_a_list_with_its_figures() -> None:
+    """gpt-6-sol: $2 up to 272,000 tokens of input, then $4; output $10 and $15; nothing waits for a batch here."""
+    rows = [row for table in tables(html_of(answer("draws=0"))) for row in table
+            if row.get("fact", "").endswith("(options.stay.price)")]
+    found = {row["fact"].removesuffix(" (options.stay.price)"): row["value"] for row in rows}
+    assert found["input usd per mtok"] == "$2/Mtok, $4/Mtok"
+    assert found["output usd per mtok"] == "$10/Mtok, $15/Mtok"
+    assert found["cache read usd per mtok"] == "$0.2/Mtok, $0.4/Mtok"
+    assert not any("batch" in name for name in found)
+
+
+def test_a_column_of_what_wrong_answers_cost_is_headed_usd_and_cards_are_told_where_some_are_sold() -> None:
+    html = html_of(answer("draws=0"))
+    assert "wrong USD/month" in {" ".join(head.split()) for table in tables(html) for row in table for head in row}
+    assert "what cards will sell for" not in html_of(answer("draws=0", "candidates.self_hosted=[]"))

@@ -163,8 +163,8 @@ def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> No
 def test_the_parts_stand_in_order_and_do_now_holds_the_figures_of_the_comparison() -> None:
     c = answer()
     text = flat(c)
-    parts = ["100,000 requests a day on gpt-6-sol", "2026-11-24 | 36 months | 10% a year", "! Bill not checked", "DO NOW",
-             "THEN", "NOT YET", "option", "cash: mean month", "--full"]
+    parts = ["100,000 requests a day on gpt-6-sol", "2026-11-24 | 36 months | discounted at 10% a year", "! Bill not checked",
+             "DO NOW", "THEN", "NOT YET", "option", "cash: mean month", "--full"]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)

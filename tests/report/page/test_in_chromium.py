@@ -149,3 +149,25 @@ def test_the_scenario_is_copied_by_a_button(pages, browser) -> None:
     page.get_by_role("button", name="Copy").click()
     page.get_by_text("Copied").or_(page.get_by_text("Selected")).wait_for()
     assert page.locator("pre[id^=copied]").inner_text().startswith("schema: roi.scenario/1")
+
+
+def test_on_a_phone_no_title_of_an_axis_is_cut_and_arithmetic_has_room(pages, browser, tmp_path: Path) -> None:
+    """Titles of axes, here of an option with a long name, break into lines; what unfolds in a row has more than its column."""
+    named = pages["compare"].read_text(encoding="utf-8").replace(
+        '"title":"NPV of gpt-6-luna,', '"title":"NPV of qwen3-14b+lora floor + spill to gpt-6-luna,')
+    (tmp_path / "named.html").write_text(named, encoding="utf-8")
+    assert "NPV of qwen3-14b" in named
+    page, _, _ = opened(browser, tmp_path / "named.html", viewport={"width": 400, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    beyond = page.evaluate("""() => [...document.querySelectorAll('figure svg .role-axis-title text')].filter(each => {
+        const [text, picture] = [each, each.ownerSVGElement].map(x => x.getBoundingClientRect());
+        return text.left < picture.left - 1 || text.right > picture.right + 1; }).map(each => each.textContent)""")
+    assert beyond == []
+    widths = page.evaluate("[...document.querySelectorAll('.arithmetic')].map(each => each.getBoundingClientRect().width)")
+    assert all(width > 220 for width in widths)
+
+
+def test_the_figures_of_a_picture_stand_in_whole_where_there_is_room(pages, browser) -> None:
+    page, _, _ = opened(browser, pages["compare"], viewport={"width": 1280, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert page.evaluate("[...document.querySelectorAll('figure .scroll')].every(each => each.scrollWidth <= each.clientWidth)")

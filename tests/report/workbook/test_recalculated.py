@@ -11,6 +11,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.option_figures import month_of
 from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
+from roi.report.workbook.summary_sheet import HOLD, KEPT, SINCE, WORDS
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 from roi.scenario.yaml import read_yaml
@@ -120,6 +121,25 @@ def test_a_branch_that_roi_would_leave_is_said(tmp_path: Path) -> None:
     c = compared(None)
     book = recalculated(comparison_workbook(c, "1.0"), tmp_path, {"people_existing_hours_per_month": 20.0})
     assert checks(book).startswith("At these assumptions roi takes another branch")
+
+
+@office
+@pytest.mark.full
+def test_what_is_kept_where_an_assumption_is_changed_is_said_beside_the_checks_and_above_the_words(tmp_path: Path) -> None:
+    """roi compare at other values may take another plan or recommend another option; the words above are of the old ones."""
+    content = comparison_workbook(compared(None), "1.0")
+    same = recalculated(content, tmp_path)
+    assert checks(same) == HOLD
+    assert same["Summary"]["A2"].value == WORDS
+    book = recalculated(content, tmp_path, {"people_usd_per_hour": 150.0, "workload_requests_per_day": 90_000.0})
+    assert checks(book) == KEPT.format("2 values")
+    assert book["Summary"]["A2"].value == SINCE.format("2 values")
+    one = recalculated(content, tmp_path, {"people_usd_per_hour": 150.0})
+    assert checks(one) == KEPT.format("1 value")
+    for sheet in one.worksheets:  # no rounding of a sum is shown as -0.00
+        shown = [cell.coordinate for row in sheet.iter_rows() for cell in row if isinstance(cell.value, float)
+                 and -0.005 < cell.value < 0 and "0.00" in cell.number_format and abs(cell.value) < 1e-7]
+        assert shown == [], sheet.title
 
 
 @pytest.mark.slow

@@ -136,9 +136,21 @@ def test_each_assumption_has_a_name_its_value_and_its_source(small: Comparison, 
 
 def test_the_prices_of_one_model_stand_once(content: bytes) -> None:
     rows = [(row[0].value, row[1].value) for row in opened(content)["Assumptions"].iter_rows(min_row=4) if row[1].value]
-    assert len(rows) == len(set(rows))
-    luna = {path.split(".price")[0] for _, path in rows if "gpt-6-luna" in path and path.endswith("input_usd_per_mtok")}
+    assert len({path for _, path in rows}) == len(rows)  # an entry of a list has its place behind the path
+    luna = {path.split(".price")[0] for _, path in rows if "gpt-6-luna" in path and path.endswith(".input_usd_per_mtok[0]")}
     assert luna == {"options.cheaper-api:openai/gpt-6-luna"}  # the cascade's is the same fact
+
+
+def test_units_stand_apart_heads_have_room_and_what_is_looked_up_is_not_shown(content: bytes) -> None:
+    book = opened(content)
+    units = [row[5] for row in book["Assumptions"].iter_rows(min_row=4) if row[5].value]
+    assert {(unit.alignment.horizontal, unit.alignment.indent) for unit in units} == {("left", 1.0)}
+    heads = next(row for row in book["Summary"].iter_rows() if row[0].value == "option")
+    assert book["Summary"].row_dimensions[heads[0].row].height >= 13.5 * max(len(str(head.value)) / 11 for head in heads[3:])
+    sheet = book["gpt-6-luna"]
+    for row in sheet.iter_rows(min_col=4):
+        if str(sheet.cell(row[0].row, 1).value).startswith("Payback"):
+            assert {cell.number_format for cell in row if cell.value is not None} == {";;;"}
 
 
 def test_the_same_comparison_gives_the_same_bytes(small: Comparison, content: bytes) -> None:

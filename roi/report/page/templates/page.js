@@ -29,11 +29,23 @@
     tip.style.top = `${Math.min(event.clientY + 14, document.documentElement.clientHeight - tip.offsetHeight - 4)}px`;
   }
 
+  const lines = (text, most) => text.split(" ").reduce((found, word) => {
+    const last = found[found.length - 1];
+    return last !== undefined && `${last} ${word}`.length <= most ? [...found.slice(0, -1), `${last} ${word}`] : [...found, word];
+  }, []);
+  const titled = (part, most) => {
+    if (Array.isArray(part)) return part.map(each => titled(each, most));
+    if (part === null || typeof part !== "object") return part;
+    const found = Object.fromEntries(Object.entries(part).map(([key, each]) => [key, key === "values" ? each : titled(each, most)]));
+    if (found.x && typeof found.x.title === "string") found.x = { ...found.x, title: lines(found.x.title, most) };
+    return found;
+  };
+
   async function draw(figure) {
     const { $schema, title, config: white, ...spec } = JSON.parse(figure.querySelector("script").textContent);
     const place = figure.querySelector(".picture");
     try {
-      await vegaEmbed(place, spec, { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: tell,
+      await vegaEmbed(place, titled(spec, Math.floor(place.clientWidth / 7)), { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: tell,
         config: over(white, config(place.clientWidth < 640)) });
     } catch (error) {
       place.textContent = `This picture could not be drawn: ${error.message}`;

@@ -1,0 +1,108 @@
+"""No redacted form tells a name, a rate, a wage or the price of a wrong answer that the Case holds."""
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from roi.cli import main
+from roi.facts.case import Case
+from roi.facts.fact import OWN_VENDOR
+from roi.report.layout.wording import usd
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario, scenario_data
+from roi.scenario.template import template
+from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml
+
+CASES = Path(__file__).parents[2] / "answers" / "cases"
+WAGE, ERROR, LATER = 137.25, 0.1973, 0.2184
+"""USD of an engineer hour, and of a wrong answer before and after: figures that nothing else comes to."""
+ENDS = (".model", ".system", ".vendor", ".provider", ".escalates_to")
+
+
+def scenario(name: str) -> dict[str, Any]:
+    """A bundled template or a business case, with few draws and the wage and the price of a wrong answer above.
+
+    "guessed" is the bundled one with the price of a wrong answer that the template guesses, which is not counted.
+    """
+    if name == "guessed":
+        return {**parse_yaml(template("bundled"), name), "draws": 64}
+    if name.endswith(".yaml"):
+        data = read_yaml(CASES / name)
+        data.pop("expect")
+    else:
+        data = parse_yaml(template(name), name)
+    data = scenario_data(check_scenario({**data, "draws": 64}))
+    return {**data, "people": {**data.get("people", {}), "usd_per_hour": WAGE},
+            "quality": {**data["quality"], "usd_per_error": ERROR}}
+
+
+def names(case: Case) -> Iterator[str]:
+    """Every name in the Case: the title, models and sellers, those too that stand in the source of a rent alone."""
+    yield str(case["title"].value)
+    for path, fact in case.facts.items():
+        if isinstance(fact.value, str) and path.endswith(ENDS):
+            yield from fact.value.split("/")
+        if path.endswith("usd_per_gpu_hour"):
+            yield from re.findall(r"^(.+?) (?:on-demand|spot|reserved): ", fact.source)
+
+
+def visible(page: str) -> str:
+    """What a reader of the page may see: its text, and the data of its pictures."""
+    page = re.sub(r"<style.*?</style>|<script(?! type=\"application/json\").*?</script>", " ", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", " ", page))
+
+
+def leaks(text: str, case: Case) -> list[str]:
+    """What of the Case stands in the text: a name as a word of its own, the wage, the price of a wrong answer."""
+    told = {name for name in names(case) if name and name != OWN_VENDOR}
+    found = [name for name in sorted(told) if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", text)]
+    found += [price for x in (WAGE, ERROR, LATER) for price in (f"{x:g}", usd(x))
+              if re.search(rf"(?<![\d.,]){re.escape(price)}(?![\d,.]*\d)", text)]
+    return found + re.findall(r"wrong answer costs (?:less|more) than about \$\d[\d.]*", text)
+
+
+def forms(tmp_path: Path, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every redacted form of every question that has one, of the scenario and of it with another price of a wrong answer."""
+    before, after, policy, page = (tmp_path / name for name in ("a.yaml", "b.yaml", "policy.yaml", "page.html"))
+    before.write_text(dump_yaml(data))
+    after.write_text(dump_yaml({**data, "quality": {**data["quality"], "usd_per_error": LATER}}))
+    policy.write_text(dump_yaml({"schema": "roi.policy/1", "facts": {
+        "people.usd_per_hour": {"at_most": 1}, "quality.usd_per_error": {"at_most": LATER}}}))
+
+    def ask(*words: str | Path) -> str:
+        run = CliRunner().invoke(main, [*map(str, words), "--redact"], prog_name="roi")
+        assert run.exit_code in {0, 3}, run.stderr
+        return run.stdout
+
+    ask("compare", before, "--html", page)
+    yield "compare --html", visible(page.read_text())
+    for form in ("table", "markdown", "json"):
+        yield f"diff {form}", ask("diff", before, after, "--format", form, "--full")
+    ask("diff", before, after, "--html", page, "--force")
+    yield "diff --html", visible(page.read_text())
+    for form in ("table", "markdown"):
+        yield f"check {form}", ask("check", before, policy, "--format", form)
+
+
+@pytest.mark.parametrize("name", ["guessed", *(pytest.param(name, marks=pytest.mark.full) for name in (
+    "bundled", "own-gpus", "agent", "4_cascade.yaml", "6_self_hosted_adapter.yaml", "11_negotiated_gpu_rate.yaml",
+    "12_bedrock_commitment.yaml"))])
+def test_no_redacted_form_tells_what_the_case_holds(name: str, tmp_path: Path) -> None:
+    data = scenario(name)
+    case = resolve(check_scenario(data)).case
+    found = {form: told for form, text in forms(tmp_path, data) if (told := leaks(text, case))}
+    assert found == {}
+
+
+def test_a_count_of_wrong_answers_beside_what_they_cost_is_left_out(tmp_path: Path) -> None:
+    """Both a month: one divided by the other is the price of a wrong answer."""
+    data, page = scenario("guessed"), tmp_path / "page.html"
+    (tmp_path / "a.yaml").write_text(dump_yaml(data))
+    run = CliRunner().invoke(main, ["compare", str(tmp_path / "a.yaml"), "--html", str(page), "--redact"], prog_name="roi")
+    assert re.search(r"about [\d,.]+ (?:more|fewer)\s+a\s+month", run.stdout)
+    assert not re.search(r"\d (?:more|fewer) a month", visible(page.read_text()))

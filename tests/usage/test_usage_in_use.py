@@ -1,0 +1,130 @@
+"""Of a model that was called in a part of the log alone, the workload is that of its days."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from usage_support import run_usage, usage_answer
+
+from roi.scenario.yaml import parse_yaml
+
+FIRST = date(2026, 9, 7)
+SOL, LUNA = "gpt-6-sol", "gpt-6-luna"
+
+
+def log(path: Path, calls: Mapping[str, Iterable[int]], *, group: str = "") -> Path:
+    """A table of days: 1,000 requests of each model on each of its days, counted from a Monday on; all of it for one group."""
+    lines = [f"date,provider,model,requests,input_tokens,output_tokens{',group' * bool(group)}"]
+    for model, days in calls.items():
+        lines += [f"{FIRST + timedelta(day)},openai,{model},1000,900000,8000{f',{group}' * bool(group)}" for day in days]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def tasks_of(*words: Path | str) -> list[dict[str, Any]]:
+    """The groups that are compared."""
+    found = usage_answer(*words, "--tasks", "5")["tasks"]
+    assert isinstance(found, list)
+    return found
+
+
+def a_day(path: Path, model: str) -> float:
+    """Requests a day of the workload."""
+    found = usage_answer(path, "--incumbent", f"openai/{model}")["workload"]["requests_per_day"]
+    assert isinstance(found, float)
+    return found
+
+
+def test_a_model_that_takes_over_has_the_volume_of_its_own_days(tmp_path: Path) -> None:
+    """60 days of one, then 30 of the other, a thousand calls each day: a thousand a day of both, not 667 and 333."""
+    path = log(tmp_path / "a.csv", {SOL: range(60), LUNA: range(60, 90)})
+    workload, tasks = usage_answer(path, "--incumbent", f"openai/{LUNA}")["workload"], {
+        task["model"]: task for task in tasks_of(path, "--incumbent", f"openai/{LUNA}")}
+    assert workload["requests_per_day"] == 1000.0
+    assert workload["requests_per_day_of_log"] == pytest.approx(30_000 / 90)
+    assert workload["days"] == {"first": "2026-11-06", "last": "2026-12-05", "complete": 30}
+    assert workload["growth_per_year"] is None
+    assert {task["requests_per_day"] for task in tasks.values()} == {1000.0}
+    assert tasks[SOL]["days"] == {"first": "2026-09-07", "last": "2026-11-05", "complete": 60}
+    assert a_day(path, SOL) == 1000.0
+    said = " ".join(run_usage(path, "--incumbent", f"openai/{LUNA}", "--tasks", "5").stdout.split())
+    assert said.count("began within the log: of its 30 whole days, 2026-11-06 to 2026-12-05; 333 over all 90") == 2
+    assert said.count("ended within the log: of its 60 whole days, 2026-09-07 to 2026-11-05; 667 over all 90") == 1
+
+
+def test_the_money_of_a_month_is_that_of_its_own_days_too(tmp_path: Path) -> None:
+    """As much as of a log of those days alone; of a bill, as its mean day's list price over the log's mean day."""
+    path = log(tmp_path / "a.csv", {LUNA: range(60), SOL: range(60, 90)})
+    alone = log(tmp_path / "b.csv", {SOL: range(30)})
+    months = [next(task["usd_per_month"] for task in tasks_of(each) if task["model"] == SOL)
+              for each in (path, alone)]
+    assert months[0] == pytest.approx(months[1])
+    listed = {each["model"]: each["total_usd"] for each in usage_answer(path)["by_model"]}
+    of_bill = {task["model"]: task["usd_per_month"] for task in tasks_of(path, "--bill", "900")}
+    mean = (listed[SOL] + listed[LUNA]) / 90
+    assert of_bill[SOL] == pytest.approx(900 * listed[SOL] / 30 / mean, abs=0.01)
+
+
+def test_each_model_has_its_own_factor_over_the_list_and_tokens_add_up(tmp_path: Path) -> None:
+    """Luna at 1.3 times its list, sol at it: pooled it is neither's; 2,124 Mtok are 2,100 of input and 24 of output."""
+    lines = ["date,provider,model,requests,input_tokens,output_tokens,cost_usd"]
+    for day in range(30):
+        lines += [f"{FIRST + timedelta(day)},openai,{SOL},50000,35000000,400000,{70 + 4:.4f}",
+                  f"{FIRST + timedelta(day)},openai,{LUNA},50000,35000000,400000,{1.3 * 3.7:.4f}"]
+    path = tmp_path / "costs.csv"
+    path.write_text("\n".join(lines) + "\n")
+    said = " ".join(run_usage(path).stdout.split())
+    assert "gpt-6-sol x 1.000, gpt-6-luna x 1.300" in said
+    assert "3,000,000 requests; 2,124 Mtok" in said
+    assert "total 3,000,000 2,100 0% 24" in said
+    assert "a bucket does not tell" not in said
+
+
+def test_the_part_of_a_scenario_says_its_days(tmp_path: Path) -> None:
+    run_usage(log(tmp_path / "a.csv", {SOL: range(60), LUNA: range(60, 90)}), "--incumbent", f"openai/{LUNA}",
+              "--output", tmp_path / "part.yaml")
+    text = (tmp_path / "part.yaml").read_text()
+    assert parse_yaml(text, "part")["workload"]["requests_per_day"] == {
+        "value": 1000.0, "source": "usage: 30 whole days, 2026-11-06 to 2026-12-05"}
+    assert "333 requests a day over all 90" in text
+
+
+@pytest.mark.parametrize(("days", "requests_per_day"), [
+    (range(90), 1000.0),  # in parallel all the time
+    (range(4, 90), 1000.0 * 86 / 90),  # a few days' delay tells nothing
+    (range(0, 90, 7), 1000.0 * 13 / 90),  # a job of every Monday
+    (range(60, 90, 7), 1000.0 * 5 / 30),  # one that began in November
+    ([40], 1000.0 / 90), ([40, 60], 2000.0 / 90),  # a job of single days
+    ([*range(14), *range(40, 50)], 24_000.0 / 90),  # seen again after a long while, and perhaps once more
+])  # fmt: skip
+def test_only_a_model_that_began_or_ended_has_days_of_its_own(
+    tmp_path: Path, days: Iterable[int], requests_per_day: float,
+) -> None:
+    path = log(tmp_path / "a.csv", {SOL: range(90), LUNA: days})
+    assert a_day(path, LUNA) == pytest.approx(requests_per_day)
+    assert a_day(path, SOL) == 1000.0
+
+
+def test_calls_that_begin_within_a_day_leave_it_out(tmp_path: Path) -> None:
+    """Calls every half hour, of the second model from a day's noon on: 48 a day over its whole days, that day aside."""
+    lines = ["time,provider,model,input_tokens,output_tokens"]
+    lines += [f"{FIRST + timedelta(half // 48)}T{half % 48 // 2:02d}:{half % 2 * 30 + 5:02d}:00Z,openai,"
+              f"{LUNA if half >= 20 * 48 + 24 else SOL},900,8" for half in range(40 * 48)]
+    path = tmp_path / "calls.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = usage_answer(path, "--incumbent", f"openai/{LUNA}")["workload"]
+    assert found["days"] == {"first": "2026-09-28", "last": "2026-10-16", "complete": 19}
+    assert found["requests_per_day"] == pytest.approx(48.0)
+    assert found["load"]["requests_per_minute"] == pytest.approx(48 / 1440)
+    assert {task["requests_per_day"] for task in tasks_of(path)} == {48.0}
+
+
+def test_groups_are_over_the_days_of_their_model(tmp_path: Path) -> None:
+    path = log(tmp_path / "a.csv", {SOL: range(60), LUNA: range(60, 90)}, group="triage")
+    tasks = tasks_of(path, "--map", "group=group", "--group-by", "group")
+    assert {(task["group"], task["requests_per_day"]) for task in tasks} == {("triage", 1000.0)}
+    of_it = usage_answer(path, "--map", "group=group", "--group-by", "group", "--task", "triage",
+                         "--incumbent", f"openai/{LUNA}")
+    assert of_it["workload"]["requests_per_day"] == 1000.0

@@ -156,8 +156,11 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
 def _error_rate(found: ErrorRate, values: Values) -> Number:
     """Error rate; an evaluated system moves along the noise of its own evaluation (-1 = its low score, +1 = its high).
 
-    One that was evaluated on the incumbent's items follows from the incumbent's rate and the two shares that it gets right.
+    One that was evaluated on the incumbent's items follows from the incumbent's rate and the two shares that it gets right,
+    and the same weights at another host from the rate of those that were evaluated.
     """
+    if found.same_as is not None:
+        return np.minimum(_error_rate(_read(ErrorRate, values, {"system": found.same_as}), values) * found.ratio, 1.0)
     if found.right_where_right is not None and found.right_where_wrong is not None:
         system = values[path_of(Option, "system", option="stay")]
         wrong = _error_rate(_read(ErrorRate, values, {"system": system}), values)

@@ -56,6 +56,10 @@ class ErrorRate:
     """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
     right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
     """The same of what the incumbent gets wrong."""
+    same_as: Annotated[str | None, At("systems.{system}.error_rate_as")]
+    """The system with the same weights, at another host, whose rate it has; None where it has a rate of its own."""
+    ratio: Annotated[Number, At("systems.{system}.error_rate_ratio", absent=1.0)]
+    """Its rate over that system's: hosts pack and serve the weights in ways of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,8 @@ def _self_hosted(
     `cards` are those that can be rented, bought, and that are there already.
     """
     system = name if method is None else tuned(name, method)
-    prior = quality_prior("open", float(shape.parameters)) if method is None else quality_prior("tuned")
+    untuned = method is None
+    prior = quality_prior("open", float(shape.parameters), s.incumbent.model) if untuned else quality_prior("tuned")
     add_system(sheet, s, system, prior)
     plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
     (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)

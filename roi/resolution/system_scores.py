@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from roi.catalog.models.quality_priors import QualityPrior
+from roi.catalog.models.quality_priors import QualityPrior, quality_prior
+from roi.catalog.models.same_weights import same_weights
 from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
@@ -33,8 +34,13 @@ UNTESTED = "gate untested"
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
-    """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
+    """The system's error rate: counted, stated, that of its weights at another host, or assumed by its class's row `prior`."""
     score, incumbent = score_of(s, system), system == s.incumbent.model
+    if path_of(ErrorRate, "evaluated", system=system) in sheet.facts:  # the measure of the same weights elsewhere
+        return
+    if score in {None, "not evaluated"} and (other := _same_weights(s, system)) is not None:
+        _add_same_weights(sheet, s, system, other)
+        return
     score = "not evaluated" if score is None else score  # 0 is a score
     sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
     if score == "not evaluated":
@@ -47,6 +53,53 @@ def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | 
     if incumbent and score.paired is not None:
         raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself")
     _add_known(sheet, s, system, score)
+
+
+def _same_weights(s: Scenario, system: str) -> str | None:
+    """Whose answers say how good the system's are: the incumbent with its weights, else another scored name of them.
+
+    Of several that one on the most items. None where no score tells of these weights, and the incumbent has others; and of a
+    system that the scenario calls not evaluated, where it states a ratio for such.
+    """
+    today, ratio = s.incumbent.model, s.quality.not_evaluated_error_ratio
+    if ratio is not None and score_of(s, system) == "not evaluated":
+        return None
+
+    def rank(name: str) -> tuple[bool, float]:
+        score = s.quality.scores[name]
+        return name == today, (score.items or 0.0) if isinstance(score, Score) else 0.0
+
+    scored = [name for name, score in s.quality.scores.items() if score != "not evaluated" and name != system
+              and same_weights(name, system) and not (system == today and isinstance(score, Score) and score.paired)]
+    others = sorted(scored, key=rank, reverse=True)
+    unscored = [today] if today != system and ratio is None and same_weights(today, system) else []
+    return next(iter([*others, *unscored]), None)
+
+
+def _add_same_weights(sheet: FactSheet, s: Scenario, system: str, other: str) -> None:
+    """The error rate of the same weights as `other`'s at another host: drawn with it, x what hosts make of one model.
+
+    It is tested where the other is, unless the scenario says that nobody evaluated it.
+    """
+    add_score(sheet, s, other, None)
+    path, of_other = partial(path_of, ErrorRate, system=system), partial(path_of, ErrorRate, system=other)
+    prior = quality_prior("same-weights")
+    told = f"same weights as {other}, at another host"
+    judged = bool(sheet.facts[of_other("evaluated")].value) and score_of(s, system) != "not evaluated"
+    sheet.state(path("evaluated"), judged, told)
+    sheet.state(path("same_as"), other, told)
+    sheet.add(path("ratio"), prior.ratio, "ratio", basis=Basis.ASSUMED, low=prior.low, high=prior.high,
+              source=f"{told}: {prior.source}: {prior.note}", date=prior.date)
+    central = sheet.facts[of_other("central")]
+    sheet.add(path("central"), min(central.number() * prior.ratio, 1.0), "share", date=central.date,
+              basis=central.basis if judged else Basis.ASSUMED, source=f"{told}: its {central.number():.3g} x {prior.ratio:g}")
+    for name in ("measured", "items"):
+        if judged and (fact := sheet.facts.get(of_other(name))) is not None:
+            sheet.state(path(name), fact.value, told, fact.unit)
+    if judged:
+        sheet.warnings.append(f"{system} is judged by the answers of {other}: the same weights; its host may pack and serve"
+                              f" them otherwise, {prior.low:g} to {prior.high:g} x the wrong answers. Where that is no test,"
+                              f" write quality.scores.{system}: not evaluated")
 
 
 def _add_unknown(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:

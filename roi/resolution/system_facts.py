@@ -166,7 +166,7 @@ def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
         admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith(AMD)
         unbound = offer.minimum_months == 0 or offer.stated is not None
-        if admitted and unbound and (not vendors or offer.vendor.lower() in vendors):
+        if admitted and unbound and (offer.vendor.lower() in vendors if vendors else not offer.index):
             cheapest.setdefault(offer.gpu, offer)
     if t.gpu is not None and not cheapest and not free:
         told = "no vendor of the scenario rents it without a commitment; state your rent in gpu_rents"

@@ -137,8 +137,8 @@ def test_an_index_of_rents_is_marked_and_no_row_of_a_vendor_is() -> None:
 
 def rented(**candidates: object) -> list[tuple[str, int, float]]:
     """The H100 that a scenario may rent: vendor, GPUs of an instance, USD an hour."""
-    s = check_scenario({"as_of": DAY.isoformat(), "workload": {"requests_per_day": 1000.0, "input_tokens": 1.0, "output_tokens": 1.0},
-                        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+    asked = {"requests_per_day": 1000.0, "input_tokens": 1.0, "output_tokens": 1.0}
+    s = check_scenario({"as_of": DAY.isoformat(), "workload": asked, "incumbent": {"provider": "openai", "model": "gpt-5.4"},
                         "candidates": {"gpus": ["h100-sxm"], "self_hosted": ["qwen3-8b"], **candidates}})  # fmt: skip
     return [(o.vendor, o.gpus_per_instance, o.usd_per_gpu_hour) for o in rented_offers(s)]
 

@@ -21,7 +21,9 @@ from roi.resolution.api_options import add_vendor, cheapest_spill
 from roi.resolution.api_terms import Terms, add_option, add_price, add_successor, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
-from roi.resolution.system_facts import add_system, add_training, training_tokens
+from roi.resolution.system_facts import add_system
+from roi.resolution.training.adapter_training import add_training
+from roi.resolution.training.training_runs import training_tokens
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People

@@ -42,7 +42,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     _refuse_twice("gpu_rents", [(o.gpu, o.vendor.lower(), o.gpus_per_instance, o.minimum_months)
                                 for o in rents(s) if o.stated is not None], "gpu, vendor, gpus_per_instance, minimum_months")
     sheet.warnings += [f"{o.vendor}, {o.gpu} at ${o.usd_per_gpu_hour:g}: an index of rents, which candidates.vendors names and"
-                       " nobody can order" for o in offers if o.index]
+                       " nobody can order" for o in offers if o.level_only]
     _refuse_twice("serving.capacities", [(c.model.lower(), find_gpu(c.gpu, f"serving.capacities.{n}.gpu", "gpus").id, c.gpus)
                                          for n, c in enumerate(s.serving.capacities)], "model, gpu, gpus")
     for_training = None if s.training.gpu is None else find_gpu(s.training.gpu, "training.gpu").id

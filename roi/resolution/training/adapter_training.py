@@ -107,8 +107,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if best is None:
         where = ("no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}") + _nor_on_several(s, cards)
         short = float(np.ceil(mean))  # to which a length that is not stated is cut without being told
-        way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short,
-                         cards.gpus())
+        way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short, cards.gpus())
         why = f"{method} of {shape.id} at {asked:,.0f} tokens fits on {where}; {way}state training.gpu and gpu_hours"
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
@@ -135,8 +134,8 @@ def _add_card(
     plan, card, gpus, owned = run.plan, run.offer.gpu, run.plan.gpus, run.offer.owned is not None
     chosen = "cheapest run among the cards that it fits on" if s.training.gpu is None else "scenario training.gpu"
     if gpus > 1 or (cards.mine and not owned):
-        where = [find_gpu(offer.gpu) for offer in cards.mine] or cards.gpus()
-        way = _what_fits(shape, replace(plan, gpus=1, sharding="none"), float(np.ceil(mean)), where).removesuffix(", or ")
+        tried = [find_gpu(offer.gpu) for offer in cards.mine] or cards.gpus()
+        way = _what_fits(shape, replace(plan, gpus=1, sharding="none"), float(np.ceil(mean)), tried).removesuffix(", or ")
         nor = _nor_on_several(s, cards._replace(several=())) if not owned else ""
         over = ""
         if gpus > 1:

@@ -129,7 +129,7 @@ def training_cards(s: Scenario, own: Offers) -> TrainingCards:
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
         admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith(AMD)
         unbound = offer.minimum_months == 0 or offer.stated is not None
-        if admitted and unbound and (offer.vendor.lower() in vendors if vendors else not offer.index):
+        if admitted and unbound and (offer.vendor.lower() in vendors if vendors else not offer.level_only):
             single.setdefault(offer.gpu, offer)
             if offer.gpus_per_instance > 1:
                 several.setdefault((offer.gpu, offer.gpus_per_instance), offer)

@@ -341,6 +341,9 @@ class Option:
     """Error rate of the answers that it keeps."""
     escalated_error: Annotated[Number | None, At("systems.{system}.escalated_error_rate")] = None
     """Error rate of the second model on what is escalated."""
+    measured_kept: Annotated[Number | None, At("systems.{system}.measured_kept_error_rate")] = None
+    measured_escalated: Annotated[Number | None, At("systems.{system}.measured_escalated_error_rate")] = None
+    """The shares of both that were counted as wrong, where the rates are the means of what the counts leave."""
     escalated_harder: Annotated[Number | None, At("systems.{system}.escalated_harder")] = None
     """Where nobody measured that: 0 = as its overall rate q, 1 = all its errors are there, q over the share escalated."""
     spills_to: Annotated[str | None, At("options.{option}.spills_to")] = None

@@ -30,6 +30,8 @@ class OptionFacts:
     batched_today: Annotated[Number, At("options.stay.batch_share")]
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
+    items: Annotated[int | None, At("options.{option}.items")]
+    """On which what it keeps and what it hands on was judged, where somebody said; None: as its system was."""
     batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]

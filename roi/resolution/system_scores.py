@@ -17,7 +17,7 @@ from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
-from roi.scenario.demand import Paired, Score
+from roi.scenario.demand import Paired, Rate, Score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
 
@@ -218,10 +218,8 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             if kept is not None or escalated is not None:
                 sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
                                       f" {whole} end to end overrides them")
-        for name, rate in (("kept", kept), ("escalated", escalated)):
-            if rate is not None:
-                sheet.quantity(path(f"{name}_error"), rate, "share", stated=True,
-                               source=f"scenario quality.{name}_error_rate.{system}")
+        if score == "not evaluated":
+            _add_gate(sheet, s, id, system)
         if kept is not None and escalated is None and score == "not evaluated":
             sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
         both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
@@ -233,6 +231,27 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
         _warn(sheet, s, system, kept, escalated)
     _warn_of_no_cascade(sheet, s, used)
+
+
+def _add_gate(sheet: FactSheet, s: Scenario, id: str, system: str) -> None:
+    """The error rates of what is kept and of what is handed on, as counted or stated, and the items of both together."""
+    rates, counted = (s.quality.kept_error_rate, s.quality.escalated_error_rate), s.quality.scores.get(system)
+    judged, known = 0, isinstance(counted, Score) and counted.items is not None
+    for name, rate in zip(("kept", "escalated"), (each.get(system) for each in rates), strict=True):
+        path, source = path_of(Option, f"{name}_error", system=system), f"scenario quality.{name}_error_rate.{system}"
+        if isinstance(rate, Rate) and rate.items is not None:
+            judged += rate.items
+            if rate.low is None and path not in sheet.facts:
+                sheet.places[source.removeprefix("scenario ")] = [path]
+                _add_counted(sheet, path, rate.value * rate.items, rate.items, rate.source or source)
+                sheet.state(path_of(Option, f"measured_{name}", system=system), rate.value, source, "share")
+        elif rate is not None and as_spread(rate).low is None and known and path not in sheet.facts:
+            told = f"{source.removeprefix('scenario ')} counts as exact: say on how many items it rests,"
+            sheet.warnings.append(f"{told} {{value: {value_of(rate):g}, items: 300}}")
+        if rate is not None:
+            sheet.quantity(path, rate, "share", stated=True, source=source)
+    if judged:
+        sheet.state(path_of(OptionFacts, "items", option=id), judged, "of what is kept and of what is handed on", "items")
 
 
 def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
@@ -251,7 +270,7 @@ def _share(s: Scenario, system: str) -> Share:
     return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
 
 
-def _warn(sheet: FactSheet, s: Scenario, system: str, kept: Share | None, escalated: Share | None) -> None:
+def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None, escalated: float | Rate | None) -> None:
     """Say which of the stated rates do not go together; a rate that nobody measured contradicts none."""
     own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
     known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))

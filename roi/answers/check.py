@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
+from math import isclose
 from pathlib import Path
 
 from roi.answers.compare import compare_file
@@ -17,6 +18,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import BAR, Signpost
+from roi.economics.decision.turning_price import USD_PER_ERROR
 from roi.economics.decision.verdict import chance, value
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file
@@ -31,6 +33,7 @@ LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months
 CROSSED = 1e-9
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
+ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
 
 
@@ -39,7 +42,8 @@ class Rule:
     """One rule of a policy, and whether it holds."""
 
     name: str
-    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY; saved_as_written, file_as_written."""
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, signposts.usd_per_error of the advice itself;
+    saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
     """What was asked: a number, or the option that was recommended."""
@@ -105,7 +109,7 @@ def check_file(
     moved = "" if saved is None or kept is None else differences(saved, kept)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts
     _check_names(found.comparison, policy, str(policy_file or "policy"))
-    rules = (*_rules(found.comparison, policy, saved, posts, day), *_as_written("saved_as_written", saved, moved),
+    rules = (*_rules(found.comparison, policy, saved, kept, posts, day), *_as_written("saved_as_written", saved, moved),
              *_as_written("file_as_written", given, "" if given is None else differences(given, found.comparison)))
     return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day,
                        warnings=(*((moved,) if moved else ()), *found.warnings),
@@ -121,7 +125,9 @@ def _saved(path: Path, field: str) -> Saved:
     return saved
 
 
-def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[Signpost], day: Date) -> Iterator[Rule]:
+def _rules(
+    c: Comparison, policy: Policy, saved: Saved | None, kept: Comparison | None, posts: Sequence[Signpost], day: Date
+) -> Iterator[Rule]:
     """Every rule that the policy asks, in its order; one that there is a verdict always comes first."""
     v = c.verdict
     yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
@@ -133,11 +139,16 @@ def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[S
                    found=v.recommended, over=None, note="the same steps, of which another leads" if moved else "")
     if saved is not None and policy.signposts_hold:
         yield from _signposts(c, saved, posts)
+        yield from () if kept is None else _price_of_wrong(c, kept, unchanged=saved.advice.same_as(Advice.of(v)))
     if policy.recommended_is_tested:
         yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
     for name in LIMITS:
         asked: Range | None = getattr(policy, name)
-        if asked is not None and not (name == "chance_to_beat_staying" and c.leader.id == "stay"):
+        if asked is not None and name == "chance_to_beat_staying" and c.leader.id == "stay":
+            least = asked.at_least is not None
+            yield Rule(name=name, holds=True, limit=asked.at_least if least else asked.at_most, over=None, found="staying",
+                       side="at least" if least else "at most", note="nothing is changed")
+        elif asked is not None:
             found, about = _figure(name, c, c.leader, day)
             yield from _within(name, asked, found, about)
     for path, asked in policy.facts.items():
@@ -201,6 +212,21 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
                    side=post.side, found=post.stands,
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
                    about=f"against {s.rival}", note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
+
+
+def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
+    """The rule that a wrong answer costs what the advice that was kept holds for; none where no price is known to turn that.
+
+    Where wrong answers are not counted they cost nothing.
+    """
+    was, now = (0.0 if x.verdict.counts == "cash" else x.case[USD_PER_ERROR].number() for x in (kept, c))
+    near = (kept.verdict.flips_between_usd_per_error or (was, None))[0]
+    if isclose(near, was):
+        return
+    beyond = now - near if near > was else near - now
+    holds = beyond <= CROSSED
+    yield Rule(name="signposts.usd_per_error", holds=holds, limit=near, side="below" if near > was else "above", found=now,
+               over=None if holds else beyond, note=ADVICE_TURNS + (UNCHANGED if unchanged and not holds else ""))
 
 
 def _check_names(c: Comparison, policy: Policy, file: str) -> None:

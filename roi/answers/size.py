@@ -32,8 +32,8 @@ from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.traffic import Lengths
 from roi.facts.model import ModelShape
-from roi.resolution.plan_capacity import ENGINE, FleetPlan
-from roi.resolution.plans import slo_of, why_no_plan
+from roi.resolution.plan_capacity import ENGINE, FleetPlan, slo_of
+from roi.resolution.plans import why_no_plan
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.training.training_runs import mean_tokens
@@ -89,6 +89,8 @@ class Sizing:
     """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
     peak_stated: bool
     """False where the peak is the busiest hour, or a usual one, times what is assumed within an hour."""
+    waits_hours: float
+    """Hours within which what can wait is answered; from 24 on within its day."""
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
@@ -199,7 +201,8 @@ def size_service(
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
-        mean_requests_per_s=mean, peak_requests_per_s=peak, hold_requests_per_s=load.requests_per_s,
+        mean_requests_per_s=mean, peak_requests_per_s=peak, waits_hours=shared.waits_hours,
+        hold_requests_per_s=load.requests_per_s,
         busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
         peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.self_hosting import waiting
+from roi.economics.lines.self_hosting import by_deadline, let_wait
 from roi.estimate.replay.fleet import Fleet, burst_from_peak, size_autoscaled_fleet, size_queue_fleet
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import SECONDS_PER_HOUR
@@ -22,7 +22,7 @@ def runs(shared: Shared, option: Option, plan: FleetPlan, *, is_trace: bool) -> 
     """
     if not option.autoscale or not can_follow(plan):
         return ALL_DAY
-    if option.autoscale_floor == 0 and float(waiting(shared, option)) >= 1.0:
+    if option.autoscale_floor == 0 and float(let_wait(shared, option)) >= 1.0:
         return FOR_THE_WORK
     return ALL_DAY if is_trace else BY_THE_HOUR
 
@@ -42,10 +42,11 @@ def fleet_by_the_hour(
         "pooling": pooling,
     }  # fmt: skip
     if name == FOR_THE_WORK:
-        return size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, **common)
+        return size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, **by_deadline(shared), **common)
     return size_autoscaled_fleet(
         np.asarray(mean), alone, shared.load_curve, burst=float(burst_from_peak(shared.peak_to_mean, shared.load_curve)),
-        replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(waiting(shared, option)), **common)
+        replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(let_wait(shared, option)),
+        waits_hours=shared.waits_hours, **common)
 
 
 def least_by_the_hour(option: Option) -> int:

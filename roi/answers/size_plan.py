@@ -131,6 +131,10 @@ class SizedPlan:
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
     """Sequences that are decoded at the same time, at most."""
+    adapter_slots: float
+    """Adapters, applied at run time, that each GPU holds at once; 0 where there are none."""
+    adapter_bytes_per_gpu: float
+    """What those take, beside weights and KV cache."""
 
 
 def size_plan(
@@ -193,6 +197,7 @@ def size_plan(
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
         evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
+        adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )
 
 

@@ -19,7 +19,7 @@ from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import Service, service
 from roi.economics.lines.line import pick
-from roi.economics.lines.self_hosting import spilled, waiting
+from roi.economics.lines.self_hosting import by_deadline, let_wait, spilled, waiting
 from roi.estimate.replay.fleet import (
     Fleet,
     demand_to_hold,
@@ -82,15 +82,16 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     if can_follow(plan):
         start = f"{option.startup_hours * 60:g} min to start"
         found.append(followed(BY_THE_HOUR, f"{start}, at least {least_by_the_hour(option)}, spares on top"))
-        if waits >= 1.0:
-            found.append(followed(FOR_THE_WORK, f"{start} once a day; serving.autoscale_floor: 0"))
+        if let_wait(shared, option) >= 1.0 and shared.waits_hours > option.startup_hours:
+            often = "once a day" if not (by := by_deadline(shared)) else f"{by['starts']:.3g} times a day"
+            found.append(followed(FOR_THE_WORK, f"{start} {often}; serving.autoscale_floor: 0"))
     paid = runs(shared, option, plan, is_trace=False)
     found.sort(key=lambda each: each.name != paid)
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
         api = options[hybrid.spills_to]
         found += _floor(shared, option, plan, api, mean), _api_alone(shared, api, mean / float(option.workloads))[0]
-    if waits == 0.0:
+    if let_wait(shared, option) == 0.0:
         share = f"if {MIGHT_WAIT:.0%} could wait for a valley"
         found.append(way(share, fixed(MIGHT_WAIT), "workload.can_wait_share is 0"))
     return tuple(found)

@@ -50,6 +50,8 @@ class Shared:
     price_factor: Number
     """Real over list price, as the bill says."""
     can_wait: Annotated[Number, At("workload.can_wait_share")]
+    waits_hours: Annotated[float, At("workload.waits_hours", absent=24.0)] = 24.0
+    """Hours within which what can wait must be answered."""
     input_tokens: Annotated[Array, At("workload.input_tokens")]
     output_tokens: Annotated[Array, At("workload.output_tokens")]
     weights: Annotated[Array, At("workload.weights")]

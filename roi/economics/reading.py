@@ -105,7 +105,7 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
     told_of = whole_rate or own_rate
     batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
     if batch is None:
-        batch = np.maximum(shared.can_wait, facts.batched_today)
+        batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_hours <= shared.waits_hours else 0.0
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate, values),
         end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), measured_error=told_of.measured,

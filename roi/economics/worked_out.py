@@ -26,8 +26,11 @@ class OptionFacts:
     owned: Annotated[bool, At("options.{option}.owned")]
     """True where the GPUs are bought."""
     batch_share: Annotated[Number | None, At("options.{option}.batch_share", "apis.{vendor}.batch_share")]
-    """The option's own; None: what goes through batch today, or can wait, goes through batch here too."""
+    """The option's own; None: what goes through batch today, or can wait, goes through batch here too, if it promises to be in
+    time."""
     batched_today: Annotated[Number, At("options.stay.batch_share")]
+    batch_hours: Annotated[float, At("apis.{vendor}.batch_hours", absent=24.0)]
+    """Hours within which the vendor's batch tier promises an answer."""
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
     items: Annotated[int | None, At("options.{option}.items")]

@@ -26,6 +26,8 @@ WORDS = {
 """What the fields of a policy are called."""
 WRITTEN = ("saved_as_written", "file_as_written")
 """Rules on the saved comparisons themselves."""
+PRICED = "signposts.usd_per_error"
+"""The rule on the price of a wrong answer, which is on no pair of options."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
               "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers",
               "run_hours_per_month": "engineer hours a month"}
@@ -80,7 +82,8 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
     path = rule.name.removeprefix("facts.")
     if path in answer.comparison.case:
         return secret(path, answer.comparison.case[path])
-    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in {"usd_per_gpu_hour", "usd_per_gpu"}
+    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
+    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in priced
 
 
 def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
@@ -90,6 +93,8 @@ def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
 def _name(answer: CheckAnswer, rule: Rule) -> str:
     if rule.name.startswith("facts."):
         return fact_name(rule.name.removeprefix("facts."))
+    if rule.name == PRICED:
+        return "advice: what a wrong answer costs"
     if rule.name.startswith("signposts."):
         option, _, quantity_ = rule.name.removeprefix("signposts.").rpartition(".")
         names = [_label(answer, id) for id in (option, rule.about.removeprefix("against "))]

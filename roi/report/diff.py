@@ -9,8 +9,10 @@ from roi.answers.diff import DiffAnswer, Side
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.change.causes import GROUPS, Cause
 from roi.economics.change.difference import VERSION, Moved
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
+from roi.errors import first_of
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import drawn, quality
@@ -22,8 +24,8 @@ from roi.report.page.cover import redaction
 from roi.report.page.parts import Change, Page, changed, told
 
 SCHEMA = "roi.diff/1"
-MOST_CAUSES, MOST_OTHERS = 12, 6
-"""Causes of one option that a table lists, and other changes that are named, without --full."""
+MOST_CAUSES, MOST_OTHERS, MOST_NAMED = 12, 6, 3
+"""Causes of one option that a table lists, other changes that are named, without --full; and names that a list has."""
 WORDS = {
     "lengths": "lengths of requests", "peak": "peak over mean load", "steps": "steps of the volume", "tokens": "tokens of {0}",
     "error rate": "error rate of {0}", "tested": "what was tested of {0}", "list price": "list price of {0}",
@@ -163,7 +165,17 @@ def _tested(answer: DiffAnswer) -> str:
         before, after = (None if o is None else o.tested for o in _results(answer, id))
         if before is not None and after is not None and before != after:
             said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
-    return said
+    exact = _counted(answer.a.comparison) - _counted(answer.b.comparison)
+    lost = [name for name in sorted(exact) if f"systems.{name}.error_rate" in answer.b.comparison.case]
+    one = len(lost) == 1
+    named = f"score{'' if one else 's'} of {first_of(lost, MOST_NAMED)} {'counts' if one else 'count'} as exact now"
+    return said + f" The {named}: on how many items is no longer said." * bool(lost)
+
+
+def _counted(c: Comparison) -> set[str]:
+    """Systems of whose score somebody says on how many items it rests."""
+    start, end = "systems.", ".items"
+    return {path[len(start) : -len(end)] for path in c.case.facts if path.startswith(start) and path.endswith(end)}
 
 
 def _results(answer: DiffAnswer, id: str) -> list[OptionResult | None]:

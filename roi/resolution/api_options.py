@@ -26,11 +26,14 @@ from roi.resolution.api_terms import (
     LIST_TERMS,
     RATES,
     Terms,
+    add_latency,
     add_option,
     add_price,
+    add_promise,
     add_rates,
     add_terms,
     api_price,
+    late_batch,
     terms_of,
     with_rates,
 )
@@ -71,6 +74,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     _warn_of_age(sheet, s, price)
     vendor = add_vendor(sheet, s, price, own=("incumbent", i), terms=terms)
     _successor(sheet, s, price, vendor)
+    add_latency(sheet, vendor, i, "incumbent")
     if price.context_tokens is not None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
                   date=price.date)
@@ -190,8 +194,9 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     if "cache minimum" in why:
         sheet.warnings.append(why)
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
-    batched = waits and price.batch_input_usd_per_mtok is not None
-    if waits and not batched:
+    late = late_batch(s, i) if price.batch_input_usd_per_mtok is not None else ""
+    batched = waits and price.batch_input_usd_per_mtok is not None and not late
+    if waits and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
     ways = [("cache-batch", " + ".join(new) or "cache + batch", True)]
@@ -200,10 +205,11 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     for id, words, on in ways:
         add_option(sheet, id, "cache-batch", f"{i.model}, {words}", i.model, "cache_batch", vendor)
         add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
-        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache", "roi")
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     if not new:
         cache = why or "its cache is on already"
-        batch = "its batch price is on already" if value_of(i.batch_share) > 0 else "no more can wait at a batch price"
+        batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
+                 "no more can wait at a batch price")
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
 
 
@@ -312,6 +318,8 @@ def add_vendor(
         if 0.0 < months < s.horizon_months:
             successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
+    if own is not None and price.batch_input_usd_per_mtok is not None:
+        add_promise(sheet, s, name, own[1], own[0])
     _announced_prices(sheet, s, price, name, terms)
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
@@ -354,6 +362,10 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
         add_option(sheet, id, id, f"{model}, flexible tier", model, "cache_batch", vendor)
         sheet.field(path_of(OptionFacts, "tier_share", option=id), c.flexible_tier, "share", block)
         sheet.field(path_of(OptionFacts, "tier_price_ratio", option=id), c.flexible_tier, "price_ratio", block)
+        promised, waits = c.flexible_tier.answers_within_hours, s.workload.waits_hours
+        if waits is not None and promised > waits:
+            why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
+            sheet.state(path_of(Option, "infeasible", option=id), why, f"scenario {block}.answers_within_hours")
     if c.provisioned_throughput is not None:
         id, block = "provisioned", "candidates.provisioned_throughput"
         add_option(sheet, id, id, f"{model}, provisioned throughput", model, "cache_batch", vendor)

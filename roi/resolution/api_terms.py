@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
+from typing import Final
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
@@ -17,7 +18,7 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Incumbent
+from roi.scenario.demand import DAY_HOURS, Incumbent
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.units import DAYS_PER_MONTH
@@ -42,6 +43,14 @@ class Terms:
 
 
 LIST_TERMS = Terms(ApiTerms())
+
+BATCH_HOURS: Final = 24.0
+"""Hours within which batch tiers promise an answer, where nobody states it."""
+BATCH_SOURCE: Final = (
+    "the one completion window that OpenAI, Azure, Anthropic and OpenRouter document; of 230,000 batches at OpenRouter 90% took"
+    " an hour at most, which nobody promises"
+)
+BATCH_DATE: Final = Date(2026, 11, 29)
 
 
 def terms_of(s: Scenario, name: str) -> Terms:
@@ -151,6 +160,38 @@ def add_price(
         sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
 
 
+def late_batch(s: Scenario, own: Incumbent | ApiTerms) -> str:
+    """How the promise of an API's batch tier misses the deadline of what can wait; empty where it does not."""
+    promised, waits = BATCH_HOURS if own.batch_hours is None else own.batch_hours, s.workload.waits_hours or DAY_HOURS
+    if promised <= waits:
+        return ""
+    return (f"its batch tier promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours); sooner is"
+            " common, not promised")
+
+
+def add_promise(sheet: FactSheet, s: Scenario, vendor: str, own: Incumbent | ApiTerms, field: str) -> None:
+    """How soon an API's batch tier promises an answer, where that is stated or a deadline of what can wait is."""
+    path = f"apis.{vendor}.batch_hours"
+    if own.batch_hours is not None:
+        sheet.state(path, own.batch_hours, f"scenario {field}.batch_hours", "hours")
+    elif s.workload.waits_hours is not None:
+        sheet.add(path, BATCH_HOURS, "hours", basis=Basis.PUBLISHED, source=BATCH_SOURCE, date=BATCH_DATE)
+    late, through = late_batch(s, own), 0.0 if own.batch_share is None else value_of(own.batch_share)
+    if not late or through <= 0.0:
+        return
+    if isinstance(own, ApiTerms):
+        raise ScenarioError(f"{field}.batch_share", through, f"0: {late} ({field}.batch_hours)")
+    sheet.warnings.append(f"{field}.batch_share: {through:g} goes through batch today, and is counted so for today's model,"
+                          f" although {late}")
+
+
+def add_latency(sheet: FactSheet, vendor: str, own: Incumbent | ApiTerms, field: str) -> None:
+    """What was measured of an API's latency."""
+    for name in ("ttft_p95_s", "tpot_p95_s"):
+        if (measured := getattr(own, name)) is not None:
+            sheet.state(f"apis.{vendor}.{name}", value_of(measured), f"scenario {field}.{name}", "s")
+
+
 def add_rates(sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms) -> None:
     """The rates of a price list at the paths that `path` makes of their names; those that the scenario states are its own."""
     quoted = partial(sheet.add, basis=Basis.QUOTED, source=_told(price), date=price.date)
@@ -182,9 +223,7 @@ def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
         if name in own.model_fields_set and getattr(own, name) is not None:
             sheet.field(path(name), own, name, terms.field)
     add_successor(sheet, vendor, terms)
-    for name in ("ttft_p95_s", "tpot_p95_s"):
-        if (measured := getattr(own, name)) is not None:
-            sheet.state(path(name), value_of(measured), f"scenario {terms.field}.{name}", "s")
+    add_latency(sheet, vendor, own, terms.field)
     if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
         sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")

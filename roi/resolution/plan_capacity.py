@@ -17,6 +17,7 @@ from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Sl
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
+from roi.estimate.serving.adapter_memory import AdapterSlots
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
@@ -28,8 +29,10 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
+from roi.scenario.quantity import value_of
+from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store
-from roi.units import to_digits
+from roi.units import GIB, to_digits
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
@@ -42,6 +45,8 @@ REPLAYED: Final = 600
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 LATENCY: Final = ("TTFT", "TPOT")
 """What binds where an SLO is too tight."""
+NO_FIT: Final = "does not fit"
+"""How what binds begins where memory is too small (`ReplicaMemory.shortage`)."""
 FLEETS_REPLAYED: Final = range(1200, 6001, 600)
 """Requests of the replays of fleets of two replicas, of three, and so on; those of ten are enough for larger ones."""
 POOL_REPLAYED: Final = 800
@@ -51,6 +56,13 @@ AMD_SOURCE: Final = (
     " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
 )
 """What the P5 of the engine's speed on AMD cards rests on."""
+
+
+def slo_of(s: Scenario) -> Slo:
+    """The scenario's SLO; none where everything can wait."""
+    if value_of(s.workload.can_wait_share) >= 1.0:
+        return Slo()
+    return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
 
 
 class Traffic(Protocol):
@@ -78,6 +90,8 @@ class ServingPlan:
     kv_dtype: str
     adapters: int = 0
     """Different ones applied at run time; 0 = none, or merged into the weights."""
+    slots: AdapterSlots | None = None
+    """For them on each GPU; None where there are none."""
     engine: str | None = None
     """Whose speed is taken; None = that of any profile, else ENGINE's. On Apple's GPUs METAL."""
 
@@ -86,7 +100,7 @@ def replica_plan(plan: ServingPlan) -> ReplicaPlan:
     """The plan's replica as every estimate of serving takes it."""
     return ReplicaPlan(
         shape=plan.shape, gpu=plan.gpu, tensor_parallel=float(plan.tensor_parallel), weight_dtype=plan.weight_dtype,
-        kv_dtype=plan.kv_dtype, habits=engine_habits(plan.engine or ENGINE))
+        kv_dtype=plan.kv_dtype, habits=engine_habits(plan.engine or ENGINE), adapters=plan.slots)
 
 
 def published_server(plan: ServingPlan, traffic: Traffic, store: Store | None = None) -> Server:
@@ -180,8 +194,18 @@ def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo
         strain, told = best.strain(slo), "; ".join(
             f"{name} {limit:g} s is too short, under hardly any load it is {to_digits(reached, up=True):g} s"
             for name, limit, reached in limits if reached > limit) or f"{binding} in closed form"
+    told += held_at_once(plan, traffic) if told.startswith(NO_FIT) else ""
     which = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}"
     return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}: {told}")
+
+
+def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
+    """What slots of a stated number take, where a plan is too small; empty where nobody states one: there is one at least."""
+    if plan.slots is None or not plan.slots.stated:
+        return ""
+    memory = replica_plan(plan).memory(traffic.shape)
+    return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
+            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of each GPU (serving.adapter_slots)")
 
 
 @dataclass(frozen=True)
@@ -203,6 +227,8 @@ class PlanEvidence:
     """By which its room for KV may be off on each GPU; 0 where its server told it."""
     adapters: AdapterEffect | None = None
     """Of those that are applied at run time; the server's step has it already."""
+    adapter_slots: float = 0.0
+    """Of them that each GPU holds at once, which the server's room for KV is without."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +241,11 @@ class FleetPlan:
     speeds: tuple[float, float, float]
     """The slow end, the centre (1) and the fast end of the speed of engine and adapters together."""
     capacity: PlanCapacity
+
+    @property
+    def adapter_bytes(self) -> float:
+        """What adapters at run time take of each GPU."""
+        return 0.0 if self.serving.slots is None else self.evidence.adapter_slots * float(self.serving.slots.each_bytes)
 
     @property
     def source(self) -> str:
@@ -252,7 +283,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     else:
         name = _slug("-".join(name.removesuffix(".json") for name in served.profiles))
         name = name if served.speed.basis is Basis.MEASURED else f"{name}-{which}"
-        server, speed = _measured(base, served, plan), served.speed
+        server, speed = _measured(base, served, plan, traffic), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)
     _, timed = measured_links(known.store, plan.gpu.id, plan.tensor_parallel)
@@ -263,7 +294,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = _over_pcie(found, link)
     if served is None or served.kv_capacity_tokens is None:
         found = replace(found, unsure_bytes=replica_plan(plan).unsure_bytes)
-    return _with_adapters(found, plan, served) if plan.adapters else found
+    return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 
 
 def _over_pcie(found: PlanEvidence, link: float) -> PlanEvidence:
@@ -301,27 +332,52 @@ def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: st
     return f"serving.speed.{kind}elsewhere", elsewhere
 
 
-def _with_adapters(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> PlanEvidence:
+def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, served: Served | None) -> PlanEvidence:
     """The evidence with the adapters that the plan applies at run time."""
+    slots, each = _slots(plan, traffic, served), 0.0 if plan.slots is None else float(plan.slots.each_bytes)
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
     word = "adapter" if plan.adapters == 1 else "adapters"
     known = effect.spread.basis
     how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"
-    source = f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how})"
+    source = (f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how}),"
+              f" {slots:,.0f} at once in {slots * each / GIB:.1f} GiB of each GPU")
     basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
-    return replace(found, server=server, source=source, basis=basis, adapters=effect)
+    return replace(found, server=server, source=source, basis=basis, adapters=effect, adapter_slots=slots)
 
 
-def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
+def _room(plan: ServingPlan, served: Served) -> float | None:
+    """Bytes on each GPU that a server told its KV cache and its adapters' slots take; None where it told nothing.
+
+    A profile with adapters was of a server that had as many slots as it loaded of them, at least.
+    """
+    if served.kv_capacity_tokens is None:
+        return None
+    cache = served.kv_capacity_tokens * kv_token_bytes(plan.shape, plan.tensor_parallel, plan.kv_dtype)
+    loaded = max((a.adapters for a in served.adapters if served.adapters_of in served.profiles), default=0)
+    return cache + (0.0 if plan.slots is None else loaded * float(plan.slots.each_bytes))
+
+
+def _slots(plan: ServingPlan, traffic: Traffic, served: Served | None) -> float:
+    """Adapters that each GPU holds at once: in the room that a server told, else in what the plan's memory leaves."""
+    memory = replica_plan(plan).memory(traffic.shape)
+    room = None if served is None else _room(plan, served)
+    if plan.slots is None or room is None:
+        return float(memory.adapter_slots)
+    return float(plan.slots.held(room, memory.kv_held_bytes, memory.kv_long_bytes))
+
+
+def _measured(base: Server, served: Served, plan: ServingPlan, traffic: Traffic) -> Server:
     """The replica with the measured step; KV capacity, chunk size and slots as its server showed, where it did.
 
-    Where no request met an idle server, the profile leaves out what a request takes outside the steps; TTFT is short of it.
+    What the plan's adapters take comes off the room that the server told. Where no request met an idle server, the profile
+    leaves out what a request takes outside the steps; TTFT is short of it.
     """
-    capacity = base.kv_capacity
-    if served.kv_capacity_tokens is not None:
-        capacity = served.kv_capacity_tokens * kv_token_bytes(plan.shape, plan.tensor_parallel, plan.kv_dtype)
+    capacity, room = base.kv_capacity, _room(plan, served)
+    if room is not None:
+        taken = 0.0 if plan.slots is None else _slots(plan, traffic, served) * float(plan.slots.each_bytes)
+        capacity = max(room - taken, 0.0)
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)
-    return replace(base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
+    return replace(base, iteration=served.iteration, kv_capacity=capacity, sequence_limit=limit,
                    step_tokens=tokens, request_s=served.request_s or 0.0, prompts_alone=served.prompts_alone)

@@ -15,6 +15,7 @@ from roi.economics.inputs import Array, Option, Plan, Shared, path_of
 from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
+from roi.estimate.serving.adapter_memory import together
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
@@ -33,9 +34,11 @@ from roi.resolution.plan_capacity import (
     FleetPlan,
     PlanEvidence,
     ServingPlan,
+    held_at_once,
     plan_capacity,
     plan_evidence,
     published_engine_speed,
+    slo_of,
     why_none_holds,
 )
 from roi.resolution.request_lengths import SystemLengths, system_lengths, too_long
@@ -134,7 +137,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
 def _serving_plan(choice: WeightChoice, gpu: Gpu, gpus: int, dtype: str) -> ServingPlan:
     serving = choice.serving
     return ServingPlan(shape=choice.shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=dtype, kv_dtype=serving.kv_dtype,
-                       adapters=choice.adapters, engine=METAL if gpu.apple else serving.engine)
+                       adapters=choice.adapters, slots=choice.slots(gpu, gpus), engine=METAL if gpu.apple else serving.engine)
 
 
 def _candidates(
@@ -150,16 +153,15 @@ def _candidates(
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
         return found, too_large if known_cards & set(gpus) else choice.why_none_runs(gpus)
-    shape, adapters = choice.shape, choice.adapters
-    key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
-           s.serving.kv_dtype, slo_of(s), adapters)
-    result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters), known.store))
+    key = ("closed form", choice.shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
+           s.serving.kv_dtype, slo_of(s), choice.adapters, choice.rank if choice.adapters else 0, s.serving.adapter_slots)
+    result = known.once(key, partial(_closed_form, s, choice, lengths.shape, grid, known.store))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
     told = "" if found else _too_small(grid, rates, offers)
     if found or told:
-        return found, told
+        return found, told and told + held_at_once(_serving_plan(choice, *grid[0]), lengths)
     k = _nearest(slo_of(s), grid, result)
     plan, binding = _serving_plan(choice, *grid[k]), str(np.atleast_1d(result.binding)[k])
     return found, why_none_holds(plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s), binding).told
@@ -242,35 +244,28 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
 
 
-def slo_of(s: Scenario) -> Slo:
-    """The scenario's SLO; none where everything can wait."""
-    if value_of(s.workload.can_wait_share) >= 1.0:
-        return Slo()
-    return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
-
-
 def _closed_form(
-    s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float, store: Store,
+    s: Scenario, choice: WeightChoice, requests: RequestShape, grid: Grid, store: Store,
 ) -> ServingCapacity:
     """What each plan of the grid holds, in closed form; those on Apple's GPUs apart, whose engine is another."""
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     order = np.argsort([card.apple for card in cards], kind="stable")
     if cards[order[-1]].apple and not cards[order[0]].apple:
         parts = [[grid[k] for k in order if grid[k][0].apple == apple] for apple in (False, True)]
-        held = [_closed_form(s, shape, requests, part, speed, store) for part in parts]
+        held = [_closed_form(s, choice, requests, part, store) for part in parts]
         return ServingCapacity(*(np.concatenate([np.broadcast_to(getattr(one, field.name), len(part)) for one, part in zip(
             held, parts, strict=True)])[np.argsort(order)] for field in fields(ServingCapacity)))
     engine = METAL if cards[0].apple else s.serving.engine or ENGINE
     known, habits = on_card(find_engine(engine), cards), engine_habits(engine)
     known = all_over_links(known, cards, [tp for _, tp, _ in grid], store)
     tokens, limit = habits.step_tokens or default_step_tokens(cards), habits.sequence_limit or default_sequence_limit(cards)
-    slo, cached = slo_of(s), as_cached(shape, habits)
+    slo, cached, slots = slo_of(s), as_cached(choice.shape, habits), [choice.slots(gpu, tp) for gpu, tp, _ in grid]
     return serving_capacity(
         requests,
         roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known, experts_apart=habits.experts_apart),
         replica_memory(cached, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
-                       habits=habits),
-        speed=speed, sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
+                       habits=habits, adapters=together(slots)),
+        speed=published_speed(choice.adapters), sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )
 
@@ -387,6 +382,8 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
+        told = choice.told(evidence.adapter_slots)
+        sheet.state(f"options.{id}.plans.{number}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     room = " and of its room for KV" if capacity.rooms else ""

@@ -8,7 +8,7 @@ import numpy as np
 from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
-from roi.economics.inputs import Option, Training, path_of
+from roi.economics.inputs import Option, Shared, Training, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
@@ -116,6 +116,10 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
     sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
     sheet.fields("workload", w, "shared_prefix_tokens", "cache_hit_rate")
+    if w.waits_hours is not None:
+        sheet.state(path_of(Shared, "waits_hours"), w.waits_hours, "scenario workload.waits_hours", "hours")
+        if value_of(w.can_wait_share) <= 0:
+            sheet.warnings.append("workload.waits_hours moves nothing: no request can wait (workload.can_wait_share)")
     for n, step in enumerate(w.steps):
         sheet.fields(f"workload.steps.{n}", step, "from_month", "ratio")
     if w.escalated_cache_hit_rate is not None:
@@ -233,7 +237,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.warnings.append("serving.adapters: shared applies one adapter at run time, slower than merged: where the workload"
                               " has several, one for each customer, training.adapters says how many; where other workloads are"
                               " on the base, serving.adapters_on_base")
-    if _all_wait(s) and "spares" not in v.model_fields_set:
+    if _outlasts_a_start(s) and "spares" not in v.model_fields_set:
         why = "every request can wait, also for a replica that failed (serving.spares)"
         sheet.add("serving.spares", 0, basis=Basis.ASSUMED, source=why)
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
@@ -265,6 +269,11 @@ def _all_wait(s: Scenario) -> bool:
     return s.serving.lets_wait and waits.value == 1.0 and waits.low in {None, 1.0}
 
 
+def _outlasts_a_start(s: Scenario) -> bool:
+    """True where every request can wait until a server has started."""
+    return _all_wait(s) and (s.workload.waits_hours is None or s.workload.waits_hours > s.serving.startup_hours)
+
+
 def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     """What GPUs that run for the hours of work alone need and are billed by; and where they could."""
     v = s.serving
@@ -273,6 +282,9 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
         if v.autoscale_floor > 0:
             sheet.warnings.append("serving.billing_hours moves nothing: it is of GPUs that run for the hours of work alone"
                                   " (serving.autoscale_floor: 0)")
+    if v.autoscale_floor == 0 and _all_wait(s) and not _outlasts_a_start(s):
+        raise ScenarioError("workload.waits_hours", s.workload.waits_hours, "serving.autoscale_floor: 0 lets requests wait for"
+                            f" a start: more than serving.startup_hours, {v.startup_hours:g}")
     if v.autoscale_floor == 0 and not (v.autoscale and _all_wait(s)):
         waits = value_of(s.workload.can_wait_share)
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"

@@ -4,6 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank
+from roi.estimate.serving.replica_memory import default_sequence_limit
 from roi.estimate.serving.weight_formats import ON_METAL, runs_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -29,6 +34,8 @@ class WeightChoice:
     shape: ModelShape
     adapters: int = 0
     """Adapters applied at run time."""
+    rank: int = 0
+    """Of each of them."""
     merged: bool = False
     """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
 
@@ -72,6 +79,21 @@ class WeightChoice:
         """Tensor-parallel degrees that the scenario admits on this card; one model over several Macs is not estimated."""
         return tuple(tp for tp in self.serving.tensor_parallel if tp == 1 or not gpu.apple)
 
+    def slots(self, gpu: Gpu, tensor_parallel: int) -> AdapterSlots | None:
+        """For adapters on each GPU of a replica: as stated, else all that the sequences of one step could ask for."""
+        if not self.adapters:
+            return None
+        engine, stated = self.serving.engine or ENGINE, self.serving.adapter_slots
+        limit = engine_habits(engine).sequence_limit or float(np.asarray(default_sequence_limit(gpu)))
+        each = float(adapter_bytes(self.shape, slot_rank(self.rank, engine), tensor_parallel))
+        return AdapterSlots(each, stated or min(float(self.adapters), limit), stated=stated is not None)
+
+    def told(self, slots: float) -> str:
+        """What so many slots are, in words."""
+        engine = self.serving.engine or ENGINE
+        held = f"{slots:,.0f} slot{'' if slots == 1 else 's'} for {self.adapters:,} adapter{'' if self.adapters == 1 else 's'}"
+        return f"{held} of rank {slot_rank(self.rank, engine)} in 16 bits, reserved before the KV cache"
+
     def why_none_runs(self, gpus: Mapping[str, Gpu]) -> str:
         """What would have to change where no card computes in a format of the scenario."""
         engine, every = self.serving.engine, gpus.values()
@@ -101,4 +123,4 @@ def weight_choice(s: Scenario, shape: ModelShape, *, tuned: bool) -> WeightChoic
     serving, each = s.serving, s.training.adapters
     at_run_time = tuned and (serving.adapters == "shared" or each > 1)
     return WeightChoice(serving=serving, shape=shape, merged=tuned and not at_run_time,
-                        adapters=serving.adapters_on_base * each if at_run_time else 0)
+                        adapters=serving.adapters_on_base * each if at_run_time else 0, rank=s.training.rank)

@@ -36,6 +36,8 @@ class ApiTerms(Section):
     """Share of requests that find the shared prefix in its cache; left out = workload.cache_hit_rate."""
     batch_share: Fraction | None = None
     """Share of requests that would go through its batch price; left out = all that can wait."""
+    batch_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})] | None = None
+    """Hours within which its batch tier promises an answer; left out = 24. Above workload.waits_hours it is out."""
     input_usd_per_mtok: UsdPerMtok | None = None
     """Uncached input. Input and output together make a model usable that the catalog does not hold."""
     output_usd_per_mtok: UsdPerMtok | None = None
@@ -112,6 +114,8 @@ class FlexibleTier(Section):
     """Its price over the standard one, all rates alike."""
     share: Fraction
     """Share of the requests outside batch that tolerates it."""
+    answers_within_hours: Annotated[float, Field(ge=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})] = 0.0
+    """Hours within which it promises an answer, where that is long; above workload.waits_hours it is out. 0 = at once."""
 
 
 class ProvisionedThroughput(Section):

@@ -23,8 +23,12 @@ from roi.scenario.quantity import (
     unit,
 )
 
+DAY_HOURS: Final = 24.0
 MOST_TOKENS: Final = 1e7
 """Tokens of a request, beyond any model's context."""
+
+
+HoursToWait = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})]
 
 
 class Bin(Section):
@@ -71,6 +75,9 @@ class Workload(Section):
     """The same for requests that are escalated; left out = as cache_hit_rate."""
     can_wait_share: Fraction = 0.0
     """Share of requests that may wait for hours (batch)."""
+    waits_hours: HoursToWait | None = None
+    """Hours within which those must be answered; left out = a day. A batch tier that promises no answer by then is out, and
+    servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
     """Busiest minute over the mean; left out = from hourly_weights, else 3."""
     hourly_weights: (
@@ -97,6 +104,11 @@ class Workload(Section):
         return self
 
     @property
+    def waits_a_day(self) -> bool:
+        """True where what can wait may wait for any hour of its day."""
+        return self.waits_hours is None or self.waits_hours >= DAY_HOURS
+
+    @property
     def longest_prompt(self) -> float:
         """Input tokens of the longest cell of `lengths`, else of the mean request: a shared prefix lies within it."""
         if self.lengths is not None:
@@ -120,6 +132,8 @@ class Incumbent(Section):
     that reads from a cache counts no token written."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
+    batch_hours: HoursToWait | None = None
+    """Hours within which its batch tier promises an answer; left out = 24."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
     """Spend that is owed whether used or not."""
     committed_until: Date | None = None
@@ -132,6 +146,11 @@ class Incumbent(Section):
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with."""
+    ttft_p95_s: Annotated[Positive, unit("s")] | None = None
+    """Time to the first token that you measure of it today, 95th percentile. Above workload.ttft_p95_s staying does not keep
+    the SLO: it stays what all is compared with, and that is told. Left out = not known."""
+    tpot_p95_s: Annotated[Positive, unit("s")] | None = None
+    """Time per output token after the first, measured likewise, against workload.tpot_p95_s. Left out = not known."""
     bill_is_volume_share: Fraction = spread(
         0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)"
     )

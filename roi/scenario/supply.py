@@ -244,6 +244,10 @@ class Serving(Section):
     """shared: how many workloads like this one share the fleet, this one among them, each with as much load, its peak in the
     same minutes. The fleet holds all of them; this workload pays one part of GPUs, platform and the hours of serving, and all
     of its training, labels and evaluation. 1 where the adapters are all this workload's own (training.adapters)."""
+    adapter_slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """shared: how many adapters a card holds at once, beside the weights (vLLM's --max-loras, SGLang's --max-loras-per-batch);
+    the others wait in the host's memory, and requests for them for a slot, which no replay counts. Left out = one for each
+    sequence that fits beside them, at most one for each adapter."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()
@@ -258,6 +262,8 @@ class Serving(Section):
         if self.adapters_on_base > 1 and self.adapters == "merged":
             raise ValueError(f"adapters_on_base: {self.adapters_on_base} needs adapters: shared; a merged adapter is a model of"
                              " its own, which no other workload can use")
+        if self.adapter_slots is not None and self.adapters == "merged":
+            raise ValueError(f"adapter_slots: {self.adapter_slots} needs adapters: shared; a merged adapter takes no slot")
         return self
 
 
@@ -376,6 +382,6 @@ class Candidates(Section):
     vendors: Names = ()
     """GPU vendors to consider, an index of rents among them; empty = all, but no index, which nobody can order."""
     spot: bool = False
-    """Consider spot instances where everything can wait."""
+    """Consider spot instances where everything can wait, for a day."""
     reserved: bool = True
     """Consider reserved instances with a commitment."""

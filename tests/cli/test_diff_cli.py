@@ -105,6 +105,15 @@ def test_an_option_that_is_no_longer_tested_is_told_so_with_its_mean_npv(tmp_pat
     assert "gpt-6-luna is tested now." in " ".join(ask("diff", few, tested).stdout.split())
 
 
+def test_scores_that_lose_their_items_are_told_to_count_as_exact(tmp_path: Path) -> None:
+    counted = file(tmp_path, "a.yaml", ("gpt-6-luna: 0.93", "gpt-6-luna: {value: 0.93, items: 300}"))
+    exact = file(tmp_path, "b.yaml")
+    told = "The score of gpt-6-luna counts as exact now: on how many items is no longer said."
+    assert told in " ".join(ask("diff", counted, exact).stdout.split())
+    assert "counts as exact" not in ask("diff", exact, counted).stdout
+
+
+@pytest.mark.full
 def test_what_an_evaluation_counted_belongs_to_the_error_rate_of_its_system(tmp_path: Path) -> None:
     """Answers judged on the same items are drawn by several facts of a system: one cause each system, none named by a path."""
     paired = "luna: {value: 0.93, items: 400, paired: {both_right: 364, only_incumbent: 12, only_this: 8, both_wrong: 16}}"
@@ -263,6 +272,22 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
         assert ("verdict unchanged: asked" in told) is not unchanged
 
 
+def test_the_price_of_a_wrong_answer_that_the_advice_holds_for_is_a_signpost(tmp_path: Path, tickets: Path) -> None:
+    """It stays on its side up to the price that the screen names; beyond it the advice is another, and the rule says why."""
+    saved = tmp_path / "priced.json"
+    assert ask("compare", tickets, "--output", saved).exit_code == 0
+    near = json.loads(saved.read_text())["flips_between_usd_per_error"][0]
+    for share, code in ((0.99, 0), (1.5, 3)):
+        result = ask("check", tickets, "--saved", saved, "--set", f"quality.usd_per_error={share * near}", "--format", "json")
+        rule = next(r for r in json.loads(result.stdout)["rules"] if r["name"] == "signposts.usd_per_error")
+        assert (result.exit_code, rule["holds"], rule["side"]) == (code, code == 0, "below")
+        assert (rule["limit"], rule["found"]) == (pytest.approx(near), pytest.approx(share * near))
+        assert "advice: what a wrong answer costs: asked below" in rule["sentence"]
+    hidden = ask("check", tickets, "--saved", saved, "--redact")
+    assert f"{near:.3g}" not in hidden.stdout
+
+
+@pytest.mark.full
 def test_a_day_that_has_not_come_is_asked_for_by_its_option_alone(tmp_path: Path, tickets: Path) -> None:
     """What is announced for it may be asked; a scenario of it is a mistake, be the Case of the question kept already."""
     policy, day = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 99999}\n"), "2099-12-24"
@@ -304,6 +329,15 @@ def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) ->
         assert [rule["over"] for rule in rules if not rule["holds"]] == [pytest.approx(0.1 * x)], name
 
 
+def test_a_chance_that_is_asked_stands_beside_staying_too(tmp_path: Path) -> None:
+    small = file(tmp_path, "small.yaml", ("40000", "30"))
+    policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nchance_to_beat_staying: {at_least: 0.8}\n")
+    rules = json.loads(ask("check", small, policy, "--format", "json").stdout)["rules"]
+    rule = next(rule for rule in rules if rule["name"] == "chance_to_beat_staying")
+    assert (rule["holds"], rule["limit"], rule["found"]) == (True, 0.8, "staying")
+
+
+@pytest.mark.full
 def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: Path) -> None:
     bad = {
         "monthly_cash: {at_most: 5}": "policy.yaml: monthly_cash: unknown key; nearest: monthly_cash_usd",

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from all_crossings import break_evens
 
+from roi.catalog.models.shapes import find_model
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
@@ -68,6 +69,7 @@ from roi.estimate.replay.fleet import (
     size_queue_fleet,
     spill_share,
 )
+from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
 from roi.numerics.knowing import gain_of_knowing
@@ -408,6 +410,21 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
     assert named(of(shared(), replace(STAY, costs=(licence,))), "licence")[1][0] == 40.0
     checked = replace(o, costs=(replace(licence, usd_per_request=0.001),))
     assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
+
+
+def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:
+    """Seats of $40, live after 1.5 months and half a month in parallel: $40, $40, then nothing; borne by the option too, $40
+    each month, once. What staying pays in month 0 is not paid by who leaves.
+    """
+    facts = {"path": "costs.0", "name": "seats", "option": "stay", "from_month": None, "to_month": np.inf}
+    seats = OwnCost(**facts, upfront_usd=500.0, usd_per_month=40.0)
+    stay = replace(STAY, costs=(seats, replace(seats, path="costs.1", name="later", from_month=2.0)))
+    o = replace(CHEAPER, months_to_live=1.5, months_in_parallel=0.5)
+    assert named(of(shared(), o, stay), "seats, while today's model is used") == (0.0, pytest.approx([40.0, 40.0] + 22 * [0.0]))
+    assert named(of(shared(), o, stay), "later, while today's model is used")[1][:3] == pytest.approx([0.0, 40.0, 0.0])
+    both = named(of(shared(), replace(o, costs=(seats,)), stay), "seats")
+    assert both == (500.0, pytest.approx(24 * [40.0]))
+    assert "seats, while today's model is used" not in [line.name for line in of(shared(), replace(o, costs=(seats,)), stay)]
 
 
 def test_each_adapter_of_a_workload_is_trained_labelled_and_evaluated() -> None:
@@ -932,6 +949,16 @@ def test_workloads_on_one_fleet_share_what_all_of_them_need() -> None:
     assert (shared_line.upfront, shared_line.monthly[0], part_of_fleet(bought, alone)) == (10.0, 1.0, bought)
     assert callable(shared_line.told)
     assert shared_line.told(0) == "5 x $2 x 0.1 of the fleet"
+
+
+def test_an_adapter_takes_two_bytes_a_parameter_and_a_slot_for_each_sequence_that_fits_beside_it() -> None:
+    """docs/economics.md, 5.14. Llama-3.1-8B: 81,920 inputs and outputs a layer x 32 x rank 16 x 2 bytes = 84 MB. In 9.68 GB
+    with 400 MB a sequence: 20 slots of 84 MB; of 8 adapters 8; of 60, stated, 60.
+    """
+    each = float(adapter_bytes(find_model("llama-3.1-8b"), 16))
+    assert each == 81_920 * 32 * 16 * 2
+    slots = AdapterSlots(each, 60.0), AdapterSlots(each, 8.0), AdapterSlots(each, 60.0, stated=True)
+    assert [one.held(9.68e9, 4e8, 8e8) for one in slots] == [20, 8, 60]
 
 
 # ---------------------------------------------------------------- 6 Break-even

@@ -56,7 +56,7 @@ EVERYTHING = (
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "training.retrain_evaluates=false",
     "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
     "accept=[growth]", "training.gpu_hours=10", "training.usd_per_gpu_hour=2", "platform.total=500",
-    "workload.steps=[{from_month: 3, ratio: 2}]",
+    "workload.steps=[{from_month: 3, ratio: 2}]", "workload.waits_hours=30", "apis.openai/gpt-6-luna.batch_hours=20",
     f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
     "costs.0.usd_per_request=1", "candidates.hosted_models=[groq/llama-3.1-8b-instant]", "quality.scores.llama-3.1-8b=0.9",
@@ -69,7 +69,8 @@ ONLY_TOLD = (
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
-    r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
+    r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu)",
+    r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""

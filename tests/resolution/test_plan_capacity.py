@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from step_simulator import Truth, simulate
+from step_simulator import DESIGN, Truth, simulate
 from tables_support import serving_run_of
 
 from roi.catalog.cards.gpus import find_gpu
@@ -16,6 +16,7 @@ from roi.estimate.accuracy.serving_errors import predict_serving
 from roi.estimate.replay import load_curve
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.traffic import Lengths, poisson_arrivals
+from roi.estimate.serving.adapter_memory import AdapterSlots
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
@@ -25,7 +26,7 @@ from roi.facts.environment import Environment
 from roi.facts.fact import Basis
 from roi.facts.profiles import DeviceProfile, LinkRate
 from roi.report.layout.wording import fact_name
-from roi.resolution.plan_capacity import ServingPlan, load_of, plan_capacity, plan_evidence, published_server
+from roi.resolution.plan_capacity import ServingPlan, load_of, plan_capacity, plan_evidence, published_server, replica_plan
 from roi.store.profiles.loading import Store, StoredProfile
 
 LLAMA = find_model("llama-3.1-8b")
@@ -115,6 +116,28 @@ def test_room_that_a_server_told_is_sure():
         {"kv_capacity_tokens": 400_000}, {}))
     other = plan_evidence(known_runs(served(2, kv_capacity_tokens=400_000)), L40S, Traffic())
     assert [found.unsure_bytes for found in (told, silent, other)] == [0.0, *[0.05 * L40S.gpu.memory_bytes] * 2]
+
+
+def test_adapters_take_their_slots_from_the_room_that_a_server_told():
+    """Eight of 100 MB, of a server that was measured without adapters; 300 of 500 MB leave what a sequence needs for each."""
+    plan = replace(L40S, shape=find_model("qwen3-8b"), adapters=8, slots=AdapterSlots(1e8, 8.0))
+    known = known_runs(served(2, kv_capacity_tokens=400_000))
+    without, eight = (plan_evidence(known, each, Traffic()) for each in (replace(plan, adapters=0, slots=None), plan))
+    assert without.server.kv_capacity - eight.server.kv_capacity == pytest.approx(8e8)
+    assert (without.adapter_slots, eight.adapter_slots) == (0.0, 8.0)
+    many = plan_evidence(known, replace(plan, adapters=300, slots=AdapterSlots(5e8, 300.0)), Traffic())
+    sequence = float(replica_plan(plan).memory(Traffic().shape).kv_held_bytes)
+    assert many.adapter_slots == np.floor(without.server.kv_capacity / (5e8 + sequence))
+    assert f", {many.adapter_slots:,.0f} at once in " in many.source
+
+
+def test_a_server_that_had_adapters_loaded_told_what_they_left():
+    """It loaded one, unmerged, so that one of eight is in what it told already."""
+    loads = (*DESIGN, *(replace(load, adapter="unmerged", speed=0.6) for load in DESIGN))
+    plan = replace(L40S, shape=find_model("qwen3-8b"), adapters=8, slots=AdapterSlots(1e8, 8.0))
+    told, bare = (plan_evidence(known_runs(served(2, kv_capacity_tokens=400_000, loads=each)), plan, Traffic())
+                  for each in (loads, DESIGN))
+    assert told.server.kv_capacity - bare.server.kv_capacity == pytest.approx(1e8)
 
 
 def server_for(requests, limit=256.0, plan=L40S):

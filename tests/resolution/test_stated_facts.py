@@ -169,6 +169,10 @@ def test_too_few_cards_are_a_reason_and_a_hybrid_uses_what_is_there() -> None:
     hybrid = next(o for o in c.options if o.id == "hybrid-own:qwen3-8b")
     assert hybrid.fleet is not None
     assert (hybrid.fleet.replicas, hybrid.fleet.gpus) == (1.0, 1.0)
+    c = compare(resolved(own_hardware={"cards": {"a100-80gb-sxm": 1}}, workload={"requests_per_day": 864_000.0},
+                         serving={"capacities": capacity, "replicas_least": 2}).case)
+    reasons = {o.id: o.reason for o in c.infeasible}
+    assert reasons["hybrid-own:qwen3-8b"] == "needs 2 replicas (serving.replicas_least); the cards that are owned hold 1"
 
 
 def test_a_replica_that_needs_more_cards_than_are_owned_or_than_a_server_has_says_which() -> None:

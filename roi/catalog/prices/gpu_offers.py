@@ -125,7 +125,8 @@ def rented_offers(s: "Scenario") -> Offers:
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
     kinds = {RentalKind.ON_DEMAND.value}
-    kinds |= {RentalKind.SPOT.value} if c.spot and value_of(s.workload.can_wait_share) >= 1.0 else set()
+    kinds |= {RentalKind.SPOT.value} if c.spot and s.workload.waits_a_day and value_of(
+        s.workload.can_wait_share) >= 1.0 else set()
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
     kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
                  and (o.vendor.lower() in wanted if wanted else not o.level_only))

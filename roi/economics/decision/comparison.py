@@ -18,12 +18,22 @@ from numpy.typing import NDArray
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, rows_of
 from roi.economics.decision.curves import LEAST, MOST, POINTS, Curves
-from roi.economics.decision.draws import Drawn, draw, probability_best
+from roi.economics.decision.draws import Drawn, draw, probability_best, when_to_start
 from roi.economics.decision.drivers import Driver, find_drivers
-from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, tells_quality, tested
+from roi.economics.decision.evaluation import (
+    Choice,
+    Evaluated,
+    Start,
+    better_later,
+    choices_of,
+    choose_plan,
+    evaluate,
+    live_later,
+    read_all,
+)  # fmt: skip
+from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, score_of, tells_quality, tested
 from roi.economics.decision.measuring.worth import Experiment, experiments
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash, option_result
 from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.turning_price import turning_price
@@ -42,8 +52,6 @@ from roi.economics.reading import number
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 
-LATER: Final = 12
-"""Months by which a later start is looked at: nothing that is further off is decided now."""
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 HALVINGS: Final = 6
@@ -128,13 +136,14 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
-    def leader_at(self, path: str, value: float, *, like: str | None = None) -> str:
-        """Id of the option that the figures would recommend were this fact the number, of those that may be recommended.
+    def leader_at(self, values: Mapping[str, float], *, like: str | None = None) -> str:
+        """Id of the option that the figures would recommend were these facts the numbers, of those that may be recommended.
 
-        A fact that the case does not hold is one `like` another.
+        Facts that the case does not hold are `like` another.
         """
-        fact = self.case[like or path].model_copy(update={"value": value, "low": None, "high": None})
-        return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
+        facts = {path: self.case[path if path in self.case else like or path].model_copy(
+            update={"value": value, "low": None, "high": None}) for path, value in values.items()}
+        return weigh(Case(facts={**self.case.facts, **facts}), self.verdict.candidates).chosen.leader
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
@@ -168,6 +177,26 @@ class Comparison:
         rents = [path for path in self.case.facts
                  if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
         return self._first_turn(RENTS, rents)
+
+    def cash_at_mean_rents(self, id: str) -> float | None:
+        """Cash of a mean month once the option serves alone, USD, were rents at their mean level; None where it rents none.
+
+        At the central values the level is below its mean, as many as are above it being further off.
+        """
+        curves = None if self.thresholds is None else self.thresholds.curves
+        if curves is None or (option := curves.options[id]).plan is None or option.hardware is not None:
+            return None
+        return mean_cash(evaluate(replace(curves.shared, rent_spread=(0.0, 0.0)), option, curves.options))
+
+    @cached_property
+    def start(self) -> Start | None:
+        """When a tested option had best go live, where staying leads and it would save by then; None where none would."""
+        v, curves = self.verdict, None if self.thresholds is None else self.thresholds.curves
+        if curves is None or v.leader != "stay":
+            return None
+        ids = [id for id in v.candidates if not curves.options[id].keeps_model]
+        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
+        return when_to_start(self.case, curves.shared, curves.options, ids, v.counts, min(n, ASKED_DRAWS), seed)
 
     def _first_turn(self, factors: Iterable[float], paths: Sequence[str]) -> Turn | None:
         """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""
@@ -291,7 +320,7 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
-            delay_usd=0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv),
+            delay_usd=0.0 if id == "stay" else float(live_later(shared, options, id, 1).pv) - float(central[id].pv),
         )
         for id in live
     }
@@ -332,10 +361,11 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         second_move=move, options=tuple(results.values()),
         can_fail=fails,
-        infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
+        infeasible=tuple(infeasible_result(o, options["stay"], score_of(o, options) if o.below_bar else None)
+                         for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
-        better_later=_better_later(shared, options, central[verdict.leader], counts),
+        better_later=better_later(shared, options, central[verdict.leader], counts),
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )
@@ -351,26 +381,6 @@ def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Opt
     options = rule_out(shared, options, read_gates(values))
     options = {id: choose_plan(shared, option, options) for id, option in options.items()}
     return shared, options, choices_of(options)
-
-
-def _later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:
-    """The option at the central values, live so many months later."""
-    return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
-
-
-def _better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated, counts: str) -> tuple[int, float] | None:
-    """By how many whole months the option had better go live later, and what that adds to its NPV, USD; None where by none.
-
-    Months are tried in turn until one brings no more.
-    """
-    today = least = float(now.counted(counts))
-    months = 0
-    while now.option.id != "stay" and months < LATER:
-        later = float(_later(shared, options, now.option.id, months + 1).counted(counts))
-        if later >= least:
-            break
-        months, least = months + 1, later
-    return (months, today - least) if months else None
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:

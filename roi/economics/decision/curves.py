@@ -15,6 +15,7 @@ from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, s
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
+from roi.economics.lines.self_hosting import within_day
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -56,7 +57,7 @@ class Curves:
         mean = ascending(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
         self.peak = np.asarray(mean * shared.peak_to_mean)
         """The peak of a request a day, requests/s, in each month that differs."""
-        self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
+        self.demand = np.asarray(demand_to_hold(self.peak, mean, within_day(shared)))
         """What a fleet must hold of it."""
         self._known: dict[str, _Curve] = {}
 

@@ -4,14 +4,14 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.evaluation import Choice, Start, best_start, choices_of, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback_of
 from roi.economics.inputs import Array, Number, Option, Shared
@@ -147,3 +147,25 @@ def probability_best(npv: Mapping[str, Array], ids: Sequence[str]) -> dict[str, 
     """Share of draws in which each of the options `ids`, staying among them, saves most; ties go to the first listed."""
     winner = np.argmax(np.stack([npv[id] for id in ids]), axis=0)
     return {id: float(np.mean(winner == k)) for k, id in enumerate(ids)}
+
+
+def when_to_start(
+    case: Case, shared: Shared, options: Mapping[str, Option], ids: Sequence[str], counts: str, n: int, seed: int
+) -> Start | None:
+    """The option of `ids` that saves most on average where each goes live when it had best do, and that is later than it could.
+
+    With its mean NPV over the draws, USD; without draws the central value. None where none saves anything then.
+    """
+    found = [start for id in ids if (start := best_start(shared, options, id, counts)).months and start.npv_usd > 0.0]
+    if n and case.uncertain:
+        found = [start._replace(npv_usd=_mean(case, start.option, counts, n, seed)) for start in found]
+    return max((start for start in found if start.npv_usd > 0.0), key=lambda start: start.npv_usd, default=None)
+
+
+def _mean(case: Case, option: Option, counts: str, n: int, seed: int) -> float:
+    """Mean NPV of the option over the draws, live in its months whatever the draws say, USD."""
+    def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+        return shared, {**read, option.id: replace(read[option.id], months_to_live=option.months_to_live)}
+
+    drawn = draw(case, ("stay", option.id), choices_of({option.id: option}), n, seed, live_then)
+    return float(drawn.saved(counts)[option.id].mean())

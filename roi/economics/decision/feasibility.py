@@ -65,10 +65,9 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             return replace(option, infeasible=ended)
         if option.trains and failed is not None:
             return replace(option, infeasible=FAILED + failed)
-        held = as_measured(option)
-        if not option.evaluated or meets_bar(shared, held, options).all():
+        if not option.evaluated or meets_bar(shared, as_measured(option), options).all():
             return option
-        score = 1.0 - float(np.asarray(answered_wrong(held, options[option.escalates_to].error_rate)))
+        score = score_of(option, options)
         return replace(option, below_bar=True, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
@@ -85,6 +84,11 @@ def as_measured(option: Option) -> Option:
     if option.end_to_end_error is None:
         return replace(option, error_rate=option.measured_error)
     return replace(option, end_to_end_error=option.measured_error)
+
+
+def score_of(option: Option, options: Mapping[str, Option]) -> float:
+    """Share of its answers that is right, as it was measured, at the central values."""
+    return 1.0 - float(np.asarray(answered_wrong(as_measured(option), options[option.escalates_to].error_rate)))
 
 
 def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:

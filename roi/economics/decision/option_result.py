@@ -108,6 +108,8 @@ class InfeasibleOption:
     kind: str
     label: str
     reason: str
+    score: float | None
+    """Share of its answers that is right, as it was measured, where that misses the bar and nothing else binds; else None."""
     trains: bool
     months_to_live: float
     quality: QualityResult
@@ -250,11 +252,11 @@ def cash_flows(done: Evaluated) -> tuple[Array, Array]:
             np.asanyarray(done.total.monthly - sum(line.monthly for line in left_out)))
 
 
-def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:
+def infeasible_result(option: Option, stay: Option, score: float | None) -> InfeasibleOption:
     """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
-        id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "", trains=option.trains,
-        months_to_live=float(option.months_to_live), quality=_quality(option, stay, None),
+        id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "",
+        score=score, trains=option.trains, months_to_live=float(option.months_to_live), quality=_quality(option, stay, None),
     )
 
 

@@ -84,14 +84,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         billed = api_lines(shared, stay, always(shared))
         errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",),
                             along=[Along(errors_at_usd(shared, stay))])
-        lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
+        lines = [*own_cost_lines(shared, option, option, always(shared)), *billed, *migration_line(shared, option),
                  *incumbent_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, live, kept))
-    lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
+    lines = [*setup_lines(shared, option), *own_cost_lines(shared, option, stay.option, kept), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)

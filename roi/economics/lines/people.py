@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
-from roi.economics.lines.calendar import EXACT, Falls, by_month, events, happened, months, powers, split
+from roi.economics.lines.calendar import EXACT, Falls, Share, by_month, events, happened, months, powers, split
 from roi.economics.lines.line import (
     Along,
     Hours,
@@ -220,25 +220,38 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     )]
 
 
-def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
-    """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth."""
-    lines, number = [], months(shared.horizon)
-    for cost in option.costs:
-        start = live_months(shared, option.months_to_live).whole if cost.from_month is None else number >= cost.from_month
-        part: Array = np.asanyarray(start * (number <= cost.to_month) * 1.0)
+def own_cost_lines(shared: Shared, option: Option, stay: Option, kept: Share) -> list[Line]:
+    """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth.
 
-        def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
-            each = pick(cost.usd_per_request)
-            some = f" + {pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}" if each else ""
-            monthly = f"(${pick(cost.usd_per_month):,.6g}{some}) x {pick(part, month):.4g} of the month"
-            return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
+    What staying bears too is paid from today on. What staying alone bears is paid by the month while today's model is used.
+    """
+    live, own = live_months(shared, option.months_to_live), {cost.path for cost in option.costs}
+    also = {cost.path for cost in stay.costs}
+    lines = [_own_cost_line(shared, cost, live.whole if cost.from_month is None and cost.path not in also else 1.0)
+             for cost in option.costs]
+    until = [replace(cost, name=f"{cost.name}, while today's model is used", upfront_usd=0.0)
+             for cost in stay.costs if cost.path not in own]
+    return lines + [_own_cost_line(shared, cost, kept.whole) for cost in until
+                    if any_positive(kept.whole) and (any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request))]
 
-        lines.append(Line(
-            name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, arithmetic=arithmetic,
-            path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
-            facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
-        ))
-    return lines
+
+def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
+    """The line of a stated cost that is paid for this share of the months from `from_month` to `to_month`."""
+    number = months(shared.horizon)
+    begun = 1.0 if cost.from_month is None else number >= cost.from_month
+    part: Array = np.asanyarray(share * begun * (number <= cost.to_month) * 1.0)
+
+    def arithmetic(month: int) -> str:
+        each = pick(cost.usd_per_request)
+        some = f" + {pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}" if each else ""
+        monthly = f"(${pick(cost.usd_per_month):,.6g}{some}) x {pick(part, month):.4g} of the month"
+        return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
+
+    return Line(
+        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, arithmetic=arithmetic,
+        path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+        facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
+    )
 
 
 def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line]) -> tuple[Line, ...]:

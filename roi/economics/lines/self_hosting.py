@@ -24,15 +24,18 @@ from roi.economics.lines.line import (
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.shared_fleet import alone_on_fleet, fleet_load, of_the_fleet, part_of_fleet
 from roi.estimate.replay.fleet import (
+    HOURS,
     Fleet,
     burst_from_peak,
     demand_to_hold,
     fleet_capacity,
     instances_needed,
     replicas_needed,
+    share_within_day,
     size_autoscaled_fleet,
     size_fleet,
     size_queue_fleet,
+    smoothed,
     spill_share,
 )
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -71,9 +74,28 @@ class FleetMonths:
         return self.sized()
 
 
-def waiting(shared: Shared, option: Option) -> Number:
-    """Share of requests that the option's servers leave for the valleys."""
+def let_wait(shared: Shared, option: Option) -> Number:
+    """Share of requests that the option's servers answer later, within `Shared.waits_hours`."""
     return shared.can_wait if option.lets_wait else 0.0
+
+
+def waiting(shared: Shared, option: Option) -> Number:
+    """Share of requests that could wait for any valley of the day and ask for as large a fleet, all day, as these do."""
+    return within_day(shared) if option.lets_wait else 0.0
+
+
+def within_day(shared: Shared) -> Number:
+    """The same of servers that let all wait that can."""
+    return shared.once_for("within a day", (shared.can_wait, shared.peak_to_mean), lambda: share_within_day(
+        shared.can_wait, shared.waits_hours, shared.peak_to_mean, shared.load_curve))
+
+
+def by_deadline(shared: Shared) -> dict[str, float]:
+    """How often a queue is worked off in a day, and its busiest hours over the mean, as `size_queue_fleet` takes them."""
+    if shared.waits_hours >= HOURS:
+        return {}
+    busiest = float(np.max(smoothed(shared.load_curve, max(shared.waits_hours, 1.0))))
+    return {"busiest": busiest, "starts": HOURS / shared.waits_hours}
 
 
 def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
@@ -128,21 +150,23 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     least = option.replicas_least + spares
     common: dict[str, Any] = {  # Any: keywords that both functions take
         "gpus_per_replica": plan.gpus_per_replica, "gpus_per_instance": plan.gpus_per_instance, "headroom": option.headroom,
-        "spares": spares, "can_wait": waiting(shared, option), "pooling": plan.pooling,
+        "spares": spares, "pooling": plan.pooling,
     }  # fmt: skip
     bound = option.hardware is not None or np.asanyarray(plan.minimum_months) > 0
-    fixed = size_fleet(mean * shared.peak_to_mean, mean, plan.capacity, replicas_minimum=least, **common)
+    fixed = size_fleet(mean * shared.peak_to_mean, mean, plan.capacity, replicas_minimum=least,
+                       can_wait=waiting(shared, option), **common)
     if not option.autoscale or np.all(bound):
         return fixed
     start = option.startup_hours * SECONDS_PER_HOUR
     hourly = size_autoscaled_fleet(
         mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
-        startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), **common,
+        startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=let_wait(shared, option),
+        waits_hours=shared.waits_hours, **common,
     )
     if option.autoscale_floor == 0:
-        all_wait = np.asanyarray(common.pop("can_wait")) >= 1.0
+        all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0
         billed = option.billing_hours * SECONDS_PER_HOUR
-        queue = size_queue_fleet(mean, plan.capacity, startup_s=start, billed_s=billed, **common)
+        queue = size_queue_fleet(mean, plan.capacity, startup_s=start, billed_s=billed, **by_deadline(shared), **common)
         hourly = _either(all_wait, queue, hourly)
     return _either(bound, fixed, hourly)
 
@@ -157,7 +181,8 @@ def _either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
 def _floor_months(
     shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number, live: Share
 ) -> FleetMonths:
-    """The fleet of a hybrid: `replicas` from go-live on, as full as they may be, and what spills beyond them."""
+    """The fleet of a hybrid: `replicas` from go-live on, no fewer than asked, as full as may be, and what spills."""
+    replicas = np.maximum(replicas, float(option.replicas_least))
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)

@@ -87,6 +87,41 @@ def demand_to_hold(peak_requests_per_s: Number, mean_requests_per_s: Number, can
     return np.maximum((1.0 - np.asanyarray(can_wait)) * peak_requests_per_s, mean_requests_per_s)
 
 
+def share_within_day(can_wait: Number, waits_hours: float, peak_to_mean: Number, load_curve: Array) -> Number:
+    """The share that would ask for as large a fleet if it waited for any hour of its day as `can_wait` does within D hours.
+
+    Of what comes in k hours in a row, all is answered D hours after them at the latest, and what comes in those D hours and
+    cannot wait is answered at once. A burst may press the traffic of one hour into 1/burst of it, so a fixed fleet holds
+
+        c = max((1 - w) x peak, 1, max over rows of (its sum + (1 - w) x that of the D hours after) / (k - 1 + 1/burst + D))
+
+    times the mean, which is the least that keeps every deadline, and the share is 1 - c / peak: `demand_to_hold` gives c again.
+    From a day on it is `can_wait` itself, at 0 hours nothing, and it never falls as D grows. `load_curve` has the hours as its
+    only axis, the rest broadcasts.
+    """
+    waits = np.asanyarray(can_wait)
+    if waits_hours >= HOURS or not np.any(waits > 0.0):
+        return can_wait
+    total = np.concatenate([[0.0], np.cumsum(np.tile(load_curve, 3))])
+    whole, hours = int(waits_hours), np.arange(HOURS)
+    within = 1.0 / burst_from_peak(peak_to_mean, load_curve)
+    held = np.maximum((1.0 - waits) * peak_to_mean, 1.0)
+    for k in range(1, HOURS + 1):
+        ends = hours + k + whole
+        after = total[ends] - total[hours + k] + (waits_hours - whole) * load_curve[ends % HOURS]
+        most = np.max(total[hours + k] - total[hours] + (1.0 - waits)[..., None] * after, axis=-1)
+        held = np.maximum(held, most / (k - 1 + within + waits_hours))
+    share: Number = np.minimum(waits, np.maximum(1.0 - held / peak_to_mean, 0.0))[()]
+    return share
+
+
+def smoothed(load_curve: Array, over_hours: float) -> Array:
+    """The hours of a day with each one's work spread evenly over itself and what follows of `over_hours`, 1 to 24 of them."""
+    weights = np.clip(over_hours - np.arange(HOURS), 0.0, 1.0) / over_hours
+    moved = [weight * np.roll(load_curve, k, axis=-1) for k, weight in enumerate(weights) if weight > 0.0]
+    return np.asarray(np.sum(moved, axis=0))
+
+
 def replicas_needed(
     demand: Number, capacity: Number, headroom: Number = 0.0, spares: Number = 1.0, minimum: Number = 1.0,
     pooling: Number = 1.0,
@@ -167,18 +202,21 @@ def size_autoscaled_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Array, *, burst: Number = 1.0,
     startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
     spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
-    pooling: Number = 1.0,
+    pooling: Number = 1.0, waits_hours: float = HOURS,
 ) -> Fleet:
     """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
 
     `load_curve` has 24 multiples of the mean on its last axis (leading axes as the demand's, or none). Each hour holds
-    mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly. Where a start takes
+    mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly over the day, or each
+    hour's over as many hours as it may wait (`waits_hours`; of less than one, that part of it waits). Where a start takes
     more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve.
     Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
     """
     mean = np.asanyarray(mean_requests_per_s)[..., None]
-    now = (1.0 - np.asanyarray(can_wait))[..., None] * np.asanyarray(burst)[..., None] * load_curve
-    hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0))
+    waits = np.asanyarray(can_wait) * min(waits_hours, 1.0)
+    now = (1.0 - waits)[..., None] * np.asanyarray(burst)[..., None] * load_curve
+    later = 1.0 if waits_hours >= HOURS else smoothed(load_curve, max(waits_hours, 1.0))
+    hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later)
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
     held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
     each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
@@ -200,19 +238,22 @@ def size_autoscaled_fleet(
 def size_queue_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, *, startup_s: float = 600.0, gpus_per_replica: Number = 1.0,
     gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0, pooling: Number = 1.0, billed_s: float = 0.0,
+    busiest: float = 1.0, starts: float = 1.0,
 ) -> Fleet:
     """A fleet for requests that all wait: it works a day's off, and exists for those hours and its start alone.
 
     As many replicas as the mean load needs, rounded up, run for that load / what they hold of the day, and start once; with the
     start no longer than the day. Where rent is billed in steps of `billed_s` the time is rounded up to whole ones. The fleet's
-    figures are means over the day.
+    figures are means over the day. Requests that wait less than a day are worked off in several `starts`, by replicas that hold
+    the load of the `busiest` hours that long, over the mean.
     """
     held = np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom))
-    busy = np.maximum(round_up(np.asanyarray(replicas_to_hold(mean_requests_per_s, held, pooling))), 1.0)
+    busy = np.maximum(round_up(np.asanyarray(replicas_to_hold(mean_requests_per_s * busiest, held, pooling))), 1.0)
     working = np.asanyarray(load_ratio(mean_requests_per_s, fleet_capacity(busy, held, pooling)))
-    day = working + startup_s / SECONDS_PER_DAY
+    each = working / starts + startup_s / SECONDS_PER_DAY
     if billed_s > 0.0:
-        day = np.asanyarray(round_up(day * (SECONDS_PER_DAY / billed_s))) * (billed_s / SECONDS_PER_DAY)
+        each = np.asanyarray(round_up(each * (SECONDS_PER_DAY / billed_s))) * (billed_s / SECONDS_PER_DAY)
+    day = each * starts
     share = np.where(working > 0.0, np.minimum(day, 1.0), 0.0)
     replicas = busy + spares
     instances = share * instances_needed(replicas, gpus_per_replica, gpus_per_instance)

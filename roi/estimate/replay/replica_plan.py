@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths, as_requests
+from roi.estimate.serving.adapter_memory import AdapterSlots
 from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.iteration import Iteration, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.replica_memory import (
@@ -67,6 +68,8 @@ class ReplicaPlan:
     """Attention on every GPU for its own sequences, experts spread over all."""
     sequence_limit: float | None = None
     """Sequences that are decoded together at most, where it is not the engine's own."""
+    adapters: AdapterSlots | None = None
+    """Slots of those that are applied at run time."""
     since_0_28: bool = True
     """vLLM's third tier of step sizes; runs that were published until 2026 did not have it."""
 
@@ -103,7 +106,7 @@ class ReplicaPlan:
         return replica_memory(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, self.kv_dtype, requests,
             step_tokens=min(tokens / ranks, LONGEST_STEP), sequence_limit=limit / ranks, habits=self.habits, stages=self.stages,
-            attention_parallel=self.attention_parallel)
+            attention_parallel=self.attention_parallel, adapters=self.adapters)
 
     def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
         """The coefficients of its step.

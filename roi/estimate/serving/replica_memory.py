@@ -1,6 +1,6 @@
-"""What a replica holds on each GPU: weights, workspace, and the KV cache that is left.
+"""What a replica holds on each GPU: weights, adapters, workspace, and the KV cache that is left.
 
-    KV cache = memory x gpu_memory_utilization - weights / GPUs - workspace - a shared prefix, once
+    KV cache = memory x gpu_memory_utilization - weights / GPUs - adapters - workspace - a shared prefix, once
 
 Each decoding sequence holds the keys and values of its own tokens, so the cache sets how many decode at a time. A plan fits
 where one long request (P95 prompt and output) does.
@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.estimate.serving.adapter_memory import AdapterSlots
 from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, per_plan
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, stack_bytes, weight_bytes
@@ -98,6 +99,10 @@ class ReplicaMemory:
     """KV cache that one sequence of mean length holds of its own."""
     kv_long_bytes: Number
     """KV cache that a long request (P95 prompt and output) holds at its end."""
+    adapter_slots: Number = 0.0
+    """Adapters, applied at run time, that it holds at once."""
+    adapter_bytes: Number = 0.0
+    """What they take."""
 
     @property
     def sequences(self) -> Number:
@@ -113,15 +118,17 @@ class ReplicaMemory:
         """For each plan, the sentence that says which bytes do not fit; only read where they do not."""
         named = np.vectorize(_shortage, otypes=[str])
         return np.asarray(
-            named(self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes))
+            named(self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes,
+                  self.adapter_bytes))
 
 
-def _shortage(usable: float, resident: float, workspace: float, long: float, device: float) -> str:
+def _shortage(usable: float, resident: float, workspace: float, long: float, device: float, adapters: float) -> str:
     has = f"GPU has {device / GIB:.1f} GiB"
     if resident > usable:
         return f"does not fit: weights need {resident / GIB:.1f} GiB, {has}"
-    need = resident + workspace + long
-    return f"does not fit: weights, workspace and one long request need {need / GIB:.1f} GiB, {has}"
+    need = resident + adapters + workspace + long
+    beside = f" adapters ({adapters / GIB:.1f} GiB)," if adapters else ""
+    return f"does not fit: weights,{beside} workspace and one long request need {need / GIB:.1f} GiB, {has}"
 
 
 def default_step_tokens(gpu: Gpu | Sequence[Gpu], *, since_0_28: bool = True) -> Number:
@@ -175,15 +182,17 @@ def replica_memory(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
     kv_dtype: str | Sequence[str], requests: RequestShape, *, step_tokens: Number = STEP_TOKENS,
     sequence_limit: Number = SEQUENCE_LIMIT, habits: EngineHabits = VLLM, stages: float = 1.0, attention_parallel: bool = False,
+    adapters: AdapterSlots | None = None,
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
+
+    `adapters`: slots of those that are applied at run time, which engines reserve before the cache.
 
     `stages`: GPUs that hold the layers one after the other. Each of as many batches that are under way has the KV cache of all
     its layers in its share of them, so one GPU's bytes stand for one batch's.
 
-    Ignored: adapters that are held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000),
-    copied KV projections where tp exceeds the KV heads, prefixes that belong to one user each (several conversations'
-    histories compete for KV).
+    Ignored: paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp exceeds the
+    KV heads, prefixes that belong to one user each (several conversations' histories compete for KV).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
     device = per_plan(gpu, lambda g: g.memory_bytes)
@@ -194,14 +203,18 @@ def replica_memory(
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(
         shape, tp, step_tokens, sequence_limit, attention_parallel=attention_parallel)
     taken = device * habits.memory_share
-    usable = resident + workspace + (device - resident - workspace) * habits.memory_share if habits.of_free else taken
+    fixed = resident + workspace
+    usable = fixed + (device - fixed) * habits.memory_share if habits.of_free else taken
 
     def kv(tokens: Number) -> Number:
         return kv_bytes_per_gpu(shape, tokens, tp, element, attention_parallel=attention_parallel)
 
+    room = usable - fixed - kv(requests.cached_tokens)
+    slots = 0.0 if adapters is None else adapters.held(room, kv(requests.own_tokens), kv(requests.long_tokens))
+    beside = 0.0 if adapters is None else slots * adapters.each_bytes
     return ReplicaMemory(
         device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,
-        kv_capacity_bytes=np.maximum(usable - resident - workspace - kv(requests.cached_tokens), 0.0),
+        kv_capacity_bytes=np.maximum(room - beside, 0.0),
         kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens), kv_held_bytes=kv(requests.own_tokens),
-        kv_long_bytes=kv(requests.long_tokens),
+        kv_long_bytes=kv(requests.long_tokens), adapter_slots=slots, adapter_bytes=beside,
     )

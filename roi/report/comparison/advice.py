@@ -20,6 +20,7 @@ from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.option_figures import (
     alone_from,
+    at_mean_rents,
     compared_from,
     counted,
     drawn,
@@ -32,7 +33,7 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
-from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless
+from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
     another_wins,
@@ -72,6 +73,8 @@ MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
+OFTEN = 0.95
+"""Share of the draws in which the bar is reached up to which that is told beside a chance that is too low."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 
@@ -88,7 +91,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         blocks: list[Block] = [_stay(c)]
     elif v.measure_first is not None:
         e = v.measure_first
-        after = max(v.then.net_usd if v.then is not None else 0.0, 0.0)
+        after = max(e.net_usd, 0.0)
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
                  f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
                  f"{wins_at(c, e)}")
@@ -191,7 +194,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     stay = option_of(c, "stay")
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
-    parts = [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
+    parts = at_mean_rents(c, o)
+    parts += [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
@@ -250,7 +254,8 @@ def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
     told = [f"{usd(moves)} of it forced migrations, {hours}"] if moves > PART * mean else []
     if month_1 and abs(mean - now) > PART * now:
-        told.append(f"month 1: {usd(now)}")
+        first = sum(line.monthly_usd[0] for line in stay.lines if line.kind in MIGRATIONS)
+        told.append(f"month 1: {usd(now)}{f', {usd(first)} of it a forced migration' if first > PART * now else ''}")
     return f" ({'; '.join(told)})" if told else ""
 
 
@@ -277,7 +282,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     successor = instead_of_staying(c)
-    until = " until it ends" if successor else " for now" if nothing_fails(c) else ": stop here"
+    until = " until it ends" if successor else " for now" if nothing_fails(c) or v.passed_over else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
@@ -304,7 +309,7 @@ def _stay(c: Comparison) -> Block:
         if tested != o.id:
             best = option_of(c, tested)
             why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
-    return Labelled("DO NOW", (head, *successor, why, *look_again(c)), "good")
+    return Labelled("DO NOW", (head, *successor, why, *wait_for(c), *look_again(c)), "good")
 
 
 def reason(c: Comparison, id: str) -> str:
@@ -314,7 +319,9 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    return too_seldom(passed.chance or 0.0, passed.chance_needed)
+    good = option_of(c, id).probability_good_enough
+    misses = "" if good is None or good > OFTEN else f", and reaches the bar in {share(good)}"
+    return too_seldom(passed.chance or 0.0, passed.chance_needed) + misses
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

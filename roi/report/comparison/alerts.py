@@ -17,7 +17,7 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.model_ends import ending, endings, next_prices
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import one_of_several, unstated_reasoning
+from roi.report.comparison.scope import SLO, late_batch, missed_slo, one_of_several, staying_late, unstated_reasoning
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -50,7 +50,6 @@ FEW_EXAMPLES = 10.0
 """Examples below which vendors refuse to tune (OpenAI's fine-tuning guide), and from which no task is learnt."""
 FAR_OFF = 1.25
 """Times the estimate, or part of it, beyond which a bill is told although no figure of the leading option hangs on why."""
-SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
@@ -168,7 +167,7 @@ def _turns(c: Comparison, path: str) -> str:
         return ""
     low, high = c.case[path].spread()
     end = low if (d.npv_at_low_usd < d.npv_at_high_usd) is leads else high
-    then = c.leader_at(path, end)
+    then = c.leader_at({path: end})
     if then == c.verdict.leader:
         return ""
     advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"
@@ -228,7 +227,10 @@ def _latency(c: Comparison) -> list[str]:
     head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
     basis = c.case[f"{head}capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+    if lead.kind != "hybrid":
+        return [told + rests]
+    above = str(c.case[f"options.{lead.id}.spills_to"].value)
+    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]
 
 
 def _full(c: Comparison) -> list[str]:
@@ -282,6 +284,16 @@ def _incumbent_misses(c: Comparison) -> list[str]:
         return []
     return ["{0} itself misses the bar: {2} right, {1} asked (quality.bar); what keeps it is not held to it".format(
         option_of(c, "stay").label, *told_apart(percent, bar, right))]
+
+
+def _below_bar(c: Comparison) -> list[str]:
+    """The systems whose measured score misses the bar, the best first, each named by the first option that it answers in."""
+    first, bar = dict[str, tuple[float, str]](), case_number(c.case, "quality.bar")
+    for o in c.infeasible:
+        if o.score is not None:
+            first.setdefault(str(c.case[f"options.{o.id}.system"].value), (o.score, o.label))
+    named = [f"{label} ({told_apart(percent, score, bar)[0]} right)" for score, label in sorted(first.values(), reverse=True)]
+    return [f"Out, below the bar of {percent(bar)} (quality.bar): {first_of(named, NAMED)}"] if named else []
 
 
 def _ranged(c: Comparison, path: str, name: str) -> str:
@@ -344,19 +356,24 @@ def _waits(c: Comparison) -> list[str]:
     fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
     if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
         return []
-    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them at any hour of the day"
+    within = case_number(c.case, "workload.waits_hours", 24.0)
+    when = "at any hour of the day" if within >= 24.0 else f"within {figure(within)} hours"
+    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them {when}"
     return [f"{told}; serving.lets_wait: false keeps their hours"]
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
+    "today's latency": staying_late, "the deadline of what can wait": late_batch,
     "a cache without a price": _cache_without_price, "the bill": _bill,
-    "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
+    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "a cache without a price")
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "the deadline of what can wait",
+                 "a cache without a price")
 """Remarks that stand on every screen."""

@@ -52,6 +52,9 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),
         "second_move": asdict(c.second_move) if c.second_move is not None else None,
+        "start": None if c.start is None else {
+            "option": c.start.option.id, "months_to_live": float(c.start.option.months_to_live),
+            "requests_per_day": c.start.requests_per_day, "npv_usd": c.start.npv_usd},
         "signposts": [asdict(s) for s in c.signposts],
         "alarms": [asdict(a) for a in c.alarms], "experiments": [asdict(e) for e in c.experiments],
         "gates": [asdict(gate) for gate in c.gates],

@@ -10,7 +10,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import prices_ahead
 from roi.facts.fact import Value
-from roi.report.comparison.option_figures import alone_from, compared_from, option_of
+from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
 LONGER = 6.0
@@ -94,19 +94,34 @@ def endings(c: Comparison) -> list[str]:
 
 
 def _as_suggested(c: Comparison, model: str) -> str:
-    """What would be advised were staying to move on to what the vendor suggests, at its price; empty where none has one."""
+    """What would be advised were staying to move on to what the vendor suggests, at its price; empty where none has one.
+
+    And with as many wrong answers as that was scored here, where both were scored.
+    """
     ratio, stated = f"vendors.{model}.suggested_price_ratio", path_of(Option, "first_price_ratio", vendor=model)
     if ratio not in c.case or stated in c.case or c.verdict.recommended is None:
         return ""
-    at = case_number(c.case, ratio)
-    then = c.leader_at(stated, at, like=ratio)
+    at, suggested = case_number(c.case, ratio), f"{model.partition('/')[0]}/{c.case[f'vendors.{model}.successor'].value}"
+    errors = _errors_over_todays(c, suggested, path_of(Option, "first_error_ratio", vendor=model))
+    then = c.leader_at({stated: at, **errors}, like=ratio)
     advice = ("the same" if then == c.verdict.leader else "to stay until then" if then == "stay" else
               f"to change to {option_of(c, then).label}")
-    suggested = c.case[f"vendors.{model}.successor"].value
-    vendor, *_ = model.partition("/")
-    compared = any(c.case[path].value == f"{vendor}/{suggested}" for path in c.case.facts if path.endswith(".vendor"))
+    compared = any(c.case[path].value == suggested for path in c.case.facts if path.endswith(".vendor"))
     name = "" if compared else " (candidates.api_models compares it)"
-    return f"; to {suggested}{name}, as its vendor suggests, at {figure(at)} x the price, the advice is {advice}"
+    scored = "".join(f" and {figure(x)} x the wrong answers" for x in errors.values())
+    to = f"; to {suggested.partition('/')[2]}{name}, as its vendor suggests, at {figure(at)} x the price{scored}"
+    return f"{to}, the advice is {advice}"
+
+
+def _errors_over_todays(c: Comparison, vendor_model: str, path: str) -> dict[str, float]:
+    """The error rate of a model that was scored over today's, for the fact at this path; empty where stated or unknown."""
+    rates = {o.id: o.quality.error_rate for some in (c.options, c.infeasible) for o in some
+             if o.kind == "cheaper-api" and o.quality.status == "evaluated"}
+    rate = next((rate for id, rate in rates.items() if c.case[f"options.{id}.vendor"].value == vendor_model), None)
+    stay = option_of(c, "stay")
+    if path in c.case or rate is None or not stay.quality.error_rate or rate_assumed(c, stay):
+        return {}
+    return {path: rate / stay.quality.error_rate}
 
 
 def next_prices(c: Comparison) -> list[str]:

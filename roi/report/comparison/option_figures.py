@@ -5,10 +5,13 @@ import math
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import LineResult, OptionResult, Triple
 from roi.economics.decision.verdict import value
-from roi.economics.inputs import Option, places
+from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.wording import case_number, figure, short_usd
+from roi.report.layout.wording import case_number, figure, short_usd, usd
+
+RENTS = 0.03
+"""Part of an option's cash by which that at the mean level of rents differs from where on it is told."""
 
 
 def option_of(c: Comparison, id: str) -> OptionResult:
@@ -130,3 +133,12 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     for line in o.lines:
         sums[not line.cash] += mean_from(line, start)
     return sums[0], sums[1]
+
+
+def at_mean_rents(c: Comparison, o: OptionResult) -> list[str]:
+    """The cash at the mean level of rents, where that is another than at the central values; it is today's without a drift."""
+    mean = c.cash_at_mean_rents(o.id)
+    if mean is None or abs(mean - o.cash_monthly_usd) < RENTS * o.cash_monthly_usd:
+        return []
+    level = "today's rents" if case_number(c.case, path_of(Shared, "rent_drift")) == 0.0 else "the mean level of rents"
+    return [f"at {level} {usd(mean)}"]

@@ -1,16 +1,25 @@
 """What a comparison counts and what it leaves out, so that nothing is left out in silence."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.reading import PLAIN
+from roi.errors import first_of
 from roi.facts.fact import Basis
-from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
+from roi.report.comparison.option_figures import mean_npv, npv_of, own_path
+from roi.report.layout.wording import KINDS, case_number, figure, percent, quantity, short_usd, usd
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
 COMMITTED = "committed spend that is not used, today's and a candidate's"
+BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
+"""Lines that go to an API beside the option."""
+SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -65,13 +74,81 @@ def one_of_several(c: Comparison) -> list[str]:
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
     if workloads > 1.0 and any(o.fleet is not None for o in c.options):
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
-                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)")
+                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)"
+                    f"{_hours_of_its_own(c, workloads)}")
     elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
         told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
     return told
+
+
+def _hours_of_its_own(c: Comparison, workloads: float) -> str:
+    """What hours the workload has for itself, where set-up and on-call cost most of its own, and who would have them once."""
+    o, sums = c.leader, defaultdict[LineKind, float](float)
+    for line in o.lines:
+        if line.cash and line.kind not in BILLS:
+            sums[line.kind] += line.upfront_usd + sum(line.monthly_usd)
+    hours_usd = sums.pop(LineKind.SET_UP, 0.0) + sums.pop(LineKind.OPERATION, 0.0)
+    if o.fleet is None or hours_usd <= max(sums.values(), default=0.0):
+        return ""
+    hours = [case_number(c.case, own_path(c, o, name)) * (1.0 - case_number(c.case, own_path(c, o, shared), 0.0))
+             for name, shared in (("setup_hours", "setup_hours_shared"), ("run_hours", "run_hours_shared"))]
+    until, month = map(figure, hours)
+    return (f"; {until} hours until live and {month} a month are its own, most of its cost: one company with"
+            f" {workloads:,.0f} adapters has them once (training.adapters)")
+
+
+def staying_late(c: Comparison) -> list[str]:
+    """That today's model misses the SLO, as was measured, and which option is known to keep it."""
+    missed = missed_slo(c, "stay")
+    if not missed:
+        return []
+    told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
+                        for path, found in missed.items())
+    alike = c.leader.kind in KEEPS_MODEL and c.leader.id != "stay"
+    who = f"Staying does not keep the SLO{f', nor does {c.leader.label}, the same model' if alike else ''}"
+    keeping = [o for o in c.options if _known_to_keep(c, o, missed)]
+    if not keeping:
+        return [f"{who}: {told}; no option is known to (apis.NAME)"]
+    best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
+    untested = "" if best.tested else ", not tested"
+    npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
+    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}"]
+
+
+def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> bool:
+    """True where an option's fleet holds all of its load and was replayed at the SLO, or its API was measured within limits."""
+    if o.fleet is not None:
+        plans, rate = f"options.{o.id}.plans.", ".capacity_requests_per_s"
+        held = [fact for path, fact in c.case.facts.items() if path.startswith(plans) and path.endswith(rate)]
+        return o.kind != "hybrid" and not any(fact.basis is Basis.STATED for fact in held)
+    return o.kind in PLAIN and all(0.0 < _measured(c, o.id, path) <= case_number(c.case, path) for path in limits)
+
+
+def missed_slo(c: Comparison, id: str) -> dict[str, float]:
+    """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
+    held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
+    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path)}
+
+
+def _measured(c: Comparison, id: str, path: str) -> float:
+    """What was measured of an option's API against the limit at the path, s; 0 where nobody did."""
+    vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else ""
+    return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
+
+
+def late_batch(c: Comparison) -> list[str]:
+    """Batch tiers that are out, since what can wait must be answered before they promise it."""
+    waits, ending = case_number(c.case, "workload.waits_hours", 24.0), ".batch_hours"
+    late = {path.removeprefix("apis.").removesuffix(ending): case_number(c.case, path) for path in c.case.facts
+            if path.endswith(ending) and case_number(c.case, path) > waits}
+    if not late or case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
+        return []
+    hours = " or ".join(figure(each) for each in sorted(set(late.values())))
+    told = f"No batch price of {first_of(list(late), 2)}: an answer within {hours} hours is promised, {figure(waits)} asked"
+    return [f"{told} (workload.waits_hours); sooner is common, not promised"]
 
 
 def unstated_reasoning(c: Comparison) -> list[str]:
@@ -88,7 +165,7 @@ def unstated_reasoning(c: Comparison) -> list[str]:
             f" (tokens.{systems[0]}.reasoning_tokens)")
     if c.leader.fleet is not None:
         return [told]
-    then = c.leader_at(own, each)
+    then = c.leader_at({own: each})
     label = next(o.label for o in c.options if o.id == then)
     change = "to stay" if then == "stay" else f"to change to {label}"
     return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]

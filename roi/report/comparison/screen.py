@@ -38,8 +38,10 @@ from roi.report.layout.wording import (
 )
 from roi.report.layout.wording import chance as share
 
-MOST_LINES, MOST_ROWS = 40, 6
-LEAST = "gates"
+MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
+"""Of the screen; of its table; and of the table before remarks are told in a word: the nearest rival has a row."""
+GATES = "gates"
+LEAST = ("below the bar", GATES)
 """What remarks are about that give way to the row of an option that is named."""
 TITLE = 100
 """Characters of a title that are shown."""
@@ -50,18 +52,22 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above.
 
-    Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then the unknown
-    gates as one word. Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room.
+    Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
+    word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
+    would undo the advice, and remarks have room.
     """
     text, told, advised = "", remarks(c), cache(partial(advice, c))
-    told_last = sorted(told, key=lambda remark: remark[0] == LEAST)
-    least = sum(about != LEAST for about, _ in told)
+    told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
+    least = sum(about not in LEAST for about, _ in told)
     kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
     named = min(len(set(_named(c))), MOST_ROWS)
+    few = min(named, RIVAL)
     fewer = [(k, told, len(told), MOST_RIVALS, False) for k in range(MOST_ROWS, named - 1, -1)]
-    fewer += [(named, told, len(told), MOST_RIVALS, True), (named, told_last, least, MOST_RIVALS, True)]
-    fewer += [(k, told, len(told), MOST_RIVALS, True) for k in range(named - 1, 0, -1)]
-    fewer += [(1, told, n, rivals, True) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    fewer += [(k, *some, MOST_RIVALS, True)
+              for k in range(named, few - 1, -1) for some in ((told, len(told)), (told_last, least))]
+    fewer += [(k, told_last, n, MOST_RIVALS, True) for k in range(few, 1, -1) for n in every if kept <= n < least]
+    fewer += [(1, told_last, n, rivals, True)
+              for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
     for most, found, n, rivals, brief in fewer:
         blocks = [*_above(c, _first(found, n), advised(rivals, brief=brief)), *_below(c, warnings, most)]
         text = render(blocks, form, width=width, colour=colour)
@@ -81,7 +87,7 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
 
 def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
     """The first remarks, and what the others are about; of gates, how many are unknown."""
-    left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == LEAST else about for about, remark in told[n:]))
+    left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == GATES else about for about, remark in told[n:]))
     more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
@@ -116,8 +122,9 @@ def _named(c: Comparison) -> Iterator[str]:
     """The options that the screen names beside its table, as far as they can work, the most important ones first."""
     v, not_yet = c.verdict, self_hosting_of(c)
     measured = v.measure_first or v.then
-    ids = ("stay", v.leader, v.first_move, v.second, *(p.option for p in v.passed_over[:NAMED]), measured and measured.option,
-           not_yet and not_yet.id)
+    nearest = v.challenger if v.leader == "stay" else None
+    ids = ("stay", v.leader, v.first_move, v.second, nearest, *(p.option for p in v.passed_over[:NAMED]),
+           measured and measured.option, not_yet and not_yet.id)
     works = {o.id for o in c.options}
     yield from (id for id in ids if id in works)
 

@@ -9,7 +9,7 @@ from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.signposts import SAME_PRICE
 from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
-from roi.report.comparison.option_figures import guessed, option_of, own_path
+from roi.report.comparison.option_figures import drawn, guessed, option_of, own_path
 from roi.report.comparison.thresholds import (
     FAR,
     HOURS,
@@ -27,7 +27,7 @@ from roi.report.comparison.thresholds import (
     undone_by,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, figure, requests, told_apart, volume_spread
+from roi.report.layout.wording import case_number, figure, requests, short_usd, told_apart, volume_spread
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -51,6 +51,16 @@ def look_again(c: Comparison) -> list[str]:
         return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
                  " price or error rate on it would be is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
+
+
+def wait_for(c: Comparison) -> list[str]:
+    """When to go live with what would save by then, where staying leads today; empty where nothing would."""
+    if c.start is None:
+        return []
+    at, o = c.start, option_of(c, c.start.option.id)
+    saves = f"{short_usd(at.npv_usd)}{' on average' * drawn(c)}"
+    volume = f"{requests(at.requests_per_day)} requests a day"
+    return [f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}: plan for it."]
 
 
 def unless(c: Comparison, rivals: int) -> list[Block]:

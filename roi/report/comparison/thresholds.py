@@ -25,6 +25,8 @@ VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
 NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
+MOST_TURNS = 2
+"""Options of which the draws leave open to which the advice turns, and that are all named; of more none is."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
 
@@ -239,20 +241,33 @@ def flips_at(c: Comparison) -> str:
     today = case_number(c.case, "quality.usd_per_error")
     below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
-    turns = "turns" if only is None else "turns to staying" if only == "stay" else f"turns to {option_of(c, only).label}"
+    named = ["staying" if id == "stay" else option_of(c, id).label for id in v.flips_to_one_of]
+    turns = f"turns to {' or '.join(named)}" if len(named) <= MOST_TURNS else "turns"
+    unsure = _too_unsure(c, only, below=below)
     side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
     one = far is not None and math.isclose(near, far, rel_tol=1e-6)
     if far is not None and only is not None and one:
         advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
-        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}"
+        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}{unsure}"
     digits = _digits(near, None if one else far, own, up=below)
     first = to_digits(near, digits, up=below)
     if far is None and math.isclose(near, own):
         return f"the draws do not tell at which price, if at any, the advice {turns}"
     if far is None:
-        return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}"
+        return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}{unsure}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))
-    return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}"
+    return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{unsure}"
+
+
+def _too_unsure(c: Comparison, to: str | None, *, below: bool) -> str:
+    """Why a price at which the leading option saves more on average turns to staying; empty where it saves less there.
+
+    It answers better on average, but in some draws worse, which weigh more the dearer an answer is.
+    """
+    worse = c.leader.quality.wrong_rate >= option_of(c, "stay").quality.wrong_rate
+    if to != "stay" or worse is not below:
+        return ""
+    return f", since its chance to beat staying is then less than the {percent(chance_asked(c, c.leader))} asked"
 
 
 def holds_while(c: Comparison) -> str:

@@ -54,7 +54,8 @@ GROUPS = {
 }
 NAMES = {
     "workload.requests_per_day": "requests a day", "workload.growth_per_year": "growth of requests",
-    "workload.can_wait_share": "share that can wait", "workload.shared_prefix_tokens": "tokens of the shared prefix",
+    "workload.can_wait_share": "share that can wait", "workload.waits_hours": "hours that it can wait",
+    "workload.shared_prefix_tokens": "tokens of the shared prefix",
     "workload.cache_hit_rate": "cache hit rate", "workload.escalated_cache_hit_rate": "cache hit rate, escalated",
     "workload.peak_to_mean": "peak over mean load", "workload.ttft_p95_s": "time to first token (SLO)",
     "workload.tpot_p95_s": "time per output token (SLO)",

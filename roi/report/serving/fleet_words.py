@@ -37,10 +37,12 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
             f"{_compared(sizing, best)}.{_all_day(best)}")
 
 
-def hours_of_work(best: SizedPlan) -> str:
+def hours_of_work(sizing: Sizing, best: SizedPlan) -> str:
     """What becomes of a day's requests where the fleet exists for the hours of work alone."""
-    hours = HOURS * best.gpus_paid / best.fleet.gpus
-    return f"A day's requests take {figure(hours)} hours of this fleet, one start included. No SLO: everything can wait."
+    hours, starts = HOURS * best.gpus_paid / best.fleet.gpus, HOURS / min(sizing.waits_hours, HOURS)
+    often = "one start" if starts == 1.0 else f"{figure(starts)} starts"
+    waits = "" if starts == 1.0 else f" for {figure(sizing.waits_hours)} hours (workload.waits_hours)"
+    return f"A day's requests take {figure(hours)} hours of this fleet, {often} included. No SLO: everything can wait{waits}."
 
 
 def means(best: SizedPlan) -> str:

@@ -12,6 +12,7 @@ from operator import itemgetter
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import FleetPoint, SizedPlan
+from roi.estimate.replay.fleet import HOURS
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import correct_first, figure, little_free, number_of, old_prices, peak_words, percent, span, usd
@@ -107,7 +108,7 @@ def _held(sizing: Sizing) -> str:
     """What the fleet does at the peak and over a day."""
     load, slo, day = sizing.plans[0].fleet.load, sizing.slo, sizing.day
     if sizing.plans[0].runs == FOR_THE_WORK:
-        return hours_of_work(sizing.plans[0])
+        return hours_of_work(sizing, sizing.plans[0])
     ttft, tpot = (f" (SLO {text})" if limit != float("inf") else "" for limit, text in (
         (slo.ttft_p95_s, _s(slo.ttft_p95_s)), (slo.tpot_p95_s, _ms(slo.tpot_p95_s))))
     free = " No SLO: everything can wait." if slo == Slo() else ""
@@ -245,7 +246,8 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     peak = peak_words(sizing.peak_requests_per_s / sizing.mean_requests_per_s, sizing.busiest_hour, stated=sizing.peak_stated)
     hours = f"; {peak}" if peak else ""
     left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
-        f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
+        f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait"
+        f"{'' if sizing.waits_hours >= HOURS else f' {figure(sizing.waits_hours)} hours'}")
     several = f" of {sizing.workloads:,.0f} workloads together" * (sizing.workloads > 1.0)
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"

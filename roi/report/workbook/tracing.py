@@ -13,6 +13,7 @@ from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.lines.option_lines import Costs, cost_lines
+from roi.estimate.replay.fleet import HOURS
 from roi.facts.case import Case, Values
 from roi.facts.fact import Fact
 from roi.report.workbook.assumptions import same_fact
@@ -44,12 +45,16 @@ def trace_comparison(c: Comparison) -> Model:
 def traced_values(trace: Trace, case: Case) -> Values:
     """The flat values of the case, its numbers and rows of numbers as nodes.
 
-    Drift of rents stays a number where it has a spread: the engine's mean level follows from the ends of that spread too.
+    Drift of rents stays a number where it has a spread: the engine's mean level follows from the ends of that spread too. So do
+    deadlines of what can wait, whose hours say how the figures are made, and with one of less than a day the hours' load.
     """
     values: dict[str, Any] = case.values()  # Any: the engine's values, or nodes in their place
     known: dict[tuple[object, ...], Traced] = {}
+    waits = path_of(Shared, "waits_hours")
+    within_day = waits in case and case[waits].number() < HOURS
     for path, fact in case.facts.items():
-        held = path == path_of(Shared, "rent_drift") and fact.uncertain
+        held = path == waits or path.endswith(".batch_hours") or (path == path_of(Shared, "rent_drift") and fact.uncertain)
+        held = held or (within_day and path == path_of(Shared, "load_curve"))
         if held or isinstance(fact.value, (bool, str)) or fact.value is None or DRAWN.fullmatch(path):
             continue
         shared = same_fact(case, path) or (path,)

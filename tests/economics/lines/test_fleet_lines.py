@@ -192,6 +192,15 @@ def test_a_hybrid_has_no_spare_and_spills_nothing_above_its_peak() -> None:
     assert float(done.costs.fleet.spill.max()) == 0.0
 
 
+def test_a_hybrid_runs_no_fewer_replicas_than_are_asked_for() -> None:
+    """Two for two regions: 2 x $1,460 and the spill of two, also of a floor of one; three stay three."""
+    least = {"serving": {"spares": 0, "headroom": 0.0, "replicas_least": 2}}
+    one, two, three = (hybrid(n, **least) for n in (1, 2, 3))
+    assert [w.line(HYBRID, "GPU rent")[1][0] for w in (one, two, three)] == pytest.approx([2920.0, 2920.0, 4380.0])
+    spills = [w.costed(HYBRID).costs.fleet.spill[0] for w in (one, two)]
+    assert spills[0] == spills[1] < hybrid(1, serving={"spares": 0, "headroom": 0.0}).costed(HYBRID).costs.fleet.spill[0]
+
+
 def test_a_hybrid_spills_to_the_cheapest_api_that_passes_the_bar() -> None:
     """gpt-6-luna at 90% passes a bar of 0.9; at 0.92 only the incumbent is left."""
     assert hybrid(1, quality={"bar": 0.90}).options[HYBRID].spills_to == CHEAPER

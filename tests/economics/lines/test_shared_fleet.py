@@ -38,12 +38,12 @@ def four() -> Case:
 
 
 def test_four_workloads_share_gpus_platform_and_serving_hours_and_nothing_else() -> None:
-    """Each 1/s, at the peak 3/s, 1/s a replica: 12 GPUs x $2 x 730 / 4 = $4,380, one spare for all, $1,460 / 4 = $365.
+    """Each 1/s, at the peak 3/s, 1/s a replica, also of several: 12 GPUs x $2 x 730 / 4 = $4,380; one spare for all, $365.
 
     Platform $60 / 4. On-call: 35 h, of which 30 serve the base: 5 + 30 / 4 = 12.5 h x $100. Set-up: 200 h, of which 120 - 40
     serve the base (another API model takes 40): 120 + 80 / 4 = 140 h. Labels 1,000 x $1, evaluation $100 + 300 x $1: its own.
     """
-    w = World(four(), **plan(ADAPTER))
+    w = World(four(), **plan(ADAPTER, pooling=1.0))
     assert w.line(ADAPTER, "GPU rent")[1][0] == pytest.approx(4380.0)
     assert w.line(ADAPTER, "GPU rent, redundancy")[1][0] == pytest.approx(365.0)
     assert w.line(ADAPTER, "platform")[1][0] == pytest.approx(15.0)
@@ -140,7 +140,7 @@ def test_rows_of_volumes_are_as_one_by_one(times: list[float], workloads: int) -
 @pytest.mark.full
 def test_ending_a_shared_contract_costs_a_share_too() -> None:
     """Bound for 36 months of 24, $500 a GPU end it: 4 x 3 GPUs and a spare, 13 x $500 / 4."""
-    w = World(four(), **plan(ADAPTER, minimum_months=36.0, cancel_usd=500.0))
+    w = World(four(), **plan(ADAPTER, minimum_months=36.0, cancel_usd=500.0, pooling=1.0))
     assert w.line(ADAPTER, "GPU commitment beyond the horizon")[1][-1] == pytest.approx(13 * 500.0 / 4)
 
 

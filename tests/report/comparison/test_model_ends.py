@@ -52,6 +52,22 @@ def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_e
     assert "the advice is" not in after.partition("DO NOW")[0]
 
 
+def test_what_the_vendor_suggests_errs_there_as_often_as_it_was_scored_here() -> None:
+    """Of 600 items 8% and 11.5% wrong, half a one added each way: 69.5 of 48.5 = 1.43 times. The advice is that of the scenario
+    that states both.
+    """
+    compared = "candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "
+    scored = ("scores: {", "scores: {gpt-6-luna: {value: 0.885, items: 600}, "), compared
+    c, text = told(*scored)
+    found = re.search(r"to gpt-6-luna, as its vendor suggests, at ([\d.]+) x the price and ([\d.]+) x the wrong answers, the"
+                      r" advice is (to stay until then|the same)", text)
+    assert found is not None
+    assert float(found[2]) == pytest.approx(69.5 / 48.5, rel=0.005)
+    both = f"successor_price_ratio: {found[1]}, successor_error_ratio: {found[2]}"
+    leader = told(*scored, ("model: gpt-4.1}", f"model: gpt-4.1, {both}}}"))[0].verdict.leader
+    assert (leader == c.verdict.leader) is (found[3] == "the same")
+
+
 def test_an_end_that_is_stated_in_the_place_of_an_announced_one_is_told() -> None:
     c, text = told(("model: gpt-4.1}", "model: gpt-4.1, ends_in_months: 30}"))
     assert c.case["vendors.openai/gpt-4.1.announced_end"].value == "2027-01-14"

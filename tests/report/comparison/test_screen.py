@@ -197,7 +197,7 @@ def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
 
 @pytest.mark.full
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
-    c = answer("workload.can_wait_share=1")  # no SLO, whose line takes the place of the sixth
+    c = answer("workload.can_wait_share=1", "quality.bar=0.8")  # no SLO and nobody below the bar, whose lines take the sixth's
     found = rows(shown(c))
     assert len(found) == 6
     assert found[0].startswith("> gpt-6-luna")
@@ -992,7 +992,7 @@ def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -
     assert (below.flips_at_usd_per_error, above.flips_at_usd_per_error) == pytest.approx((at, at), rel=1e-9)
 
 
-def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option() -> None:
+def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_none_of_three() -> None:
     """With 14% wrong the adapter's mean passes gpt-6-luna's at $0.04, where its chance is 80%, just what it needs."""
     c = bundled("quality.scores.gpt-6-luna=0.86")
     near, far = c.verdict.flips_between_usd_per_error
@@ -1000,6 +1000,20 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
     assert far > 0.060
     assert {"stay", "self-hosted-adapter:qwen3-8b+lora"} <= set(c.verdict.flips_to_one_of)
     assert re.search(r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns\)\.", flat(c))
+
+
+def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_it_is_for_the_chance() -> None:
+    """Of 120 items each, 112 right against 110: better on average, worse in many draws, which a dear answer multiplies."""
+    scores = {"gpt-6-sol": {"value": 0.92, "items": 120}, "qwen3-4b+lora": {"value": 0.93, "items": 120}}
+    c = compare(resolve(check_scenario({
+        "as_of": "2026-11-24", "workload": {"requests_per_day": 300_000, "input_tokens": 900, "output_tokens": 8},
+        "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "candidates": {"self_hosted": ["qwen3-4b"]},
+        "quality": {"bar": 0.85, "usd_per_error": 0.002, "scores": scores},
+    })).case)
+    assert c.leader.trains
+    assert c.leader.quality.wrong_rate < option_of(c, "stay").quality.wrong_rate
+    assert flips_at(c).endswith("each the advice turns to staying, since its chance to beat staying is then less than the 80%"
+                                " asked")
 
 
 @pytest.mark.parametrize(("ends", "told", "below"), [
@@ -1471,3 +1485,53 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
     assert "gpt-5.4, batch is cheaper with the option's GPU's resale value above" in " ".join(text.split())
+
+
+def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() -> None:
+    """864 of 1,000 right against 0.865 is out; against 0.864 it is in."""
+    words = "quality.scores.gpt-6-luna={value: 0.864, items: 1000}", "candidates.api_models=[openai/gpt-6-luna]"
+    out, within = (" ".join(render(screen_blocks(answer(f"quality.bar={bar}", *words), ()), width=10_000).split())
+                   for bar in (0.865, 0.864))
+    assert "! Out, below the bar of 86.5% (quality.bar): gpt-6-luna (86.4% right)" in out
+    assert "gpt-6-luna (86.4% right)" not in within
+
+
+GROWING = {
+    "as_of": "2026-11-29", "draws": 0, "incumbent": {"provider": "openai", "model": "gpt-6-sol"},
+    "workload": {"requests_per_day": 5000, "growth_per_year": 3.0, "input_tokens": 1200, "output_tokens": 100},
+    "quality": {"bar": 0.85, "usd_per_error": 0.2, "scores": {"gpt-6-sol": 0.95, "qwen3-8b+lora": 0.945}},
+    "training": {"examples": 3000, "labels_owned": True}, "candidates": {"self_hosted": ["qwen3-8b"], "hybrid": False},
+}
+
+
+def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
+    """4 times as much a year: the central NPV of the adapter live in month 4, 5, ... is the oracle. 5,000 x 4^(months / 12)."""
+    option = "self-hosted-adapter:qwen3-8b+lora"
+
+    def live_in(months: float | None) -> Comparison:
+        own = {} if months is None else {"options": {option: {"months_to_live": months}}}
+        return compare(resolve(check_scenario({**GROWING, **own})).case)
+
+    c = live_in(None)
+    first = option_of(c, option).months_to_live
+    npvs = [option_of(live_in(first + k), option).npv_usd for k in range(0, 30, 3)]
+    assert c.verdict.leader == "stay"
+    assert c.start is not None
+    assert c.start.npv_usd >= max(npvs) > 0.0 > npvs[0]
+    assert c.start.npv_usd == pytest.approx(option_of(live_in(first + c.start.months), option).npv_usd)
+    assert c.start.requests_per_day == pytest.approx(5000 * 4 ** ((first + c.start.months) / 12), rel=0.13)
+    assert f"Live in {first + c.start.months:.0f} months, at " in flat(c)
+    steady = compare(resolve(check_scenario({**GROWING, "workload": {**GROWING["workload"], "growth_per_year": 0.0}})).case)
+    assert (steady.verdict.leader, steady.start) == ("stay", None)
+
+
+def test_cash_on_rented_gpus_is_told_at_the_mean_of_rents_too_where_that_is_another() -> None:
+    """Central rents lie below their mean, which is today's: without a spread of their drift the cash is that mean."""
+    words = ("workload.requests_per_day=20000000", "candidates.api_models=[]", "candidates.hosted_models=[]", "draws=256")
+    c, exact = bundled(*words), bundled(*words, "drift.gpu_rent_per_year=0")
+    assert c.leader.fleet is not None
+    mean = c.cash_at_mean_rents(c.leader.id)
+    assert mean == pytest.approx(option_of(exact, c.leader.id).cash_monthly_usd, rel=1e-9)
+    assert f"(at today's rents ${mean:,.0f}" in flat(c)
+    assert "at today's rents" not in flat(exact)
+    assert exact.cash_at_mean_rents("stay") is None

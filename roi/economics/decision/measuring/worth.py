@@ -14,6 +14,8 @@ from roi.economics.decision.measuring.trials import ROUNDING, Size, Trial, answe
 from roi.economics.inputs import Array, Shared, path_of
 from roi.numerics.knowing import Bins, bar_edge, numbers_wrong
 
+ALIKE: Final = 1.0
+"""USD by which the same test of another option must bring more to be named in its place."""
 NEXT: Final = "next"
 """Stands among the options for two moves, one after the other."""
 
@@ -99,8 +101,9 @@ def experiments(
     `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
     holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
     count (errors) or not (cash). Where a move is `following` the recommendation, both together are one more thing to choose. Of
-    each kind of measuring and system, the option that brings most stands, where several bring the same the one that saves most,
-    then the first by its id. No evaluation is among them where nothing that it finds could fail an option.
+    each kind of measuring and system that is judged, or fact that is told, the option that saves most stands, then the
+    first by its id, unless the test of another brings more. No evaluation is among them where nothing that it finds could fail
+    an option.
     """
     saved = drawn.saved(counts)
     central = {id: central[id] for id in sorted(central, key=lambda id: (-_whole(float(saved[id].mean())), id))}
@@ -123,8 +126,8 @@ def experiments(
         bins = binned[same]
         if bins is None:
             continue
-        e, key = valuer.value(trial, bins), (trial.kind, trial.fact or answers(central[trial.option].option))
-        if key not in best or _whole(e.net_usd) > _whole(best[key].net_usd):
+        e, key = valuer.value(trial, bins), (trial.kind, answers(central[trial.option].option) if judged else id(trial.known))
+        if key not in best or e.net_usd > best[key].net_usd + ALIKE:
             best[key] = e
     return tuple(sorted(best.values(), key=lambda e: -_whole(e.net_usd)))
 

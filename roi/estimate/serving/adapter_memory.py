@@ -1,0 +1,90 @@
+"""What LoRA adapters that an engine applies at run time hold on each GPU, beside the weights of their base.
+
+Engines reserve slots before they size the KV cache: vLLM `max_loras` of `max_lora_rank` (vllm/lora/layers/base_linear.py,
+create_lora_weights), SGLang `max_loras_per_batch` (python/sglang/srt/lora/mem_pool.py). Other adapters wait in the host's
+memory, and only as many differ in a step as there are slots. S-LoRA and LoRAX page those in use, of the same bytes each.
+Published throughput with many adapters (`adapter_throughput`) is of cards with room to spare, where it was 0.96 to 1.00 of
+that with one: at most those 4% are counted here a second time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.serving.weight_formats import SIXTEEN_BIT
+from roi.estimate.training.adapters import target_linears
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import trains_experts
+from roi.facts.model import ModelShape, Number
+
+SLOT_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM's slots may have (MaxLoRARanks in vllm/config/lora.py): an adapter between two takes one of the larger."""
+SPLIT_INPUTS: Final = frozenset({"o_proj", "down_proj", "shared_down_proj", "out_proj"})
+"""Products whose inputs tensor parallelism splits: A is split and B whole on each GPU; of all others B is split and A whole."""
+WHOLE: Final = frozenset({"q_a_proj", "kv_a_proj_with_mqa", "router", "shared_expert_gate"})
+"""Products that every GPU computes, and so holds A and B of."""
+
+
+@dataclass(frozen=True)
+class AdapterSlots:
+    """Slots for adapters on each GPU of a replica; arrays broadcast, one element a plan."""
+
+    each_bytes: Number
+    """What one takes."""
+    most: Number
+    """As stated; else what could be of use: one for each adapter, or for each sequence of a step where they are fewer."""
+    stated: bool = False
+
+    def held(self, room_bytes: Number, sequence_bytes: Number, long_bytes: Number) -> Number:
+        """Slots where this room is left for them and the KV cache, and a mean and a long sequence hold so much of that.
+
+        As stated; else one for each sequence that fits beside them, since no more adapters differ in a step than sequences:
+        room / (sequence + slot), rounded down. A long sequence fits beside them, if it does beside one; there is one at least.
+        """
+        if self.stated:
+            return self.most
+        each = np.asanyarray(self.each_bytes)
+        fitting = np.minimum(room_bytes / (sequence_bytes + each), (room_bytes - long_bytes) / each)
+        slots: Number = np.clip(np.floor(fitting), 1.0, self.most)[()]
+        return slots
+
+
+def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:
+    """The slots of several plans as one, an element each; None where a plan has none."""
+    found = [each for each in slots if each is not None]
+    if len(found) < len(slots) or not found:
+        return None
+    each, most = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most"))
+    return AdapterSlots(each, most, found[0].stated)
+
+
+def slot_rank(rank: int, engine: str) -> int:
+    """The rank of the slot that holds an adapter of this rank."""
+    return next((each for each in SLOT_RANKS if each >= rank), rank) if engine == "vllm" else rank
+
+
+def adapter_bytes(shape: ModelShape, rank: Number, tensor_parallel: Number = 1.0) -> Number:
+    """Bytes on each GPU of one LoRA adapter on all linear layers, in 16 bits; broadcasts over rank and GPUs.
+
+    On one GPU it is 2 bytes for each trained parameter (`trained_parameters`): rank x (inputs + outputs) a product. On several,
+    the half of each adapter that faces what is split is split with it, and the other is whole on every GPU: vLLM and SGLang,
+    without `fully_sharded_loras`. A base in fewer bits has adapters in 16 all the same (`lora_dtype` auto). Ignored: buffers of
+    a step, at most a few hundred MB, and adapters of embedding and head, which all-linear leaves out.
+    """
+    plan = TrainingPlan(method="lora")
+    tp = np.asarray(tensor_parallel, dtype=np.float64)
+    sides: Number = np.zeros_like(tp)
+    for x in target_linears(shape, plan):
+        inputs = x.inputs / tp if x.name in SPLIT_INPUTS else x.inputs
+        outputs = x.outputs if x.name in SPLIT_INPUTS | WHOLE else x.outputs / tp
+        sides = sides + (inputs + outputs) * x.layers
+    if trains_experts(shape, plan.targets):  # gate and up as one of twice the rank (`expert_adapter_parameters`)
+        for k in shape.mlp:
+            if k.experts > 1:
+                fused = 2.0 * (shape.hidden + 2.0 * k.intermediate / tp)
+                sides = sides + k.layers * k.experts * (fused + k.intermediate / tp + shape.hidden)
+                sides = sides + k.layers * (shape.hidden + k.experts) * int(k.router == "router")
+    held: Number = np.asanyarray(SIXTEEN_BIT * rank * sides)[()]
+    return held

@@ -1,0 +1,89 @@
+"""What adapters at run time hold on a card: bytes by hand, on one GPU and on several, slots, and what is left for KV."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model, load_models
+from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank, together
+from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
+from roi.estimate.serving.request_shape import RequestShape
+from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.plan import TrainingPlan
+from roi.units import GIB
+
+LLAMA = find_model("llama-3.1-8b")
+REQUESTS = RequestShape(uncached_tokens=2000.0, output_tokens=100.0)
+
+
+def memory(slots: AdapterSlots | None, gpu: str = "L40S") -> ReplicaMemory:
+    return replica_memory(LLAMA, find_gpu(gpu), 1.0, "bf16", "bf16", REQUESTS, adapters=slots)
+
+
+def test_an_adapter_of_rank_16_on_8_billion_parameters_takes_84_megabytes() -> None:
+    """Inputs + outputs of a layer of Llama-3.1-8B: q and o 4096 + 4096, k and v 4096 + 1024, gate, up and down 4096 + 14336:
+    16,384 + 10,240 + 55,296 = 81,920; x 32 layers x 16 x 2 bytes = 83,886,080. 60 are 5.0 GB, 500 are 41.9 GB.
+    """
+    assert adapter_bytes(LLAMA, 16) == 83_886_080
+    assert adapter_bytes(LLAMA, 64) == 4 * 83_886_080
+
+
+def test_over_two_gpus_the_half_that_faces_what_is_split_is_split() -> None:
+    """q 4096 + 2048, k and v 4096 + 512, gate and up 4096 + 7168 each; o 2048 + 4096, down 7168 + 4096: 55,296 of 81,920."""
+    assert adapter_bytes(LLAMA, 16, 2.0) == 55_296 * 32 * 16 * 2
+    assert np.asarray(adapter_bytes(LLAMA, 16, np.array([1.0, 2.0]))).tolist() == [83_886_080.0, 56_623_104.0]
+
+
+def test_on_one_gpu_every_model_of_the_catalog_has_two_bytes_for_each_trained_parameter() -> None:
+    plan = TrainingPlan(method="lora")
+    two = {shape.id: 2.0 * float(trained_parameters(shape, plan)) for shape in load_models()}
+    assert {shape.id: float(adapter_bytes(shape, 16)) for shape in load_models()} == pytest.approx(two)
+    assert len(two) > 100
+
+
+@pytest.mark.parametrize(("rank", "engine", "slot"), [
+    (16, "vllm", 16), (20, "vllm", 32), (300, "vllm", 320), (1000, "vllm", 1000), (20, "sglang", 20)])
+def test_vllm_has_slots_of_a_few_ranks(rank: int, engine: str, slot: int) -> None:
+    assert slot_rank(rank, engine) == slot
+
+
+def test_there_are_as_many_slots_as_sequences_that_fit_beside_them() -> None:
+    """10 GiB for sequences of 0.4 with an adapter of 0.1 each: 20; 8 adapters need 8 slots; a long sequence of 9.5 leaves 0.5
+    GiB for 5; a stated number is taken as it is; there is one at least.
+    """
+    assert AdapterSlots(0.1 * GIB, 60.0).held(10.001 * GIB, 0.4 * GIB, 1.0 * GIB) == 20
+    assert AdapterSlots(0.1 * GIB, 8.0).held(10.001 * GIB, 0.4 * GIB, 1.0 * GIB) == 8
+    assert AdapterSlots(0.1 * GIB, 60.0).held(10.001 * GIB, 0.4 * GIB, 9.5 * GIB) == 5
+    assert AdapterSlots(0.1 * GIB, 60.0, stated=True).held(10.001 * GIB, 0.4 * GIB, 1.0 * GIB) == 60
+    assert AdapterSlots(0.1 * GIB, 60.0).held(0.2 * GIB, 0.4 * GIB, 1.0 * GIB) == 1
+
+
+def test_what_they_take_is_missing_from_the_room_for_kv() -> None:
+    """Ten slots of 84 MB are 839 MB of an L40S's room; nobody's adapters take nothing."""
+    without, ten = memory(None), memory(AdapterSlots(83_886_080.0, 10.0, stated=True))
+    assert without.adapter_bytes == 0.0
+    assert float(without.kv_capacity_bytes) - float(ten.kv_capacity_bytes) == pytest.approx(838_860_800)
+    assert (ten.adapter_slots, ten.adapter_bytes) == (10.0, 838_860_800.0)
+
+
+def test_slots_that_do_not_fit_are_named_with_their_bytes() -> None:
+    """500 x 84 MB are 39.1 GiB, on a card of 44.4 with 15 of weights."""
+    assert "weights, adapters (39.1 GiB), workspace and one long request need" in str(
+        memory(AdapterSlots(83_886_080.0, 500.0, stated=True)).shortage())
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.booleans())
+def test_more_adapters_never_leave_more_room(one: int, more: int, stated: bool) -> None:
+    few, many = (memory(AdapterSlots(83_886_080.0, float(n), stated)) for n in (one, one + more))
+    assert float(many.kv_capacity_bytes) <= float(few.kv_capacity_bytes) <= float(memory(None).kv_capacity_bytes)
+
+
+def test_plans_together_are_as_each_alone() -> None:
+    each = [AdapterSlots(1e8, 10.0), AdapterSlots(6e7, 256.0)]
+    joined = together(each)
+    assert joined is not None
+    room = np.array([4e9, 5e9])
+    assert np.asarray(joined.held(room, 3e8, 6e8)).tolist() == [s.held(r, 3e8, 6e8) for s, r in zip(each, room, strict=True)]
+    assert together([None, None]) is None

@@ -1,0 +1,136 @@
+"""Work that waits some hours and no day: the least fleet that keeps its deadline, by hand, at the limits, and as it grows."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roi.estimate.replay.fleet import (
+    burst_from_peak,
+    demand_to_hold,
+    load_curve_from_peak,
+    share_within_day,
+    size_autoscaled_fleet,
+    size_queue_fleet,
+    smoothed,
+    spill_share,
+)
+
+OFFICE = np.array([0.0] * 8 + [3.0] * 8 + [0.0] * 8)
+"""All of a day in eight hours, at three times the mean."""
+CURVES = st.lists(st.floats(0.0, 10.0), min_size=24, max_size=24).filter(lambda x: sum(x) > 1.0).map(
+    lambda x: np.array(x) / np.mean(x))
+
+
+def held(can_wait: float, hours: float, peak: float, curve: np.ndarray) -> float:
+    """What a fleet holds all day, over the mean."""
+    share = share_within_day(can_wait, hours, peak, curve)
+    return float(demand_to_hold(peak, 1.0, share))
+
+
+def test_a_day_of_eight_hours_with_eight_hours_of_time_is_worked_off_in_sixteen() -> None:
+    """24 of work in 16 hours: 1.5 x the mean, in place of 3 at once or 1 by the end of the day. With 4 hours: 24 in 12: 2."""
+    assert held(1.0, 8.0, 3.0, OFFICE) == pytest.approx(1.5)
+    assert held(1.0, 4.0, 3.0, OFFICE) == pytest.approx(2.0)
+    assert held(1.0, 16.0, 3.0, OFFICE) == pytest.approx(1.0)
+    assert share_within_day(1.0, 8.0, 3.0, OFFICE) == pytest.approx(0.5)
+
+
+def test_what_cannot_wait_goes_first_in_the_hours_after_too() -> None:
+    """Half waits: 1.5 of each office hour at once. Of all that comes from 8 to 16, 24, what is left is done by 24: 1.5 holds
+    both. Where the sixteen other hours have 0.3 (office 2.4), half of those eight hours' 2.4 goes first: (19.2 + 1.2) / 16.
+    """
+    assert held(0.5, 8.0, 3.0, OFFICE) == pytest.approx(1.5)
+    quieter = np.where(OFFICE > 0.0, 2.4, 0.3)
+    assert held(0.8, 8.0, 2.4, quieter) == pytest.approx((19.2 + 0.2 * 2.4) / 16)
+
+
+def test_a_burst_within_an_hour_counts_where_the_deadline_is_shorter() -> None:
+    """A peak of 6 in an hour of 3: its work comes within half an hour, and has one more half hour: 3 / 1 = 3, not 6."""
+    lone = np.array([3.0, *[21.0 / 23.0] * 23])
+    assert held(1.0, 0.5, 6.0, lone) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("hours", [24.0, 30.0, 1000.0])
+def test_a_day_or_more_changes_nothing(hours: float) -> None:
+    assert share_within_day(0.6, hours, 3.0, OFFICE) == 0.6
+    for curve, peak in ((OFFICE, 4.0), (load_curve_from_peak(3.0), 3.0)):
+        burst = float(burst_from_peak(peak, curve))
+        usual, other = (size_autoscaled_fleet(7.0, 1.0, curve, burst=burst, can_wait=0.6, **more) for more in (
+            {}, {"waits_hours": hours}))
+        assert usual == other
+
+
+@given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0))
+def test_just_below_a_day_the_fleet_is_that_of_a_day(curve: np.ndarray, can_wait: float, burst: float) -> None:
+    peak = burst * float(curve.max())
+    assert held(can_wait, 24.0 - 1e-9, peak, curve) == pytest.approx(float(demand_to_hold(peak, 1.0, can_wait)), rel=1e-6)
+    for c in (0.3, 0.9, 1.0, 1.7):
+        now = spill_share(curve, burst, c, share_within_day(can_wait, 24.0 - 1e-9, peak, curve))
+        assert now == pytest.approx(spill_share(curve, burst, c, can_wait), abs=1e-6)
+
+
+@given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0))
+def test_without_time_nothing_waits(curve: np.ndarray, can_wait: float, burst: float) -> None:
+    peak = burst * float(curve.max())
+    assert held(can_wait, 1e-9, peak, curve) == pytest.approx(peak, rel=1e-6)
+    hourly, at_once = (size_autoscaled_fleet(1e4, 1.0, curve, burst=burst, can_wait=w, waits_hours=1e-9, spares=0.0,
+                                             replicas_minimum=0.0).gpus for w in (can_wait, 0.0))
+    assert hourly == pytest.approx(at_once, rel=1e-3)
+
+
+@given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0), st.floats(0.01, 30.0), st.floats(0.0, 10.0))
+def test_more_time_never_needs_more(curve: np.ndarray, can_wait: float, burst: float, hours: float, more: float) -> None:
+    peak = burst * float(curve.max())
+    short, long = (held(can_wait, h, peak, curve) for h in (hours, hours + more))
+    assert long <= short * (1 + 1e-9)
+    assert long >= 1.0 - 1e-9
+    assert short <= peak * (1 + 1e-9)
+
+
+def test_it_is_the_same_for_many_draws_as_for_each() -> None:
+    peak, waits = np.array([[3.0], [4.0], [6.0]]), np.array([[0.2], [0.7], [1.0]])
+    together = np.asarray(share_within_day(waits, 5.0, peak, OFFICE))
+    assert together.shape == (3, 1)
+    assert together.ravel() == pytest.approx([share_within_day(float(w), 5.0, float(p), OFFICE)
+                                              for p, w in zip(peak[:, 0], waits[:, 0], strict=True)])
+
+
+def test_each_hours_work_is_spread_over_the_hours_that_it_may_take() -> None:
+    """3 an hour for eight: with two hours 1.5 first and after them; with 2.5: 1.2, 2.4, 3, ... and 1.8, 0.6 after."""
+    assert smoothed(OFFICE, 1.0).tolist() == OFFICE.tolist()
+    assert smoothed(OFFICE, 2.0)[7:18].tolist() == [0.0, 1.5, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.5, 0.0]
+    assert smoothed(OFFICE, 2.5)[8:18] == pytest.approx([1.2, 2.4, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.8, 0.6])
+    assert smoothed(OFFICE, 24.0) == pytest.approx(np.ones(24))
+
+
+def test_a_queue_is_worked_off_as_often_as_its_deadline_asks() -> None:
+    """10/s in the mean, 10 a replica, three busy ones for the hours at 3 x: a third of the day in all, and three starts of
+    0.48 hours: 3 x 0.02 of a day. By whole hours each start's 2.67 + 0.48 become 4: half of the day.
+    """
+    found = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=3.0, starts=3.0)
+    assert found.gpus == pytest.approx(3 * (1 / 3 + 0.06))
+    billed = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=3.0, starts=3.0, billed_s=3600.0)
+    assert billed.gpus == pytest.approx(3 * 0.5)
+    assert size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0) == size_queue_fleet(
+        10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=1.0, starts=1.0)
+
+
+def test_a_fleet_of_that_size_keeps_every_deadline_hour_by_hour() -> None:
+    """Waiting work first come, first served, by what is left of a constant fleet, for five days of random hours: none late."""
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        curve = rng.gamma(0.5, 1.0, 24)
+        curve, waits, hours = curve / curve.mean(), rng.uniform(0.2, 1.0), int(rng.integers(1, 20))
+        c = held(waits, float(hours), float(curve.max()), curve)
+        queue: list[list[float]] = []
+        late = 0.0
+        for hour in range(120):
+            queue.append([float(hour), waits * curve[hour % 24]])
+            left = c - (1.0 - waits) * curve[hour % 24]
+            for item in queue:
+                done = min(left, item[1])
+                left, item[1] = left - done, item[1] - done
+            queue = [item for item in queue if item[1] > 1e-9]
+            late = max(late, *(hour - item[0] - hours for item in queue), 0.0) if queue else late
+        assert late == 0.0

@@ -38,11 +38,12 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of the encoding that spreadsheet programs call Unicode."""
 
 
-def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it") -> str:
+def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *, filled: bool = False) -> str:
     """The text of a file in UTF-8, a byte order mark left out, at most `most_bytes` of it.
 
     InputError names the file behind `where` ("--trace: "), and says why it cannot be read: it is a folder, is not there (with
-    the nearest name), holds more than `holds` may, a zero byte, or what is no text. A file without end (/dev/zero) is cut off.
+    the nearest name), holds more than `holds` may, a zero byte, what is no text, or nothing where it must be `filled`. A file
+    without end (/dev/zero) is cut off.
     """
     name = f"{where}{path}"
     try:
@@ -57,6 +58,8 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it") -
         raise InputError(f"{name}: cannot be read: {reason}{near}") from error
     if max(size, len(raw)) > most_bytes:
         raise InputError(f"{name}: {max(size, len(raw)):,} bytes; {holds} has at most {most_bytes:,}")
+    if filled and not raw.strip():
+        raise InputError(f"{name}: empty")
     if raw[:2] in UTF_16:
         raise InputError(f"{name}: UTF-16, not UTF-8 text; save it in UTF-8")
     if b"\0" in raw:
@@ -141,6 +144,8 @@ def files_meant(argument: str, usual: Callable[[Path], bool], holds: str, pipe: 
     InputError where it means none: `holds` is what a folder should hold, `pipe` what to do with one, which would be read twice.
     """
     path, shown = Path(argument), repr(argument[:200])
+    if argument == "-":
+        raise InputError(f"FILES: '-' is no file, and standard input is not read here; {pipe}")
     if not argument.strip():
         raise InputError("FILES: '' names no file; a dot is the folder at hand")
     if path.is_file():

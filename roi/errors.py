@@ -222,16 +222,38 @@ ALIKE: Final = 0.7
 def nearest_file(path: Path, *, folders: bool = False) -> str:
     """The end of a message about a file that is not there: "; nearest: ..." with the most alike one beside it, or nothing.
 
-    It is of the same ending, or of the same name with another. With `folders` one that may stand in its place is named too.
+    It is of the same ending, else of the same name with another, else of one that is alike as its name is. Where nothing
+    there is, it is one of the same name in a folder below, or in the folder that is meant where that is not there either. With
+    `folders` one that may stand in its place is named too.
     """
+    if (beside := _inside(path.parent)) is not None:
+        below = (each / path.name for each in beside if each.is_dir() and not each.name.startswith("."))
+        found = _most_alike(path, beside, folders=folders) or next((each for each in below if each.is_file()), None)
+        return f"; nearest: {found}" if found else ""
+    meant = _most_alike(path.parent, [each for each in _inside(path.parent.parent) or () if each.is_dir()], folders=True)
+    found = meant and (_most_alike(path, _inside(meant) or (), folders=folders) or meant)
+    return f"; no folder {path.parent}{f'; nearest: {found}' if found else ''}"
+
+
+def _inside(folder: Path) -> list[Path] | None:
+    """What lies in the folder, sorted; None where it cannot be looked into."""
     try:
-        there = sorted(p for p in path.parent.iterdir() if folders or p.is_file())
+        return sorted(folder.iterdir())
     except OSError:
-        return ""
-    ending, names = path.suffix.lower(), {p.stem: p for p in there if p.stem.lower() == path.stem.lower()}
-    names |= {p.stem: p for p in there if p.suffix.lower() == ending}
-    near = [path.stem] if path.stem in names else nearest(path.stem, names, 1, ALIKE)
-    return f"; nearest: {names[near[0]]}" if near else ""
+        return None
+
+
+def _most_alike(path: Path, there: Iterable[Path], *, folders: bool) -> Path | None:
+    """The one of the paths whose name is most like that of `path`; None where none is like it."""
+    every = [each for each in there if folders or each.is_file()]
+    stems = {each.stem: each for each in every if each.stem.lower() == path.stem.lower()}
+    stems |= {each.stem: each for each in every if each.suffix.lower() == path.suffix.lower()}
+    near = [path.stem] if path.stem in stems else nearest(path.stem, stems, 1, ALIKE)
+    if near:
+        return stems[near[0]]
+    mistyped = {each.stem: each for each in every if nearest(path.suffix, [each.suffix], 1, ALIKE)}
+    near = nearest(path.stem, mistyped, 1, ALIKE)
+    return mistyped[near[0]] if near else None
 
 
 def allowed(problem: Mapping[str, object]) -> str:

@@ -23,6 +23,7 @@ from roi.economics.decision.verdict import chance, value
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file
 from roi.facts.fact import Basis
+from roi.scenario.other_files import SCENARIO, what_it_is
 from roi.scenario.policy import Policy, Range, load_policy
 
 AGES = frozenset({Basis.MEASURED, Basis.CALIBRATED, Basis.DRY_RUN, Basis.QUOTED, Basis.STATED})
@@ -117,11 +118,15 @@ def check_file(
 
 
 def _saved(path: Path, field: str) -> Saved:
+    if path.is_dir():
+        raise InputError(f"{field}: {path}: a directory; give a file")
     if not path.is_file():
         raise InputError(f"{field}: no file {path}{nearest_file(path)}")
     saved = read_saved(path)
     if saved is None:
-        raise InputError(f"{field}: {path} is no saved comparison; save one with `roi compare SCENARIO --format json`")
+        other = what_it_is(path)
+        but, made_of = (", but " + other.what if other else ""), path if other == SCENARIO else "SCENARIO"
+        raise InputError(f"{field}: {path} is no saved comparison{but}; save one with `roi compare {made_of} --format json`")
     return saved
 
 

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date as Date
 from pathlib import Path
@@ -22,11 +22,11 @@ from roi.errors import InputError, ScenarioError, UnnamedColumns
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_counted, check_scenario, read_part, tell_day
+from roi.scenario.other_files import OWN_COLUMNS
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
-from roi.scenario.starting import renamed, written_over
-from roi.scenario.template import check_day, template, template_day
-from roi.scenario.yaml import OWN_COLUMNS, parse_yaml, scalar
+from roi.scenario.template import check_day, renamed, template, template_day, written_over
+from roi.scenario.yaml import parse_yaml, scalar
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.scenario_part import part_yaml
 from roi.usage.read.record import FileOptions
@@ -67,7 +67,7 @@ def new_scenario(
     told = ""
     requests = None if requests_per_day is None else _requests(requests_per_day)
     if usage:
-        with _sent_to_usage(usage, into):
+        with _sent_to_usage(usage, into) if usage[0].suffix.lower() not in PARTS else nullcontext():
             part, told = _measured(usage, incumbent, requests, today, as_of or max(today, template_day(name)), tell)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
         if "lengths" in part["workload"]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from roi.answers.track_months import after, days_in, month_of
 from roi.disk import parse_json, read_text
 from roi.errors import InputError, RoiError, visible
+from roi.scenario.other_files import USAGE, refuse_other
 
 OPENCOST_LIMIT: Final = 256 * 2**20
 """Bytes of an export."""
@@ -41,11 +42,13 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
     """
     where = f"--opencost: {path}"
     try:
-        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"))
+        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export", filled=True))
     except (ValueError, RecursionError) as error:
+        refuse_other("--opencost: ", path, "answer of /allocation", usage="--actual")
         raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None
     sets = data.get("data") if isinstance(data, dict) else None
     if not isinstance(sets, list) or not all(isinstance(each, dict) for each in sets):
+        refuse_other("--opencost: ", path, "answer of /allocation", USAGE)
         raise InputError(f"{where}: no list `data` of allocations; save an answer of /allocation?window=...&step=1d")
     found: dict[str, GpuMonth] = {}
     for key, allocation in ((key, each) for one in sets for key, each in one.items() if each is not None):

@@ -14,6 +14,7 @@ from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
+from roi.scenario.other_files import refuse_other
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import FileOptions
 
@@ -240,7 +241,7 @@ def bill_months(
     names the row: a month twice, another currency, an amount that is none, or nothing at all for a month that is not over
     `today`, whose bill is still to come.
     """
-    text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month")
+    text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month", filled=True)
     try:
         rows = [row for row in csv.reader(text.splitlines(), strict=True) if any(cell.strip() for cell in row)]
     except csv.Error as error:
@@ -277,6 +278,8 @@ def _check_head(head: Sequence[str], path: Path) -> None:
     sign = next((sign for sign in ";\t|" if len(head) == 1 and sign in head[0]), None)
     if sign is not None:
         raise InputError(f"--bill: {path}: columns are apart by {sign!r}; commas, and dots in amounts, as in month,usd")
+    if "month" not in head:
+        refuse_other("--bill: ", path, "invoice by month", usage="--actual")
     for name in head:
         if name not in COLUMNS:
             raise InputError(f"--bill: {path}: unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}")

@@ -113,6 +113,10 @@ class LazyGroup(click.Group):
             _stop(f"{strange[:LONGEST_VALUE]!r} is not usable; numbers have the digits 0 to 9", 2)
         try:
             return super().make_context(info_name, args, *more, **rest)
+        except click.UsageError as error:
+            if (told := _answer_to(error)) is None:
+                raise
+            _stop(*told)
         except KeyboardInterrupt as error:
             _stop(*told_of(error))
 
@@ -183,13 +187,23 @@ def _said(error: click.UsageError) -> str:
         case click.BadParameter() if parameter is not None and refused:
             value = refused["value"]
             shown = value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 3]}..."
-            return f"{name}: {shown} is not usable; {_taken(parameter.type)}"
+            return f"{name}: {shown} is not usable; {_taken(parameter.type)}{_meant(value, parameter)}"
         case click.BadParameter() if name:
             return f"{name}: {error.message.rstrip('.')}"
         case click.BadOptionUsage(option_name=option):
             return f"{option}: {'needs a value' if 'requires' in error.message else 'takes no value'}; see --help"
     said = " ".join(error.format_message().split()).replace("Got unexpected extra arguments", "too many arguments:")
     return said.replace("Got unexpected extra argument", "one argument too many:")
+
+
+def _meant(shown: str, parameter: click.Parameter) -> str:
+    """What to write for a number as people write it: 5k, 80%, $2."""
+    if isinstance(parameter.type, click.DateTime):
+        return ""
+    from roi.scenario.quantity import as_meant  # for a mistake
+
+    kind = "int" if isinstance(parameter.type, click.types.IntParamType) else "float"
+    return as_meant(shown.strip("'\""), kind, "", parameter.name or "")
 
 
 def _taken(kind: Any) -> str:  # Any: a type of click

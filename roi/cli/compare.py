@@ -20,7 +20,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @shared.written_options("table", "json", "markdown", "jsonl")
 @shared.html_option
 @shared.redact_option
-@click.option("--xlsx", type=shared.FRESH,
+@click.option("--xlsx", type=shared.BOOK,
               help="Write a workbook with live formulas to this file too; needs the extra `report`.")
 @click.option("--csv", "folder", type=shared.PATH,
               help="Write options, months, lines, facts and drivers as CSV into this folder too.")

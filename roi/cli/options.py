@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -29,18 +29,35 @@ class GivenPath(click.Path):
         """The path that the text names."""
         if not str(value).strip() or "\0" in str(value):
             self.fail(f"{str(value)!r} names no file", param, ctx)
+        if str(value) == "-":
+            self.fail("'-' is no file here; /dev/stdin and /dev/stdout are", param, ctx)
         return super().convert(value, param, ctx)
 
 
-class Target(GivenPath):
-    """A file that the command writes; where it is `fresh`, only with --force in the place of one that is there."""
+OPENED: Final = (".html", ".htm", ".xlsx", ".xls", ".pdf", ".docx", ".png", ".svg")
+"""Endings by which a computer opens a file with the program for it."""
 
-    def __init__(self, *, fresh: bool = False) -> None:
+
+class Target(GivenPath):
+    """A file that the command writes; where it is `fresh`, only with --force in the place of one that is there.
+
+    Where it has `endings`, a name that another program would open is refused.
+    """
+
+    def __init__(self, *, fresh: bool = False, endings: tuple[str, ...] = ()) -> None:
         super().__init__(path_type=Path)
-        self.fresh = fresh
+        self.fresh, self.endings = fresh, endings
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The path that the text names."""
+        path: Path = super().convert(value, param, ctx)
+        if self.endings and path.suffix.lower() in OPENED and path.suffix.lower() not in self.endings:
+            self.fail(f"{path} is the name of another kind of file; write {path.with_suffix(self.endings[0])}", param, ctx)
+        return path
 
 
 PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
+PAGE, BOOK = Target(fresh=True, endings=(".html", ".htm")), Target(fresh=True, endings=(".xlsx",))
 
 
 def collect_often() -> None:
@@ -80,7 +97,7 @@ profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Fol
 quality_option = click.option("--quality", type=PATH,
                               help="What an evaluation settles (roi quality --output), laid over the scenario.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
-html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
+html_option = click.option("--html", type=PAGE, help="Write the report as one HTML file too, with pictures.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that is there, whatever it holds.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 

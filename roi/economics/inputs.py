@@ -61,6 +61,8 @@ class Shared:
     peak_to_mean: Annotated[Number, At("workload.peak_to_mean")]
     load_curve: Annotated[Array, At("workload.load_curve")]
     usd_per_error: Annotated[Number, At("quality.usd_per_error")]
+    counts: str = "errors"
+    """What the verdict, and the size of a hybrid's floor, goes by: with wrong answers (errors), or cash alone (cash)."""
     quality_bar: Annotated[float, At("quality.bar")]
     min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
     """Items on which a score counts as tested."""

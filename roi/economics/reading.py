@@ -29,7 +29,7 @@ from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.place import NEEDED, At
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
-from roi.facts.fact import Fact, Value
+from roi.facts.fact import Basis, Fact, Value
 from roi.numerics.spreads import joint_high, joint_low
 
 T = TypeVar("T")
@@ -51,8 +51,16 @@ class Chunk(dict[str, Value | Array]):
         self.read = read
 
 
-def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
-    """The shared record of a Case's values; `rent_drift` is the fact whose spread the mean level of rents follows from."""
+def what_counts(usd_per_error: Fact | None) -> str:
+    """errors, or cash where the USD per wrong answer is a template's: that decides nothing."""
+    return "cash" if usd_per_error is not None and usd_per_error.basis is Basis.TEMPLATE else "errors"
+
+
+def read_shared(values: Values, rent_drift: Fact | None = None, usd_per_error: Fact | None = None) -> Shared:
+    """The shared record of a Case's values.
+
+    `rent_drift` is the fact whose spread the mean level of rents follows from, `usd_per_error` the one that may be a guess.
+    """
     bill = _read(BillFacts, values, {})
     first = path_of(Shared, "successor_price_ratio")
     later: list[Number] = []
@@ -63,7 +71,8 @@ def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
         month, ratio = (number(values[f"{path}.{name}"], path) for name in ("from_month", "ratio"))
         steps.append((month, ratio))
     return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
-                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps))
+                 price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps),
+                 counts=what_counts(usd_per_error))
 
 
 def _reach(fact: Fact | None) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from roi.disk import lines_of, open_to_read, parse_json
-from roi.errors import InputError
+from roi.errors import InputError, nearest_file
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.formats.own_rows import NAMES
 from roi.quality.measured import Measured
@@ -105,7 +105,8 @@ def training_ids(path: Path) -> set[str]:
                 elif line.strip():
                     found.add(line.strip())
     except OSError as error:
-        raise InputError(f"--training: {path} cannot be read: {error.strerror}") from None
+        near = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise InputError(f"--training: {path} cannot be read: {error.strerror}{near}") from None
     except (ValueError, RecursionError):
         raise InputError(f"--training: {path}: neither ids, one a line, nor JSON lines with an id") from None
     if not found:

@@ -4,6 +4,7 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
 from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, number, one_line, share
+from roi.scenario.other_files import EVALUATION, USAGE, refuse_other
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,6 +90,7 @@ def _format(source: Source, asked: Asked) -> Format:
     if any(OF_USAGE.search(name) for name in own) and not own & {name.replace("_", "") for name in NAMES["score"]}:
         raise InputError(f"{source.path}: counts of tokens and no score: records of usage, not results of an evaluation; what"
                          f" was spent: roi usage {source.path}")
+    refuse_other("", Path(source.path), "results of an evaluation", EVALUATION, USAGE)
     near = max(FORMATS[:-1], key=lambda form: len(own & set(form.columns)))
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]
     if len(own & set(near.columns)) > max(len(OWN.columns) - len(lacking), 1):

@@ -18,6 +18,7 @@ from roi.disk import UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
 from roi.errors import InputError, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
+from roi.scenario.other_files import EVALUATION, USAGE, refuse_other
 
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".eval")
 """What a folder is searched for, each with .gz too."""
@@ -97,6 +98,9 @@ def _begin(shown: str, head: Document, rows: Iterator[tuple[str, Document]]) -> 
     """The source, read up to its first row; what stands beside the rows goes into `head`."""
     if (first := next(rows, None)) is not None:
         return Source(shown, head, first[1], chain([first], rows))
+    if Path(shown).stat().st_size == 0:
+        raise InputError(f"{shown}: empty; results are {KNOWN}")
+    refuse_other("", Path(shown), "results of an evaluation", EVALUATION, USAGE)
     raise InputError(f"{shown}: no row of an item in it: empty, or no format that is read ({KNOWN})")
 
 

@@ -6,6 +6,7 @@ from datetime import date as Date
 from functools import partial
 from typing import Final
 
+from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.inputs import Api, Option, path_of
@@ -20,7 +21,7 @@ from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import DAY_HOURS, Incumbent
 from roi.scenario.quantity import Share, Spread, value_of
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import Scenario, model_part
 from roi.units import DAYS_PER_MONTH
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
@@ -83,7 +84,8 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
                                 " input_usd_per_mtok and output_usd_per_mtok") from None
         elif isinstance(error, UnknownName):
             name = model if provider is None else f"{provider}/{model}"
-            raise InputError(f"{error}; a model without a list price needs apis.{name}.input_usd_per_mtok and"
+            hosted = f"; {model_part(name)} is an open model: candidates.self_hosted" if known_model(model_part(name)) else ""
+            raise InputError(f"{error}{hosted}; a model without a list price needs apis.{name}.input_usd_per_mtok and"
                              " output_usd_per_mtok") from None
         else:
             raise

@@ -7,12 +7,12 @@ from functools import partial
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
-from roi.catalog.prices.api_prices import find_api_price
+from roi.catalog.prices.api_prices import find_api_price, sellers_of
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
-from roi.catalog.prices.vendors import TUNED, find_tuning_price, not_yet_tuned, open_model_tuning
+from roi.catalog.prices.vendors import MAKERS, TUNED, find_tuning_price, not_yet_tuned, open_model_tuning
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.worked_out import OptionFacts, TrainingFacts
-from roi.errors import InputError, ScenarioError, UnknownName
+from roi.errors import InputError, ScenarioError, UnknownName, first_of
 from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
@@ -65,17 +65,15 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
                " into the base, so each would be a fleet of its own")
         raise ScenarioError("training.adapters", t.adapters, why)
     for name in s.candidates.self_hosted:
-        shape = find_model(name, "candidates.self_hosted")
+        shape = _open_model(name, "candidates.self_hosted")
         methods: list[str | None] = [None] if s.candidates.base else []
         for method in (*methods, *s.candidates.methods):
             _self_hosted(sheet, s, shape, name.lower(), method, (offers, bought, own), spill)
     for name in s.candidates.vendor_tuned:
-        vendor, model = _vendor_and_model("candidates.vendor_tuned", name)
-        rows = find_tuning_price(vendor, model, s.as_of, "candidates.vendor_tuned")
-        _tuned_elsewhere(sheet, s, "vendor-tuned", name, rows)
+        _tuned_elsewhere(sheet, s, "vendor-tuned", name, _tuning_rows(name, s.as_of, "candidates.vendor_tuned"))
     for name in s.candidates.hosted_adapters:
         vendor, model = _vendor_and_model("candidates.hosted_adapters", name)
-        shape = find_model(model, "candidates.hosted_adapters")
+        shape = _open_model(model, "candidates.hosted_adapters")
         every = open_model_tuning(shape.id, float(shape.parameters), date.max)
         if not (later := [row for row in every if row.vendor.lower() == vendor.lower()]):
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
@@ -84,6 +82,32 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
         if not rows:
             raise not_yet_tuned(name, later, s.as_of, "candidates.hosted_adapters")
         _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
+
+
+def _open_model(name: str, field: str) -> ModelShape:
+    """The model of the catalog; where that has none, but an API sells it, ScenarioError says so, and where it belongs."""
+    try:
+        return find_model(name, field)
+    except UnknownName:
+        if not (sold := sellers_of(model := model_part(name))):
+            raise
+        head = name.removesuffix(model).rstrip("/").lower()
+        sold.sort(key=lambda vendor: (vendor != head, vendor not in MAKERS))
+        why = (f"an API of {first_of(sold, 3)}, and no weights of it are known; candidates.api_models: [{sold[0]}/{model}]"
+               " compares it")
+        raise ScenarioError(field, name, why) from None
+
+
+def _tuning_rows(name: str, as_of: date, field: str) -> tuple[TuningPrice, ...]:
+    """The ways in which a vendor tunes its model; of one that it sells and does not tune, ScenarioError says that."""
+    vendor, model = _vendor_and_model(field, name)
+    try:
+        return find_tuning_price(vendor, model, as_of, field)
+    except UnknownName as error:
+        if vendor.lower() not in sellers_of(model):
+            raise
+        near = error.offered.replace("; nearest:", "; nearest that it tunes:")
+        raise ScenarioError(field, name, f"{vendor} sells this model, and no price of tuning it is known{near}") from None
 
 
 def _refuse_twice(field: str, keys: list[tuple[str | int, ...]], names: str) -> None:

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
+from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template
-from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, set_value
+from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
 BILL: Final = "bill_usd_per_month"
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -144,8 +145,8 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
         return deepcopy(path)
     refuse_records(Path(path))
     data = read_yaml(Path(path))
-    if (other := beside_a_scenario(data)) is not None:
-        raise InputError(f"{path}: a {other[0]} and no scenario; {other[1]} {path}")
+    if (other := known_by_keys(data)) not in {None, SCENARIO}:
+        refuse("", Path(path), "scenario", other)
     return data
 
 
@@ -262,7 +263,8 @@ def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iter
 def _set(data: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
-        raise ScenarioError("--set", override, "write it as path.to.field=value")
+        form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
+        raise ScenarioError("--set", override, f"write it as {form}")
     value = set_value(text.strip(), path)
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
@@ -312,9 +314,14 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
     """
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
     refuse_records(path, option, scenario)
+    no_part = f"{option}: {path} is no part written by roi {command} --output"
+    if (known := what_it_is(path)) not in {None, BY_SCHEMA[schema]}:
+        what = known.what.replace("a part of a scenario", "another part")
+        reads = known.command.replace("SCENARIO", str(scenario or "SCENARIO"))
+        raise InputError(f"{no_part}, but {what}: {reads} {path}")
     data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
-        raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
+        raise InputError(f"{no_part}; schema: {schema} is missing")
     for block in blocks:
         if not isinstance(data.get(block, {}), dict):
             raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")

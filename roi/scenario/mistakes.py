@@ -1,5 +1,6 @@
 """What is wrong in data that should be a scenario, or a policy: the first few mistakes, with field, value, what is allowed."""
 
+import re
 from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -27,6 +28,23 @@ RENAMED: Final = dict.fromkeys(
 """Fields of older scenarios, and what to write in their place."""
 
 
+MEANT: Final = {
+    "name": "title", "description": "title", "date": "as_of", "day": "as_of", "requests": "workload.requests_per_day",
+    "volume": "workload.requests_per_day", "model": "incumbent.model", "provider": "incumbent.provider",
+    "vendor": "incumbent.provider", "months": "horizon_months", "gpu": "candidates.gpus", "gpus": "candidates.gpus",
+    "workload.requests_per_month": "requests_per_day", "workload.requests_per_second": "requests_per_day",
+    "workload.prompt_tokens": "input_tokens", "workload.completion_tokens": "output_tokens",
+    "workload.latency": "ttft_p95_s, tpot_p95_s", "incumbent.name": "model", "incumbent.vendor": "provider",
+    "incumbent.price": "apis.PROVIDER/MODEL.input_usd_per_mtok and output_usd_per_mtok", "quality.threshold": "bar",
+    "quality.error_cost": "usd_per_error", "training.samples": "examples", "training.method": "candidates.methods",
+    "candidates.models": "api_models, hosted_models, self_hosted", "serving.gpus": "candidates.gpus",
+    "serving.quantization": "weight_dtypes", "serving.weights": "weight_dtypes", "people.rate": "usd_per_hour",
+}  # fmt: skip
+"""What people call a field that is called otherwise, by its path, and the field."""
+GLUED: Final = re.compile(r"(\w+)(?::| +)(\S+)")
+"""A key in braces to which its value sticks: {value:9} is a key of that name, without a value."""
+NAME: Final = "NAME"
+"""Stands for an entry's name in a path of `field_paths`."""
 INSTEAD: Final = {
     ("currency", "it should be"): "convert your amounts at the rate of a day, and say which in their source",
     ("usd_per_gpu_hour", "greater than 0"): "cards that cost no rent are own_hardware.cards, with resale_usd_per_gpu: 0",
@@ -64,16 +82,7 @@ def _of_another_branch(place: str, value: object) -> bool:
 
 def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:
     if kind == "extra_forbidden":
-        if places[-1] in RENAMED:
-            return RENAMED[places[-1]]
-        if places[-1].isdigit():
-            return "unknown key; a comma does not group digits: write 1000 for 1,000"
-        fields = fields_at(places[:-1], schema)
-        beside, elsewhere = nearest(places[-1], fields), _elsewhere(places[-1]) if schema is Scenario else []
-        close = nearest(places[-1], beside, cutoff=ALIKE) if elsewhere else beside
-        near = ", ".join([*close, *elsewhere][:SHOWN])
-        known = f"; known: {', '.join(fields)}" if fields and not beside and len(elsewhere) != 1 else ""
-        return "unknown key" + (f"; nearest: {near}" if near else "") + known
+        return _unknown(places, value, schema)
     if kind == "missing":
         return "needed and not given"
     message = allowed({"type": kind, "msg": message})
@@ -83,15 +92,45 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)
-    message += as_meant(value, kind, message)
+    message += as_meant(value, kind, message, places[-1] if places else "")
     message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
 
 
+def _unknown(places: list[str], value: object, schema: type) -> str:
+    """What is said of a key that the schema does not have: the field that is meant, the nearest ones, or all there are."""
+    name, fields = places[-1], fields_at(places[:-1], schema)
+    glued = GLUED.fullmatch(name)
+    if name in RENAMED:
+        return RENAMED[name]
+    if name.isdigit():
+        return "unknown key; a comma does not group digits: write 1000 for 1,000"
+    if value is None and glued is not None and glued[1] in fields:
+        return f"unknown key; write {glued[1]}: {glued[2]}, with a colon and a blank"
+    if schema is Scenario and (meant := _meant(places)) is not None:
+        return f"unknown key; nearest: {meant}"
+    begun = [field for field in fields if field.startswith(f"{name}_")]
+    elsewhere = _elsewhere(name) if schema is Scenario and not begun else []
+    beside = begun or nearest(name, fields)
+    close = nearest(name, beside, cutoff=ALIKE) if elsewhere else beside
+    near = ", ".join([*close, *elsewhere][:SHOWN])
+    known = f"; known: {', '.join(fields)}" if fields and not beside and len(elsewhere) != 1 else ""
+    return "unknown key" + (f"; nearest: {near}" if near else "") + known
+
+
+def _meant(places: list[str]) -> str | None:
+    """The field that people mean by a name that is like none, or whose path they part by other signs; None of all others."""
+    path = ".".join(places)
+    dotted = re.sub("[/:]", ".", path)
+    return dotted if dotted != path and dotted in field_paths() else MEANT.get(path)
+
+
 def _elsewhere(name: str) -> list[str]:
     """The paths at which other blocks of a scenario have a field of this name."""
-    found = [path for path in field_paths() if path.rpartition(".")[2] == name]
+    lasts = {path: path.rpartition(".")[2] for path in field_paths()}
+    found = [path for path, last in lasts.items() if last == name] or [
+        path for path, last in lasts.items() if last.startswith(f"{name}_") and NAME not in path]
     return [path if "." in path else f"{path} at the top level" for path in found]
 
 
@@ -118,9 +157,15 @@ def fields_at(places: list[str], schema: type = Scenario) -> list[str]:
     kind: Any = schema
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
-        kind = info.annotation if info is not None else (*get_args(kind), None, None)[1] if get_origin(kind) is dict else None
+        kind = info.annotation if info is not None else _entry(kind)
         kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind) if _is_union(kind) else kind
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
+
+
+def _entry(kind: object) -> object:
+    """The type of an entry of a mapping or a list; None of anything else."""
+    inside, places = get_args(kind), {dict: 1, tuple: 0}
+    return next((inside[place] for origin, place in places.items() if get_origin(kind) is origin), None)
 
 
 def _is_union(kind: object) -> bool:

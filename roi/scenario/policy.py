@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 from roi.errors import InputError
 from roi.facts.records import Finite
 from roi.scenario.mistakes import explain_mistakes
+from roi.scenario.other_files import LIMITS, SAVED, SCENARIO, what_it_is
 from roi.scenario.quantity import Section
-from roi.scenario.yaml import another_file, read_yaml
+from roi.scenario.yaml import read_yaml
 
 
 class Range(Section):
@@ -79,16 +80,18 @@ class Policy(Section):
     """Central values of facts, by their path in `roi compare --format json` (workload.requests_per_day)."""
 
 
+IN_ITS_PLACE: Final = {SCENARIO: "roi check", SAVED: "roi check SCENARIO POLICY --saved"}
+"""Where `roi check` takes files that are given in the place of a policy."""
 HELP: Final = "`roi schema --of policy` says what a policy may hold"
 """What helps where a file is none."""
 
 
 def load_policy(path: Path) -> Policy:
     """The policy in the file; every mistake is reported with its field, value and what is allowed."""
+    if (other := what_it_is(path)) not in {None, LIMITS}:
+        command = IN_ITS_PLACE.get(other, other.command)
+        raise InputError(f"{path}: {other.what} and no policy: {command} {path}; {HELP}")
     data: dict[str, Any] = read_yaml(path, HELP)
-    what = another_file(data)
-    if what is not None:
-        raise InputError(f"{path}: {what[0]} and no policy: {what[1]} {path}; {HELP}")
     try:
         return Policy.model_validate_json(json.dumps(data))
     except ValidationError as error:

@@ -22,8 +22,13 @@ def once(listed: tuple[T, ...]) -> tuple[T, ...]:
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
-TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
+TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>[a-z]+|%)?")
 SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+UNITS: Final = {"ms": ("_s", 1e-3), "s": ("_s", 1.0), "cents": ("usd", 0.01), "usd": ("usd", 1.0), "h": ("hours", 1.0),
+                "hours": ("hours", 1.0), "months": ("months", 1.0), "tokens": ("tokens", 1.0)}
+"""What people write behind a number, what the name of a field has whose unit that tells, and how many of that unit it is."""
+MEANT_BY: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+"""What is true or false in other words, which YAML 1.2 reads as text."""
 CHOICE: Final = re.compile("'([^']*)'")
 """A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
@@ -155,15 +160,22 @@ def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> st
     return f"{f'nearest: {near}; ' if near else ''}`roi help {field}` lists all {len(choices)}"
 
 
-def as_meant(value: object, kind: str, message: str) -> str:
-    """What to write for a number as people write it (60k, 60_000, 1,000, 80%), percent for a share, and one name for a list."""
+def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
+    """What to write for a number as people write it (60k, 60_000, 1,000, 80%, 800ms), percent for a share, one name for a list.
+
+    The name of the `field` tells which unit it has.
+    """
+    if kind.startswith("bool") and (meant := MEANT_BY.get(str(value).lower())) is not None:
+        return f"; write {meant}"
     if kind == "tuple_type" and isinstance(value, str):
         return f"; write [{value[:LONGEST_VALUE]}]"
     number, size = None, ""
     if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
         size = typed["size"] or ""
-        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
+        of, factor = UNITS.get(size, ("", SIZES.get(size)))
+        of_another = of not in field or (kind.startswith("int") and size in {"m", "%"})
+        number = None if factor is None or of_another else float(digits) * factor
     elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
         most, size, percent = float(bound[1]), "%", float(str(value))
         number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None

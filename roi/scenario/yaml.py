@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NoReturn
 
 import yaml
 
-from roi.disk import open_to_read, read_text
+from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, visible
 
 SIZE_LIMIT = 2 * 2**20
@@ -31,88 +32,13 @@ _LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
 YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
 """First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
+CLOSED_BY: Final = {"[": "]", "{": "}"}
+QUOTES: Final = ("'", '"')
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 MEASURED: Final = "roi quality, "
 """How the source of a score begins that `roi quality` wrote."""
-POLICY: Final = "roi.policy/1"
-COMPARISON: Final = "roi.comparison/"
-"""How the schema of a saved comparison begins."""
-OF_SCENARIO: Final = frozenset({"as_of", "workload", "incumbent", "candidates"})
-"""Blocks that a scenario has and no policy."""
-BESIDE: Final = {
-    PART_SCHEMA: ("part of a scenario", "roi compare SCENARIO --usage"),
-    QUALITY_PART: ("part of a scenario", "roi compare SCENARIO --quality"), POLICY: ("policy", "roi check SCENARIO"),
-}  # fmt: skip
-"""Schemas of files that are given beside a scenario: what each is, and the command that reads it."""
 START: Final = "`roi init` writes a scenario to start from"
-RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
-"""Endings of files that hold usage and no scenario."""
-USAGE_JSON: Final = re.compile(rb'\s*\[(?!\s*\[)|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
-"""How JSON of usage begins: a list, of no lists, or one of these keys among the first; a scenario has none of them."""
-OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
-"""How Parquet, packed files and databases begin, and words that records of usage hold."""
-COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
-IN_AND_OUT: Final = re.compile(rb"(?=%s)%s" % (COLUMN % b"input", COLUMN % b"output"), re.IGNORECASE)
-"""A first line of columns that are called as `--map` calls what they hold, so that no names need be said."""
-OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)
-"""A first line of columns or keys of an evaluation's results, which count no tokens."""
-
-
-OWN_COLUMNS: Final = "--map time=COLUMN --map input=COLUMN --map output=COLUMN"
-"""What `roi usage` is told of a table whose columns have names of one's own."""
-
-
-def refuse_records(path: Path, option: str = "", scenario: Path | str | None = None) -> None:
-    """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario.
-
-    `option`: what asks for a part of one in that place; `scenario`: the file that it would be laid over.
-    """
-    records = path.suffix.lower() in RECORDS
-    if not path.is_file() or not (records or path.suffix.lower() == ".json"):
-        return
-    try:
-        with open_to_read(path) as file:
-            head = file.read(4096)
-    except OSError:  # which the reading of the scenario words
-        return
-    at = f"{option}: {path}" if option else str(path)
-    if not head.strip():
-        raise InputError(f"{at}: empty; {START}")
-    wanted = "part of a scenario" if option else "scenario"
-    compare = "roi compare" if scenario is None else f"roi compare {scenario}"
-    use = f"--output part.yaml, then {compare} --usage part.yaml"
-    judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"
-    evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
-    used = OF_USAGE.match(head) or IN_AND_OUT.match(head.partition(b"\n")[0])
-    if USAGE_JSON.match(head) if not records else not evaluated and used:
-        raise InputError(f"{at}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
-    if evaluated:
-        raise InputError(f"{at}: results of an evaluation and no {wanted}; how good: {judge}")
-    if option == "--quality" and records:
-        raise InputError(f"{at}: no {wanted}; results of an evaluation: {judge}")
-    start = "" if option else f"{START}; roi usage reads usage, roi quality results of an evaluation; "
-    if records:
-        raise InputError(f"{at}: no {wanted}; {start}a log whose columns have names of your own: roi usage {path}"
-                         f" {OWN_COLUMNS} {use}")
-
-
-def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:
-    """What a file that is given beside a scenario is, and the command that reads it: by its schema, or a policy by its keys."""
-    limits = any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values())
-    policy = limits or not data.keys().isdisjoint({"saved", "facts"})
-    return BESIDE.get(str(data.get("schema", POLICY if policy else None)))
-
-
-def another_file(data: dict[str, Any]) -> tuple[str, str] | None:
-    """What a file in the place of a policy is, and the command that reads it; None for a policy, or what should be one."""
-    schema = str(data.get("schema", ""))
-    if schema in BESIDE and schema != POLICY:
-        what, command = BESIDE[schema]
-        return f"a {what}", command
-    if schema.startswith(COMPARISON):
-        return "a saved comparison", "roi check SCENARIO POLICY --saved"
-    return None if data.keys().isdisjoint(OF_SCENARIO) else ("a scenario", "roi check")
 
 
 def read_yaml(path: Path, start: str = START) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
@@ -189,11 +115,40 @@ def set_value(text: str, path: str) -> Any:  # Any: as read_yaml
     if "\n" in text or "\r" in text:
         raise ScenarioError("--set", text, "one value a --set; repeat --set for another field")
     if text[:1] in YAML_SIGNS:
-        return parse_yaml(f"value: {text}", f"--set {path}")["value"]
+        try:
+            return _of_yaml(text)
+        except InputError as error:
+            said = re.sub(r"value(?=[.:[])", path, str(error).partition(": ")[2], count=1)
+            raise ScenarioError("--set", f"{path}={text}", f"{said}{_mended(text, path, said)}") from None
     try:
         return scalar(text)
     except ValueError as error:
         raise ScenarioError("--set", f"{path}={text}", str(error)[:100]) from None
+
+
+def _of_yaml(text: str) -> Any:  # Any: as read_yaml
+    return parse_yaml(f"value: {text}", "value")["value"]
+
+
+def _mended(text: str, path: str, said: str) -> str:
+    """The end of what is `said` of a --set value that is no YAML: what to write, with brackets or quotes closed, or quoted."""
+    left: list[str] = []
+    for sign in text:
+        if sign in CLOSED_BY:
+            left.append(CLOSED_BY[sign])
+        elif left and sign == left[-1]:
+            left.pop()
+    closed = text + ("".join(reversed(left)) if left else text[0] if text[0] in QUOTES else "")
+    for mended in (closed, "" if text[0] in CLOSED_BY else flow_yaml(text)):
+        try:
+            known = mended not in {"", text} and _of_yaml(mended) is not None
+        except InputError:
+            known = False
+        if known:
+            words = f"{path}={mended}"
+            plain = "'" in words and not re.search(r'["$`\\!]', words)
+            return "; write --set " + (f'"{words}"' if plain else quote(words))
+    return "; a list is [a, b], a block {value: 9, low: 6}" if text[0] in CLOSED_BY and "not valid" in said else ""
 
 
 def _refuse(name: str, line: int, problem: str) -> NoReturn:

@@ -16,6 +16,7 @@ from roi.disk import read_text
 from roi.errors import InputError, nearest_told
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
+from roi.scenario.other_files import USAGE, refuse_other
 
 Array = NDArray[np.float64]
 COLUMNS: Final = {
@@ -107,7 +108,7 @@ class Trace:
 def read_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a CSV (columns of COLUMNS); InputError names the column, the line and the value that cannot be used."""
     try:
-        rows = csv.reader(io.StringIO(read_text(path, MOST_BYTES, f"{field}: ", "a trace"), newline=""))
+        rows = csv.reader(io.StringIO(read_text(path, MOST_BYTES, f"{field}: ", "a trace", filled=True), newline=""))
         heads = [head.strip().lower() for head in next(rows, [])]
         places = {name: _place(heads, names, field, path) for name, names in COLUMNS.items()}
         table = [_row(row, places, f"{field}: {path}, line {rows.line_num}") for row in rows if row]
@@ -134,6 +135,7 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
     if found is not None and heads.count(heads[found]) > 1:
         raise InputError(f"{field}: {path}: two columns are named {heads[found]}; rename the one that is not meant")
     if found is None and names != COLUMNS["cached_tokens"]:
+        refuse_other(f"{field}: ", path, "trace", USAGE)
         near = nearest_told(names[0], heads)
         raise InputError(f"{field}: {path} has no column {' or '.join(names)}{near}{traced_from(path)}")
     return found

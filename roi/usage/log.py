@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from roi.errors import InputError, UnknownName
-from roi.scenario.yaml import beside_a_scenario, read_yaml
+from roi.scenario.other_files import SCENARIO, known_by_keys
+from roi.scenario.yaml import read_yaml
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
@@ -144,8 +145,8 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
 
 def _refuse_yaml(path: Path) -> None:
     """Raise InputError with what the file is, and the command that reads it."""
-    what, how = beside_a_scenario(read_yaml(path)) or ("scenario", "roi compare")
-    raise InputError(f"{path}: YAML is a {what} and no usage export: {how} {path}")
+    other = known_by_keys(read_yaml(path)) or SCENARIO
+    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.command} {path}")
 
 
 def _of_documents(

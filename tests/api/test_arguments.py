@@ -72,9 +72,9 @@ def test_a_scenario_is_told_by_arguments() -> None:
     with pytest.raises(ScenarioError, match=r"^overrides: 'draws' is not usable") as caught:
         roi.load_scenario(overrides=["draws"])
     assert caught.value.field == "overrides"
-    with pytest.raises(InputError, match=r"^part: .*is no part written by roi usage --output; schema"):
+    with pytest.raises(InputError, match=r"^part: .*is no part written by roi usage --output, but a scenario: roi compare"):
         roi.load_scenario(part=ROOT / "examples" / "tickets.yaml")
-    with pytest.raises(InputError, match=r"^quality: .*is no part written by roi quality --output; schema"):
+    with pytest.raises(InputError, match=r"^quality: .*is no part written by roi quality --output, but another part: roi"):
         roi.load_scenario(quality=ROOT / "examples" / "part.yaml")
     to = ["/nowhere/at/all"]
     for ask in (lambda: roi.open_runs(to), lambda: roi.resolve(None, profiles=to), lambda: roi.compare(profiles=to)):

@@ -8,6 +8,7 @@ from long_tables import every_row
 
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import UnknownName
+from roi.estimate.serving.weight_formats import step_read_bytes
 from roi.facts.model import ModelShape
 
 ROWS = load_models()
@@ -45,6 +46,14 @@ def test_a_dense_token_multiplies_with_everything_but_the_embedding_and_the_norm
         unused -= model.head_parameters
     extra = model.extra_parameters - model.extra_active_parameters
     assert model.active_parameters == model.parameters - unused - extra
+
+
+def test_products_beside_the_known_ones_are_multiplied_with_and_read_too() -> None:
+    """A configuration may have some: 7 of its 10 more parameters; in bf16 their 14 bytes are read at each step."""
+    plain = find_model("qwen3-4b")
+    more = ModelShape.model_validate(plain.model_dump() | {"extra_parameters": 10, "extra_active_parameters": 7})
+    assert (more.parameters - plain.parameters, more.active_parameters - plain.active_parameters) == (10, 7)
+    assert step_read_bytes(more, "bf16")[0] - step_read_bytes(plain, "bf16")[0] == 14.0
 
 
 def test_every_mixture_of_experts_states_its_active_parameters() -> None:

@@ -40,6 +40,21 @@ def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
     assert not OBEYED.search(result.stderr)
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    (("size", "examples/tickets.yaml", "--trace"), "--trace: {}: empty\n"),
+    (("quality",), "{}: empty; results are JSON lines or CSV"), (("fit",), "MODEL: {}: empty\n"),
+    (("track", "examples/tickets.yaml", "--bill"), "--bill: {}: empty\n"),
+    (("track", "examples/tickets.yaml", "--opencost"), "--opencost: {}: empty\n"),
+    (("compare",), "{}: empty; `roi init`"), (("usage",), "nothing to read; empty: {}\n"),
+    (("check", "examples/tickets.yaml"), "{}: empty; `roi schema --of policy` says"),
+])
+def test_an_empty_file_is_called_empty(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    (tmp_path / "e.json").touch()
+    result = CliRunner().invoke(main, [*words, str(tmp_path / "e.json")])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert told.format(tmp_path / "e.json") in result.stderr
+
+
 @pytest.mark.full
 def test_a_plain_text_behind_set_is_taken_whole() -> None:
     result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", "title=Budget #1: the plan"])

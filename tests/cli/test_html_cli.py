@@ -115,7 +115,7 @@ def test_a_file_that_came_meanwhile_stays(small: Path, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(("more", "told"), [
     (["--redact", "--xlsx", "m.xlsx"], "--redact: what it hides in the page would stand in --xlsx"),
     (["--redact", "--csv", "out"], "--redact: what it hides in the page would stand in --csv"),
-    (["--xlsx", "r.html"], "--xlsx: r.html is what --html writes"),
+    (["--html", "r", "--xlsx", "r"], "--xlsx: r is what --html writes"),
 ])
 def test_two_forms_do_not_tell_what_one_hides_nor_share_a_name(tmp_path, monkeypatch, more, told):
     monkeypatch.chdir(tmp_path)

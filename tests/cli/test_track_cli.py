@@ -324,7 +324,7 @@ def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path)
     ("month,usd\n2026-12,-1\n", "'-1' is not usable"),
     ("month,usd\n2026-12,1,000\n", "3 cells; 2 as the head has"),
     ("month,usd\nDec 26,1\n", "'Dec 26' is not usable; a month like 2026-12"),
-    ("", "not usable; month, and usd"),
+    ("", "bill.csv: empty"), ("usd,month\n", "no month"),
 ])
 def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     path = tmp_path / "bill.csv"

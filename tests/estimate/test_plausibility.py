@@ -38,6 +38,14 @@ def test_theory_stands_beside_the_fit_in_its_units():
     assert theory_step(simulate(), None, H100) is None
 
 
+def test_half_of_a_mean_prompt_lies_before_its_tokens():
+    """2 FLOPs a parameter but the head's, and attention over half of the tokens that prompts have on average."""
+    profile = simulate(loads=(Load(256, 64, 1, requests=4),), **STATED)
+    prompts = [request.prompt_tokens for request in profile.points[0].requests]
+    flops = 2.0 * (LLAMA.active_parameters - LLAMA.head_parameters) + LLAMA.attention_flops(sum(prompts) / len(prompts) / 2.0)
+    assert theory_step(profile, LLAMA, H100).prefill_token_s == pytest.approx(flops / H100.bf16_flops, rel=1e-9)
+
+
 def test_a_summary_whose_token_rate_is_not_its_requests_times_their_output_is_told():
     """2 requests/s x 100 tokens = 200 tokens/s."""
     assert breaks_tokens(200.0, 2.0, 100.0) is None
@@ -52,6 +60,12 @@ def test_a_closed_loop_that_never_was_full_is_refused():
         profile.model_copy(update={"points": (profile.points[0].model_copy(update={"concurrency": 16}),)})
     )
     assert "16 requests in flight are stated, 8 were" in told
+
+
+def test_fewer_requests_than_twice_those_in_flight_do_not_tell_how_many_were():
+    """24 requests, 8 at a time and told as 16, of which 32 would tell."""
+    profile = simulate(loads=(Load(256, 64, 8, requests=24),))
+    assert impossible(profile.model_copy(update={"points": (profile.points[0].model_copy(update={"concurrency": 16}),)})) == ()
 
 
 def test_stamps_out_of_order_are_refused():

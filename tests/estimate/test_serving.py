@@ -13,8 +13,8 @@ from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.capacity import operating_point, serving_capacity
 from roi.estimate.serving.efficiencies import PERFECT
-from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, roofline_iteration
-from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, matrix_rate, roofline_iteration
+from roi.estimate.serving.replica_memory import ReplicaMemory, default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import step_read_bytes, weight_bytes
 from roi.facts.gpu import Gpu
@@ -133,6 +133,52 @@ def test_time_to_first_token_by_hand() -> None:
     """
     point = operating_point(REQUESTS, ROUND, 0.0, 20.0, step_tokens=10_000.0)
     assert point.ttft_s == pytest.approx(0.05525, abs=1e-5)
+
+
+def test_a_prompt_of_several_steps_waits_for_its_own_to_end_by_hand() -> None:
+    """Steps of 500 tokens: service = 10 + 2 x 20 = 50 ms; busy 50/110 = 0.4545; 50 / 2 / 0.5455 x ln(9.09) = 101.17 ms; + step
+    20 + own 10 + 40 = 171.17 ms.
+    """
+    point = operating_point(REQUESTS, ROUND, 0.0, 20.0, step_tokens=500.0)
+    assert point.ttft_s == pytest.approx(0.17117, abs=1e-5)
+
+
+def test_a_prompt_reads_the_experts_that_the_step_leaves_alone() -> None:
+    """One sequence passes through a quarter of the experts, which take 10 ms to read: 10 + 7.5 ms for the prompt."""
+    mixture = replace(ROUND, experts_s=0.010, expert_share=0.25)
+    assert operating_point(REQUESTS, mixture, 0.0, 1.0).prefill_s == pytest.approx(0.0175)
+
+
+def test_what_reading_the_cache_takes_counts_in_what_endless_slots_would_serve() -> None:
+    """0.5 ms of cache a sequence: endless slots give 1 / (10 + 100 x 1.0) ms = 9.1/s; 256 give 8.7, more than 0.9 of it."""
+    assert serving_capacity(REQUESTS, replace(ROUND, kv_byte_s=0.0005), roomy()).binding == "compute"
+
+
+def test_query_heads_that_share_a_cached_head_read_it_again() -> None:
+    """4 a head: a tenth of what the 3 others read is read again, 1.3 bytes a byte at 3.35e12 bytes/s."""
+    found = roofline_iteration(LLAMA, H100, 1, "bf16", 0.0, replace(PERFECT, kv_reread=0.1))
+    assert found.kv_byte_s * 3.35e12 == pytest.approx(1.3)
+
+
+def test_a_state_of_linear_attention_is_split_over_its_value_heads() -> None:
+    """32 of them and 8 of keys: 16 GPUs hold a sixteenth each, where the cache of 8 heads would be split over 8 alone."""
+    state = LLAMA.model_copy(update={"attention": (LLAMA.attention[0].model_copy(update={"kind": "linear"}),)})
+    one, many = (float(kv_bytes_per_gpu(state, 1000.0, tp)) for tp in (1.0, 16.0))
+    assert (many, float(kv_bytes_per_gpu(LLAMA, 1000.0, 16.0))) == (one / 16, float(kv_bytes_per_gpu(LLAMA, 1000.0, 1.0)) / 8)
+
+
+def test_products_that_add_up_in_16_bits_run_at_half_the_rate_of_int8() -> None:
+    """Consumer cards halve fp16 where it adds up in 32 bits: 300e12 / 2 = 150e12, above 71e12; never below fp16's own."""
+    card = H100.model_copy(update={"int8_ops": 300e12, "fp16_flops": 71e12})
+    assert matrix_rate(card, "f16", PERFECT) == 150e12
+    assert matrix_rate(card.model_copy(update={"int8_ops": None}), "f16", PERFECT) == 71e12
+
+
+def test_an_a100_of_80_gb_schedules_as_a_small_card_does() -> None:
+    """vLLM asks for 70 GiB and no A100: 1,024 sequences and 8,192 tokens on an H100, else 256 and 2,048."""
+    cards = [H100, H100.model_copy(update={"id": "A100-80GB-SXM"}), SMALL]
+    assert np.asarray(default_sequence_limit(cards)).tolist() == [1024.0, 256.0, 256.0]
+    assert np.asarray(default_step_tokens(cards)).tolist() == [8192.0, 2048.0, 2048.0]
 
 
 def test_a_time_limit_by_hand() -> None:

@@ -20,7 +20,7 @@ def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("", "no row of an item in it: empty, or no format that is read"),
+    ("", ": empty; results are JSON lines or CSV with id, system, score"),
     ("\n \n", "no row of an item in it"),
     ("id,system,score\n", "no row of an item in it"),
     ('{"evalId": "e", "results": {"results": [{"testIdx": 0, "succ', "the JSON is cut short"),

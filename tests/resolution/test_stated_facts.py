@@ -32,6 +32,12 @@ def plans(case: Case, id: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_both_limits_of_latency_are_facts_of_the_case() -> None:
+    case = resolved(workload={"ttft_p95_s": 0.7, "tpot_p95_s": 0.03}).case
+    assert [(case[f"workload.{name}"].value, case[f"workload.{name}"].unit) for name in ("ttft_p95_s", "tpot_p95_s")] == [
+        (0.7, "s"), (0.03, "s")]
+
+
 # ---------------------------------------------------------------- rents
 
 
@@ -45,6 +51,14 @@ def test_a_stated_rent_takes_the_place_of_the_catalogs_of_that_card_and_vendor()
     assert not isinstance(line.arithmetic, str)
     assert "x $1.25/GPU-h x 730 h" in line.arithmetic(0)
     assert "gpu_rents.0.usd_per_gpu_hour" in line.facts
+
+
+def test_a_run_on_one_gpu_pays_for_the_whole_instance_that_is_rented() -> None:
+    """Eight GPUs an instance: eight times the GPU-hours of the same run."""
+    rents = [{**RENT, "vendor": "Colo", "gpus_per_instance": n} for n in (1, 8)]
+    one, eight = (resolved(gpu_rents=[rent], candidates={"vendors": ["Colo"]}).case for rent in rents)
+    path = f"options.{ADAPTER}.training.gpu_hours_per_run"
+    assert eight[path].number() == pytest.approx(8.0 * one[path].number())
 
 
 def test_a_vendor_that_the_catalog_does_not_know_may_rent() -> None:

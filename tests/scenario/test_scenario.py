@@ -170,6 +170,24 @@ MINIMAL: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(("key", "said"), [
+    ("name=A", "name: unknown key; nearest: title"),
+    ("date=2026-11-24", "date: unknown key; nearest: as_of"),
+    ("horizon=12", "horizon: unknown key; nearest: horizon_months"),
+    ("workload.requests=5", "workload.requests: unknown key; nearest: requests_per_day"),
+    ("workload.completion_tokens=5", "workload.completion_tokens: unknown key; nearest: output_tokens"),
+    ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_is_volume_share"),
+    ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),
+    ("workload/requests_per_day=5", "workload/requests_per_day: unknown key; nearest: workload.requests_per_day"),
+    ("workload.requests_per_day={value:5}", "unknown key; write value: 5, with a colon and a blank"),
+    ("workload.requests_per_day: 5", "--set: 'workload.requests_per_day: 5' is not usable; write it as workload.requests_"),
+])
+def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        load_scenario(MINIMAL, (key,))
+    assert said in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("block", "field", "value", "says"),
     [
@@ -179,13 +197,19 @@ MINIMAL: dict[str, Any] = {
         ("workload", "requests_per_day", "60_000", "write 60000"),
         ("workload", "requests_per_day", "1,000", "write 1000"),
         ("workload", "requests_per_day", "1.5M", "write 1500000"),
+        ("workload", "requests_per_day", "800ms", "it should be a valid number$"),
+        ("workload", "ttft_p95_s", "800ms", "it should be a valid number; write 0.8$"),
+        ("workload", "ttft_p95_s", "2 s", "write 2$"),
+        ("quality", "usd_per_error", "5 cents", "write 0.05$"),
+        ("quality", "usd_per_error", "0.05 USD", "write 0.05$"),
+        ("incumbent", "uses_cache", "Off", "it should be true or false; write false$"),
         ("workload", "requests_per_day", {"value": 1, "000": None}, "unknown key; a comma does not group digits: write 1000"),
         ("workload", "cache_hit_rate", 80.0, "80 must be at least 0 and at most 1; write 0.8 for 80%"),
         ("workload", "cache_hit_rate", "80%", "write 0.8"),
         ("workload", "cache_hit_rate", 1.5, "at most 1$"),
         ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: true is not usable; [^;]*$"),
         ("gates", "foo", True, "gates.foo: unknown key; known: "),
-        ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false$"),
+        ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false; write true$"),
         ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; nearest: fp8; .* lists all 12$"),
         ("serving", "tensor_parallel", [3], "serving.tensor_parallel.0: 3 is not usable; it should be [^;]*$"),
         ("serving", "tensor_parallel", [], "serving.tensor_parallel: .*at least 1 item"),

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from long_tables import every_row
 
-from roi.errors import InputError, nearest_file
-from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml
+from roi.errors import InputError, ScenarioError, nearest_file
+from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml, set_value
 
 LAUGHS = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True))
 
@@ -167,9 +167,39 @@ def test_a_file_that_is_not_there_names_the_nearest_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("asked", "near"), [
     ("tick.yaml", "tickets.yaml"), ("tickets.yml", "tickets.yaml"), ("tickets", "tickets.yaml"), ("exprot.csv", "export.csv"),
-    ("nofile.yaml", None), ("cases.yaml", None), ("tickers.csv", None), ("a.yaml", None),
+    ("nofile.yaml", None), ("cases.yaml", None), ("tickers.csv", None), ("a.yaml", None), ("tickts.yam", "tickets.yaml"),
+    ("export.cvs", "export.csv"), ("config.json", None), ("alone.yaml", "runs/alone.yaml"), ("rnus/other.csv", "runs"),
+    ("rnus/alone.yaml", "runs/alone.yaml"), ("rnus/alon.yaml", "runs/alone.yaml"),
 ])
 def test_a_file_is_the_nearest_only_where_the_names_are_alike(tmp_path: Path, asked: str, near: str | None) -> None:
-    for name in ("tickets.yaml", "batch.yaml", "my.yaml", "export.csv"):
+    (tmp_path / "runs").mkdir()
+    for name in ("tickets.yaml", "batch.yaml", "my.yaml", "export.csv", "runs/alone.yaml", "of.json"):
         (tmp_path / name).write_text("title: x\n", encoding="utf-8")
-    assert nearest_file(tmp_path / asked) == ("" if near is None else f"; nearest: {tmp_path / near}")
+    lost = f"; no folder {tmp_path / 'rnus'}" if asked.startswith("rnus/") else ""
+    assert nearest_file(tmp_path / asked) == lost + ("" if near is None else f"; nearest: {tmp_path / near}")
+
+
+def test_a_folder_that_is_not_there_and_like_none_is_named(tmp_path: Path) -> None:
+    assert nearest_file(tmp_path / "xyz" / "a.yaml") == f"; no folder {tmp_path / 'xyz'}"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("[a", "not valid YAML: did not find expected ',' or ']'; write --set 'x.y=[a]'"),
+    ("[{a: 1}, {b: [2", "; write --set 'x.y=[{a: 1}, {b: [2]}]'"),
+    ("{value: 1, low: 2", "; write --set 'x.y={value: 1, low: 2}'"),
+    ("'gpt", "; write --set \"x.y='gpt'\""),
+    ('"gpt', "; write --set 'x.y=\"gpt\"'"),
+    ("@a", "; write --set \"x.y='@a'\""),
+    ("*a", "alias *a; write the value out instead; write --set \"x.y='*a'\""),
+    ("[a]]", "not valid YAML: did not find expected key; a list is [a, b], a block {value: 9, low: 6}"),
+    ("[{a: [1}]", "; a list is [a, b], a block {value: 9, low: 6}"),
+    ("[.inf]", "x.y[0]: .inf is not a finite number"),
+    ("{a: 1, a: 2}", "x.y.a: given twice, first in line 1"),
+])
+def test_a_value_of_set_that_is_no_yaml_is_told_with_what_to_write(text: str, said: str) -> None:
+    with pytest.raises(ScenarioError) as raised:
+        set_value(text, "x.y")
+    shown = f"--set: {f'x.y={text}'!r} is not usable; "
+    assert str(raised.value).startswith(shown)
+    assert str(raised.value).endswith(said)
+    assert str(raised.value).count("write --set") <= 1

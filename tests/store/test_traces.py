@@ -48,7 +48,7 @@ def test_the_shape_has_means_and_spreads(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has no column arrival_s or timestamp"),
+        ("", ": empty"), ("x\n", "has no column arrival_s or timestamp"),
         ("when,tok_in,tok_out\n1,2,3\n", r"where it is a log of calls, roi usage .*\.csv --trace OUT\.csv makes a trace of it"),
         ("arrival_s,input_token,output_tokens\n0,1,1\n", "no column input_tokens or contexttokens; nearest: input_token"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\n1,x,1\n", "line 3: input_tokens 'x' is no number"),

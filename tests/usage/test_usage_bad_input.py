@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,10 @@ from click.testing import CliRunner
 from usage_support import records
 
 from roi.cli import main
+from roi.errors import MissingExtra
 from roi.usage import duplicates
 from roi.usage.read import raw
+from roi.usage.read.lazy_ibis import ibis
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
 BUCKETS = "start_time,end_time,model,input_tokens,output_tokens,num_model_requests,input_cached_tokens"
@@ -500,11 +503,26 @@ def test_cents_and_dollars_of_the_cost_exports_are_told_apart(tmp_path: Path) ->
     assert found == pytest.approx({"anthropic": 1.2345, "openai": 123.45})
 
 
+def test_the_extra_that_reads_usage_is_named_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, *_: object) -> None:
+        raise ModuleNotFoundError(name=name)
+
+    with monkeypatch.context() as patched:
+        patched.delitem(sys.modules, "ibis")
+        patched.setattr("builtins.__import__", refuse)
+        with pytest.raises(MissingExtra) as raised:
+            _ = ibis.duckdb
+    assert str(raised.value) == "this needs ibis: pip install 'lora-roi[usage]'"
+
+
 @pytest.mark.parametrize(("options", "said"), [
     (["--map", "time=timestmp"], "nearest: timestamp"), (["--map", "tme=timestamp"], "nearest: time"),
     (["--map", "time=timestamp", "--map", "time=model"], "given twice"), (["--map", "time"], "write it as time=COLUMN"),
     (["--incumbent", "gpt-4"], "nearest: gpt-4o"), (["--task", "x"], "unknown group"), (["--from", "openai-cs"], "openai-csv"),
     (["--provider", "opnai"], "nearest: openai"), (["--timezone", "Mars/Olympus"], "Europe/Berlin"),
+    (["--timezone", "berlin"], "'berlin' is no zone; nearest: Europe/Berlin"),
+    (["--timezone", "Asia/Tokio"], "'Asia/Tokio' is no zone; nearest: Asia/Tokyo"),
+    (["--backend", "nosuch://x"], "unknown scheme 'nosuch'; known: postgres, pyspark, duckdb,"),
 ])  # fmt: skip
 def test_wrong_options_name_the_value_and_what_is_near(tmp_path: Path, options: list[str], said: str) -> None:
     found = usage(table(tmp_path / "a.csv", calls(2)), *options)

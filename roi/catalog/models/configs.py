@@ -80,7 +80,7 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
+        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json", filled=True))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):

@@ -64,6 +64,10 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     if len(owners) > 1:
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
         raise ScenarioError(field, model, f"several providers have it: {spelled}; name one")
+    if not owners and provider_id(model) in provider_names():
+        count = len(model_names(provider_id(model)))
+        why = f"a provider, no model; write {provider_id(model)}/MODEL; `roi prices {model}` lists its {count:,}"
+        raise ScenarioError(field, model, why)
     if not owners:
         raise UnknownName(field, model, _every_name(), "model")
     return _price_at(owners[0], model, as_of, field)

@@ -44,7 +44,6 @@ from roi.economics.decision.verdict import (
     choose,
     decide,
     find_first_move,
-    what_counts,
     with_bars,
 )
 from roi.economics.inputs import Array, Option, Shared, path_of
@@ -312,11 +311,9 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     central = {id: evaluate(shared, options[id], options) for id in live}
     n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
     drawn = draw(case, [*live, *below], choices, n, seed) if n and case.uncertain else None
-    per_error = path_of(Shared, "usd_per_error")
-    counts = what_counts(case[per_error].basis if per_error in case else "")
     best: dict[str, float] = {}
     if drawn is not None:
-        best = probability_best(drawn.saved(counts), [id for id in live if tested(shared, options[id])])
+        best = probability_best(drawn.saved(shared.counts), [id for id in live if tested(shared, options[id])])
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
@@ -325,7 +322,7 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
         for id in live
     }
     return Weighed(shared, options, choices, tuple(below), tuple(untrained), central, drawn, results,
-                   choose(shared, results, counts))
+                   choose(shared, results, shared.counts))
 
 
 def compare(case: Case, *, thresholds: bool = True) -> Comparison:

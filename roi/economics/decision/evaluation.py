@@ -84,7 +84,7 @@ def read_all(
 
     With `ids` those options are read, and what they hand on to, in place of all.
     """
-    shared = read_shared(values, case.facts.get(path_of(Shared, "rent_drift")))
+    shared = read_shared(values, *(case.facts.get(path_of(Shared, name)) for name in ("rent_drift", "usd_per_error")))
     chosen = choices or {}
     told = (values.get(path_of(Option, "spills_to", option=id)) for id in ids)
     wanted = dict.fromkeys(("stay", *ids, *(str(id) for id in told if id is not None))) if ids else case.options
@@ -99,7 +99,7 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     """The option on its cheapest plan by present value; infeasible where it needs more cards than are owned.
 
     A hybrid's floor is chosen with it: replicas from 1 to what the peak needs, or what the cards that are owned hold. Wrong
-    answers count, since the size of the floor decides how many the API gives.
+    answers count, since the size of the floor decides how many the API gives, unless their price is a guess (`Shared.counts`).
     """
     if not option.plans or (option.infeasible is not None and not option.below_bar):
         return option
@@ -151,7 +151,7 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
     while True:
         sizes = np.concatenate([np.ones_like(each), instances * each], axis=1)
         tried = evaluate(shared, replace(option, plan=rows, replicas_fixed=sizes.reshape(-1, 1)), options)
-        costs = np.asarray(tried.pv).reshape(sizes.shape)
+        costs = np.asarray(tried.counted(shared.counts)).reshape(sizes.shape)
         plan, at = np.unravel_index(costs.argmin(), costs.shape)
         if costs[plan, at] < best:
             best, found = costs[plan, at], replace(option, plan=option.plans[plan], replicas_fixed=int(sizes[plan, at]))

@@ -191,7 +191,7 @@ def _floors(
         return _Cost(choice, float(done.cash_pv), float(done.total.errors_pv))
 
     def cheapest(price: float) -> _Cost:
-        there = choose_plan(replace(shared, usd_per_error=price), option, options)
+        there = choose_plan(replace(shared, usd_per_error=price, counts="errors"), option, options)
         assert there.plan is not None
         return costs(Choice(option.plans.index(there.plan), there.replicas_fixed))
 
@@ -206,7 +206,8 @@ def _floors(
             between(low, one, at, middle)
             between(at, middle, high, other)
 
-    now, at_none, here, at_most = float(np.asarray(shared.usd_per_error)), cheapest(0.0), costs(today), cheapest(HIGHEST)
+    now = 0.0 if shared.counts == "cash" else float(np.asarray(shared.usd_per_error))
+    at_none, here, at_most = cheapest(0.0), costs(today), cheapest(HIGHEST)
     found: list[tuple[float, Choice | None]] = [(0.0, at_none.choice)]
     between(0.0, at_none, now, here)
     between(now, here, HIGHEST, at_most)

@@ -18,10 +18,8 @@ from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
 from roi.units import to_digits, whole_percent
 
-TEMPLATE = "template"
 FLOORS = 16
 """Floors of a rival that are tried at most where its best one moves with an error rate."""
-
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,6 @@ def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shar
 
     return replace(shared, min_chance=moved(shared.min_chance, binding),
                    min_chance_reversible=moved(shared.min_chance_reversible, reversible))
-
-
-def what_counts(basis: str) -> str:
-    """errors, or cash where the USD per wrong answer is of this basis: a template's value decides nothing."""
-    return "cash" if basis == TEMPLATE else "errors"
 
 
 def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> Choices:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from roi.catalog.user_data import data_folder
-from roi.errors import InputError
+from roi.errors import InputError, nearest_file
 
 MOST_FOLDERS: Final = 5_000
 """Of profiles below one: a link to the root of a machine would be searched for hours."""
@@ -19,7 +19,8 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
     """
     for folder in given:
         if not folder.is_dir():
-            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
+            missing = f"--profiles: no folder {folder}{nearest_file(folder, folders=True)}"
+            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else missing)
     usual = (Path("profiles"), user_folder(), shipped_folder())
     distinct: dict[Path, Path] = {}
     for folder in (*given, *(folder for folder in usual if folder.is_dir())):

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from roi.disk import read_text
 from roi.errors import InputError, nearest_told
+from roi.scenario.other_files import refuse_other, what_it_is
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
@@ -52,6 +53,8 @@ class CsvTable(NamedTuple):
         names = list(known)
         unknown = [column for column in self.columns if column not in names]
         if unknown:
+            if len(unknown) + 1 >= len(self.columns):  # a model is named in records and results too
+                refuse_other("TABLE: ", self.path, "table of runs")
             more = f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
             raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
                              f"{nearest_told(unknown[0], names, 1, ALIKE)}; `roi schema --of training-table` and `--of"
@@ -89,7 +92,9 @@ def read_csv(path: Path) -> CsvTable:
 def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
     if path.suffix.lower() in NO_TABLES and path.is_file():
-        raise InputError(f"TABLE: {path} is {path.suffix[1:].upper()}, no table; one is a CSV with a row a run")
+        other = what_it_is(path)
+        reads = f"; {other.what}: {other.command} {path}" if other else ""
+        raise InputError(f"TABLE: {path} is {path.suffix[1:].upper()}, no table; one is a CSV with a row a run{reads}")
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
     csv.field_size_limit(LONGEST_CELL)

@@ -5,11 +5,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from zoneinfo import available_timezones
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.errors import InputError, RoiError, UnknownName, needs
+from roi.errors import ALIKE, InputError, RoiError, UnknownName, nearest, needs
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
@@ -50,7 +51,10 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     try:
         backend.raw_sql(f"SET TimeZone = '{zone}'")
     except Exception:  # noqa: BLE001 -- DuckDB's message lists every zone that it knows
-        raise InputError(f"--timezone: {zone[:60]!r} is no zone; for example UTC or Europe/Berlin") from None
+        by_city = {each.rpartition("/")[2]: each for each in sorted(available_timezones())}
+        near = nearest(zone.strip().rpartition("/")[2], by_city, 1, ALIKE)
+        example = f"nearest: {by_city[near[0]]}" if near else "for example UTC or Europe/Berlin"
+        raise InputError(f"--timezone: {zone[:60]!r} is no zone; {example}") from None
     backend.compiler = _step_by_step(backend.compiler)
     return backend
 
@@ -149,7 +153,7 @@ def remote_engine(url: str) -> Backend:
     connect = ibis.connect  # which says where Ibis is not installed
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
-        raise UnknownName("--backend", scheme, SCHEMES, "scheme")
+        raise UnknownName("--backend", scheme, SCHEMES, "scheme", SCHEMES)
     path = url.partition("://")[2].partition("?")[0]
     if scheme == "duckdb" and not Path(path).is_file():
         raise InputError(f"--backend: no DuckDB file {path or '(none named)'}; duckdb:///absolute/path.ddb, or duckdb://relative.ddb")

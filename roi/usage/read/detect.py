@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
-from roi.scenario.yaml import OWN_COLUMNS
+from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
 from roi.usage.formats.generic import SAID, found_and_missing, generic_format
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
@@ -151,6 +151,9 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     found = _chosen(tables if known is None else [known], flat, options)
     if found is not None:
         return found
+    other = None if {"schema", "evalId"}.isdisjoint(document) else known_by_keys(document)
+    if other is not None:
+        raise InputError(f"{shown}: {other.what} and no usage export: {other.command} {shown}")
     _check_known(list(document), shown)
     _check_columns(flat, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}", f"; {MAP}")

@@ -13,6 +13,11 @@ SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
 WORK: dict[str, Any] = {"requests_per_day": 86_400.0, "input_tokens": 1000.0, "output_tokens": 100.0}
 
 
+def test_all_requests_of_a_day_in_one_minute_are_the_most_that_can_be() -> None:
+    """A mean day has 1,440 minutes."""
+    assert [[a.name for a in read_alarms({"workload.peak_to_mean": x})] for x in (1440.0, 1441.0)] == [[], ["peak"]]
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [

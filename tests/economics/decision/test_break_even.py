@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from all_crossings import break_evens
 from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
-from roi.economics.decision.break_even import BreakEven, baselines
+from roi.economics.decision.break_even import BreakEven, _gains, baselines
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.curves import Curves
+from roi.economics.decision.curves import TIE, Curves
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.signposts import signposts
 from roi.economics.finance import discount_factors
@@ -107,6 +108,21 @@ def test_one_unit_that_holds_every_volume_breaks_even_where_its_fee_does() -> No
     asked = quiet_world(candidates={"provisioned_throughput": terms})
     found = break_evens(Curves(asked.shared, asked.options), ["provisioned"], [])
     assert [b.first for b in found if b.basis == "run_rate"] == pytest.approx([86_400.0] * 4)
+
+
+@pytest.mark.parametrize(("usd", "dearer", "straight"), [
+    (50.0, 0.0, True), (50.0, 3.0, True), (50.0, 9.0, False), (0.0, 0.0, True),
+])
+def test_volumes_lie_on_one_line_within_four_times_what_is_rounding(usd: float, dearer: float, straight: bool) -> None:
+    """Against $100 at each of five volumes an option costs as much at each, but at the third so many TIEs of it more.
+
+    So it lies off the line through its neighbours, and each of these half as far off theirs.
+    """
+    costs = {"mine": np.array([usd, usd, usd * (1.0 + dearer * TIE), usd, usd]), "stay": np.full(5, 100.0)}
+    of = {id: SimpleNamespace(slope=np.zeros((4, 1)), at=lambda _, row=row: np.tile(row, (4, 1))) for id, row in costs.items()}
+    lines: Any = SimpleNamespace(start=dict.fromkeys(costs, 0), of=of.__getitem__)
+    found = _gains(lines, "mine", ["stay"], np.arange(1.0, 6.0))
+    assert found.straight.tolist() == [[straight] * 4] * 4
 
 
 def test_one_replica_breaks_even_by_hand() -> None:

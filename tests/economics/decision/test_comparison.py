@@ -13,6 +13,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
+from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 from roi.scenario.template import template
@@ -49,6 +50,17 @@ def test_a_case_survives_json_and_gives_the_same_answer_to_the_cent() -> None:
     again = Case.of(json.loads(json.dumps(c.case.plain())))
     assert again == c.case
     assert compare(again) == c
+
+
+def test_what_a_template_guesses_of_a_wrong_answer_moves_no_cash_figure() -> None:
+    """It chose the floor of a hybrid, which was then judged on cash: $15,324 a month where $5,970 would do."""
+    case = resolve(check_scenario({**parse_yaml(template("agent"), "agent"), "draws": 0})).case
+    path = "quality.usd_per_error"
+    assert case[path].basis is Basis.TEMPLATE
+    dear = compare(Case(facts={**case.facts, path: case[path].model_copy(update={"value": 100.0 * case[path].number()})}))
+    for one, other in zip(compare(case).options, dear.options, strict=True):
+        assert one.cash_monthly_usd == pytest.approx(other.cash_monthly_usd), one.id
+        assert one.expected_cash_npv_usd == pytest.approx(other.expected_cash_npv_usd), one.id
 
 
 def test_compare_gives_the_same_answer_twice() -> None:

@@ -200,6 +200,7 @@ def test_percentiles_keep_never_as_never() -> None:
     """Ten paybacks of which two never come: P50 is the sixth, P90 is never."""
     months = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, np.inf, np.inf])
     assert percentiles(months[::-1]) == (2.0, 6.0, math.inf)
+    assert percentiles(np.arange(100.0)[::-1]) == (10.0, 50.0, 90.0)
 
 
 def test_p10_is_the_bad_end_of_npv_and_the_good_end_of_payback() -> None:

@@ -77,18 +77,20 @@ def test_events_of_many_rows_are_those_of_each() -> None:
 def test_events_kept_one_by_one_are_those_of_each_row() -> None:
     """Each event costs $1 at month 0, $2 at month end 1, ..., so that counts x (month end + 1) is what falls at each month end.
 
-    Rows: from today on; from 9.5 months on, which leaves the one at 8 out; until 30, which leaves 32 out; twice a month;
-    none in 36 months.
+    Rows: from today on; from 14 months on, at which one falls, so that the one at 8 is out; until 26, at which one falls, so
+    that this one and 32 are out; twice a month; none in 36 months.
     """
     first, every = np.array([[8.0], [8.0], [8.0], [0.2], [40.0]]), np.array([[6.0], [6.0], [6.0], [0.5], [6.0]])
-    since, until = np.array([[0.0], [9.5], [0.0], [0.0], [0.0]]), np.array([[99.0], [99.0], [30.0], [1.4], [99.0]])
+    since, until = np.array([[0.0], [14.0], [0.0], [0.0], [0.0]]), np.array([[99.0], [99.0], [26.0], [1.4], [99.0]])
     assert Happened.of(first, every, 36) is None  # 72 events of a draw, more than months
     every[3] = 1.0
     happened = Happened.of(first, every, 36)
     assert happened is not None
     falls = Falls(happened, happened.ends + 1.0, happened.counted(since, until))
     numbers = zip(*(x.ravel().tolist() for x in (first, every, since, until)), strict=True)
-    expected = np.array([events(f, e, 36, s, u) * np.arange(1.0, 38.0) for f, e, s, u in numbers])
+    each = [events(f, e, 36, s, u) for f, e, s, u in numbers]
+    assert [np.flatnonzero(row).tolist() for row in each[:3]] == [[8, 14, 20, 26, 32], [14, 20, 26, 32], [8, 14, 20]]
+    expected = np.array(each) * np.arange(1.0, 38.0)
     assert falls.monthly.tolist() == expected[:, 1:].tolist()
     assert np.ravel(falls.upfront).tolist() == expected[:, 0].tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
     so_far = np.array([events_so_far(f, e, 36)[:-1] for f, e in zip(first.ravel(), every.ravel(), strict=True)])

@@ -61,6 +61,14 @@ def test_a_model_without_announced_end_has_an_assumed_life_staying_included() ->
     assert np.array(wrong)[[8, 9, 18]] == pytest.approx(PER_MONTH * 0.05 * 0.01 * np.array([1.0, 1.5, 2.25]))
 
 
+def test_what_is_stated_of_the_first_successor_holds_for_that_one_alone() -> None:
+    """gpt-6-luna ends at 3 of 24 months, with twice the errors, 10% -> 20%; the next end, 9 months on, multiplies by 1.5."""
+    w = world(drift={"model_life_months": 9.0, "successor_error_ratio": 1.5}, quality={"usd_per_error": 0.01},
+              apis={"openai/gpt-6-luna": {"ends_in_months": 3, "successor_error_ratio": 2.0}})
+    wrong = w.line(CHEAPER, "wrong answers")[1]
+    assert np.array(wrong)[[2, 3, 11, 12]] == pytest.approx(PER_MONTH * 0.01 * np.array([0.1, 0.2, 0.2, 0.3]))
+
+
 def test_the_incumbent_is_not_migrated_once_nobody_uses_it() -> None:
     """Its model ends after 9 months; an option that is live after 1 leaves it before, a cascade still escalates to it."""
     w = world(drift={"model_life_months": 9.0}, timing={"months_to_live": {**NONE, "api": 1.0, "cascade": 1.0}})

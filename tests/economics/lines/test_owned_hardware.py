@@ -94,7 +94,11 @@ def test_cards_of_several_ages_are_told_apart_where_they_are_few() -> None:
 
 
 def test_spare_cards_are_bought_too() -> None:
+    """Half as many again, where cards that are owned are replaced too: 3 x 1.5 x $28,000 at month 12."""
     assert owned(spare_share=0.5).line(OWN, "hardware, purchase and replacement")[0] == 135_000.0
+    mine = {**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0, "life_months": 12, "spare_share": 0.5}
+    w = World(case_of(own_hardware={**mine, "purchase_usd_per_gpu": 28_000.0}, discount_rate=0.0), **plan(OWN, watts=400.0))
+    assert w.line(OWN, "hardware, purchase and replacement")[1][11] == 126_000.0
 
 
 def test_purchases_follow_growth_and_replacement() -> None:

@@ -1,8 +1,7 @@
 """A template with other values keeps its comments."""
 
 from roi.scenario import TEMPLATES
-from roi.scenario.starting import renamed, written_over
-from roi.scenario.template import template
+from roi.scenario.template import renamed, template, written_over
 from roi.scenario.yaml import parse_yaml
 
 TEXT = """\

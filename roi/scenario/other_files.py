@@ -1,0 +1,151 @@
+"""What a file is that stands where another belongs, and the command that reads it: told by its keys, or by how it begins."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+
+from roi.disk import open_to_read
+from roi.errors import InputError
+from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, SIZE_LIMIT, START, read_yaml
+
+SCENARIO_SCHEMA: Final = "roi.scenario/1"
+POLICY: Final = "roi.policy/1"
+COMPARISON: Final = "roi.comparison/"
+"""How the schema of a saved comparison begins."""
+HEAD: Final = 4096
+"""Bytes by which a table, a log, or JSON too large for a scenario is told."""
+SCHEMA_SAID: Final = re.compile(rb'\s*\{\s*"schema": ?"([^"]{1,40})"')
+"""How JSON begins that this program wrote."""
+RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
+"""Endings of files that hold usage and no scenario."""
+USAGE_JSON: Final = re.compile(rb'\s*\[(?!\s*\[)|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
+"""How JSON of usage begins: a list, of no lists, or one of these keys among the first; a scenario has none of them."""
+OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
+"""How Parquet, packed files and databases begin, and words that records of usage hold."""
+COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
+IN_AND_OUT: Final = re.compile(rb"(?=%s)%s" % (COLUMN % b"input", COLUMN % b"output"), re.IGNORECASE)
+"""A first line of columns that are called as `--map` calls what they hold, so that no names need be said."""
+OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)
+"""A first line of columns or keys of an evaluation's results, which count no tokens."""
+SCORES_JSON: Final = re.compile(rb'(?!.*token).*"(score|correct|passed|acc|exact_match)"\s*:', re.IGNORECASE | re.DOTALL)
+"""JSON of an evaluation's results, by its beginning."""
+OWN_COLUMNS: Final = "--map time=COLUMN --map input=COLUMN --map output=COLUMN"
+"""What `roi usage` is told of a table whose columns have names of one's own."""
+SCENARIO_KEYS: Final = frozenset({"as_of", "workload", "incumbent", "candidates"})
+"""Blocks that a scenario has, and no other file of the house."""
+
+
+class OtherFile(NamedTuple):
+    """What a file is, and the command that reads it."""
+
+    what: str
+    """With its article: "a policy"."""
+    command: str
+    """It is followed by the file's path."""
+
+
+SCENARIO: Final = OtherFile("a scenario", "roi compare")
+USAGE_PART: Final = OtherFile("a part of a scenario", "roi compare SCENARIO --usage")
+EVALUATED_PART: Final = OtherFile("a part of a scenario", "roi compare SCENARIO --quality")
+LIMITS: Final = OtherFile("a policy", "roi check SCENARIO")
+SAVED: Final = OtherFile("a saved comparison", "roi compare")
+USAGE: Final = OtherFile("records of usage", "roi usage")
+EVALUATION: Final = OtherFile("results of an evaluation", "roi quality")
+MODEL: Final = OtherFile("a model's config.json", "roi fit")
+BY_SCHEMA: Final = {PART_SCHEMA: USAGE_PART, QUALITY_PART: EVALUATED_PART, POLICY: LIMITS, SCENARIO_SCHEMA: SCENARIO}
+BY_KEYS: Final = {frozenset({"saved"}): LIMITS, frozenset({"facts"}): LIMITS, frozenset({"evalId", "results"}): EVALUATION,
+                  frozenset({"config", "results"}): EVALUATION, frozenset({"model_type"}): MODEL}
+"""What a mapping without a schema is, by keys that it has; promptfoo's results among them."""
+
+
+def known_by_keys(data: Mapping[str, Any]) -> OtherFile | None:  # Any: plain values
+    """What a file that holds this mapping is: by its schema, else by its keys; None where nobody knows it."""
+    schema = str(data.get("schema", ""))
+    if schema.startswith(COMPARISON):
+        return SAVED
+    if schema in BY_SCHEMA:
+        return BY_SCHEMA[schema]
+    if len(SCENARIO_KEYS & data.keys()) > 1:
+        return SCENARIO
+    if any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values()):
+        return LIMITS
+    return next((other for keys, other in BY_KEYS.items() if keys <= data.keys()), None)
+
+
+def what_it_is(path: Path) -> OtherFile | None:
+    """What the file is; None where nobody knows it, or it cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with open_to_read(path) as file:
+            head, size = file.read(HEAD), path.stat().st_size
+    except OSError:
+        return None
+    if path.suffix.lower() in RECORDS:
+        return _known_records(head)
+    if (said := SCHEMA_SAID.match(head)) is not None:
+        return known_by_keys({"schema": said[1].decode("utf-8", "replace")})
+    try:
+        known = known_by_keys(read_yaml(path)) if size <= SIZE_LIMIT else None
+    except InputError:
+        known = None
+    if known is not None or path.suffix.lower() != ".json" or not USAGE_JSON.match(head):
+        return known
+    return EVALUATION if SCORES_JSON.match(head) else USAGE
+
+
+def _known_records(head: bytes) -> OtherFile | None:
+    """What a table or a log is that begins so."""
+    first = head.partition(b"\n")[0]
+    if OF_QUALITY.match(first):
+        return EVALUATION
+    return USAGE if OF_USAGE.match(head) or IN_AND_OUT.match(first) else None
+
+
+def refuse_other(where: str, path: Path, wanted: str, *but: OtherFile, usage: str = USAGE.command) -> None:
+    """Raise InputError where the file is known to be another than the `wanted` one: what it is, and the command that reads it.
+
+    `where` is what the message begins with; `but` are those that say nothing against it, `usage` is what takes
+    records of usage here.
+    """
+    if (other := what_it_is(path)) is not None and other not in but:
+        refuse(where, path, wanted, USAGE._replace(command=usage) if other == USAGE else other)
+
+
+def refuse(where: str, path: Path, wanted: str, other: OtherFile) -> NoReturn:
+    """Raise InputError for a file that is another than the `wanted` one."""
+    raise InputError(f"{where}{path}: {other.what} and no {wanted}; {other.command} {path}")
+
+
+def refuse_records(path: Path, option: str = "", scenario: Path | str | None = None) -> None:
+    """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario.
+
+    `option`: what asks for a part of one in that place; `scenario`: the file that it would be laid over.
+    """
+    records = path.suffix.lower() in RECORDS
+    if not path.is_file() or not (records or path.suffix.lower() == ".json"):
+        return
+    try:
+        with open_to_read(path) as file:
+            empty = not file.read(HEAD).strip()
+    except OSError:  # which the reading of the scenario words
+        return
+    at = f"{option}: {path}" if option else str(path)
+    if empty:
+        raise InputError(f"{at}: empty; {START}")
+    wanted = "part of a scenario" if option else "scenario"
+    compare = "roi compare" if scenario is None else f"roi compare {scenario}"
+    use = f"--output part.yaml, then {compare} --usage part.yaml"
+    judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"
+    known = what_it_is(path)
+    if known == USAGE:
+        raise InputError(f"{at}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
+    if known == EVALUATION:
+        raise InputError(f"{at}: results of an evaluation and no {wanted}; how good: {judge}")
+    if option == "--quality" and records:
+        raise InputError(f"{at}: no {wanted}; results of an evaluation: {judge}")
+    start = "" if option else f"{START}; roi usage reads usage, roi quality results of an evaluation; "
+    if records:
+        raise InputError(f"{at}: no {wanted}; {start}a log whose columns have names of your own: roi usage {path}"
+                         f" {OWN_COLUMNS} {use}")

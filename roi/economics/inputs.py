@@ -397,6 +397,3 @@ class Option:
     def same_model(self) -> bool:
         """True where the incumbent's model answers, in another way or not: its negotiated price holds, its ends are its own."""
         return self.kind in KEEPS_MODEL or self.kind in LEVERS
-
-
-PLATFORM = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.inputs import (
-    PLATFORM,
     AnnouncedRates,
     Api,
     Array,
@@ -27,7 +26,7 @@ from roi.economics.inputs import (
 )
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.place import NEEDED, At
-from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
+from roi.economics.worked_out import PLATFORM, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Basis, Fact, Value
 from roi.numerics.spreads import joint_high, joint_low

@@ -1,10 +1,13 @@
 """Facts from which fields of `inputs` without a place are worked out, as `reading` says."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from roi.economics.inputs import HOURS_FACTOR, Number
 from roi.economics.place import At
+
+PLATFORM: Final = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+"""Facts behind `Option.platform_usd`: what stands around servers, or its stated total."""
 
 
 @dataclass(frozen=True, kw_only=True)

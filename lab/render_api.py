@@ -22,16 +22,18 @@ Written by `lab/render_api.py` (`make api`) from the docstrings; do not edit. Th
 
     comparison = compare("my.yaml")      # the same answer as `roi compare my.yaml`
     comparison                           # in a notebook: the one screen; print(comparison) as text
-    comparison.option("self-hosted")     # its cost tree
+    comparison.option("cheaper-api")     # the cost tree of the best option of a kind, or of one by its name
     comparison.to_frame("months")        # a pandas frame: pip install 'lora-roi[frames]'
     comparison.plot.cash()               # a chart, in Jupyter, marimo and VS Code
 
 `import roi` takes no time: a name is loaded when it is first used. Errors are `RoiError`s with a sentence for the reader.
-The notebooks in `notebooks/` use nothing else; what the fields of the records mean stands in their docstrings, and for JSON
-in [json.md](json.md).
+The notebooks in `notebooks/` use these names, and where they show more than a comparison the rooms behind the commands
+(`roi.answers`, `roi.report`), which may change. What the fields of the records mean stands below, and for JSON in
+[json.md](json.md).
 """
-ORDER = ("compare", "load_scenario", "resolve", "open_runs", "measure_usage", "measure_quality", "Comparison", "Option",
-         "Chart", "Plots")
+ORDER = ("compare", "load_scenario", "resolve", "open_runs", "measure_usage", "measure_quality", "size",
+         "fit", "next_step", "diff", "Comparison", "Option",
+         "InfeasibleOption", "Verdict", "Chart", "Plots")
 """Names with a section of their own, in the page's order; the others are one line each."""
 FIRST = "\n\n"
 
@@ -112,7 +114,7 @@ def _prose(doc: str) -> Iterator[str]:
             yield from ("```python", *inspect.cleandoc(body).splitlines(), "```", "")
         elif block in {"Args", "Raises"}:
             yield from (f"{'With' if block == 'Args' else block}:", "")
-            for item in re.split(r"\n(?=\S)", inspect.cleandoc(body)):
+            for item in re.split(r"\n(?=\S)", textwrap.dedent(body)):
                 name, _, told = item.partition(":")
                 yield from _wrap(f"- `{name}`: {' '.join(told.split())}", "  ")
             yield ""

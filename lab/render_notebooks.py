@@ -1,7 +1,8 @@
 """notebooks/*.ipynb: each marimo notebook as Jupyter and a code host show it, with its outputs; and docs/notebooks.md.
 
 `make notebooks` runs every notebook as a script and makes its twin: the cells are exported, run in Jupyter, and charts become
-pictures. Each twin says which text of the notebook it was made from; tests/lab/test_notebooks.py checks that it is current.
+pictures. Each twin says which text of the notebook it was made from, and what that printed; tests/lab/test_notebooks.py checks
+that both are current.
 """
 
 import ast
@@ -20,6 +21,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 PAGE = ROOT / "docs" / "notebooks.md"
 MADE_FROM = "made_from_sha256"
 """Key of a twin's metadata: the digest of the notebook that it was made from."""
+PRINTED = "printed_sha256"
+"""The same of what the notebook printed as a script on that day."""
 LONGEST_S = 900
 WIDE = 640
 """Width of a picture in pixels where its specification leaves it to the page."""
@@ -28,7 +31,8 @@ LIVE = "marimo-"
 INTRO = """# Notebooks
 
 Written by `lab/render_notebooks.py` (`make notebooks`); do not edit. Each is a [marimo](https://marimo.io) file, which is plain
-Python, with a Jupyter twin beside it that shows the outputs. All use what `from roi import ...` gives ([api.md](api.md)).
+Python, with a Jupyter twin beside it that shows the outputs. They use what `from roi import ...` gives ([api.md](api.md)), and
+for what only they show the rooms behind the commands.
 
     pip install -e '.[notebooks]'
     marimo run notebooks/payback_before_committing.py      # the live page: sliders, two scenarios side by side
@@ -46,9 +50,9 @@ def twin_of(notebook: Path) -> Path:
     return notebook.with_suffix(".ipynb")
 
 
-def digest(notebook: Path) -> str:
-    """What the twin must have been made from."""
-    return hashlib.sha256(notebook.read_bytes()).hexdigest()
+def digest(made: bytes) -> str:
+    """What stands in a twin for the notebook that it was made from, or for what that printed."""
+    return hashlib.sha256(made).hexdigest()
 
 
 def environment() -> dict[str, str]:
@@ -66,8 +70,8 @@ def run(notebook: Path) -> str:
     return done.stdout
 
 
-def make_twin(notebook: Path) -> None:
-    """Write the notebook's twin with the outputs of a run in Jupyter."""
+def make_twin(notebook: Path, printed: str) -> None:
+    """Write the twin of the notebook, which `printed` that as a script, with the outputs of a run in Jupyter."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -81,17 +85,18 @@ def make_twin(notebook: Path) -> None:
     for cell in book.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
-            cell.outputs = [shown for output in cell.outputs if (shown := _shown(output)) is not None]
+            cell.outputs = [kept for output in cell.outputs if (kept := _kept(output)) is not None]
     book.metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "language_info": {"name": "python"}, MADE_FROM: digest(notebook),
+        "language_info": {"name": "python"}, MADE_FROM: digest(notebook.read_bytes()),
+        PRINTED: digest(printed.encode()),
     }  # fmt: skip
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number}"
     nbformat.write(book, twin_of(notebook))
 
 
-def _shown(output: Any) -> Any:
+def _kept(output: Any) -> Any:
     """The output as a twin keeps it: a chart as a picture; None for what only a live page has."""
     data = output.get("data")
     if data is None:
@@ -118,12 +123,16 @@ def page(printed: dict[str, str]) -> str:
     parts = [INTRO]
     for notebook in NOTEBOOKS:
         title = (ast.get_docstring(ast.parse(notebook.read_text(encoding="utf-8"))) or "").partition("\n")[0]
-        lines = printed[notebook.stem].strip().splitlines()
-        shown = "\n".join(line for line in lines[:MOST_LINES])
-        rest = f"\n... {len(lines) - MOST_LINES} more lines" if len(lines) > MOST_LINES else ""
         links = f"[{notebook.stem}.ipynb](../notebooks/{notebook.stem}.ipynb),\n[code](../notebooks/{notebook.name})"
-        parts.append(f"## {notebook.stem}\n\n{title}\n\n{links}\n\n```text\n{shown}{rest}\n```\n")
+        parts.append(f"## {notebook.stem}\n\n{title}\n\n{links}\n\n{shown(printed[notebook.stem])}")
     return "\n".join(parts)
+
+
+def shown(printed: str) -> str:
+    """The first lines of what a notebook prints, as the page has them."""
+    lines = printed.strip().splitlines()
+    rest = f"\n... {len(lines) - MOST_LINES} more lines" if len(lines) > MOST_LINES else ""
+    return "\n".join(["```text", *lines[:MOST_LINES]]) + f"{rest}\n```\n"
 
 
 MOST_LINES = 30
@@ -140,7 +149,7 @@ def main(names: list[str]) -> None:
     for notebook in chosen:
         print(f"running {notebook.name}", file=sys.stderr)
         printed[notebook.stem] = run(notebook)
-        make_twin(notebook)
+        make_twin(notebook, printed[notebook.stem])
     if not names:
         PAGE.write_text(page(printed), encoding="utf-8")
 

@@ -1,5 +1,15 @@
 """Should we keep paying for an API, pay less for it, or train an adapter and serve our own model?
 
+    from roi import compare
+
+    comparison = compare("my.yaml")                   # the same answer as `roi compare my.yaml`; compare(): the bundled one
+    print(comparison)                                 # the one screen, which a notebook shows by itself
+    comparison.verdict.recommended                    # the option's id; comparison.options has all, each with its figures
+    print(comparison.option("self-hosted-adapter"))   # the cost tree of the best option of a kind
+    compare("my.yaml", workload={"requests_per_day": 5000})   # fields laid over the scenario
+
+help(roi.compare), help(roi.load_scenario) and docs/api.md have the rest.
+
 The rooms, floor by floor; a room imports only what is below it (pyproject.toml states it, import-linter checks it):
 
     cli | api            doors: one file a command, no arithmetic; what Python users import
@@ -34,8 +44,11 @@ if TYPE_CHECKING:
     from roi.api.asking import compare, load_scenario, open_runs, resolve
     from roi.api.measured_parts import measure_quality, measure_usage
     from roi.api.plots import Chart, Plots
+    from roi.api.questions import Diff, Fit, NextStep, Size, diff, fit, next_step, size
     from roi.api.shown import Comparison, Option
-    from roi.errors import InputError, RoiError
+    from roi.economics.decision.option_result import InfeasibleOption
+    from roi.economics.decision.verdict import Verdict
+    from roi.errors import InputError, RoiError, ScenarioError, UnknownName
     from roi.facts.case import Case
     from roi.facts.fact import Fact
     from roi.scenario.scenario import Scenario
@@ -45,26 +58,39 @@ IMPORTED_AT = time.time()
 """Seconds since 1970: a file of roi that is younger may not be what runs here (roi/store/kept_files.py)."""
 
 __all__ = [
-    "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",
-    "load_scenario", "measure_quality", "measure_usage", "open_runs", "resolve",
+    "Case", "Chart", "Comparison", "Diff", "Fact", "Fit", "InfeasibleOption", "InputError", "NextStep", "Option", "Plots",
+    "RoiError", "Scenario", "ScenarioError", "Size", "UnknownName", "Verdict", "__version__", "compare", "diff", "fit",
+    "load_scenario", "measure_quality", "measure_usage", "next_step", "open_runs", "resolve", "size",
 ]  # fmt: skip
 
 _HOME = {
     "Case": "roi.facts.case",
     "Chart": "roi.api.plots",
     "Comparison": "roi.api.shown",
+    "Diff": "roi.api.questions",
     "Fact": "roi.facts.fact",
+    "Fit": "roi.api.questions",
+    "InfeasibleOption": "roi.economics.decision.option_result",
     "InputError": "roi.errors",
+    "NextStep": "roi.api.questions",
     "Option": "roi.api.shown",
     "Plots": "roi.api.plots",
     "RoiError": "roi.errors",
     "Scenario": "roi.scenario.scenario",
+    "ScenarioError": "roi.errors",
+    "Size": "roi.api.questions",
+    "UnknownName": "roi.errors",
+    "Verdict": "roi.economics.decision.verdict",
     "compare": "roi.api.asking",
+    "diff": "roi.api.questions",
+    "fit": "roi.api.questions",
     "load_scenario": "roi.api.asking",
     "measure_quality": "roi.api.measured_parts",
     "measure_usage": "roi.api.measured_parts",
+    "next_step": "roi.api.questions",
     "open_runs": "roi.api.asking",
     "resolve": "roi.api.asking",
+    "size": "roi.api.questions",
 }
 
 
@@ -78,5 +104,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Every public name, loaded or not."""
-    return sorted({*globals(), *__all__})
+    """Every public name, loaded or not, and no other."""
+    return sorted(__all__)

@@ -95,7 +95,10 @@ FEW = 8
 
 
 class UnknownName(InputError):
-    """A name that is not known: the nearest, else `all_of_them` or how many; the command that has them `listed`; a `remedy`."""
+    """A name that is not known; the message has the nearest known ones, else `all_of_them` or how many there are.
+
+    `listed` is the command that lists them, `remedy` what to do where the name is right.
+    """
 
     def __init__(
         self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = (), *, listed: str = "",

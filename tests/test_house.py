@@ -137,6 +137,10 @@ def test_a_public_name_resolves_to_a_thing_that_is_no_module(name: str) -> None:
     assert name in dir(roi)
 
 
+def test_dir_lists_the_public_names_alone() -> None:
+    assert dir(roi) == sorted(roi.__all__)
+
+
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'roi' has no attribute 'comprae'"):
         _ = roi.comprae
@@ -172,6 +176,7 @@ WRITERS = {
 """Calls that write a file, by their last name."""
 WRITES_ITSELF = {
     "disk.py": "the writer",
+    "api/frames.py": "tables in memory, in a temporary folder",
     "cli/__init__.py": "opens the null device where a stream is closed",
     "profiling/child.py": "the log that a started program writes to, in a temporary folder",
     "profiling/machine.py": "resets the kernel's peak counter in /proc",

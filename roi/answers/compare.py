@@ -83,6 +83,7 @@ def _resolved(
     notes: list[str] = []
     scenario = load_scenario(file, asked, part, quality, notes.append, as_of=as_of)
     resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
+    notes = [told for told in notes if told not in resolved.warnings]
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if file is None and part is not None and quality is None:
         notes.append("without its scores, bar and price of wrong answers, which are of another task: say yours in a FILE"

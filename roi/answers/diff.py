@@ -117,12 +117,12 @@ def diff_files(
     b = opened(second or first, second_day, again=second is None)
     if days and a.saved is not None and b.saved is not None:
         raise InputError("--as-of: without effect: both are saved comparisons, whose facts have their own day")
-    _check_related(a, b)
     return diff_sides(a, b, tuple(dict.fromkeys(warnings)), every=every)
 
 
 def diff_sides(a: Side, b: Side, warnings: tuple[str, ...] = (), *, every: bool = False) -> DiffAnswer:
-    """What lies between two answers that are there already."""
+    """What lies between two answers that are there already; InputError where they are about different things."""
+    _check_related(a, b)
     cases = a.comparison.case, b.comparison.case
     ids = dict.fromkeys(["stay", *(side.comparison.verdict.leader for side in (a, b))])
     if len(ids) == 1:

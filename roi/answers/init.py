@@ -21,7 +21,8 @@ from roi.catalog.prices.vendors import open_model_tuning
 from roi.errors import InputError, ScenarioError, UnnamedColumns
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_counted, check_scenario, read_part, tell_day
+from roi.scenario.bill import tell_day
+from roi.scenario.file import check_counted, check_scenario, read_part
 from roi.scenario.other_files import OWN_COLUMNS
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part

@@ -7,9 +7,10 @@ option that is no argument is said to be one of the command, whose file the func
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date as Date
 from typing import Final
 
-from roi.errors import RoiError
+from roi.errors import InputError, RoiError, check_type
 
 COMMAND: Final = re.compile(r"(roi [a-z]+\b[^;,`)\n]*)")
 """A command that is quoted, to the end of its clause."""
@@ -30,6 +31,18 @@ def in_python(arguments: Mapping[str, str], command: str = "") -> Iterator[None]
     except RoiError as error:
         error.reword(lambda text: reworded(text, arguments, command))
         raise
+
+
+def day_of(name: str, given: object) -> Date | None:
+    """The day that the argument is; a text is read as a scenario's as_of is."""
+    check_type(name, given, Date | str | None, "a date, a text such as 2026-11-24, or None")
+    assert given is None or isinstance(given, (Date, str))
+    if not isinstance(given, str):
+        return given
+    try:
+        return Date.fromisoformat(given)
+    except ValueError:
+        raise InputError(f"{name}: {given[:40]!r} is not usable; a day such as 2026-11-24") from None
 
 
 def reworded(text: str, arguments: Mapping[str, str], command: str = "") -> str:
@@ -55,7 +68,7 @@ def reworded(text: str, arguments: Mapping[str, str], command: str = "") -> str:
     parts = COMMAND.split(text)
     for k in range(0, len(parts), 2):
         parts[k] = OPTION.sub(single, PAIRED.sub(paired, parts[k]))
-        parts[k] = re.sub(r"\bFILES:", "files:", parts[k])
+        parts[k] = re.sub(r"\b(FILES|MODEL):", lambda found: found[0].lower(), parts[k])
     of = f" ({', '.join(dict.fromkeys(other))}: of {command}, whose --output load_scenario takes)" if other and command else ""
     return "".join(parts) + of
 

@@ -22,6 +22,7 @@ from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.case import Case
+from roi.report.layout.blocks import shortened
 from roi.resolution.resolution import Resolved
 from roi.resolution.resolution import resolve as resolve_with
 from roi.scenario import file as scenario_file
@@ -36,6 +37,10 @@ OF_SOURCE: Final = Scenario | Mapping | Path | str | None
 """The types of a Source."""
 SOURCES: Final = "a path, a dict, a Scenario or None"
 """The same in words."""
+OVERRIDES: Final = Mapping | list | tuple
+"""Types that fields by their paths come in."""
+SHOWN: Final = 40
+"""Characters of a value that an error repeats."""
 OF_SCENARIO: Final = {"--set": "overrides", "--usage": "part", "--quality": "quality", "--profiles": "profiles"}
 """Arguments of this file's functions, by the options of commands that say the same."""
 
@@ -56,12 +61,13 @@ def load_scenario(
             the place of the scenario's. Over the bundled one nothing of `quality` is taken, which is of another task.
         quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
             block of that name.
-        tell: hears where the part names another incumbent than the scenario.
-        **blocks: fields and blocks of the scenario; a block is laid over the block there, field by field.
+        tell: hears where the part names another incumbent than the scenario, and of a bill that moves with the requests.
+        **blocks: fields and blocks of the scenario; a block is laid over the block there, field by field. A stated bill is of
+            the stated requests: where they alone are laid over, it moves with them.
 
     Raises:
-        ScenarioError: a field is wrong; the message names it, the value and what is allowed.
-        InputError: the file cannot be read or is no scenario.
+        InputError: a field is wrong, and the message names it, the value and what is allowed (ScenarioError is a kind of it);
+            or the file cannot be read, or is no scenario.
 
     Example:
         >>> from roi import load_scenario
@@ -71,12 +77,8 @@ def load_scenario(
         >>> load_scenario(scenario, {"quality.bar": 0.9}).quality.bar
         0.9
     """
-    check_type("overrides", overrides, Mapping | list | tuple, "a mapping, or a list of texts such as draws=512")
     check_type("tell", tell, Callable, "a function of one text")  # type: ignore[arg-type]  # a protocol
-    given = plain(overrides, "overrides") if isinstance(overrides, Mapping) else None
-    texts = tuple(_override(*each) for each in given.items()) if given is not None else tuple(overrides)
-    for text in texts:
-        check_type("overrides", text, str, "texts such as draws=512")
+    texts = texts_of(overrides)
     check_type("source", source, OF_SOURCE, SOURCES)
     start: Any = source  # Any: one of these
     if isinstance(source, Scenario):
@@ -87,6 +89,7 @@ def load_scenario(
         start = plain(source, "scenario")
     elif source is not None:
         start = path_of("source", source)
+    _check_names(blocks)
     if isinstance(quality, Mapping):
         blocks, quality = {**blocks, "quality": quality}, None
     measured = plain(part, "part") if isinstance(part, Mapping) else None if part is None else path_of("part", part)
@@ -141,19 +144,24 @@ def resolve(
 
 @in_python(OF_SCENARIO)
 def compare(
-    asked: Source | Resolved | Case = None, *, runs: KnownRuns | None = None, profiles: Sequence[Path | str] = (),
-    thresholds: bool = True, **blocks: Any,
+    asked: Source | Resolved | Case = None, *, overrides: Sequence[str] | Mapping[str, Any] = (),
+    part: Path | str | Mapping[str, Any] | None = None, quality: Path | str | Mapping[str, Any] | None = None,
+    runs: KnownRuns | None = None, profiles: Sequence[Path | str] = (), thresholds: bool = True, **blocks: Any,
 ) -> Comparison:
     """The comparison of all options: what to do, how sure that is, and what would change it.
 
     Args:
         asked: a path (a scenario, or a comparison that was saved as JSON), a dict, a Scenario, what `resolve` returned, its
             Case, or None for the bundled scenario.
+        overrides: fields by their dotted paths, `{"workload.requests_per_day": 5000}`; not with a Case.
+        part: what usage logs settle, as `load_scenario` takes it; not with a Case.
+        quality: what an evaluation settles, as `load_scenario` takes it; not with a Case.
         runs: what was measured or run dry (`open_runs`), kept between calls: another volume or rent is then compared in
             half the time.
         profiles: more folders of profiles; for `runs` None.
         thresholds: False leaves out break-evens and signposts, also where they would be shown, which looks for them.
-        **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case.
+        **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case. A stated bill moves with the
+            requests a day, unless it is given with them; `warnings` says so.
 
     Raises:
         InputError: something given is wrong; ScenarioError and UnknownName are kinds of it.
@@ -165,10 +173,15 @@ def compare(
         'cheaper-api:openai/gpt-6-luna'
         >>> compare(draws=256, workload={"requests_per_day": 20}).verdict.decision
         'stay'
+        >>> compare(overrides={"workload.requests_per_day": 20, "draws": 256}).verdict.decision
+        'stay'
     """
     check_type("thresholds", thresholds, bool, "True or False")
+    check_type("overrides", overrides, OVERRIDES, "a mapping, or a list of texts such as draws=512")
     check_type("asked", asked, OF_SOURCE | Resolved | Case,
                "a path, a dict, a Scenario, what resolve returned, its Case, or None")
+    given = {"overrides": overrides or None, "part": part, "quality": quality}
+    blocks = {**{name: each for name, each in given.items() if each is not None}, **blocks}
     if isinstance(asked, (Case, Resolved)):
         if blocks:
             raise InputError(f"{next(iter(blocks))}: a Case is what a scenario was resolved to; change the scenario")
@@ -183,8 +196,9 @@ def compare(
         moved = differences(saved, found, same_draws=not blocks)
         return Comparison(**_figures(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
     told: list[str] = []
-    opened = resolve(load_scenario(asked, **blocks), runs, profiles=profiles, tell=told.append)
-    return _shown(opened.case, opened, told, thresholds)
+    scenario = load_scenario(asked, **{"tell": told.append, **blocks})
+    opened = resolve(scenario, runs, profiles=profiles, tell=told.append)
+    return _shown(opened.case, opened, [line for line in told if line not in opened.warnings], thresholds)
 
 
 def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], thresholds: bool) -> Comparison:
@@ -192,6 +206,26 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     if resolved is None:
         return Comparison(**found)
     return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
+
+
+def texts_of(overrides: Sequence[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields by their dotted paths as `--set` takes them; InputError where they are neither a mapping nor texts."""
+    check_type("overrides", overrides, OVERRIDES, "a mapping, or a list of texts such as draws=512")
+    if isinstance(overrides, Mapping):
+        return tuple(_override(*each) for each in plain(overrides, "overrides").items())
+    for text in overrides:
+        check_type("overrides", text, str, "texts such as draws=512")
+    return tuple(overrides)
+
+
+def _check_names(blocks: Mapping[str, Any]) -> None:
+    """InputError where a keyword is a path of fields: a keyword is one field at the top, or a block of them."""
+    for path, value in blocks.items():
+        block, _, name = path.partition(".")
+        if name and block in Scenario.model_fields:
+            shown = shortened(repr(value), SHOWN)
+            raise InputError(f'{path}: a path is no keyword; overrides={{"{path}": {shown}}}'
+                             + ("" if "." in name else f', or {block}={{"{name}": {shown}}}'))
 
 
 def _override(path: str, value: Any) -> str:  # Any: a value of YAML

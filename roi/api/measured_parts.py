@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from roi.answers.quality import QualityAnswer, QualityQuestion, answer_quality
-from roi.api.arguments import in_python
+from roi.api.arguments import day_of, in_python, reworded
+from roi.api.frames import Called, Frame, write_lines, write_parquet, written
 from roi.catalog.prices.api_prices import find_provider
-from roi.errors import InputError, NotAChoice, check_type, paths_of
+from roi.errors import InputError, NotAChoice, check_type
 from roi.quality.result_rows import Asked
 from roi.report.layout.blocks import render
 from roi.report.layout.html_blocks import render_html
@@ -17,6 +18,9 @@ from roi.report.quality.quality import answers_of, quality_blocks
 from roi.scenario.file import BLOCKS
 from roi.scenario.quantity import LARGEST, SMALLEST
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
+
+if TYPE_CHECKING:
+    from roi.usage.summary import Usage
 
 OF_USAGE: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--task": "task", "--provider": "provider", "--model": "model",
@@ -31,19 +35,28 @@ OF_QUALITY: Final = {
 """The same of `measure_quality` and `roi quality`."""
 
 
+HEADING: Final = ("what settles it", "which days")
+"""Comments with which a part begins, of what is no warning."""
+
+
 def measure_usage(
-    *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None,
+    *files: Path | str | Frame, incumbent: str | None = None, bill_usd_per_month: float | None = None,
+    as_of: Date | str | None = None,
     task: str | None = None, requests_per_day: float | None = None, columns: Mapping[str, str] | None = None,
     provider: str | None = None, model: str | None = None, dates: Literal["iso", "us", "eu"] = "iso",
     input_includes_cache: bool | None = None, without: Sequence[Date | str] = (),
-) -> dict[str, Any]:  # Any: plain values
+) -> "MeasuredUsage":
     """Workload and incumbent as usage logs and exports settle them; needs the extra [usage].
 
+    A dict for `load_scenario(part=...)`, with `warnings`: what the records do not tell, rows that are left out, and what else
+    `roi usage` notes. In a notebook it shows what `roi usage` prints of them, and `print` gives it as text.
+
     Args:
-        *files: what a provider, a gateway or a tool exports; several of one kind are read together (docs/usage.md).
+        *files: what a provider, a gateway or a tool exports, by its path; several of one kind are read together
+            (docs/usage.md). A table in memory (pandas, polars, Arrow, Ibis) is taken as a file of its columns.
         incumbent: the model that is to be replaced, where the files name several.
         bill_usd_per_month: what was really paid, where you know it.
-        as_of: the scenario's day, at whose list prices the bill is told; None: today.
+        as_of: the scenario's day, a date or a text such as 2026-11-24, at whose list prices the bill is told; None: today.
         task: the group of calls whose workload is wanted; None: all of the incumbent's.
         requests_per_day: where the files count tokens and no requests.
         columns: of a table of your own, the column of each thing: `{"time": "when", "input": "tokens in"}`.
@@ -64,6 +77,8 @@ def measure_usage(
         16326
         >>> load_scenario(part=part).incumbent.model
         'gpt-6-sol'
+        >>> [told for told in part.warnings if told.startswith("not told: lengths")]
+        ['not told: lengths: rows are buckets: the mean length is known, not its spread']
     """
     from roi.usage.measure.scenario_part import part_yaml
     from roi.usage.measure.without import read_spans
@@ -73,7 +88,7 @@ def measure_usage(
     if not files:
         raise InputError("files: needed and not given; name what was exported")
     check_type("incumbent", incumbent, str | None, "the name of a model, or None")
-    check_type("as_of", as_of, Date | None, "a date, or None")
+    day = day_of("as_of", as_of)
     if bill_usd_per_month is not None:
         _check_number("bill_usd_per_month", bill_usd_per_month, (SMALLEST, LARGEST), "USD above 0")
     if requests_per_day is not None:
@@ -89,15 +104,41 @@ def measure_usage(
     options = FileOptions(columns=_pairs("columns", columns), model=model, dates=dates, includes_cache=input_includes_cache,
                           provider=None if provider is None else find_provider(provider, "provider"))
     days = read_spans([each if isinstance(each, str) else f"{each:%Y-%m-%d}" for each in without], "without")
-    question = Question(files=tuple(map(str, paths_of("files", files))), options=options, incumbent=incumbent, task=task,
-                        requests_per_day=requests_per_day, without=days)
-    with in_python(OF_USAGE, "roi usage"), _told():
-        return _blocks(part_yaml(summarize(question), bill_usd_per_month, as_of), PART_SCHEMA)
+    with written("files", files, write_parquet, ".parquet") as (paths, called), in_python(OF_USAGE, "roi usage"), _told():
+        question = Question(files=paths, options=options, incumbent=incumbent, task=task,
+                            requests_per_day=requests_per_day, without=days, bill_usd_per_month=bill_usd_per_month)
+        spent = summarize(question)
+        return MeasuredUsage(part_yaml(spent, bill_usd_per_month, day), spent, called)
+
+
+class MeasuredUsage(dict[str, Any]):
+    """The blocks `workload` and `incumbent` of a scenario, as a dict; in a notebook the report of `roi usage`."""
+
+    def __init__(self, part: str, spent: "Usage", called: Called = str) -> None:
+        super().__init__(_blocks(part, PART_SCHEMA))
+        said = [line.removeprefix("# ") for line in part.splitlines() if line.startswith("# ")]
+        left_out = [f"{each.rows:,} left out: {each.reason}" + (f"; first: {each.where}" if each.where else "")
+                    for each in spent.dropped]
+        told = (*spent.notes, *left_out, *(line for line in said[len(HEADING):] if not line.startswith("read: ")))
+        self.warnings: tuple[str, ...] = tuple(reworded(called(each), OF_USAGE) for each in dict.fromkeys(told))
+        """What the records do not tell, rows that are left out, and what else is to be known of them."""
+        self._spent, self._called = spent, called
+
+    def __str__(self) -> str:
+        from roi.report.usage.spend_report import usage_blocks
+
+        return self._called(render(list(usage_blocks(self._spent, ()))))
+
+    def _repr_html_(self) -> str:
+        from roi.report.usage.spend_report import usage_blocks
+
+        return self._called(render_html(list(usage_blocks(self._spent, ()))))
 
 
 def measure_quality(
-    *files: Path | str, incumbent: str, bar: float | None = None, columns: Mapping[str, str | Sequence[str]] | None = None,
-    systems: Mapping[str, str] | None = None, metric: str | None = None, repeats: bool = False, margin: float = 0.02,
+    *files: Path | str | Frame, incumbent: str, bar: float | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None, systems: Mapping[str, str] | None = None,
+    metric: str | None = None, repeats: bool = False, margin: float = 0.02,
 ) -> "MeasuredQuality":
     """The block `quality` as results per item and system settle it, and whether each system is good enough.
 
@@ -106,7 +147,8 @@ def measure_quality(
     notebook it shows what `roi quality` prints, and `print` gives it as text.
 
     Args:
-        *files: results, as docs/quality.md lists them; prompts and answers are never read.
+        *files: results, as docs/quality.md lists them, by their paths; prompts and answers are never read. A table in memory
+            (pandas, polars, Arrow, Ibis) is taken as a file of its columns.
         incumbent: the system that is paid today, as the files call it.
         bar: the lowest score that is acceptable.
         columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`; of a table with a
@@ -137,29 +179,28 @@ def measure_quality(
     check_type("metric", metric, str | None, "the name of a score, or None")
     check_type("repeats", repeats, bool, "True or False")
     asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats)
-    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=asked, incumbent=incumbent, bar=bar,
-                               margin=margin)
-    with in_python(OF_QUALITY, "roi quality"), _told():
+    with written("files", files, write_lines, ".jsonl") as (paths, called), in_python(OF_QUALITY, "roi quality"), _told():
+        question = QualityQuestion(files=paths, asked=asked, incumbent=incumbent, bar=bar, margin=margin)
         answer = answer_quality(question, Date.min)  # the day is left out
-    return MeasuredQuality(_blocks(answer.part, QUALITY_PART)["quality"], answer)
+        return MeasuredQuality(_blocks(called(answer.part), QUALITY_PART)["quality"], answer, called)
 
 
 class MeasuredQuality(dict[str, Any]):
     """The block `quality` of a scenario, as a dict, with what the results say; in a notebook the report of `roi quality`."""
 
-    def __init__(self, block: Mapping[str, Any], answer: QualityAnswer) -> None:
+    def __init__(self, block: Mapping[str, Any], answer: QualityAnswer, called: Called = str) -> None:
         super().__init__(block)
         self.answers: tuple[dict[str, Any], ...] = tuple(answers_of(answer))
         """Of each system but the incumbent: `good_enough` (yes, no or unknown), the `sentence`, `more_items` (docs/json.md)."""
-        self.warnings: tuple[str, ...] = tuple(answer.warnings)
+        self.warnings: tuple[str, ...] = tuple(reworded(called(each), OF_QUALITY) for each in answer.warnings)
         """What makes the results say less than their figures."""
-        self._answer = answer
+        self._answer, self._called = answer, called
 
     def __str__(self) -> str:
-        return render(quality_blocks(self._answer))
+        return self._called(render(quality_blocks(self._answer)))
 
     def _repr_html_(self) -> str:
-        return render_html(quality_blocks(self._answer))
+        return self._called(render_html(quality_blocks(self._answer)))
 
 
 def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:

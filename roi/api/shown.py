@@ -122,7 +122,10 @@ class Comparison(engine.Comparison):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Option(OptionResult):
-    """A feasible option of a comparison with all its figures; in a notebook it shows its cost tree, as `--explain` does."""
+    """A feasible option of a comparison with all its figures; in a notebook it shows its cost tree, as `--explain` does.
+
+    Money is in USD, shares are 0 to 1; the page docs/api.md and the docstrings below each field say what it is.
+    """
 
     comparison: Comparison = field(compare=False)
     """What it is an option of."""

@@ -30,6 +30,12 @@ class KnownRuns(NamedTuple):
     """Rows of tables of measured servers."""
     kept: KeptReplays | None = None
     """What was replayed before, on disk; None: nothing is read there or kept."""
+    calibrations: tuple[CalibrationFile, ...] = ()
+    """Fits of training speed, which `speed` was made of."""
+
+    def __reduce__(self) -> tuple[Callable[..., "KnownRuns"], tuple[object, ...]]:
+        """What another process makes the same of: what was read, and what was replayed. It fits anew."""
+        return _again, (self.store, self.calibrations, self.rows, self.kept, self.replayed)
 
     def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What `make` gives, made the first time that these runs are asked for `key`, which names all that it follows from."""
@@ -46,4 +52,11 @@ def known_runs(
     """Profiles, calibration files and rows of servers, fitted once; without any, the published runs alone."""
     held = store or Store()
     return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, {},
-                     tuple(rows), kept)
+                     tuple(rows), kept, tuple(calibrations))
+
+
+def _again(
+    store: Store, calibrations: Sequence[CalibrationFile], rows: Sequence[ServedRows], kept: KeptReplays | None,
+    replayed: dict[tuple[object, ...], PlanCapacity],
+) -> KnownRuns:
+    return known_runs(store, calibrations, rows, kept)._replace(replayed=replayed)

@@ -11,8 +11,7 @@ from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.errors import InputError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score
-from roi.scenario.option_terms import OptionTerms
-from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
+from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
 from roi.scenario.yaml import MEASURED
 
 KINDS = ("cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning", "cheaper-api", "hosted-open",

@@ -308,6 +308,9 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         return
     shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
     a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))
+    if s.bill_told is not None:
+        sheet.state("reconciliation.told", s.bill_told)
+        sheet.warnings.append(s.bill_told)
     estimate, bill = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * a_request, value_of(i.bill_usd_per_month)
     if estimate <= 0:
         raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")

@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import date as Date
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
+from roi.scenario.bill import BILL, VOLUME, billed, scale_bill, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
@@ -22,11 +23,9 @@ from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tune
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
-BILL: Final = "bill_usd_per_month"
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
-VOLUME: Final = "workload.requests_per_day"
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
@@ -46,8 +45,9 @@ def load_scenario(
 
     `part` is what usage records settle (`overlay`); over the bundled scenario, whose quality is of another task and is not
     taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
-    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears where the part names another
-    incumbent than the scenario, or the evaluation pairs systems with another.
+    Where blocks or overrides move the requests a day alone, the bill moves with them (`scale_bill`).
+    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill that moves, and
+    where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
     data, file = _opened(path), None if isinstance(path, dict) else path
     laid: list[str] = []
@@ -71,46 +71,20 @@ def load_scenario(
         found = read_part(quality, "--quality", file)
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
-    laid += _merge(data, blocks or {})
-    before_set = _billed(data)
+    before, over = billed(data, used), list(_merge(data, blocks or {}))
     for override in overrides:
         _set(data, override)
-        laid.append(override.partition("=")[0].strip())
-    _tell_volume(before_set, _billed(data), tell)
+        over.append(override.partition("=")[0].strip())
+    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    if told is not None and tell is not None:
+        tell(told)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     scenario = _on_a_day(data, as_of)
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
-    return check_counted(scenario.with_stated(laid), part, how)
-
-
-def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:
-    """Say where the incumbent's bill is a part's, at the list prices of another day than the scenario's."""
-    own = isinstance(incumbent, dict) and incumbent.get(BILL) == part.get("incumbent", {}).get(BILL)
-    if tell is not None and own and part.get("as_of", day := as_of.isoformat()) != day:
-        tell(f"incumbent.{BILL} of the part is at the list prices of {part['as_of']}, and the scenario is of {day}: where the"
-             " list moved in between, so did its gap to the bill; roi usage FILES --scenario SCENARIO --output writes that of"
-             f" {day}")
-
-
-def _billed(data: dict[str, Any]) -> tuple[Any, Any]:
-    """Requests a day and the bill of a month as the data have them, None where they do not."""
-    blocks = [data.get(block) for block in ("workload", "incumbent")]
-    stated = [block.get(name) if isinstance(block, dict) else None
-              for block, name in zip(blocks, (VOLUME.partition(".")[2], BILL), strict=True)]
-    volume, bill = (x.get("value") if isinstance(x, dict) else x for x in stated)
-    return volume, bill
-
-
-def _tell_volume(before: tuple[Any, Any], now: tuple[Any, Any], tell: Callable[[str], None] | None) -> None:
-    """Say where `--set` moves the volume and not the bill, which is then held against requests that it is not of."""
-    (old, bill), (new, same) = before, now
-    if tell is None or bill != same or old == new or not all(isinstance(x, (int, float)) and x > 0 for x in (old, new, bill)):
-        return
-    tell(f"--set {VOLUME}={new:g} moves the volume, and incumbent.{BILL} is of {old:g} a day: the gap between them counts as"
-         f" price or as missing volume; --set incumbent.{BILL}={bill * new / old:.6g} keeps what a request costs")
+    return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:
@@ -168,13 +142,13 @@ def _unpair(quality: object) -> bool:
 
 def check_scenario(data: dict[str, Any]) -> Scenario:
     """The scenario in `data`; every mistake is reported with its field, value and what is allowed."""
-    _check_texts(data, "")
+    _check_leaves(data, "")
     data = _called_as_candidates(data)
     try:
         return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
         raise explain_mistakes(error, data) from None
-    except ValueError as error:
+    except ValueError as error:  # a whole number of thousands of digits
         raise InputError(f"scenario: {error}") from None
 
 
@@ -200,13 +174,18 @@ def _called_as_candidates(data: dict[str, Any]) -> dict[str, Any]:
     return {**found, "tokens": called(data["tokens"])} if "tokens" in data else found
 
 
-def _check_texts(data: object, path: str) -> None:
-    """InputError where a key or a text holds what a terminal obeys, or more than one line: they are printed as they are."""
+def _check_leaves(data: object, path: str) -> None:
+    """InputError where a key or a text holds what a terminal obeys, or more than one line: they are printed as they are.
+
+    So too where a number is not finite, which no file can hold.
+    """
+    if isinstance(data, float) and not isfinite(data):
+        raise ScenarioError(path, data, "a finite number")
     if isinstance(data, str) and UNSEEN.search(data):
         raise ScenarioError(path, data, "one line of plain text, without control characters")
     for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
-        _check_texts(str(key), path or "scenario")
-        _check_texts(value, f"{path}.{key}" if path else str(key))
+        _check_leaves(str(key), path or "scenario")
+        _check_leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def scenario_data(scenario: Scenario) -> dict[str, Any]:

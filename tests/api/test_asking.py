@@ -1,5 +1,6 @@
 """Python's questions: a scenario from a path, a dict or keywords, and its comparison in one step, as the command answers it."""
 
+import pickle
 import re
 from datetime import date
 
@@ -10,6 +11,7 @@ from small_scenario import SMALL
 import roi
 from roi.answers.compare import compare_file
 from roi.errors import InputError, ScenarioError
+from roi.evidence.known_runs import KnownRuns
 from roi.scenario.file import scenario_data
 from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
@@ -41,6 +43,25 @@ def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
     assert (s.as_of, s.workload.requests_per_day, s.candidates.gpus, s.draws) == (date(2026, 11, 20), 5.0, ("l4",), 4)
 
 
+def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
+    """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the answer is of that."""
+    billed = SMALL | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
+    path = tmp_path / "billed.yaml"
+    path.write_text(dump_yaml(billed), encoding="utf-8")
+    found = roi.compare(path, workload={"requests_per_day": 1000})
+    said = [each for each in found.warnings if "$400 of 4,000 requests a day, is taken as $100.00 of 1,000" in each]
+    assert len(said) == 1
+    assert " ".join(said[0].split()) in " ".join(str(found).split())
+    steps = roi.compare(roi.resolve(roi.load_scenario(billed, {"workload.requests_per_day": 1000})))
+    asked = compare_file(path, overrides=("workload.requests_per_day=1000",), cache=False)
+    both = {"workload": {"requests_per_day": 1000}, "incumbent": {"bill_usd_per_month": 100}}
+    for other in (steps, asked.comparison, roi.compare(billed, **both)):
+        assert other.options == found.options
+    assert asked.warnings == steps.warnings == found.warnings
+    assert found.scenario["incumbent"]["bill_usd_per_month"] == 100
+    assert asked.note == ""  # said once, on the screen
+
+
 def test_what_keywords_lay_over_a_template_is_stated():
     given = parse_yaml(template("classification"), "template") | {"candidates": {}}
     volume = {"requests_per_day": given["workload"]["requests_per_day"]}
@@ -54,11 +75,35 @@ def test_what_keywords_lay_over_a_template_is_stated():
     ({"wrkload": {}}, r"wrkload: unknown key; nearest: workload"),
     ({"draws": object()}, r"draws: <object object at .*is not usable; a number, a text"),
     ({"workload": {3: 1}}, r"workload\.3: 3 is not usable; keys are text"),
-    ({"workload": {"requests_per_day": float("nan")}}, "NaN|nan|Out of range"),
+    ({"workload": {"requests_per_day": float("nan")}}, "workload.requests_per_day: nan is not usable; a finite number"),
+    ({"quality": {"scores": {"gpt-6-sol": {"value": np.inf}}}}, "quality.scores.gpt-6-sol.value: inf is not usable"),
+    ({"workload.requests_per_day": 5000},
+     r'overrides=\{"workload.requests_per_day": 5000\}, or workload=\{"requests_per_day": 5000\}'),
+    ({"quality.scores.gpt-6-sol": 0.9}, r'overrides=\{"quality.scores.gpt-6-sol": 0.9\}$'),
 ])  # fmt: skip
 def test_a_wrong_keyword_is_named_with_what_is_allowed(given, said):
     with pytest.raises(InputError, match=said):
         roi.load_scenario(SMALL, **given)
+
+
+def test_overrides_part_and_quality_are_laid_over_what_is_compared():
+    found = roi.compare(SMALL, overrides={"workload.requests_per_day": 7}, draws=8)
+    assert found.options == roi.compare(SMALL, workload={"requests_per_day": 7}, draws=8).options
+    part = {"incumbent": {"provider": "openai", "model": "gpt-6-luna"}}
+    assert any("puts gpt-6-luna in the place of" in told for told in roi.compare(SMALL, part=part, draws=0).warnings)
+    assert roi.compare(SMALL, quality={"bar": 0.5}, draws=0).case["quality.bar"].value == 0.5
+    with pytest.raises(InputError, match="overrides: a Case is what a scenario was resolved to"):
+        roi.compare(found.case, overrides={"draws": 0})
+
+
+@pytest.mark.parametrize("made", [roi.open_runs, lambda: roi.resolve(SMALL)], ids=["runs", "resolved"])
+def test_what_is_kept_between_calls_goes_to_another_process(made):
+    kept = made()
+    again = pickle.loads(pickle.dumps(kept))  # noqa: S301 -- what this test wrote
+    assert type(again) is type(kept)
+    here, there = (roi.resolve(SMALL, each) if isinstance(each, KnownRuns) else each for each in (kept, again))
+    assert there.case == here.case
+    assert roi.compare(there, thresholds=False).options == roi.compare(here, thresholds=False).options
 
 
 def test_a_source_that_is_no_scenario_is_refused():

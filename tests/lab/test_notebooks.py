@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from render_notebooks import MADE_FROM, NOTEBOOKS, PAGE, digest, main, run, twin_of
+from render_notebooks import MADE_FROM, NOTEBOOKS, PAGE, PRINTED, digest, main, run, shown, twin_of
 
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.cli import main as roi_main
@@ -15,10 +15,19 @@ from roi.cli import main as roi_main
 ROOT = Path(__file__).parents[2]
 NAMES = [notebook.stem for notebook in NOTEBOOKS]
 IDS = {"ids": NAMES}
+OF_THE_MACHINE = {"calibrate_on_real_hardware"}
+"""Notebooks that print what the machine did that rendered them."""
 
 
 def printed(name):
-    return run(ROOT / "notebooks" / f"{name}.py")
+    """What the notebook prints; the page and its twin, which were rendered from such a print, must have it."""
+    notebook = ROOT / "notebooks" / f"{name}.py"
+    text = run(notebook)
+    if name not in OF_THE_MACHINE:
+        assert shown(text) in PAGE.read_text(encoding="utf-8"), "run `make notebooks`"
+        twin = json.loads(twin_of(notebook).read_text(encoding="utf-8"))
+        assert twin["metadata"][PRINTED] == digest(text.encode()), "run `make notebooks`"
+    return text
 
 
 def command(*words):
@@ -35,7 +44,7 @@ def test_there_are_the_notebooks_that_the_house_promises():
 @pytest.mark.parametrize("notebook", NOTEBOOKS, **IDS)
 def test_a_twin_is_made_from_the_notebook_as_it_is_and_ran_to_its_end(notebook):
     twin = json.loads(twin_of(notebook).read_text(encoding="utf-8"))
-    assert twin["metadata"][MADE_FROM] == digest(notebook), "run `make notebooks`"
+    assert twin["metadata"][MADE_FROM] == digest(notebook.read_bytes()), "run `make notebooks`"
     outputs = [output for cell in twin["cells"] for output in cell.get("outputs", [])]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert any("image/svg+xml" in output.get("data", {}) for output in outputs)  # a code host draws no Vega-Lite

@@ -65,7 +65,7 @@ EVERYTHING = (
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
+    r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told)", r"incumbent\.context_tokens",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roi.errors import InputError, ScenarioError
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, scenario_data
+from roi.scenario.file import check_scenario, load_scenario, scenario_data, stated_data
 from roi.scenario.scenario import Scenario, strange_names
 from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
@@ -130,22 +130,45 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
     assert scenario.candidates.gpus == ("l4",)
 
 
-def test_a_volume_that_is_set_says_that_the_bill_of_the_file_is_of_another() -> None:
-    """Of twice the requests the bill would count as half the price. Set with it, or without a bill, nothing is told."""
+def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
+    """Twice the requests cost twice the $13,000; with another block or bill given, or without a bill, nothing moves."""
     workload = {"requests_per_day": {"value": 1e5, "low": 9e4, "high": 2e5}, "input_tokens": 900, "output_tokens": 40}
     incumbent = {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 13_000}
     data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
     told: list[str] = []
-    load_scenario(data, ("workload.requests_per_day=200000",), tell=told.append)
-    assert told == [(
-        "--set workload.requests_per_day=200000 moves the volume, and incumbent.bill_usd_per_month is of 100000 a day: the gap"
-        " between them counts as price or as missing volume; --set incumbent.bill_usd_per_month=26000 keeps what a request"
-        " costs")]
-    load_scenario(data, ("workload.requests_per_day=200000", "incumbent.bill_usd_per_month=26000"), tell=told.append)
-    load_scenario(data, ("workload.input_tokens=800",), tell=told.append)
-    load_scenario({**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}, ("workload.requests_per_day=2",),
-                  tell=told.append)
-    assert len(told) == 1
+    twice = ("workload.requests_per_day=200000",)
+    says = ("The bill, $13,000 of 100,000 requests a day, is taken as $26,000.00 of 200,000; set incumbent.bill_usd_per_month"
+            " too to keep one")
+    for found in (load_scenario(data, twice, tell=told.append),
+                  load_scenario(data, ("workload.requests_per_day.value=200000",), tell=told.append),
+                  load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}, tell=told.append)):
+        assert found.incumbent.bill_usd_per_month == 26_000
+        assert found.bill_told == told.pop() == says
+    both = {"workload": {"requests_per_day": 2e5}, "incumbent": {"bill_usd_per_month": 13_000}}
+    unbilled = {**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}
+    for found, bill in (
+        (load_scenario(data, (*twice, "incumbent.bill_usd_per_month=13000"), tell=told.append), 13_000),
+        (load_scenario(data, blocks=both, tell=told.append), 13_000),
+        (load_scenario(data, ("workload.input_tokens=800",), tell=told.append), 13_000),
+        (load_scenario(data, ("workload.requests_per_day=100000",), tell=told.append), 13_000),
+        (load_scenario(unbilled, twice, tell=told.append), None),
+    ):
+        assert (found.incumbent.bill_usd_per_month, found.bill_told) == (bill, None)
+    assert told == []
+
+
+def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_not_count() -> None:
+    """The bundled 100,000 a day are a guess, so that $500 a month is the bill of the 9,000 that are said."""
+    volume = ("workload.requests_per_day=9000",)
+    found = load_scenario(None, volume, blocks={"incumbent": {"bill_usd_per_month": 500}})
+    assert (found.incumbent.bill_usd_per_month, found.bill_told) == (500, None)
+    guessed = load_scenario(parse_yaml(template("bundled"), "bundled") | {"incumbent": {
+        "provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 500}}, volume)
+    assert guessed.incumbent.bill_usd_per_month == 500
+    assert guessed.bill_told == "The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"
+    stated = load_scenario(None, blocks={"workload": {"requests_per_day": 100_000}, "incumbent": {"bill_usd_per_month": 500}})
+    again = load_scenario(stated_data(stated), ("workload.requests_per_day=50000",))
+    assert again.incumbent.bill_usd_per_month == 250
 
 
 @pytest.mark.parametrize(("text", "says"), [
@@ -233,8 +256,11 @@ def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, fie
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_refused(bad: float) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(ScenarioError, match=f"^discount_rate: {bad} is not usable; a finite number"):
         check_scenario({**MINIMAL, "discount_rate": bad})
+    scores = {"gpt-5.4": {"value": 0.9, "low": bad, "high": 1.0}}
+    with pytest.raises(ScenarioError, match=r"^quality\.scores\.gpt-5\.4\.low: "):
+        check_scenario({**MINIMAL, "quality": {"scores": scores}})
 
 
 def test_what_is_listed_twice_is_computed_once() -> None:

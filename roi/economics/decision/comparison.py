@@ -73,10 +73,12 @@ class Comparison:
     """The answer. Everything in it follows from `case` alone."""
 
     case: Case
+    """Every fact that the answer rests on, by path, each with value, spread, unit and source."""
     verdict: Verdict
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted."""
     gates: tuple[Gate, ...]
+    """Questions that decide whether the task can be trained at all, each with its answer: yes, no or unknown."""
     options: tuple[OptionResult, ...]
     """Feasible options, in the Case's order."""
     infeasible: tuple[InfeasibleOption, ...]
@@ -89,6 +91,7 @@ class Comparison:
     """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; the leading one
     where it follows a first move. None where none saves anything at the central values, or what it follows is no mere API."""
     drivers: tuple[Driver, ...]
+    """The uncertain facts that move an option's NPV, those that move it most first."""
     driver_option: str | None
     """The option whose NPV the drivers move."""
     reconciled_option: str | None

@@ -105,14 +105,21 @@ class InfeasibleOption:
     """An option that cannot work: which limit binds and what would have to change. It has no money figures."""
 
     id: str
+    """What it is named by everywhere: its kind, a colon, and its model."""
     kind: str
+    """The kind of option, as of those that work."""
     label: str
+    """How reports call it."""
     reason: str
+    """Which limit binds, and what would have to change, in words."""
     score: float | None
     """Share of its answers that is right, as it was measured, where that misses the bar and nothing else binds; else None."""
     trains: bool
+    """True where a model or an adapter would be trained for it."""
     months_to_live: float
+    """Months until it would serve."""
     quality: QualityResult
+    """How often it would answer wrong, and whether that was measured."""
 
 
 @dataclass(frozen=True)
@@ -120,18 +127,25 @@ class OptionResult:
     """A feasible option; money in USD, None where a figure does not apply."""
 
     id: str
+    """What it is named by everywhere: its kind, a colon, and its model."""
     kind: str
+    """stay, cheaper-api, cascade, hosted-open, vendor-tuned, hosted-adapter, self-hosted-adapter, hybrid ..."""
     label: str
+    """How reports call it."""
     trains: bool
+    """True where a model or an adapter is trained for it."""
     evaluated: bool
+    """True where a score of its answers is stated, for however few items."""
     tested: bool
     """True where it was evaluated on enough items, or keeps the incumbent's model."""
     binds: bool
     """True where it trains, buys cards or commits: no configuration undoes it within a month."""
     upfront_usd: float
+    """What is paid in month 0, before anything is live, USD."""
     upfront_no_cash_usd: float
     """The part of it that is given up and not paid: what cards that are owned would fetch."""
     monthly_usd: tuple[float, ...]
+    """What each month costs from month 1 to the horizon, wrong answers included, USD; the incumbent until live."""
     mean_monthly_usd: float
     """Mean after go-live, retraining and wrong answers included."""
     cash_monthly_usd: float
@@ -139,8 +153,11 @@ class OptionResult:
     errors_monthly_usd: float
     """Wrong answers alone."""
     tco_usd: float
+    """Total cost of ownership: set-up and all months, not discounted, USD."""
     pv_cost_usd: float
+    """The same at present value: each month discounted to month 0, USD."""
     npv_usd: float
+    """Net present value against staying at the central values: what staying costs less what this costs, USD; positive saves."""
     npv_without_errors_usd: float
     """The same without wrong answers; what is given up and not paid stays in it."""
     npv_incremental_people_usd: float
@@ -148,36 +165,55 @@ class OptionResult:
     npv_all_hours_usd: float
     """NPV with a price on every hour, also on those of people who are paid anyway, which `npv_usd` leaves out."""
     npv_vs_best_untrained_usd: float
+    """The same against the cheapest option that trains nothing and is tested, USD; 0 for that one."""
     expected_npv_usd: float
     """Mean over the draws; the central value without draws."""
     expected_cash_npv_usd: float
     """The same without the cost of wrong answers."""
     roi: float | None
+    """Return on investment, a ratio: savings less set-up, over set-up, not discounted; None for staying, or without set-up."""
     irr: float | None
+    """Internal rate of return a year, as a share (0.5 is 50%); None for staying, and where no rate or several fit."""
     payback_months: float
+    """Months from today after which what was saved stays at or above what was spent; inf where it never does."""
     payback_discounted_months: float
+    """The same with each month discounted to today."""
     payback_status: str
+    """How that came out: immediate, months, never, or not_applicable (staying itself)."""
     payback_cash_months: float
     """Payback on cash alone: without wrong answers, and without what is no cash."""
     usd_per_request: float
+    """Present value of the cost over that of the requests, USD a request."""
     usd_per_mtok: float
+    """The same over tokens, USD a million tokens, in the incumbent's tokens."""
     delay_usd: float
     """What one month of delay costs, present value."""
     months_to_live: float
+    """Months until it serves; the incumbent is paid until then."""
     npv_p10_p50_p90: Triple | None
+    """NPV against staying that 10%, 50% and 90% of the draws stay below, USD: bad, middle and good end; None without draws."""
     cash_npv_p10_p50_p90: Triple | None
+    """The same on cash alone, USD."""
     payback_p10_p50_p90: Triple | None
+    """Payback in months that 10%, 50% and 90% of the draws stay below: good, middle and bad end; None without draws."""
     probability_best: float | None
+    """Share of the draws (0 to 1) in which it saves most of those that may be recommended; None without draws."""
     probability_npv_positive: float | None
+    """Share of the draws in which it beats staying, wrong answers counted."""
     probability_cash_positive: float | None
     """Chance to beat staying on cash alone."""
     probability_beats_best_untrained: float | None
+    """Share of the draws in which it costs no more than every option that trains nothing and is tested."""
     probability_good_enough: float | None
     """Chance to reach the quality bar; None where nothing is held to it."""
     lines: tuple[LineResult, ...]
+    """Its cost lines, which add up to the totals."""
     fleet: FleetResult | None
+    """Its GPUs once it serves alone; None where it runs none."""
     training: TrainingResult | None
+    """What training takes; None where it trains nothing."""
     quality: QualityResult
+    """How often it answers wrong, and whether that was measured."""
 
 
 def option_result(

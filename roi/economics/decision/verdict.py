@@ -95,6 +95,7 @@ class Verdict:
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
+    """Which option leads there; None = at no price another."""
     flips_between_usd_per_error: tuple[float, float | None] | None
     """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest
     None = at no price, None = neither."""

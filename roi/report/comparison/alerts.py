@@ -83,6 +83,11 @@ def _bill(c: Comparison) -> list[str]:
     return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
 
 
+def _of_requests(c: Comparison) -> list[str]:
+    path = "reconciliation.told"
+    return [str(c.case[path].value)] if path in c.case else []
+
+
 def _gap(c: Comparison, price: str, volume: str) -> list[str]:
     """The unsplit gap to the bill, and the leading option's NPV if all of it is price, and volume; nothing of a small one."""
     gap = case_number(c.case, "reconciliation.factor", 1.0)
@@ -365,7 +370,7 @@ def _waits(c: Comparison) -> list[str]:
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "today's latency": staying_late, "the deadline of what can wait": late_batch,
-    "a cache without a price": _cache_without_price, "the bill": _bill,
+    "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
@@ -375,5 +380,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "the deadline of what can wait",
-                 "a cache without a price")
+                 "a cache without a price", "the bill's requests")
 """Remarks that stand on every screen."""

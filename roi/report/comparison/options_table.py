@@ -43,6 +43,8 @@ from roi.report.layout.wording import (
 )
 
 NOT_EVALUATED = "?"
+CENTS = 2
+"""Decimals of USD within which figures are the same."""
 WORTH_A_MARK = 0.05
 """A basis that carries less than this part of an option's cost has no mark."""
 MONTH = re.compile(r"month (\d+): ")
@@ -50,8 +52,12 @@ MONTH = re.compile(r"month (\d+): ")
 
 
 def rank(c: Comparison) -> list[OptionResult]:
-    """The feasible options, staying first, the others by what the verdict ranks by."""
-    return sorted(c.options, key=lambda o: (o.id != "stay", -value(o, c.verdict.counts)))
+    """The feasible options, staying first, the others by what the verdict ranks by.
+
+    Those within a cent are alike: of them the recommended one is first, then those that were tested.
+    """
+    counts, best = c.verdict.counts, c.verdict.recommended
+    return sorted(c.options, key=lambda o: (o.id != "stay", -round(value(o, counts), CENTS), o.id != best, not o.tested))
 
 
 def options_table(c: Comparison) -> list[Block]:

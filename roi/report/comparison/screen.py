@@ -23,7 +23,7 @@ from roi.report.comparison.option_figures import (
     quality,
     rate_assumed,
 )
-from roi.report.comparison.options_table import cost_tree, infeasible, options_table
+from roi.report.comparison.options_table import cost_tree, find_option, infeasible, options_table
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
@@ -213,7 +213,7 @@ def _name(c: Comparison) -> str:
     """A short name by which --explain finds the leading option."""
     lead = c.leader
     names = [lead.id, lead.label if " " not in lead.label else lead.id]
-    if lead.id == max((o for o in c.options if o.kind == lead.kind), key=lambda o: o.expected_npv_usd).id:
+    if find_option(c, lead.kind) == lead.id:
         names.append(lead.kind)
     return min(names, key=len)
 

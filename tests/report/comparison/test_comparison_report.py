@@ -387,6 +387,17 @@ def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
         find_option(c, "\U0001f4a5")
 
 
+def test_of_options_within_a_cent_the_recommended_one_is_the_best_of_its_kind() -> None:
+    """Luna and haiku cost the same; of central values on cash they differ by the noise of a sum, and haiku is not tested."""
+    c = answer("draws=0")
+    found = find_option(c, "cheaper-api")
+    luna, haiku = (o for o in c.options if o.kind == "cheaper-api")
+    assert luna.expected_cash_npv_usd == pytest.approx(haiku.expected_cash_npv_usd, abs=0.001)
+    assert (found, luna.tested, haiku.tested) == (c.verdict.recommended, True, False)
+    untold = replace(c, verdict=replace(c.verdict, recommended=None))
+    assert find_option(untold, "cheaper-api") == luna.id
+
+
 def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:
     c = answer(*BILL)
     assert as_json(c)["drivers"] == [asdict(d) for d in c.drivers]

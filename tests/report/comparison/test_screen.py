@@ -992,14 +992,18 @@ def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -
     assert (below.flips_at_usd_per_error, above.flips_at_usd_per_error) == pytest.approx((at, at), rel=1e-9)
 
 
-def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_none_of_three() -> None:
+def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_both_of_two_options() -> None:
     """With 14% wrong the adapter's mean passes gpt-6-luna's at $0.04, where its chance is 80%, just what it needs."""
     c = bundled("quality.scores.gpt-6-luna=0.86")
     near, far = c.verdict.flips_between_usd_per_error
     assert near == pytest.approx(0.040, rel=0.02)
     assert far > 0.060
-    assert {"stay", "self-hosted-adapter:qwen3-8b+lora"} <= set(c.verdict.flips_to_one_of)
-    assert re.search(r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns\)\.", flat(c))
+    both = {"stay", "self-hosted-adapter:qwen3-8b+lora"}
+    assert set(c.verdict.flips_to_one_of) == both
+    told = r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns"
+    assert re.search(rf"{told} to (qwen3-8b\+lora self-hosted or staying|staying or qwen3-8b\+lora self-hosted)\)\.", flat(c))
+    third = replace(c.verdict, flips_to_one_of=(*c.verdict.flips_to_one_of, "hybrid:qwen3-8b+lora"))
+    assert re.search(rf"{told}\)\.", flat(replace(c, verdict=third)))
 
 
 def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_it_is_for_the_chance() -> None:

@@ -18,7 +18,7 @@ from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import Fact
-from roi.resolution.system_facts import mean_tokens
+from roi.resolution.training.training_runs import mean_tokens
 from roi.scenario.file import load_scenario
 from roi.scenario.scenario import Scenario, tuned
 from roi.store.profiles.folders import canonical_gpu

@@ -240,7 +240,8 @@ def _line(
     linked = (step.link_s + step.synchronisation_s / plan.accumulation) / seconds
     sends = links_of(plan, gpu, efficiency)["all-gather"].bytes_per_s
     tokens_per_s, slowest, fastest = (float(x) for x in np.asarray(step.tokens * plan.gpus / seconds))
-    on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
+    on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0
+                 and not o.index]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if gpu.bf16_flops is None and (kernel := AMPERE_KERNELS.get(plan.attention)):

@@ -36,7 +36,7 @@ from roi.resolution.plan_capacity import ENGINE, FleetPlan, slo_of
 from roi.resolution.plans import why_no_plan
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved, resolve
-from roi.resolution.system_facts import mean_tokens
+from roi.resolution.training.training_runs import mean_tokens
 from roi.scenario.demand import MOST_TOKENS, Bin
 from roi.scenario.file import load_scenario
 from roi.scenario.quantity import value_of

@@ -345,6 +345,9 @@ class Option:
     """Error rate of the answers that it keeps."""
     escalated_error: Annotated[Number | None, At("systems.{system}.escalated_error_rate")] = None
     """Error rate of the second model on what is escalated."""
+    measured_kept: Annotated[Number | None, At("systems.{system}.measured_kept_error_rate")] = None
+    measured_escalated: Annotated[Number | None, At("systems.{system}.measured_escalated_error_rate")] = None
+    """The shares of both that were counted as wrong, where the rates are the means of what the counts leave."""
     escalated_harder: Annotated[Number | None, At("systems.{system}.escalated_harder")] = None
     """Where nobody measured that: 0 = as its overall rate q, 1 = all its errors are there, q over the share escalated."""
     spills_to: Annotated[str | None, At("options.{option}.spills_to")] = None
@@ -394,6 +397,3 @@ class Option:
     def same_model(self) -> bool:
         """True where the incumbent's model answers, in another way or not: its negotiated price holds, its ends are its own."""
         return self.kind in KEEPS_MODEL or self.kind in LEVERS
-
-
-PLATFORM = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")

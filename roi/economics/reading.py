@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.inputs import (
-    PLATFORM,
     AnnouncedRates,
     Api,
     Array,
@@ -27,7 +26,7 @@ from roi.economics.inputs import (
 )
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.place import NEEDED, At
-from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
+from roi.economics.worked_out import PLATFORM, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Basis, Fact, Value
 from roi.numerics.spreads import joint_high, joint_low
@@ -117,8 +116,8 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_hours <= shared.waits_hours else 0.0
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate, values),
-        end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), items=told_of.items,
-        measured_error=told_of.measured,
+        end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), measured_error=told_of.measured,
+        items=told_of.items if facts.items is None else facts.items,
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
@@ -165,8 +164,11 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
 def _error_rate(found: ErrorRate, values: Values) -> Number:
     """Error rate; an evaluated system moves along the noise of its own evaluation (-1 = its low score, +1 = its high).
 
-    One that was evaluated on the incumbent's items follows from the incumbent's rate and the two shares that it gets right.
+    One that was evaluated on the incumbent's items follows from the incumbent's rate and the two shares that it gets right,
+    and the same weights at another host from the rate of those that were evaluated.
     """
+    if found.same_as is not None:
+        return np.minimum(_error_rate(_read(ErrorRate, values, {"system": found.same_as}), values) * found.ratio, 1.0)
     if found.right_where_right is not None and found.right_where_wrong is not None:
         system = values[path_of(Option, "system", option="stay")]
         wrong = _error_rate(_read(ErrorRate, values, {"system": system}), values)

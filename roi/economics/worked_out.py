@@ -1,10 +1,13 @@
 """Facts from which fields of `inputs` without a place are worked out, as `reading` says."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from roi.economics.inputs import HOURS_FACTOR, Number
 from roi.economics.place import At
+
+PLATFORM: Final = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
+"""Facts behind `Option.platform_usd`: what stands around servers, or its stated total."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class OptionFacts:
     """Hours within which the vendor's batch tier promises an answer."""
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
+    items: Annotated[int | None, At("options.{option}.items")]
+    """On which what it keeps and what it hands on was judged, where somebody said; None: as its system was."""
     batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
@@ -59,6 +64,10 @@ class ErrorRate:
     """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
     right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
     """The same of what the incumbent gets wrong."""
+    same_as: Annotated[str | None, At("systems.{system}.error_rate_as")]
+    """The system with the same weights, at another host, whose rate it has; None where it has a rate of its own."""
+    ratio: Annotated[Number, At("systems.{system}.error_rate_ratio", absent=1.0)]
+    """Its rate over that system's: hosts pack and serve the weights in ways of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,8 @@ class RentalOffer(DatedRow):
     """GPUs come in instances of this size."""
     minimum_months: NonNegativeInt = 0
     """Commitment: rent is paid for at least this long."""
+    index: bool = False
+    """True of a mean or a survey of contracts, which tells a level of rents and which nobody can order."""
 
 
 class PurchasePrice(DatedRow):

@@ -65,8 +65,8 @@ def _list(found: PriceList) -> Iterator[Block]:
         days = _days(row, found.as_of)
         return str(row.date), f"{'-' if days is None else days}{' !' if _stale(row, found.as_of) else '  '}", mark
 
-    rents = [Row((f"{o.gpu}, {o.vendor}", o.kind.value, _usd(o.usd_per_gpu_hour), str(o.gpus_per_instance),
-                  str(o.minimum_months or ""), *aged(o))) for o in found.rents]
+    rents = [Row((f"{o.gpu}, {o.vendor}", f"{o.kind.value}{', index' * o.index}", _usd(o.usd_per_gpu_hour),
+                  str(o.gpus_per_instance), str(o.minimum_months or ""), *aged(o))) for o in found.rents]
     rents += [Row((f"{p.gpu}, to buy, USD", "purchase", f"{p.usd_per_gpu:,.0f}", "", "", *aged(p))) for p in found.purchases]
     later = {(price.provider, price.model): price for price in found.announced}
     apis = [row for price in found.apis for row in (
@@ -91,7 +91,10 @@ def _list(found: PriceList) -> Iterator[Block]:
     told = (f"-: stated later, and tells {found.as_of} in retrospect; a price without a first day is the same on every day"
             " before")
     retold = [told] if any(_days(row, found.as_of) is None for row in found.apis) else []
-    yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *retold,
+    told = ("index: a mean or a survey of contracts, which nobody can order; roi compare takes it where candidates.vendors"
+            " names it")
+    levels = [told] if any(o.index for o in found.rents) else []
+    yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *retold, *levels,
                  *(f"{mark} {name}" for name, mark in sources.items())))
 
 

@@ -232,7 +232,8 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in MAKERS:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
-    add_system(sheet, s, model, prior_of_model(model, _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)))
+    ratio = _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)
+    add_system(sheet, s, model, prior_of_model(model, ratio, s.incumbent.model))
     vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own), terms=terms)
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")

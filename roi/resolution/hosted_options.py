@@ -21,7 +21,9 @@ from roi.resolution.api_options import add_vendor, cheapest_spill
 from roi.resolution.api_terms import Terms, add_option, add_price, add_successor, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
-from roi.resolution.system_facts import add_system, add_training, training_tokens
+from roi.resolution.system_facts import add_system
+from roi.resolution.training.adapter_training import add_training
+from roi.resolution.training.training_runs import training_tokens
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People
@@ -39,6 +41,8 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     offers, own = rented_offers(s), owned_offers(s)
     _refuse_twice("gpu_rents", [(o.gpu, o.vendor.lower(), o.gpus_per_instance, o.minimum_months)
                                 for o in rents(s) if o.stated is not None], "gpu, vendor, gpus_per_instance, minimum_months")
+    sheet.warnings += [f"{o.vendor}, {o.gpu} at ${o.usd_per_gpu_hour:g}: an index of rents, which candidates.vendors names and"
+                       " nobody can order" for o in offers if o.level_only]
     _refuse_twice("serving.capacities", [(c.model.lower(), find_gpu(c.gpu, f"serving.capacities.{n}.gpu", "gpus").id, c.gpus)
                                          for n, c in enumerate(s.serving.capacities)], "model, gpu, gpus")
     for_training = None if s.training.gpu is None else find_gpu(s.training.gpu, "training.gpu").id
@@ -130,7 +134,8 @@ def _self_hosted(
     `cards` are those that can be rented, bought, and that are there already.
     """
     system = name if method is None else tuned(name, method)
-    prior = quality_prior("open", float(shape.parameters)) if method is None else quality_prior("tuned")
+    untuned = method is None
+    prior = quality_prior("open", float(shape.parameters), s.incumbent.model) if untuned else quality_prior("tuned")
     add_system(sheet, s, system, prior)
     plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
     (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)

@@ -3,6 +3,7 @@
 import shlex
 from functools import partial
 
+from roi.catalog.models.same_weights import same_weights
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.economics.inputs import Option, path_of
@@ -76,6 +77,8 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
             if name == s.incumbent.model:
                 why = "it is the incumbent"
             sheet.warnings.append(f"{field}.{name}: not used; {name} hands nothing on: {why}")
+            continue
+        if field == "quality.scores" and any(same_weights(name, system) for system in systems):
             continue
         models = [part.partition("+")[0] for part in name.split(" > ")]
         strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)

@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from roi.catalog.models.quality_priors import QualityPrior
+from roi.catalog.models.quality_priors import QualityPrior, quality_prior
+from roi.catalog.models.same_weights import same_weights
 from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
@@ -16,7 +17,7 @@ from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
-from roi.scenario.demand import Paired, Score
+from roi.scenario.demand import Paired, Rate, Score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
 
@@ -33,8 +34,13 @@ UNTESTED = "gate untested"
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
-    """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
+    """The system's error rate: counted, stated, that of its weights at another host, or assumed by its class's row `prior`."""
     score, incumbent = score_of(s, system), system == s.incumbent.model
+    if path_of(ErrorRate, "evaluated", system=system) in sheet.facts:  # the measure of the same weights elsewhere
+        return
+    if score in {None, "not evaluated"} and (other := _same_weights(s, system)) is not None:
+        _add_same_weights(sheet, s, system, other)
+        return
     score = "not evaluated" if score is None else score  # 0 is a score
     sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
     if score == "not evaluated":
@@ -47,6 +53,53 @@ def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | 
     if incumbent and score.paired is not None:
         raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself")
     _add_known(sheet, s, system, score)
+
+
+def _same_weights(s: Scenario, system: str) -> str | None:
+    """Whose answers say how good the system's are: the incumbent with its weights, else another scored name of them.
+
+    Of several that one on the most items. None where no score tells of these weights, and the incumbent has others; and of a
+    system that the scenario calls not evaluated, where it states a ratio for such.
+    """
+    today, ratio = s.incumbent.model, s.quality.not_evaluated_error_ratio
+    if ratio is not None and score_of(s, system) == "not evaluated":
+        return None
+
+    def rank(name: str) -> tuple[bool, float]:
+        score = s.quality.scores[name]
+        return name == today, (score.items or 0.0) if isinstance(score, Score) else 0.0
+
+    scored = [name for name, score in s.quality.scores.items() if score != "not evaluated" and name != system
+              and same_weights(name, system) and not (system == today and isinstance(score, Score) and score.paired)]
+    others = sorted(scored, key=rank, reverse=True)
+    unscored = [today] if today != system and ratio is None and same_weights(today, system) else []
+    return next(iter([*others, *unscored]), None)
+
+
+def _add_same_weights(sheet: FactSheet, s: Scenario, system: str, other: str) -> None:
+    """The error rate of the same weights as `other`'s at another host: drawn with it, x what hosts make of one model.
+
+    It is tested where the other is, unless the scenario says that nobody evaluated it.
+    """
+    add_score(sheet, s, other, None)
+    path, of_other = partial(path_of, ErrorRate, system=system), partial(path_of, ErrorRate, system=other)
+    prior = quality_prior("same-weights")
+    told = f"same weights as {other}, at another host"
+    judged = bool(sheet.facts[of_other("evaluated")].value) and score_of(s, system) != "not evaluated"
+    sheet.state(path("evaluated"), judged, told)
+    sheet.state(path("same_as"), other, told)
+    sheet.add(path("ratio"), prior.ratio, "ratio", basis=Basis.ASSUMED, low=prior.low, high=prior.high,
+              source=f"{told}: {prior.source}: {prior.note}", date=prior.date)
+    central = sheet.facts[of_other("central")]
+    sheet.add(path("central"), min(central.number() * prior.ratio, 1.0), "share", date=central.date,
+              basis=central.basis if judged else Basis.ASSUMED, source=f"{told}: its {central.number():.3g} x {prior.ratio:g}")
+    for name in ("measured", "items"):
+        if judged and (fact := sheet.facts.get(of_other(name))) is not None:
+            sheet.state(path(name), fact.value, told, fact.unit)
+    if judged:
+        sheet.warnings.append(f"{system} is judged by the answers of {other}: the same weights; its host may pack and serve"
+                              f" them otherwise, {prior.low:g} to {prior.high:g} x the wrong answers. Where that is no test,"
+                              f" write quality.scores.{system}: not evaluated")
 
 
 def _add_unknown(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
@@ -165,10 +218,8 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             if kept is not None or escalated is not None:
                 sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
                                       f" {whole} end to end overrides them")
-        for name, rate in (("kept", kept), ("escalated", escalated)):
-            if rate is not None:
-                sheet.quantity(path(f"{name}_error"), rate, "share", stated=True,
-                               source=f"scenario quality.{name}_error_rate.{system}")
+        if score == "not evaluated":
+            _add_gate(sheet, s, id, system)
         if kept is not None and escalated is None and score == "not evaluated":
             sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
         both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
@@ -180,6 +231,27 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
         _warn(sheet, s, system, kept, escalated)
     _warn_of_no_cascade(sheet, s, used)
+
+
+def _add_gate(sheet: FactSheet, s: Scenario, id: str, system: str) -> None:
+    """The error rates of what is kept and of what is handed on, as counted or stated, and the items of both together."""
+    rates, counted = (s.quality.kept_error_rate, s.quality.escalated_error_rate), s.quality.scores.get(system)
+    judged, known = 0, isinstance(counted, Score) and counted.items is not None
+    for name, rate in zip(("kept", "escalated"), (each.get(system) for each in rates), strict=True):
+        path, source = path_of(Option, f"{name}_error", system=system), f"scenario quality.{name}_error_rate.{system}"
+        if isinstance(rate, Rate) and rate.items is not None:
+            judged += rate.items
+            if rate.low is None and path not in sheet.facts:
+                sheet.places[source.removeprefix("scenario ")] = [path]
+                _add_counted(sheet, path, rate.value * rate.items, rate.items, rate.source or source)
+                sheet.state(path_of(Option, f"measured_{name}", system=system), rate.value, source, "share")
+        elif rate is not None and as_spread(rate).low is None and known and path not in sheet.facts:
+            told = f"{source.removeprefix('scenario ')} counts as exact: say on how many items it rests,"
+            sheet.warnings.append(f"{told} {{value: {value_of(rate):g}, items: 300}}")
+        if rate is not None:
+            sheet.quantity(path, rate, "share", stated=True, source=source)
+    if judged:
+        sheet.state(path_of(OptionFacts, "items", option=id), judged, "of what is kept and of what is handed on", "items")
 
 
 def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
@@ -198,7 +270,7 @@ def _share(s: Scenario, system: str) -> Share:
     return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
 
 
-def _warn(sheet: FactSheet, s: Scenario, system: str, kept: Share | None, escalated: Share | None) -> None:
+def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None, escalated: float | Rate | None) -> None:
     """Say which of the stated rates do not go together; a rate that nobody measured contradicts none."""
     own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
     known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))

@@ -3,7 +3,7 @@
 from datetime import date as Date
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from roi.scenario.quantity import (
     AtLeastOne,
@@ -15,6 +15,8 @@ from roi.scenario.quantity import (
     Positive,
     Section,
     Share,
+    Spread,
+    Within,
     as_spread,
     check_order,
     spread,
@@ -233,6 +235,17 @@ class Score(Section):
 ScoreOrNot = Score | Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | Literal["not evaluated"]
 
 
+class Rate(Spread):
+    """A share of wrong answers that was counted, or is known with its ends."""
+
+    items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """Items judged; without low and high the share is as sure as so many make it. Of both rates of a gate together, fewer than
+    verdict.min_items are no test."""
+
+
+ErrorShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
+
+
 class Quality(Section):
     """How good each system is, and what a wrong answer costs."""
 
@@ -246,9 +259,9 @@ class Quality(Section):
     evaluated. A counted share has half an item each way: 18 wrong of 300 are (18 + 1/2) / 301 wrong, 6.1%."""
     escalated: dict[Name, Share] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
-    kept_error_rate: dict[Name, Share] = Field(default_factory=dict)
+    kept_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
     """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
-    escalated_error_rate: dict[Name, Share] = Field(default_factory=dict)
+    escalated_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
     """Share of the incumbent's answers that are wrong among the requests handed to it, by the system that hands them on."""
     judge_usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
     """Price of the judge that decides which answers are handed on, for each request of a system that hands on."""

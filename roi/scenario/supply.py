@@ -380,7 +380,7 @@ class Candidates(Section):
     gpus: Names = ()
     """GPUs to consider; empty = all that vendors rent."""
     vendors: Names = ()
-    """GPU vendors to consider; empty = all."""
+    """GPU vendors to consider, an index of rents among them; empty = all, but no index, which nobody can order."""
     spot: bool = False
     """Consider spot instances where everything can wait, for a day."""
     reserved: bool = True

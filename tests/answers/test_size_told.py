@@ -46,9 +46,11 @@ def test_of_several_plans_it_is_said_that_beaten_ones_are_not_listed(file):
 
 
 def test_an_untrained_model_in_the_place_of_its_adapter_says_why(file):
-    """LoRA of 120 billion parameters fits on no A100, which serves the base in 4 bits; of qwen3-8b the adapter is sized."""
+    """LoRA of 120 billion parameters fits on no A100, which RunPod rents one by one and which serves the base in 4 bits; of
+    qwen3-8b the adapter is sized.
+    """
     big = sized(file, "candidates.self_hosted=[gpt-oss-120b]", "candidates.methods=[lora]", "candidates.gpus=[A100-80GB-SXM]",
-                "candidates.vendors=[]", "serving.weight_dtypes=[mxfp4]", frontier=False)
+                "candidates.vendors=[RunPod]", "serving.weight_dtypes=[mxfp4]", frontier=False)
     assert big.system == "gpt-oss-120b"
     for full in (False, True):
         assert "gpt-oss-120b is untrained here: " in size_text(big, full=full)

@@ -21,6 +21,28 @@ WRONG = {
 """Scores in percent on MMLU, GPQA, MATH, HumanEval, MGSM and DROP, as the README of simple-evals states them."""
 
 
+SAME_SIZE = {
+    "qwen2-7b": (70.8, 65.0, 48.6, 82.9, 38.4), "yi-1.5-9b": (71.0, 69.6, 51.1, 80.1, 37.9),
+    "glm-4-9b": (71.4, 69.6, 51.1, 85.3, 36.9), "llama-3-8b": (68.4, 65.4, 27.9, 72.9, 26.3),
+    "gemma-2-9b": (70.9, 68.2, 46.9, 88.9, 33.8), "internlm2.5-7b": (72.8, 71.6, 60.1, 86.0, 38.4),
+}  # fmt: skip
+"""Scores of the models' chats on MMLU, BBH, MATH, GSM8K and GPQA, as the README of internlm2_5-7b-chat states them."""
+PACKED = (
+    (62.63, 61.52), (78.81, 78.69), (66.54, 66.55), (52.49, 52.60), (76.48, 76.01), (75.21, 75.89),
+    (53.58, 53.16), (82.32, 81.73), (84.59, 84.68), (57.95, 57.87), (72.66, 72.56), (35.40, 35.60), (77.86, 78.24),
+    (37.21, 36.84), (71.35, 71.03), (73.69, 73.69), (67.41, 66.61), (43.34, 43.58),
+    (72.8, 67.0), (85.1, 77.4), (80.0, 77.3), (77.9, 74.4),
+)  # fmt: skip
+"""Scores of Llama 3 and 3.1 8B Instruct in 16 bits, and in INT8, FP8 and NVFP4 (rounded), on the tasks of three tables."""
+HOSTS = (93.3, 93.3, 93.3, 93.3, 93.3, 93.3, 90.0, 86.7, 83.3, 80.0)
+"""Scores of gpt-oss-120b at ten hosts on AIME 2025, without one that compresses the weights (36.7)."""
+
+
+def pooled(found: np.ndarray) -> np.ndarray:
+    """The 5th, 50th and 95th percentile of ratios, each of which may be either way round."""
+    return np.quantile(np.concatenate([found, 1.0 / found]), [0.05, 0.5, 0.95])
+
+
 def ratios(*pairs: tuple[str, str]) -> np.ndarray:
     """Errors of the first over those of the second of each pair, on each task that has both."""
     found = np.concatenate([(100.0 - np.array(WRONG[a])) / (100.0 - np.array(WRONG[b])) for a, b in pairs])
@@ -65,3 +87,40 @@ def test_the_same_model_asked_for_less_is_as_published_at_low_effort() -> None:
 def test_a_models_size_is_the_catalogs_or_that_of_its_name_else_its_price_says_it(name: str, kind: str, ratio: float) -> None:
     found = prior_of_model(name, 0.04)
     assert (found.kind, found.ratio) == (kind, ratio)
+
+
+def test_one_model_at_two_hosts_is_as_far_apart_as_formats_and_hosts_were() -> None:
+    """Errors in fewer bits over those in 16, and of each host over the commonest 6.7%, either way round: 1.0, 0.66 to 1.51."""
+    packed = np.array([(100.0 - few) / (100.0 - all_) for all_, few in PACKED])
+    hosts = (100.0 - np.array(HOSTS)) / (100.0 - HOSTS[0])
+    assert row(quality_prior("same-weights")) == pytest.approx(pooled(np.concatenate([packed, hosts])), abs=0.01)
+
+
+def joined(of_sizes: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """The ratio of two sizes, its spread taken together with that of two models of one size: squared logarithms add."""
+    ends = np.hypot(np.log(of_sizes[[0, 2]] / of_sizes[1]), np.log(same[[0, 2]]))
+    return of_sizes[1] * np.exp([-ends[0], 0.0, ends[1]])
+
+
+def test_open_models_are_told_over_an_open_incumbent_by_both_sizes() -> None:
+    """The rows over an incumbent of 8, 32 and 70 billion parameters, from published errors; of one size 1.0."""
+    wrong = 100.0 - np.array(list(SAME_SIZE.values()))
+    same = np.quantile((wrong[:, None] / wrong[None])[~np.eye(len(wrong), dtype=bool)], [0.05, 0.5, 0.95])
+    of = {(a, b): joined(ratios((a, b)), same) for a, b in (("8b", "70b"), ("70b", "8b"), ("405b", "8b"), ("405b", "70b"))}
+    up, down = np.sqrt(same * of["70b", "8b"]), np.sqrt(same * of["8b", "70b"])
+    expected = {
+        "llama-3.1-8b": [same, up, of["70b", "8b"], of["405b", "8b"]],
+        "qwen3-32b": [down, same, up, np.sqrt(of["405b", "8b"] * of["405b", "70b"])],
+        "llama-3.3-70b": [of["8b", "70b"], down, same, of["405b", "70b"]],
+    }
+    for incumbent, rows in expected.items():
+        for size, published in zip((8e9, 32e9, 70e9, 405e9), rows, strict=True):
+            assert row(quality_prior("open", size, incumbent)) == pytest.approx(published, rel=0.04), (incumbent, size)
+
+
+@pytest.mark.parametrize(("incumbent", "ratio"), [
+    ("gpt-5.4", 2.7), ("llama-3.1-405b", 2.7), ("llama-v3p1-8b-instruct", 1.0), ("some-model-70b-turbo", 1.63),
+])  # fmt: skip
+def test_over_a_vendors_or_a_larger_incumbent_the_published_errors_stand(incumbent: str, ratio: float) -> None:
+    assert prior_of_model("qwen3-8b", 0.04, incumbent).ratio == ratio
+    assert prior_of_model("gpt-6-luna", 0.04, incumbent).ratio == 1.3

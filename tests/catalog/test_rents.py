@@ -1,16 +1,19 @@
 """Rents, purchase and tuning prices: the files, the newest row on or before a date, and what vendors ask."""
 
+import re
 from collections import defaultdict
 from datetime import date
 
 import pytest
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
+from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers, rented_offers
+from roi.catalog.prices.own_prices import csv_text
 from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning, tuning_prices
-from roi.catalog.rows import newest_rows, read_rows
+from roi.catalog.rows import newest_rows, parse_row, read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
+from roi.scenario.file import check_scenario
 
 DAY = date(2026, 11, 24)
 RENTALS = read_rows("prices/rentals.csv", RentalOffer)
@@ -121,3 +124,37 @@ def test_tuning_that_has_no_price_yet_names_the_first_day_with_one():
 def test_an_unknown_tuning_vendor_names_the_nearest():
     with pytest.raises(UnknownName, match="unknown tuning vendor 'togther'; nearest: together"):
         find_tuning_price("togther", "<=16B", DAY)
+
+
+INDEX = {("H100-80GB-SXM", "SemiAnalysis index"), ("B200-192GB-SXM", "market")}
+"""What the catalog holds of means and surveys of contracts."""
+
+
+def test_an_index_of_rents_is_marked_and_no_row_of_a_vendor_is() -> None:
+    said = {(row.gpu, row.vendor) for row in RENTALS if re.search("index|market$|contracts", f"{row.vendor} {row.note}")}
+    assert {(row.gpu, row.vendor) for row in RENTALS if row.index} == said == INDEX
+
+
+def rented(**candidates: object) -> list[tuple[str, int, float]]:
+    """The H100 that a scenario may rent: vendor, GPUs of an instance, USD an hour."""
+    asked = {"requests_per_day": 1000.0, "input_tokens": 1.0, "output_tokens": 1.0}
+    s = check_scenario({"as_of": DAY.isoformat(), "workload": asked, "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+                        "candidates": {"gpus": ["h100-sxm"], "self_hosted": ["qwen3-8b"], **candidates}})  # fmt: skip
+    return [(o.vendor, o.gpus_per_instance, o.usd_per_gpu_hour) for o in rented_offers(s)]
+
+
+def test_an_index_is_no_candidate_unless_it_is_named() -> None:
+    """The cheapest 8 x H100 that can be ordered is Lambda's at $3.99, not the index's $2.35 of 238 days ago."""
+    eights = [(usd, vendor) for vendor, size, usd in rented() if size == 8]
+    assert min(eights) == (3.99, "Lambda")
+    assert rented(vendors=["semianalysis index"]) == [("SemiAnalysis index", 8, 2.35)]
+    assert len(rented(vendors=["SemiAnalysis index", "Lambda"])) == 3
+
+
+def test_a_rent_of_ones_own_is_written_without_a_column_for_indices() -> None:
+    """Left out as other columns that no row needs; True is written and read again."""
+    row = HISTORY[0]
+    assert "index" not in csv_text(RentalOffer, [row])
+    text = csv_text(RentalOffer, [row, row.model_copy(update={"index": True})])
+    heads, *lines = (line.split(",") for line in text.splitlines())
+    assert [parse_row(RentalOffer, dict(zip(heads, line, strict=True))).index for line in lines] == [False, True]

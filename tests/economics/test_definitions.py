@@ -23,6 +23,7 @@ from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, evaluate, once_moved, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
+from roi.economics.decision.feasibility import tested as is_tested
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import signposts
 from roi.economics.finance import (
@@ -654,6 +655,23 @@ def test_an_unmeasured_system_is_as_others_of_its_class_with_a_wide_spread() -> 
         found = [case[f"systems.{name}.error_rate"] for name in ("gpt-6-luna", "llama-3.1-8b-instant")]
         assert [[f.value, f.low, f.high] for f in found] == [pytest.approx(luna_is), pytest.approx(llama_is)]
     assert case["systems.gpt-6-luna.evaluated"].value is False
+    over_open = {"incumbent": {"provider": "groq", "model": "llama-3.3-70b-versatile"},
+                 "quality": {"scores": {"llama-3.3-70b-versatile": 0.9}}}
+    case = catalog_case(**over_open, candidates={"hosted_models": ["groq/llama-3.1-8b-instant"], "self_hosted": ["qwen2.5-72b"],
+                                                 "methods": [], "gpus": ["h100"]})
+    assert [case[f"systems.{name}.error_rate"].value for name in ("llama-3.1-8b-instant", "qwen2.5-72b")] == [
+        pytest.approx(0.163), pytest.approx(0.1)]
+
+
+def test_the_same_weights_at_another_host_have_the_rate_that_was_measured() -> None:
+    """As 4.11 says. 10% wrong at one host, 10% x 1.0 at another and self-hosted; at a host's worst end x 1.51."""
+    case = catalog_case(incumbent={"provider": "groq", "model": "llama-3.3-70b-versatile"},
+                        quality={"scores": {"llama-3.3-70b-versatile": {"value": 0.9, "items": 99}}},
+                        candidates={"hosted_models": ["avian/Meta-Llama-3.3-70B-Instruct"]})
+    s, options = read_all(case, {**case.values(), "systems.Meta-Llama-3.3-70B-Instruct.error_rate_ratio": 1.51})
+    o = options["hosted-open:avian/Meta-Llama-3.3-70B-Instruct"]
+    assert [case[f"systems.{o.system}.error_rate"].value, float(o.error_rate)] == pytest.approx([0.104, 0.15704])
+    assert (o.evaluated, o.items, is_tested(s, o)) == (True, 99, False)  # a hundred items are a test
 
 
 def test_your_own_terms_take_the_place_of_the_list() -> None:

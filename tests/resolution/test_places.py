@@ -48,8 +48,8 @@ EVERYTHING = (
     "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",
     "candidates.cascade_first=[openai/gpt-6-luna,anthropic/claude-haiku-5-5]", "quality.escalated.claude-haiku-5-5=0.1",
     "quality.scores.claude-haiku-5-5 > gpt-6-sol={value: 0.9, low: 0.8, high: 0.95, items: 200}",
-    "quality.kept_error_rate.gpt-6-luna=0.05", "quality.escalated={qwen3-8b: 0.1, claude-haiku-5-5: 0.1}",
-    "quality.escalated_error_rate.qwen3-8b={value: 0.1, low: 0.05, high: 0.2}", "quality.judge_usd_per_request=0.0001",
+    "quality.kept_error_rate.gpt-6-luna={value: 0.05, items: 300}", "quality.escalated={qwen3-8b: 0.1, claude-haiku-5-5: 0.1}",
+    "quality.escalated_error_rate.qwen3-8b={value: 0.1, items: 100}", "quality.judge_usd_per_request=0.0001",
     "apis.openai/gpt-6-luna={discount: 0.1, cache_hit_rate: 0.5, batch_share: 0.1, committed_usd_per_month: 1}",
     "apis.openai/gpt-6-luna.committed_until=2027-06-30", "workload.shared_prefix_tokens=1024", "workload.cache_hit_rate=0.5",
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
@@ -59,7 +59,7 @@ EVERYTHING = (
     "workload.steps=[{from_month: 3, ratio: 2}]", "workload.waits_hours=30", "apis.openai/gpt-6-luna.batch_hours=20",
     f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
-    "costs.0.usd_per_request=1",
+    "costs.0.usd_per_request=1", "candidates.hosted_models=[groq/llama-3.1-8b-instant]", "quality.scores.llama-3.1-8b=0.9",
     "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
@@ -67,7 +67,7 @@ EVERYTHING = (
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told)", r"incumbent\.context_tokens",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
-    r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
+    r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu)",
     r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",

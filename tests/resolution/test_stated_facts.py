@@ -332,15 +332,19 @@ def test_hours_and_card_stated_need_no_memory_that_fits() -> None:
 
 @pytest.mark.full
 def test_the_default_of_the_longest_sequence_makes_no_adapter_infeasible() -> None:
-    """Prompts of 6,800 tokens: 4 x 6,900 = 27,600 fit on no H100; the longest that fit are taken, and told."""
+    """Prompts of 6,800 tokens: 4 x 6,900 = 27,600 fit on no H100; the longest that fit are taken, and told.
+
+    A longer one that is stated is sharded over several.
+    """
     found = resolved(workload={"input_tokens": 6800.0})
     (told,) = [w for w in found.warnings if "the longest that fit on one GPU, 27,600 were taken" in w]
     fits = int(told.removeprefix("lora of qwen3-8b: sequences of ").partition(" ")[0].replace(",", ""))
-    reasons = {}
+    sharded = {}
     for longest in (fits, fits + 128):
         case = resolved(workload={"input_tokens": 6800.0}, training={"longest_tokens": longest}).case
-        reasons[longest] = f"options.{ADAPTER}.infeasible" in case
-    assert reasons == {fits: False, fits + 128: True}
+        sharded[longest] = f"options.{ADAPTER}.training.gpus" in case
+        assert f"options.{ADAPTER}.infeasible" not in case
+    assert sharded == {fits: False, fits + 128: True}
 
 
 def test_lengths_that_are_known_bound_the_longest_sequence() -> None:

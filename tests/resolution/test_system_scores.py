@@ -9,6 +9,7 @@ from scipy import stats
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.feasibility import tested as is_tested
 from roi.errors import RoiError
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -128,3 +129,54 @@ def test_what_cannot_be_is_named(scores: dict[str, Any], named: str) -> None:
 def test_counts_that_contradict_the_score_are_said() -> None:
     data = quiet({"candidates": ONLY, "quality": {"scores": {STAY: 0.93, LUNA: {"value": 0.99, "paired": COUNTS}}}})
     assert any("paired says 0.91" in told for told in resolve(check_scenario(data)).warnings)
+
+
+GROQ, FIREWORKS, OPEN = "llama-3.1-8b-instant", "llama-v3p1-8b-instruct", "llama-3.1-8b"
+
+
+def open_case(scores: dict[str, Any], **quality: Any) -> Case:
+    """Llama 3.1 8B at a host today; at another host, and self-hosted."""
+    return with_scores(
+        scores, quality={"scores": scores, **quality}, incumbent={"provider": "fireworks", "model": FIREWORKS},
+        candidates={"hosted_models": [f"groq/{GROQ}"], "self_hosted": [OPEN], "methods": [], "api_models": [],
+                    "cascade_first": [], "gpus": ["l4"], "hybrid": False},
+    )  # fmt: skip
+
+
+def test_the_same_weights_at_another_host_are_as_good_as_those_that_were_evaluated() -> None:
+    """96 wrong of 800 and half an item each way: 96.5 / 801, 12.0%, for all three; they were assumed 2.7 times as wrong, 32.5%.
+    In each draw a host's rate is the incumbent's x 0.66 to 1.51 (5th and 95th percentile), its own; tested on the 800 items.
+    """
+    case = open_case({FIREWORKS: {"value": 0.88, "items": 800}})
+    shared, options = read_all(case, case.values(sobol(0, 4096, len(case.uncertain), 1)))
+    assert [case[f"systems.{name}.error_rate"].value for name in (FIREWORKS, GROQ, OPEN)] == [pytest.approx(96.5 / 801)] * 3
+    today, groq, own = (np.broadcast_to(np.asarray(options[id].error_rate).reshape(-1), 4096)
+                        for id in ("stay", f"hosted-open:groq/{GROQ}", f"self-hosted-base:{OPEN}"))
+    for each in (groq, own):
+        assert np.quantile(each / today, [0.05, 0.95]) == pytest.approx([0.66, 1.51], rel=0.02)
+    assert abs(np.corrcoef(groq / today, own / today)[0, 1]) < 0.1
+    assert is_tested(shared, options[f"hosted-open:groq/{GROQ}"])
+    assert options[f"self-hosted-base:{OPEN}"].items == 800
+
+
+def test_a_score_of_the_open_model_counts_for_all_who_serve_it() -> None:
+    """Scored under the catalog's name alone, which no system has: 45.5 / 501 wrong, the incumbent's own too."""
+    case = open_case({"Meta-Llama-3.1-8B-Instruct": {"value": 0.91, "items": 500}})
+    assert [case[f"systems.{name}.error_rate"].value for name in (FIREWORKS, GROQ, OPEN)] == [pytest.approx(45.5 / 501)] * 3
+    own = open_case({FIREWORKS: 0.88, OPEN: {"value": 0.91, "items": 500}})
+    found = [own[f"systems.{name}.error_rate"].value for name in (FIREWORKS, GROQ, OPEN)]
+    assert found == pytest.approx([0.12, 0.12, 45.5 / 501])  # the incumbent's score goes before another's
+
+
+def test_where_another_host_is_no_test_the_scenario_says_so() -> None:
+    """Not evaluated: the same rate, and no candidate. A ratio that the scenario states holds for it: 12.0% x 2."""
+    scores = {FIREWORKS: {"value": 0.88, "items": 800}, GROQ: "not evaluated"}
+    case = open_case(scores)
+    shared, options = read_all(case, case.values())
+    assert not is_tested(shared, options[f"hosted-open:groq/{GROQ}"])
+    assert float(options[f"hosted-open:groq/{GROQ}"].error_rate) == pytest.approx(96.5 / 801)
+    stated = open_case(scores, not_evaluated_error_ratio=2.0)
+    assert stated[f"systems.{GROQ}.error_rate"].value == pytest.approx(2 * 96.5 / 801)
+    nobody = open_case({})
+    assert nobody[f"systems.{GROQ}.error_rate"].value == nobody[f"systems.{FIREWORKS}.error_rate"].value == 0.05
+    assert nobody[f"systems.{GROQ}.evaluated"].value is False

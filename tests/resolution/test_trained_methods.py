@@ -26,8 +26,13 @@ from roi.store.profiles.lookup import Store
 TRAINED = {"examples": 5000, "epochs": 3, "gpu": "h100-sxm", "micro_batch": 4}
 
 
-def case_of(methods: list[str], model: str = "qwen3-8b", **changes: object) -> Case:
-    candidates = {"self_hosted": [model], "methods": methods, "base": False, "hybrid": False}
+ONE_BY_ONE = ("RunPod",)
+"""Rents its cards one by one: what one of them does not hold is sharded over none."""
+
+
+def case_of(methods: list[str], model: str = "qwen3-8b", vendors: tuple[str, ...] = (), **changes: object) -> Case:
+    candidates = {"self_hosted": [model], "methods": methods, "base": False, "hybrid": False, "vendors": vendors,
+                  "gpus": ["h100-sxm", "b200"]}
     return resolve(check_scenario(quiet({"quality": {"scores": {"gpt-5.4": 0.95}}, "candidates": candidates, **changes}))).case
 
 
@@ -102,7 +107,8 @@ def test_only_what_fits_is_advised(model: str, method: str, longest: int | None,
     Weights on an H100 of 80 GB: 120B take more in any way, 20B in bf16 40 GB and in fp32 80, 70B 140 in bf16 and 35 in NF4.
     """
     told = {} if longest is None else {"longest_tokens": longest}
-    found = why(case_of([method], model, training={"examples": 5000, "epochs": 3, "gpu": "h100-sxm", **told}), method, model)
+    training = {"examples": 5000, "epochs": 3, "gpu": "h100-sxm", **told}
+    found = why(case_of([method], model, ONE_BY_ONE, training=training), method, model)
     assert found.partition("H100-80GB-SXM; ")[2] == f"{advised}state training.gpu and gpu_hours"
 
 
@@ -124,10 +130,12 @@ def test_a_comparison_holds_adapters_of_several_tuners() -> None:
 BIG, OWNED = "llama-3.3-70b", "options.own-hardware:llama-3.3-70b"
 
 
-def owned_case(method: str, longest: int, *, cards: int = 4, server: int = 8, **training: object) -> Case:
+def owned_case(
+    method: str, longest: int, *, cards: int = 4, server: int = 8, vendors: tuple[str, ...] = (), **training: object,
+) -> Case:
     """70B beside A100 of 80 GB that are owned, where a B200 can be rented too."""
     candidates = {"api_models": [], "cascade_first": [], "self_hosted": [BIG], "methods": [method], "base": False,
-                  "own_hardware": True, "gpus": ["b200", "a100-80gb-sxm"]}
+                  "own_hardware": True, "gpus": ["b200", "a100-80gb-sxm"], "vendors": vendors}
     return resolve(check_scenario(quiet({
         "quality": {"scores": {"gpt-5.4": 0.95}}, "candidates": candidates,
         "own_hardware": {"cards": {"A100-80GB-SXM": cards}, "gpus_per_server": server},
@@ -179,8 +187,11 @@ def test_what_one_owned_card_does_not_hold_is_sharded_over_the_fewest_that_do_as
 
 def test_where_no_card_holds_a_run_those_that_are_owned_were_tried_together() -> None:
     """70B trained whole under autocast: 16 bytes a parameter, 282 GB on each of four."""
-    told = str(owned_case("full", 2750)[f"{OWNED}+full.infeasible"].value)
+    told = str(owned_case("full", 2750, vendors=ONE_BY_ONE)[f"{OWNED}+full.infeasible"].value)
     assert "fits on no single rented GPU, nor over 4 with FSDP; use lora, or state" in told
+    rented = owned_case("full", 2750)
+    assert (rented[f"{OWNED}+full.training.gpu"].value, rented[f"{OWNED}+full.training.gpus"].value) == ("B200-192GB-SXM", 8)
+    assert f"{OWNED}+full.plans.0.gpus_to_train" not in rented
 
 
 def test_stated_hours_of_a_run_are_those_of_all_its_cards_and_cards_are_kept_for_a_retraining() -> None:
@@ -192,3 +203,50 @@ def test_stated_hours_of_a_run_are_those_of_all_its_cards_and_cards_are_kept_for
     once = owned_case("lora", 2750, retrain_every_months=None)
     assert once[f"{OWNED}+lora.training.gpus"].value == 3
     assert f"{OWNED}+lora.plans.0.gpus_to_train" not in once
+
+
+RENTED = {"gpu": "H100-80GB-SXM", "vendor": "Ours", "usd_per_gpu_hour": 2.0, "gpus_per_instance": 8}
+
+
+def rented_case(longest: int = 2750, rents: tuple[dict[str, object], ...] = (RENTED,), **training: object) -> Case:
+    """70B where H100 are rented in these instances alone."""
+    training = {"examples": 5000, "longest_tokens": longest, **training}
+    return case_of(["lora"], BIG, ("Ours",), gpu_rents=list(rents), training=training)
+
+
+def test_what_no_rented_gpu_holds_is_sharded_over_those_of_one_instance() -> None:
+    """70B in bf16: 141 GB of weights, 35 GB on each of 4 x 80 GB and 18 on each of 8; an instance of 8 is paid as a whole.
+
+    So 8 cost least: the hours on the clock of roi fit --gpus 8 --sharding fsdp, x 8 GPUs x $2. It was infeasible.
+    """
+    case, id = rented_case(), f"options.self-hosted-adapter:{BIG}+lora"
+    plan = TrainingPlan(method="lora", seq=2750.0, trainer="hf", autocast=True, gpus=8, sharding="fsdp")
+    data, day = TrainingSet(5000.0, 1100.0, 3.0), date(2026, 11, 24)
+    lines = {n: fit_model(BIG, replace(plan, gpus=n), gpus="h100-sxm", data=data, day=day).lines[0] for n in (2, 4, 8)}
+    hours = {n: line.hours[0] for n, line in lines.items() if line.hours is not None}
+    assert [lines[n].fit.fits for n in (2, 4, 8)] == [False, True, True]
+    assert hours[8] < hours[4]
+    assert (case[f"{id}.training.gpu"].value, case[f"{id}.training.gpus"].value) == ("H100-80GB-SXM", 8)
+    assert case[f"{id}.training.gpu_hours_per_run"].value == pytest.approx(8 * hours[8])
+    assert case[f"{id}.training.usd_per_gpu_hour"].value == 2.0
+    assert case[f"{id}.training.memory_bytes"].value == pytest.approx(lines[8].fit.needed_bytes)
+    assert f"FSDP over 8 of an instance of 8 takes {hours[8]:.3g} h a run" in case[f"{id}.training.gpu"].source
+    run = compare(case)
+    assert {o.id for o in run.options} >= {f"self-hosted-adapter:{BIG}+lora"}
+
+
+def test_of_instances_of_two_sizes_the_one_that_costs_least_is_taken() -> None:
+    """4 GPUs at $1.00 cost $4 an hour and take less than twice as long as 8 at $2.00, which cost $16."""
+    four = {**RENTED, "gpus_per_instance": 4, "usd_per_gpu_hour": 1.0}
+    case, id = rented_case(rents=(RENTED, four)), f"options.self-hosted-adapter:{BIG}+lora"
+    assert (case[f"{id}.training.gpus"].value, case[f"{id}.training.usd_per_gpu_hour"].value) == (4, 1.0)
+
+
+def test_stated_hours_over_several_rented_gpus_are_those_of_all() -> None:
+    """60 GPU-hours over 8 take 7.5 h; where not even 8 hold it, the reason says so and what to write."""
+    case, id = rented_case(gpu_hours=60.0), f"options.self-hosted-adapter:{BIG}+lora"
+    assert case[f"{id}.training.gpu_hours_per_run"].value == 60.0
+    assert "takes 7.5 h a run" in case[f"{id}.training.gpu"].source
+    told = why(rented_case(longest=100_000), "lora", BIG)
+    assert "at 100,000 tokens fits on no single rented GPU, nor over 8 with FSDP; " in told
+    assert told.endswith("state training.gpu and gpu_hours")

@@ -66,6 +66,8 @@ class Offer(NamedTuple):
     """Power of one card in place of its board limit, where it is bought or owned and the scenario says so."""
     replacement: "Offer | None" = None
     """What takes the place of one that is owned and wears out within the horizon."""
+    level_only: bool = False
+    """True where it tells a level of rents, and nobody can order it."""
 
 
 Offers = tuple[Offer, ...]
@@ -101,14 +103,15 @@ def _listed(o: RentalOffer, discount: float) -> Offer:
     return Offer(
         gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour * (1.0 - discount),
         source=o.source + less, date=o.date, gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,
-        basis=Basis.STATED if discount else Basis.QUOTED,
+        basis=Basis.STATED if discount else Basis.QUOTED, level_only=o.index,
     )
 
 
 def rented_offers(s: "Scenario") -> Offers:
     """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO.
 
-    A stated rent is admitted whatever its kind; cards and vendors that the candidates name hold for it too.
+    A stated rent is admitted whatever its kind; cards and vendors that the candidates name hold for it too. An index of rents,
+    which nobody can order, is admitted where they name it as a vendor.
     """
     c, all_offers = s.candidates, rents(s)
     gpus = _named_gpus(s)
@@ -126,7 +129,7 @@ def rented_offers(s: "Scenario") -> Offers:
         s.workload.can_wait_share) >= 1.0 else set()
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
     kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
-                 and (not wanted or o.vendor.lower() in wanted))
+                 and (o.vendor.lower() in wanted if wanted else not o.level_only))
     owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
     if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
         gpu_names = ", ".join(c.gpus) or "all"

@@ -157,7 +157,8 @@ def csv_text(kind: type[DatedRow], rows: Iterable[DatedRow], before: str = "") -
 def _cells(row: DatedRow) -> dict[str, str]:
     """Each field as its cell: empty for a default that is no number, `;` between the rates of tiers."""
     fields = type(row).model_fields
-    return {name: "" if value == fields[name].default and not isinstance(value, int) else _cell(value) for name, value in row}
+    usual = {name for name, value in row if value == fields[name].default and (value is False or not isinstance(value, int))}
+    return {name: "" if name in usual else _cell(value) for name, value in row}
 
 
 def _cell(value: object) -> str:

@@ -74,7 +74,11 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
 
 
 def as_measured(option: Option) -> Option:
-    """The option at the share of wrong answers that was counted, where its error rate is the mean of what the count leaves."""
+    """The option at the shares of wrong answers that were counted, where its rates are the means of what the counts leave."""
+    if option.measured_kept is not None:
+        option = replace(option, kept_error=option.measured_kept)
+    if option.measured_escalated is not None:
+        option = replace(option, escalated_error=option.measured_escalated)
     if option.measured_error is None:
         return option
     if option.end_to_end_error is None:

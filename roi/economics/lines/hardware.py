@@ -9,6 +9,9 @@ from roi.economics.lines.line import Arithmetic, Line, Words, any_positive, noth
 from roi.economics.lines.line_kind import LineKind
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
 
+MOST_AGES = 3
+"""Purchases that the arithmetic of what is sold names one by one."""
+
 
 def purchases(there: Array, life_months: int) -> Array:
     """GPUs bought at month ends 0..H-1 so that those `there`, which never are fewer, (..., H) exist: what is new or worn out.
@@ -132,12 +135,26 @@ def _resale_line(
     months, left = _left_of_purchases(horizon, terms, bought)
 
     def sold(month: int) -> str:
-        some = pick(price, month) != 0.0  # a card that would fetch nothing has nothing left
-        in_month = pick(months, month) * pick(left) if some else 0.0
-        return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
+        if pick(price, month) == 0.0:  # a card that would fetch nothing has nothing left
+            return f"0 x {each}"
+        kept = pick(terms.kept_per_year)
+        each_age = [f"{gpus:,.6g} GPU x {kept:.4g}^{age:.4g}" for gpus, age in _sold_in(month, horizon, terms, bought)]
+        if len(each_age) > MOST_AGES:
+            worth = pick(months, month) * pick(left)
+            return f"{worth:,.6g}, the sum of {len(each_age)} purchases of GPU x {kept:.4g}^years of age, x {each}"
+        several = f"({' + '.join(each_age)})" if len(each_age) > 1 else "".join(each_age)
+        return f"{several or 0} (kept a year ^ years of age) x {each}"
 
     return Line(name=name, kind=LineKind.HARDWARE, path=months, rate=-price * left,
                 facts=("own_hardware.value_kept_per_year",), arithmetic=sold, no_cash=no_cash)
+
+
+def _sold_in(month: int, horizon: int, terms: Hardware, bought: Array) -> list[tuple[float, float]]:
+    """GPUs that are sold at this month's end (0 = month 1), and their age in years, purchase by purchase."""
+    last, worn = month == horizon - 1, month - terms.life_months + 1
+    at = range(max(worn, 0), horizon) if last else range(worn, worn + 1) if worn >= 0 else ()
+    found = ((pick(bought, k), (month + 1 - k) / MONTHS_PER_YEAR) for k in at)
+    return [(gpus, age) for gpus, age in found if gpus]
 
 
 def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:

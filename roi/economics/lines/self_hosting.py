@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
-from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
+from roi.economics.inputs import Array, Number, Option, Plan, Shared
 from roi.economics.lines.calendar import Share, incumbent_share
 from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import (
@@ -23,6 +23,7 @@ from roi.economics.lines.line import (
 )
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.shared_fleet import alone_on_fleet, fleet_load, of_the_fleet, part_of_fleet
+from roi.economics.worked_out import PLATFORM
 from roi.estimate.replay.fleet import (
     HOURS,
     Fleet,

@@ -348,7 +348,7 @@ def _exact(c: Comparison) -> list[str]:
         return []
     judged = dict.fromkeys(error_path(c, o) for o in c.options if o.evaluated and (o.id == "stay" or o.kind not in KEEPS_MODEL))
     bare = [path for path in judged if path in c.case and c.case[path].basis is Basis.STATED and not c.case[path].uncertain
-            and f"{path}_low" not in c.case and path.replace(".error_rate", ".items") not in c.case]
+            and not {f"{path}_low", f"{path}_as"} & c.case.facts.keys() and path.replace(".error_rate", ".items") not in c.case]
     if len(bare) < 2:  # today's model alone may be the measure that others are held against
         return []
     told = "scores count as exact: say on how many items they rest, quality.scores.NAME: {value: 0.9, items: 300}"

@@ -70,6 +70,8 @@ def quality(c: Comparison, o: OptionResult) -> str:
     if not o.tested:
         return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
     path = error_path(c, o)
+    if f"{path}_as" in c.case:
+        return "same weights"
     template = path in c.case and c.case[path].basis is Basis.TEMPLATE
     return "assumed" if template or rate_assumed(c, o) else "tested"
 

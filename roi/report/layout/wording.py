@@ -103,6 +103,7 @@ PATTERNS = (
     (r"drift\.successor_price_ratio\.(\d+)", "price of successors, end {0}"),
     (r"quality\.evaluation_noise\.(.+)", "luck of the evaluation of {0}"),
     (r"systems\.(.+)\.error_rate(?:_low|_high)?", "error rate of {0}"),
+    (r"systems\.(.+)\.error_rate_ratio", "how the host of {0} serves the same weights"),
     (r"systems\.(.+)\.right_where_right", "{0} right where the incumbent is"),
     (r"systems\.(.+)\.right_where_wrong", "{0} right where the incumbent is not"),
     (r"systems\.(.+)\.kept_error_rate", "error rate of what {0} keeps"),

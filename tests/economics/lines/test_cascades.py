@@ -1,15 +1,20 @@
 """A cascade pays both models and makes the errors of both: by hand on one request a second."""
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, LUNA, PER_MONTH, SELF, STAY, World, case_of, plan, quiet, world
+from scipy import stats
 
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.evaluation import evaluate
-from roi.economics.decision.feasibility import meets_bar
-from roi.economics.lines.option_lines import with_error_rate
-from roi.errors import UnknownName
+from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.feasibility import as_measured, meets_bar
+from roi.economics.decision.feasibility import tested as is_tested
+from roi.economics.lines.option_lines import answered_wrong, with_error_rate
+from roi.errors import InputError, UnknownName
+from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 
@@ -194,3 +199,59 @@ def test_the_arithmetic_of_wrong_answers_says_how_the_rate_is_made_up() -> None:
         arithmetic = next(line.arithmetic for line in lines if line.name == "wrong answers")
         assert callable(arithmetic)
         assert arithmetic(0) == words
+
+
+COUNTED = {"kept_error_rate": {"gpt-6-luna": {"value": 0.05, "items": 400}},
+           "escalated_error_rate": {"gpt-6-luna": {"value": 0.12, "items": 100}}}  # fmt: skip
+
+
+def test_rates_of_a_gate_that_were_counted_are_as_sure_as_their_items_make_them() -> None:
+    """20 wrong of 400 kept: Beta(20.5, 380.5), 5.11% on average; 12 of 100 handed on: Beta(12.5, 88.5), 12.4%. They were exact.
+    0.8 x 20.5 / 401 + 0.2 x 12.5 / 101 = 6.57%, which in the draws varies by
+    sqrt(0.8^2 x 0.0511 x 0.9489 / 402 + 0.2^2 x 0.1238 x 0.8762 / 102) = 1.09 points.
+    """
+    case = case_of(draws=4096, quality=COUNTED)
+    for name, wrong, items in (("kept", 20, 400), ("escalated", 12, 100)):
+        fact, beta = case[f"systems.gpt-6-luna.{name}_error_rate"], stats.beta(wrong + 0.5, items - wrong + 0.5)
+        assert [fact.value, fact.low, fact.high] == pytest.approx([beta.mean(), beta.ppf(0.05), beta.ppf(0.95)], abs=1e-5)
+    values = {**case.values(sobol(0, 4096, len(case.uncertain), 1)), f"options.{CASCADE}.escalated_share": 0.2}
+    _, options = read_all(case, {**values, "apis.openai/gpt-6-luna.escalated_share": 0.2})
+    wrong = np.asarray(answered_wrong(options[CASCADE], options["stay"].error_rate))
+    assert [wrong.mean(), wrong.std()] == pytest.approx([0.0657, 0.0109], rel=0.02)
+
+
+def test_a_gate_is_tested_on_the_items_of_both_of_its_rates() -> None:
+    """400 + 100 are; 60 + 30 are fewer than the 100 that a test takes; rates with ends of their own keep them."""
+    few = {"kept_error_rate": {"gpt-6-luna": {"value": 0.05, "items": 60}},
+           "escalated_error_rate": {"gpt-6-luna": {"value": 0.1, "low": 0.05, "high": 0.2, "items": 30}}}  # fmt: skip
+    for quality, items, enough in ((COUNTED, 500, True), (few, 90, False)):
+        w = world(quality=quality)
+        assert (w.options[CASCADE].items, is_tested(w.shared, w.options[CASCADE])) == (items, enough)
+        assert w.options[CHEAPER].items is None
+    fact = case_of(quality=few)["systems.gpt-6-luna.escalated_error_rate"]
+    assert (fact.value, fact.low, fact.high) == (0.1, 0.05, 0.2)
+
+
+@pytest.mark.parametrize(("bar", "reached"), [(0.936, True), (0.9361, False)])
+def test_the_bar_holds_the_rates_of_a_gate_that_were_counted(bar: float, reached: bool) -> None:
+    """0.8 x 5% + 0.2 x 12% = 6.4% as counted, where the means of what the counts leave are 6.57%."""
+    w = world(quality={**COUNTED, "bar": bar, "cascade_escalated_share": 0.2})
+    assert bool(meets_bar(w.shared, as_measured(w.options[CASCADE]), w.options).all()) is reached
+
+
+def test_a_gates_rate_beside_scores_with_items_says_that_it_counts_as_exact() -> None:
+    scores = {**quiet()["quality"]["scores"], "gpt-6-luna": {"value": 0.9, "items": 300}}
+    told = resolve(check_scenario(quiet({"quality": {"scores": scores, "kept_error_rate": {"gpt-6-luna": 0.05}}}))).warnings
+    assert ("quality.kept_error_rate.gpt-6-luna counts as exact: say on how many items it rests, {value: 0.05, items: 300}"
+            in told)
+    counted = resolve(check_scenario(quiet({"quality": {"scores": scores, **COUNTED}}))).warnings
+    assert not any("counts as exact" in each for each in counted)
+
+
+@pytest.mark.parametrize(("rate", "named"), [
+    ({"value": 0.05, "item": 3}, "kept_error_rate.gpt-6-luna"), ({"value": 0.05, "items": 0}, "kept_error_rate.gpt-6-luna"),
+    ({"value": 1.5, "items": 3}, "1.5 must be at least 0 and at most 1"),
+])  # fmt: skip
+def test_a_rate_that_cannot_be_is_named(rate: dict[str, float], named: str) -> None:
+    with pytest.raises(InputError, match=re.escape(named)):
+        case_of(quality={"kept_error_rate": {"gpt-6-luna": rate}})

@@ -1,5 +1,7 @@
 """What owned GPUs cost, and fetch in the end: by hand on one request a second."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,43 @@ def test_gpus_whose_life_ends_inside_the_horizon_are_sold_and_replaced() -> None
     assert (upfront, {t + 1: usd for t, usd in enumerate(later) if usd}) == (90_000.0, {12: 90_000.0})
     resale = {t + 1: usd for t, usd in enumerate(w.line(OWN, "hardware, resale")[1]) if usd}
     assert resale == pytest.approx({12: -45_000.0, 24: -45_000.0})
+
+
+EACH = "(kept a year ^ years of age) x ($28,000 + $2,000 host)"
+
+
+@pytest.mark.parametrize(("changes", "month", "told", "usd"), [
+    ({}, 24, f"3 GPU x 0.5^2 {EACH}", 22_500.0),
+    ({"life_months": 12}, 12, f"3 GPU x 0.5^1 {EACH}", 45_000.0), ({"life_months": 12}, 24, f"3 GPU x 0.5^1 {EACH}", 45_000.0),
+    ({"life_months": 18}, 18, f"3 GPU x 0.5^1.5 {EACH}", 31_819.8),
+    ({"life_months": 18}, 24, f"3 GPU x 0.5^0.5 {EACH}", 63_639.6),
+])  # fmt: skip
+def test_what_cards_fetch_can_be_redone_from_how_many_and_how_old_they_are(
+    changes: dict[str, Any], month: int, told: str, usd: float,
+) -> None:
+    """3 x 0.5^2 of $30,000: $22,500, where "0.75 of a GPU's price is left" stood; 3 x 0.5^1.5 x $30,000 = $31,820."""
+    (line,) = (line for line in owned(**changes).costed(OWN).costs.lines if line.name == "hardware, resale")
+    assert callable(line.arithmetic)
+    assert line.arithmetic(month - 1) == told
+    assert -line.monthly[month - 1] == pytest.approx(usd, abs=0.1)
+
+
+def test_cards_of_several_ages_are_told_apart_where_they_are_few() -> None:
+    """At 20% a year a fourth is bought later; the terms that are told, and the one sum of many, give what the line has."""
+    found = {}
+    for growth in (0.2, 0.5):
+        w = owned()
+        w.shared = replace(w.shared, growth=growth)
+        (line,) = (line for line in w.costed(OWN).costs.lines if line.name == "hardware, resale")
+        assert callable(line.arithmetic)
+        found[growth] = line.arithmetic(23), -line.monthly[23]
+    told, usd = found[0.2]
+    terms = re.findall(r"(\d+) GPU x 0\.5\^([\d.]+)", told)
+    assert (terms[0], [gpus for gpus, _ in terms]) == (("3", "2"), ["3", "1"])
+    assert sum(int(gpus) * 0.5 ** float(age) for gpus, age in terms) * 30_000.0 == pytest.approx(usd, rel=1e-3)
+    told, usd = found[0.5]
+    assert told.endswith(", the sum of 5 purchases of GPU x 0.5^years of age, x ($28,000 + $2,000 host)")
+    assert float(told.partition(",")[0]) * 30_000.0 == pytest.approx(usd, rel=1e-5)
 
 
 def test_spare_cards_are_bought_too() -> None:

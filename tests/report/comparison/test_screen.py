@@ -1011,7 +1011,8 @@ def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_
     scores = {"gpt-6-sol": {"value": 0.92, "items": 120}, "qwen3-4b+lora": {"value": 0.93, "items": 120}}
     c = compare(resolve(check_scenario({
         "as_of": "2026-11-24", "workload": {"requests_per_day": 300_000, "input_tokens": 900, "output_tokens": 8},
-        "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "candidates": {"self_hosted": ["qwen3-4b"]},
+        "incumbent": {"provider": "openai", "model": "gpt-6-sol"},
+        "candidates": {"self_hosted": ["qwen3-4b"], "hybrid": False},
         "quality": {"bar": 0.85, "usd_per_error": 0.002, "scores": scores},
     })).case)
     assert c.leader.trains

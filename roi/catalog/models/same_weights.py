@@ -1,0 +1,45 @@
+"""Which weights a name stands for: hosts call one released model by names of their own, packed and served as they see fit."""
+
+import re
+from functools import cache
+from typing import Final
+
+from roi.catalog.models.shapes import ACTIVE, FORMATS, key, known_model
+
+FAMILY: Final = re.compile(r"^(?:(?:[a-z]+\.)+|databricks-)(?=[a-z])")
+"""What clouds write before a name: meta.llama3-1-8b-instruct-v1:0, databricks-meta-llama-3-1-8b-instruct."""
+CLOUD_VERSION: Final = re.compile(r"-v1:0$")
+"""The first version of a cloud's entry, which is none of the weights'."""
+POINT_P: Final = re.compile(r"(?<=[a-z-])v?(\d)p(\d)(?=-|$)")
+"""A point as one host writes it: llama-v3p1-8b, qwen2p5-7b."""
+BARE_V: Final = re.compile(r"(?<=-)v(\d)(?=-\d)")
+"""A generation as the same host writes it: llama-v3-8b."""
+IN_DASHES: Final = re.compile(r"^([a-z-]+\d)-(\d)-(\d+(?:\.\d+)?b)(?=-|$)")
+"""A version in dashes, where a size follows: llama3-1-8b."""
+SERVED: Final = (
+    r"instruct|chat|it|hf|turbo|fast|ultrafast|instant|versatile|specdec|basic|latest|free|maas|unsloth|4096|8192|32768"
+)
+"""Endings that name how the tuned release is served, or that it is that: a bare name stands for it, "base" does not."""
+
+
+@cache
+def weights_of(name: str) -> str | None:
+    """One key for every name of the same released weights; None for what the catalog knows no open model by.
+
+    Owner, packing and a host's way of serving do not matter. Trainings of the same shape are other weights (a distillation, a
+    dated release, a coder), and so is what was tuned (model+lora) or answers in a cascade.
+    """
+    if "+" in name or ">" in name:
+        return None
+    bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]).replace("v0:", "v0."))
+    bare = BARE_V.sub(r"\1", POINT_P.sub(r"\1.\2", bare)).removeprefix("meta-").removeprefix("meta.").replace(":", "-")
+    while shorter := re.fullmatch(f"(.+?)[-.](?:{FORMATS}|{SERVED})", bare):
+        bare = shorter[1]
+    short = ACTIVE.sub("", IN_DASHES.sub(r"\1.\2-\3", key(bare)))
+    return short if known_model(short) is not None or known_model(bare) is not None else None
+
+
+def same_weights(name: str, other: str) -> bool:
+    """True where both names stand for the same released weights of an open model."""
+    found = weights_of(name)
+    return found is not None and found == weights_of(other)

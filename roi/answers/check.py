@@ -35,6 +35,8 @@ CROSSED = 1e-9
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
+ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
+NOT_YET = "; it has not yet"
 UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
 
 
@@ -225,13 +227,14 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
     Where wrong answers are not counted they cost nothing.
     """
     was, now = (0.0 if x.verdict.counts == "cash" else x.case[USD_PER_ERROR].number() for x in (kept, c))
-    near = (kept.verdict.flips_between_usd_per_error or (was, None))[0]
+    near, far = kept.verdict.flips_between_usd_per_error or (was, None)
     if isclose(near, was):
         return
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED
+    note = ADVICE_TURNS if far is None or isclose(near, far, rel_tol=1e-6) else ADVICE_MAY_TURN.format(far)
     yield Rule(name="signposts.usd_per_error", holds=holds, limit=near, side="below" if near > was else "above", found=now,
-               over=None if holds else beyond, note=ADVICE_TURNS + (UNCHANGED if unchanged and not holds else ""))
+               over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 
 
 def _check_names(c: Comparison, policy: Policy, file: str) -> None:

@@ -165,11 +165,15 @@ def _tested(answer: DiffAnswer) -> str:
         before, after = (None if o is None else o.tested for o in _results(answer, id))
         if before is not None and after is not None and before != after:
             said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
-    exact = _counted(answer.a.comparison) - _counted(answer.b.comparison)
-    lost = [name for name in sorted(exact) if f"systems.{name}.error_rate" in answer.b.comparison.case]
-    one = len(lost) == 1
-    named = f"score{'' if one else 's'} of {first_of(lost, MOST_NAMED)} {'counts' if one else 'count'} as exact now"
-    return said + f" The {named}: on how many items is no longer said." * bool(lost)
+    a, b = answer.a.comparison, answer.b.comparison
+    for had, has, words in ((a, b, "as exact now: on how many items is no longer said"),
+                            (b, a, "as uncertain now, by the items that are said")):
+        moved = [name for name in sorted(_counted(had) - _counted(has))
+                 if all(f"systems.{name}.error_rate" in c.case for c in (a, b))]
+        one = len(moved) == 1
+        named = f"score{'' if one else 's'} of {first_of(moved, MOST_NAMED)} {'counts' if one else 'count'}"
+        said += f" The {named} {words}." * bool(moved)
+    return said
 
 
 def _counted(c: Comparison) -> set[str]:

@@ -110,7 +110,9 @@ def test_scores_that_lose_their_items_are_told_to_count_as_exact(tmp_path: Path)
     exact = file(tmp_path, "b.yaml")
     told = "The score of gpt-6-luna counts as exact now: on how many items is no longer said."
     assert told in " ".join(ask("diff", counted, exact).stdout.split())
-    assert "counts as exact" not in ask("diff", exact, counted).stdout
+    back = " ".join(ask("diff", exact, counted).stdout.split())
+    assert "The score of gpt-6-luna counts as uncertain now, by the items that are said." in back
+    assert "counts as exact" not in back
 
 
 @pytest.mark.full

@@ -44,6 +44,7 @@ from roi.economics.decision.verdict import (
     choose,
     decide,
     find_first_move,
+    value,
     with_bars,
 )
 from roi.economics.inputs import Array, Option, Shared, path_of
@@ -192,13 +193,14 @@ class Comparison:
 
     @cached_property
     def start(self) -> Start | None:
-        """When a tested option had best go live, where staying leads and it would save by then; None where none would."""
+        """When a tested option had best go live, where staying leads and it saves more then than any at once; else None."""
         v, curves = self.verdict, None if self.thresholds is None else self.thresholds.curves
         if curves is None or v.leader != "stay":
             return None
         ids = [id for id in v.candidates if not curves.options[id].keeps_model]
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        return when_to_start(self.case, curves.shared, curves.options, ids, v.counts, min(n, ASKED_DRAWS), seed)
+        found = when_to_start(self.case, curves.shared, curves.options, ids, v.counts, min(n, ASKED_DRAWS), seed)
+        return found if found and found.npv_usd > max(value(o, v.counts) for o in self.options if o.tested) else None
 
     def _first_turn(self, factors: Iterable[float], paths: Sequence[str]) -> Turn | None:
         """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""

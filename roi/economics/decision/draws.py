@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import Choice, Start, best_start, choices_of, evaluate, read_all
+from roi.economics.decision.evaluation import (
+    Choice,
+    Start,
+    best_start,
+    choices_of,
+    evaluate,
+    last_start,
+    read_all,
+    start_in,
+)
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback_of
 from roi.economics.inputs import Array, Number, Option, Shared
@@ -26,6 +35,9 @@ with more, what is freed after a chunk is more than is kept for the next (`KEPT_
 
 LEAST_DRAWS = 100
 """Below it fewer than ten lie beyond P10 and beyond P90, five beyond each end of a 90% band: too few to place them."""
+
+STARTS, FEW = 3, 512
+"""Months by which starts are tried around the best one at the central values, and the draws, the first ones, by which."""
 
 MANY = 16_384
 """Draws; of fewer each chunk has half of CHUNK at most, since a chunk's memory is touched for the first time only once."""
@@ -154,18 +166,35 @@ def when_to_start(
 ) -> Start | None:
     """The option of `ids` that saves most on average where each goes live when it had best do, and that is later than it could.
 
-    With its mean NPV over the draws, USD; without draws the central value. None where none saves anything then.
+    With its mean NPV over the draws, USD, and its chance; without draws the central value. None where none saves anything then.
     """
     found = [start for id in ids if (start := best_start(shared, options, id, counts)).months and start.npv_usd > 0.0]
     if n and case.uncertain:
-        found = [start._replace(npv_usd=_mean(case, start.option, counts, n, seed)) for start in found]
+        found = [_on_average(case, shared, options, start, counts, n, seed) for start in found]
     return max((start for start in found if start.npv_usd > 0.0), key=lambda start: start.npv_usd, default=None)
 
 
-def _mean(case: Case, option: Option, counts: str, n: int, seed: int) -> float:
-    """Mean NPV of the option over the draws, live in its months whatever the draws say, USD."""
-    def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-        return shared, {**read, option.id: replace(read[option.id], months_to_live=option.months_to_live)}
+def _on_average(
+    case: Case, shared: Shared, options: Mapping[str, Option], start: Start, counts: str, n: int, seed: int
+) -> Start:
+    """The start at which the option saves most on average: that at the central values, or one STARTS months further on or back.
 
-    drawn = draw(case, ("stay", option.id), choices_of({option.id: option}), n, seed, live_then)
-    return float(drawn.saved(counts)[option.id].mean())
+    And so on from there, by the first of the draws. What is uncertain speaks for waiting longer than the central values do.
+    """
+    id, few, last = start.option.id, min(n, FEW), last_start(shared, options[start.option.id])
+
+    def saved(at: Start, n: int) -> Array:
+        def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+            return shared, {**read, id: replace(read[id], months_to_live=at.option.months_to_live)}
+
+        return draw(case, ("stay", id), choices_of({id: at.option}), n, seed, live_then).saved(counts)[id]
+
+    best, most = start, float(saved(start, few).mean())
+    for step in (STARTS, -STARTS):
+        while 0 < best.months + step <= last:
+            at = start_in(shared, options, id, best.months + step, counts)
+            if (mean := float(saved(at, few).mean())) <= most:
+                break
+            best, most = at, mean
+    npvs = saved(best, n)
+    return best._replace(npv_usd=float(npvs.mean()), chance=float(np.mean(npvs > 0)))

@@ -224,14 +224,26 @@ class Start(NamedTuple):
     """In the month in which it then goes live."""
     npv_usd: float
     """Savings against staying, set-up paid today."""
+    chance: float | None = None
+    """To save anything; None at the central values."""
 
 
 def best_start(shared: Shared, options: Mapping[str, Option], id: str, counts: str) -> Start:
     """By how many whole months the option had best go live later, and its NPV then, USD, at the central values."""
     option = options[id]
-    tried = np.arange(max(shared.horizon - alone_from(option, shared.horizon), 1), dtype=np.float64)[:, None]
+    tried = np.arange(last_start(shared, option) + 1, dtype=np.float64)[:, None]
     costs = evaluate(shared, replace(option, months_to_live=option.months_to_live + tried), options).counted(counts)
-    months = int(np.argmin(np.reshape(costs, -1)))
+    return start_in(shared, options, id, int(np.argmin(np.reshape(costs, -1))), counts)
+
+
+def last_start(shared: Shared, option: Option) -> int:
+    """Months by which the option can go live later and still serve alone for a month."""
+    return max(shared.horizon - alone_from(option, shared.horizon) - 1, 0)
+
+
+def start_in(shared: Shared, options: Mapping[str, Option], id: str, months: int, counts: str) -> Start:
+    """The option live so many months later, its plan taken anew, at the central values."""
+    option = options[id]
     later = choose_plan(shared, replace(option, months_to_live=option.months_to_live + months), options)
     stay, done = (evaluate(shared, each, options).counted(counts) for each in (options["stay"], later))
     live = int(np.max(later.months_to_live))

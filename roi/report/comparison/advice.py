@@ -33,6 +33,7 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
+from roi.report.comparison.scope import missed_slo
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
@@ -282,7 +283,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     successor = instead_of_staying(c)
-    until = " until it ends" if successor else " for now" if nothing_fails(c) or v.passed_over else ": stop here"
+    open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay")
+    until = " until it ends" if successor else " for now" if open_yet else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
@@ -320,8 +322,9 @@ def reason(c: Comparison, id: str) -> str:
     if passed.reason == "not tested":
         return "nobody has tested it"
     good = option_of(c, id).probability_good_enough
-    misses = "" if good is None or good > OFTEN else f", and reaches the bar in {share(good)}"
-    return too_seldom(passed.chance or 0.0, passed.chance_needed) + misses
+    told = too_seldom(passed.chance or 0.0, passed.chance_needed)
+    often = good is None or good > OFTEN
+    return told if often else f"{told}, and reaches the bar in {share(good)}: more items of it would settle that"
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

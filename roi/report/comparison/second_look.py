@@ -17,6 +17,7 @@ from roi.report.comparison.thresholds import (
     VOLUME,
     advised,
     beats_staying_today,
+    chance_asked,
     flips_at,
     is_ahead,
     may_come,
@@ -27,7 +28,7 @@ from roi.report.comparison.thresholds import (
     undone_by,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, figure, requests, short_usd, told_apart, volume_spread
+from roi.report.layout.wording import case_number, figure, percent, requests, short_usd, told_apart, volume_spread
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -59,8 +60,11 @@ def wait_for(c: Comparison) -> list[str]:
         return []
     at, o = c.start, option_of(c, c.start.option.id)
     saves = f"{short_usd(at.npv_usd)}{' on average' * drawn(c)}"
+    if at.chance is not None:
+        odds, needed = told_apart(percent, at.chance, chance_asked(c, o))
+        saves += f", in {odds} of the draws{f' ({needed} is asked)' if at.chance < chance_asked(c, o) else ''}"
     volume = f"{requests(at.requests_per_day)} requests a day"
-    return [f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}: plan for it."]
+    return [f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}."]
 
 
 def unless(c: Comparison, rivals: int) -> list[Block]:

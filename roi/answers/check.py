@@ -93,7 +93,7 @@ def check_file(
     the saved comparison, and whether its signposts hold. `as_of` is another day for prices than the scenario's own; ages are
     counted from it, else from `today`. With `cache` replays of earlier runs are used again.
     """
-    policy, folder = (Policy(), Path()) if policy_file is None else (load_policy(policy_file), policy_file.parent)
+    policy, folder = (Policy(), Path()) if policy_file is None else (load_policy(policy_file, file), policy_file.parent)
     if saved_file is not None:
         policy = policy.model_copy(update={"saved": str(saved_file), "verdict_unchanged": True, "signposts_hold": True})
         folder = Path()

@@ -8,7 +8,7 @@ from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.economics.inputs import Option, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
-from roi.errors import InputError, UnknownName, nearest
+from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score
 from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
@@ -49,6 +49,9 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
     given += [(f"costs.{n}.option", cost.option, [*named, *EVERYBODY]) for n, cost in enumerate(s.costs)]
     for field, key, allowed in given:
         if key not in allowed:
+            if field != "options" and key.startswith("all but "):
+                one = f'"{EVERYBODY[1]}" is the only one of its form; else write a cost for each option or kind that bears it'
+                raise ScenarioError(field, key, one)
             raise UnknownName(field, key, allowed, "option, or kind of options, of this scenario", all_of_them=allowed)
     for key, terms in s.options.items():
         meant = {kinds.get(key, key)}
@@ -70,6 +73,8 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
     """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
     unused, systems = [], known_systems(s)
     for field, name, allowed, kind in strange_names(s):
+        if field == "apis":
+            _refuse_near(name, allowed, systems)
         if name in systems:  # a rate of what a candidate keeps or hands on
             why = "state its share in quality.escalated"
             if name in map(model_part, (*s.candidates.api_models, *s.candidates.hosted_models)):
@@ -87,6 +92,19 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
         unused.append(f"{field}.{name}")
     if unused:
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+
+
+def _refuse_near(name: str, apis: list[str], systems: list[str]) -> None:
+    """ScenarioError for own terms of an API under its model's name alone, in other letters, or of a model that is no API here.
+
+    They would change nothing, and nobody who wrote them means that.
+    """
+    meant = [api for api in dict.fromkeys(apis) if f"/{api}".lower().endswith(f"/{name}".lower())]
+    if meant:
+        raise ScenarioError("apis", name, f"an API is named as under candidates, provider/model: write {' or '.join(meant)}")
+    if name in systems:
+        raise ScenarioError("apis", name, "you serve it yourself, it is no API here; the APIs of this scenario: "
+                            + ", ".join(dict.fromkeys(apis)))
 
 
 def _renamed(s: Scenario, name: str) -> str:

@@ -47,6 +47,7 @@ NAME: Final = "NAME"
 """Stands for an entry's name in a path of `field_paths`."""
 INSTEAD: Final = {
     ("currency", "it should be"): "convert your amounts at the rate of a day, and say which in their source",
+    ("waits_hours", "greater than 0"): "where nothing can wait: can_wait_share: 0",
     ("usd_per_gpu_hour", "greater than 0"): "cards that cost no rent are own_hardware.cards, with resale_usd_per_gpu: 0",
 }
 """What to write where a field does not take what was meant, by its name and words of the message."""
@@ -88,7 +89,9 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     message = allowed({"type": kind, "msg": message})
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    message += ", such as {NAME: value}" if kind == "dict_type" else ", such as 2" if kind == "int_type" else ""
+    if kind in {"too_short", "too_long"} and places[-1:] == ["hourly_weights"] and isinstance(value, (list, tuple)):
+        message = f"24 weights, one an hour, midnight first; {len(value)} given"
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)

@@ -86,9 +86,14 @@ HELP: Final = "`roi schema --of policy` says what a policy may hold"
 """What helps where a file is none."""
 
 
-def load_policy(path: Path) -> Policy:
-    """The policy in the file; every mistake is reported with its field, value and what is allowed."""
+def load_policy(path: Path, scenario: Path | None = None) -> Policy:
+    """The policy in the file; every mistake is reported with its field, value and what is allowed.
+
+    `scenario` is the file that was given before it: where the two are exchanged, that is said.
+    """
     if (other := what_it_is(path)) not in {None, LIMITS}:
+        if scenario is not None and other in IN_ITS_PLACE and what_it_is(scenario) == LIMITS:
+            raise InputError(f"{path}: {other.what} and no policy, which comes last: roi check {path} {scenario}")
         command = IN_ITS_PLACE.get(other, other.command)
         raise InputError(f"{path}: {other.what} and no policy: {command} {path}; {HELP}")
     data: dict[str, Any] = read_yaml(path, HELP)

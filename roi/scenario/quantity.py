@@ -32,7 +32,7 @@ MEANT_BY: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off
 CHOICE: Final = re.compile("'([^']*)'")
 """A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
-"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
+"""Upper bounds of shares and of yearly rates: what lies above, from 2 on, and within as percent was meant so."""
 
 
 class Section(Described):
@@ -147,7 +147,10 @@ LONGEST_VALUE = 60
 
 def written(value: object) -> str:
     """A wrong value as a message shows it."""
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    if isinstance(value, dict):
+        text = f"{{{', '.join(f'{key}: {each if isinstance(each, str) else written(each)}' for key, each in value.items())}}}"
+    else:
+        text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 
@@ -167,8 +170,8 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
     """
     if kind.startswith("bool") and (meant := MEANT_BY.get(str(value).lower())) is not None:
         return f"; write {meant}"
-    if kind == "tuple_type" and isinstance(value, str):
-        return f"; write [{value[:LONGEST_VALUE]}]"
+    if kind == "tuple_type" and isinstance(value, (str, dict)):
+        return f"; write [{value[:LONGEST_VALUE] if isinstance(value, str) else written(value)}]"
     number, size = None, ""
     if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
@@ -178,7 +181,7 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
         number = None if factor is None or of_another else float(digits) * factor
     elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
         most, size, percent = float(bound[1]), "%", float(str(value))
-        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
+        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * most else None
     if number is None:
         return ""
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")

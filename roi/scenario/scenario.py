@@ -74,6 +74,12 @@ class Cost(Section):
     """Last month in which it is paid; left out = the horizon. The same as from_month = once."""
 
     @model_validator(mode="after")
+    def _costs_something(self) -> Self:
+        if self.model_fields_set.isdisjoint({"upfront_usd", "usd_per_month", "usd_per_request"}):
+            raise ValueError(f"{self.name} has no amount: give upfront_usd, usd_per_month or usd_per_request")
+        return self
+
+    @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.to_month is not None and self.to_month < (self.from_month or 1):
             raise ValueError(f"to_month {self.to_month} is before from_month {self.from_month or 1}")

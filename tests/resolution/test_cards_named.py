@@ -28,6 +28,11 @@ def test_a_card_that_is_neither_owned_nor_rented_out_is_refused() -> None:
             case_of(candidates={"gpus": ["h100-pcie"]}, own_hardware=own)
 
 
+def test_cards_that_nobody_rents_out_are_told_with_the_nearest_that_are() -> None:
+    with pytest.raises(ScenarioError, match=r"candidates.gpus: 'L40' .* on the as-of date; nearest that are: L40S, L4$"):
+        case_of(candidates={"gpus": ["L40"]})
+
+
 def test_a_vendor_whose_rents_are_of_a_later_day_is_not_called_unknown() -> None:
     scenario = quiet({"as_of": "2026-06-30", "candidates": {"vendors": ["aws"], "gpus": []}})
     with pytest.raises(ScenarioError, match=r"as_of: '2026-06-30' .*the earliest rent of aws is of 2026-09-06"):

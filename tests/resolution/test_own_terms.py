@@ -163,8 +163,15 @@ def refusals() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),
         ({"options": {"stay": {"setup_hours": 1}}}, r"options: unknown option.*stay"),
-        ({"costs": [{"name": "x", "option": "al"}]}, r"costs\.0\.option.*all"),
-        ({"costs": [{"name": "x", "option": "all", "from_month": 4, "to_month": 3}]}, r"to_month 3 is before from_month 4"),
+        ({"costs": [{"name": "x", "option": "al", "upfront_usd": 1}]}, r"costs\.0\.option.*all"),
+        ({"costs": [{"name": "x", "option": "all", "usd_per_month": 1, "from_month": 4, "to_month": 3}]},
+         r"to_month 3 is before from_month 4"),
+        ({"costs": [{"name": "x", "option": "all"}]},
+         r"^costs\.0: x has no amount: give upfront_usd, usd_per_month or usd_per_request$"),
+        ({"costs": [{"name": "x", "option": "all but cascade", "upfront_usd": 1}]},
+         r'^costs\.0\.option: \'all but cascade\' is not usable; "all but stay" is the only one of its form; else'),
+        ({"costs": {"name": "x", "option": "all"}},
+         r"^costs: {name: x, option: all} is not usable; it should be a valid list; write \[{name: x, option: all}\]$"),
     ]
 
 
@@ -184,6 +191,23 @@ def test_what_moves_nothing_is_told() -> None:
         "options.cache-batch: an evaluation of its own", f"options.{CHEAPER}.spares", "costs.0.from_month",
         "workload.steps.0.from_month",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["gpt-6-luna", "OpenAI/gpt-6-luna", "GPT-6-Luna"])
+def test_own_terms_of_an_api_under_its_bare_name_are_refused_with_the_name_that_counts(name: str) -> None:
+    """They would change no figure. Under provider/model they count, and a model of nobody here stays a warning."""
+    with pytest.raises(ScenarioError, match=rf"^apis: '{name}' is not usable; .* provider/model: write openai/gpt-6-luna$"):
+        case_of(apis={name: {"discount": 0.5}})
+    case_of(apis={"openai/gpt-6-luna": {"discount": 0.5}})
+    said = resolve(check_scenario(quiet({"apis": {"anthropic/claude-haiku-5-5": {"discount": 0.5}}}))).warnings
+    assert any(w.startswith("apis.anthropic/claude-haiku-5-5: not used") for w in said)
+
+
+def test_own_terms_of_todays_api_under_its_bare_name_and_of_a_model_that_one_serves_are_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"^apis: 'gpt-5.4' is not usable; .* write openai/gpt-5.4$"):
+        case_of(apis={"gpt-5.4": {"input_usd_per_mtok": 1.0}})
+    with pytest.raises(ScenarioError, match=r"^apis: 'qwen3-8b' is not usable; you serve it yourself, it is no API here"):
+        case_of(apis={"qwen3-8b": {"discount": 0.5}})
 
 
 def test_all_of_it_is_set_from_the_command_line_too() -> None:

@@ -5,7 +5,7 @@ import pytest
 from quiet_scenario import case_of, quiet
 
 from roi.resolution.request_lengths import SystemLengths, system_lengths
-from roi.resolution.system_facts import training_tokens
+from roi.resolution.training.training_runs import training_tokens
 from roi.scenario.file import check_scenario
 
 

@@ -22,6 +22,13 @@ def test_another_file_of_the_house_is_named(name: str, said: str) -> None:
     assert str(raised.value).startswith(f"{path}: {said.format(path=path)}")
 
 
+def test_a_policy_that_stands_before_the_scenario_is_said_to_come_last() -> None:
+    scenario, policy = EXAMPLES / "tickets.yaml", EXAMPLES / "policy.yaml"
+    with pytest.raises(InputError) as raised:
+        load_policy(scenario, policy)
+    assert str(raised.value) == f"{scenario}: a scenario and no policy, which comes last: roi check {scenario} {policy}"
+
+
 def test_a_saved_comparison_is_named(tmp_path: Path) -> None:
     path = tmp_path / "decision.json"
     path.write_text('{"schema": "roi.comparison/3", "case": {}}')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
 from roi.catalog.rows import priced_rows
-from roi.errors import ScenarioError, UnknownName
+from roi.errors import ScenarioError, UnknownName, first_of, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.facts.gpu import is_apple
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
@@ -18,6 +18,8 @@ from roi.scenario.quantity import Spread, as_spread, value_of
 if TYPE_CHECKING:  # fitting a plan takes no scenario
     from roi.scenario.scenario import Scenario
 
+NEAR = 3
+"""Cards that are offered in place of one that nobody rents."""
 RENT_KEY = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
 """What tells one offer from another, whatever it costs."""
 
@@ -132,8 +134,11 @@ def rented_offers(s: "Scenario") -> Offers:
                  and (o.vendor.lower() in wanted if wanted else not o.level_only))
     owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
     if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
-        gpu_names = ", ".join(c.gpus) or "all"
-        raise ScenarioError("candidates.gpus", gpu_names, "no vendor of the scenario rents these on the as-of date")
+        rented = {o.gpu for o in all_offers if (o.kind in kinds or o.stated is not None)
+                  and (o.vendor.lower() in wanted if wanted else not o.level_only)}
+        near = list(dict.fromkeys(each for name in c.gpus for each in nearest(name, rented)))
+        raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of"
+                            f" date{f'; nearest that are: {first_of(near, NEAR)}' if near else ''}")
     return kept
 
 

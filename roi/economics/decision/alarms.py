@@ -78,6 +78,18 @@ def _slo(values: Values) -> Wrong:
             f"ttft_p95_s {ttft:g} s is no interactive answer; write seconds (2), or can_wait_share: 1 for what can wait")
     if tpot >= TPOT_MOST_S:
         return "workload.tpot_p95_s", f"tpot_p95_s {tpot:g} s a token is slower than reading; write seconds (0.05)"
+    return _measured(values)
+
+
+def _measured(values: Values) -> Wrong:
+    """A latency that was measured of an API, today's or another, and is none of an interactive answer."""
+    today = f"apis.{values.get('options.stay.vendor')}."
+    for name, most, usual in (("ttft_p95_s", TTFT_MOST_S, "2"), ("tpot_p95_s", TPOT_MOST_S, "0.05")):
+        for path in values:
+            if path.startswith("apis.") and path.endswith(f".{name}") and (found := _number(values, path, 0.0)) >= most:
+                field = f"incumbent.{name}" if path == today + name else path
+                return field, (f"{name} {found:g} s as measured is no interactive answer; write seconds ({usual}), or"
+                               " can_wait_share: 1 for what can wait")
     return None
 
 

@@ -17,7 +17,15 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.model_ends import ending, endings, next_prices
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import SLO, late_batch, missed_slo, one_of_several, staying_late, unstated_reasoning
+from roi.report.comparison.scope import (
+    SLO,
+    for_nothing,
+    late_batch,
+    missed_slo,
+    one_of_several,
+    staying_late,
+    unstated_reasoning,
+)
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -249,7 +257,9 @@ def _no_own(c: Comparison) -> list[str]:
     if any(f"options.{o.id}.owned" in c.case for o in c.options):
         return []
     reasons = [o.reason.partition(". ")[0] for o in c.infeasible if f"options.{o.id}.owned" in c.case]
-    return [f"No option on own GPUs: {first_of(list(dict.fromkeys(reasons)), 1)}"] if reasons else []
+    more = len(set(reasons)) - 1
+    others = f"; and {number_of(more, 'other reason')}" if more > 0 else ""
+    return [f"No option on own GPUs: {reasons[0]}{others}"] if reasons else []
 
 
 def _old(c: Comparison) -> list[str]:
@@ -369,7 +379,8 @@ def _waits(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
-    "today's latency": staying_late, "the deadline of what can wait": late_batch,
+    "today's latency": staying_late, "stated for nothing": for_nothing,
+    "the deadline of what can wait": late_batch,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning,
@@ -379,6 +390,6 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "the deadline of what can wait",
-                 "a cache without a price", "the bill's requests")
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
+                 "the deadline of what can wait", "a cache without a price", "the bill's requests")
 """Remarks that stand on every screen."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import FAILED
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
@@ -12,7 +13,8 @@ from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import mean_npv, npv_of, own_path
-from roi.report.layout.wording import KINDS, case_number, figure, percent, quantity, short_usd, usd
+from roi.report.layout.wording import KINDS, case_number, figure, number_of, percent, quantity, short_usd, usd
+from roi.scenario.scenario import OptionTerms
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
@@ -203,3 +205,20 @@ def excluded(c: Comparison) -> list[str]:
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found
+
+
+def for_nothing(c: Comparison) -> list[str]:
+    """What is stated for nothing: a cost after the horizon, hours of what can wait where nothing can, terms of what is out."""
+    facts, waits, horizon = c.case.facts, "workload.waits_hours", case_number(c.case, "horizon_months")
+    begins = {path: case_number(c.case, path) for path in facts if path.startswith("costs.") and path.endswith(".from_month")}
+    told = [f"{facts[path.replace('.from_month', '.name')].value} costs nothing within the horizon of {figure(horizon)} months:"
+            f" it begins in month {figure(month)} ({path})" for path, month in begins.items() if month > horizon]
+    if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
+        told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
+    works = {o.kind for o in c.options}
+    out = [o for o in c.infeasible if o.score is None and not o.reason.startswith(FAILED) and any(
+        f"options.{o.id}.{name}" in facts or (f"kinds.{o.kind}.{name}" in facts and o.kind not in works)
+        for name in OptionTerms.model_fields)]
+    more = f"; and {number_of(len(out) - 1, 'other option')} that options names" if len(out) > 1 else ""
+    return [*told, *(f"{o.label} has terms of its own (options) and is out: {o.reason.partition('. ')[0]}{more}"
+                     for o in out[:1])]

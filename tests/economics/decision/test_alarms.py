@@ -27,6 +27,8 @@ def test_all_requests_of_a_day_in_one_minute_are_the_most_that_can_be() -> None:
         ("growth", {"workload": {**WORK, "growth_per_year": -0.95}}),
         ("growth", {"workload": {**WORK, "growth_per_year": 3.7}, "horizon_months": 36}),  # 104 x in three years
         ("slo", {"workload": {**WORK, "ttft_p95_s": 1000.0}}),
+        ("slo", {"incumbent": {"provider": "openai", "model": "gpt-5.4", "ttft_p95_s": 3100.0}}),
+        ("slo", {"apis": {"openai/gpt-6-luna": {"tpot_p95_s": 30.0}}}),
         ("peak", {"workload": {**WORK, "peak_to_mean": 9999.0}}),
         ("slo", {"workload": {**WORK, "tpot_p95_s": 50.0}}),
         ("context", {"workload": {**WORK, "output_tokens": 2_000_000.0}}),
@@ -55,6 +57,18 @@ def test_what_cannot_be_true_withholds_the_verdict_until_it_is_accepted(name: st
 def test_an_alarm_names_the_field_that_is_too_large(values: dict[str, Any], field: str) -> None:
     (alarm,) = read_alarms({"incumbent.context_tokens": 10.0, **{f"workload.{name}": x for name, x in values.items()}})
     assert alarm.field == f"workload.{field}"
+
+
+def test_a_latency_as_measured_is_an_alarm_from_where_one_that_is_asked_is_and_names_its_own_field() -> None:
+    """60 s to the first token, 1 s a token; what was measured of today's API stands under incumbent."""
+    def fields(**measured: float) -> list[str]:
+        facts = {f"apis.{path}": x for path, x in measured.items()}
+        return [a.field for a in read_alarms({"options.stay.vendor": "openai/a", **facts})]
+
+    assert fields(**{"openai/a.ttft_p95_s": 59.0, "x/b.tpot_p95_s": 0.9}) == []
+    assert fields(**{"openai/a.ttft_p95_s": 60.0}) == ["incumbent.ttft_p95_s"]
+    assert fields(**{"x/b.tpot_p95_s": 1.0}) == ["apis.x/b.tpot_p95_s"]
+    assert read_alarms({"apis.x/b.ttft_p95_s": 3100.0, "workload.can_wait_share": 1.0}) == ()
 
 
 def test_ordinary_input_has_no_alarm_and_what_can_wait_has_no_slo() -> None:

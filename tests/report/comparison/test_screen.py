@@ -317,7 +317,7 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
      "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
     (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),
-     r"needs \d+ x A100-80GB-SXM at the peak of month 36, when the load has grown \(\d+ at .*, spares included; owned: 1"),
+     r"needs \d+ x A100-80GB-SXM at the peak of month 36, when the load has grown \(\d+ at .*; owned: 1; and 1 other reason "),
 ])
 def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words: tuple[str, ...], why: str) -> None:
     """Whatever the reason, in the screen's forty lines; where an option on them has a row, nothing is said."""

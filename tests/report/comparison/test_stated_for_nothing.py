@@ -1,0 +1,58 @@
+"""What a scenario states for nothing is told on the first screen: costs, hours to wait, own terms of an option that is out."""
+
+from typing import Any
+
+from quiet_scenario import CHEAPER, case_of
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.report.comparison.alerts import alerts
+from roi.report.comparison.screen import screen
+from roi.report.layout.blocks import Labelled
+
+SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
+ABOUT = ("costs nothing within", "moves nothing", "terms of its own")
+
+
+def of(**changes: Any) -> Comparison:
+    return compare(case_of(**{"candidates": {"cascade_first": [], "self_hosted": []}, "quality": SCORES, **changes}))
+
+
+def told(**changes: Any) -> list[str]:
+    texts = [item for block in alerts(of(**changes)) if isinstance(block, Labelled) for item in block.items]
+    return [text for text in texts if any(words in text for words in ABOUT)]
+
+
+def test_a_cost_that_begins_after_the_horizon_is_told() -> None:
+    """The quiet horizon has 24 months: a cost from month 24 on is paid once, from 25 on never."""
+    def cost(month: int) -> dict[str, Any]:
+        return {"costs": [{"name": "seats", "option": "stay", "usd_per_month": 5.0, "from_month": month}]}
+
+    said = "seats costs nothing within the horizon of 24 months: it begins in month 25 (costs.0.from_month)"
+    assert told(**cost(25)) == [said]
+    assert told(**cost(24)) == []
+
+
+def test_hours_to_wait_of_requests_that_cannot_are_told() -> None:
+    said = ["workload.waits_hours moves nothing: no request can wait (workload.can_wait_share)"]
+    assert told(workload={"waits_hours": 8.0}) == said
+    assert told(workload={"waits_hours": 24.0, "can_wait_share": 0.1}) == []
+
+
+def test_an_option_with_terms_of_its_own_that_is_out_is_told_with_its_reason() -> None:
+    late = {"months_to_live": 40.0}
+    said = ["gpt-6-luna has terms of its own (options) and is out: live after 40 months, when the horizon of 24 is over"]
+    assert told(options={CHEAPER: late}) == told(options={"cheaper-api": late}) == said
+    assert told(options={CHEAPER: {"months_to_live": 2.0}}) == told() == []
+    assert " ".join(said) in " ".join(screen(of(options={CHEAPER: late}), ()).split())
+
+
+def test_one_of_several_that_is_out_by_the_terms_of_its_kind_is_no_remark() -> None:
+    """Terms of a kind are told where no option of the kind works."""
+    two = {"candidates": {"api_models": ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"], "cascade_first": [],
+                          "self_hosted": []}}
+    luna, haiku = CHEAPER, "cheaper-api:anthropic/claude-haiku-5-5"
+    usual = {"cheaper-api": {"setup_hours": 3.0}}
+    assert told(**two, options={**usual, luna: {"months_to_live": 40.0}})[0].startswith("gpt-6-luna has terms of its own")
+    both = told(**two, options={luna: {"months_to_live": 40.0}, haiku: {"months_to_live": 40.0}})
+    assert len(both) == 1
+    assert both[0].endswith("; and 1 other option that options names")

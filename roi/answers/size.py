@@ -50,6 +50,8 @@ CELLS: Final = 8
 """Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
 OWN: Final = "own-hardware"
 """The kind of options on cards that are bought or owned."""
+NO_ROOM_FOR_SLOTS: Final = "(serving.adapter_slots)"
+"""How the reason ends of an option whose stated slots for adapters leave no room."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,11 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
         if not found:
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
-    return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+    first = next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+    why = None if model is not None else _why_untrained(options, first)
+    if why is not None and why.endswith(NO_ROOM_FOR_SLOTS):
+        raise InputError(f"{first.system}, tuned: {why}; --model {first.system} sizes it untrained")
+    return first
 
 
 def _compared(

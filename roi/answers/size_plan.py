@@ -99,6 +99,8 @@ class SizedPlan:
     pooling: float
     replicas: int
     """Needed at the peak, spares left out."""
+    replicas_unbound: int
+    """The same were serving.replicas_least 1."""
     replicas_exact: float | None
     """The same before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
     replicas_fast: int
@@ -131,6 +133,8 @@ class SizedPlan:
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
     """Sequences that are decoded at the same time, at most."""
+    adapters: int
+    """Different ones applied at run time; 0 where there are none."""
     adapter_slots: float
     """Adapters, applied at run time, that each GPU holds at once; 0 where there are none."""
     adapter_bytes_per_gpu: float
@@ -154,7 +158,7 @@ def size_plan(
     if alone <= 0.0:
         return None
 
-    def needed(requests_per_s: float, pooling: float, speed: float, room: float) -> int | None:
+    def needed(requests_per_s: float, pooling: float, speed: float, room: float, least: int = least) -> int | None:
         if requests_per_s <= 0.0:
             return None
         law = int(replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
@@ -168,6 +172,7 @@ def size_plan(
     fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, fast, more)
     if replicas is None or fastest is None:
         return None
+    unbound = needed(alone, capacity.pooling, central, server.kv_capacity, 1) if replicas == least > 1 else replicas
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
     shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
@@ -191,13 +196,14 @@ def size_plan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
         price_days=(as_of - plan.offer.date).days, gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
-        alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
-        replicas_slow=slowest, runs=running, gpus_paid=gpus_paid, usd_per_month=usd_per_month, usd_per_month_fast=usd_fast,
-        usd_per_month_slow=usd_slow, spares=option.spares, utilisation_peak=busy,
+        alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_unbound=unbound or replicas,
+        replicas_exact=exact, replicas_fast=fastest, replicas_slow=slowest, runs=running, gpus_paid=gpus_paid,
+        usd_per_month=usd_per_month, usd_per_month_fast=usd_fast, usd_per_month_slow=usd_slow, spares=option.spares,
+        utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
         evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
-        adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
+        adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )
 
 

@@ -143,12 +143,18 @@ def own_floor(
         return ()
     floors = [replace(_floor(shared, own, plan, options[hybrid.spills_to], mean),
                       name=f"floor on your {plan.offer.gpu}, the rest to the API")
-              for plan in plans if plan.capacity.alone.requests_per_s > 0.0]
+              for plan in plans if plan.capacity.alone.requests_per_s > 0.0 and _held(plan) >= own.replicas_least]
     return (min(floors, key=lambda way: way.usd),) if floors else ()
 
 
+def _held(plan: FleetPlan) -> int:
+    """Replicas that cards that are owned hold, in whole servers."""
+    owned, server = plan.offer.owned or 0, plan.offer.gpus_per_instance
+    return owned // server * (server // plan.serving.tensor_parallel)
+
+
 def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> Way:
-    """The cheapest floor below which the fleet never goes and above which the API answers."""
+    """The cheapest floor, no less than asked, below which the fleet never goes and above which the API answers."""
     own = mean / float(option.workloads)
     _, each = _api_alone(shared, api, own)
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
@@ -156,9 +162,9 @@ def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: f
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
     most = int(replicas_needed(demand, alone, option.headroom, 0.0, 1.0, pooling))
     if plan.offer.owned is not None:
-        most = min(most, plan.offer.owned // plan.offer.gpus_per_instance * int(instance // replica))
-    tried = []
-    for floor in sorted(set(np.geomspace(1, max(most, 1), FLOORS).round().astype(int).tolist())):
+        most = min(most, _held(plan))
+    least, tried = option.replicas_least, []
+    for floor in sorted(set(np.geomspace(least, max(most, least), FLOORS).round().astype(int).tolist())):
         held = float(fleet_capacity(floor, alone, pooling)) * (1.0 - float(option.headroom))
         spill = float(spilled(shared, option, held / mean))
         gpus = float(instances_needed(floor, replica, instance) * instance)

@@ -379,7 +379,8 @@ def test_a_fleet_that_holds_without_the_headroom_is_tight_and_volume_by_the_bill
     assert doubled.mean_requests_per_s == pytest.approx(found.mean_requests_per_s * doubled.volume_factor)
     assert f"x {figure(doubled.volume_factor)} volume by the bill in both" in " ".join(size_text(doubled).split())
     words = {(True, True): "holds", (True, False): "tight", (False, True): "broken", (False, False): "broken"}
-    more = replace(found, plans=tuple(replace(plan, replicas=plan.replicas + 1) for plan in found.plans))
+    more = replace(found, plans=tuple(replace(
+        plan, replicas=plan.replicas + 1, replicas_unbound=plan.replicas + 1) for plan in found.plans))
     for each in (found, more):
         text = size_text(each, full=True)
         rows = [line.split()[-1] for line in text.splitlines() if re.match(r"\d+ of \d x ", line)]

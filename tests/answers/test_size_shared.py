@@ -68,3 +68,36 @@ def test_a_trace_of_one_workload_says_nothing_of_the_others(tmp_path):
     alone = resolved.scenario.serving.model_copy(update={"adapters_on_base": 1})
     resolved = replace(resolved, scenario=resolved.scenario.model_copy(update={"serving": alone}))
     assert size_service(resolved, trace=read_trace(trace)).trace is not None
+
+
+MANY = ("training.adapters=500", "candidates.gpus=[RTX-4090]")
+
+
+def flat(sizing: Sizing, **options) -> str:
+    return " ".join(size_text(sizing, **options).split())
+
+
+@pytest.mark.parametrize("slots", ["1", "500", None])
+def test_adapters_that_do_not_all_fit_at_once_are_told_where_the_fleet_is(size, slots):
+    """One slot of 500 as stated, or as many as sequences fit beside them; of 8 with 8 slots nothing is told."""
+    stated = () if slots is None else (f"serving.adapter_slots={slots}",)
+    if slots == "500":
+        found = size("training.adapters=8", "serving.adapter_slots=8")
+        assert "fit at once" not in size_text(found) + size_text(found, full=True)
+        return
+    found = size(*MANY, *stated)
+    best = found.plans[0]
+    assert best.adapters == 500
+    assert best.adapter_slots == 1 if slots else 1 < best.adapter_slots < 500
+    told = (f"! Adapters that fit at once: {best.adapter_slots:.0f} of 500 on 1 x RTX-4090 fp8; waiting for a slot is in no"
+            " figure (serving.adapter_slots)")
+    assert [told in flat(found, full=full) for full in (False, True)] == [True, True]
+
+
+def test_slots_that_leave_no_room_are_an_error_and_not_the_fleet_of_the_untrained_base(tmp_path):
+    """500 slots of rank 16 are more than a card of 24 GB has; who asks for the base by its name has its fleet."""
+    resolved = resolve(load_scenario(sized_scenario(tmp_path), (*SHARED, *MANY, "serving.adapter_slots=500")))
+    told = r"^qwen3-8b, tuned: .*\(serving.adapter_slots\); --model qwen3-8b sizes it untrained$"
+    with pytest.raises(InputError, match=told):
+        size_service(resolved, frontier=False)
+    assert size_service(resolved, "qwen3-8b", frontier=False).system == "qwen3-8b"

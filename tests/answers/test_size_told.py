@@ -230,3 +230,31 @@ def test_an_api_alone_is_told_at_todays_price_with_the_one_that_is_announced():
     assert (way.usd, each) == (pytest.approx(2956.5), pytest.approx(0.001125))
     assert way.note == "gemini-3.8-flash; 2 x that price in 1.2 months, announced"
     assert _api_alone(w.shared, w.options["stay"], 1.0)[0].note == "gpt-5.4"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_minimum_of_replicas_is_said_to_set_their_number_where_the_load_needs_fewer(file, full):
+    """The load needs one of two: with one 20% and more is free, so no fleet is tight; the floor of the hybrid is two."""
+    found = sized(file, "serving.replicas_least=2", "workload.requests_per_day=50000")
+    best = found.plans[0]
+    assert (best.replicas, best.replicas_unbound) == (2, 1)
+    assert best.replicas_exact < 1.0
+    said = " ".join(size_text(found, full=full).split())
+    assert "A replica less, 1 in place of 2, would still hold the SLO (serving.replicas_least asks for more): TTFT" in said
+    assert "tight" not in said
+    assert "kept free: " not in said
+    if full:
+        assert f"The load needs {best.replicas_exact:.2f}, serving.replicas_least asks for 2: 2 where" in said
+    floor = next(way for way in found.ways if way.name == "floor, the rest to the API")
+    assert floor.replicas == 2.0
+    usual = sized(file, "workload.requests_per_day=50000")
+    assert next(way for way in usual.ways if way.name == floor.name).replicas <= 1.0
+    assert usual.plans[0].replicas_unbound == usual.plans[0].replicas == 1
+
+
+def test_on_a_trace_too_a_minimum_of_replicas_sets_their_number(file, tmp_path):
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n"
+                                    + "".join(f"{10 * k},300,20\n" for k in range(61)), encoding="utf-8")
+    found = sized(file, "serving.replicas_least=3", trace=read_trace(tmp_path / "t.csv"))
+    assert (found.plans[0].replicas, found.plans[0].replicas_unbound) == (3, 1)
+    assert "The load needs 1, serving.replicas_least asks for 3: 3 where" in " ".join(size_text(found, full=True).split())

@@ -26,6 +26,7 @@ from roi.report.comparison.option_figures import (
     month_of,
     quality,
 )
+from roi.report.comparison.scope import slots_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,
@@ -67,7 +68,8 @@ def options_table(c: Comparison) -> list[Block]:
     rows = tuple(_row(c, o, money) for o in shown)
     heads = ("option", f"cash\n{money.unit}\n/month", f"wrong\n{money.unit}\n/month", f"set-up\n{money.unit}", "pay-\nback",
              f"NPV\n{money.unit}", "best\nof all", "USD\n/Mtok", "ba-\nsis")
-    return [Heading("Options"), Table(heads, rows), Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown)]
+    return [Heading("Options"), Table(heads, rows), Paragraph(_legend(c, shown)), Paragraph(_staying(c)), *_skewed(shown),
+            *([Paragraph(f"{few}.")] if (few := slots_of(c, shown)) else [])]
 
 
 def _row(c: Comparison, o: OptionResult, money: Money) -> Row:

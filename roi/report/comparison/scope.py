@@ -1,5 +1,6 @@
 """What a comparison counts and what it leaves out, so that nothing is left out in silence."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -13,7 +14,18 @@ from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import mean_npv, npv_of, own_path
-from roi.report.layout.wording import KINDS, case_number, figure, number_of, percent, quantity, short_usd, usd
+from roi.report.comparison.second_look import self_hosting_of
+from roi.report.layout.wording import (
+    KINDS,
+    case_number,
+    few_slots,
+    figure,
+    number_of,
+    percent,
+    quantity,
+    short_usd,
+    usd,
+)
 from roi.scenario.scenario import OptionTerms
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
@@ -22,6 +34,10 @@ COMMITTED = "committed spend that is not used, today's and a candidate's"
 BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
 SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
+SLOTS: Final = re.compile(r"([\d,]+) slots? for ([\d,]+) adapters?")
+"""How the source of a plan's adapter_bytes_per_gpu begins."""
+TOO_MANY_SLOTS: Final = " (serving.adapter_slots)"
+"""How the reason ends of an option that slots for adapters leave no room."""
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -71,7 +87,7 @@ def included(c: Comparison) -> list[str]:
 
 
 def one_of_several(c: Comparison) -> list[str]:
-    """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
+    """What of the leading option's fleet others pay, what of its work is done for each of several adapters, how many fit."""
     told, lead = [], c.leader
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
     if workloads > 1.0 and any(o.fleet is not None for o in c.options):
@@ -83,7 +99,39 @@ def one_of_several(c: Comparison) -> list[str]:
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
-    return told
+    return told + adapters_at_once(c)
+
+
+def adapters_at_once(c: Comparison) -> list[str]:
+    """Where options that lead, follow or are named have fewer slots than adapters; which option stated slots leave no room."""
+    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(TOO_MANY_SLOTS)]
+    return [told for told in (slots_of(c, _named(c)), *out[:1]) if told]
+
+
+def _named(c: Comparison) -> list[OptionResult]:
+    """The options that lead, follow or are named beside the table, the leading one first."""
+    v, hosted = c.verdict, self_hosting_of(c)
+    measured = v.measure_first or v.then
+    ids = (v.leader, v.first_move, v.second, hosted and hosted.id, v.challenger, measured and measured.option,
+           *(passed.option for passed in v.passed_over))
+    return [o for id in dict.fromkeys(ids) for o in c.options if o.id == id]
+
+
+def slots_of(c: Comparison, options: Iterable[OptionResult]) -> str:
+    """How many adapters fit at once on the cards of these options; empty where all do, or none is applied at run time."""
+    held = dict[str, tuple[float, float]]()
+    for o in options:
+        plans = f"options.{o.id}.plans."
+        for path, fact in c.case.facts.items():
+            head, _, name = path.rpartition(".")
+            found = SLOTS.match(fact.source) if path.startswith(plans) and name == "adapter_bytes_per_gpu" else None
+            if o.fleet is None or found is None or (o.fleet.gpu, o.fleet.vendor, o.fleet.weight_dtype) != tuple(
+                    c.case[f"{head}.{each}"].value for each in ("gpu", "vendor", "weight_dtype")):
+                continue
+            slots, adapters = (float(each.replace(",", "")) for each in found.groups())
+            system, gpus = c.case[f"options.{o.id}.system"].value, case_number(c.case, f"{head}.gpus_per_replica", 1.0)
+            held.setdefault(f"{gpus:.0f} x {o.fleet.gpu} ({system})", (slots, adapters))
+    return few_slots(held)
 
 
 def _hours_of_its_own(c: Comparison, workloads: float) -> str:
@@ -117,7 +165,10 @@ def staying_late(c: Comparison) -> list[str]:
     best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
     untested = "" if best.tested else ", not tested"
     npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
-    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}"]
+    others = [o for o in c.options if o.kind in PLAIN and o.kind not in KEEPS_MODEL and not missed_slo(c, o.id)]
+    cheaper = max((o for o in others if npv_of(c, o)[0] > npv_of(c, best)[0]), key=lambda o: npv_of(c, o)[0], default=None)
+    unknown = "" if cheaper is None else f"; nobody measured {cheaper.label}'s, which costs less (apis)"
+    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}{unknown}"]
 
 
 def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> bool:
@@ -149,8 +200,12 @@ def late_batch(c: Comparison) -> list[str]:
     if not late or case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
         return []
     hours = " or ".join(figure(each) for each in sorted(set(late.values())))
-    told = f"No batch price of {first_of(list(late), 2)}: an answer within {hours} hours is promised, {figure(waits)} asked"
-    return [f"{told} (workload.waits_hours); sooner is common, not promised"]
+    tier, today = "tier" if len(late) == 1 else "tiers", case_number(c.case, "options.stay.batch_share", 0.0)
+    told = (f"Left out, the batch {tier} of {first_of(list(late), 2)}: promised within {hours} hours, the work has"
+            f" {figure(waits)}")
+    paid = today > 0.0 and str(c.case["options.stay.vendor"].value) in late
+    held = f"; today's bill still holds {percent(today)} at it (incumbent.batch_share)" if paid else ""
+    return [f"{told} (workload.waits_hours); sooner is common, not promised{held}"]
 
 
 def unstated_reasoning(c: Comparison) -> list[str]:

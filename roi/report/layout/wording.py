@@ -271,6 +271,13 @@ def little_free(fleet: str, utilisation_peak: float) -> str:
             f" {percent(1.0 / utilisation_peak - 1.0)} more breaks it (serving.headroom)")
 
 
+def few_slots(held: Mapping[str, tuple[float, float]]) -> str:
+    """On which plans, by name their slots and adapters, not all adapters fit at once; empty where all do."""
+    few = [f"{slots:,.0f} of {adapters:,.0f} on {name}" for name, (slots, adapters) in held.items() if 0.0 < slots < adapters]
+    told = f"Adapters that fit at once: {', '.join(few)}; waiting for a slot is in no figure (serving.adapter_slots)"
+    return told if few else ""
+
+
 def old_prices(days: Mapping[str, int]) -> list[str]:
     """Which prices are older than prices should be, by name their age in days, the oldest first; empty where none is."""
     old = sorted((name for name in days if days[name] > STALE_DAYS), key=lambda name: -days[name])

@@ -15,7 +15,18 @@ from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.fleet import HOURS
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import correct_first, figure, little_free, number_of, old_prices, peak_words, percent, span, usd
+from roi.report.layout.wording import (
+    correct_first,
+    few_slots,
+    figure,
+    little_free,
+    number_of,
+    old_prices,
+    peak_words,
+    percent,
+    span,
+    usd,
+)
 from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, of_yours, plan_name, whose_usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
@@ -68,6 +79,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield from _correct(sizing)
+    yield from _few_slots(sizing.plans[:1])
     own = _own(sizing)
     lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
     yield Paragraph(f"{lead}: {fleet_words(sizing, best)}", strong=True)
@@ -90,8 +102,9 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
     more = len(sizing.plans) - len(shown)
     plans = f"{number_of(more, 'more plan')}, " if more > 0 else ""
-    heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
-             " fleet holds; GPUs and USD: with spares,"
+    least = ", serving.replicas_least at least" if best.replicas > best.replicas_unbound else ""
+    heads = (f"need: the fewest replicas that hold the SLO at the peak{least}, spares on top, 5-95% over the engine's speed,"
+             " ? where no fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}{means(best)}{whose_usd(sizing)}; {busy(best)}")
     yield from (Gap(), Notes((
         heads, *([YOURS] if own or sizing.too_few else ()), *ways,
@@ -102,6 +115,13 @@ def _correct(sizing: Sizing) -> Iterable[Block]:
     """What cannot be true in the scenario, before any fleet."""
     if not all(alarm.accepted for alarm in sizing.alarms):
         yield Labelled("CORRECT FIRST", correct_first(sizing.alarms, "the fleet follows"), "alarm")
+
+
+def _few_slots(plans: Iterable[SizedPlan]) -> Iterable[Block]:
+    """On which of these plans not all adapters fit at once."""
+    held = {f"{p.tensor_parallel} x {p.gpu} {p.weight_dtype}": (p.adapter_slots, float(p.adapters)) for p in plans}
+    if told := few_slots(held):
+        yield Labelled("!", (told,), "doubt", 2)
 
 
 def _held(sizing: Sizing) -> str:
@@ -184,6 +204,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield from _correct(sizing)
+    yield from _few_slots(sizing.plans)
     yield Paragraph(_load(sizing))
     if sizing.untrained is not None:
         yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
@@ -216,7 +237,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     rows = tuple(Row((
         f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
         _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s),
-        "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas else "tight",
+        "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas_unbound else "tight",
     )) for plan, fleet in frontier(sizing))
     yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, rows)
@@ -266,7 +287,10 @@ def slo_words(slo: Slo) -> str:
 
 
 def _answer(sizing: Sizing, best: SizedPlan) -> str:
-    exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
+    asked = best.replicas > best.replicas_unbound
+    needed = f"{best.replicas_unbound if best.replicas_exact is None else f'{best.replicas_exact:.2f}'}"
+    exact = (f"The load needs {needed}, serving.replicas_least asks for {best.replicas}" if asked
+             else "Needed" if best.replicas_exact is None else f"The load needs {needed}, rounded up")
     slow = f"no fleet{of_yours(best)} holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return f"{fleet_words(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
 
@@ -344,8 +368,9 @@ def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
     fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
     if not fewer:
         return
-    load = fewer[0].load
-    holds = (f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
+    load, asked = fewer[0].load, fewer[0].replicas >= best.replicas_unbound
+    holds = ("would still hold the SLO (serving.replicas_least asks for more)" if fewer[0].holds and asked
+             else f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
              else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
     yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
                     f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")

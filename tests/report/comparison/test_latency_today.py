@@ -72,11 +72,24 @@ def test_where_nothing_has_an_slo_nothing_is_told() -> None:
 def test_batch_tiers_that_are_out_are_named_on_the_screen() -> None:
     """With what they promise and what is asked; where they promise it, or nothing can wait, nothing is told."""
     some = ("candidates.self_hosted=[]", "workload.can_wait_share=0.6")
-    told = ("! No batch price of openai/gpt-6-sol, openai/gpt-6-luna and 2 more: an answer within 24 hours is promised, 8 asked"
-            " (workload.waits_hours); sooner is common, not promised")
+    told = ("! Left out, the batch tiers of openai/gpt-6-sol, openai/gpt-6-luna and 2 more: promised within 24 hours, the work"
+            " has 8 (workload.waits_hours); sooner is common, not promised")
     assert told in flat(of(*some, "workload.waits_hours=8"))
     for others in ((*some, "workload.waits_hours=24"), some, ("candidates.self_hosted=[]", "workload.waits_hours=8")):
-        assert "No batch price" not in flat(of(*others))
+        assert "Left out, the batch" not in flat(of(*others))
+
+
+def test_a_batch_tier_that_is_left_out_is_still_in_todays_bill_where_that_is_stated() -> None:
+    """All of today's requests are paid at the batch price, which promises a day; the work has six hours."""
+    lone = ("candidates.self_hosted=[]", "candidates.api_models=[]", "candidates.cascade_first=[]",
+            "candidates.hosted_models=[]", "candidates.hosted_adapters=[]", "candidates.vendor_tuned=[]",
+            "workload.can_wait_share=1", "workload.waits_hours=6")
+    told = ("Left out, the batch tier of openai/gpt-6-sol: promised within 24 hours, the work has 6 (workload.waits_hours);"
+            " sooner is common, not promised")
+    held = "; today's bill still holds 100% at it (incumbent.batch_share)"
+    assert f"{told}{held}" in flat(of(*lone, "incumbent.batch_share=1"))
+    assert told in flat(of(*lone))
+    assert held not in flat(of(*lone))
 
 
 OWN = ("candidates.self_hosted=[qwen3-8b]", "candidates.api_models=[]", "candidates.cascade_first=[]",
@@ -117,3 +130,19 @@ def test_a_capacity_that_is_stated_and_what_asks_todays_model_for_less_are_not_k
             "candidates.self_hosted=[qwen3-8b]", "candidates.gpus=[h100-sxm]",
             "serving.capacities=[{model: qwen3-8b, gpu: h100-sxm, requests_per_s: 9}]")
     assert "; no option is known to (apis.NAME)" in flat(of(*some))
+
+
+@pytest.mark.full
+def test_adapters_that_do_not_all_fit_at_once_are_told_and_so_is_an_option_that_slots_leave_no_room() -> None:
+    """500 adapters with one slot, and with 500 of 84 MB each: 42 GB, which no card of 24 GB has. Eight fit."""
+    lone = (*OWN, "candidates.own_hardware=false", "candidates.hybrid=false", "candidates.gpus=[RTX-4090]",
+            "serving.adapters=shared")
+    few = of(*lone, "training.adapters=500", "serving.adapter_slots=1")
+    told = ("Adapters that fit at once: 1 of 500 on 1 x RTX-4090 (qwen3-8b+lora); waiting for a slot is in no figure"
+            " (serving.adapter_slots)")
+    assert f"! {told}" in flat(few)
+    assert f"{told}." in " ".join(comparison_text(few, (), full=True).split())
+    assert "fit at once" not in flat(of(*lone, "training.adapters=8", "serving.adapter_slots=8"))
+    none = of(*lone, "training.adapters=500", "serving.adapter_slots=500")
+    why = next(o.reason for o in none.infeasible if o.label == "qwen3-8b+lora self-hosted")
+    assert f"! qwen3-8b+lora self-hosted is out: {why}" in flat(none)

@@ -204,8 +204,9 @@ def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
     if plan.slots is None or not plan.slots.stated:
         return ""
     memory = replica_plan(plan).memory(traffic.shape)
+    which = "a single GPU" if plan.tensor_parallel == 1 else f"each of {plan.tensor_parallel} GPUs"
     return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
-            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of each GPU (serving.adapter_slots)")
+            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which} (serving.adapter_slots)")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_slots_that_leave_no_room_are_named_with_what_they_take() -> None:
     """500 x 87 MB are 40.6 GiB of an L40S of 44.4."""
     told = str(adapters(500, 500)[f"options.{ADAPTER}.infeasible"].value)
     assert told.startswith("no plan holds; the nearest, 1 x L40S bf16: does not fit: weights, adapters (40.6 GiB), workspace")
-    assert told.endswith("; 500 of 500 adapters at once take 40.6 GiB of each GPU (serving.adapter_slots)")
+    assert told.endswith("; 500 of 500 adapters at once take 40.6 GiB of a single GPU (serving.adapter_slots)")
 
 
 @pytest.mark.parametrize(("serving", "told"), [

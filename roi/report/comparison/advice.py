@@ -33,7 +33,7 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
-from roi.report.comparison.scope import missed_slo
+from roi.report.comparison.scope import batch_words, missed_slo
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
@@ -149,8 +149,7 @@ def _what(c: Comparison, o: OptionResult) -> str:
     words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
-    if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
-        words += "; what can wait may take the vendor a day"
+    words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
     return f"{words} ({_fleet(c, o, grown=True)}{over})" if o.fleet is not None else words

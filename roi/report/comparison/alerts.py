@@ -19,6 +19,7 @@ from roi.report.comparison.model_ends import ending, endings, next_prices
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
 from roi.report.comparison.scope import (
     SLO,
+    adapters_at_once,
     for_nothing,
     late_batch,
     missed_slo,
@@ -380,7 +381,7 @@ def _waits(c: Comparison) -> list[str]:
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "today's latency": staying_late, "stated for nothing": for_nothing,
-    "the deadline of what can wait": late_batch,
+    "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning,
@@ -391,5 +392,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
-                 "the deadline of what can wait", "a cache without a price", "the bill's requests")
+                 "the deadline of what can wait", "adapters at once", "a cache without a price", "the bill's requests")
 """Remarks that stand on every screen."""

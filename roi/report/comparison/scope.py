@@ -8,12 +8,13 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAILED
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.lines.api_bill import WAYS
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import mean_npv, npv_of, own_path
+from roi.report.comparison.option_figures import mean_npv, npv_of, option_of, own_path
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.wording import (
     KINDS,
@@ -87,7 +88,7 @@ def included(c: Comparison) -> list[str]:
 
 
 def one_of_several(c: Comparison) -> list[str]:
-    """What of the leading option's fleet others pay, what of its work is done for each of several adapters, how many fit."""
+    """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
     told, lead = [], c.leader
     share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
     if workloads > 1.0 and any(o.fleet is not None for o in c.options):
@@ -99,7 +100,7 @@ def one_of_several(c: Comparison) -> list[str]:
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
-    return told + adapters_at_once(c)
+    return told
 
 
 def adapters_at_once(c: Comparison) -> list[str]:
@@ -206,6 +207,15 @@ def late_batch(c: Comparison) -> list[str]:
     paid = today > 0.0 and str(c.case["options.stay.vendor"].value) in late
     held = f"; today's bill still holds {percent(today)} at it (incumbent.batch_share)" if paid else ""
     return [f"{told} (workload.waits_hours); sooner is common, not promised{held}"]
+
+
+def batch_words(c: Comparison, o: OptionResult) -> str:
+    """How long the batch tier may take where it is switched on, or that another API model's is used; empty for neither."""
+    if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
+        hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", 24.0)
+        return f"; what can wait may take the vendor {'a day' if hours == 24.0 else f'{figure(hours)} hours'}"
+    now, then = (any(line.name == WAYS["batch"] for line in each.lines) for each in (option_of(c, "stay"), o))
+    return "; what can wait at its batch price" if o.kind in PLAIN and then and not now else ""
 
 
 def unstated_reasoning(c: Comparison) -> list[str]:

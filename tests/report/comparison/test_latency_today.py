@@ -7,6 +7,7 @@ import pytest
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.alerts import remarks
+from roi.report.comparison.scope import batch_words
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
@@ -146,3 +147,19 @@ def test_adapters_that_do_not_all_fit_at_once_are_told_and_so_is_an_option_that_
     none = of(*lone, "training.adapters=500", "serving.adapter_slots=500")
     why = next(o.reason for o in none.infeasible if o.label == "qwen3-8b+lora self-hosted")
     assert f"! qwen3-8b+lora self-hosted is out: {why}" in flat(none)
+
+
+def test_a_batch_price_that_is_advised_says_within_which_time_or_that_the_saving_is_its() -> None:
+    """Four hours where they are promised, else a day; of another model that what can wait has its batch price."""
+    some = ("candidates.self_hosted=[]", "candidates.cascade_first=[]", "candidates.hosted_models=[]",
+            "candidates.hosted_adapters=[]", "candidates.vendor_tuned=[]", "workload.can_wait_share=1")
+    lone = of(*some, "candidates.api_models=[]", "incumbent.batch_hours=4", "workload.waits_hours=6")
+    words = {o.id: batch_words(lone, o) for o in lone.options}
+    assert words["cache-batch"] == "; what can wait may take the vendor 4 hours"
+    day = of(*some)
+    words = {o.kind: batch_words(day, o) for o in day.options}
+    assert words["cache-batch"] == "; what can wait may take the vendor a day"
+    assert words["cheaper-api"] == "; what can wait at its batch price"
+    assert words["stay"] == ""
+    usual = of(*some[:-1])
+    assert not any(batch_words(usual, o) for o in usual.options)

@@ -344,7 +344,7 @@ def _cache_without_price(c: Comparison) -> list[str]:
         return []
     vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
-             " State what a cache read costs: roi prices add api, or apis.MODEL.cache_read_usd_per_mtok")]
+             " State what a cache read costs: roi prices add api, or apis.PROVIDER/MODEL.cache_read_usd_per_mtok")]
 
 
 def _accepted(c: Comparison) -> list[str]:

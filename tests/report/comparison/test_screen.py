@@ -1111,6 +1111,7 @@ def test_a_cache_that_is_on_and_has_no_price_is_told_on_the_screen() -> None:
     told = "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of"
     on = "incumbent.uses_cache=true"
     assert told in flat(bundled(*words, *own, on))
+    assert "or apis.PROVIDER/MODEL.cache_read_usd_per_mtok" in flat(bundled(*words, *own, on))
     assert told in " ".join(comparison_text(bundled(*words, *own, on), [], None, "table", full=False).split())
     stated = own[1].replace("}}", ", cache_read_usd_per_mtok: 0.16}}")
     for other in ((*own, "incumbent.uses_cache=false"), (*own, on, "workload.cache_hit_rate=0"), (own[0], stated, on),

@@ -135,7 +135,7 @@ def _hardly(c: Comparison) -> list[str]:
     wrong = stay.errors_monthly_usd
     billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
     each = usd(case_number(c.case, PRICE_OF_ERRORS))
-    told = one_of_several(c)
+    told = list[str]()
     if wage < CHEAP_HOUR:
         told.append(f"People at {usd(wage)} an hour: below most minimum wages (people.usd_per_hour, in USD)")
     if wrong > DEAR_ERRORS * billed > 0.0:
@@ -382,6 +382,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
     "today's latency": staying_late, "stated for nothing": for_nothing,
     "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
+    "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning,
@@ -392,5 +393,6 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
-                 "the deadline of what can wait", "adapters at once", "a cache without a price", "the bill's requests")
+                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
+                 "the bill's requests")
 """Remarks that stand on every screen."""

@@ -1,6 +1,7 @@
 """What `roi` and `python -m roi` start: the command, with its signals answered from the first moment on that Python allows."""
 
 import gc
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -33,6 +34,16 @@ def main() -> None:
         sys.exit(exit_code)
     finally:
         gc.freeze()  # the process ends here, and Python would look for cycles among all that goes with it
+        _let_go()
+
+
+def _let_go() -> None:
+    """Drop what a full disk did not take, which was told: Python would write it again as it ends, and exit with 120."""
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # none, full, closed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _measure() -> None:

@@ -1,5 +1,6 @@
 """What somebody may type who means harm, or is careless: one message, exit 2, and nothing that a terminal obeys."""
 
+import os
 import re
 import subprocess
 import sys
@@ -76,6 +77,8 @@ def test_a_name_that_a_terminal_would_obey_is_written_out(name: str, tmp_path: P
 def test_a_closed_stream_or_a_full_disk_is_no_traceback(command: list[str]) -> None:
     line = " ".join(["exec", sys.executable, "-m", "roi", *command])
     for stream, status in ((">&-", 0), ("2>&-", 0), (">/dev/full", 1), ("2>/dev/full", 0)):
-        ended = subprocess.run(["/bin/sh", "-c", f"{line} {stream}"], capture_output=True, text=True, check=False)
-        assert ended.returncode == status, (stream, ended.stderr)
-        assert "Traceback" not in ended.stderr
+        for unbuffered in ("", "1"):  # what Python holds back it writes as it ends
+            ended = subprocess.run(["/bin/sh", "-c", f"{line} {stream}"], capture_output=True, text=True, check=False,
+                                   env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
+            assert ended.returncode == status, (stream, ended.stderr)
+            assert "Traceback" not in ended.stderr

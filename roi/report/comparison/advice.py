@@ -17,7 +17,6 @@ from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.option_figures import (
     alone_from,
     at_mean_rents,
@@ -33,7 +32,9 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
-from roi.report.comparison.scope import batch_words, missed_slo
+from roi.report.comparison.remarks.latency import missed_slo
+from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
+from roi.report.comparison.remarks.waiting import batch_words
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,

@@ -14,10 +14,10 @@ from roi.report.charts.look import names_of, options_of
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice
-from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import counted, drawn, npv_of
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
+from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
 from roi.report.comparison.thresholds import today, wins_from

@@ -26,7 +26,7 @@ from roi.report.comparison.option_figures import (
     month_of,
     quality,
 )
-from roi.report.comparison.scope import slots_of
+from roi.report.comparison.remarks.shared_base import slots_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,

@@ -9,7 +9,6 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, advice, resale
-from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
     compared_from,
@@ -24,6 +23,7 @@ from roi.report.comparison.option_figures import (
     rate_assumed,
 )
 from roi.report.comparison.options_table import cost_tree, find_option, infeasible, options_table
+from roi.report.comparison.remarks.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened

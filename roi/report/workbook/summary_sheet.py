@@ -5,8 +5,8 @@ from typing import Any
 from roi.economics.decision.verdict import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
-from roi.report.comparison.alerts import alerts
 from roi.report.comparison.option_figures import compared_with, counted, drawn, month_of, npv_of, quality
+from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.screen import head
 from roi.report.layout.blocks import printable, render
 from roi.report.layout.wording import KINDS, number_of

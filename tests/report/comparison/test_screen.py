@@ -23,9 +23,9 @@ from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
-from roi.report.comparison.alerts import alerts
 from roi.report.comparison.option_figures import alone_from, option_of
 from roi.report.comparison.options_table import find_option
+from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, comparison_text, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of

@@ -5,9 +5,11 @@ from typing import Any
 from quiet_scenario import CHEAPER, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.report.comparison.alerts import alerts
+from roi.report.comparison.remarks.alerts import alerts
+from roi.report.comparison.remarks.stated import OWN_TERMS
 from roi.report.comparison.screen import screen
 from roi.report.layout.blocks import Labelled
+from roi.scenario.scenario import OptionTerms
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
 ABOUT = ("costs nothing within", "moves nothing", "terms of its own")
@@ -56,3 +58,7 @@ def test_one_of_several_that_is_out_by_the_terms_of_its_kind_is_no_remark() -> N
     both = told(**two, options={luna: {"months_to_live": 40.0}, haiku: {"months_to_live": 40.0}})
     assert len(both) == 1
     assert both[0].endswith("; and 1 other option that options names")
+
+
+def test_every_term_of_an_option_is_looked_for() -> None:
+    assert set(OWN_TERMS) == set(OptionTerms.model_fields)

@@ -11,22 +11,15 @@ from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import bill_at_todays_list
-from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.model_ends import ending, endings, next_prices
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.scope import (
-    SLO,
-    adapters_at_once,
-    for_nothing,
-    late_batch,
-    missed_slo,
-    one_of_several,
-    staying_late,
-    unstated_reasoning,
-)
+from roi.report.comparison.remarks.latency import latency_known, out_for_latency, staying_late
+from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
+from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
+from roi.report.comparison.remarks.stated import for_nothing, unstated_reasoning
+from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -217,36 +210,6 @@ def _assumed(c: Comparison) -> list[str]:
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
 
 
-def _out_for_latency(c: Comparison) -> list[str]:
-    """APIs that are out for the latency that was measured of them."""
-    paths = tuple(f"({path})" for path in SLO)
-    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
-
-
-def _latency(c: Comparison) -> list[str]:
-    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
-    lead = c.leader
-    measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
-    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
-           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
-           and not (measured and path.replace("workload.", measured) in c.case)]
-    as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
-    if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
-        return []
-    told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
-    if lead.fleet is None:
-        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
-    plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
-    heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
-    head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
-    basis = c.case[f"{head}capacity_requests_per_s"].basis
-    rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    if lead.kind != "hybrid":
-        return [told + rests]
-    above = str(c.case[f"options.{lead.id}.spills_to"].value)
-    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]
-
-
 def _full(c: Comparison) -> list[str]:
     """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
     fleet = c.leader.fleet
@@ -366,20 +329,8 @@ def _exact(c: Comparison) -> list[str]:
     return [f"{len(bare)} {told}"]
 
 
-def _waits(c: Comparison) -> list[str]:
-    """That the leading option's fleet rests on moving what can wait to other hours of its day."""
-    o, waits = c.leader, case_number(c.case, "workload.can_wait_share", 0.0)
-    fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
-    if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
-        return []
-    within = case_number(c.case, "workload.waits_hours", 24.0)
-    when = "at any hour of the day" if within >= 24.0 else f"within {figure(within)} hours"
-    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them {when}"
-    return [f"{told}; serving.lets_wait: false keeps their hours"]
-
-
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": endings, "latency as measured": _out_for_latency,
+    "a gate that is no": _gates, "known ends": endings, "latency as measured": out_for_latency,
     "today's latency": staying_late, "stated for nothing": for_nothing,
     "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several,
@@ -387,7 +338,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
-    "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
+    "gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip

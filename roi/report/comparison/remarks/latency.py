@@ -1,0 +1,91 @@
+"""Remarks on latency: what misses the SLO as it was measured, and what the latency of what is advised rests on."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.reading import PLAIN
+from roi.facts.fact import Basis
+from roi.report.comparison.option_figures import guessed, mean_npv, npv_of
+from roi.report.layout.wording import (
+    case_number,
+    figure,
+    quantity,
+    short_usd,
+)
+
+SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
+
+
+def staying_late(c: Comparison) -> list[str]:
+    """That today's model misses the SLO, as was measured, and which option is known to keep it."""
+    missed = missed_slo(c, "stay")
+    if not missed:
+        return []
+    told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
+                        for path, found in missed.items())
+    alike = c.leader.kind in KEEPS_MODEL and c.leader.id != "stay"
+    who = f"Staying does not keep the SLO{f', nor does {c.leader.label}, the same model' if alike else ''}"
+    keeping = [o for o in c.options if _known_to_keep(c, o, missed)]
+    if not keeping:
+        return [f"{who}: {told}; no option is known to (apis.NAME)"]
+    best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
+    untested = "" if best.tested else ", not tested"
+    npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
+    others = [o for o in c.options if o.kind in PLAIN and o.kind not in KEEPS_MODEL and not missed_slo(c, o.id)]
+    cheaper = max((o for o in others if npv_of(c, o)[0] > npv_of(c, best)[0]), key=lambda o: npv_of(c, o)[0], default=None)
+    unknown = "" if cheaper is None else f"; nobody measured {cheaper.label}'s, which costs less (apis)"
+    return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}{unknown}"]
+
+
+def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> bool:
+    """True where an option's fleet holds all of its load and was replayed at the SLO, or its API was measured within limits."""
+    if o.fleet is not None:
+        plans, rate = f"options.{o.id}.plans.", ".capacity_requests_per_s"
+        held = [fact for path, fact in c.case.facts.items() if path.startswith(plans) and path.endswith(rate)]
+        return o.kind != "hybrid" and not any(fact.basis is Basis.STATED for fact in held)
+    return o.kind in PLAIN and all(0.0 < _measured(c, o.id, path) <= case_number(c.case, path) for path in limits)
+
+
+def missed_slo(c: Comparison, id: str) -> dict[str, float]:
+    """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
+    held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
+    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path)}
+
+
+def _measured(c: Comparison, id: str, path: str) -> float:
+    """What was measured of an option's API against the limit at the path, s; 0 where nobody did."""
+    vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else ""
+    return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
+
+
+def out_for_latency(c: Comparison) -> list[str]:
+    """APIs that are out for the latency that was measured of them."""
+    paths = tuple(f"({path})" for path in SLO)
+    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
+
+
+def latency_known(c: Comparison) -> list[str]:
+    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
+    lead = c.leader
+    measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
+    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
+           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
+           and not (measured and path.replace("workload.", measured) in c.case)]
+    as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
+    if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+        return []
+    told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
+    if lead.fleet is None:
+        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
+    plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
+    heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
+    head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
+    basis = c.case[f"{head}capacity_requests_per_s"].basis
+    rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
+    if lead.kind != "hybrid":
+        return [told + rests]
+    above = str(c.case[f"options.{lead.id}.spills_to"].value)
+    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]

@@ -1,0 +1,84 @@
+"""Remarks on one base for several: what workloads share of a fleet, and how many adapters fit on a card at once."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.lines.line_kind import LineKind
+from roi.report.comparison.option_figures import own_path
+from roi.report.comparison.second_look import self_hosting_of
+from roi.report.layout.wording import case_number, few_slots, figure, percent
+
+BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
+"""Lines that go to an API beside the option."""
+SLOTS: Final = re.compile(r"([\d,]+) slots? for ([\d,]+) adapters?")
+"""How the source of a plan's adapter_bytes_per_gpu begins."""
+TOO_MANY_SLOTS: Final = " (serving.adapter_slots)"
+"""How the reason ends of an option that slots for adapters leave no room."""
+
+
+def one_of_several(c: Comparison) -> list[str]:
+    """What of the leading option's fleet others pay, and what of its work is done for each of several adapters."""
+    told, lead = [], c.leader
+    share, workloads = (case_number(c.case, f"serving.{name}", 1.0) for name in ("fleet_share", "workloads_on_base"))
+    if workloads > 1.0 and any(o.fleet is not None for o in c.options):
+        told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
+                    " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)"
+                    f"{_hours_of_its_own(c, workloads)}")
+    elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
+        told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
+    if lead.training is not None and lead.training.adapters > 1.0:
+        told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
+                    " month and the score are of all together (training.adapters)")
+    return told
+
+
+def adapters_at_once(c: Comparison) -> list[str]:
+    """Where options that lead, follow or are named have fewer slots than adapters; which option stated slots leave no room."""
+    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(TOO_MANY_SLOTS)]
+    return [told for told in (slots_of(c, _named(c)), *out[:1]) if told]
+
+
+def _named(c: Comparison) -> list[OptionResult]:
+    """The options that lead, follow or are named beside the table, the leading one first."""
+    v, hosted = c.verdict, self_hosting_of(c)
+    measured = v.measure_first or v.then
+    ids = (v.leader, v.first_move, v.second, hosted and hosted.id, v.challenger, measured and measured.option,
+           *(passed.option for passed in v.passed_over))
+    return [o for id in dict.fromkeys(ids) for o in c.options if o.id == id]
+
+
+def slots_of(c: Comparison, options: Iterable[OptionResult]) -> str:
+    """How many adapters fit at once on the cards of these options; empty where all do, or none is applied at run time."""
+    held = dict[str, tuple[float, float]]()
+    for o in options:
+        plans = f"options.{o.id}.plans."
+        for path, fact in c.case.facts.items():
+            head, _, name = path.rpartition(".")
+            found = SLOTS.match(fact.source) if path.startswith(plans) and name == "adapter_bytes_per_gpu" else None
+            if o.fleet is None or found is None or (o.fleet.gpu, o.fleet.vendor, o.fleet.weight_dtype) != tuple(
+                    c.case[f"{head}.{each}"].value for each in ("gpu", "vendor", "weight_dtype")):
+                continue
+            slots, adapters = (float(each.replace(",", "")) for each in found.groups())
+            system, gpus = c.case[f"options.{o.id}.system"].value, case_number(c.case, f"{head}.gpus_per_replica", 1.0)
+            held.setdefault(f"{gpus:.0f} x {o.fleet.gpu} ({system})", (slots, adapters))
+    return few_slots(held)
+
+
+def _hours_of_its_own(c: Comparison, workloads: float) -> str:
+    """What hours the workload has for itself, where set-up and on-call cost most of its own, and who would have them once."""
+    o, sums = c.leader, defaultdict[LineKind, float](float)
+    for line in o.lines:
+        if line.cash and line.kind not in BILLS:
+            sums[line.kind] += line.upfront_usd + sum(line.monthly_usd)
+    hours_usd = sums.pop(LineKind.SET_UP, 0.0) + sums.pop(LineKind.OPERATION, 0.0)
+    if o.fleet is None or hours_usd <= max(sums.values(), default=0.0):
+        return ""
+    hours = [case_number(c.case, own_path(c, o, name)) * (1.0 - case_number(c.case, own_path(c, o, shared), 0.0))
+             for name, shared in (("setup_hours", "setup_hours_shared"), ("run_hours", "run_hours_shared"))]
+    until, month = map(figure, hours)
+    return (f"; {until} hours until live and {month} a month are its own, most of its cost: one company with"
+            f" {workloads:,.0f} adapters has them once (training.adapters)")

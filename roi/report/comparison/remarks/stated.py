@@ -1,0 +1,49 @@
+"""Remarks on what a scenario states in vain, or should state: terms of what is out, reasoning of a model that reasons."""
+
+from typing import Final
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import FAILED
+from roi.facts.fact import Basis
+from roi.report.layout.wording import case_number, figure, number_of
+
+OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
+                    "evaluation_labels", "spares")
+"""What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
+
+
+def unstated_reasoning(c: Comparison) -> list[str]:
+    """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
+
+    Where it runs no GPUs, whose speed would be another, what is advised if it has as many.
+    """
+    systems = [str(c.case[f"options.{id}.system"].value) for id in (c.verdict.leader, "stay")]
+    own, today = (f"systems.{system}.reasoning_tokens" for system in systems)
+    each = case_number(c.case, today, 0.0)
+    if own == today or each <= 0 or own not in c.case or c.case[own].basis is not Basis.ASSUMED:
+        return []
+    told = (f"{systems[0]} is counted without reasoning tokens, {systems[1]} with {figure(each)} a request"
+            f" (tokens.{systems[0]}.reasoning_tokens)")
+    if c.leader.fleet is not None:
+        return [told]
+    then = c.leader_at({own: each})
+    label = next(o.label for o in c.options if o.id == then)
+    change = "to stay" if then == "stay" else f"to change to {label}"
+    return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]
+
+
+def for_nothing(c: Comparison) -> list[str]:
+    """What is stated for nothing: a cost after the horizon, hours of what can wait where nothing can, terms of what is out."""
+    facts, waits, horizon = c.case.facts, "workload.waits_hours", case_number(c.case, "horizon_months")
+    begins = {path: case_number(c.case, path) for path in facts if path.startswith("costs.") and path.endswith(".from_month")}
+    told = [f"{facts[path.replace('.from_month', '.name')].value} costs nothing within the horizon of {figure(horizon)} months:"
+            f" it begins in month {figure(month)} ({path})" for path, month in begins.items() if month > horizon]
+    if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
+        told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
+    works = {o.kind for o in c.options}
+    out = [o for o in c.infeasible if o.score is None and not o.reason.startswith(FAILED) and any(
+        f"options.{o.id}.{name}" in facts or (f"kinds.{o.kind}.{name}" in facts and o.kind not in works)
+        for name in OWN_TERMS)]
+    more = f"; and {number_of(len(out) - 1, 'other option')} that options names" if len(out) > 1 else ""
+    return [*told, *(f"{o.label} has terms of its own (options) and is out: {o.reason.partition('. ')[0]}{more}"
+                     for o in out[:1])]

@@ -175,6 +175,7 @@ WRITERS = {
 }  # fmt: skip
 """Calls that write a file, by their last name."""
 WRITES_ITSELF = {
+    "__main__.py": "opens the null device in the place of a full disk",
     "disk.py": "the writer",
     "api/frames.py": "tables in memory, in a temporary folder",
     "cli/__init__.py": "opens the null device where a stream is closed",

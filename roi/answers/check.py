@@ -34,6 +34,8 @@ LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months
 CROSSED = 1e-9
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
+PRICED = "signposts.usd_per_error"
+"""The rule on the price of a wrong answer, which is on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
 NOT_YET = "; it has not yet"
@@ -233,7 +235,7 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED
     note = ADVICE_TURNS if far is None or isclose(near, far, rel_tol=1e-6) else ADVICE_MAY_TURN.format(far)
-    yield Rule(name="signposts.usd_per_error", holds=holds, limit=near, side="below" if near > was else "above", found=now,
+    yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 
 

@@ -21,6 +21,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
+from roi.economics.decision.feasibility import NO_ROOM_FOR_SLOTS
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.calendar import incumbent_share
 from roi.economics.lines.line import rent_level
@@ -50,8 +51,6 @@ CELLS: Final = 8
 """Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
 OWN: Final = "own-hardware"
 """The kind of options on cards that are bought or owned."""
-NO_ROOM_FOR_SLOTS: Final = "(serving.adapter_slots)"
-"""How the reason ends of an option whose stated slots for adapters leave no room."""
 
 
 @dataclass(frozen=True)

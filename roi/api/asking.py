@@ -17,7 +17,6 @@ from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.api.arguments import in_python, reworded
 from roi.api.shown import Comparison
-from roi.economics.decision.comparison import Comparison as Compared
 from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of
 from roi.evidence.known_runs import KnownRuns
@@ -194,7 +193,7 @@ def compare(
             raise InputError(f"{next(iter(blocks))}: {asked} is a saved comparison, whose facts stand; change the scenario")
         found = replay(saved, **blocks)
         moved = differences(saved, found, same_draws=not blocks)
-        return Comparison(**_figures(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
+        return Comparison(**held(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
     told: list[str] = []
     scenario = load_scenario(asked, **{"tell": told.append, **blocks})
     opened = resolve(scenario, runs, profiles=profiles, tell=told.append)
@@ -202,7 +201,7 @@ def compare(
 
 
 def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], thresholds: bool) -> Comparison:
-    found = _figures(compare_case(case, thresholds=thresholds))
+    found = held(compare_case(case, thresholds=thresholds))
     if resolved is None:
         return Comparison(**found)
     return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
@@ -264,6 +263,6 @@ def _name(key: object, path: str) -> str:
     return key
 
 
-def _figures(found: Compared) -> dict[str, Any]:  # Any: whatever its fields hold
-    """The fields of a comparison, without what it has worked out since and kept."""
-    return {each.name: getattr(found, each.name) for each in fields(found)}
+def held(record: Any) -> dict[str, Any]:  # Any: a dataclass, and whatever its fields hold
+    """The fields of a record, without what it has worked out since and kept."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}

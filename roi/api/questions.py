@@ -17,7 +17,7 @@ from roi.answers.next import NextAnswer, check_draws
 from roi.answers.opening import open_trace
 from roi.answers.size import Sizing, on_trace, size_service
 from roi.api.arguments import day_of, in_python
-from roi.api.asking import OF_SCENARIO, OF_SOURCE, SOURCES, Source, compare, load_scenario, resolve, texts_of
+from roi.api.asking import OF_SCENARIO, OF_SOURCE, SOURCES, Source, compare, held, load_scenario, resolve, texts_of
 from roi.api.shown import SHOWN, Comparison
 from roi.catalog.efficiencies.stack_defaults import as_stack_does
 from roi.errors import InputError, UnknownName, check_type, path_of, paths_of
@@ -160,7 +160,7 @@ def size(
     else:
         scenario = load_scenario(asked, **blocks)
         resolved = resolve(scenario if arrivals is None else on_trace(scenario, arrivals, times), runs, profiles=profiles)
-    return Size(**_held(size_service(resolved, model, arrivals, times, frontier=frontier)))
+    return Size(**held(size_service(resolved, model, arrivals, times, frontier=frontier)))
 
 
 @in_python(OF_FIT)
@@ -210,7 +210,7 @@ def fit(
     day = day_of("as_of", as_of) or clock.today()
     found = fit_model(model, asked, gpus=gpu, data=data, day=day, profiles=paths_of("profiles", profiles),
                       cut="seq" not in stated)
-    return Fit(**_held(found))
+    return Fit(**held(found))
 
 
 @in_python(OF_SCENARIO)
@@ -267,13 +267,13 @@ def diff(
         day = day_of("as_of", as_of)
         found = diff_files(*(path_of("first", each) for each in paths), days=() if day is None else (day.isoformat(),),
                            overrides=texts_of(overrides), profiles=paths_of("profiles", profiles), every=every)
-        return Diff(**_held(found))
+        return Diff(**held(found))
     if as_of is not None:
         raise InputError("as_of: is of files; give the other answer the day itself: compare(..., as_of=DAY)")
     sides = [_compared(each, {} if isinstance(each, Comparison) else given) for each in (first, second)]
     names = (str(each) if isinstance(each, (Path, str)) else name for each, name in zip((first, second), NAMES, strict=True))
     a, b = (Side(name=name, comparison=found, saved=None) for name, found in zip(names, sides, strict=True))
-    return Diff(**_held(diff_sides(a, b, tuple(dict.fromkeys((*sides[0].warnings, *sides[1].warnings))), every=every)))
+    return Diff(**held(diff_sides(a, b, tuple(dict.fromkeys((*sides[0].warnings, *sides[1].warnings))), every=every)))
 
 
 NAMES: Final = ("before", "after")
@@ -286,8 +286,3 @@ def _compared(asked: Comparison | Source | Resolved | Case, given: Mapping[str, 
     if given:
         raise InputError(f"{next(iter(given))}: a Comparison is answered already; change what it is asked of")
     return asked
-
-
-def _held(record: Any) -> dict[str, Any]:  # Any: a dataclass, and whatever its fields hold
-    """The fields of a record, without what it has worked out since and kept."""
-    return {each.name: getattr(record, each.name) for each in fields(record)}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from math import inf, isinf
 
-from roi.answers.check import CheckAnswer, Rule
+from roi.answers.check import PRICED, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
@@ -26,8 +26,6 @@ WORDS = {
 """What the fields of a policy are called."""
 WRITTEN = ("saved_as_written", "file_as_written")
 """Rules on the saved comparisons themselves."""
-PRICED = "signposts.usd_per_error"
-"""The rule on the price of a wrong answer, which is on no pair of options."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
               "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers",
               "run_hours_per_month": "engineer hours a month"}

@@ -194,9 +194,10 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     if "cache minimum" in why:
         sheet.warnings.append(why)
     waits = value_of(w.can_wait_share) > value_of(i.batch_share)
-    late = late_batch(s, i) if price.batch_input_usd_per_mtok is not None else ""
-    batched = waits and price.batch_input_usd_per_mtok is not None and not late
-    if waits and price.batch_input_usd_per_mtok is None:
+    tier = price.batch_input_usd_per_mtok is not None
+    late = late_batch(s, i) if tier else ""
+    batched = waits and tier and not late
+    if waits and not tier:
         _warn_of_no_batch(sheet, price)
     new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
     ways = [("cache-batch", " + ".join(new) or "cache + batch", True)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
+from roi.economics.decision.feasibility import NO_ROOM_FOR_SLOTS
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -94,6 +95,11 @@ class ServingPlan:
     """For them on each GPU; None where there are none."""
     engine: str | None = None
     """Whose speed is taken; None = that of any profile, else ENGINE's. On Apple's GPUs METAL."""
+
+    @property
+    def slot_bytes(self) -> float:
+        """What one of its slots takes of each GPU; 0 where it has none."""
+        return 0.0 if self.slots is None else float(self.slots.each_bytes)
 
 
 def replica_plan(plan: ServingPlan) -> ReplicaPlan:
@@ -206,7 +212,7 @@ def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
     memory = replica_plan(plan).memory(traffic.shape)
     which = "a single GPU" if plan.tensor_parallel == 1 else f"each of {plan.tensor_parallel} GPUs"
     return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
-            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which} (serving.adapter_slots)")
+            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which}{NO_ROOM_FOR_SLOTS}")
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,7 @@ class FleetPlan:
     @property
     def adapter_bytes(self) -> float:
         """What adapters at run time take of each GPU."""
-        return 0.0 if self.serving.slots is None else self.evidence.adapter_slots * float(self.serving.slots.each_bytes)
+        return self.evidence.adapter_slots * self.serving.slot_bytes
 
     @property
     def source(self) -> str:
@@ -335,14 +341,14 @@ def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: st
 
 def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, served: Served | None) -> PlanEvidence:
     """The evidence with the adapters that the plan applies at run time."""
-    slots, each = _slots(plan, traffic, served), 0.0 if plan.slots is None else float(plan.slots.each_bytes)
+    slots = _slots(plan, traffic, served)
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
     word = "adapter" if plan.adapters == 1 else "adapters"
     known = effect.spread.basis
     how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"
     source = (f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how}),"
-              f" {slots:,.0f} at once in {slots * each / GIB:.1f} GiB of each GPU")
+              f" {slots:,.0f} at once in {slots * plan.slot_bytes / GIB:.1f} GiB of each GPU")
     basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
     return replace(found, server=server, source=source, basis=basis, adapters=effect, adapter_slots=slots)
 
@@ -356,7 +362,7 @@ def _room(plan: ServingPlan, served: Served) -> float | None:
         return None
     cache = served.kv_capacity_tokens * kv_token_bytes(plan.shape, plan.tensor_parallel, plan.kv_dtype)
     loaded = max((a.adapters for a in served.adapters if served.adapters_of in served.profiles), default=0)
-    return cache + (0.0 if plan.slots is None else loaded * float(plan.slots.each_bytes))
+    return cache + loaded * plan.slot_bytes
 
 
 def _slots(plan: ServingPlan, traffic: Traffic, served: Served | None) -> float:
@@ -376,7 +382,7 @@ def _measured(base: Server, served: Served, plan: ServingPlan, traffic: Traffic)
     """
     capacity, room = base.kv_capacity, _room(plan, served)
     if room is not None:
-        taken = 0.0 if plan.slots is None else _slots(plan, traffic, served) * float(plan.slots.each_bytes)
+        taken = 0.0 if plan.slots is None else _slots(plan, traffic, served) * plan.slot_bytes
         capacity = max(room - taken, 0.0)
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)

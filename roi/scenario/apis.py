@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from roi.scenario.quantity import (
     AtLeastOne,
+    Deadline,
     Fraction,
     Hours,
     Months,
@@ -36,7 +37,7 @@ class ApiTerms(Section):
     """Share of requests that find the shared prefix in its cache; left out = workload.cache_hit_rate."""
     batch_share: Fraction | None = None
     """Share of requests that would go through its batch price; left out = all that can wait."""
-    batch_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})] | None = None
+    batch_hours: Deadline | None = None
     """Hours within which its batch tier promises an answer; left out = 24. Above workload.waits_hours it is out."""
     input_usd_per_mtok: UsdPerMtok | None = None
     """Uncached input. Input and output together make a model usable that the catalog does not hold."""

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from roi.scenario.quantity import (
     AtLeastOne,
+    Deadline,
     Fraction,
     Months,
     Name,
@@ -26,9 +27,6 @@ from roi.scenario.quantity import (
 DAY_HOURS: Final = 24.0
 MOST_TOKENS: Final = 1e7
 """Tokens of a request, beyond any model's context."""
-
-
-HoursToWait = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})]
 
 
 class Bin(Section):
@@ -75,7 +73,7 @@ class Workload(Section):
     """The same for requests that are escalated; left out = as cache_hit_rate."""
     can_wait_share: Fraction = 0.0
     """Share of requests that may wait for hours (batch)."""
-    waits_hours: HoursToWait | None = None
+    waits_hours: Deadline | None = None
     """Hours within which those must be answered; left out = a day. A batch tier that promises no answer by then is out, and
     servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
@@ -132,7 +130,7 @@ class Incumbent(Section):
     that reads from a cache counts no token written."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
-    batch_hours: HoursToWait | None = None
+    batch_hours: Deadline | None = None
     """Hours within which its batch tier promises an answer; left out = 24."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
     """Spend that is owed whether used or not."""

@@ -167,8 +167,8 @@ def fields_at(places: list[str], schema: type = Scenario) -> list[str]:
 
 def _entry(kind: object) -> object:
     """The type of an entry of a mapping or a list; None of anything else."""
-    inside, places = get_args(kind), {dict: 1, tuple: 0}
-    return next((inside[place] for origin, place in places.items() if get_origin(kind) is origin), None)
+    origin = get_origin(kind)
+    return get_args(kind)[1 if origin is dict else 0] if origin in {dict, tuple} else None
 
 
 def _is_union(kind: object) -> bool:

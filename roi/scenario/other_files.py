@@ -26,9 +26,11 @@ OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|
 COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
 IN_AND_OUT: Final = re.compile(rb"(?=%s)%s" % (COLUMN % b"input", COLUMN % b"output"), re.IGNORECASE)
 """A first line of columns that are called as `--map` calls what they hold, so that no names need be said."""
-OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)
+SCORE: Final = rb"(score|correct|passed|acc|exact_match)"
+"""What results of an evaluation call a score."""
+OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?" + SCORE + rb"([\",;\t\r]|$)", re.IGNORECASE)
 """A first line of columns or keys of an evaluation's results, which count no tokens."""
-SCORES_JSON: Final = re.compile(rb'(?!.*token).*"(score|correct|passed|acc|exact_match)"\s*:', re.IGNORECASE | re.DOTALL)
+SCORES_JSON: Final = re.compile(rb'(?!.*token).*"' + SCORE + rb'"\s*:', re.IGNORECASE | re.DOTALL)
 """JSON of an evaluation's results, by its beginning."""
 OWN_COLUMNS: Final = "--map time=COLUMN --map input=COLUMN --map output=COLUMN"
 """What `roi usage` is told of a table whose columns have names of one's own."""

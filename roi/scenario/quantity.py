@@ -141,6 +141,8 @@ PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
+Deadline = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})]
+"""Hours within which an answer is wanted, or promised."""
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
 

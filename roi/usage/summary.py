@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,6 +86,10 @@ class Dropped:
     """The time or the number in another form that stands there, in a table of one's own."""
 
 
+Model = tuple[str | None, str | None]
+"""Provider and model."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What was spent."""
@@ -124,9 +129,14 @@ class Usage:
     def days_of(self, provider: str | None, model: str | None) -> Days:
         """The days of a model's workload: of the log, but where it began or ended within it those between."""
         assert self.days is not None
-        return _days_of(self.days, self.priced, (provider, model))
+        return self._own_days.get((provider, model), self.days)
 
-    @property
+    @cached_property
+    def _own_days(self) -> dict[Model, Days]:
+        """The days of each model's workload."""
+        return {} if self.days is None else _own_days(self.days, self.priced)
+
+    @cached_property
     def of_whole_days(self) -> tuple[Priced, ...]:
         """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on whole days of its own."""
         groups = () if self.by_time else self.groups
@@ -240,16 +250,19 @@ def _by_group(
     return named, rest
 
 
-def _days_of(days: Days, priced: Sequence[Priced], model: tuple[str | None, str | None]) -> Days:
-    return days_in_use(days, [each.spend for each in priced if (each.spend.provider, each.spend.model) == model])
+def _own_days(days: Days, priced: Sequence[Priced]) -> dict[Model, Days]:
+    """The days of each model's workload."""
+    rows = defaultdict[Model, list[Spend]](list)
+    for each in priced:
+        rows[each.spend.provider, each.spend.model].append(each.spend)
+    return {model: days_in_use(days, spent) for model, spent in rows.items()}
 
 
 def _parts(days: Days, priced: Sequence[Priced]) -> list[int]:
     """The first day, and those at which days covered whole, or a model's own, begin or end or a list price is another."""
     whole = set(days.complete)
     ends = (whole | {day + 1 for day in whole}) - (whole & {day + 1 for day in whole})
-    for model in {(each.spend.provider, each.spend.model) for each in priced}:
-        own = _days_of(days, priced, model)
+    for own in _own_days(days, priced).values():
         ends |= {own.first, own.last + 1} if own != days else set()
     return sorted(day for day in {days.first, *ends, *price_changes(priced)} if days.first <= day <= days.last)
 

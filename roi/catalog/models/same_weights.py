@@ -32,7 +32,7 @@ def weights_of(name: str) -> str | None:
     if "+" in name or ">" in name:
         return None
     bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]).replace("v0:", "v0."))
-    bare = BARE_V.sub(r"\1", POINT_P.sub(r"\1.\2", bare)).removeprefix("meta-").removeprefix("meta.").replace(":", "-")
+    bare = BARE_V.sub(r"\1", POINT_P.sub(r"\1.\2", bare)).removeprefix("meta-").replace(":", "-")
     while shorter := re.fullmatch(f"(.+?)[-.](?:{FORMATS}|{SERVED})", bare):
         bare = shorter[1]
     short = ACTIVE.sub("", IN_DASHES.sub(r"\1.\2-\3", key(bare)))

@@ -130,13 +130,12 @@ def rented_offers(s: "Scenario") -> Offers:
     kinds |= {RentalKind.SPOT.value} if c.spot and s.workload.waits_a_day and value_of(
         s.workload.can_wait_share) >= 1.0 else set()
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
-    kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
-                 and (o.vendor.lower() in wanted if wanted else not o.level_only))
+    rented = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None)
+                   and (o.vendor.lower() in wanted if wanted else not o.level_only))
+    kept = tuple(o for o in rented if not gpus or o.gpu in gpus)
     owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
     if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
-        rented = {o.gpu for o in all_offers if (o.kind in kinds or o.stated is not None)
-                  and (o.vendor.lower() in wanted if wanted else not o.level_only)}
-        near = list(dict.fromkeys(each for name in c.gpus for each in nearest(name, rented)))
+        near = list(dict.fromkeys(each for name in c.gpus for each in nearest(name, {o.gpu for o in rented})))
         raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of"
                             f" date{f'; nearest that are: {first_of(near, NEAR)}' if near else ''}")
     return kept

@@ -199,7 +199,7 @@ class Comparison:
             return None
         ids = [id for id in v.candidates if not curves.options[id].keeps_model]
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        found = when_to_start(self.case, curves.shared, curves.options, ids, v.counts, min(n, ASKED_DRAWS), seed)
+        found = when_to_start(self.case, curves.shared, curves.options, ids, min(n, ASKED_DRAWS), seed)
         return found if found and found.npv_usd > max(value(o, v.counts) for o in self.options if o.tested) else None
 
     def _first_turn(self, factors: Iterable[float], paths: Sequence[str]) -> Turn | None:
@@ -367,7 +367,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
                          for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
-        better_later=better_later(shared, options, central[verdict.leader], counts),
+        better_later=better_later(shared, options, central[verdict.leader]),
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )

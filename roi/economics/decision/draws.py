@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roi.economics.decision.evaluation import (
     Choice,
     Start,
-    best_start,
+    best_months,
     choices_of,
     evaluate,
     last_start,
@@ -162,20 +162,20 @@ def probability_best(npv: Mapping[str, Array], ids: Sequence[str]) -> dict[str, 
 
 
 def when_to_start(
-    case: Case, shared: Shared, options: Mapping[str, Option], ids: Sequence[str], counts: str, n: int, seed: int
+    case: Case, shared: Shared, options: Mapping[str, Option], ids: Sequence[str], n: int, seed: int
 ) -> Start | None:
     """The option of `ids` that saves most on average where each goes live when it had best do, and that is later than it could.
 
     With its mean NPV over the draws, USD, and its chance; without draws the central value. None where none saves anything then.
     """
-    found = [start for id in ids if (start := best_start(shared, options, id, counts)).months and start.npv_usd > 0.0]
+    found = [start_in(shared, options, id, months) for id in ids if (months := best_months(shared, options, id))]
     if n and case.uncertain:
-        found = [_on_average(case, shared, options, start, counts, n, seed) for start in found]
+        found = [_on_average(case, shared, options, start, n, seed) for start in found if start.npv_usd > 0.0]
     return max((start for start in found if start.npv_usd > 0.0), key=lambda start: start.npv_usd, default=None)
 
 
 def _on_average(
-    case: Case, shared: Shared, options: Mapping[str, Option], start: Start, counts: str, n: int, seed: int
+    case: Case, shared: Shared, options: Mapping[str, Option], start: Start, n: int, seed: int
 ) -> Start:
     """The start at which the option saves most on average: that at the central values, or one STARTS months further on or back.
 
@@ -187,12 +187,12 @@ def _on_average(
         def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
             return shared, {**read, id: replace(read[id], months_to_live=at.option.months_to_live)}
 
-        return draw(case, ("stay", id), choices_of({id: at.option}), n, seed, live_then).saved(counts)[id]
+        return draw(case, ("stay", id), choices_of({id: at.option}), n, seed, live_then).saved(shared.counts)[id]
 
     best, most = start, float(saved(start, few).mean())
     for step in (STARTS, -STARTS):
         while 0 < best.months + step <= last:
-            at = start_in(shared, options, id, best.months + step, counts)
+            at = start_in(shared, options, id, best.months + step)
             if (mean := float(saved(at, few).mean())) <= most:
                 break
             best, most = at, mean

@@ -199,15 +199,15 @@ def live_later(shared: Shared, options: Mapping[str, Option], id: str, months: i
     return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
 
 
-def better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated, counts: str) -> tuple[int, float] | None:
+def better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated) -> tuple[int, float] | None:
     """By how many whole months the option had better go live later, and what that adds to its NPV, USD; None where by none.
 
     Months are tried in turn until one brings no more.
     """
-    today = least = float(now.counted(counts))
+    today = least = float(now.counted(shared.counts))
     months = 0
     while now.option.id != "stay" and months < LATER:
-        later = float(live_later(shared, options, now.option.id, months + 1).counted(counts))
+        later = float(live_later(shared, options, now.option.id, months + 1).counted(shared.counts))
         if later >= least:
             break
         months, least = months + 1, later
@@ -228,12 +228,12 @@ class Start(NamedTuple):
     """To save anything; None at the central values."""
 
 
-def best_start(shared: Shared, options: Mapping[str, Option], id: str, counts: str) -> Start:
-    """By how many whole months the option had best go live later, and its NPV then, USD, at the central values."""
+def best_months(shared: Shared, options: Mapping[str, Option], id: str) -> int:
+    """By how many whole months the option had best go live later, at the central values."""
     option = options[id]
     tried = np.arange(last_start(shared, option) + 1, dtype=np.float64)[:, None]
-    costs = evaluate(shared, replace(option, months_to_live=option.months_to_live + tried), options).counted(counts)
-    return start_in(shared, options, id, int(np.argmin(np.reshape(costs, -1))), counts)
+    costs = evaluate(shared, replace(option, months_to_live=option.months_to_live + tried), options)
+    return int(np.argmin(np.reshape(costs.counted(shared.counts), -1)))
 
 
 def last_start(shared: Shared, option: Option) -> int:
@@ -241,10 +241,10 @@ def last_start(shared: Shared, option: Option) -> int:
     return max(shared.horizon - alone_from(option, shared.horizon) - 1, 0)
 
 
-def start_in(shared: Shared, options: Mapping[str, Option], id: str, months: int, counts: str) -> Start:
+def start_in(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Start:
     """The option live so many months later, its plan taken anew, at the central values."""
     option = options[id]
     later = choose_plan(shared, replace(option, months_to_live=option.months_to_live + months), options)
-    stay, done = (evaluate(shared, each, options).counted(counts) for each in (options["stay"], later))
+    stay, done = (evaluate(shared, each, options).counted(shared.counts) for each in (options["stay"], later))
     live = int(np.max(later.months_to_live))
     return Start(later, months, float(requests(shared)[live] / DAYS_PER_MONTH), float(stay) - float(done))

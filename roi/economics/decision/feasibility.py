@@ -13,6 +13,8 @@ from roi.facts.case import Values
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 FAILED = "gate failed: "
 """How the reason of what a gate rules out begins."""
+NO_ROOM_FOR_SLOTS = " (serving.adapter_slots)"
+"""How the reason ends of an option that a stated number of slots for adapters leaves no room."""
 
 QUESTIONS = {
     "one_task_type": "one task type, not a general assistant",

@@ -14,9 +14,8 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT
-from roi.estimate.training.adapters import target_linears
+from roi.estimate.training.adapters import expert_adapter_parameters, target_linears
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.targets import trains_experts
 from roi.facts.model import ModelShape, Number
 
 SLOT_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -80,11 +79,6 @@ def adapter_bytes(shape: ModelShape, rank: Number, tensor_parallel: Number = 1.0
         inputs = x.inputs / tp if x.name in SPLIT_INPUTS else x.inputs
         outputs = x.outputs if x.name in SPLIT_INPUTS | WHOLE else x.outputs / tp
         sides = sides + (inputs + outputs) * x.layers
-    if trains_experts(shape, plan.targets):  # gate and up as one of twice the rank (`expert_adapter_parameters`)
-        for k in shape.mlp:
-            if k.experts > 1:
-                fused = 2.0 * (shape.hidden + 2.0 * k.intermediate / tp)
-                sides = sides + k.layers * k.experts * (fused + k.intermediate / tp + shape.hidden)
-                sides = sides + k.layers * (shape.hidden + k.experts) * int(k.router == "router")
+    sides = sides + expert_adapter_parameters(shape, plan, tp)
     held: Number = np.asanyarray(SIXTEEN_BIT * rank * sides)[()]
     return held

@@ -63,21 +63,23 @@ def check_rank(model: ModelShape, plan: TrainingPlan) -> None:
                          f" {model.id}")
 
 
-def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
+def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan, split: Number = 1.0) -> Number:
     """Parameters of adapters on experts and routers for rank 1; 0 where experts carry none.
+
+    `split`: GPUs over which the width of each expert is split.
 
     Each expert has its own A and B. Gate and up are one parameter, to which peft gives twice the rank: the block diagonal
     that two adapters would need (peft/utils/transformers_weight_conversion.py, PeftConcatenate).
     """
     if plan.split_experts or not (plan.adapter and trains_experts(model, plan.targets)):
         return 0.0
-    total = 0
+    total: Number = 0.0
     for k in model.mlp:
         if k.experts > 1:
-            fused = 2 * (model.hidden + 2 * k.intermediate)
-            total += k.layers * k.experts * (fused + k.intermediate + model.hidden)
-            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear" and k.router == "router")
-    return float(total)
+            width = k.intermediate / split
+            total = total + k.layers * k.experts * (2.0 * (model.hidden + 2.0 * width) + width + model.hidden)
+            total = total + k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear" and k.router == "router")
+    return total
 
 
 def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:

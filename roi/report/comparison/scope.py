@@ -97,5 +97,3 @@ def excluded(c: Comparison) -> list[str]:
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found
-
-

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import NO_ROOM_FOR_SLOTS
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
 from roi.report.comparison.option_figures import own_path
@@ -16,8 +17,6 @@ BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, Line
 """Lines that go to an API beside the option."""
 SLOTS: Final = re.compile(r"([\d,]+) slots? for ([\d,]+) adapters?")
 """How the source of a plan's adapter_bytes_per_gpu begins."""
-TOO_MANY_SLOTS: Final = " (serving.adapter_slots)"
-"""How the reason ends of an option that slots for adapters leave no room."""
 
 
 def one_of_several(c: Comparison) -> list[str]:
@@ -38,7 +37,7 @@ def one_of_several(c: Comparison) -> list[str]:
 
 def adapters_at_once(c: Comparison) -> list[str]:
     """Where options that lead, follow or are named have fewer slots than adapters; which option stated slots leave no room."""
-    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(TOO_MANY_SLOTS)]
+    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(NO_ROOM_FOR_SLOTS)]
     return [told for told in (slots_of(c, _named(c)), *out[:1]) if told]
 
 

@@ -40,6 +40,8 @@ def scale_bill(data: dict[str, Any], before: Billed) -> str | None:
     None where there is no bill, or the requests are as they were.
     """
     old, bill, field = before
+    if any(data.get("incumbent", {}).get(name) for name in ("provisioned_throughput", "seats")):
+        return None  # what is paid by unit or seat follows no requests
     new, same = _value(data, "workload", COUNT), _value(data, "incumbent", BILL)
     if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
         return None

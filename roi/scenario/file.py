@@ -326,8 +326,8 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
-    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears; one that was paid takes the place
-    of any, and of how its gap splits.
+    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears, nor of units or seats; one that
+    was paid takes the place of any, and of how its gap splits.
     """
     laid = []
     for block in BLOCKS[PART_SCHEMA]:
@@ -348,10 +348,12 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
         old_listed, new_listed = (x.get("bill_is_volume_share") == 1.0 and "bill_usd_per_month" in x for x in (old, new))
         if old_listed and not new_listed and "bill_usd_per_month" in new:
             del old["bill_is_volume_share"]
-        if new_listed and not old_listed and old.get("bill_usd_per_month"):
+        by_unit = any(old.get(name) for name in ("provisioned_throughput", "seats"))
+        if new_listed and not old_listed and (old.get("bill_usd_per_month") or by_unit):
             new = {name: value for name, value in new.items() if not name.startswith("bill_")}
             if tell is not None:
-                tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")
+                stays = "is left out, units or seats are paid" if by_unit else "stays as stated"
+                tell(f"incumbent.bill_usd_per_month {stays}: the part's is tokens at list price, which nobody billed")
         old.update(new)
         laid += [f"{block}.{name}" for name in new]
     return laid

@@ -16,6 +16,7 @@ from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
 from roi.economics.lines.self_hosting import within_day
+from roi.economics.lines.unit_lines import part_of_today, unit_holds
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -99,8 +100,11 @@ class _Curve:
         """Volumes and the best floors there, in instances, by plan, where they had to be searched."""
         self.capacity = self.pooling = np.empty((0, 1))
         self.demand = curves.demand
-        if option.provisioned is not None:
-            self.capacity, self.pooling = np.full((1, 1), option.provisioned.requests_per_s), np.ones((1, 1))
+        stay = curves.options["stay"]
+        units = stay.provisioned if option.provisioned is None else option.provisioned
+        if units is not None and not units.seats:
+            holds = unit_holds(curves.shared, units) / part_of_today(curves.shared, option, stay)
+            self.capacity, self.pooling = np.full((1, 1), holds), np.ones((1, 1))
             self.demand = curves.peak
         if self.plans is not None:
             full = self.plans.capacity * (1.0 - option.headroom)

@@ -142,7 +142,9 @@ def _owed_until(c: Comparison, o: OptionResult) -> str:
     """The last day of a commitment with today's vendor that is owed beyond its bill; empty where none is."""
     if not any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in o.lines):
         return ""
-    left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)
+    of_units = case_number(c.case, "options.stay.provisioned.committed_months", 0.0)
+    months = max(of_units, case_number(c.case, "commitment.months"))
+    left = timedelta(days=round(months * DAYS_PER_MONTH) - 1)
     return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
 
 

@@ -14,9 +14,9 @@ from roi.report.layout.wording import (
     usd,
 )
 
-PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
+PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
-COMMITTED = "committed spend that is not used, today's and a candidate's"
+COMMITTED = "committed spend, units and seats that are not used, today's and a candidate's"
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -93,7 +93,7 @@ def excluded(c: Comparison) -> list[str]:
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
-    missing = [words for kind, words in KINDS.items() if kind not in kinds]
+    missing = [words for kind, words in KINDS.items() if kind not in kinds and kind != "by-token"]  # of no use by the token
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found

@@ -138,7 +138,8 @@ class Scenario(Section):
     own_hardware: OwnHardware = OwnHardware()
     """Terms of buying GPUs, and cards that are owned."""
     apis: dict[Name, ApiTerms] = Field(default_factory=dict)
-    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
+    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone. VENDOR/MODEL+tuned is
+    the model that the vendor tunes: with its prices by the token it is served by the token, on no dedicated GPU."""
     candidates: Candidates = Candidates()
     """What to compare with."""
     options: dict[Name, OptionTerms] = Field(default_factory=dict)
@@ -227,7 +228,7 @@ def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
     scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
     kind = "system (neither the incumbent nor a candidate)"
     apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first, *c.vendor_tuned,
-            *c.hosted_adapters]
+            *c.hosted_adapters, *(tuned(name, "tuned") for name in (*c.vendor_tuned, *c.hosted_adapters))]
     given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
         ("quality.escalated", s.quality.escalated, known, kind),
         ("quality.scores", s.quality.scores, scored, kind),

@@ -15,7 +15,6 @@ from roi.scenario.quantity import (
     PerYear,
     Positive,
     Section,
-    Share,
     Spread,
     Within,
     as_spread,
@@ -291,14 +290,14 @@ ScoreOrNot = Score | Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | 
 
 
 class Rate(Spread):
-    """A share of wrong answers that was counted, or is known with its ends."""
+    """A share that was counted (of wrong answers, or of those that are handed on), or is known with its ends."""
 
     items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
-    """Items judged; without low and high the share is as sure as so many make it. Of both rates of a gate together, fewer than
-    verdict.min_items are no test."""
+    """Items counted; without low and high the share is as sure as so many make it. Of both error rates of a gate together,
+    fewer than verdict.min_items are no test."""
 
 
-ErrorShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
+CountedShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
 
 
 class Quality(Section):
@@ -312,11 +311,11 @@ class Quality(Section):
     """Score by system: a model name, model+lora for a tuned one (model+tuned where a vendor tunes it), "FIRST > SECOND" for a
     cascade end to end, model+shorter-prompt and model+less-reasoning for the incumbent asked for less. What is absent is not
     evaluated. A counted share has half an item each way: 18 wrong of 300 are (18 + 1/2) / 301 wrong, 6.1%."""
-    escalated: dict[Name, Share] = Field(default_factory=dict)
+    escalated: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
-    kept_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
+    kept_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
-    escalated_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
+    escalated_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of the incumbent's answers that are wrong among the requests handed to it, by the system that hands them on."""
     judge_usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
     """Price of the judge that decides which answers are handed on, for each request of a system that hands on."""

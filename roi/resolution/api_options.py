@@ -3,6 +3,7 @@
 And the levers on the model that is paid today: asked for less, on a slower tier, or by units of throughput.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -48,8 +49,8 @@ from roi.scenario.apis import RATES as API_RATES
 from roi.scenario.apis import ApiTerms, LessReasoning, ShorterPrompt
 from roi.scenario.demand import Incumbent
 from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
+from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
 from roi.units import DAYS_PER_MONTH
 
 BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
@@ -353,14 +354,16 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
         if left >= now:
             why = f"less than workload.shared_prefix_tokens, {now:g}"
             raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
-        _asked_for_less(sheet, s, SHORTER_PROMPT, "shorter prompt", c.shorter_prompt, vendor)
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
     if c.less_reasoning is not None:
         reasoning, now = c.less_reasoning.reasoning_tokens, value_of((s.tokens.get(model) or TokenRatios()).reasoning_tokens)
         if reasoning is not None and value_of(reasoning) >= now:
             why = (f"less than tokens.{model}.reasoning_tokens, {now:g}; where output_tokens counts them already, give"
                    " output_ratio")
             raise ScenarioError("candidates.less_reasoning.reasoning_tokens", value_of(reasoning), why)
-        _asked_for_less(sheet, s, LESS_REASONING, "less reasoning", c.less_reasoning, vendor)
+        _asked_for_less(sheet, s, vendor, {LESS_REASONING: c.less_reasoning})
+    if c.shorter_prompt is not None and c.less_reasoning is not None:
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
     if c.flexible_tier is not None:
         id, block = "flexible-tier", "candidates.flexible_tier"
         add_option(sheet, id, id, f"{_by_the_token(s)}, flexible tier", model, "cache_batch", vendor)
@@ -371,23 +374,27 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
             why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
             sheet.state(path_of(Option, "infeasible", option=id), why, f"scenario {block}.answers_within_hours")
     add_provisioned(sheet, s, vendor)
-    for id in (SHORTER_PROMPT, LESS_REASONING, "flexible-tier"):
+    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, "flexible-tier"):
         if path_of(Option, "kind", option=id) in sheet.facts:
             add_price(sheet, id, price, discount=None, uses_cache=s.incumbent.uses_cache, batch_share=None, terms=terms)
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
 
 
-def _asked_for_less(
-    sheet: FactSheet, s: Scenario, name: str, words: str, lever: ShorterPrompt | LessReasoning, vendor: str
-) -> None:
-    """The option of one lever: a system of its own, whose tokens are the incumbent's but for what the lever says."""
-    model = s.incumbent.model
-    system, block = tuned(model, name), f"candidates.{name.replace('-', '_')}"
-    add_score(sheet, s, system, quality_prior("asked-for-less"))
-    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
+def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
+    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
+    model, name = s.incumbent.model, "+".join(levers)
+    system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
+    add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
+    add_option(sheet, name, name, f"{model}, {' + '.join(levers).replace('-', ' ')}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
-    for field in type(lever).model_fields:
-        if field != "setup_hours" and getattr(lever, field) is not None:
-            sheet.field(path_of(Tokens, field, system=system), lever, field, block)
-    if lever.setup_hours is not None:
-        sheet.field(path_of(Option, "setup_hours", option=name), lever, "setup_hours", block)
+    stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
+    if len(levers) > 1 and stated:
+        each = [as_spread(s.people.setup_hours.api if x.setup_hours is None else x.setup_hours) for x in levers.values()]
+        low, high = (sum(x.value if getattr(x, end) is None else getattr(x, end) for x in each) for end in ("low", "high"))
+        both = Spread(value=sum(x.value for x in each), low=low, high=high)
+        sheet.quantity(hours, both, "hours", stated=True, source="hours of each lever")
+    for key, lever in levers.items():
+        for field in type(lever).model_fields:
+            if getattr(lever, field) is not None:
+                where = hours if field == "setup_hours" else path_of(Tokens, field, system=system)
+                sheet.field(where, lever, field, f"candidates.{key.replace('-', '_')}")

@@ -309,8 +309,9 @@ class Quality(Section):
     """Cost of one wrong answer: rework, refunds, review."""
     scores: dict[Name, ScoreOrNot] = Field(default_factory=dict)
     """Score by system: a model name, model+lora for a tuned one (model+tuned where a vendor tunes it), "FIRST > SECOND" for a
-    cascade end to end, model+shorter-prompt and model+less-reasoning for the incumbent asked for less. What is absent is not
-    evaluated. A counted share has half an item each way: 18 wrong of 300 are (18 + 1/2) / 301 wrong, 6.1%."""
+    cascade end to end, model+shorter-prompt, model+less-reasoning and model+shorter-prompt+less-reasoning for the incumbent
+    asked for less. What is absent is not evaluated. A counted share has half an item each way: 18 wrong of 300 are
+    (18 + 1/2) / 301 wrong, 6.1%."""
     escalated: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
     kept_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)

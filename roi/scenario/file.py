@@ -19,7 +19,7 @@ from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
 from roi.scenario.quantity import value_of
-from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
@@ -367,7 +367,7 @@ def _forget(data: dict[str, Any], model: object) -> None:
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]
     candidate = any(str(name).rpartition("/")[2] == model for name in named)
-    levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING)}
+    levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS)}
     for block in (data.get("tokens"), data.get("apis"), *(quality.get(name) for name in BY_SYSTEM)):
         for name in list(block) if isinstance(block, dict) else ():
             own = name in levers or name.endswith(f" > {model}")

@@ -195,6 +195,7 @@ def cascade(s: Scenario, first: str) -> str:
 
 SHORTER_PROMPT, LESS_REASONING = "shorter-prompt", "less-reasoning"
 """Methods of `tuned` that ask the incumbent's model for less in place of training it."""
+BOTH_LEVERS = f"{SHORTER_PROMPT}+{LESS_REASONING}"
 
 
 def known_systems(s: Scenario) -> list[str]:
@@ -210,7 +211,8 @@ def known_systems(s: Scenario) -> list[str]:
 def lever_systems(s: Scenario) -> list[str]:
     """The incumbent's model asked for less, in each way that the scenario names."""
     levers = ((SHORTER_PROMPT, s.candidates.shorter_prompt), (LESS_REASONING, s.candidates.less_reasoning))
-    return [tuned(s.incumbent.model, name) for name, lever in levers if lever is not None]
+    named = [name for name, lever in levers if lever is not None]
+    return [tuned(s.incumbent.model, name) for name in (*named, *[BOTH_LEVERS] * (len(named) > 1))]
 
 
 def escalating_systems(s: Scenario) -> list[str]:

@@ -17,6 +17,8 @@ from roi.report.layout.wording import (
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
 COMMITTED = "committed spend, units and seats that are not used, today's and a candidate's"
+MADE: Final = ("by-token", "shorter-prompt+less-reasoning")
+"""Kinds that no candidate names: they are there where others, or what is paid today, make them."""
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -93,7 +95,7 @@ def excluded(c: Comparison) -> list[str]:
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
-    missing = [words for kind, words in KINDS.items() if kind not in kinds and kind != "by-token"]  # of no use by the token
+    missing = [words for kind, words in KINDS.items() if kind not in kinds and kind not in MADE]
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found

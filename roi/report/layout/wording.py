@@ -23,7 +23,8 @@ MARKS = {
 """The mark of each basis in the tables."""
 KINDS = {
     "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
-    "shorter-prompt": "shorter prompt", "less-reasoning": "less reasoning", "flexible-tier": "flexible tier",
+    "shorter-prompt": "shorter prompt", "less-reasoning": "less reasoning",
+    "shorter-prompt+less-reasoning": "shorter prompt + less reasoning", "flexible-tier": "flexible tier",
     "provisioned": "provisioned throughput", "by-token": "the same model by the token",
     "hosted-open": "hosted open model", "vendor-tuned": "vendor fine-tuning", "hosted-adapter": "hosted adapter",
     "self-hosted-base": "self-hosted model", "self-hosted-adapter": "self-hosted adapter", "hybrid": "floor + spill to the API",
@@ -34,6 +35,7 @@ MEANINGS = {
     "cache-batch": "the same model, with the vendor's cache or batch price switched on",
     "shorter-prompt": "the same model, asked with a shorter prompt",
     "less-reasoning": "the same model, asked to reason less",
+    "shorter-prompt+less-reasoning": "the same model, asked with a shorter prompt and to reason less",
     "flexible-tier": "the same model at the vendor's slower, cheaper tier",
     "provisioned": "the same model on capacity that is bought for a term",
     "by-token": "the same model, paid by the token in place of units or seats",

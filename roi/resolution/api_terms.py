@@ -272,8 +272,7 @@ def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool 
     elif today is not None:
         field = "incumbent.provisioned_throughput"
         sheet.state(path("units"), float(today.units), f"scenario {field}.units", "units")
-        sheet.state(path("of_requests_per_day"), value_of(s.workload.requests_per_day),
-                    "scenario workload.requests_per_day: what today's units answer", "requests/day")
+        sheet.state(path("of_requests_per_day"), _answered(s, today), "what today's units answer", "requests/day")
         sheet.state(path("spills"), today.spills_over and not gives_back, f"scenario {field}.spills_over")
         for name, own in (("requests_per_s", "requests_per_s"), ("utilization", "peak_utilization")):
             if getattr(today, own) is not None:
@@ -293,17 +292,22 @@ def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool 
                               " over and owes nothing")
 
 
-def _units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday) -> float:
-    """Of today's units those that today's peak takes, at the central values; more than there are where it spills over."""
+def _answered(s: Scenario, today: UnitsToday) -> float:
+    """Requests a day that today's units answer."""
+    return value_of(s.workload.requests_per_day) if today.at_requests_per_day is None else today.at_requests_per_day
+
+
+def _units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday, requests_per_day: float) -> float:
+    """Units that the peak of so many requests a day takes, at the central values, were none spilled over."""
     if today.peak_utilization is not None:
-        return today.units * value_of(today.peak_utilization)
-    peak = value_of(s.workload.requests_per_day) / SECONDS_PER_DAY * sheet.facts[path_of(Shared, "peak_to_mean")].number()
+        return today.units * value_of(today.peak_utilization) * requests_per_day / _answered(s, today)
+    peak = requests_per_day / SECONDS_PER_DAY * sheet.facts[path_of(Shared, "peak_to_mean")].number()
     return peak / value_of(today.requests_per_s or math.inf)
 
 
 def _warn_of_full_units(sheet: FactSheet, s: Scenario, today: UnitsToday, field: str) -> None:
     """Say where today's units would not hold today's peak, and nothing spills over."""
-    asked = _units_asked(sheet, s, today)
+    asked = _units_asked(sheet, s, today, _answered(s, today))
     if asked > today.units * (1.0 + EXACT) and not today.spills_over:
         sheet.warnings.append(f"{field}: {today.units:,} units hold less than today's peak, which takes {asked:,.1f}; they are"
                               " counted as full, since they answer it: state spills_over: true, a larger requests_per_s, or"
@@ -315,4 +319,4 @@ def _idle_units(sheet: FactSheet, s: Scenario) -> int:
     today = s.incumbent.paid_by
     if not isinstance(today, UnitsToday) or today.spills_over:
         return 0
-    return max(today.units - max(math.ceil(_units_asked(sheet, s, today) - EXACT), 1), 0)
+    return max(today.units - max(math.ceil(_units_asked(sheet, s, today, value_of(s.workload.requests_per_day)) - EXACT), 1), 0)

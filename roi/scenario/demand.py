@@ -124,6 +124,9 @@ class UnitsToday(Section):
     """Requests of this workload that one unit holds; or give peak_utilization."""
     peak_utilization: Annotated[float | Spread, AfterValidator(Within(0.0, 1.0, above=True)), unit("share")] | None = None
     """Share of today's units that today's peak takes, as the vendor's monitor shows it."""
+    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    """Requests on a mean day that these units answer; left out = workload.requests_per_day. It stays where another volume alone
+    is laid over the scenario."""
     spills_over: bool = False
     """True where requests above what these units hold are billed by the token; else units are added as the peak asks."""
     committed_until: Date | None = None

@@ -5,7 +5,7 @@ A part that usage records settle may be laid over it: what the part states repla
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from math import isfinite
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
-from roi.scenario.bill import BILL, VOLUME, billed, scale_bill, tell_day
+from roi.scenario.bill import BILL, VOLUME, Billed, billed, keep_units, scale_bill, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
@@ -75,7 +75,7 @@ def load_scenario(
     for override in overrides:
         _set(data, override)
         over.append(override.partition("=")[0].strip())
-    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    told = _of_requests_before(data, before, over)
     if told is not None and tell is not None:
         tell(told)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
@@ -85,6 +85,14 @@ def load_scenario(
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
     return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
+
+
+def _of_requests_before(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str | None:
+    """What bill and units of the data are taken as that were stated of other requests, those `before` the paths in `over`."""
+    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    if any(path == "incumbent" or path.startswith("incumbent.provisioned_throughput") for path in over):
+        return told
+    return keep_units(data, before) or told
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:

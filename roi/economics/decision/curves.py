@@ -216,7 +216,9 @@ class _Curve:
         assert self.ratios is not None
         exact = self.ratios[plan] * volumes / each
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
-        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0) or np.any(np.isfinite(self.owned)):
+        units = self.curves.options["stay"].provisioned  # which hold what is handed on while they are owed
+        owed = self.curves.shared.commitment_usd, 0.0 if units is None else units.committed_months
+        if any(np.any(np.asarray(x) > 0) for x in owed) or np.any(np.isfinite(self.owned)):
             most = np.minimum(np.ceil(self.most[plan] * volumes / each), self.owned[plan] / each)
             low, high = np.ones_like(exact), np.maximum(most, 1.0)
             for k in range(self.count):  # more volume wants no smaller a floor: between those at the volumes around

@@ -6,6 +6,7 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import Basis
+from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import (
     KINDS,
     case_number,
@@ -73,7 +74,7 @@ def excluded(c: Comparison) -> list[str]:
     found = []
     if case_number(c.case, "quality.usd_per_error") <= 0:
         found.append("the cost of wrong answers: quality.usd_per_error is 0, so that options differ in price alone")
-    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0:
+    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 and not paid_by_unit(c):
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
     if "cascade" in kinds and case_number(c.case, "quality.judge_usd_per_request", 0.0) <= 0:
         found.append("the judge that decides what a cascade escalates: quality.judge_usd_per_request is 0, as where the first"

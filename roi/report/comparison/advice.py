@@ -152,6 +152,8 @@ def _what(c: Comparison, o: OptionResult) -> str:
     words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
+    if f"options.{o.id}.provisioned.gives_back" in c.case:
+        words = "the same model on as many units as its peak takes"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""

@@ -37,6 +37,8 @@ def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> Non
     assert "Bill not checked" not in text
     assert "gpt-5.4, no idle units" in text
     assert "gpt-5.4 by the token" in text
+    alone = flat(of(ten(), quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.5}, "bar": 0.9}))
+    assert "Change to gpt-5.4, no idle units: the same model on as many units as its peak takes." in alone
 
 
 def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:

@@ -11,8 +11,10 @@ import numpy as np
 from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus_months
 from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
+from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import any_positive
+from roi.economics.lines.unit_lines import pays_units
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.seen_facts import Came
@@ -171,8 +173,15 @@ def came_of(
 ) -> tuple[Came, ...]:
     """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives.
 
-    Where no bill says what was paid, what commitments ask beyond the export's calls is paid too; `notes` hear of it.
+    Where no bill says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month
+    of units or seats is not known: no export tells their fee. `notes` hear of both.
     """
+    lines = evaluate(shared, options[id], options).costs.lines
+    fees = np.broadcast_to(sum((line.monthly for line in lines if pays_units(line)), np.zeros(1)), (shared.horizon,))
+    fee = [fees[k] > 0 and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
+    if untold := [month.month for month, units in zip(months, fee, strict=True) if units]:
+        notes.append(f"no export tells the fee of units or seats: what was paid in {', '.join(untold)} is not known without"
+                     " --bill")
     planned = figures(shared, options[id], options).in_days(days)
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
     found = []
@@ -189,14 +198,15 @@ def came_of(
                 output_tokens=made / per if made is not None and per else None,
                 cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
-                api_usd=month.api_usd,
-                listed=month.api_usd_from == "list price",
+                api_usd=None if fee[k] else month.api_usd,
+                listed=month.api_usd_from == "list price" and not fee[k],
                 gpu_hours=month.gpu_hours,
                 gpu_usd=month.gpu_usd,
             )
         )
     bills = [month.api_usd_from == "bill" for month in months]
-    costs = [(month.own_usd, month.calls_usd if bill else month.api_usd) for month, bill in zip(months, bills, strict=True)]
+    costs = [(None, None) if units else (month.own_usd, month.calls_usd if bill else month.api_usd)
+             for month, bill, units in zip(months, bills, fee, strict=True)]
     paid = with_owed(shared, options, id, found, costs, bills)
     told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
             if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]

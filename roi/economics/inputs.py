@@ -11,13 +11,14 @@ from functools import cache, reduce
 from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from roi.economics import place
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
+from roi.economics.paid_units import Provisioned
 from roi.economics.place import At, own
 
-Array = NDArray[np.float64]
-Number = float | Array
+Array = place.Array
+Number = place.Number
 T = TypeVar("T")
 
 HOURS_FACTOR: Final = "training.hours_factor"
@@ -258,16 +259,6 @@ class Hardware:
     kept_per_year: Annotated[Number, At("own_hardware.value_kept_per_year")]
     as_a_whole: Annotated[bool, At("own_hardware.as_a_whole")] = False
     """True where all cards are there from go-live on: those that the horizon needs, or all that are owned."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provisioned:
-    """Units of throughput with a monthly fee, which a vendor keeps ready for the incumbent's model."""
-
-    usd_per_unit: Annotated[Number, At("options.{option}.provisioned.usd_per_unit_month")]
-    requests_per_s: Annotated[Number, At("options.{option}.provisioned.requests_per_s")]
-    """What one unit holds."""
-    minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -168,7 +168,7 @@ def bill_at_todays_list(case: Case) -> float:
     shared, options = read_all(case, case.values(), ids=("stay",))
     stay = _at_todays_list(options["stay"])
     lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
-    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.kind is LineKind.API)
+    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.kind in {LineKind.API, LineKind.PROVISIONED})
 
 
 def _at_todays_list(option: Option) -> Option:

@@ -2,6 +2,12 @@
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Number = float | Array
+"""A float, or one row a draw, as `inputs` says."""
 NEEDED: Final = object()
 """In place of `absent`, where some path must be there."""
 

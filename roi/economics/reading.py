@@ -17,7 +17,6 @@ from roi.economics.inputs import (
     Option,
     OwnCost,
     Plan,
-    Provisioned,
     Shared,
     Tokens,
     Training,
@@ -25,6 +24,7 @@ from roi.economics.inputs import (
     places,
 )
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
+from roi.economics.paid_units import Provisioned
 from roi.economics.place import NEEDED, At
 from roi.economics.worked_out import PLATFORM, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
@@ -121,12 +121,18 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
-        provisioned=_read(Provisioned, values, names) if path_of(Provisioned, "usd_per_unit", option=id) in values else None,
+        provisioned=_provisioned(values, "stay" if kind in LEVERS else id),
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
         own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},
         **known,
     )
+
+
+def _provisioned(values: Values, id: str) -> Provisioned | None:
+    """The units that an option is paid by; today's, where it asks today's model for less."""
+    there = values.get(path_of(Provisioned, "usd_per_unit", option=id)) is not None
+    return _read(Provisioned, values, {"option": id}) if there else None
 
 
 def _costs(values: Values, id: str, kind: str) -> tuple[OwnCost, ...]:

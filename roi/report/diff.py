@@ -32,11 +32,12 @@ WORDS = {
     "training run": "training run of {0}", "own costs": "costs of your own", "speed": "serving speed, {0}",
     "shared fleet": "workloads on the fleet", "adapters": "adapters of the workload",
     "life": "end of {0}", "option": "what {0} is", "there": "{0} itself", "rent": "rent of {0}", "offers": "offers of {0}",
-    "capacity": "capacity of {0}",
+    "capacity": "capacity of {0}", "units": "units or seats of {0}",
 }
 """What a cause is called; {0} is what it is about."""
 LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd_per_mtok", ".gpu_hours_per_run",
-         ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s")
+         ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s",
+         ".provisioned.units", ".provisioned.usd_per_unit_month")
 """Ends of the paths that tell a cause of several facts, the first that moved."""
 WHICH = (".vendor", ".label", ".uses_cache", ".kind")
 """The same where an option became another one."""

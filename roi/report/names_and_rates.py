@@ -21,9 +21,9 @@ SELLER = re.compile(r"(.+?) (?:on-demand|spot|reserved|owned): ")
 
 
 def secret(path: str, fact: Fact) -> bool:
-    """True where the fact is a rate, a wage or a name."""
+    """True where the fact is a rate, a wage or a name, or the number of units or seats by which a bill gives their fee."""
     priced = any(word in fact.unit for word in ("USD", "hour"))
-    return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio"))
+    return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio", ".provisioned.units"))
 
 
 def open_range(path: str, fact: Fact) -> str:
@@ -51,7 +51,8 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
                 names[label] = "the incumbent"
             else:
                 give(label, KINDS.get(kind, kind))
-                names.setdefault(id, names[label])
+                if id != kind:  # which names nothing, and may be a word of the text
+                    names.setdefault(id, names[label])
         for path, fact in c.case.facts.items():
             _name(path, fact, give)
         for path in (path for path in c.case.facts if path.startswith(("systems.", "apis."))):

@@ -3,6 +3,7 @@
 And the levers on the model that is paid today: asked for less, on a slower tier, or by units of throughput.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -15,7 +16,7 @@ from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
-from roi.economics.inputs import AnnouncedRates, Option, Provisioned, Tokens, path_of
+from roi.economics.inputs import AnnouncedRates, Option, Tokens, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import BillFacts, OptionFacts
@@ -30,11 +31,14 @@ from roi.resolution.api_terms import (
     add_option,
     add_price,
     add_promise,
+    add_provisioned,
     add_rates,
     add_terms,
+    add_units_today,
     api_price,
     late_batch,
     terms_of,
+    too_slow,
     with_rates,
 )
 from roi.resolution.fact_sheet import FactSheet
@@ -45,10 +49,11 @@ from roi.scenario.apis import RATES as API_RATES
 from roi.scenario.apis import ApiTerms, LessReasoning, ShorterPrompt
 from roi.scenario.demand import Incumbent
 from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
+from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
 from roi.units import DAYS_PER_MONTH
 
+BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
 LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
 """What a price list holds that an announced one may move."""
 
@@ -80,12 +85,22 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
                   date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms)
+    if i.paid_by is not None:
+        add_units_today(sheet, s, "stay")
+        add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)
+        add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms)
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=BY_TOKEN), True, "roi")
     _cache_batch(sheet, s, price, vendor, terms)
     add_levers(sheet, s, price, vendor, terms)
     for kind, field in (("cheaper-api", "api_models"), ("hosted-open", "hosted_models"), ("cascade", "cascade_first")):
         for name in getattr(s.candidates, field):
             _list_priced(sheet, s, kind, name, field, price)
     _warn_of_escalated_cache(sheet, s, price)
+
+
+def _by_the_token(s: Scenario) -> str:
+    """The incumbent's name, in options that pay it by the token where units or seats are paid today."""
+    return s.incumbent.model if s.incumbent.paid_by is None else f"{s.incumbent.model} by the token"
 
 
 def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
@@ -204,7 +219,7 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     if len(new) > 1:
         ways += [("cache-batch:cache", "cache", True), ("cache-batch:batch", "batch", False)]
     for id, words, on in ways:
-        add_option(sheet, id, "cache-batch", f"{i.model}, {words}", i.model, "cache_batch", vendor)
+        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
         add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     if not new:
@@ -253,22 +268,11 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         ends = retirement(price.provider, price.model, s.as_of)
         if ends is not None and ends.retires_on <= s.as_of and terms.own.ends_in_months is None:
             sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)
-        elif late := _too_slow(s, terms.own):
+        elif late := too_slow(s, terms.own):
             sheet.state(path("infeasible"), late, f"scenario {terms.field}")
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         _warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
-
-
-def _too_slow(s: Scenario, own: ApiTerms) -> str:
-    """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
-    if value_of(s.workload.can_wait_share) >= 1.0:
-        return ""
-    for name, what in (("ttft_p95_s", "TTFT"), ("tpot_p95_s", "TPOT")):
-        found, most = getattr(own, name), getattr(s.workload, name)
-        if found is not None and value_of(found) > value_of(most):
-            return f"{what} {value_of(found):g} s as measured, at most {value_of(most):g} (workload.{name})"
-    return ""
 
 
 def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str, kind: str) -> bool:
@@ -350,47 +354,47 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
         if left >= now:
             why = f"less than workload.shared_prefix_tokens, {now:g}"
             raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
-        _asked_for_less(sheet, s, SHORTER_PROMPT, "shorter prompt", c.shorter_prompt, vendor)
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
     if c.less_reasoning is not None:
         reasoning, now = c.less_reasoning.reasoning_tokens, value_of((s.tokens.get(model) or TokenRatios()).reasoning_tokens)
         if reasoning is not None and value_of(reasoning) >= now:
             why = (f"less than tokens.{model}.reasoning_tokens, {now:g}; where output_tokens counts them already, give"
                    " output_ratio")
             raise ScenarioError("candidates.less_reasoning.reasoning_tokens", value_of(reasoning), why)
-        _asked_for_less(sheet, s, LESS_REASONING, "less reasoning", c.less_reasoning, vendor)
+        _asked_for_less(sheet, s, vendor, {LESS_REASONING: c.less_reasoning})
+    if c.shorter_prompt is not None and c.less_reasoning is not None:
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
     if c.flexible_tier is not None:
         id, block = "flexible-tier", "candidates.flexible_tier"
-        add_option(sheet, id, id, f"{model}, flexible tier", model, "cache_batch", vendor)
+        add_option(sheet, id, id, f"{_by_the_token(s)}, flexible tier", model, "cache_batch", vendor)
         sheet.field(path_of(OptionFacts, "tier_share", option=id), c.flexible_tier, "share", block)
         sheet.field(path_of(OptionFacts, "tier_price_ratio", option=id), c.flexible_tier, "price_ratio", block)
         promised, waits = c.flexible_tier.answers_within_hours, s.workload.waits_hours
         if waits is not None and promised > waits:
             why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
             sheet.state(path_of(Option, "infeasible", option=id), why, f"scenario {block}.answers_within_hours")
-    if c.provisioned_throughput is not None:
-        id, block = "provisioned", "candidates.provisioned_throughput"
-        add_option(sheet, id, id, f"{model}, provisioned throughput", model, "cache_batch", vendor)
-        path, lever = partial(path_of, Provisioned, option=id), c.provisioned_throughput
-        sheet.field(path("usd_per_unit"), lever, "usd_per_month", block)
-        sheet.field(path("requests_per_s"), lever, "requests_per_s", block)
-        sheet.state(path("minimum_months"), lever.minimum_months, f"scenario {block}.minimum_months", "months")
-    for id in (SHORTER_PROMPT, LESS_REASONING, "flexible-tier"):
+    add_provisioned(sheet, s, vendor)
+    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, "flexible-tier"):
         if path_of(Option, "kind", option=id) in sheet.facts:
             add_price(sheet, id, price, discount=None, uses_cache=s.incumbent.uses_cache, batch_share=None, terms=terms)
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
 
 
-def _asked_for_less(
-    sheet: FactSheet, s: Scenario, name: str, words: str, lever: ShorterPrompt | LessReasoning, vendor: str
-) -> None:
-    """The option of one lever: a system of its own, whose tokens are the incumbent's but for what the lever says."""
-    model = s.incumbent.model
-    system, block = tuned(model, name), f"candidates.{name.replace('-', '_')}"
-    add_score(sheet, s, system, quality_prior("asked-for-less"))
-    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
+def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
+    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
+    model, name = s.incumbent.model, "+".join(levers)
+    system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
+    add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
+    add_option(sheet, name, name, f"{model}, {' + '.join(levers).replace('-', ' ')}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
-    for field in type(lever).model_fields:
-        if field != "setup_hours" and getattr(lever, field) is not None:
-            sheet.field(path_of(Tokens, field, system=system), lever, field, block)
-    if lever.setup_hours is not None:
-        sheet.field(path_of(Option, "setup_hours", option=name), lever, "setup_hours", block)
+    stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
+    if len(levers) > 1 and stated:
+        each = [as_spread(s.people.setup_hours.api if x.setup_hours is None else x.setup_hours) for x in levers.values()]
+        low, high = (sum(x.value if getattr(x, end) is None else getattr(x, end) for x in each) for end in ("low", "high"))
+        both = Spread(value=sum(x.value for x in each), low=low, high=high)
+        sheet.quantity(hours, both, "hours", stated=True, source="hours of each lever")
+    for key, lever in levers.items():
+        for field in type(lever).model_fields:
+            if getattr(lever, field) is not None:
+                where = hours if field == "setup_hours" else path_of(Tokens, field, system=system)
+                sheet.field(where, lever, field, f"candidates.{key.replace('-', '_')}")

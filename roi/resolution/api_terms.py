@@ -1,5 +1,6 @@
 """The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date as Date
@@ -9,9 +10,11 @@ from typing import Final
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
-from roi.economics.inputs import Api, Option, path_of
+from roi.economics.inputs import Api, Option, Shared, path_of
 from roi.economics.inputs import places as places_of
+from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
@@ -19,10 +22,10 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import DAY_HOURS, Incumbent
+from roi.scenario.demand import DAY_HOURS, Incumbent, Seats, UnitsToday
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario, model_part
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
 """Rows of a price list, in its own words and in those of `Api`."""
@@ -62,7 +65,7 @@ def terms_of(s: Scenario, name: str) -> Terms:
     return Terms(own, f"apis.{name}", months_to_last_day(own, s.as_of))
 
 
-def months_to_last_day(terms: Incumbent | ApiTerms, as_of: Date) -> float | None:
+def months_to_last_day(terms: Incumbent | ApiTerms | UnitsToday | Seats, as_of: Date) -> float | None:
     """Months from the as-of date to the end of the last day of a commitment, both days counted; None where it has none."""
     until = terms.committed_until
     return None if until is None else max(((until - as_of).days + 1) / DAYS_PER_MONTH, 0.0)
@@ -229,3 +232,91 @@ def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
     if value_of(own.committed_usd_per_month) > 0 and terms.committed_months is not None:
         sheet.field(path("commitment.usd_per_month"), own, "committed_usd_per_month", terms.field)
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")
+
+
+def too_slow(s: Scenario, own: ApiTerms) -> str:
+    """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
+    if value_of(s.workload.can_wait_share) >= 1.0:
+        return ""
+    for name, what in (("ttft_p95_s", "TTFT"), ("tpot_p95_s", "TPOT")):
+        found, most = getattr(own, name), getattr(s.workload, name)
+        if found is not None and value_of(found) > value_of(most):
+            return f"{what} {value_of(found):g} s as measured, at most {value_of(most):g} (workload.{name})"
+    return ""
+
+
+def add_provisioned(sheet: FactSheet, s: Scenario, vendor: str) -> None:
+    """Units of throughput that could be paid: those that the scenario names, else today's without the idle ones."""
+    lever, model = s.candidates.provisioned_throughput, s.incumbent.model
+    id, block = "provisioned", "candidates.provisioned_throughput"
+    if lever is not None:
+        add_option(sheet, id, id, f"{model}, provisioned throughput", model, "cache_batch", vendor)
+        path = partial(path_of, Provisioned, option=id)
+        sheet.field(path("usd_per_unit"), lever, "usd_per_month", block)
+        sheet.field(path("requests_per_s"), lever, "requests_per_s", block)
+        sheet.state(path("minimum_months"), lever.minimum_months, f"scenario {block}.minimum_months", "months")
+    elif _idle_units(sheet, s) > 0:
+        add_option(sheet, id, id, f"{model}, no idle units", model, "cache_batch", vendor)
+        add_units_today(sheet, s, id, gives_back=True)
+
+
+def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool = False) -> None:
+    """The units or seats that are paid today, as an option has them: as many, or where it `gives_back` as few as do."""
+    today, path = s.incumbent.paid_by, partial(path_of, Provisioned, option=id)
+    if isinstance(today, Seats):
+        field = "incumbent.seats"
+        sheet.state(path("units"), float(today.users), f"scenario {field}.users", "seats")
+        sheet.state(path("seats"), True, f"scenario {field}")
+        if today.growth_per_year is not None:
+            sheet.field(path("growth"), today, "growth_per_year", field)
+    elif today is not None:
+        field = "incumbent.provisioned_throughput"
+        sheet.state(path("units"), float(today.units), f"scenario {field}.units", "units")
+        sheet.state(path("of_requests_per_day"), _answered(s, today), "what today's units answer", "requests/day")
+        sheet.state(path("spills"), today.spills_over and not gives_back, f"scenario {field}.spills_over")
+        for name, own in (("requests_per_s", "requests_per_s"), ("utilization", "peak_utilization")):
+            if getattr(today, own) is not None:
+                sheet.field(path(name), today, own, field)
+        _warn_of_full_units(sheet, s, today, field)
+    else:
+        return
+    sheet.field(path("usd_per_unit"), today, "usd_per_month", field)
+    if gives_back:
+        sheet.state(path("gives_back"), True, "roi")
+        return
+    left = months_to_last_day(today, s.as_of)
+    why = f"scenario {field}.committed_until" + (", left out: they end with any month" if left is None else "")
+    sheet.state(path("committed_months"), left or 0.0, why, "months")
+    if today.committed_until is not None and today.committed_until < s.as_of:
+        sheet.warnings.append(f"{field}.committed_until: {today.committed_until} is before as_of, {s.as_of}: that commitment is"
+                              " over and owes nothing")
+
+
+def _answered(s: Scenario, today: UnitsToday) -> float:
+    """Requests a day that today's units answer."""
+    return value_of(s.workload.requests_per_day) if today.at_requests_per_day is None else today.at_requests_per_day
+
+
+def _units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday, requests_per_day: float) -> float:
+    """Units that the peak of so many requests a day takes, at the central values, were none spilled over."""
+    if today.peak_utilization is not None:
+        return today.units * value_of(today.peak_utilization) * requests_per_day / _answered(s, today)
+    peak = requests_per_day / SECONDS_PER_DAY * sheet.facts[path_of(Shared, "peak_to_mean")].number()
+    return peak / value_of(today.requests_per_s or math.inf)
+
+
+def _warn_of_full_units(sheet: FactSheet, s: Scenario, today: UnitsToday, field: str) -> None:
+    """Say where today's units would not hold today's peak, and nothing spills over."""
+    asked = _units_asked(sheet, s, today, _answered(s, today))
+    if asked > today.units * (1.0 + EXACT) and not today.spills_over:
+        sheet.warnings.append(f"{field}: {today.units:,} units hold less than today's peak, which takes {asked:,.1f}; they are"
+                              " counted as full, since they answer it: state spills_over: true, a larger requests_per_s, or"
+                              " workload.peak_to_mean as measured")
+
+
+def _idle_units(sheet: FactSheet, s: Scenario) -> int:
+    """Units of throughput that are paid today and that today's peak does not take; 0 where they spill over."""
+    today = s.incumbent.paid_by
+    if not isinstance(today, UnitsToday) or today.spills_over:
+        return 0
+    return max(today.units - max(math.ceil(_units_asked(sheet, s, today, value_of(s.workload.requests_per_day)) - EXACT), 1), 0)

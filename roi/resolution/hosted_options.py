@@ -18,7 +18,7 @@ from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.api_options import add_vendor, cheapest_spill
-from roi.resolution.api_terms import Terms, add_option, add_price, add_successor, terms_of
+from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, terms_of, too_slow, with_rates
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system
@@ -69,19 +69,39 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
         methods: list[str | None] = [None] if s.candidates.base else []
         for method in (*methods, *s.candidates.methods):
             _self_hosted(sheet, s, shape, name.lower(), method, (offers, bought, own), spill)
+    _refuse_trained(s)
     for name in s.candidates.vendor_tuned:
-        _tuned_elsewhere(sheet, s, "vendor-tuned", name, _tuning_rows(name, s.as_of, "candidates.vendor_tuned"))
+        stated = _stated_tuning(s, name)
+        by_vendor = _tuning_rows(name, s.as_of, "candidates.vendor_tuned") if stated is None else (stated,)
+        _tuned_elsewhere(sheet, s, "vendor-tuned", name, by_vendor)
     for name in s.candidates.hosted_adapters:
-        vendor, model = _vendor_and_model("candidates.hosted_adapters", name)
-        shape = _open_model(model, "candidates.hosted_adapters")
-        every = open_model_tuning(shape.id, float(shape.parameters), date.max)
-        if not (later := [row for row in every if row.vendor.lower() == vendor.lower()]):
-            raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
-        today = open_model_tuning(shape.id, float(shape.parameters), s.as_of)
-        rows = tuple(row for row in today if row.vendor.lower() == vendor.lower())
-        if not rows:
-            raise not_yet_tuned(name, later, s.as_of, "candidates.hosted_adapters")
-        _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
+        _tuned_elsewhere(sheet, s, "hosted-adapter", name, _adapter_rows(s, name, "candidates.hosted_adapters"))
+
+
+def _adapter_rows(s: Scenario, name: str, field: str) -> tuple[TuningPrice, ...]:
+    """The ways in which a vendor tunes an open model, as the scenario states them, else the catalog."""
+    vendor, model = _vendor_and_model(field, name)
+    shape = _open_model(model, field)
+    if (stated := _stated_tuning(s, name)) is not None:
+        return (stated,)
+    every = open_model_tuning(shape.id, float(shape.parameters), date.max)
+    if not (later := [row for row in every if row.vendor.lower() == vendor.lower()]):
+        rates = ", ".join(f"{rate}_usd_per_mtok: USD" for rate in ("trained", "input", "output"))
+        remedy = f"of another one state what it takes, apis: {{{tuned(name, 'tuned')}: {{{rates}}}}}"
+        raise UnknownName(field, vendor, {row.vendor for row in every}, "vendor", remedy=remedy)
+    today = open_model_tuning(shape.id, float(shape.parameters), s.as_of)
+    rows = tuple(row for row in today if row.vendor.lower() == vendor.lower())
+    if not rows:
+        raise not_yet_tuned(name, later, s.as_of, field)
+    return rows
+
+
+def _refuse_trained(s: Scenario) -> None:
+    """ScenarioError where a price of training is stated of a plain API."""
+    for name, own in s.apis.items():
+        if own.trained_usd_per_mtok is not None and not name.endswith("+tuned"):
+            why = f"it is of the model that the vendor tunes: apis.{tuned(name, 'tuned')}"
+            raise ScenarioError(f"apis.{name}.trained_usd_per_mtok", own.trained_usd_per_mtok, why)
 
 
 def _open_model(name: str, field: str) -> ModelShape:
@@ -192,15 +212,19 @@ def _add_shared_hours(sheet: FactSheet, s: Scenario, id: str, group: str, *, tra
 
 def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:
     """A model that a vendor tunes and serves: billed by the token where it can be, else on the vendor's dedicated GPUs."""
+    own = _terms_of_tuned(s, name)
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
+    row = row.model_copy(update={f"{rate}_usd_per_mtok": own.own.rates[rate] for rate in ("input", "output") if own.own.rates})
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system, quality_prior("tuned"))
     price = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
-    terms = _terms_of_tuned(s, name)
+    price = with_rates(price, own)
+    plain = _ends_of_tuned(s, name)
+    terms = own if own.field else plain
     vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own))
-    add_successor(sheet, vendor, terms)
+    add_terms(sheet, vendor, terms)
     context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
                context_tokens=context, context_source=source)
@@ -221,17 +245,41 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
         sheet.state(path("infeasible"), f"{row.vendor} takes no new jobs since {row.new_jobs_until}", row.source)
     elif row.retires_on is not None and row.retires_on <= s.as_of:
         sheet.state(path("infeasible"), f"retired on {row.retires_on}", row.source)
+    elif late := too_slow(s, own.own):
+        sheet.state(path("infeasible"), late, f"scenario {own.field}")
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
-        add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
+        add_price(sheet, id, price, discount=None if "discount" in own.own.model_fields_set else 0.0, terms=own,
+                  uses_cache=own.own.uses_cache and "cache_read" in own.own.rates,
+                  batch_share=None if "batch_input" in own.own.rates else 0.0)
     else:
         _dedicated(sheet, s, id, system, rows)
 
 
 def _terms_of_tuned(s: Scenario, name: str) -> Terms:
-    """The scenario's terms of a model that a vendor tunes: when it ends. Others are those of the plain API of that name."""
+    """The scenario's terms of a model that a vendor tunes, VENDOR/MODEL+tuned; by the token, input and output together."""
+    terms = terms_of(s, tuned(name, "tuned"))
+    rates = terms.own.rates
+    if rates and not {"input", "output"} <= rates.keys():
+        why = "a tuned model that is billed by the token takes input_usd_per_mtok and output_usd_per_mtok together"
+        raise ScenarioError(terms.field, sorted(rates), why)
+    return terms
+
+
+def _stated_tuning(s: Scenario, name: str) -> TuningPrice | None:
+    """What a vendor takes by the scenario alone, which states what training costs; None where it does not."""
+    terms = _terms_of_tuned(s, name)
+    trained, (vendor, model) = terms.own.trained_usd_per_mtok, _vendor_and_model("candidates.hosted_adapters", name)
+    if trained is None:
+        return None
+    return TuningPrice(vendor=vendor, model=model, usd_per_mtok_trained=trained, source=f"scenario {terms.field}", date=s.as_of)
+
+
+def _ends_of_tuned(s: Scenario, name: str) -> Terms:
+    """What is said under the plain name of a model that a vendor tunes: when it ends. Others are those of the plain API."""
     terms, plain = terms_of(s, name), {*s.candidates.api_models, *s.candidates.hosted_models, *s.candidates.cascade_first}
     if name not in plain and (other := sorted(terms.own.model_fields_set - OF_TUNED)):
-        why = f"a model that a vendor tunes takes {', '.join(sorted(OF_TUNED))}; its prices are the catalog's"
+        why = (f"of a model that a vendor tunes {', '.join(sorted(OF_TUNED))} stand here; its prices under"
+               f" {terms.field}+tuned")
         raise ScenarioError(f"{terms.field}.{other[0]}", getattr(terms.own, other[0]), why)
     return terms
 
@@ -255,5 +303,6 @@ def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[
     if offers:
         add_plans(sheet, s, id, shape, system, offers, shared_adapters=True)
     else:
-        why = "the catalog has no price for serving it there"
+        name = f"apis.{id.partition(':')[2]}+tuned"
+        why = f"the catalog has no price for serving it there: {name}.input_usd_per_mtok and output_usd_per_mtok state it"
         sheet.state(path_of(Option, "infeasible", option=id), why, rows[0].source)

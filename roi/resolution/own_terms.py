@@ -14,8 +14,9 @@ from roi.scenario.demand import Score
 from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
 from roi.scenario.yaml import MEASURED
 
-KINDS = ("cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning", "cheaper-api", "hosted-open",
-         "cascade", "vendor-tuned", "hosted-adapter", "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
+KINDS = ("by-token", "cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning",
+         "shorter-prompt+less-reasoning", "cheaper-api", "hosted-open", "cascade", "vendor-tuned", "hosted-adapter",
+         "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
 """Kinds of options besides staying."""
 EVERYBODY = ("all", "all but stay")
 ALIKE = 0.8

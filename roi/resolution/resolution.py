@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
+from roi.economics.decision.alarms import OVER_UNITS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
 from roi.economics.inputs import Option, Shared, Training, path_of
 from roi.economics.lines.api_bill import service
+from roi.economics.outlook import bill_at_todays_list
 from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
 from roi.estimate.replay.fleet import load_curve_from_peak
@@ -44,6 +46,7 @@ SUCCESSORS = 6
 and where a horizon holds more than six the last repeats."""
 GAP_WORTH_SAYING = 0.10
 """A bill further from the estimate than this gets a warning."""
+UNITS_ARE_THE_BILL = "units or seats are paid: their number and fee are what is billed, whatever is asked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,14 +300,32 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
                               " true with autoscale_floor: 0 rents them for the hours of work alone")
 
 
+def _check_units(sheet: FactSheet, i: Incumbent, bill: float) -> None:
+    """Say where a stated bill is not what today's units or seats cost: it moves nothing, since they are what is paid."""
+    computed = bill_at_todays_list(sheet.case())
+    sheet.state(OVER_UNITS, bill / computed, "scenario incumbent.bill_usd_per_month", "ratio")
+    if abs(bill / computed - 1.0) > GAP_WORTH_SAYING:
+        field = "seats" if i.seats is not None else "provisioned_throughput"
+        told = (f"The bill, ${bill:,.0f}, is {bill / computed:.2f} x what incumbent.{field} and its overflow come to,"
+                f" ${computed:,.0f}; it moves nothing: correct their number or fee")
+        sheet.state("reconciliation.told", told)
+        sheet.warnings.append(told)
+
+
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
     i = s.incumbent
     factor, share = path_of(BillFacts, "factor"), path_of(BillFacts, "volume_share")
     sheet.field(share, i, "bill_is_volume_share", "incumbent")
-    if i.bill_usd_per_month is None:
+    if i.bill_usd_per_month is None or i.paid_by is not None:
         sheet.facts[share] = sheet.facts[share].model_copy(update={"low": None, "high": None})
-        sheet.add(factor, 1.0, "ratio", basis=Basis.ASSUMED, source="no bill given: the estimate is not reconciled")
+        why = "no bill given: the estimate is not reconciled" if i.paid_by is None else UNITS_ARE_THE_BILL
+        sheet.add(factor, 1.0, "ratio", basis=Basis.ASSUMED, source=why)
+        if s.bill_told is not None and i.paid_by is not None:
+            sheet.state("reconciliation.told", s.bill_told)
+            sheet.warnings.append(s.bill_told)
+        elif i.paid_by is not None and i.bill_usd_per_month is not None:
+            _check_units(sheet, i, value_of(i.bill_usd_per_month))
         return
     shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
     a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))

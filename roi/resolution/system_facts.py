@@ -6,8 +6,9 @@ from roi.catalog.models.quality_priors import QualityPrior
 from roi.economics.inputs import Tokens, path_of
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_scores import add_score
+from roi.resolution.system_scores import add_score, add_share
 from roi.scenario.demand import Tokens as TokenRatios
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 
 TOKEN_RATIO = (1.0, 0.9, 1.15)
@@ -36,6 +37,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     sheet.quantity(path("reasoning_tokens"), tokens.reasoning_tokens, "tokens", stated=reasons,
                    source=stated if reasons else f"{stated} says nothing: none counted")
     if system in s.quality.escalated and not incumbent:
-        sheet.quantity(f"systems.{system}.escalated_share", s.quality.escalated[system], "share", stated=True,
-                       source=f"scenario quality.escalated.{system}")
+        share = s.quality.escalated[system]  # of which 0 is a choice, and no count
+        add_share(sheet, f"systems.{system}.escalated_share", share if value_of(share) > 0 else 0.0,
+                  f"scenario quality.escalated.{system}")
     add_score(sheet, s, system, prior)

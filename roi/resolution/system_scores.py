@@ -201,12 +201,23 @@ def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source
     sheet.state(path + ITEMS, items, source, "items")
 
 
+def add_share(sheet: FactSheet, path: str, share: float | Spread, source: str) -> bool:
+    """The fact of a stated share; True where it was counted and has no ends of its own: it is then drawn as a count."""
+    if not isinstance(share, Rate) or share.items is None or share.low is not None:
+        sheet.quantity(path, share, "share", stated=True, source=source)
+        return False
+    if path not in sheet.facts:
+        sheet.places[source.removeprefix("scenario ")] = [path]
+        _add_counted(sheet, path, share.value * share.items, share.items, share.source or source)
+    return True
+
+
 def add_escalations(sheet: FactSheet, s: Scenario) -> None:
     """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be."""
     hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
-        if kind in PLAIN or system not in hand_on or as_spread(_share(s, system)) == Spread(value=0.0):
+        if kind in PLAIN or system not in hand_on or _nothing(_share(s, system)):
             continue
         used.add(system)
         path, whole = partial(path_of, Option, option=id, system=system), cascade(s, system)
@@ -241,15 +252,11 @@ def _add_gate(sheet: FactSheet, s: Scenario, id: str, system: str) -> None:
         path, source = path_of(Option, f"{name}_error", system=system), f"scenario quality.{name}_error_rate.{system}"
         if isinstance(rate, Rate) and rate.items is not None:
             judged += rate.items
-            if rate.low is None and path not in sheet.facts:
-                sheet.places[source.removeprefix("scenario ")] = [path]
-                _add_counted(sheet, path, rate.value * rate.items, rate.items, rate.source or source)
-                sheet.state(path_of(Option, f"measured_{name}", system=system), rate.value, source, "share")
         elif rate is not None and as_spread(rate).low is None and known and path not in sheet.facts:
             told = f"{source.removeprefix('scenario ')} counts as exact: say on how many items it rests,"
             sheet.warnings.append(f"{told} {{value: {value_of(rate):g}, items: 300}}")
-        if rate is not None:
-            sheet.quantity(path, rate, "share", stated=True, source=source)
+        if rate is not None and add_share(sheet, path, rate, source):
+            sheet.state(path_of(Option, f"measured_{name}", system=system), value_of(rate), source, "share")
     if judged:
         sheet.state(path_of(OptionFacts, "items", option=id), judged, "of what is kept and of what is handed on", "items")
 
@@ -258,12 +265,17 @@ def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
     """Say which candidates have a share that they hand on, and no option in which they do."""
     known = known_systems(s)
     for system, share in s.quality.escalated.items():
-        if system in used or system not in known or as_spread(share) == Spread(value=0.0):
+        if system in used or system not in known or _nothing(share):
             continue
         names = [name for name in (*s.candidates.api_models, *s.candidates.hosted_models) if model_part(name) == system]
         write = f"; to compare it as one, write candidates.cascade_first: [{names[0]}]" if names else ""
         sheet.warnings.append(f"quality.escalated.{system} moves nothing: {system} hands nothing on, it is first in no cascade"
                               f" (candidates.cascade_first){write}")
+
+
+def _nothing(share: Share) -> bool:
+    """True where nothing is handed on, in no draw."""
+    return value_of(share) == 0.0 and not as_spread(share).high
 
 
 def _share(s: Scenario, system: str) -> Share:

@@ -51,6 +51,8 @@ class ApiTerms(Section):
     """Input in batch processing."""
     batch_output_usd_per_mtok: UsdPerMtok | None = None
     """Output in batch processing."""
+    trained_usd_per_mtok: UsdPerMtok | None = None
+    """Training, per million tokens trained: of VENDOR/MODEL+tuned alone, where the catalog has no price of tuning it there."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
     """Spend that would be owed to this vendor from go-live on, whether used or not."""
     committed_until: Date | None = None

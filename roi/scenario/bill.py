@@ -40,6 +40,8 @@ def scale_bill(data: dict[str, Any], before: Billed) -> str | None:
     None where there is no bill, or the requests are as they were.
     """
     old, bill, field = before
+    if any(data.get("incumbent", {}).get(name) for name in ("provisioned_throughput", "seats")):
+        return None  # what is paid by unit or seat follows no requests
     new, same = _value(data, "workload", COUNT), _value(data, "incumbent", BILL)
     if bill != same or old == new or not all(type(x) in {int, float} and 0 < x < inf for x in (old, new, bill)):
         return None
@@ -48,6 +50,23 @@ def scale_bill(data: dict[str, Any], before: Billed) -> str | None:
     data["incumbent"][BILL] = moved = bill * new / old
     return (f"The bill, ${bill:,.10g} of {old:,.10g} requests a day, is taken as ${moved:,.2f} of {new:,.10g}; set"
             f" incumbent.{BILL} too to keep one")
+
+
+def keep_units(data: dict[str, Any], before: Billed) -> str | None:
+    """Note in the plain data of how many requests a day today's units are, where others were laid over those `before`.
+
+    What the units hold follows from what they answer: at another volume they hold no more. What that is taken as; None where
+    no units are paid, they say it themselves, or the requests are as they were or were a template's guess.
+    """
+    incumbent, new = data.get("incumbent"), _value(data, "workload", COUNT)
+    units = incumbent.get("provisioned_throughput") if isinstance(incumbent, dict) else None
+    if not isinstance(units, dict) or not units.get("units") or units.get("at_requests_per_day") is not None:
+        return None
+    if before.requests == new or _guess(data.get("template")) == before.field or type(before.requests) not in {int, float}:
+        return None
+    units["at_requests_per_day"] = before.requests
+    return (f"Today's units are taken as those of {before.requests:,.10g} requests a day; set incumbent.provisioned_throughput"
+            " too to say otherwise")
 
 
 def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:

@@ -15,7 +15,6 @@ from roi.scenario.quantity import (
     PerYear,
     Positive,
     Section,
-    Share,
     Spread,
     Within,
     as_spread,
@@ -114,6 +113,45 @@ class Workload(Section):
         return as_spread(self.input_tokens or 0.0).value
 
 
+class UnitsToday(Section):
+    """Units of throughput that are paid by the month in place of a price a token: Azure OpenAI's PTU, Bedrock's model units."""
+
+    units: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Units that are paid today; 0 = none, all is billed by the token."""
+    usd_per_month: Annotated[Positive, unit("USD/month")]
+    """Fee of one unit, as you pay it (a reservation's, where you have one)."""
+    requests_per_s: Annotated[Positive, unit("requests/s")] | None = None
+    """Requests of this workload that one unit holds; or give peak_utilization."""
+    peak_utilization: Annotated[float | Spread, AfterValidator(Within(0.0, 1.0, above=True)), unit("share")] | None = None
+    """Share of today's units that today's peak takes, as the vendor's monitor shows it."""
+    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    """Requests on a mean day that these units answer; left out = workload.requests_per_day. It stays where another volume alone
+    is laid over the scenario."""
+    spills_over: bool = False
+    """True where requests above what these units hold are billed by the token; else units are added as the peak asks."""
+    committed_until: Date | None = None
+    """Last day until which today's units are owed, used or not; left out = they end with any month."""
+
+    @model_validator(mode="after")
+    def _says_what_they_hold(self) -> Self:
+        if self.units and (self.requests_per_s is None) == (self.peak_utilization is None):
+            raise ValueError("give requests_per_s (what one unit holds) or peak_utilization (of today's units), one of them")
+        return self
+
+
+class Seats(Section):
+    """Seats that are paid by user and month, whatever they ask."""
+
+    users: Annotated[int, Field(ge=0, le=100_000_000)]
+    """Seats that are paid today; 0 = none, all is billed by the token."""
+    usd_per_month: Annotated[Positive, unit("USD/month")]
+    """Fee of one seat."""
+    growth_per_year: PerYear | None = None
+    """Growth of users, effective annual; left out = as the requests."""
+    committed_until: Date | None = None
+    """Last day until which today's seats are owed, used or not; left out = they end with any month."""
+
+
 class Incumbent(Section):
     """The API that is paid today."""
 
@@ -136,6 +174,10 @@ class Incumbent(Section):
     """Spend that is owed whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
+    provisioned_throughput: UnitsToday | None = None
+    """Units that are paid today in place of tokens."""
+    seats: Seats | None = None
+    """Seats that are paid today in place of tokens."""
     ends_in_months: Months | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
@@ -159,6 +201,23 @@ class Incumbent(Section):
         if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
             raise ValueError("committed_usd_per_month needs committed_until")
         return self
+
+    @model_validator(mode="after")
+    def _is_paid_in_one_way(self) -> Self:
+        paid = [name for name in ("provisioned_throughput", "seats") if getattr(self, name) is not None]
+        if len(paid) > 1:
+            raise ValueError("give provisioned_throughput or seats, not both: what else is paid goes under costs")
+        if self.paid_by is not None and as_spread(self.batch_share).value > 0:
+            raise ValueError(f"batch_share is of what is paid by the token, and {paid[0]} is not: compare the batch apart")
+        return self
+
+    @property
+    def paid_by(self) -> UnitsToday | Seats | None:
+        """Units or seats that are paid today in place of tokens; None where there are none."""
+        if self.seats is not None:
+            return self.seats if self.seats.users else None
+        units = self.provisioned_throughput
+        return units if units is not None and units.units else None
 
 
 Gate = Literal["yes", "no", "unknown"]
@@ -234,14 +293,14 @@ ScoreOrNot = Score | Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | 
 
 
 class Rate(Spread):
-    """A share of wrong answers that was counted, or is known with its ends."""
+    """A share that was counted (of wrong answers, or of those that are handed on), or is known with its ends."""
 
     items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
-    """Items judged; without low and high the share is as sure as so many make it. Of both rates of a gate together, fewer than
-    verdict.min_items are no test."""
+    """Items counted; without low and high the share is as sure as so many make it. Of both error rates of a gate together,
+    fewer than verdict.min_items are no test."""
 
 
-ErrorShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
+CountedShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
 
 
 class Quality(Section):
@@ -253,13 +312,14 @@ class Quality(Section):
     """Cost of one wrong answer: rework, refunds, review."""
     scores: dict[Name, ScoreOrNot] = Field(default_factory=dict)
     """Score by system: a model name, model+lora for a tuned one (model+tuned where a vendor tunes it), "FIRST > SECOND" for a
-    cascade end to end, model+shorter-prompt and model+less-reasoning for the incumbent asked for less. What is absent is not
-    evaluated. A counted share has half an item each way: 18 wrong of 300 are (18 + 1/2) / 301 wrong, 6.1%."""
-    escalated: dict[Name, Share] = Field(default_factory=dict)
+    cascade end to end, model+shorter-prompt, model+less-reasoning and model+shorter-prompt+less-reasoning for the incumbent
+    asked for less. What is absent is not evaluated. A counted share has half an item each way: 18 wrong of 300 are
+    (18 + 1/2) / 301 wrong, 6.1%."""
+    escalated: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of requests that a system hands to the incumbent, by system."""
-    kept_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
+    kept_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
-    escalated_error_rate: dict[Name, ErrorShare] = Field(default_factory=dict)
+    escalated_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of the incumbent's answers that are wrong among the requests handed to it, by the system that hands them on."""
     judge_usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
     """Price of the judge that decides which answers are handed on, for each request of a system that hands on."""

@@ -5,7 +5,7 @@ A part that usage records settle may be laid over it: what the part states repla
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from math import isfinite
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
-from roi.scenario.bill import BILL, VOLUME, billed, scale_bill, tell_day
+from roi.scenario.bill import BILL, VOLUME, Billed, billed, keep_units, scale_bill, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
 from roi.scenario.quantity import value_of
-from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
@@ -75,7 +75,7 @@ def load_scenario(
     for override in overrides:
         _set(data, override)
         over.append(override.partition("=")[0].strip())
-    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    told = _of_requests_before(data, before, over)
     if told is not None and tell is not None:
         tell(told)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
@@ -85,6 +85,14 @@ def load_scenario(
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
     return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
+
+
+def _of_requests_before(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str | None:
+    """What bill and units of the data are taken as that were stated of other requests, those `before` the paths in `over`."""
+    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    if any(path == "incumbent" or path.startswith("incumbent.provisioned_throughput") for path in over):
+        return told
+    return keep_units(data, before) or told
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:
@@ -326,8 +334,8 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
-    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears; one that was paid takes the place
-    of any, and of how its gap splits.
+    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears, nor of units or seats; one that
+    was paid takes the place of any, and of how its gap splits.
     """
     laid = []
     for block in BLOCKS[PART_SCHEMA]:
@@ -348,10 +356,12 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
         old_listed, new_listed = (x.get("bill_is_volume_share") == 1.0 and "bill_usd_per_month" in x for x in (old, new))
         if old_listed and not new_listed and "bill_usd_per_month" in new:
             del old["bill_is_volume_share"]
-        if new_listed and not old_listed and old.get("bill_usd_per_month"):
+        by_unit = any(old.get(name) for name in ("provisioned_throughput", "seats"))
+        if new_listed and not old_listed and (old.get("bill_usd_per_month") or by_unit):
             new = {name: value for name, value in new.items() if not name.startswith("bill_")}
             if tell is not None:
-                tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")
+                stays = "is left out, units or seats are paid" if by_unit else "stays as stated"
+                tell(f"incumbent.bill_usd_per_month {stays}: the part's is tokens at list price, which nobody billed")
         old.update(new)
         laid += [f"{block}.{name}" for name in new]
     return laid
@@ -365,7 +375,7 @@ def _forget(data: dict[str, Any], model: object) -> None:
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]
     candidate = any(str(name).rpartition("/")[2] == model for name in named)
-    levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING)}
+    levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS)}
     for block in (data.get("tokens"), data.get("apis"), *(quality.get(name) for name in BY_SYSTEM)):
         for name in list(block) if isinstance(block, dict) else ():
             own = name in levers or name.endswith(f" > {model}")

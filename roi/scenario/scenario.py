@@ -138,7 +138,8 @@ class Scenario(Section):
     own_hardware: OwnHardware = OwnHardware()
     """Terms of buying GPUs, and cards that are owned."""
     apis: dict[Name, ApiTerms] = Field(default_factory=dict)
-    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone."""
+    """Your own terms of an API, by provider/model as under candidates; of the incumbent its prices alone. VENDOR/MODEL+tuned is
+    the model that the vendor tunes: with its prices by the token it is served by the token, on no dedicated GPU."""
     candidates: Candidates = Candidates()
     """What to compare with."""
     options: dict[Name, OptionTerms] = Field(default_factory=dict)
@@ -194,6 +195,7 @@ def cascade(s: Scenario, first: str) -> str:
 
 SHORTER_PROMPT, LESS_REASONING = "shorter-prompt", "less-reasoning"
 """Methods of `tuned` that ask the incumbent's model for less in place of training it."""
+BOTH_LEVERS = f"{SHORTER_PROMPT}+{LESS_REASONING}"
 
 
 def known_systems(s: Scenario) -> list[str]:
@@ -209,7 +211,8 @@ def known_systems(s: Scenario) -> list[str]:
 def lever_systems(s: Scenario) -> list[str]:
     """The incumbent's model asked for less, in each way that the scenario names."""
     levers = ((SHORTER_PROMPT, s.candidates.shorter_prompt), (LESS_REASONING, s.candidates.less_reasoning))
-    return [tuned(s.incumbent.model, name) for name, lever in levers if lever is not None]
+    named = [name for name, lever in levers if lever is not None]
+    return [tuned(s.incumbent.model, name) for name in (*named, *[BOTH_LEVERS] * (len(named) > 1))]
 
 
 def escalating_systems(s: Scenario) -> list[str]:
@@ -227,7 +230,7 @@ def strange_names(s: Scenario) -> list[tuple[str, str, list[str], str]]:
     scored = [*known, *lever_systems(s), *(cascade(s, first) for first in hand_on)]
     kind = "system (neither the incumbent nor a candidate)"
     apis = [f"{s.incumbent.provider}/{s.incumbent.model}", *c.api_models, *c.hosted_models, *c.cascade_first, *c.vendor_tuned,
-            *c.hosted_adapters]
+            *c.hosted_adapters, *(tuned(name, "tuned") for name in (*c.vendor_tuned, *c.hosted_adapters))]
     given: tuple[tuple[str, Iterable[str], list[str], str], ...] = (
         ("quality.escalated", s.quality.escalated, known, kind),
         ("quality.scores", s.quality.scores, scored, kind),

@@ -80,6 +80,12 @@ def test_the_same_model_asked_for_less_is_as_published_at_low_effort() -> None:
     assert row(quality_prior("asked-for-less")) == pytest.approx(ratios(*pairs), abs=0.07)
 
 
+def test_asked_for_less_in_two_ways_is_twice_that_in_the_logarithm_its_ends_by_the_root_of_two() -> None:
+    once, twice = (quality_prior(kind) for kind in ("asked-for-less", "asked-for-less-twice"))
+    ends = [once.ratio**2 * (end / once.ratio) ** 2**0.5 for end in (once.low, once.high)]
+    assert [twice.ratio, twice.low, twice.high] == pytest.approx([once.ratio**2, *ends], rel=0.01)
+
+
 @pytest.mark.parametrize(("name", "kind", "ratio"), [
     ("qwen3-8b", "open", 2.7), ("llama-3.1-8b-instant", "open", 2.7), ("openai/gpt-oss-20b", "open", 2.0),
     ("some-model-70b-turbo", "open", 1.5), ("gpt-6-luna", "vendor", 1.3), ("claude-haiku-5-5", "vendor", 1.3),

@@ -147,6 +147,26 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
 
 
 @pytest.mark.full
+def test_units_of_today_cost_the_same_in_every_month_and_no_export_tells_their_fee(tmp_path):
+    """docs/economics.md, 4.17. Fifty at $200 are $10,000 in a month of 28 days as in one of 31: a bill that says so is as
+    forecast, at x1.00. What an export's tokens cost at list price is no bill of them.
+    """
+    units = {"units": 50, "usd_per_month": 200, "peak_utilization": 0.7, "committed_until": "2027-03-31"}
+    asked = {**SCENARIO, "incumbent": {**SCENARIO["incumbent"], "provisioned_throughput": units}}
+    (tmp_path / "units.yaml").write_text(yaml.safe_dump(asked))
+    (tmp_path / "usage.csv").write_text(export("gpt-6-sol", 3, usd=SOL_USD))
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,10000\n2027-01,10000\n2027-02,10000\n")
+    words = ("--option", "stay", "--actual", tmp_path / "usage.csv")
+    billed = told(tmp_path, *words, "--bill", tmp_path / "bill.csv", file="units.yaml")
+    assert [m["price_factor"]["came"] for m in billed["months"]] == pytest.approx([1.0] * 3)
+    assert [m["cash_usd"]["came"] for m in billed["months"]] == pytest.approx([10_000.0] * 3)
+    alone = told(tmp_path, *words, file="units.yaml")
+    assert [m["price_factor"]["came"] for m in alone["months"]] == [None] * 3
+    said = "no export tells the fee of units or seats: what was paid in 2026-12, 2027-01, 2027-02 is not known without --bill"
+    assert said in alone["notes"]
+
+
+@pytest.mark.full
 def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_no_price(tmp_path):
     """15 of 31 days on gpt-6-sol, 15 x 60,000 x 0.0041 = $3,690; the others at another provider for 0.02 each, 19,200. OpenAI
     is owed 30,000 - 3,690 whatever that provider bills, and prices are those of a decision without a commitment, as 0.02

@@ -34,8 +34,8 @@ from roi.economics.finance import (
     present_value,
     return_on_investment,
 )
-from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provisioned, Shared, Tokens, Training
-from roi.economics.lines.api_bill import api_lines, provisioned_lines, service
+from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Shared, Tokens, Training
+from roi.economics.lines.api_bill import api_lines, service
 from roi.economics.lines.api_request import request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
 from roi.economics.lines.commitment_lines import commitment_line, own_commitment_line
@@ -60,6 +60,8 @@ from roi.economics.lines.people import (
 )
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months
 from roi.economics.lines.shared_fleet import fleet_load, hours_paid, part_of_fleet
+from roi.economics.lines.unit_lines import owed_units, provisioned_lines, unit_lines
+from roi.economics.paid_units import Provisioned
 from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import (
     demand_to_hold,
@@ -753,6 +755,19 @@ def lengths(prompts: list[float], answers: list[float], weights: list[float]) ->
 
 
 # ---------------------------------------------------------------- 5 What a fleet costs
+
+
+def test_todays_units_cost_their_fee_more_as_the_peak_asks_and_are_owed_to_their_last_day() -> None:
+    """docs/economics.md, 4.17. Two units at $700, each for a million a month; a peak of 1.5 million that doubles in a year
+    takes two, three from month 6 on (1.5 x 2^(5/12) = 2.002). Who left at once owes 2 x $700 for 3.5 months.
+    """
+    s = shared(peak_to_mean=1.5, growth=1.0)
+    today = option("stay", provisioned=Provisioned(
+        usd_per_unit=700.0, requests_per_s=A_SECOND, units=2.0, committed_months=3.5))
+    paid = named(unit_lines(s, today, today, always(s)), "API provisioned throughput")[1]
+    assert [paid[month - 1] for month in (1, 5, 6, 13)] == pytest.approx([1400.0, 1400.0, 2100.0, 2100.0])
+    owed = owed_units(s, today, incumbent_share(0.0, 0.0, 24), [])
+    assert named(owed, "today's units, owed and not used")[1][:5] == pytest.approx([1400.0] * 3 + [700.0, 0.0])
 
 
 def test_what_can_wait_fills_the_valleys() -> None:

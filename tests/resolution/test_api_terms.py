@@ -167,6 +167,26 @@ def test_what_a_lever_leaves_alone_is_the_incumbents_own_fact() -> None:
     assert found == {"stay": 700.0, "shorter-prompt": 700.0, "less-reasoning": 200.0}
 
 
+BOTH = "shorter-prompt+less-reasoning"
+
+
+def test_both_levers_at_once_are_an_option_of_a_system_of_its_own() -> None:
+    """500 of 1,000 prompt tokens and 50 of 100 answered: 500 x $2.50/M + 50 x $15/M = $0.002 a request; 20 + 40 hours."""
+    both = {"shorter_prompt": {"prefix_tokens": 0.0, "setup_hours": 20.0}, "less_reasoning": {"output_ratio": 0.5}}
+    asked = {"workload": {"shared_prefix_tokens": 500.0}, "people": {"setup_hours": {"api": 40.0}}}
+    scores = {**quiet()["quality"]["scores"], f"gpt-5.4+{BOTH}": {"value": 0.93, "items": 200}}
+    w = world(candidates=both, quality={"scores": scores}, **asked)
+    assert each(w, BOTH) == pytest.approx(0.002)
+    assert each(w, "shorter-prompt") == pytest.approx(0.00275)
+    assert w.line(BOTH, "engineering, set-up")[0] == pytest.approx(6000.0)
+    assert (w.options[BOTH].items, w.options[BOTH].same_model, w.options[BOTH].keeps_model) == (200, True, False)
+    unknown = world(candidates=both, **asked).options
+    rates = [float(unknown[id].error_rate) / float(unknown["stay"].error_rate) for id in ("less-reasoning", BOTH)]
+    assert rates == pytest.approx([1.3, 1.69])
+    alone = world(candidates={"less_reasoning": both["less_reasoning"]}, **asked).options
+    assert BOTH not in alone
+
+
 def test_the_incumbents_end_is_paid_once_by_a_lever_on_it() -> None:
     """gpt-5.4 ends after 1.2 months, while a shorter prompt goes live in parallel until month 2: one migration, as staying."""
     case = case_of(workload=PREFIX, candidates={"shorter_prompt": {"prefix_tokens": 100.0}},

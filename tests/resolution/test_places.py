@@ -17,13 +17,13 @@ from roi.economics.inputs import (
     Option,
     OwnCost,
     Plan,
-    Provisioned,
     Shared,
     Tokens,
     Training,
     path_of,
     places,
 )
+from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.price import ApiPrice
 from roi.resolution.api_options import LISTED
@@ -65,7 +65,7 @@ EVERYTHING = (
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told)", r"incumbent\.context_tokens",
+    r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told|bill_over_units)", r"incumbent\.context_tokens",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
@@ -118,11 +118,19 @@ def _changing(price: ApiPrice) -> ApiPrice:
 @pytest.fixture(scope="module")
 def sharded() -> Resolved:
     """Where no hours of training are stated, and one owned card does not hold it."""
-    return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]")))
+    seats = "incumbent.seats={users: 300, usd_per_month: 30, growth_per_year: 0.1}"
+    return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]", seats)))
+
+
+@pytest.fixture(scope="module")
+def by_unit() -> Resolved:
+    """Where units of throughput are paid today, some of them idle."""
+    units = "incumbent.provisioned_throughput={units: 50, usd_per_month: 260, peak_utilization: 0.6, spills_over: false}"
+    return resolve(load_scenario(None, (units, "incumbent.provisioned_throughput.committed_until=2027-05-24")))
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("where", ["resolved", "sharded"])
+@pytest.mark.parametrize("where", ["resolved", "sharded", "by_unit"])
 def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, request):
     resolved = request.getfixturevalue(where)
     values = Watched(resolved.case.values())
@@ -132,10 +140,13 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, req
 
 
 @every_row("field, at", [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()])
-def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, sharded: Resolved, field: str, at: At) -> None:
+def test_every_place_of_a_field_is_written_by_resolution(
+    resolved: Resolved, sharded: Resolved, by_unit: Resolved, field: str, at: At
+) -> None:
     for path in set(at.paths) - ONLY_SAVED:
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))
-        assert any(re.fullmatch(pattern, written) for each in (resolved, sharded) for written in each.case.facts), (field, path)
+        facts = (written for each in (resolved, sharded, by_unit) for written in each.case.facts)
+        assert any(re.fullmatch(pattern, written) for written in facts), (field, path)
 
 
 def test_a_path_holds_the_names_of_its_option_and_plan():

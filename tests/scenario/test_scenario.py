@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roi.errors import InputError, ScenarioError
+from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario, scenario_data, stated_data
 from roi.scenario.scenario import Scenario, strange_names
@@ -155,6 +156,27 @@ def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
     ):
         assert (found.incumbent.bill_usd_per_month, found.bill_told) == (bill, None)
     assert told == []
+
+
+def test_todays_units_stay_those_of_the_volume_that_the_file_states() -> None:
+    """Fifty units, 60% in use at 100,000 a day, hold no more at 200,000: 60 are needed. Who states them anew says of which."""
+    units = {"units": 50, "usd_per_month": 260, "peak_utilization": 0.6}
+    incumbent = {"provider": "openai", "model": "gpt-6-sol", "provisioned_throughput": units, "bill_usd_per_month": 13_000}
+    workload = {"requests_per_day": 1e5, "input_tokens": 900, "output_tokens": 40}
+    data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
+    twice = "workload.requests_per_day=200000"
+    for found in (load_scenario(data, (twice,)), load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}})):
+        paid = found.incumbent.provisioned_throughput
+        assert paid is not None
+        assert (paid.at_requests_per_day, found.incumbent.bill_usd_per_month) == (100_000, 13_000)
+        assert str(found.bill_told).startswith("Today's units are taken as those of 100,000 requests a day; set ")
+        case = resolve(found).case
+        assert case["options.stay.provisioned.of_requests_per_day"].value == 100_000
+        assert "options.provisioned.kind" not in case.facts  # none of the fifty is idle
+    for words in ((), (twice, "incumbent.provisioned_throughput.units=70"), ("workload.input_tokens=800",)):
+        found = load_scenario(data, words)
+        assert found.incumbent.provisioned_throughput is not None
+        assert (found.incumbent.provisioned_throughput.at_requests_per_day, found.bill_told) == (None, None)
 
 
 def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_not_count() -> None:

@@ -107,10 +107,24 @@ def scenario(seed: int) -> dict[str, Any]:
             **{name: lever for name, lever in levers.items() if often(0.3)},
         },
     }  # fmt: skip
+    made["incumbent"] |= _by_unit(np.random.default_rng([seed, 1]))
     own = made["own_hardware"]
     if "cards" in own and own["life_months"] < made["horizon_months"]:  # a new card takes its place, at a price that is known
         own["purchase_usd_per_gpu"] = {gpu: round(2.5 * owned["resale_usd_per_gpu"][gpu])}
     return made
+
+
+def _by_unit(rng: np.random.Generator) -> dict[str, Any]:
+    """Units or seats that are paid today in place of tokens, in a third of the scenarios."""
+    until = "2027-03-31" if rng.random() < 0.5 else None
+    fee, number = float(f"{np.exp(rng.uniform(np.log(20.0), np.log(4000.0))):.4g}"), int(rng.integers(1, 60))
+    used = round(float(rng.uniform(0.1, 1.0)), 3)
+    holds = {"requests_per_s": fee / 500.0} if rng.random() < 0.5 else {"peak_utilization": used}
+    spills = bool(rng.random() < 0.5)
+    units = {"units": number, "usd_per_month": fee, "committed_until": until, "spills_over": spills, **holds}
+    seats = {"users": number, "usd_per_month": fee, "committed_until": until}
+    paid = [{}, {}, {}, {}, {"provisioned_throughput": units}, {"seats": seats}][int(rng.integers(6))]
+    return {name: {k: v for k, v in block.items() if v is not None} for name, block in paid.items()}
 
 
 @cache

@@ -8,7 +8,7 @@ from roi.catalog.models.shapes import known_model
 from roi.catalog.rows import read_rows
 from roi.facts.records import DatedRow, Finite
 
-Kind = Literal["open", "vendor", "tuned", "asked-for-less", "same-weights"]
+Kind = Literal["open", "vendor", "tuned", "asked-for-less", "asked-for-less-twice", "same-weights"]
 BILLIONS: Final = re.compile(r"(?<![\da-z.])(\d+(?:\.\d+)?)b(?![a-z\d])")
 """The parameters in a model's name: llama-4-70b."""
 
@@ -17,8 +17,8 @@ class QualityPrior(DatedRow):
     """Errors of a class of systems over the incumbent's, with the 5th and 95th percentile over tasks and models."""
 
     kind: Kind
-    """open: by parameters; vendor: by price over the incumbent's; tuned; asked-for-less: the incumbent's own model;
-    same-weights: one open model at two hosts."""
+    """open: by parameters; vendor: by price over the incumbent's; tuned; asked-for-less: the incumbent's own model, and
+    asked-for-less-twice in two ways at once; same-weights: one open model at two hosts."""
     up_to: Finite | None = None
     """The class holds up to this many parameters, or up to this price ratio; None: all that is above."""
     over: Finite | None = None

@@ -43,6 +43,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"quality\..+|gates\..+|.+\.(?:\w*escalated\w*|\w*kept_error_rate|(?:first_)?successor_error_ratio)(?:\.items)?", "",
      QUALITY),
     (r"options\.(?P<of>.+)\.price\.(?!discount).+", "list price", PRICES),
+    (r"options\.(?P<of>.+)\.provisioned\..+", "units", PRICES),
     (r"options\.(?P<of>.+)\.training\.(?:gpus?|usd_per_gpu_hour|gpu_hours_per_run|memory_bytes)", "training run", EVIDENCE),
     (r"vendors\.(?P<of>.+)\.announced\..+", "list price", PRICES),
     (r"serving\.(?:fleet_share|workloads_on_base)|options\..+\.(?:run|setup)_hours_shared", "shared fleet", OPTIONS),
@@ -67,9 +68,10 @@ class Cause:
     group: str
     """One of GROUPS."""
     what: str
-    """What the facts are together: list price, lengths, peak, steps, tokens, error rate, tested, training run, own costs,
-    speed, life, shared fleet, adapters, option, there (the option is in one of the Cases alone), rent, offers (plans of a card
-    that only one of them has), capacity, known better (no value differs, only spread or basis); empty where it is one fact.
+    """What the facts are together: list price, units (of throughput, or seats), lengths, peak, steps, tokens, error rate,
+    tested, training run, own costs, speed, life, shared fleet, adapters, option, there (the option is in one of the Cases
+    alone), rent, offers (plans of a card that only one of them has), capacity, known better (no value differs, only spread or
+    basis); empty where it is one fact.
     """
     of: str
     """The option, system, vendor or GPU that it is about; empty where it is about none."""

@@ -10,6 +10,7 @@ from roi.economics.inputs import Array
 from roi.facts.case import Values
 from roi.units import MONTHS_PER_YEAR
 
+OVER_UNITS: Final = "reconciliation.bill_over_units"
 BILL_OFF: Final = 3.0
 """A bill this many times above or below the estimate at list price is not explained by retries or a discount."""
 GROWTH_MOST, GROWTH_TIMES, SHRINK_MOST = 5.0, 100.0, -0.9
@@ -50,9 +51,13 @@ def _number(values: Values, path: str, default: float) -> float:
 
 
 def _bill(values: Values) -> Wrong:
-    gap = _number(values, "reconciliation.factor", 1.0)
+    gap = _number(values, OVER_UNITS, _number(values, "reconciliation.factor", 1.0))
     if 1.0 / BILL_OFF < gap < BILL_OFF:
         return None
+    if OVER_UNITS in values:
+        return "incumbent.bill_usd_per_month", (
+            f"the bill is {gap:,.3g} x what today's units or seats, and what spills over, come to: check their number and fee,"
+            " and that the bill is of this workload alone")
     return "incumbent.bill_usd_per_month", (
         f"the bill is {gap:,.3g} x what these requests cost at the prices of the scenario: check requests_per_day, the"
         " lengths, the model, and that the bill is of this workload alone")

@@ -16,6 +16,7 @@ from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
 from roi.economics.lines.self_hosting import within_day
+from roi.economics.lines.unit_lines import part_of_today, unit_holds
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -99,8 +100,11 @@ class _Curve:
         """Volumes and the best floors there, in instances, by plan, where they had to be searched."""
         self.capacity = self.pooling = np.empty((0, 1))
         self.demand = curves.demand
-        if option.provisioned is not None:
-            self.capacity, self.pooling = np.full((1, 1), option.provisioned.requests_per_s), np.ones((1, 1))
+        stay = curves.options["stay"]
+        units = stay.provisioned if option.provisioned is None else option.provisioned
+        if units is not None and not units.seats:
+            holds = unit_holds(curves.shared, units) / part_of_today(curves.shared, option, stay)
+            self.capacity, self.pooling = np.full((1, 1), holds), np.ones((1, 1))
             self.demand = curves.peak
         if self.plans is not None:
             full = self.plans.capacity * (1.0 - option.headroom)
@@ -212,7 +216,9 @@ class _Curve:
         assert self.ratios is not None
         exact = self.ratios[plan] * volumes / each
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
-        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0) or np.any(np.isfinite(self.owned)):
+        units = self.curves.options["stay"].provisioned  # which hold what is handed on while they are owed
+        owed = self.curves.shared.commitment_usd, 0.0 if units is None else units.committed_months
+        if any(np.any(np.asarray(x) > 0) for x in owed) or np.any(np.isfinite(self.owned)):
             most = np.minimum(np.ceil(self.most[plan] * volumes / each), self.owned[plan] / each)
             low, high = np.ones_like(exact), np.maximum(most, 1.0)
             for k in range(self.count):  # more volume wants no smaller a floor: between those at the volumes around

@@ -181,10 +181,11 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
 def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
     """The price of what the option runs on: rent, GPUs, or its price list."""
     option, other = curves.options[id], curves.options[rival]
-    if option.plan is None and option.api is None:
+    if option.plan is None and (option.api is None or option.provisioned is not None):
         return
     if option.plan is None:
-        quantity, both_pay = "api_price_ratio", option.vendor == other.vendor
+        by_token = other.provisioned is None or other.provisioned.spills
+        quantity, both_pay = "api_price_ratio", by_token and option.vendor == other.vendor
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)

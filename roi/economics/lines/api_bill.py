@@ -8,10 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from roi.economics.finance import accumulate
-from roi.economics.inputs import Array, Number, Option, Provisioned, Shared, path_of
+from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_request import RequestCost, at_list, request_cost
-from roi.economics.lines.calendar import EXACT, Happened, Path, Share, incumbent_share, months, whole
+from roi.economics.lines.calendar import Happened, Path, Share, whole
 from roi.economics.lines.line import (
     Along,
     Line,
@@ -24,7 +23,7 @@ from roi.economics.lines.line import (
 )
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import Successors, successors
-from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
+from roi.units import MTOK
 
 SAME = 1e-12
 """A factor this near to 1 is not worth a word."""
@@ -238,41 +237,3 @@ def judge_line(shared: Shared, share: Share, asked: Array | None = None) -> list
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, pick(share.whole, month), month)} x ${pick(shared.judge_usd):.8g} each",
     )]
-
-
-def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]:
-    """Whole units of provisioned throughput for each month's own peak, paid by the month and to the end of their commitment.
-
-    While the first commitment runs (from go-live on), a falling load gives no unit back; what is owed beyond the horizon is
-    paid in the last month. No request overflows to another price.
-    """
-    terms = option.provisioned
-    if terms is None:
-        return []
-    peak = billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * shared.peak_to_mean
-    units = np.where(live.whole > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
-    bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon).whole > 0
-    units = np.where(bound, accumulate(np.maximum, units), units)
-    usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
-    added = np.diff(accumulate(np.maximum, units), axis=-1, prepend=0.0)
-    start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
-    owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
-    facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
-    lines = [Line(
-        name="API provisioned throughput", kind=LineKind.PROVISIONED, path=np.asanyarray(units * live.whole * usd),
-        facts=(*facts, "workload.peak_to_mean"),
-        arithmetic=lambda month: (
-            f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
-            f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"
-        ),
-    )]
-    if np.any(owed > 0):
-        last = np.zeros(shared.horizon)
-        last[-1] = 1.0
-        lines.append(Line(
-            name="provisioned throughput beyond the horizon", kind=LineKind.PROVISIONED_LEFT,
-            path=np.asanyarray(owed * last * usd),
-            facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
-            arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
-        ))
-    return lines

@@ -16,7 +16,6 @@ from roi.economics.lines.api_bill import (
     api_lines,
     errors_at_usd,
     judge_line,
-    provisioned_lines,
     service,
     some_draws,
     whole_request_line,
@@ -53,6 +52,7 @@ from roi.economics.lines.people import (
 )
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.economics.lines.successors import Moved, successors
+from roi.economics.lines.unit_lines import owed_units, paid_by_token, spilled_share, unit_lines
 
 LEAST_ESCALATED = 1e-9
 """A share below this escalates nothing; it only keeps 1 / share finite."""
@@ -81,7 +81,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        billed = api_lines(shared, stay, always(shared))
+        billed = _model_lines(shared, option, option, always(shared))
         errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",),
                             along=[Along(errors_at_usd(shared, stay))])
         lines = [*own_cost_lines(shared, option, option, always(shared)), *billed, *migration_line(shared, option),
@@ -89,7 +89,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
-    own = _own_lines(shared, option, fleet, live)
+    own = _own_lines(shared, option, stay.option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, live, kept))
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option, stay.option, kept), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
@@ -99,7 +99,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
             lines += judge_line(shared, _seen(live, fleet), some_draws(h.fraction))
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=option.months_to_live)
-    lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
+    lines += _incumbent_lines(shared, option, stay, kept, handed, own)
     later = kept.rest
 
     def rate() -> Array:
@@ -220,12 +220,17 @@ class _Handed:
     """True where the option answered first."""
 
 
-def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
+def _model_lines(shared: Shared, option: Option, stay: Option, share: Share) -> list[Line]:
+    """What the option's own model costs in its share of the months, by the token, by the unit, or by both."""
+    priced = option.api is not None and (option.provisioned is None or option.provisioned.spills)
+    lines = api_lines(shared, service(shared, option), spilled_share(shared, option, stay, share)) if priced else []
+    return lines + unit_lines(shared, option, stay, share)
+
+
+def _own_lines(shared: Shared, option: Option, stay: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
     """What serving costs, by fleet, by the token or by the unit."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
-    if option.api is not None:
-        lines += api_lines(shared, service(shared, option), live)
-    lines += provisioned_lines(shared, option, live)
+    lines += _model_lines(shared, option, stay, live)
     if any_positive(option.hosting_usd):
         t = option.training
         lines.append(Line(
@@ -261,14 +266,16 @@ def _handed_on(
         to = service(shared, target, shared.escalated_hit_rate)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
-        line = whole_request_line(shared, f"escalated to {target.label}", _seen(alone, fleet), to, facts, option.escalated,
+        paid = paid_by_token(shared, target, _seen(alone, fleet))
+        line = whole_request_line(shared, f"escalated to {target.label}", paid, to, facts, option.escalated,
                                   kind=LineKind.ESCALATED)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
         to, share = service(shared, target), Share(np.asanyarray(fleet.spill * alone.whole), 0.0, shared.horizon)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
-        line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts, kind=LineKind.SPILLED)
+        paid = paid_by_token(shared, target, share)
+        line = whole_request_line(shared, f"spilled to {target.label}", paid, to, facts, kind=LineKind.SPILLED)
         yield _Handed(line, fleet.spill, to, target.same_model)
 
 
@@ -284,18 +291,22 @@ def _cached(option: Option) -> Option:
 
 
 def _incumbent_lines(
-    shared: Shared, option: Option, stay: Service, kept: Share, handed: list[_Handed], billed: list[Line]
+    shared: Shared, option: Option, stay: Service, kept: Share, handed: list[_Handed], own: list[Line]
 ) -> list[Line]:
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that.
 
-    `billed` are the option's own lines where its API bills count towards that commitment.
+    `own` are the option's own lines, which count towards that commitment where its API is the same provider's.
     """
-    lines, also_billed = [], [h.line for h in handed if _same_provider(h.to.option, stay.option)]
+    lines, units = list[Line](), stay.option.provisioned
     if any_positive(option.months_to_live + option.months_in_parallel):
         facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
-        lines.append(whole_request_line(
-            shared, "incumbent, until live and in parallel", kept, stay, facts, kind=LineKind.INCUMBENT))
-        also_billed.insert(0, lines[-1])
+        if units is None or units.spills:
+            spilled = spilled_share(shared, stay.option, stay.option, kept)
+            lines.append(whole_request_line(
+                shared, "incumbent, until live and in parallel", spilled, stay, facts, kind=LineKind.INCUMBENT))
+        lines += unit_lines(shared, stay.option, stay.option, kept, LineKind.INCUMBENT)
+    lines += owed_units(shared, stay.option, kept, own if option.same_model else [])
+    also_billed = [*lines, *(h.line for h in handed if _same_provider(h.to.option, stay.option))]
     if not option.same_model:
         to_live, parallel = option.months_to_live, option.months_in_parallel
         left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
@@ -303,7 +314,7 @@ def _incumbent_lines(
             some = some_draws(h.fraction) if h.escalated else None
             left = np.inf if some is None else np.where(some, np.inf, left)
         lines += migration_line(shared, stay.option, until=left)
-    return lines + incumbent_commitment(shared, billed, also_billed)
+    return lines + incumbent_commitment(shared, own if _same_provider(option, stay.option) else [], also_billed)
 
 
 def migration_line(
@@ -312,10 +323,11 @@ def migration_line(
     """Porting hours and a new evaluation each time the vendor ends the model while it is used, from `since` to `until` months.
 
     A model that ends before an option goes live costs it nothing more: the option starts on the successor, at its price.
+    Seats are of a product whose vendor puts another model behind it.
     `extra_usd` is what a tuned model pays besides: training again on the successor, of which each adapter is evaluated.
     """
     first, every = option.life_first, option.life_every
-    if first is None or every is None:
+    if first is None or every is None or (option.provisioned is not None and option.provisioned.seats):
         return []
     if not (isinstance(until, float) and until == np.inf) and (np.all(first >= until) or np.all(since >= until)):
         return []

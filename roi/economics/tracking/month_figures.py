@@ -16,6 +16,7 @@ from roi.economics.lines.api_request import RequestCost, request_cost, seen_toke
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
 from roi.economics.lines.line_kind import UNUSED, LineKind
 from roi.economics.lines.option_lines import month_shares
+from roi.economics.paid_units import Provisioned
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
@@ -97,16 +98,22 @@ class Figures:
 
 
 def in_calendar(shared: Shared, options: dict[str, Option], days: Array) -> tuple[Shared, dict[str, Option]]:
-    """The records whose commitments ask the same of each of the H months, as an invoice does, of however many `days` it is.
+    """The records whose commitments and units ask the same of each of the H months, as an invoice does, of however many `days`.
 
     What calls cost grows with the days, so that a commitment is over the days here and `Figures.in_days` gives them back: in
     months of 365/12 days it is 2% less in 31 and 9% more in 28, 0.1% over a year.
     """
-    if not committed(shared, options):
+    if not committed(shared, options) and all(option.provisioned is None for option in options.values()):
         return shared, options
     less = DAYS_PER_MONTH / days
     return (replace(shared, commitment_usd=shared.commitment_usd * less),
-            {id: replace(option, commitment_usd=option.commitment_usd * less) for id, option in options.items()})
+            {id: replace(option, commitment_usd=option.commitment_usd * less, provisioned=_units_at(option.provisioned, less))
+             for id, option in options.items()})
+
+
+def _units_at(terms: Provisioned | None, by: Number) -> Provisioned | None:
+    """Units at so many times their fee."""
+    return None if terms is None else replace(terms, usd_per_unit=terms.usd_per_unit * by)
 
 
 @dataclass(frozen=True)
@@ -288,8 +295,10 @@ def paid(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[s
 
 
 def committed(shared: Shared, options: Mapping[str, Option]) -> bool:
-    """True where a commitment with an API's provider may ask for something."""
-    return any(any_positive(usd) for usd in (shared.commitment_usd, *(o.commitment_usd for o in options.values())))
+    """True where a commitment with an API's provider, or to today's units, may ask for something."""
+    units = options["stay"].provisioned
+    owed = (o.commitment_usd for o in options.values())
+    return any(any_positive(x) for x in (shared.commitment_usd, *owed, 0.0 if units is None else units.committed_months))
 
 
 def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
@@ -315,10 +324,11 @@ def price_level(shared: Shared, option: Option) -> Array:
 
 
 def dearer(option: Option, by: Number) -> Option:
-    """The option at so many times its API's price."""
+    """The option at so many times its API's price, by the token and the unit."""
     if option.api is None:
         return option
-    return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by))
+    return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by),
+                   provisioned=_units_at(option.provisioned, by))
 
 
 def over_months(name: str, seen: Array, months: Figures) -> float:

@@ -142,7 +142,9 @@ def _owed_until(c: Comparison, o: OptionResult) -> str:
     """The last day of a commitment with today's vendor that is owed beyond its bill; empty where none is."""
     if not any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in o.lines):
         return ""
-    left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)
+    of_units = case_number(c.case, "options.stay.provisioned.committed_months", 0.0)
+    months = max(of_units, case_number(c.case, "commitment.months"))
+    left = timedelta(days=round(months * DAYS_PER_MONTH) - 1)
     return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
 
 
@@ -150,6 +152,8 @@ def _what(c: Comparison, o: OptionResult) -> str:
     words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
+    if f"options.{o.id}.provisioned.gives_back" in c.case:
+        words = "the same model on as many units as its peak takes"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""

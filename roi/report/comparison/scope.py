@@ -6,6 +6,7 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import Basis
+from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import (
     KINDS,
     case_number,
@@ -14,9 +15,11 @@ from roi.report.layout.wording import (
     usd,
 )
 
-PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
+PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
-COMMITTED = "committed spend that is not used, today's and a candidate's"
+COMMITTED = "committed spend, units and seats that are not used, today's and a candidate's"
+MADE: Final = ("by-token", "shorter-prompt+less-reasoning")
+"""Kinds that no candidate names: they are there where others, or what is paid today, make them."""
 COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
     LineKind.PROVISIONED: PROVISIONED,
@@ -71,7 +74,7 @@ def excluded(c: Comparison) -> list[str]:
     found = []
     if case_number(c.case, "quality.usd_per_error") <= 0:
         found.append("the cost of wrong answers: quality.usd_per_error is 0, so that options differ in price alone")
-    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0:
+    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 and not paid_by_unit(c):
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
     if "cascade" in kinds and case_number(c.case, "quality.judge_usd_per_request", 0.0) <= 0:
         found.append("the judge that decides what a cascade escalates: quality.judge_usd_per_request is 0, as where the first"
@@ -93,7 +96,7 @@ def excluded(c: Comparison) -> list[str]:
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
-    missing = [words for kind, words in KINDS.items() if kind not in kinds]
+    missing = [words for kind, words in KINDS.items() if kind not in kinds and kind not in MADE]
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found

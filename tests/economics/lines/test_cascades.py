@@ -220,6 +220,20 @@ def test_rates_of_a_gate_that_were_counted_are_as_sure_as_their_items_make_them(
     assert [wrong.mean(), wrong.std()] == pytest.approx([0.0657, 0.0109], rel=0.02)
 
 
+def test_a_share_that_is_handed_on_is_as_sure_as_its_items_make_it_and_tests_nothing() -> None:
+    """25 of 100: (25 + 1/2) / 101, the 5th and 95th percentile of Beta(25.5, 75.5). A bare share is exact, 0 a choice."""
+    path, counted = "systems.gpt-6-luna.escalated_share", {"value": 0.25, "items": 100}
+    case = case_of(quality={"escalated": {"gpt-6-luna": counted}})
+    fact, beta = case[path], stats.beta(25.5, 75.5)
+    assert (fact.value, fact.low, fact.high) == pytest.approx((25.5 / 101, beta.ppf(0.05), beta.ppf(0.95)), rel=1e-6)
+    assert World(case).options[CASCADE].items is None
+    assert World(case).options[CASCADE].escalated == pytest.approx(25.5 / 101)
+    bare = case_of(quality={"escalated": {"gpt-6-luna": 0.25}})[path]
+    assert (bare.value, bare.low) == (0.25, None)
+    none = case_of(quality={"escalated": {"gpt-6-luna": {"value": 0.0, "items": 300}}})
+    assert none[path].value == 0.0
+
+
 def test_a_gate_is_tested_on_the_items_of_both_of_its_rates() -> None:
     """400 + 100 are; 60 + 30 are fewer than the 100 that a test takes; rates with ends of their own keep them."""
     few = {"kept_error_rate": {"gpt-6-luna": {"value": 0.05, "items": 60}},

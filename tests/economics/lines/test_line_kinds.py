@@ -14,11 +14,11 @@ NAMES: dict[LineKind, tuple[str, ...]] = {
     LineKind.PROVISIONED: ("API provisioned throughput",),
     LineKind.PROVISIONED_LEFT: ("provisioned throughput beyond the horizon",),
     LineKind.HOSTING: ("vendor hosting fee",),
-    LineKind.INCUMBENT: ("incumbent, until live and in parallel",),
+    LineKind.INCUMBENT: ("incumbent, until live and in parallel", "incumbent's units, until live and in parallel"),
     LineKind.ESCALATED: ("escalated to ",),
     LineKind.SPILLED: ("spilled to ",),
     LineKind.JUDGE: ("judge that escalates",),
-    LineKind.COMMITMENT: ("commitment not used",),
+    LineKind.COMMITMENT: ("commitment not used", "today's units, owed and not used"),
     LineKind.OWN_COMMITMENT: ("own commitment not used",),
     LineKind.RENT: ("GPU rent",),
     LineKind.RENT_LEFT: ("GPU commitment beyond the horizon",),
@@ -38,6 +38,8 @@ LEVERS = (
     "quality.judge_usd_per_request=0.0001", "apis.openai/gpt-6-luna.committed_usd_per_month=2000",
     "apis.openai/gpt-6-luna.committed_until=2027-12-31", "horizon_months=24", "training.retrain_every_months=6",
     "candidates.provisioned_throughput={usd_per_month: 4000, requests_per_s: 2, minimum_months: 48}",
+    "incumbent.provisioned_throughput={units: 3, usd_per_month: 4000, requests_per_s: 0.5, spills_over: true}",
+    "incumbent.provisioned_throughput.committed_until=2027-11-24",
 )
 
 

@@ -19,6 +19,7 @@ from roi.report.comparison.remarks.latency import latency_known, out_for_latency
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
 from roi.report.comparison.remarks.stated import for_nothing, unstated_reasoning
+from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
@@ -71,7 +72,7 @@ def remarks(c: Comparison) -> list[tuple[str, Labelled]]:
 
 
 def _bill(c: Comparison) -> list[str]:
-    if any(a.name == "bill" and not a.accepted for a in c.alarms):
+    if paid_by_unit(c) or any(a.name == "bill" and not a.accepted for a in c.alarms):
         return []
     if "reconciliation.as_with" in c.case:
         told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
@@ -246,6 +247,9 @@ def _over(c: Comparison) -> list[str]:
     paid = [path.removesuffix("usd_per_month") for path in c.case.facts if path.endswith("commitment.usd_per_month")]
     over = [c.case[f"{path}months"].source.removeprefix("scenario ") for path in paid
             if case_number(c.case, f"{path}usd_per_month") > 0 and case_number(c.case, f"{path}months") == 0]
+    units = f"{TODAY}committed_months"
+    if units in c.case and case_number(c.case, units) == 0 and "left out" not in c.case[units].source:
+        over.append(c.case[units].source.removeprefix("scenario "))
     return [f"A commitment is over by as_of and costs nothing: {', '.join(over)}"] if over else []
 
 
@@ -336,7 +340,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
-    "reasoning": unstated_reasoning,
+    "reasoning": unstated_reasoning, "today's units": full_units,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
@@ -345,5 +349,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
-                 "the bill's requests")
+                 "the bill's requests", "today's units")
 """Remarks that stand on every screen."""

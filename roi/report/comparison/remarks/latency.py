@@ -74,7 +74,8 @@ def latency_known(c: Comparison) -> list[str]:
     slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
            and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
            and not (measured and path.replace("workload.", measured) in c.case)]
-    as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
+    own_capacity = "options.stay.provisioned.units" in c.case  # which others than its units do not have
+    as_today = lead.kind in ({"stay", "provisioned"} if own_capacity else KEEPS_MODEL - {"flexible-tier"})
     if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
         return []
     told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "

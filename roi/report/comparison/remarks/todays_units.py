@@ -1,0 +1,28 @@
+"""Remarks on units or seats that are paid today in place of tokens: more load than they hold, a commitment that is over."""
+
+from typing import Final
+
+from roi.economics.decision.comparison import Comparison
+from roi.report.layout.wording import case_number, figure
+from roi.units import SECONDS_PER_DAY
+
+TODAY: Final = "options.stay.provisioned."
+
+
+def paid_by_unit(c: Comparison) -> bool:
+    """True where units or seats are paid today."""
+    return f"{TODAY}units" in c.case
+
+
+def full_units(c: Comparison) -> list[str]:
+    """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full."""
+    if not paid_by_unit(c) or f"{TODAY}requests_per_s" not in c.case or c.case[f"{TODAY}spills_over"].value:
+        return []
+    of_day, peak, each, paid = (case_number(c.case, path) for path in (
+        f"{TODAY}of_requests_per_day", "workload.peak_to_mean", f"{TODAY}requests_per_s", f"{TODAY}units"))
+    peak *= of_day / SECONDS_PER_DAY
+    if peak / each <= paid * (1.0 + 1e-9):
+        return []
+    told = f"Today's peak is {figure(peak / each / paid)} x what today's units hold as stated"
+    asked = "is it spills_over: true, or another requests_per_s or workload.peak_to_mean?"
+    return [f"{told}, and they answer it, so they are counted as full: {asked}"]

@@ -1,0 +1,78 @@
+"""Units and seats that are paid today, as they are told: on the screen, in the redacted page, in the causes of a change."""
+
+from typing import Any
+
+import pytest
+from quiet_scenario import STAY, case_of
+
+from roi.economics.change.causes import PRICES, causes_of
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.curves import Curves
+from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.signposts import signposts
+from roi.report.comparison.comparison_page import comparison_page
+from roi.report.comparison.screen import comparison_text
+from roi.report.page.page import page_html
+
+SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
+
+
+def ten(**terms: Any) -> dict[str, Any]:
+    return {"provisioned_throughput": {"units": 10, "usd_per_month": 713.0, "requests_per_s": 0.4, **terms}}
+
+
+def of(incumbent: dict[str, Any], **changes: Any) -> Comparison:
+    small = {"candidates": {"cascade_first": [], "self_hosted": []}, "quality": SCORES, **changes}
+    return compare(case_of(incumbent=incumbent, **small))
+
+
+def flat(c: Comparison) -> str:
+    return " ".join(comparison_text(c, ()).split())
+
+
+def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> None:
+    """Live at once, $7,130 a month are owed for 5.98 of 24 months: $1,778 of a mean month."""
+    text = flat(of(ten(committed_until="2027-05-24")))
+    assert "$1,778 of it commitment still owed until 2027-05-24" in text
+    assert "Bill not checked" not in text
+    assert "gpt-5.4, no idle units" in text
+    assert "gpt-5.4 by the token" in text
+    alone = flat(of(ten(), quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.5}, "bar": 0.9}))
+    assert "Change to gpt-5.4, no idle units: the same model on as many units as its peak takes." in alone
+
+
+def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:
+    assert "Today's peak is 1.5 x what today's units hold as stated" in flat(of(ten(requests_per_s=0.2)))
+    assert "what today's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))
+    over = "A commitment is over by as_of and costs nothing: incumbent.provisioned_throughput.committed_until"
+    assert over in flat(of(ten(committed_until="2026-01-01")))
+    assert "commitment is over" not in flat(of(ten()))
+
+
+def test_a_bill_that_is_not_the_units_is_told_on_the_screen() -> None:
+    said = "! The bill, $9,000, is 1.26 x what incumbent.provisioned_throughput and its overflow come to, $7,130"
+    assert said in flat(of({**ten(), "bill_usd_per_month": 9000.0}))
+
+
+def test_a_redacted_page_tells_neither_the_fee_of_a_unit_nor_how_many_there_are() -> None:
+    """Ten units at $713 cost $7,130 a month, which is told: with their number it would be the fee."""
+    c = of(ten(committed_until="2027-05-24", requests_per_s=0.41))
+    plain, hidden = (page_html(comparison_page(c, (), version="9.9", scenario=None, redact=redact), "0;")
+                     for redact in (False, True))
+    for canary in ("10 units", "$713"):
+        assert canary in plain, canary
+        assert canary not in hidden, canary
+
+
+def test_what_changes_of_todays_units_is_one_cause_of_prices() -> None:
+    now, then = (case_of(incumbent=ten(**terms)).facts for terms in ({}, {"units": 12, "usd_per_month": 600.0}))
+    found = {(cause.group, cause.what, cause.of) for cause in causes_of(now, then)}
+    assert (PRICES, "units", "stay") in found
+    assert {what for _, what, _ in found} == {"units"}
+
+
+def test_the_price_by_the_token_that_costs_as_much_as_todays_units_is_a_threshold_of_its_own() -> None:
+    """$7,130 a month by the unit, $10,512 by the token: at 0.678 of the list. It is the same vendor's, and not what is paid."""
+    shared, options = read_all(case := case_of(incumbent=ten()), case.values())
+    [found] = [s for s in signposts(Curves(shared, options), "by-token", "stay", "errors") if s.quantity == "api_price_ratio"]
+    assert found.threshold == pytest.approx(7130.0 / STAY, rel=1e-6)

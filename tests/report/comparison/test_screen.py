@@ -524,6 +524,11 @@ def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommenda
     month = re.search(r"Cash (\$[\d,]+) \(month 1", flat(c))
     assert month is not None
     assert f"of it cash: {month[1]} a month" in comparison_text(c, (), "stay")
+    assert month[1] == f"${c.leader.staying_cash_monthly_usd:,.0f}"  # JSON, frames
+    stay = next(o for o in c.options if o.id == "stay")
+    paid = np.sum([line.monthly_usd for line in stay.lines if line.cash], axis=0)
+    assert c.leader.staying_cash_monthly_usd == pytest.approx(paid[2:].mean())
+    assert stay.cash_monthly_usd == stay.staying_cash_monthly_usd == pytest.approx(paid.mean())
     assert "mean of months 3 to 36, when gpt-6-luna serves alone" in " ".join(comparison_text(c, (), "stay").split())
     assert "Trains on A100-80GB-SXM, Verda spot (roi fit: on-demand" in " ".join(
         comparison_text(c, (), "self-hosted-adapter:qwen3-8b+lora").split())

@@ -251,12 +251,19 @@ def _most_alike(path: Path, there: Iterable[Path], *, folders: bool) -> Path | N
     every = [each for each in there if folders or each.is_file()]
     stems = {each.stem: each for each in every if each.stem.lower() == path.stem.lower()}
     stems |= {each.stem: each for each in every if each.suffix.lower() == path.suffix.lower()}
-    near = [path.stem] if path.stem in stems else nearest(path.stem, stems, 1, ALIKE)
+    near = [path.stem] if path.stem in stems else nearest(path.stem, stems, 1, ALIKE) or _one_letter_off(path.stem, stems)
     if near:
         return stems[near[0]]
     mistyped = {each.stem: each for each in every if nearest(path.suffix, [each.suffix], 1, ALIKE)}
     near = nearest(path.stem, mistyped, 1, ALIKE)
     return mistyped[near[0]] if near else None
+
+
+def _one_letter_off(stem: str, stems: Iterable[str]) -> list[str]:
+    """The stem that is this one with a letter more or less, where it is the only one: names so short are like many others."""
+    found = [each for each in stems if each.lower() in {stem[:k] + stem[k + 1:] for k in range(len(stem))}
+             or stem.lower() in {each.lower()[:k] + each.lower()[k + 1:] for k in range(len(each))}]
+    return found if len(found) == 1 else []
 
 
 def allowed(problem: Mapping[str, object]) -> str:

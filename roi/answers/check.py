@@ -31,13 +31,18 @@ AGES = frozenset({Basis.MEASURED, Basis.CALIBRATED, Basis.DRY_RUN, Basis.QUOTED,
 LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months", "chance_to_beat_staying", "wrong_answers",
           "evidence_age_days")
 """Fields of a policy that bound a figure."""
+OF_A_CHANGE = ("chance_to_beat_staying", "expected_npv_usd")
+"""Fields that bound what a change brings over staying: where staying leads nothing is changed, and they hold."""
 CROSSED = 1e-9
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 PRICED = "signposts.usd_per_error"
 """The rule on the price of a wrong answer, which is on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
+ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
 ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
+IN_PLACE = ", in its place"
+"""Behind a rival that goes before the option, or after it: its threshold once that is in use is another one."""
 NOT_YET = "; it has not yet"
 UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
 
@@ -147,13 +152,13 @@ def _rules(
         yield Rule(name="verdict_unchanged", holds=saved.advice.same_as(now), limit=saved.advice.recommended, side="is",
                    found=v.recommended, over=None, note="the same steps, of which another leads" if moved else "")
     if saved is not None and policy.signposts_hold:
-        yield from _signposts(c, saved, posts)
+        yield from _signposts(c, saved, kept, posts)
         yield from () if kept is None else _price_of_wrong(c, kept, unchanged=saved.advice.same_as(Advice.of(v)))
     if policy.recommended_is_tested:
         yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
     for name in LIMITS:
         asked: Range | None = getattr(policy, name)
-        if asked is not None and name == "chance_to_beat_staying" and c.leader.id == "stay":
+        if asked is not None and name in OF_A_CHANGE and c.leader.id == "stay":
             least = asked.at_least is not None
             yield Rule(name=name, holds=True, limit=asked.at_least if least else asked.at_most, over=None, found="staying",
                        side="at least" if least else "at most", note="nothing is changed")
@@ -208,9 +213,14 @@ def _within(name: str, asked: Range, found: float | None, about: str) -> Iterato
         yield rule(holds=over <= CROSSED, limit=asked.at_most, side="at most", over=over if over > CROSSED else None)
 
 
-def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterator[Rule]:
-    """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing."""
+def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequence[Signpost]) -> Iterator[Rule]:
+    """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing.
+
+    Where one of a pair is to follow the other, it says that the threshold is that of one in the place of the other.
+    """
     decided = saved.advice.recommended
+    steps = [] if kept is None else [{decided, kept.verdict.first_move}]
+    steps += [{move.option, move.after}] if kept is not None and (move := kept.second_move) is not None else []
     there = {*c.case.options, decided}
     ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
     advice = UNCHANGED if saved.advice.same_as(Advice.of(c.verdict)) else ""
@@ -220,7 +230,8 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
                    side=post.side, found=post.stands,
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
-                   about=f"against {s.rival}", note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
+                   about=f"against {s.rival}{IN_PLACE if {s.option, s.rival} in steps else ''}",
+                   note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
 
 
 def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
@@ -234,7 +245,7 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
         return
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED
-    note = ADVICE_TURNS if far is None or isclose(near, far, rel_tol=1e-6) else ADVICE_MAY_TURN.format(far)
+    note = ADVICE_TURNS_IF if far is None else ADVICE_TURNS if isclose(near, far, rel_tol=1e-6) else ADVICE_MAY_TURN.format(far)
     yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 

@@ -5,11 +5,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from roi.answers.compare import compare_file
 from roi.answers.telling import Tell, keep_quiet
-from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.comparison import Comparison, weigh
+from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
 from roi.errors import InputError
 from roi.numerics.knowing import BINS
@@ -35,6 +37,22 @@ class NextAnswer:
         if verdict.recommended is None:
             return "CORRECT FIRST"
         return "DO NOW" if verdict.measure_first is None else "MEASURE FIRST"
+
+    @cached_property
+    def settling(self) -> tuple[Settling, ...]:
+        """For each option of a higher mean NPV than the recommended one the test that would most likely make it likely.
+
+        Whose tests are worth what they cost to whom the chance rules bind, best option first; the ranking of `experiments` goes
+        by means alone.
+        """
+        c = self.comparison
+        asked = [Asked(p.option, p.chance, p.chance_needed) for p in c.verdict.passed_over if p.chance is not None]
+        if not asked or c.verdict.recommended is None:
+            return ()
+        w = weigh(c.case)
+        if w.drawn is None:
+            return ()
+        return settling(w.shared, w.central, w.drawn, w.chosen.candidates, w.chosen.leader, w.chosen.counts, asked)
 
 
 def next_file(

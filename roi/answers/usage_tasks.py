@@ -332,12 +332,12 @@ def _advised(answer: "Comparison") -> dict[str, Any]:
 
 
 def _brings(answer: "Comparison", option: "OptionResult") -> tuple[float | None, float]:
-    """The share of staying's cash in a mean month that the option saves, and its mean NPV on what the verdict counts, USD.
+    """The share of staying's cash that the option saves once it serves alone, and its mean NPV on what the verdict counts, USD.
 
     Staying saves 0 of it; another option's share is None where staying costs no cash.
     """
     from roi.economics.decision.verdict import value
 
-    today = next(each for each in answer.options if each.id == "stay").cash_monthly_usd
+    today = option.staying_cash_monthly_usd
     share = 0.0 if option.id == "stay" else 1.0 - option.cash_monthly_usd / today if today else None
     return share, value(option, answer.verdict.counts)

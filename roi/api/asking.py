@@ -60,9 +60,9 @@ def load_scenario(
             the place of the scenario's. Over the bundled one nothing of `quality` is taken, which is of another task.
         quality: what `roi quality --output` wrote, by its path; a dict, as `measure_quality` returns it, is the scenario's
             block of that name.
-        tell: hears where the part names another incumbent than the scenario, and of a bill that moves with the requests.
+        tell: hears where the part names another incumbent than the scenario, and of a bill beside a template's guess.
         **blocks: fields and blocks of the scenario; a block is laid over the block there, field by field. A stated bill is of
-            the stated requests: where they alone are laid over, it moves with them.
+            the stated requests and tokens: where these alone are laid over, `incumbent.bill_of` keeps what they were.
 
     Raises:
         InputError: a field is wrong, and the message names it, the value and what is allowed (ScenarioError is a kind of it);
@@ -159,8 +159,8 @@ def compare(
             half the time.
         profiles: more folders of profiles; for `runs` None.
         thresholds: False leaves out break-evens and signposts, also where they would be shown, which looks for them.
-        **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case. A stated bill moves with the
-            requests a day, unless it is given with them; `warnings` says so.
+        **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case. A stated bill moves with
+            requests and tokens, unless it is given with them; `warnings` says so.
 
     Raises:
         InputError: something given is wrong; ScenarioError and UnknownName are kinds of it.

@@ -169,6 +169,23 @@ class Bins:
         return order[np.minimum(place, self.cell.size - 1)], column < counts[:, None]
 
 
+def one_way(values: Array, weights: Array) -> Array:
+    """The values, (n,), that only rise or only fall and lie nearest to these by weighted squares: adjacent violators pooled.
+
+    They fall where the values fall with their place on the whole, and else rise. What has no bearing on the place is levelled.
+    """
+    place = np.arange(values.size)
+    falls = float(np.cov(place, values, aweights=weights)[0, 1]) < 0
+    pools = list[tuple[float, float, int]]()
+    for value, weight in zip(*((x[::-1] if falls else x).tolist() for x in (values, weights)), strict=True):
+        pools.append((value, weight, 1))
+        while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
+            (a, left, m), (b, right, n) = pools[-2:]
+            pools[-2:] = [((a * left + b * right) / (left + right), left + right, m + n)]
+    found = np.repeat([value for value, _, _ in pools], [n for _, _, n in pools])
+    return np.asarray(found[::-1] if falls else found, dtype=np.float64)
+
+
 @cache
 def _log_factorials(n: int) -> Array:
     return np.concatenate(([0.0], np.log(np.arange(1.0, n + 1.0)).cumsum()))

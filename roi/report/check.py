@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from math import inf, isinf
 
-from roi.answers.check import PRICED, CheckAnswer, Rule
+from roi.answers.check import IN_PLACE, PRICED, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
@@ -26,7 +26,8 @@ WORDS = {
 """What the fields of a policy are called."""
 WRITTEN = ("saved_as_written", "file_as_written")
 """Rules on the saved comparisons themselves."""
-QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
+QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour, all alike",
+              "usd_per_gpu": "price of a GPU, all alike",
               "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers",
               "run_hours_per_month": "engineer hours a month"}
 """What the quantities of signposts are called."""
@@ -95,8 +96,9 @@ def _name(answer: CheckAnswer, rule: Rule) -> str:
         return "advice: what a wrong answer costs"
     if rule.name.startswith("signposts."):
         option, _, quantity_ = rule.name.removeprefix("signposts.").rpartition(".")
-        names = [_label(answer, id) for id in (option, rule.about.removeprefix("against "))]
-        return f"signpost: {QUANTITIES.get(quantity_, quantity_)}, {names[0]} against {names[1]}"
+        rival, placed, _ = rule.about.removeprefix("against ").partition(IN_PLACE)
+        names = [_label(answer, id) for id in (option, rival)]
+        return f"signpost: {QUANTITIES.get(quantity_, quantity_)}, {names[0]} against {names[1]}{placed}"
     return WORDS[rule.name]
 
 

@@ -10,7 +10,18 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.wording import MEASURES, case_number, duration, fact_name, money_of, option_label, usd
+from roi.report.layout.wording import (
+    MEASURES,
+    case_number,
+    duration,
+    fact_name,
+    money_of,
+    option_label,
+    percent,
+    short_usd,
+    told_apart,
+    usd,
+)
 
 SCHEMA = "roi.next/1"
 SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
@@ -31,6 +42,7 @@ def next_json(answer: NextAnswer, *, version: str) -> str:
         "sentence": step_sentence(answer), "recommended": c.verdict.recommended, "leader": c.verdict.leader,
         "steps": c.verdict.steps, "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
         "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
+        "settling": [asdict(each) for each in answer.settling],
         "warnings": list(answer.warnings),
     }, indent=1, allow_nan=False)
 
@@ -78,6 +90,7 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
                         " recommendation is carried out; +- its Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone.")
+    yield from _settling(answer, full=full)
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count wrong answers.")
@@ -90,6 +103,31 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield from _curve(c, best, full=full)
     if full and answer.warnings:
         yield from (Heading("Warnings"), Bullets(answer.warnings))
+
+
+def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
+    """Which test would make likely what saves more on average than the recommendation, and is not recommended.
+
+    Without `full` of the best one that is tested, whose test THEN need not name.
+    """
+    c = answer.comparison
+    over = c.verdict.passed_over if full else [p for p in c.verdict.passed_over if p.reason != "not tested"][:1]
+    settled = {each.option: each for each in answer.settling}
+    told = list[str]()
+    for p in over:
+        label, odds = option_label(c.case, p.option), told_apart(percent, p.chance or 0.0, p.chance_needed)
+        lacks = "is not tested" if p.reason == "not tested" else f"beats staying in {odds[0]} of the draws, {odds[1]} is asked"
+        if (x := settled.get(p.option)) is None:
+            told.append(f"{label} {lacks}: no test alone that is worth its cost would change that.")
+            continue
+        what = MEASURES[x.kind].format(option_label(c.case, x.about)) + (f": {fact_name(x.fact)}" if x.fact else "")
+        size = "" if x.items is None else f", {x.items:,} runs" if x.kind == "load-test" else f" on {x.items:,} items"
+        told.append(f"{label} {lacks}: {what}{size} ({usd(x.cost_usd)}, {duration(x.months)}). After"
+                    f" {percent(x.likely_after)} of the results it would be recommended: {short_usd(x.net_usd)} on average over"
+                    " all, the test paid. By means, as above, it counts as chosen already.")
+    if told:
+        yield Heading("What would make likely what is better on average")
+        yield Bullets(tuple(told))
 
 
 def _row(c: Comparison, e: Experiment, best: Experiment | None) -> Row:

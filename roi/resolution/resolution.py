@@ -1,6 +1,6 @@
 """resolve(scenario) -> Case: the facts of the scenario's date, each with its source and spread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,8 @@ from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Incumbent
+from roi.scenario.bill import bill_moved, workload_billed
+from roi.scenario.demand import Incumbent, Workload
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.supply import KINDS_OF_CHANGE
@@ -128,7 +129,7 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     if w.escalated_cache_hit_rate is not None:
         path = "workload.escalated_cache_hit_rate"
         sheet.quantity(path, w.escalated_cache_hit_rate, "share", stated=True, source=f"scenario {path}")
-    for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, s), strict=True):
+    for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, w), strict=True):
         sheet.state(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
     peak = PEAK_DEFAULT if w.peak_to_mean is None else w.peak_to_mean
     why = "scenario workload.peak_to_mean"
@@ -154,9 +155,8 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
                        and x.committed_until < s.as_of and value_of(x.committed_usd_per_month) > 0]
 
 
-def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
+def _lengths(sheet: FactSheet, w: Workload) -> tuple[tuple[float, ...], ...]:
     """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
-    w = s.workload
     bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
     prompt = w.longest_prompt
     if prefix > prompt:
@@ -327,22 +327,35 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         elif i.paid_by is not None and i.bill_usd_per_month is not None:
             _check_units(sheet, i, value_of(i.bill_usd_per_month))
         return
-    shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
-    a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))
-    if s.bill_told is not None:
-        sheet.state("reconciliation.told", s.bill_told)
-        sheet.warnings.append(s.bill_told)
-    estimate, bill = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * a_request, value_of(i.bill_usd_per_month)
+    billed, bill = workload_billed(i, s.workload), value_of(i.bill_usd_per_month)
+    estimate, a_request, options = _estimate(sheet, billed)
     if estimate <= 0:
         raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
+    moved = None if i.bill_of is None else bill_moved(i, s.workload, bill / estimate * _estimate(sheet, s.workload)[0])
+    if said := "; ".join(filter(None, (s.bill_told, moved))):
+        sheet.state("reconciliation.told", said)
+        sheet.warnings.append(said)
     gap = bill / estimate
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
     for o in options.values():  # what the incumbent would cost with its cache or batch price on
-        cheaper = float(np.asarray(service(shared, o).cost.usd)) / a_request if o.keeps_model and o.api is not None else 1.0
+        cheaper = a_request(o) / a_request(options["stay"]) if o.keeps_model and o.api is not None else 1.0
         if o.infeasible is None and max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING:
             sheet.state("reconciliation.as_with", o.label, f"{told}; {o.label} would cost {cheaper:.3g} x")
     if abs(gap - 1) > GAP_WORTH_SAYING:
         sheet.warnings.append(f"the bill is {gap:.2f} x the estimate at the scenario's prices (${bill:,.0f} against"
                               f" ${estimate:,.0f} a month): missing tokens, retries, or a negotiated price"
                               + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else ""))
+
+
+def _estimate(sheet: FactSheet, w: Workload) -> tuple[float, Callable[[Option], float], Mapping[str, Option]]:
+    """What the requests of a workload cost a month at today's prices, USD; what one costs with an option; all options."""
+    own = {f"workload.{name}": value_of(getattr(w, name)) for name in ("shared_prefix_tokens", "cache_hit_rate")}
+    rows = zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, w), strict=True)
+    values = {**sheet.case().values(), path_of(BillFacts, "factor"): 1.0, **own}
+    shared, options = read_all(sheet.case(), {**values, **{f"workload.{name}": row for name, row in rows}})
+
+    def a_request(o: Option) -> float:
+        return float(np.asarray(service(shared, o).cost.usd))
+
+    return value_of(w.requests_per_day) * DAYS_PER_MONTH * a_request(options["stay"]), a_request, options

@@ -152,6 +152,29 @@ class Seats(Section):
     """Last day until which today's seats are owed, used or not; left out = they end with any month."""
 
 
+class BillOf(Section):
+    """What the stated bill counts, where that is not the workload: what is left out is the workload's."""
+
+    requests_per_day: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False), unit("requests/day")] | None = None
+    """Requests on a mean day of the bill."""
+    input_tokens: Annotated[float, Field(gt=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
+    """Mean prompt tokens of its requests."""
+    output_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
+    """Mean output tokens of its requests."""
+    lengths: tuple[Bin, ...] | None = None
+    """Joint histogram of their lengths, in place of the means."""
+    shared_prefix_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
+    """Tokens of their shared prefix."""
+    cache_hit_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), unit("share")] | None = None
+    """Share of them that found it in the cache."""
+
+    @model_validator(mode="after")
+    def _means_or_lengths(self) -> Self:
+        if self.lengths is not None and (self.input_tokens is not None or self.output_tokens is not None):
+            raise ValueError("give input_tokens and output_tokens, or lengths, not both")
+        return self
+
+
 class Incumbent(Section):
     """The API that is paid today."""
 
@@ -186,6 +209,9 @@ class Incumbent(Section):
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with."""
+    bill_of: BillOf | None = None
+    """Requests and tokens that the bill is of, where those of `workload` are others: as they were before others were laid over
+    them, so that the gap between bill and estimate stays what it is. Left out = the workload's."""
     ttft_p95_s: Annotated[Positive, unit("s")] | None = None
     """Time to the first token that you measure of it today, 95th percentile. Above workload.ttft_p95_s staying does not keep
     the SLO: it stays what all is compared with, and that is told. Left out = not known."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
-from roi.scenario.bill import BILL, VOLUME, Billed, billed, keep_units, scale_bill, tell_day
+from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
@@ -45,8 +45,8 @@ def load_scenario(
 
     `part` is what usage records settle (`overlay`); over the bundled scenario, whose quality is of another task and is not
     taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
-    Where blocks or overrides move the requests a day alone, the bill moves with them (`scale_bill`).
-    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill that moves, and
+    Where blocks or overrides move requests or tokens and not the bill, it moves with them (`keep_bill`).
+    `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill beside a guess, and
     where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
     data, file = _opened(path), None if isinstance(path, dict) else path
@@ -76,20 +76,20 @@ def load_scenario(
         _set(data, override)
         over.append(override.partition("=")[0].strip())
     told = _of_requests_before(data, before, over)
-    if told is not None and tell is not None:
-        tell(told)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     scenario = _on_a_day(data, as_of)
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
+    if told is not None and tell is not None:
+        tell(told)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
     return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
 
 
 def _of_requests_before(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str | None:
     """What bill and units of the data are taken as that were stated of other requests, those `before` the paths in `over`."""
-    told = None if {"incumbent", f"incumbent.{BILL}"} & set(over) else scale_bill(data, before)
+    told = keep_bill(data, before, over)
     if any(path == "incumbent" or path.startswith("incumbent.provisioned_throughput") for path in over):
         return told
     return keep_units(data, before) or told
@@ -362,6 +362,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
             if tell is not None:
                 stays = "is left out, units or seats are paid" if by_unit else "stays as stated"
                 tell(f"incumbent.bill_usd_per_month {stays}: the part's is tokens at list price, which nobody billed")
+        old.update({OF: None} if BILL in new and OF in old else {})  # the part's bill is of its own requests
         old.update(new)
         laid += [f"{block}.{name}" for name in new]
     return laid

@@ -32,6 +32,9 @@ ASKED: Final = "help"
 SHORTEST: Final = 2
 """Letters that are too few to search for."""
 
+REPEATS: Final = "incumbent.bill_of."
+"""Fields that are called as those of the workload, which are meant where the block is not named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
@@ -87,8 +90,9 @@ def fields_ending(name: str) -> tuple[Meaning, ...]:
 
 def _ends(name: str) -> list[str]:
     """The paths that end so; where none does, those that do but for capitals and what parts words."""
-    ends = [path for path in field_paths() if path.endswith(f".{name}")]
-    return ends or [path for path in field_paths() if f".{_letters(path)}".endswith(f".{_letters(name)}")]
+    paths = [path for path in field_paths() if not path.startswith(REPEATS)]
+    ends = [path for path in paths if path.endswith(f".{name}")]
+    return ends or [path for path in paths if f".{_letters(path)}".endswith(f".{_letters(name)}")]
 
 
 def fields_about(word: str) -> tuple[Meaning, ...]:

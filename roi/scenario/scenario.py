@@ -159,13 +159,13 @@ class Scenario(Section):
         return self
 
     def with_bill_told(self, told: str | None) -> Self:
-        """The scenario, in which `told` says of which requests the bill is taken, since others were laid over the file."""
+        """The scenario, in which `told` says that its bill is taken as of what was laid over a template's guess."""
         self._bill_told = told
         return self
 
     @property
     def bill_told(self) -> str | None:
-        """Of which requests a day its bill is taken, where that had to be decided; else None."""
+        """What is to be said of a bill beside which a template's guess stood; else None."""
         return self._bill_told
 
     @property

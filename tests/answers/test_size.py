@@ -156,6 +156,15 @@ def test_the_answer_stands_first_in_at_most_40_lines_of_80_columns(file, fields)
     assert sum(" x " in line and line[0].isdigit() for line in lines) <= 5 + 2
 
 
+def test_plans_give_way_to_what_is_left_out(file):
+    found = sized(file, "candidates.gpus=[L4,L40S,H200-SXM,RTX-4090,H100-SXM]", "candidates.vendors=[]")
+    names = ("T4", "P4", "P100", "V100", "A2")
+    why = tuple(f"{name} needs a format that nobody has on it, and an engine of its own besides" for name in names)
+    crowded = size_text(replace(found, left_out=names, left_out_why=why))
+    assert len(crowded.splitlines()) <= 40 < len(size_text(found).splitlines()) + 2 * len(names)
+    assert all(each in " ".join(crowded.split()) for each in why)
+
+
 def test_how_sure_names_the_rent_at_both_ends_of_the_speed_and_who_is_cheapest_at_the_slow_one(file):
     """GPUs x price x 730 at both ends; at a TTFT of 0.4 s the cheapest card does not hold where it is slow, one H100 does."""
     found = sized(file)

@@ -43,23 +43,33 @@ def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
     assert (s.as_of, s.workload.requests_per_day, s.candidates.gpus, s.draws) == (date(2026, 11, 20), 5.0, ("l4",), 4)
 
 
-def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
-    """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the answer is of that."""
-    billed = SMALL | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
+@pytest.mark.parametrize(("laid", "share", "said"), [
+    ({"requests_per_day": 1000}, 0.25, "$400 of 4,000 requests a day, is taken as $100.00 of 1,000"),
+    ({"input_tokens": 500}, 0.7, "$400 of 800 input tokens, is taken as $280.00 of 500"),
+    ({"requests_per_day": 1000, "input_tokens": 500}, 0.175,
+     "$400 of 4,000 requests a day and 800 input tokens, is taken as $70.00 of 1,000 and 500"),
+])
+def test_a_stated_bill_moves_with_requests_and_tokens_and_both_doors_say_so(laid, share, said, tmp_path):
+    """At $2 and $8 a million, 800 + 50 tokens cost $0.0020 and 500 + 50 $0.0014: 0.7 of it; the gap is what it was."""
+    own = {"apis": {"openai/gpt-6-sol": {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 8.0}}}
+    billed = SMALL | own | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
     path = tmp_path / "billed.yaml"
     path.write_text(dump_yaml(billed), encoding="utf-8")
-    found = roi.compare(path, workload={"requests_per_day": 1000})
-    said = [each for each in found.warnings if "$400 of 4,000 requests a day, is taken as $100.00 of 1,000" in each]
-    assert len(said) == 1
-    assert " ".join(said[0].split()) in " ".join(str(found).split())
-    steps = roi.compare(roi.resolve(roi.load_scenario(billed, {"workload.requests_per_day": 1000})))
-    asked = compare_file(path, overrides=("workload.requests_per_day=1000",), cache=False)
-    both = {"workload": {"requests_per_day": 1000}, "incumbent": {"bill_usd_per_month": 100}}
-    for other in (steps, asked.comparison, roi.compare(billed, **both)):
+    found = roi.compare(path, workload=laid)
+    assert len([each for each in found.warnings if said in each]) == 1
+    assert said in " ".join(str(found).split())
+    over = {f"workload.{name}": value for name, value in laid.items()}
+    steps = roi.compare(roi.resolve(roi.load_scenario(billed, over)))
+    asked = compare_file(path, overrides=tuple(f"{name}={value}" for name, value in over.items()), cache=False)
+    again = roi.compare(parse_yaml(found.to_yaml(), "again"))
+    for other in (steps, asked.comparison, again):
         assert other.options == found.options
     assert asked.warnings == steps.warnings == found.warnings
-    assert found.scenario["incumbent"]["bill_usd_per_month"] == 100
     assert asked.note == ""  # said once, on the screen
+    stated = roi.compare(billed, workload=laid, incumbent={"bill_usd_per_month": 400 * share})
+    factor = "reconciliation.factor"
+    assert stated.case[factor].number() == pytest.approx(found.case[factor].number(), rel=1e-12)
+    assert found.case[factor].number() == pytest.approx(400 / (4000 * 365 / 12 * 0.002), rel=1e-12)
 
 
 def test_what_keywords_lay_over_a_template_is_stated():

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roi.cli import main
+from roi.scenario.yaml import dump_yaml, parse_yaml
 
 TICKETS = """\
 title: Tickets of Example Corp
@@ -19,6 +20,7 @@ quality: {usd_per_error: 0.02, scores: {gpt-6-sol: 0.94, gpt-6-luna: 0.93}}
 candidates: {api_models: [openai/gpt-6-luna]}
 """
 LUNA = "cheaper-api:openai/gpt-6-luna"
+BUSINESS = Path(__file__).parents[1] / "answers" / "cases"
 POLICY = """\
 schema: roi.policy/1
 saved: decision.json
@@ -333,10 +335,26 @@ def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) ->
 
 def test_a_chance_that_is_asked_stands_beside_staying_too(tmp_path: Path) -> None:
     small = file(tmp_path, "small.yaml", ("40000", "30"))
-    policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nchance_to_beat_staying: {at_least: 0.8}\n")
+    policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nexpected_npv_usd: {at_least: 50000}\n"
+                  "chance_to_beat_staying: {at_least: 0.8}\n")
     rules = json.loads(ask("check", small, policy, "--format", "json").stdout)["rules"]
-    rule = next(rule for rule in rules if rule["name"] == "chance_to_beat_staying")
-    assert (rule["holds"], rule["limit"], rule["found"]) == (True, 0.8, "staying")
+    for name, limit in (("chance_to_beat_staying", 0.8), ("expected_npv_usd", 50_000)):
+        rule = next(rule for rule in rules if rule["name"] == name)
+        assert (rule["holds"], rule["limit"], rule["found"]) == (True, limit, "staying")
+
+
+def test_a_threshold_against_what_goes_first_is_told_as_that_of_one_in_the_place_of_the_other(tmp_path: Path) -> None:
+    """The batch price first, then an adapter; nothing goes before staying."""
+    data = parse_yaml(next(BUSINESS.glob("6_*.yaml")).read_text(), "a business case")
+    data.pop("expect")
+    path, saved = file(tmp_path, "case.yaml", text=dump_yaml({**data, "draws": 0})), tmp_path / "saved.json"
+    assert ask("compare", path, "--format", "json", "--output", saved).exit_code == 0
+    assert json.loads(saved.read_text())["first_move"] == "cache-batch"
+    rules = json.loads(ask("check", path, "--saved", saved, "--format", "json").stdout)["rules"]
+    assert {rule["about"] for rule in rules if rule["name"].startswith("signposts.self-hosted-adapter")} == {
+        "against cache-batch, in its place", "against stay"}
+    text = " ".join(ask("check", path, "--saved", saved).stdout.split())
+    assert "against claude-sonnet-5-5, batch, in its place" in text
 
 
 @pytest.mark.full

@@ -21,6 +21,17 @@ candidates:
   api_models: [openai/gpt-5.2, openai/gpt-6-luna]
   self_hosted: [qwen3-8b]
 """
+BAR = """\
+as_of: 2026-11-24
+draws: 1024
+workload: {requests_per_day: 60000, input_tokens: 900, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-6-sol}
+quality:
+  bar: 0.93
+  usd_per_error: 0.02
+  scores: {gpt-6-sol: {value: 0.94, items: 300}, gpt-6-luna: {value: 0.93, items: 300}}
+candidates: {api_models: [openai/gpt-6-luna, anthropic/claude-haiku-5-5]}
+"""
 
 
 def ask(*args: str | Path) -> Result:
@@ -119,3 +130,21 @@ def test_a_saved_comparison_says_the_same(scenario: Path, tmp_path: Path) -> Non
     assert ask("compare", scenario, "--format", "json", "--output", saved).exit_code == 0
     first, again = (json.loads(ask("next", path, "--format", "json").stdout) for path in (scenario, saved))
     assert first["experiments"] == again["experiments"]
+
+
+def test_the_test_that_settles_a_chance_is_told_beside_the_one_of_most_worth(tmp_path: Path) -> None:
+    """gpt-6-luna has the highest mean of what is tested, and reaches the bar half the time; claude is worth most by means."""
+    path = tmp_path / "bar.yaml"
+    path.write_text(BAR)
+    found = json.loads(ask("next", path, "--format", "json").stdout)
+    assert (found["recommended"], found["experiment"]["option"]) == ("stay", "cheaper-api:anthropic/claude-haiku-5-5")
+    settled = {each["option"]: each for each in found["settling"]}
+    luna = settled["cheaper-api:openai/gpt-6-luna"]
+    assert (luna["kind"], luna["about"], luna["chance_needed"]) == ("evaluate", luna["option"], 0.6)
+    assert luna["chance"] < 0.6
+    text = " ".join(ask("next", path).stdout.split())
+    assert (f"gpt-6-luna beats staying in {luna['chance']:.1%} of the draws, 60% is asked: evaluate gpt-6-luna on"
+            f" {luna['items']:,} items (${luna['cost_usd']:,.0f}, ") in text
+    likely, usd = luna["likely_after"], luna["net_usd"]
+    assert f"After {likely:.1%} of the results it would be recommended: ${usd:,.0f} on average" in text
+    assert "claude-haiku-5-5 is not tested: evaluate" in " ".join(ask("next", path, "--full").stdout.split())

@@ -412,6 +412,11 @@ def test_costs_of_your_own_are_paid_from_go_live_or_between_two_months() -> None
     assert named(of(shared(), replace(STAY, costs=(licence,))), "licence")[1][0] == 40.0
     checked = replace(o, costs=(replace(licence, usd_per_request=0.001),))
     assert named(of(shared(volume_factor=2.0), checked), "licence")[1][:3] == pytest.approx([0.0, 1020.0, 2040.0])
+    told = next(line.told for line in of(shared(volume_factor=2.0), checked) if line.name == "licence")
+    assert [told(month) for month in (1, 2)] == [
+        "($40 + 2,000,000 requests x $0.001) x 0.5 of the month", "$40 + 2,000,000 requests x $0.001"]
+    once = replace(o, costs=(replace(licence, usd_per_month=0.0),))
+    assert next(line.told for line in of(shared(), once) if line.name == "licence") == "$500"
 
 
 def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:

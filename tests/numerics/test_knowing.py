@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from roi.economics.decision.measuring.trials import ITEMS
 from roi.facts.case import counted_quantile
@@ -17,6 +17,7 @@ from roi.numerics.knowing import (
     items_behind,
     most_to_know,
     numbers_wrong,
+    one_way,
     over,
     repeated,
 )
@@ -137,3 +138,14 @@ def test_a_result_has_the_chances_of_the_binomial_and_a_repeated_one_those_of_th
 
 def test_too_few_draws_tell_nothing() -> None:
     assert Bins.of(np.zeros(2 * BINS - 1)) is None
+
+
+def test_values_that_go_one_way_are_those_of_scipy_and_what_goes_up_and_down_is_levelled() -> None:
+    """1, 3, 2 with 2 weighing twice: 1, then (3 + 2 x 2) / 3. By turns 1 and 0: between the ends the mean."""
+    assert one_way(np.array([1.0, 3.0, 2.0]), np.array([1.0, 1.0, 2.0])) == pytest.approx([1.0, 7 / 3, 7 / 3])
+    assert one_way(np.tile([1.0, 0.0], 8), np.ones(16)) == pytest.approx([1.0, *[0.5] * 14, 0.0])
+    rng = np.random.default_rng(3)
+    for slope in (-0.1, 0.1):
+        values, weights = slope * np.arange(32) + rng.normal(size=32), rng.uniform(0.5, 2.0, 32)
+        fitted = optimize.isotonic_regression(values, weights=weights, increasing=slope > 0).x
+        assert one_way(values, weights) == pytest.approx(fitted)

@@ -131,31 +131,31 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
     assert scenario.candidates.gpus == ("l4",)
 
 
-def test_the_bill_moves_with_a_volume_that_is_laid_over_the_file() -> None:
-    """Twice the requests cost twice the $13,000; with another block or bill given, or without a bill, nothing moves."""
+def test_a_bill_stays_that_of_the_requests_and_tokens_that_others_are_laid_over() -> None:
+    """What stood beside it is kept, once; with another bill given, or without one, nothing is."""
     workload = {"requests_per_day": {"value": 1e5, "low": 9e4, "high": 2e5}, "input_tokens": 900, "output_tokens": 40}
     incumbent = {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 13_000}
     data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
-    told: list[str] = []
-    twice = ("workload.requests_per_day=200000",)
-    says = ("The bill, $13,000 of 100,000 requests a day, is taken as $26,000.00 of 200,000; set incumbent.bill_usd_per_month"
-            " too to keep one")
-    for found in (load_scenario(data, twice, tell=told.append),
-                  load_scenario(data, ("workload.requests_per_day.value=200000",), tell=told.append),
-                  load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}, tell=told.append)):
-        assert found.incumbent.bill_usd_per_month == 26_000
-        assert found.bill_told == told.pop() == says
-    both = {"workload": {"requests_per_day": 2e5}, "incumbent": {"bill_usd_per_month": 13_000}}
-    unbilled = {**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}
-    for found, bill in (
-        (load_scenario(data, (*twice, "incumbent.bill_usd_per_month=13000"), tell=told.append), 13_000),
-        (load_scenario(data, blocks=both, tell=told.append), 13_000),
-        (load_scenario(data, ("workload.input_tokens=800",), tell=told.append), 13_000),
-        (load_scenario(data, ("workload.requests_per_day=100000",), tell=told.append), 13_000),
-        (load_scenario(unbilled, twice, tell=told.append), None),
+    twice, half = ("workload.requests_per_day=200000",), ("workload.input_tokens=450",)
+    bins = [{"input_tokens": 10, "output_tokens": 40, "share": 1.0}]
+    again = stated_data(load_scenario(data, half))
+    for found, of in (
+        (load_scenario(data, twice), {"requests_per_day": 1e5}),
+        (load_scenario(data, ("workload.requests_per_day.value=200000",)), {"requests_per_day": 1e5}),
+        (load_scenario(data, blocks={"workload": {"requests_per_day": 2e5}}), {"requests_per_day": 1e5}),
+        (load_scenario(data, half), {"input_tokens": 900}),
+        (load_scenario(again, (*twice, "workload.input_tokens=30")), {"requests_per_day": 1e5, "input_tokens": 900}),
+        (load_scenario(data, blocks={"workload": {"lengths": bins, "input_tokens": None, "output_tokens": None}}),
+         {"input_tokens": 900, "output_tokens": 40}),
+        (load_scenario(data, (*half, "incumbent.bill_usd_per_month=13000")), None),
+        (load_scenario(again, ("incumbent.bill_usd_per_month=13000",)), None),
+        (load_scenario(data, blocks={"workload": {"input_tokens": 450}, "incumbent": {"bill_usd_per_month": 13_000}}), None),
+        (load_scenario(data, ("workload.requests_per_day=100000",)), None),
+        (load_scenario({**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}, twice), None),
     ):
-        assert (found.incumbent.bill_usd_per_month, found.bill_told) == (bill, None)
-    assert told == []
+        kept = found.incumbent.bill_of
+        assert (None if kept is None else kept.model_dump(exclude_none=True)) == of
+        assert found.incumbent.bill_usd_per_month in {13_000, None}
 
 
 def test_todays_units_stay_those_of_the_volume_that_the_file_states() -> None:
@@ -183,14 +183,17 @@ def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_no
     """The bundled 100,000 a day are a guess, so that $500 a month is the bill of the 9,000 that are said."""
     volume = ("workload.requests_per_day=9000",)
     found = load_scenario(None, volume, blocks={"incumbent": {"bill_usd_per_month": 500}})
-    assert (found.incumbent.bill_usd_per_month, found.bill_told) == (500, None)
+    assert (found.incumbent.bill_of, found.bill_told) == (None, None)
+    told: list[str] = []
     guessed = load_scenario(parse_yaml(template("bundled"), "bundled") | {"incumbent": {
-        "provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 500}}, volume)
-    assert guessed.incumbent.bill_usd_per_month == 500
-    assert guessed.bill_told == "The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"
+        "provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 500}}, volume, tell=told.append)
+    assert guessed.incumbent.bill_of is None
+    assert told == ["The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"]
+    assert guessed.bill_told == told[0]
     stated = load_scenario(None, blocks={"workload": {"requests_per_day": 100_000}, "incumbent": {"bill_usd_per_month": 500}})
     again = load_scenario(stated_data(stated), ("workload.requests_per_day=50000",))
-    assert again.incumbent.bill_usd_per_month == 250
+    assert again.incumbent.bill_of is not None
+    assert again.incumbent.bill_of.requests_per_day == 100_000
 
 
 @pytest.mark.parametrize(("text", "says"), [
@@ -221,7 +224,7 @@ MINIMAL: dict[str, Any] = {
     ("horizon=12", "horizon: unknown key; nearest: horizon_months"),
     ("workload.requests=5", "workload.requests: unknown key; nearest: requests_per_day"),
     ("workload.completion_tokens=5", "workload.completion_tokens: unknown key; nearest: output_tokens"),
-    ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_is_volume_share"),
+    ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_of, bill_is_volume_share"),
     ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),
     ("workload/requests_per_day=5", "workload/requests_per_day: unknown key; nearest: workload.requests_per_day"),
     ("workload.requests_per_day={value:5}", "unknown key; write value: 5, with a colon and a blank"),

@@ -9,6 +9,8 @@ from roi.facts.case import Case
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 
+WIDER = 200
+"""The first seed whose scenario may have deadlines, hours of work, a large model, a measured latency and a bill besides."""
 KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
 GPUS = ("l40s", "h100-sxm", "l4", "rtx-4090")
 
@@ -111,6 +113,38 @@ def scenario(seed: int) -> dict[str, Any]:
     own = made["own_hardware"]
     if "cards" in own and own["life_months"] < made["horizon_months"]:  # a new card takes its place, at a price that is known
         own["purchase_usd_per_gpu"] = {gpu: round(2.5 * owned["resale_usd_per_gpu"][gpu])}
+    return widened(made, np.random.default_rng([seed, 1])) if seed >= WIDER else made
+
+
+def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """The scenario with what the first seeds have nothing of, each by a coin."""
+    workload, incumbent, apis = made["workload"], made["incumbent"], made["apis"]
+
+    def often(chance: float = 0.5) -> bool:
+        return bool(rng.random() < chance)
+
+    def between(low: float, high: float) -> float:
+        return round(float(rng.uniform(low, high)), 3)
+
+    if often(0.7):
+        workload |= {"can_wait_share": 1.0 if often(0.3) else between(0.05, 1.0), "waits_hours": between(1.5, 72.0)}
+        if workload["waits_hours"] < 24.0:  # no batch tier promises that
+            apis["openai/gpt-6-luna"]["batch_share"] = None
+    if often():
+        workload["hourly_weights"] = [between(0.0, 1.0) for _ in range(24)]
+    if often():
+        least = 0 if workload["can_wait_share"] == 1.0 else 1
+        made["serving"] |= {"autoscale": True, "autoscale_floor": int(rng.integers(least, 3)),
+                            "startup_hours": between(0.05, 2.0), "billing_hours": between(0.0, 1.0)}
+        made["serving"]["spares"] *= least  # as roi takes it; a stated spare idles the longer the fewer replicas work
+    if often(0.3):
+        _on_a_large_model(made, between(0.8, 0.95), between(0.85, 0.97))
+    if often():
+        incumbent |= {"ttft_p95_s": between(0.2, 5.0), "tpot_p95_s": between(0.01, 0.08)}
+    if often():
+        each = (2.5 * workload["input_tokens"] + 15.0 * workload["output_tokens"]) / 1e6
+        usd = max(workload["requests_per_day"] * 30.4 * each * between(0.4, 2.5), 0.01)
+        incumbent |= {"bill_usd_per_month": round(usd, 2), "bill_is_volume_share": between(0.0, 1.0)}
     return made
 
 
@@ -125,6 +159,15 @@ def _by_unit(rng: np.random.Generator) -> dict[str, Any]:
     seats = {"users": number, "usd_per_month": fee, "committed_until": until}
     paid = [{}, {}, {}, {}, {"provisioned_throughput": units}, {"seats": seats}][int(rng.integers(6))]
     return {name: {k: v for k, v in block.items() if v is not None} for name, block in paid.items()}
+
+
+def _on_a_large_model(made: dict[str, Any], score: float, tuned: float) -> None:
+    """Put a model in the small one's place whose adapter is trained over several cards."""
+    made["candidates"] |= {"self_hosted": ["llama-3.3-70b"], "gpus": ["h100-sxm"], "own_hardware": False}
+    made["serving"]["tensor_parallel"] = [2, 4]
+    scores = {name: each for name, each in made["quality"]["scores"].items() if not name.startswith("qwen3-8b")}
+    made["quality"]["scores"] = scores | {"llama-3.3-70b": score, "llama-3.3-70b+lora": tuned}
+    made["own_hardware"] = {"usd_per_kwh": made["own_hardware"]["usd_per_kwh"]}
 
 
 @cache

@@ -216,7 +216,7 @@ def test_what_trains_or_buys_comes_after_what_can_be_undone():
     """The verdict's leader with a first move: that one is done now, and the leader then."""
     def option(id, npv, cash):
         return SimpleNamespace(id=id, label=id.upper(), expected_npv_usd=npv, expected_cash_npv_usd=npv, cash_monthly_usd=cash,
-                               probability_npv_positive=0.9, probability_cash_positive=0.8)
+                               staying_cash_monthly_usd=100.0, probability_npv_positive=0.9, probability_cash_positive=0.8)
 
     options = [option("stay", 0.0, 100.0), option("own", 9.0, 20.0), option("api", 5.0, 40.0), option("x", 11.0, 10.0)]
     verdict = SimpleNamespace(
@@ -234,7 +234,8 @@ def test_what_trains_or_buys_comes_after_what_can_be_undone():
     verdict.measure_first = SimpleNamespace(kind="evaluate", option="x")
     assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))[
         "measure_first"] == "evaluate X"
-    options[0].cash_monthly_usd = 0.0  # of nothing no share can be saved
+    for each in options:
+        each.staying_cash_monthly_usd = 0.0  # of nothing no share can be saved
     free = usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))
     assert (free["saves_share"], free["passed_over_saves_share"]) == (None, None)
     verdict.recommended, verdict.sentence = None, "No verdict: the bill."

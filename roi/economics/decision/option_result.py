@@ -152,6 +152,10 @@ class OptionResult:
     """The same without wrong answers, and without what is no cash."""
     errors_monthly_usd: float
     """Wrong answers alone."""
+    staying_cash_monthly_usd: float
+    """Cash of staying in the mean of the same months, so that both are of the same requests and prices."""
+    staying_errors_monthly_usd: float
+    """Wrong answers of staying in these."""
     tco_usd: float
     """Total cost of ownership: set-up and all months, not discounted, USD."""
     pv_cost_usd: float
@@ -242,7 +246,6 @@ def option_result(
         beats = float(np.mean(npvs >= np.max([drawn.npv[u] for u in untrained], axis=0) - CENT))
         if not is_stay:
             paid, positive, in_cash = percentiles(drawn.payback[id]), float(np.mean(npvs > 0)), float(np.mean(cash > 0))
-    errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
     cash_first, cash_saving = (a - b for a, b in zip(cash_flows(stay), cash_flows(done), strict=True))
     given_up = float(sum(float(line.upfront) for line in done.costs.lines if line.no_cash))
     return OptionResult(
@@ -250,7 +253,8 @@ def option_result(
         tested=tested(shared, option), binds=binds(option),
         upfront_usd=upfront, upfront_no_cash_usd=given_up,
         monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
-        cash_monthly_usd=mean_cash(done), errors_monthly_usd=float(errors[start:].mean()),
+        cash_monthly_usd=mean_cash(done, start), errors_monthly_usd=mean_errors(done, start),
+        staying_cash_monthly_usd=mean_cash(stay, start), staying_errors_monthly_usd=mean_errors(stay, start),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=npv_without(lambda line: line.is_error),
         npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
@@ -275,10 +279,18 @@ def option_result(
     )
 
 
-def mean_cash(done: Evaluated) -> float:
-    """Cash of a mean month once the option serves alone, USD: without wrong answers, and without what is no cash."""
+def mean_cash(done: Evaluated, start: int | None = None) -> float:
+    """Cash of a mean month, USD, without wrong answers and what is no cash: from the month `start` on, counted from 0.
+
+    None: once the option serves alone.
+    """
     _, monthly = cash_flows(done)
-    return float(monthly[alone_from(done.option, monthly.size):].mean())
+    return float(monthly[alone_from(done.option, monthly.size) if start is None else start:].mean())
+
+
+def mean_errors(done: Evaluated, start: int) -> float:
+    """Wrong answers of a mean month from the month `start` on, counted from 0, USD."""
+    return float(sum(line.monthly[start:].mean() for line in done.costs.lines if line.is_error))
 
 
 def cash_flows(done: Evaluated) -> tuple[Array, Array]:

@@ -122,6 +122,10 @@ class Thresholds:
             self._signposts[id, rival, what] = tuple(told)
         return self._signposts[id, rival, what]
 
+    def cards(self, id: str) -> int:
+        """On how many cards, each vendor's apart, the option has plans: where one alone gets dearer it takes another."""
+        return len({(plan.gpu, plan.vendor) for plan in self.curves.options[id].plans})
+
     @cached_property
     def moving_on(self) -> tuple[Signpost, ...]:
         """At which price, error rate and hours the leading option had better not follow its first move once that is in use.

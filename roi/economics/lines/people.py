@@ -242,13 +242,16 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
     part: Array = np.asanyarray(share * begun * (number <= cost.to_month) * 1.0)
 
     def arithmetic(month: int) -> str:
-        each = pick(cost.usd_per_request)
-        some = f" + {pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}" if each else ""
-        monthly = f"(${pick(cost.usd_per_month):,.6g}{some}) x {pick(part, month):.4g} of the month"
-        return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
+        by_month, each, here = pick(cost.usd_per_month), pick(cost.usd_per_request), pick(part, month)
+        terms = [f"${by_month:,.6g}"] if by_month or not each else []
+        terms += [f"{pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}"] if each else []
+        told = " + ".join(terms)
+        return told if here == 1.0 else f"{f'({told})' if terms[1:] else told} x {here:.4g} of the month"
 
+    runs = any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request)
     return Line(
-        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, arithmetic=arithmetic,
+        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
+        arithmetic=arithmetic if runs else Words(lambda: f"${pick(cost.upfront_usd):,.6g}"),
         path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
     )

@@ -126,13 +126,10 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
 
     Where staying leads, its months are those of the challenger.
     """
-    if o.id != "stay":
+    beside = compared_with(c) if o.id == "stay" else None
+    if beside is None:
         return o.cash_monthly_usd, o.errors_monthly_usd
-    start = compared_from(c)
-    sums = [0.0, 0.0]
-    for line in o.lines:
-        sums[not line.cash] += mean_from(line, start)
-    return sums[0], sums[1]
+    return beside.staying_cash_monthly_usd, beside.staying_errors_monthly_usd
 
 
 def at_mean_rents(c: Comparison, o: OptionResult) -> list[str]:

@@ -116,9 +116,9 @@ def _centrally(c: Comparison, today: float) -> list[str]:
     other = next((s for s in posts if s.quantity != HOURS), None)
     hours = next((s for s in posts if s.quantity == HOURS and (other is None or s.option == other.option)), None)
     if other is not None:
-        told.append(on_side(other, whose=f"{option_of(c, other.option).label}'s"))
+        told.append(on_side(c, other, whose=f"{option_of(c, other.option).label}'s"))
     if hours is not None:
-        told.append(on_side(hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
+        told.append(on_side(c, hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
     return told + _less_set_up(c)
 
 

@@ -27,6 +27,9 @@ NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
 MOST_TURNS = 2
 """Options of which the draws leave open to which the advice turns, and that are all named; of more none is."""
+ALIKE = 0.05
+"""Part of a volume by which another one is told as the same: that of an advice is placed to 2%, by means and chances, where the
+other is exact, at the central values."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
 
@@ -150,7 +153,7 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
     hours = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "hours")
-    told = [on_side(s) for s in (*filter(None, (rent,)), *hours) if is_ahead(s) and may_come(c, s)]
+    told = [on_side(c, s) for s in (*filter(None, (rent,)), *hours) if is_ahead(s) and may_come(c, s)]
     if told:
         return f" Or {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
@@ -182,8 +185,8 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
         return [volumes]
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
     if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
-        there, beyond = (f"{there}, from which to move on is a decision of its own",) * 2
-    rents = f"ith GPU rents above about {to_digits(found[0], up=True):g} x today's"
+        there, beyond = (f"{there}, at first alone",) * 2
+    rents = f"ith all GPU rents above about {to_digits(found[0], up=True):g} x today's"
     advice = f"the advice is {there}{'' if beyond == there else f' (further up {beyond})'}."
     if volumes.endswith(f" {advice}") and volumes.count("the advice is") == 1:
         return [f"{volumes.removesuffix(f' {advice}')}, or w{rents}, {advice}"]
@@ -195,7 +198,8 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
     if found[1] == c.verdict.first_move and c.thresholds is not None and (saves := c.thresholds.second(c.verdict.leader)):
         at = saves.stays or saves.first
-        on = f"saves {'at every volume' if at <= 1 else f'from {requests(at)} a day on'}" if at is not None else "does not save"
+        more = "about there" if at is not None and abs(at / found[0] - 1.0) < ALIKE else f"{requests(at or 0.0)} a day on"
+        on = "does not save" if at is None else "saves at every volume" if at <= 1 else f"saves from {more}"
         return f"{there}, after which moving on {on} at the central values"
     return there if beyond == there else f"{there} (further {'down' if side == 'below' else 'up'} {beyond})"
 
@@ -203,15 +207,16 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
 def undone_by(c: Comparison) -> dict[str, list[str]]:
     """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once.
 
-    Of its first move: where it had better not follow that.
+    Of its first move: where it had better not follow that, once that is in use.
     """
     found: dict[str, list[str]] = {}
     told, after = set[str](), c.thresholds.moving_on if c.thresholds is not None else ()
     for s in (*after, *(s for s in c.signposts if not after or s.rival != c.verdict.first_move)):
         alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
         if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
-            rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label
-            side, now = _sided(s, whose="the option's", undone=True)
+            in_use = ", once in use," if s in after else ""
+            rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label + in_use
+            side, now = _sided(c, s, whose="the option's", undone=True)
             found.setdefault(rival, []).append(side if now in told else side + now)
             told.add(now)
     return found
@@ -254,7 +259,7 @@ def flips_at(c: Comparison) -> str:
     if far is None and math.isclose(near, own):
         return f"the draws do not tell at which price, if at any, the advice {turns}"
     if far is None:
-        return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}{unsure}"
+        return f"{side} about {_price(first, digits)} each at the soonest, perhaps at no price, the advice {turns}{unsure}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))
     return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{unsure}"
 
@@ -320,12 +325,12 @@ def is_ahead(s: Signpost) -> bool:
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def on_side(s: Signpost, *, whose: str = "its") -> str:
+def on_side(c: Comparison, s: Signpost, *, whose: str = "its") -> str:
     """The side of a threshold on which the option wins, with today's value."""
-    return "".join(_sided(s, whose=whose))
+    return "".join(_sided(c, s, whose=whose))
 
 
-def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
+def _sided(c: Comparison, s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
     """The side of a threshold on which the option wins, or with `undone` the other one, and today's value; `whose`: the option.
 
     A price is that of its card today, all prices moving alike; another card that is the cheapest there is named.
@@ -340,7 +345,8 @@ def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
         card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
         later = f"; by then {then}" if then else ""
         price = "GPU's resale value" if card.startswith(RESALE) else PRICES[s.quantity]
-        return f"with {whose} {price} {side} {at}", f" (today {today}, {card.removeprefix(RESALE)}{later})"
+        alike = ", all alike" if c.thresholds is not None and c.thresholds.cards(s.option) > 1 else ""
+        return f"with {whose} {price} {side} {at}", f" (today {today}, {card.removeprefix(RESALE)}{later}{alike})"
     if s.quantity == HOURS:
         at, today = told_apart(figure, s.threshold, s.today)
         return f"with {whose} on-call {side} {at} hours a month", f" (here {today})"

@@ -14,7 +14,7 @@ from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.fleet import HOURS
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import (
     correct_first,
     few_slots,
@@ -43,8 +43,8 @@ UNLISTED = " Not listed: plans that another beats in rent and capacity alike (ca
 KV_FULL = 0.85
 """Share of the KV cache held at the peak from which an engine that evicts is slower than a replay without: a toy that preempts
 and computes again had a TPOT p95 of 33.7 ms, not 29.2, at 0.85 of saturation (prompts of 100, answers of 2,000 tokens)."""
-SHOWN = 5
-"""Plans of the short answer at most."""
+MOST_LINES, SHOWN = 40, 5
+"""Lines of the short answer on a terminal, and its plans, at most."""
 YOURS = "yours: power and space, no rent; what selling the cards would bring is not in it, roi compare counts it"
 FLEET_HEADS = ("fleet", "USD\n/month", "TTFT\np50 s", "TTFT\np95 s", "TPOT\np95 ms", "E2E\np95 s", "SLO")
 
@@ -57,8 +57,10 @@ def size_json(sizing: Sizing) -> str:
 
 
 def size_blocks(sizing: Sizing, *, full: bool = False) -> Iterable[Block]:
-    """The parts of the report: the plan to rent, or all that is known."""
-    return _tell(sizing) if full else _lead(sizing)
+    """The parts of the report: the plan to rent, in MOST_LINES of a terminal, or all that is known."""
+    return _tell(sizing) if full else next((
+        blocks for blocks in (tuple(_lead(sizing, most)) for most in range(SHOWN, 0, -1))
+        if render(blocks).count("\n") < MOST_LINES), tuple(_lead(sizing, 1)))
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -74,8 +76,8 @@ def _own(sizing: Sizing) -> list[SizedPlan]:
     return [plan for plan in sizing.plans if plan.owned is not None]
 
 
-def _lead(sizing: Sizing) -> Iterable[Block]:
-    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and what else there is."""
+def _lead(sizing: Sizing, most: int) -> Iterable[Block]:
+    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and at most so many plans."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield from _correct(sizing)
@@ -86,8 +88,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     yield from _other_way(sizing)
-    shown = sizing.plans[:SHOWN]
-    shown = shown if not own or own[0] in shown else (*shown[:-1], own[0])
+    shown = sizing.plans[:most]
+    shown = shown if not own or own[0] in shown or most == 1 else (*shown[:-1], own[0])
     yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown)))
     yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
     rows = ((plan, _plan(plan).cells) for plan in shown)

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
-from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.measuring.worth import Experiment
+from roi.answers.next import NextAnswer
+from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.measuring.settling import Asked, likely_after
+from roi.economics.decision.measuring.trials import Size, Trial
+from roi.economics.decision.measuring.worth import Experiment, Valuer
 from roi.facts.case import Case
-from roi.numerics.knowing import gain_of_knowing
+from roi.numerics.knowing import Bins, gain_of_knowing
 from roi.numerics.sequence import sobol
 
 
@@ -245,3 +248,40 @@ def test_of_experiments_that_are_worth_the_same_the_order_of_the_options_names_n
         c = compare(Case(facts={path: case.facts[path] for path in (*order, *case.uncertain)}), thresholds=False)
         found.append([(e.kind, e.option, e.fact, e.items, round(e.net_usd, 4)) for e in c.experiments])
     assert found[0] == found[1]
+
+
+def test_what_makes_an_option_likely_is_told_beside_what_moves_the_mean() -> None:
+    """gpt-6-luna, 90% right +- 5 points, saves $10,118 a month where it reaches 90%, and else loses set-up and way back: stay.
+
+    By means it counts as chosen without a test, which is worth what it spares where the bar is missed; under the rule of the
+    chance it is worth what it saves besides: both together are its mean and the worth of the test, were each result known to be
+    on the right side.
+    """
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "low": 0.85, "high": 0.95, "items": 300}}
+    free = {"usd": 0.0, "labels": 3200.0, "usd_per_label": 0.0, "months": 0.0}
+    c = compare(case_of(draws=4096, quality={"scores": scores, "bar": 0.90}, evaluation=free,
+                        candidates={"cascade_first": [], "self_hosted": []}))
+    assert c.verdict.recommended == "stay"
+    (over,), (found,) = c.verdict.passed_over, NextAnswer(comparison=c, warnings=(), note="").settling
+    assert (found.option, found.about, found.kind, found.items) == (CHEAPER, CHEAPER, "evaluate", 3200)
+    assert (found.chance, found.chance_needed) == (over.chance, 0.6)
+    assert found.likely_after == pytest.approx(0.5, abs=0.05)
+    luna = next(o for o in c.options if o.id == CHEAPER)
+    both = luna.expected_npv_usd + the_evaluation(c).worth_usd
+    assert 0.9 * both < found.net_usd <= both
+    assert found.net_usd > 2.0 * the_evaluation(c).worth_usd
+
+
+@pytest.mark.parametrize(("wins", "known", "likely", "brings"), [
+    (0.7, True, 0.7, 7.0), (0.7, False, 0.0, 0.0), (0.79, False, 0.0, 0.0), (0.4, True, 0.4, 4.0)])
+def test_a_test_settles_a_chance_only_where_it_tells_what_the_option_hangs_on(wins, known, likely, brings) -> None:
+    """+$10 where x is low, else -$10; 80% is asked. Knowing x, it is likely where it wins; what has no bearing tells none."""
+    shared, *_ = settle(case_of())
+    x, other = np.random.default_rng(7).random((2, 4096))
+    valuer = Valuer(shared, {"stay": 0.0, "a": 0.0}, {"stay": np.zeros(x.size), "a": np.where(x < wins, 10.0, -10.0)},
+                    ("stay", "a"), "stay")
+    trial = Trial(kind="quote", option="a", known=x if known else other, sizes=(Size(None, 0.0, 0.0),))
+    bins = Bins.of(trial.known)
+    assert bins is not None
+    found = likely_after(valuer, bins, trial, trial.sizes[0], None, Asked("a", wins, 0.8))
+    assert found == (pytest.approx(likely, abs=0.02), pytest.approx(brings, abs=0.2))

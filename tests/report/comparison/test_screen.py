@@ -271,7 +271,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
 def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> None:
     text = flat(of_file(next(path for path in CASES if path.stem.startswith("12_"))))
     undone = text[text.index("UNLESS"):text.index("cash $ wrong")]
-    assert "At the central values claude-sonnet-4-5, batch is cheaper with the option's GPU hour above" in undone
+    assert "At the central values claude-sonnet-4-5, batch, once in use, is cheaper with the option's GPU hour above" in undone
     assert "With more than 3.5% of its answers wrong (here 2.2%) it misses the bar." in undone
     for told in ("(today 40,000)", "(today $0.79, L40S at Quote)"):
         assert undone.count(told) == 1
@@ -524,6 +524,11 @@ def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommenda
     month = re.search(r"Cash (\$[\d,]+) \(month 1", flat(c))
     assert month is not None
     assert f"of it cash: {month[1]} a month" in comparison_text(c, (), "stay")
+    assert month[1] == f"${c.leader.staying_cash_monthly_usd:,.0f}"  # JSON, frames
+    stay = next(o for o in c.options if o.id == "stay")
+    paid = np.sum([line.monthly_usd for line in stay.lines if line.cash], axis=0)
+    assert c.leader.staying_cash_monthly_usd == pytest.approx(paid[2:].mean())
+    assert stay.cash_monthly_usd == stay.staying_cash_monthly_usd == pytest.approx(paid.mean())
     assert "mean of months 3 to 36, when gpt-6-luna serves alone" in " ".join(comparison_text(c, (), "stay").split())
     assert "Trains on A100-80GB-SXM, Verda spot (roi fit: on-demand" in " ".join(
         comparison_text(c, (), "self-hosted-adapter:qwen3-8b+lora").split())
@@ -1028,7 +1033,7 @@ def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_
     ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying", "$12.3"),
     ((0.15, 0.15), "from about $0.15 each the advice is to stay", "$0.15"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying", "$0.14"),
-    ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying", ""),
+    ((0.1506, None), "from about $0.15 each at the soonest, perhaps at no price, the advice turns to staying", ""),
     ((0.0, None), "the draws do not tell at which price, if at any, the advice turns to staying", ""),
     ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying", ""),
 ])
@@ -1490,7 +1495,7 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     assert "openai/gpt-5.4 ends in 12 months: from then on this is the same on its successor" in " ".join(text.split())
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
-    assert "gpt-5.4, batch is cheaper with the option's GPU's resale value above" in " ".join(text.split())
+    assert "gpt-5.4, batch, once in use, is cheaper with the option's GPU's resale value above" in " ".join(text.split())
 
 
 def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() -> None:

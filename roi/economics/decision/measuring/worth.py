@@ -105,13 +105,8 @@ def experiments(
     first by its id, unless the test of another brings more. No evaluation is among them where nothing that it finds could fail
     an option.
     """
-    saved = drawn.saved(counts)
-    central = {id: central[id] for id in sorted(central, key=lambda id: (-_whole(float(saved[id].mean())), id))}
-    upfront = {id: float(np.asarray(done.total.upfront)) for id, done in central.items()}
-    upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
-    if following is not None:
-        upfront[NEXT] = upfront[leader] + following.upfront_usd
-    valuer = _Valuer(shared, upfront, *with_next(saved, candidates, following), leader)
+    central = by_worth(central, drawn.saved(counts))
+    valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
     price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[tuple[str, object], Experiment] = {}
     binned: dict[tuple[int, bool], Bins | None] = {}
@@ -132,13 +127,30 @@ def experiments(
     return tuple(sorted(best.values(), key=lambda e: -_whole(e.net_usd)))
 
 
+def by_worth(central: Mapping[str, Evaluated], saved: Mapping[str, Array]) -> dict[str, Evaluated]:
+    """The options, the one that saves most first, then by their ids."""
+    return {id: central[id] for id in sorted(central, key=lambda id: (-_whole(float(saved[id].mean())), id))}
+
+
+def valuer_of(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, counts: str,
+    following: Following | None = None,
+) -> "Valuer":
+    """What the trials of these options are valued against."""
+    upfront = {id: float(np.asarray(done.total.upfront)) for id, done in central.items()}
+    upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
+    if following is not None:
+        upfront[NEXT] = upfront[leader] + following.upfront_usd
+    return Valuer(shared, upfront, *with_next(drawn.saved(counts), candidates, following), leader)
+
+
 def _whole(usd: float) -> float:
     """The USD without what is rounding of sums, which decides no order."""
     return round(usd, 6)
 
 
 @dataclass(frozen=True)
-class _Valuer:
+class Valuer:
     """What every trial is valued against: the outcomes of all options, and the recommendation `leader`."""
 
     shared: Shared
@@ -232,6 +244,11 @@ class _Valuer:
                 ways[row] = _Instead(row, whole[row] - (1.0 - moves.scale[s]) * whole[led], 0.0)
             found.append(max(ways, key=lambda way: float(way.weights @ averages) + way.usd))
         return found
+
+    def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
+        """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift."""
+        moves = self._moves(ids, sizes)
+        return float(moves.scale[0]), moves.shift[0, 0]
 
     @cached_property
     def _own(self) -> Array:

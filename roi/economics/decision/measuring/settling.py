@@ -1,0 +1,124 @@
+"""Which test would make an option likely that has the highest mean NPV and beats staying too seldom, or that nobody tested.
+
+Worth as `worth.py` has it goes by means alone, from which the chance rules are left out: a test that moves no mean is worth
+nothing there, and may decide all the same whether the option is recommended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn
+from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.feasibility import can_fail
+from roi.economics.decision.measuring.trials import ROUNDING, Size, Trial, trials
+from roi.economics.decision.measuring.worth import Valuer, by_worth, valuer_of
+from roi.economics.inputs import Array, Shared, path_of
+from roi.numerics.knowing import BINS, Bins, bar_edge, numbers_wrong, one_way
+
+HALVES: Final = ((0, 1), (1, 0))
+"""Which half of the draws of a bin decides, and which is counted: what is likely by luck in one is not in the other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """The test after which an option may be recommended that has a higher mean NPV than the one that is."""
+
+    option: str
+    """Id of that option."""
+    chance: float
+    """Its chance to beat staying today."""
+    chance_needed: float
+    """The chance that its kind needs."""
+    kind: str
+    """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
+    about: str
+    """Id of the option that is tested; stay where the test is about all."""
+    fact: str | None
+    """Path of the fact that it tells, where that is no fact of an option alone."""
+    items: int | None
+    """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
+    cost_usd: float
+    months: float
+    likely_after: float
+    """Share of the results after which the option would be recommended: likely, tested, and of the higher mean."""
+    net_usd: float
+    """What moving to it after these results brings over keeping to the recommendation, on average over all, cost taken off."""
+
+
+class Asked(NamedTuple):
+    """An option that is passed over, its chance to beat staying and the one that it needs."""
+
+    option: str
+    chance: float
+    chance_needed: float
+
+
+def settling(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, counts: str,
+    asked: Sequence[Asked],
+) -> tuple[Settling, ...]:
+    """For each of these options the test that brings most to whom the chance rules bind; none of one that no test pays for.
+
+    The arguments are those of `experiments`. After a result the option is likely where its chance to beat staying, given that
+    result, is the one that it needs; what is known moves the chance one way (`one_way`). That is decided on one half of the
+    draws and counted on the other; a test is left out where the other half, all such results together, does not have that
+    chance by one standard error.
+    """
+    valuer, central = valuer_of(shared, central, drawn, candidates, leader, counts), by_worth(central, drawn.saved(counts))
+    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
+    best: dict[str, Settling] = {}
+    for trial in trials(shared, central, drawn, candidates):
+        judged = trial.kind == "evaluate"
+        open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
+        if not open_to or (judged and not can_fail(shared, price, counts)):
+            continue
+        bins = Bins.of(trial.known, bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None)
+        for size in trial.sizes if bins is not None else ():
+            assert bins is not None
+            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            for each in open_to:
+                often, gain = likely_after(valuer, bins, trial, size, chances, each)
+                net = gain - size.cost_usd
+                if net > 0 and (each.option not in best or net > best[each.option].net_usd):
+                    best[each.option] = Settling(
+                        option=each.option, chance=each.chance, chance_needed=each.chance_needed, kind=trial.kind,
+                        about=trial.option, fact=trial.fact, items=size.items, cost_usd=size.cost_usd, months=size.months,
+                        likely_after=often, net_usd=net)
+    return tuple(best[each.option] for each in asked if each.option in best)
+
+
+def likely_after(
+    valuer: Valuer, bins: Bins, trial: Trial, size: Size, chances: Array | None, asked: Asked,
+) -> tuple[float, float]:
+    """The share of the results after which the option is likely, and what it then brings on average over all, USD.
+
+    `chances` are those of each result in each bin, (results, bins); None: the bin itself is known.
+    """
+    ids = (*valuer.candidates, *trial.eligible)
+    rows = [ids.index(asked.option), ids.index(valuer.leader)]
+    saved = np.stack([valuer.outcomes[ids[row]] for row in rows])
+    scale, shift = valuer.moving(ids, [size])
+    means, wins = bins.means(saved), bins.means((saved[:1] > 0).astype(float))[0]
+    more = scale * (means[0] - means[1]) + shift[rows[0]] - shift[rows[1]]
+    weights = bins.counts.reshape(BINS, 2).sum(axis=1) / bins.counts.sum()
+    chances, exact = np.eye(BINS) if chances is None else chances, chances is None
+    results = chances * weights
+    often_seen = np.maximum(results.sum(axis=1), np.finfo(float).tiny)
+    closed = np.zeros(len(results), dtype=bool)
+    if asked.option in trial.eligible and not exact and size.items:
+        closed = numbers_wrong(bins.centres, size.items) > trial.most_wrong(size.items) + ROUNDING
+        closed |= not size.tests
+    share = won = gain = 0.0
+    for decides, counted in HALVES:
+        seen = one_way(wins[:, decides], bins.counts.reshape(BINS, 2)[:, decides])
+        chance, mean, brings = (results @ x / often_seen for x in (seen, means[0][:, decides], more[:, decides]))
+        likely = (chance >= asked.chance_needed) & (mean > 0) & (brings > 0) & ~closed
+        taken: Array = weights * (chances.T @ likely.astype(float))
+        share += float(taken.sum()) / 2
+        won += float(taken @ wins[:, counted]) / 2
+        gain += float(taken @ more[:, counted]) / 2
+    luck = np.sqrt(asked.chance_needed * (1.0 - asked.chance_needed) / max(share * saved.shape[1], 1.0))
+    return (share, gain) if won >= share * (asked.chance_needed + luck) else (0.0, 0.0)

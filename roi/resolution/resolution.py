@@ -44,6 +44,9 @@ SUCCESSORS = 6
 and where a horizon holds more than six the last repeats."""
 GAP_WORTH_SAYING = 0.10
 """A bill further from the estimate than this gets a warning."""
+ROUNDED = 0.03
+"""Share by which a bill may differ from the commitment that it is: hours of a month of 30 days are 1.4% fewer than 730, those
+of one of 31 are 1.9% more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +301,10 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
 
 
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
-    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
+    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill.
+
+    A bill of what is committed, of which the requests use less, is no gap: it says that the rest is owed unused.
+    """
     i = s.incumbent
     factor, share = path_of(BillFacts, "factor"), path_of(BillFacts, "volume_share")
     sheet.field(share, i, "bill_is_volume_share", "incumbent")
@@ -308,13 +314,19 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         return
     shared, options = read_all(sheet.case(), {**sheet.case().values(), factor: 1.0})
     a_request = float(np.asarray(service(shared, options["stay"]).cost.usd))
-    if s.bill_told is not None:
-        sheet.state("reconciliation.told", s.bill_told)
-        sheet.warnings.append(s.bill_told)
     estimate, bill = value_of(s.workload.requests_per_day) * DAYS_PER_MONTH * a_request, value_of(i.bill_usd_per_month)
     if estimate <= 0:
         raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
-    gap = bill / estimate
+    committed = value_of(i.committed_usd_per_month) if months_to_last_day(i, s.as_of) else 0.0
+    owed = estimate < committed and abs(bill / committed - 1) < ROUNDED
+    gap = 1.0 if owed else bill / estimate
+    said = [s.bill_told] if s.bill_told is not None else []
+    if owed:
+        said.append(f"The bill is what is committed, ${committed:,.10g} a month; these requests use ${estimate:,.0f} of it at"
+                    f" the scenario's prices, and cost that after {i.committed_until}")
+    if said:
+        sheet.state("reconciliation.told", ". ".join(said))
+        sheet.warnings += said
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
     for o in options.values():  # what the incumbent would cost with its cache or batch price on

@@ -143,7 +143,7 @@ class Incumbent(Section):
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
-    """The real bill of a month for this workload, to reconcile the estimate with."""
+    """The real bill of a month for this workload, to reconcile the estimate with; of what is committed, all that is paid."""
     ttft_p95_s: Annotated[Positive, unit("s")] | None = None
     """Time to the first token that you measure of it today, 95th percentile. Above workload.ttft_p95_s staying does not keep
     the SLO: it stays what all is compared with, and that is told. Left out = not known."""

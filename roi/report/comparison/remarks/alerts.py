@@ -56,6 +56,8 @@ DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
 """Characters of a source that are shown."""
+LEGAL = "vendor_allows_training_on_outputs"
+"""The gate that does not matter where people label."""
 NAMED = 3
 """Names that a list on the screen has at most."""
 
@@ -284,6 +286,7 @@ def _gates(c: Comparison) -> list[str]:
     """What a gate's no drops, or why what trains stands in spite of it."""
     dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
     told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
+            + ("; not where people label (training.labels_from)" if gate.name == LEGAL else "")
             for gate in c.gates if gate.blocks and dropped]
     if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
         told.append("Legal gate is no: training stands only if people label (training.labels_from)")

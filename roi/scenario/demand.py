@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.scenario.quantity import (
     AtLeastOne,
     Deadline,
@@ -115,10 +116,11 @@ class Workload(Section):
 
 
 class Incumbent(Section):
-    """The API that is paid today."""
+    """What is paid today: an API, or a model that you serve already."""
 
     provider: Name
-    """Provider as genai-prices names it: openai, anthropic, google, groq ..."""
+    """Provider as genai-prices names it: openai, anthropic, google, groq ...; or self-hosted: you serve the model already, and
+    `costs` says what that costs (option: stay). No token of it has a price, and no vendor ends it."""
     model: Name
     """The provider's name of the model."""
     discount: Fraction = 0.0
@@ -159,6 +161,11 @@ class Incumbent(Section):
         if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
             raise ValueError("committed_usd_per_month needs committed_until")
         return self
+
+    @property
+    def served(self) -> bool:
+        """True where it is a model that one serves already."""
+        return self.provider.strip().lower() == OWN_SERVERS
 
 
 Gate = Literal["yes", "no", "unknown"]

@@ -32,6 +32,7 @@ from roi.report.layout.wording import (
     old_prices,
     percent,
     quantity,
+    served,
     short_usd,
     told_apart,
     usd,
@@ -73,7 +74,7 @@ def remarks(c: Comparison) -> list[tuple[str, Labelled]]:
 
 
 def _bill(c: Comparison) -> list[str]:
-    if any(a.name == "bill" and not a.accepted for a in c.alarms):
+    if any(a.name == "bill" and not a.accepted for a in c.alarms) or served(c.case):
         return []
     if "reconciliation.as_with" in c.case:
         told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
-from roi.economics.option_kinds import OWN_SERVERS
 from roi.clock import today
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.errors import InputError, UnknownName
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
@@ -119,7 +119,7 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
         raise InputError("--output: the records name no model: say which one it is, --provider and --model")
     if (w.choice.provider or "").lower() == OWN_SERVERS:
         if bill is not None:
-            raise InputError("--bill: no vendor bills a model that you serve: the scenario's costs say what it costs, option: stay")
+            raise InputError("--bill: no vendor bills a model that you serve: costs, option: stay, say what it costs")
         yield "provider", OWN_SERVERS
         yield "model", w.choice.model
         return

@@ -143,7 +143,8 @@ def _moves(
     low, high = found
     npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}
     pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
-    order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -pull[label])
+    felt = (label for label in npv if pull[label] >= LEAST_USD)
+    order = sorted(felt, key=lambda label: -round(pull[label], 2))  # cents: not by the noise of a sum
     return Moves(at=(ends[0], ends[1]), ends=said, npv_usd={label: npv[label] for label in order})
 
 

@@ -670,6 +670,19 @@ def test_the_bar_holds_what_was_evaluated_and_changes_the_model() -> None:
     assert rule_out(shared(quality_bar=0.99), unmeasured, ())["a"].infeasible is None
 
 
+def test_a_floor_reaches_the_bar_with_the_answers_of_the_api_above_it_too() -> None:
+    """Of 4.10. Own answers 5% wrong, the API's 12%; at a bar of 0.90 half of each, 8.5%, reach it, a floor that spills 80%,
+    10.6%, does not. To today's model it may spill what it likes; an API that is perfect mends no floor below the bar.
+    """
+    floor, perfect = option("hybrid", error_rate=0.05, spills_to="api"), replace(CHEAPER, id="api", error_rate=0.0)
+    options = {"stay": STAY, "api": replace(perfect, error_rate=0.12)}
+    s = shared(quality_bar=0.90)
+    assert [meets_bar(s, floor, options, spill).item() for spill in (0.0, 0.5, 0.8)] == [True, True, False]
+    assert meets_bar(s, floor, options, np.array([[0.5], [0.8]])).tolist() == [True, False]
+    assert meets_bar(s, replace(floor, spills_to="stay"), {"stay": replace(STAY, error_rate=0.5)}, 0.9).all()
+    assert not meets_bar(s, replace(floor, error_rate=0.11), {**options, "api": perfect}, 0.9).any()
+
+
 def test_an_unmeasured_system_is_as_others_of_its_class_with_a_wide_spread() -> None:
     """docs/economics.md, 4.11. gpt-5.4 10% wrong. gpt-6-luna costs $0.00015 of its $0.004, below an eighth: x 1.3, 0.5 to 2.1.
     llama-3.1-8b-instant: x 2.7, 1.4 to 3.6. A ratio that the scenario states holds for all.

@@ -18,6 +18,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.catalog.prices.vendors import open_model_tuning
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.errors import InputError, ScenarioError, UnnamedColumns
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
@@ -80,6 +81,9 @@ def new_scenario(
         still = given.workload.model_fields_set - known - (set() if requests is None else {"requests_per_day"})
         told += f" The template's still: {', '.join(sorted(still))}." if still else ""
     elif incumbent is not None:
+        if incumbent.partition("/")[0].strip().lower() == OWN_SERVERS:
+            raise ScenarioError("--incumbent", incumbent, "no list says what a model you serve costs: write the file without"
+                                f" it, then incumbent: {{provider: {OWN_SERVERS}, model: ...}} and costs (docs/start.md)")
         price = find_api_price(None, incumbent, given.as_of, "--incumbent")
         provider = price.provider
         head, _, rest = incumbent.partition("/")

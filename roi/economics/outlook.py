@@ -76,7 +76,7 @@ def _draw(
     back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
     for id, held in saved.items():
         done = evaluate(shared, options[id], options)
-        meets = meets_bar(shared, options[id], options)
+        meets = meets_bar(shared, options[id], options, done.spill)
         gained = _cumulative(stay, done, counts)
         lost = np.reshape(np.asarray(stay.total.upfront) - done.total.upfront, -1) - back
         held[rows] = np.where(meets[:, None], gained, gained[:, :1] - back[:, None])

@@ -8,18 +8,13 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-import numpy as np
-
 from roi.catalog.models.quality_priors import prior_of_model, quality_prior
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
-from roi.economics.decision.evaluation import read_all
-from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import AnnouncedRates, Option, Tokens, path_of
-from roi.economics.lines.api_bill import service
-from roi.economics.reading import PLAIN
-from roi.economics.worked_out import BillFacts, OptionFacts
+from roi.economics.option_kinds import OWN_SERVERS
+from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
@@ -42,7 +37,7 @@ from roi.resolution.api_terms import (
     with_rates,
 )
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.own_terms import check_names
+from roi.resolution.own_terms import check_names, check_served
 from roi.resolution.system_facts import add_system
 from roi.resolution.system_scores import add_score
 from roi.scenario.apis import RATES as API_RATES
@@ -61,6 +56,7 @@ LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that is an API of list prices."""
     i = s.incumbent
+    check_served(s)
     terms = terms_of(s, f"{i.provider}/{i.model}")
     unmeant = terms.own.model_fields_set - {f"{rate}_usd_per_mtok" for rate in API_RATES}
     if unmeant:
@@ -311,11 +307,11 @@ def add_vendor(
         sheet.field(path("life_first"), own[1], "ends_in_months", own[0])
         if ends is not None:
             sheet.state(f"vendors.{name}.announced_end", ends.isoformat(), source)
-    elif ends is None:
+    elif ends is None and price.provider != OWN_SERVERS:
         if (made := ending_elsewhere(price.provider, price.model, s.as_of)) is not None:
             sheet.state(f"vendors.{name}.ends_elsewhere", f"{made.provider} on {made.retires_on}", made.source)
         sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
-    else:
+    elif ends is not None:
         months = (ends - s.as_of).days / DAYS_PER_MONTH
         sheet.state(path("retires_on"), ends.isoformat(), source)
         sheet.add(path("life_first"), max(months, 0.0), "months", basis=Basis.QUOTED, source=f"retires on {ends}: {source}",
@@ -326,24 +322,13 @@ def add_vendor(
     if own is not None and price.batch_input_usd_per_mtok is not None:
         add_promise(sheet, s, name, own[1], own[0])
     _announced_prices(sheet, s, price, name, terms)
+    if price.provider == OWN_SERVERS:
+        sheet.state(path("own_price_ratio"), 1.0, "a model that one serves has no successor of a vendor's", "ratio")
+        return name
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")
     return name
-
-
-def cheapest_spill(sheet: FactSheet) -> str:
-    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent.
-
-    By the mean of its months, in which prices that are announced count.
-    """
-    case = sheet.case()
-    no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
-    shared, options = read_all(case, {**case.values(), **no_bill})
-    passing = [o for o in options.values() if o.api is not None and o.infeasible is None
-               and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
-                                         and meets_bar(shared, as_measured(o), options).all()))]
-    return min(passing, key=lambda o: float(np.mean(service(shared, o).listed()))).id
 
 
 def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:

@@ -13,7 +13,7 @@ from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.inputs import Api, Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
-from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.option_kinds import KEEPS_MODEL, OWN_SERVERS
 from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
@@ -72,8 +72,13 @@ def months_to_last_day(terms: Incumbent | ApiTerms | UnitsToday | Seats, as_of: 
 
 
 def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: Terms) -> ApiPrice:
-    """The list price, each stated rate in its place; stated rates alone where the catalog does not hold the model."""
+    """The list price, each stated rate in its place; stated rates alone where the catalog does not hold the model.
+
+    A model that one serves has no price by the token.
+    """
     rates = terms.own.rates
+    if provider is not None and s.incumbent.served:
+        return _stated_price(s, OWN_SERVERS, model, Terms(ApiTerms(input_usd_per_mtok=0.0, output_usd_per_mtok=0.0), "costs"))
     try:
         if provider is not None:
             find_provider(provider, f"{field}.provider")
@@ -87,7 +92,8 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
                                 " input_usd_per_mtok and output_usd_per_mtok") from None
         elif isinstance(error, UnknownName):
             name = model if provider is None else f"{provider}/{model}"
-            hosted = f"; {model_part(name)} is an open model: candidates.self_hosted" if known_model(model_part(name)) else ""
+            served = "candidates.self_hosted" if provider is None else f"where you serve it already, provider: {OWN_SERVERS}"
+            hosted = f"; {model_part(name)} is an open model: {served}" if known_model(model_part(name)) else ""
             raise InputError(f"{error}{hosted}; a model without a list price needs apis.{name}.input_usd_per_mtok and"
                              " output_usd_per_mtok") from None
         else:

@@ -4,20 +4,26 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 
+import numpy as np
+
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import find_api_price, sellers_of
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import MAKERS, TUNED, find_tuning_price, not_yet_tuned, open_model_tuning
+from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, Training, path_of
-from roi.economics.worked_out import OptionFacts, TrainingFacts
+from roi.economics.lines.api_bill import service
+from roi.economics.reading import PLAIN
+from roi.economics.worked_out import BillFacts, OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, first_of
 from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
-from roi.resolution.api_options import add_vendor, cheapest_spill
+from roi.resolution.api_options import add_vendor
 from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, terms_of, too_slow, with_rates
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
@@ -29,6 +35,8 @@ from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
+NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"
+            " for that. Name an API that passes the bar (candidates.api_models) and evaluate it")
 OF_TUNED = frozenset({"ends_in_months", "successor_price_ratio", "successor_error_ratio"})
 """What may be stated under `apis` of a model that a vendor tunes."""
 NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
@@ -59,7 +67,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     check_capacities(s, (*offers, *bought, *own))
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
                        " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
-    spill, t = cheapest_spill(sheet), s.training
+    spill, t = _cheapest_spill(sheet, s), s.training
     if t.adapters > 1 and s.candidates.self_hosted and s.candidates.methods and s.serving.adapters == "merged":
         why = ("several need serving.adapters: shared, which applies them on one base; merged, the default, folds one adapter"
                " into the base, so each would be a fleet of its own")
@@ -102,6 +110,22 @@ def _refuse_trained(s: Scenario) -> None:
         if own.trained_usd_per_mtok is not None and not name.endswith("+tuned"):
             why = f"it is of the model that the vendor tunes: apis.{tuned(name, 'tuned')}"
             raise ScenarioError(f"apis.{name}.trained_usd_per_mtok", own.trained_usd_per_mtok, why)
+
+
+def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
+    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent.
+
+    By the mean of its months, in which prices that are announced count. None where that would be a model that one serves: all
+    of it would have to be kept for what is spilled.
+    """
+    case = sheet.case()
+    no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
+    shared, options = read_all(case, {**case.values(), **no_bill})
+    passing = [o for o in options.values() if o.api is not None and o.infeasible is None
+               and not (s.incumbent.served and o.same_model)
+               and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
+                                         and meets_bar(shared, as_measured(o), options).all()))]
+    return min(passing, key=lambda o: float(np.mean(service(shared, o).listed()))).id if passing else None
 
 
 def _open_model(name: str, field: str) -> ModelShape:
@@ -147,7 +171,7 @@ def _vendor_and_model(field: str, name: str) -> tuple[str, str]:
 
 def _self_hosted(
     sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: str | None,
-    cards: tuple[Offers, Offers, Offers], spill: str,
+    cards: tuple[Offers, Offers, Offers], spill: str | None,
 ) -> None:
     """The plain option, and where asked for the hybrid and those on own GPUs, of a base model or of an adapter on it.
 
@@ -172,12 +196,14 @@ def _self_hosted(
                    context_tokens=shape.context_tokens, context_source="catalog")
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
-        if kind == "hybrid":
+        if kind == "hybrid" and spill is not None:
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         if owned and not offers and name_of_kind in {plain, "hybrid"}:
             sheet.state(path("infeasible"), NOT_RENTED, "scenario")
+        elif kind == "hybrid" and spill is None:
+            sheet.state(path("infeasible"), NO_SPILL, "scenario")
         elif method is not None and (why := unserved(method, shared=s.serving.adapters == "shared")):
             sheet.state(path("infeasible"), why, "peft, vLLM")
         if path("infeasible") in sheet.facts:

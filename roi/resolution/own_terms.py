@@ -2,6 +2,7 @@
 
 import shlex
 from functools import partial
+from typing import Final
 
 from roi.catalog.models.same_weights import same_weights
 from roi.catalog.models.shapes import find_model, load_models, names
@@ -11,6 +12,7 @@ from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
 from roi.scenario.yaml import MEASURED
 
@@ -68,6 +70,31 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
     late = [f"costs.{n}.from_month" for n, cost in enumerate(s.costs) if (cost.from_month or 1) > s.horizon_months]
     late += [f"workload.steps.{n}.from_month" for n, step in enumerate(s.workload.steps) if step.from_month > s.horizon_months]
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]
+
+
+BILLED: Final = ("discount", "uses_cache", "batch_share", "committed_usd_per_month", "bill_usd_per_month", "ends_in_months",
+                 "successor_price_ratio", "successor_error_ratio")
+"""What only a model has that a vendor bills, or ends."""
+
+
+def check_served(s: Scenario) -> None:
+    """ScenarioError where today's model is one that its user serves, and has a vendor's terms or no costs."""
+    i = s.incumbent
+    if not i.served:
+        return
+    costs = "costs: [{name: today's servers, option: stay, usd_per_month: 7300}]"
+    why = f"no vendor has terms of what you serve: {costs}"
+    for field, units in (("provisioned_throughput.units", i.provisioned_throughput and i.provisioned_throughput.units),
+                         ("seats.users", i.seats and i.seats.users)):
+        if units:
+            raise ScenarioError(f"incumbent.{field}", units, why)
+    for name in BILLED:
+        if getattr(i, name) != type(i).model_fields[name].default:
+            raise ScenarioError(f"incumbent.{name}", value_of(getattr(i, name)), why)
+    if (name := f"{i.provider}/{i.model}") in s.apis:
+        raise ScenarioError("apis", name, f"no token of a model that you serve has a price: {costs}")
+    if not any(cost.option in {"stay", "all"} for cost in s.costs):
+        raise ScenarioError("incumbent.provider", i.provider, f"say what serving {i.model} costs today, such as {costs}")
 
 
 def check_names(sheet: FactSheet, s: Scenario) -> None:

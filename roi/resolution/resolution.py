@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -48,6 +49,9 @@ and where a horizon holds more than six the last repeats."""
 GAP_WORTH_SAYING = 0.10
 """A bill further from the estimate than this gets a warning."""
 UNITS_ARE_THE_BILL = "units or seats are paid: their number and fee are what is billed, whatever is asked"
+ROUNDED = 0.03
+"""Share by which a bill may differ from the commitment that it is: hours of a month of 30 days are 1.4% fewer than 730, those
+of one of 31 are 1.9% more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,8 +316,20 @@ def _check_units(sheet: FactSheet, i: Incumbent, bill: float) -> None:
         sheet.warnings.append(told)
 
 
+def _owed_told(i: Incumbent, as_of: date, bill: float, estimate: float) -> str | None:
+    """That the bill is what is committed, USD a month, of which the requests use `estimate`; None where it is not."""
+    committed = value_of(i.committed_usd_per_month) if months_to_last_day(i, as_of) else 0.0
+    if estimate >= committed or abs(bill / committed - 1) >= ROUNDED:
+        return None
+    return (f"The bill is what is committed, ${committed:,.10g} a month; these requests use ${estimate:,.0f} of it at the"
+            f" scenario's prices, and cost that after {i.committed_until}")
+
+
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
-    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill."""
+    """Add bill / (requests a month x list cost of a request, discount included) as a factor; 1 without a bill.
+
+    A bill of what is committed, of which the requests use less, is no gap: it says that the rest is owed unused.
+    """
     i = s.incumbent
     factor, share = path_of(BillFacts, "factor"), path_of(BillFacts, "volume_share")
     sheet.field(share, i, "bill_is_volume_share", "incumbent")
@@ -331,11 +347,12 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     estimate, a_request, options = _estimate(sheet, billed)
     if estimate <= 0:
         raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
-    moved = None if i.bill_of is None else bill_moved(i, s.workload, bill / estimate * _estimate(sheet, s.workload)[0])
+    owed = _owed_told(i, s.as_of, bill, estimate)
+    gap = 1.0 if owed else bill / estimate
+    moved = owed if owed or i.bill_of is None else bill_moved(i, s.workload, gap * _estimate(sheet, s.workload)[0])
     if said := "; ".join(filter(None, (s.bill_told, moved))):
         sheet.state("reconciliation.told", said)
         sheet.warnings.append(said)
-    gap = bill / estimate
     told = f"bill ${bill:,.2f} / estimate ${estimate:,.2f} a month (scenario incumbent.bill_usd_per_month)"
     sheet.state(factor, gap, told, "ratio")
     for o in options.values():  # what the incumbent would cost with its cache or batch price on

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.scenario.quantity import (
     AtLeastOne,
     Deadline,
@@ -176,10 +177,11 @@ class BillOf(Section):
 
 
 class Incumbent(Section):
-    """The API that is paid today."""
+    """What is paid today: an API, or a model that you serve already."""
 
     provider: Name
-    """Provider as genai-prices names it: openai, anthropic, google, groq ..."""
+    """Provider as genai-prices names it: openai, anthropic, google, groq ...; or self-hosted: you serve the model already, and
+    `costs` says what that costs (option: stay). No token of it has a price, and no vendor ends it."""
     model: Name
     """The provider's name of the model."""
     discount: Fraction = 0.0
@@ -208,7 +210,7 @@ class Incumbent(Section):
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
-    """The real bill of a month for this workload, to reconcile the estimate with."""
+    """The real bill of a month for this workload, to reconcile the estimate with; of what is committed, all that is paid."""
     bill_of: BillOf | None = None
     """Requests and tokens that the bill is of, where those of `workload` are others: as they were before others were laid over
     them, so that the gap between bill and estimate stays what it is. Left out = the workload's."""
@@ -244,6 +246,11 @@ class Incumbent(Section):
             return self.seats if self.seats.users else None
         units = self.provisioned_throughput
         return units if units is not None and units.units else None
+
+    @property
+    def served(self) -> bool:
+        """True where it is a model that one serves already."""
+        return self.provider.strip().lower() == OWN_SERVERS
 
 
 Gate = Literal["yes", "no", "unknown"]

@@ -65,7 +65,7 @@ class Cost(Section):
     """Paid in month 0."""
     usd_per_month: Annotated[Signed, unit("USD/month")] = 0.0
     """Paid at the end of each month, from go-live (its share of a month) or from_month on; of staying, by all options until
-    today's model is no longer used. It does not grow."""
+    today's model is no longer used, which is never where they keep it or hand requests on to it. It does not grow."""
     usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
     """Paid for each request billed in the same months."""
     from_month: Month | None = None

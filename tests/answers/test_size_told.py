@@ -88,10 +88,10 @@ def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
 
 @pytest.mark.usefixtures("whole_days")
 def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_holds_and_that_is_told(file):
-    """Exponential prompts of 8,000 tokens: the longest of the 600 that a replica is judged by fits an RTX-4090, that of 1,200
-    does not, and is one of those that may be slow. `compare` says so too."""
-    asked = ("workload.input_tokens=8000", "workload.output_tokens=300", "workload.requests_per_day=30000",
-             "workload.ttft_p95_s=2.5", "workload.shared_prefix_tokens=2000", "workload.cache_hit_rate=0.7",
+    """Prompts of 1,000 tokens and exponential 8,000 behind them: the longest of the 600 that a replica is judged by fits an
+    RTX-4090, that of 1,200 does not, and is one of those that may be slow. `compare` says so too."""
+    asked = ("workload.input_tokens=9000", "workload.output_tokens=300", "workload.requests_per_day=30000",
+             "workload.ttft_p95_s=3", "workload.shared_prefix_tokens=1000", "workload.cache_hit_rate=0.7",
              "workload.can_wait_share=0.4", "candidates.gpus=[RTX-4090]", "candidates.vendors=[]")
     found = sized(file, *asked)
     best = found.plans[0]

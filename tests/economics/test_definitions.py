@@ -434,6 +434,23 @@ def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:
     assert "seats, while today's model is used" not in [line.name for line in of(shared(), replace(o, costs=(seats,)), stay)]
 
 
+def test_a_cost_of_staying_is_paid_to_the_end_by_what_keeps_or_hands_on_to_todays_model() -> None:
+    """Of 2.9. Seats of $40: caching or a shorter prompt changes nothing of them, nor a cascade or a floor that hands requests
+    to today's model; a first model alone, in the draw that escalates none, leaves them after 2 months.
+    """
+    seats = OwnCost(path="costs.0", name="seats", option="stay", from_month=None, to_month=np.inf, upfront_usd=0.0,
+                    usd_per_month=40.0)
+    stay, name, p = replace(STAY, costs=(seats,)), "seats, while today's model is used", plan()
+    moved = replace(CHEAPER, months_to_live=1.5, months_in_parallel=0.5)
+    cascade = replace(moved, id="cascade", kind="cascade", escalated=0.2)
+    floor = option("hybrid", plan=p, plans=(p,), spills_to="stay", months_to_live=1.5, months_in_parallel=0.5)
+    for o in (replace(moved, kind="cache-batch"), replace(moved, kind="shorter-prompt"), cascade, floor):
+        assert named(of(shared(peak_to_mean=3.0), o, stay), name)[1] == pytest.approx(24 * [40.0]), o.kind
+    drawn = replace(cascade, escalated=np.array([[0.2], [0.0]]))
+    (line,) = (each for each in of(shared(), drawn, stay) if each.name == name)
+    assert line.monthly.sum(axis=-1).tolist() == pytest.approx([24 * 40.0, 80.0])
+
+
 def test_each_adapter_of_a_workload_is_trained_labelled_and_evaluated() -> None:
     """docs/economics.md, 2.10. Three: 3 x ($20 + 2 x $20 + $1,000 + $400) = $4,380 and 2 x 5 h x $100 more; again at each
     retraining 3 x ($40 + $200 + $400) = $1,920 + (10 + 10) h x $100; a hosting fee of $50 three times.
@@ -638,6 +655,18 @@ def test_the_gap_to_the_bill_is_split_into_volume_and_price() -> None:
     assert [s.volume_factor, s.price_factor] == pytest.approx([2.0, 2.0])
 
 
+def test_a_bill_that_is_the_commitment_is_no_gap() -> None:
+    """Of 4.9. Requests for $4,000 and $10,000 committed until May: a bill of $10,000 is $6,000 owed unused, and staying costs
+    $4,000 after May. One of $12,000 is 3 times the requests' price, as is any once the commitment is over; as is $8,000, twice.
+    """
+    committed = {"provider": "openai", "model": "gpt-5.4", "committed_usd_per_month": 10_000.0, "committed_until": "2027-05-31"}
+    for bill, until, factor in ((10_000.0, "2027-05-31", 1.0), (10_150.0, "2027-05-31", 1.0), (12_000.0, "2027-05-31", 3.0),
+                                (8_000.0, "2027-05-31", 2.0), (10_000.0, "2026-01-31", 2.5)):
+        case = catalog_case(incumbent={**committed, "committed_until": until, "bill_usd_per_month": bill})
+        assert case["reconciliation.factor"].value == pytest.approx(factor), bill
+        assert ("reconciliation.told" in case) is (factor == 1.0)
+
+
 def test_the_bar_holds_what_was_evaluated_and_changes_the_model() -> None:
     """docs/economics.md, 4.10. 90% right meets a bar of 0.90 and misses 0.91; staying is free, the unmeasured feasible."""
     everyone = {"stay": STAY}
@@ -646,6 +675,19 @@ def test_the_bar_holds_what_was_evaluated_and_changes_the_model() -> None:
     assert meets_bar(shared(quality_bar=0.99), STAY, everyone).all()
     unmeasured = {"a": replace(CHEAPER, evaluated=False), "stay": STAY}
     assert rule_out(shared(quality_bar=0.99), unmeasured, ())["a"].infeasible is None
+
+
+def test_a_floor_reaches_the_bar_with_the_answers_of_the_api_above_it_too() -> None:
+    """Of 4.10. Own answers 5% wrong, the API's 12%; at a bar of 0.90 half of each, 8.5%, reach it, a floor that spills 80%,
+    10.6%, does not. To today's model it may spill what it likes; an API that is perfect mends no floor below the bar.
+    """
+    floor, perfect = option("hybrid", error_rate=0.05, spills_to="api"), replace(CHEAPER, id="api", error_rate=0.0)
+    options = {"stay": STAY, "api": replace(perfect, error_rate=0.12)}
+    s = shared(quality_bar=0.90)
+    assert [meets_bar(s, floor, options, spill).item() for spill in (0.0, 0.5, 0.8)] == [True, True, False]
+    assert meets_bar(s, floor, options, np.array([[0.5], [0.8]])).tolist() == [True, False]
+    assert meets_bar(s, replace(floor, spills_to="stay"), {"stay": replace(STAY, error_rate=0.5)}, 0.9).all()
+    assert not meets_bar(s, replace(floor, error_rate=0.11), {**options, "api": perfect}, 0.9).any()
 
 
 def test_an_unmeasured_system_is_as_others_of_its_class_with_a_wide_spread() -> None:

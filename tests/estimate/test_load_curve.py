@@ -85,6 +85,20 @@ def test_lengths_of_which_only_means_are_known_spread_like_an_exponential():
     assert len(set(spread_evenly(100, 5).tolist())) == 100
 
 
+@pytest.mark.parametrize("prefix", [0.0, 600.0, 5500.0, 6000.0])
+def test_of_a_mean_prompt_as_much_is_cached_and_computed_as_an_api_bills(prefix: float):
+    """Prompts of 6,000 tokens, 80% of which find the prefix: 0.8 x prefix are cached in the mean, what is left is computed.
+    What follows a prefix has its deviation; of a prefix as long as the mean prompt all is found, however long the prompt is.
+    """
+    drawn = histogram_lengths(20_000, 6000.0 * ONE, 300.0 * ONE, ONE, prefix_tokens=prefix, hit_rate=0.8)
+    assert np.mean(drawn.cached_tokens) == pytest.approx(0.8 * prefix, rel=0.02)
+    assert np.mean(drawn.uncached_tokens) == pytest.approx(6000.0 - 0.8 * prefix, rel=0.02)
+    total = drawn.cached_tokens + drawn.uncached_tokens
+    assert np.std(total) == pytest.approx(6000.0 if prefix == 6000.0 else 6000.0 - prefix, rel=0.05)
+    if 0.0 < prefix < 6000.0:
+        assert set(drawn.cached_tokens.tolist()) == {0.0, prefix}
+
+
 def test_the_capacity_holds_the_slo_and_a_little_more_does_not():
     found = curve()
     slo = Slo(0.3, 0.02)

@@ -159,6 +159,26 @@ def test_a_customer_that_joins_is_a_step_of_the_volume() -> None:
     assert case["workload.steps.0.ratio"].uncertain
 
 
+def test_a_model_that_one_serves_has_costs_and_no_terms_of_a_vendor() -> None:
+    """Nobody bills or ends it; above a floor no API answers until one is evaluated; what it costs must be said."""
+    mine = {"incumbent": {"provider": "self-hosted", "model": "llama-3.3-70b"}, "apis": {}, "accept": [],
+            "quality": {"scores": {"llama-3.3-70b": 0.93, "gpt-6-luna": 0.92, "qwen3-8b": 0.92}},
+            "costs": [{"name": "servers", "option": "stay", "usd_per_month": 7300}]}
+    case = case_of(**mine)
+    assert World(case).names("stay") == ["servers", "wrong answers"]
+    assert case["options.hybrid:qwen3-8b.spills_to"].value == "cheaper-api:openai/gpt-6-luna"
+    alone = case_of(**mine, candidates={"api_models": [], "cascade_first": []})
+    assert str(alone["options.hybrid:qwen3-8b.infeasible"].value).startswith("no API takes what its floor does not hold")
+    for change, message in (
+        ({"costs": []}, r"^incumbent\.provider: 'self-hosted' is not usable; say what serving llama-3\.3-70b costs today"),
+        ({"incumbent": {**mine["incumbent"], "discount": 0.1}}, r"^incumbent\.discount: 0\.1 .*no vendor has terms of"),
+        ({"apis": {"self-hosted/llama-3.3-70b": {"input_usd_per_mtok": 1.0}}}, r"^apis: .*no token of a model that you serve"),
+        ({"incumbent": {"provider": "vllm", "model": "llama-3.3-70b"}}, r"where you serve it already, provider: self-hosted"),
+    ):
+        with pytest.raises(InputError, match=message):
+            case_of(**{**mine, **change})
+
+
 def refusals() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),

@@ -53,6 +53,17 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
                          "bill_is_volume_share": 0.0}
 
 
+def test_the_log_of_a_model_that_one_serves_settles_its_workload_and_no_bill(tmp_path):
+    """Its tokens have no price, and servers that cache are no prompt cache of a vendor's."""
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    log.write_text(LOG.replace("gpt-6-sol,openai", "our-70b,self-hosted"), encoding="utf-8")
+    assert run("usage", log, "--output", out, "--tasks", "0").exit_code == 0
+    data = yaml.safe_load(out.read_text(encoding="utf-8"))
+    assert (data["workload"]["requests_per_day"], data["incumbent"]) == (3.0, {"provider": "self-hosted", "model": "our-70b"})
+    answer = run("usage", log, "--output", out, "--force", "--tasks", "0", "--bill", "7300")
+    assert (answer.exit_code, "--bill: no vendor bills a model that you serve" in answer.stderr) == (2, True)
+
+
 def test_a_log_that_reads_from_a_cache_and_counts_no_token_written_hands_that_on(tmp_path):
     """gpt-6-sol has a price of writing, gpt-5.1 has none. What is reported to be paid, or a bill, has the writes in it."""
     day = "2026-10-05,{model},openai,100,200000,100000,{written},1000,{cost}\n"

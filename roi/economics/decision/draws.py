@@ -114,7 +114,7 @@ def _draw_chunk(
     back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
     for id in drawn.npv:
         done = stay if id == "stay" else evaluate(shared, options[id], options)
-        meets = meets_bar(shared, options[id], options)
+        meets = meets_bar(shared, options[id], options, done.spill)
         first = np.asarray(stay.total.upfront) - done.total.upfront
         drawn.meets[id][rows] = meets
         lost = np.asarray(first).reshape(-1) - back

@@ -48,6 +48,15 @@ class Evaluated:
         """Present value without the cost of wrong answers, USD."""
         return self.pv - self.total.errors_pv
 
+    @property
+    def spill(self) -> Number | None:
+        """Share of the requests that a floor leaves to its API, the mean of all months, () or (n, 1); None without a floor."""
+        fleet = self.costs.fleet
+        if fleet is None or self.option.spills_to is None:
+            return None
+        found = np.mean(fleet.spill, axis=-1, keepdims=True)
+        return found if fleet.spill.ndim > 1 else float(found.item())
+
     def counted(self, counts: str) -> Number:
         """Present value of what the verdict `counts`: with the cost of wrong answers, or of cash alone, USD."""
         return self.cash_pv if counts == "cash" else self.pv

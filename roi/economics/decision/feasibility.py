@@ -93,12 +93,26 @@ def score_of(option: Option, options: Mapping[str, Option]) -> float:
     return 1.0 - float(np.asarray(answered_wrong(as_measured(option), options[option.escalates_to].error_rate)))
 
 
-def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> NDArray[np.bool_]:
-    """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it."""
+def meets_bar(
+    shared: Shared, option: Option, options: Mapping[str, Option], spill: Number | None = None
+) -> NDArray[np.bool_]:
+    """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it.
+
+    With `spill`, the share that a floor leaves to another model's API, all answers together must reach it too.
+    """
     if option.keeps_model:
         return np.ones(1, dtype=bool)
-    wrong = np.asarray(answered_wrong(option, options[option.escalates_to].error_rate), dtype=np.float64)
-    return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+
+    def wrong(of: Option) -> Number:
+        return answered_wrong(of, options[of.escalates_to].error_rate)
+
+    def reached(rate: Number) -> NDArray[np.bool_]:
+        return np.asarray(1.0 - np.asarray(rate, dtype=np.float64) >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+
+    own = wrong(option)
+    if spill is None or option.spills_to is None or options[option.spills_to].same_model:
+        return reached(own)
+    return reached(own) & reached(own + spill * (wrong(options[option.spills_to]) - own))
 
 
 def can_fail(shared: Shared, usd_per_error: Number, counts: str) -> bool:

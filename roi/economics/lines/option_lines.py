@@ -84,14 +84,16 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         billed = _model_lines(shared, option, option, always(shared))
         errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",),
                             along=[Along(errors_at_usd(shared, stay))])
-        lines = [*own_cost_lines(shared, option, option, always(shared)), *billed, *migration_line(shared, option),
+        lines = [*own_cost_lines(shared, option, option, 1.0), *billed, *migration_line(shared, option),
                  *incumbent_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, stay.option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, live, kept))
-    lines = [*setup_lines(shared, option), *own_cost_lines(shared, option, stay.option, kept), *own, *run_lines(shared, option),
+    left = _left_after(shared, option, handed)
+    used = 1.0 if left is None or not stay.option.costs else np.where(left < np.inf, kept.whole, 1.0)
+    lines = [*setup_lines(shared, option), *own_cost_lines(shared, option, stay.option, used), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
@@ -99,7 +101,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
             lines += judge_line(shared, _seen(live, fleet), some_draws(h.fraction))
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=option.months_to_live)
-    lines += _incumbent_lines(shared, option, stay, kept, handed, own)
+    lines += _incumbent_lines(shared, option, stay, kept, handed, left, own)
     later = kept.rest
 
     def rate() -> Array:
@@ -291,7 +293,7 @@ def _cached(option: Option) -> Option:
 
 
 def _incumbent_lines(
-    shared: Shared, option: Option, stay: Service, kept: Share, handed: list[_Handed], own: list[Line]
+    shared: Shared, option: Option, stay: Service, kept: Share, handed: list[_Handed], left: Number | None, own: list[Line]
 ) -> list[Line]:
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that.
 
@@ -307,14 +309,21 @@ def _incumbent_lines(
         lines += unit_lines(shared, stay.option, stay.option, kept, LineKind.INCUMBENT)
     lines += owed_units(shared, stay.option, kept, own if option.same_model else [])
     also_billed = [*lines, *(h.line for h in handed if _same_provider(h.to.option, stay.option))]
-    if not option.same_model:
-        to_live, parallel = option.months_to_live, option.months_in_parallel
-        left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
-        for h in (each for each in handed if each.to_incumbent):  # in draws that escalate nothing it is not kept
-            some = some_draws(h.fraction) if h.escalated else None
-            left = np.inf if some is None else np.where(some, np.inf, left)
+    if left is not None:
         lines += migration_line(shared, stay.option, until=left)
     return lines + incumbent_commitment(shared, own if _same_provider(option, stay.option) else [], also_billed)
+
+
+def _left_after(shared: Shared, option: Option, handed: Sequence[_Handed]) -> Number | None:
+    """Months after which today's model is no longer used, infinite where some go to it; None where it answers all."""
+    if option.same_model:
+        return None
+    to_live, parallel = option.months_to_live, option.months_in_parallel
+    left: Number = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
+    for h in (each for each in handed if each.to_incumbent):  # in draws that escalate nothing it is not kept
+        some = some_draws(h.fraction) if h.escalated else None
+        left = np.inf if some is None else np.where(some, np.inf, left)
+    return left
 
 
 def migration_line(

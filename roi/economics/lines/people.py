@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
-from roi.economics.lines.calendar import EXACT, Falls, Share, by_month, events, happened, months, powers, split
+from roi.economics.lines.calendar import EXACT, Falls, by_month, events, happened, months, powers, split
 from roi.economics.lines.line import (
     Along,
     Hours,
@@ -220,10 +220,11 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     )]
 
 
-def own_cost_lines(shared: Shared, option: Option, stay: Option, kept: Share) -> list[Line]:
+def own_cost_lines(shared: Shared, option: Option, stay: Option, used: Number) -> list[Line]:
     """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth.
 
-    What staying bears too is paid from today on. What staying alone bears is paid by the month while today's model is used.
+    What staying bears too is paid from today on. What staying alone bears is paid by the month while today's model is used,
+    `used` of each month.
     """
     live, own = live_months(shared, option.months_to_live), {cost.path for cost in option.costs}
     also = {cost.path for cost in stay.costs}
@@ -231,8 +232,8 @@ def own_cost_lines(shared: Shared, option: Option, stay: Option, kept: Share) ->
              for cost in option.costs]
     until = [replace(cost, name=f"{cost.name}, while today's model is used", upfront_usd=0.0)
              for cost in stay.costs if cost.path not in own]
-    return lines + [_own_cost_line(shared, cost, kept.whole) for cost in until
-                    if any_positive(kept.whole) and (any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request))]
+    return lines + [_own_cost_line(shared, cost, used) for cost in until
+                    if any_positive(used) and (any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request))]
 
 
 def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:

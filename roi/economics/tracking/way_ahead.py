@@ -207,7 +207,7 @@ def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:
         first = upfront + (back if option.same_model and not running.same_model else 0.0)
         cost = np.atleast_2d(cost)
         saved = (kept_usd[..., k:] - cost[..., k:]) @ factors - np.asanyarray(first).reshape(-1)
-        met = meets_bar(shared, option, options)
+        met = meets_bar(shared, option, options, done.spill)
         found[other] = np.where(met, saved, -np.asanyarray(first + back).reshape(-1))
     return found
 

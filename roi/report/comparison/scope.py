@@ -12,6 +12,7 @@ from roi.report.layout.wording import (
     case_number,
     figure,
     percent,
+    served,
     usd,
 )
 
@@ -74,7 +75,9 @@ def excluded(c: Comparison) -> list[str]:
     found = []
     if case_number(c.case, "quality.usd_per_error") <= 0:
         found.append("the cost of wrong answers: quality.usd_per_error is 0, so that options differ in price alone")
-    if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 and not paid_by_unit(c):
+    if served(c.case):
+        found.append("whether today's servers cost what costs says: no vendor bills them")
+    elif case_number(c.case, "reconciliation.factor", 1.0) == 1.0 and not paid_by_unit(c):
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
     if "cascade" in kinds and case_number(c.case, "quality.judge_usd_per_request", 0.0) <= 0:
         found.append("the judge that decides what a cascade escalates: quality.judge_usd_per_request is 0, as where the first"

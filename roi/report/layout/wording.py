@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH, whole_percent
@@ -351,6 +352,11 @@ def case_number(case: Case, path: str, default: float = 0.0) -> float:
     """The number at `path` of the Case, or `default` where there is none."""
     value = case[path].value if path in case else default
     return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def served(case: Case) -> bool:
+    """True where today's model is one that its user serves, which no vendor bills."""
+    return str(case["options.stay.vendor"].value).startswith(f"{OWN_SERVERS}/")
 
 
 def option_label(case: Case, id: str) -> str:

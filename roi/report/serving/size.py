@@ -387,7 +387,7 @@ def _arrivals(sizing: Sizing) -> str:
         return (f"arrivals and lengths: {calls:,} calls in {span(span_s)} as recorded{faster};{again} in this model's tokens."
                 f" Percentiles over all of them.{few}")
     return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
-            " scenario's histogram, or exponential around its means.")
+            " scenario's histogram, or exponential around its means, prompts behind what they share.")
 
 
 def _s(x: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
+from roi.economics.option_kinds import OWN_SERVERS
 from roi.errors import InputError, UnknownName
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
@@ -116,6 +117,12 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
 def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> Iterator[tuple[str, Any]]:
     if w.choice.model == NO_MODEL:
         raise InputError("--output: the records name no model: say which one it is, --provider and --model")
+    if (w.choice.provider or "").lower() == OWN_SERVERS:
+        if bill is not None:
+            raise InputError("--bill: no vendor bills a model that you serve: costs, option: stay, say what it costs")
+        yield "provider", OWN_SERVERS
+        yield "model", w.choice.model
+        return
     last = day_of(w.days.last)
     try:
         price = find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")

@@ -1,4 +1,4 @@
-"""What a scenario states for nothing is told on the first screen: costs, hours to wait, own terms of an option that is out."""
+"""What a scenario states for nothing is told on the first screen: costs, hours to wait, terms and scores of what is out."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
-ABOUT = ("costs nothing within", "moves nothing", "terms of its own")
+ABOUT = ("costs nothing within", "moves nothing", "terms of its own", "is scored and out")
 
 
 def of(**changes: Any) -> Comparison:
@@ -58,6 +58,23 @@ def test_one_of_several_that_is_out_by_the_terms_of_its_kind_is_no_remark() -> N
     both = told(**two, options={luna: {"months_to_live": 40.0}, haiku: {"months_to_live": 40.0}})
     assert len(both) == 1
     assert both[0].endswith("; and 1 other option that options names")
+
+
+def test_a_scored_model_of_which_no_option_works_is_told_with_its_reason() -> None:
+    """o4-mini ended on 2026-10-23; nobody scored gpt-6-luna, which works or not. As a cascade's first model it is out alike."""
+    gone = {"api_models": ["openai/o4-mini"], "cascade_first": ["openai/o4-mini"], "self_hosted": []}
+    scored = {"scores": {"gpt-5.4": 0.95, "o4-mini": 0.90}}
+    (said,) = told(candidates=gone, quality=scored, as_of="2026-11-24")
+    assert said == "o4-mini is scored and out: retired on 2026-10-23"
+    assert told(candidates=gone, quality={"scores": {"gpt-5.4": 0.95}}, as_of="2026-11-24") == []
+    late = {"scores": {**scored["scores"], "gpt-6-luna": 0.9}}
+    (two,) = told(candidates={**gone, "api_models": ["openai/o4-mini", "openai/gpt-6-luna"]}, quality=late, as_of="2026-11-24",
+                  timing={"months_to_live": {"api": 40.0, "cascade": 40.0}})
+    assert two.endswith("; and 1 other system that quality.scores names")
+
+
+def test_a_score_below_the_bar_is_told_once_and_that_of_what_works_not() -> None:
+    assert told(quality={**SCORES, "bar": 0.93}) == told(quality=SCORES) == []
 
 
 def test_every_term_of_an_option_is_looked_for() -> None:

@@ -33,6 +33,7 @@ from roi.report.layout.wording import (
     old_prices,
     percent,
     quantity,
+    served,
     short_usd,
     told_apart,
     usd,
@@ -57,6 +58,8 @@ DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
 """Characters of a source that are shown."""
+LEGAL = "vendor_allows_training_on_outputs"
+"""The gate that does not matter where people label."""
 NAMED = 3
 """Names that a list on the screen has at most."""
 
@@ -72,7 +75,7 @@ def remarks(c: Comparison) -> list[tuple[str, Labelled]]:
 
 
 def _bill(c: Comparison) -> list[str]:
-    if paid_by_unit(c) or any(a.name == "bill" and not a.accepted for a in c.alarms):
+    if paid_by_unit(c) or served(c.case) or any(a.name == "bill" and not a.accepted for a in c.alarms):
         return []
     if "reconciliation.as_with" in c.case:
         told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
@@ -288,6 +291,7 @@ def _gates(c: Comparison) -> list[str]:
     """What a gate's no drops, or why what trains stands in spite of it."""
     dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
     told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
+            + ("; not where people label (training.labels_from)" if gate.name == LEGAL else "")
             for gate in c.gates if gate.blocks and dropped]
     if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
         told.append("Legal gate is no: training stands only if people label (training.labels_from)")

@@ -1,10 +1,11 @@
-"""Remarks on what a scenario states in vain, or should state: terms of what is out, reasoning of a model that reasons."""
+"""Remarks on what a scenario states in vain, or should state: terms, scores of what is out, reasoning of what reasons."""
 
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAILED
-from roi.facts.fact import Basis
+from roi.facts.fact import Basis, Value
+from roi.report.comparison.remarks.latency import SLO
 from roi.report.layout.wording import case_number, figure, number_of
 
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
@@ -33,7 +34,7 @@ def unstated_reasoning(c: Comparison) -> list[str]:
 
 
 def for_nothing(c: Comparison) -> list[str]:
-    """What is stated for nothing: a cost after the horizon, hours of what can wait where nothing can, terms of what is out."""
+    """What is stated for nothing: a cost after the horizon, hours to wait of nothing, terms and scores of what is out."""
     facts, waits, horizon = c.case.facts, "workload.waits_hours", case_number(c.case, "horizon_months")
     begins = {path: case_number(c.case, path) for path in facts if path.startswith("costs.") and path.endswith(".from_month")}
     told = [f"{facts[path.replace('.from_month', '.name')].value} costs nothing within the horizon of {figure(horizon)} months:"
@@ -45,5 +46,19 @@ def for_nothing(c: Comparison) -> list[str]:
         f"options.{o.id}.{name}" in facts or (f"kinds.{o.kind}.{name}" in facts and o.kind not in works)
         for name in OWN_TERMS)]
     more = f"; and {number_of(len(out) - 1, 'other option')} that options names" if len(out) > 1 else ""
-    return [*told, *(f"{o.label} has terms of its own (options) and is out: {o.reason.partition('. ')[0]}{more}"
-                     for o in out[:1])]
+    told += [f"{o.label} has terms of its own (options) and is out: {o.reason.partition('. ')[0]}{more}" for o in out[:1]]
+    return told + _scored_for_nothing(c, {o.id for o in out})
+
+
+def _scored_for_nothing(c: Comparison, told: set[str]) -> list[str]:
+    """Systems that were evaluated and of which no option works, unless that is `told`, or told as a score, gate or latency."""
+    works = {c.case[f"options.{o.id}.system"].value for o in c.options}
+    out: dict[Value, str] = {}
+    for o in c.infeasible:
+        if (o.quality.status == "evaluated" and o.score is None and o.id not in told and not o.reason.startswith(FAILED)
+                and not o.reason.endswith(tuple(f"({path})" for path in SLO))):
+            why = o.reason.partition(". ")[0]
+            out.setdefault(c.case[f"options.{o.id}.system"].value, f"{o.label} is scored and out: {why}")
+    said = [line for name, line in out.items() if name not in works]
+    more = f"; and {number_of(len(said) - 1, 'other system')} that quality.scores names" if len(said) > 1 else ""
+    return [f"{line}{more}" for line in said[:1]]

@@ -17,8 +17,8 @@ from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import BAR, Signpost
-from roi.economics.decision.turning_price import USD_PER_ERROR
+from roi.economics.decision.turning.error_price import USD_PER_ERROR
+from roi.economics.decision.turning.signposts import BAR, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.economics.decision.comparison import settle
-from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
 from roi.economics.decision.draws import percentiles, rows_of
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.option_result import cash_flows
+from roi.economics.decision.turning.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
+from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option
 from roi.economics.lines.api_bill import service

@@ -165,10 +165,10 @@ def test_no_volume_on_the_way_turns_the_advice(file: str | None, overrides: tupl
     steps = np.arange(1, 80)
     tried = today * 10.0 ** ((steps if up else -steps) / 8.0)
     tried = tried[tried < 0.97 * end] if up else tried[tried > 1.03 * end]
-    leaders = {c._leader_at([VOLUME], volume / today) for volume in tried}
+    leaders = {c._other_leaders.leader_at([VOLUME], volume / today) for volume in tried}
     assert leaders <= {c.verdict.leader}
     if found is not None:
-        assert c._leader_at([VOLUME], end / today) == found[1] != c.verdict.leader
+        assert c._other_leaders.leader_at([VOLUME], end / today) == found[1] != c.verdict.leader
 
 
 def one_h100(requests_per_day: float) -> Comparison:
@@ -198,7 +198,7 @@ def test_a_band_of_volumes_between_two_that_are_tried_is_found() -> None:
     c = one_h100(700_000.0)
     found = c.turning_volume(up=True)
     assert c.verdict.leader == CHEAPER
-    assert [c._leader_at([VOLUME], times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
+    assert [c._other_leaders.leader_at([VOLUME], times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
     assert found is not None
     assert found[1] == SELF
     assert found[0] == pytest.approx(12_410.0 / 13_140.0 * 2_880_000.0, rel=0.03)

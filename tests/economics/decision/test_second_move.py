@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from quiet_scenario import CHEAPER, LUNA, SELF, STAY, case_of
 
-from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors
 
 GPUS = 3 * 730 * 2.0

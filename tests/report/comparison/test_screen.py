@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from roi.answers.next import NextAnswer
-from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.signposts import SAME_PRICE, Signpost
+from roi.economics.decision.turning import signposts
+from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from small_scenario import SMALL
+from small_scenario import SMALL, written
 
 import roi
 from roi.answers.compare import compare_file
@@ -14,14 +14,12 @@ from roi.errors import InputError, ScenarioError
 from roi.evidence.known_runs import KnownRuns
 from roi.scenario.file import scenario_data
 from roi.scenario.template import template
-from roi.scenario.yaml import dump_yaml, parse_yaml
+from roi.scenario.yaml import parse_yaml
 
 
 @pytest.fixture
 def file(tmp_path):
-    path = tmp_path / "tickets.yaml"
-    path.write_text(dump_yaml(SMALL), encoding="utf-8")
-    return path
+    return written(tmp_path)
 
 
 def test_a_path_a_text_a_dict_and_a_scenario_give_the_same_scenario(file):
@@ -46,8 +44,7 @@ def test_numpy_numbers_tuples_and_dates_are_taken_as_a_file_would_hold_them():
 def test_a_stated_bill_moves_with_the_requests_and_both_doors_say_so(tmp_path):
     """4,000 a day cost $400 a month as billed, so 1,000 a day cost $100: the answer is of that."""
     billed = SMALL | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
-    path = tmp_path / "billed.yaml"
-    path.write_text(dump_yaml(billed), encoding="utf-8")
+    path = written(tmp_path, billed)
     found = roi.compare(path, workload={"requests_per_day": 1000})
     said = [each for each in found.warnings if "$400 of 4,000 requests a day, is taken as $100.00 of 1,000" in each]
     assert len(said) == 1

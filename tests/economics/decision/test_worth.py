@@ -146,7 +146,8 @@ def test_so_few_items_that_the_pooled_score_stays_below_the_bar_are_worth_nothin
 
 
 def test_a_score_below_the_bar_that_is_exact_leaves_nothing_to_measure() -> None:
-    assert all(e.option != CHEAPER for e in below({"value": 0.895, "low": 0.895, "high": 0.895}).experiments)
+    assert CHEAPER in [e.option for e in below({"value": 0.895, "low": 0.85, "high": 0.92}).experiments]
+    assert below({"value": 0.895, "low": 0.895, "high": 0.895}).experiments == ()
 
 
 @pytest.mark.full

@@ -167,8 +167,12 @@ def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_no
     assert guessed.incumbent.bill_usd_per_month == 500
     assert guessed.bill_told == "The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"
     stated = load_scenario(None, blocks={"workload": {"requests_per_day": 100_000}, "incumbent": {"bill_usd_per_month": 500}})
-    again = load_scenario(stated_data(stated), ("workload.requests_per_day=50000",))
-    assert again.incumbent.bill_usd_per_month == 250
+    half = ("workload.requests_per_day=50000",)
+    assert load_scenario(stated_data(stated), half).incumbent.bill_usd_per_month == 250
+    used = {"incumbent": {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 600}}
+    counted = {**used, "workload": {"requests_per_day": 100_000}}
+    assert load_scenario(None, half, part=counted).incumbent.bill_usd_per_month == 300
+    assert load_scenario(stated_data(stated), half, part=used).incumbent.bill_usd_per_month == 600
 
 
 @pytest.mark.parametrize(("text", "says"), [

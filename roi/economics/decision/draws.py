@@ -16,7 +16,7 @@ from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback_of
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
-from roi.economics.reading import Chunk
+from roi.economics.reading import Chunk, number
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -74,6 +74,12 @@ class Drawn:
     def saved(self, counts: str) -> Mapping[str, Array]:
         """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""
         return self.cash if counts == "cash" else self.npv
+
+
+def draws_and_seed(case: Case) -> tuple[int, int]:
+    """The draws that the Case asks for, 0 where nothing in it is uncertain, and the seed of their points."""
+    n, seed = (int(float(number(case[name].value, name))) for name in ("draws", "seed"))
+    return n if case.uncertain else 0, seed
 
 
 def draw(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from roi.economics.decision.draws import ASKED_DRAWS, draw
+from roi.economics.decision.draws import ASKED_DRAWS, draw, draws_and_seed
 from roi.economics.decision.evaluation import Evaluated, alone_from, choices_of, choose_plan, evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import requests
@@ -81,9 +81,9 @@ def when_to_start(case: Case, shared: Shared, options: Mapping[str, Option], ids
     With its mean NPV over ASKED_DRAWS at most, USD, and its chance; without draws the central value. None where none saves
     anything then.
     """
-    n, seed = (int(case[name].number()) for name in ("draws", "seed"))
+    n, seed = draws_and_seed(case)
     found = [_start_in(shared, options, id, months) for id in ids if (months := _best_months(shared, options, id))]
-    if n and case.uncertain:
+    if n:
         n = min(n, ASKED_DRAWS)
         found = [_on_average(case, shared, options, start, n, seed) for start in found if start.npv_usd > 0.0]
     return max((start for start in found if start.npv_usd > 0.0), key=lambda start: start.npv_usd, default=None)

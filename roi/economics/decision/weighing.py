@@ -3,14 +3,13 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from roi.economics.decision.draws import Drawn, draw, probability_best
+from roi.economics.decision.draws import Drawn, draw, draws_and_seed, probability_best
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import OptionResult, option_result
 from roi.economics.decision.starts import live_later
 from roi.economics.decision.verdict import Choices, choose
 from roi.economics.inputs import Option, Shared
-from roi.economics.reading import number
 from roi.facts.case import Case
 
 
@@ -46,15 +45,13 @@ class Weighed:
 
 def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     """Every option (of `among`) costed, at the central values and over the draws, and the one that the figures recommend."""
-    values = case.values()
     shared, options, choices = settle(case, among or ())
-
     live = [id for id, o in options.items() if o.infeasible is None and (among is None or id in among)]
     below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
     untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
     central = {id: evaluate(shared, options[id], options) for id in live}
-    n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
-    drawn = draw(case, [*live, *below], choices, n, seed) if n and case.uncertain else None
+    n, seed = draws_and_seed(case)
+    drawn = draw(case, [*live, *below], choices, n, seed) if n else None
     best: dict[str, float] = {}
     if drawn is not None:
         best = probability_best(drawn.saved(shared.counts), [id for id in live if tested(shared, options[id])])

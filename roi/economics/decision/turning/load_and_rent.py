@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.draws import ASKED_DRAWS, draw
+from roi.economics.decision.draws import ASKED_DRAWS, draw, draws_and_seed
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.turning.break_even import rows_of
@@ -132,8 +132,8 @@ class OtherLeaders:
         """
         candidates = self.verdict.candidates
         case = Case(facts={**self.case.facts, **{path: _times(self.case[path], times) for path in paths}})
-        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        if not n or not case.uncertain:
+        n, seed = draws_and_seed(case)
+        if not n:
             yield weigh(case, candidates).chosen.leader
             return
         shared, options, choices = settle(case, candidates)

@@ -90,6 +90,13 @@ def test_before_what_trains_the_best_likely_option_that_does_not_is_named() -> N
     assert (found.recommended, found.first_move, found.second) == (ADAPTER, CHEAPER, CHEAPER)
 
 
+@pytest.mark.parametrize(("leads", "other", "first"), [(True, False, CHEAPER), (False, False, None), (True, True, None)])
+def test_a_first_move_can_be_undone_and_comes_before_what_cannot(leads: bool, other: bool, first: str | None) -> None:
+    """Between two that a configuration undoes the better one is taken at once."""
+    found = results_of(adapter=(90_000.0, 0.85, leads), cheaper=(40_000.0, 0.95, other))
+    assert (found.recommended, found.first_move) == (ADAPTER, first)
+
+
 @pytest.mark.parametrize(("paid", "first"), [(3.0, CHEAPER), (3.1, None)])
 def test_what_has_not_paid_back_when_the_second_move_is_live_is_no_first_move(paid: float, first: str | None) -> None:
     found = results_of(paid, adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False))

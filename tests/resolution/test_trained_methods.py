@@ -255,3 +255,12 @@ def test_stated_hours_over_several_rented_gpus_are_those_of_all() -> None:
     told = why(rented_case(longest=100_000), "lora", BIG)
     assert "at 100,000 tokens fits on no single rented GPU, nor over 8 with FSDP; " in told
     assert told.endswith("state training.gpu and gpu_hours")
+
+
+@pytest.mark.parametrize(("named", "card"), [(None, "H100-80GB-SXM"), ("mi300x", "MI300X-192GB")])
+def test_a_cheaper_amd_card_trains_only_where_it_is_named(named: str | None, card: str) -> None:
+    """No measured training run on AMD stands behind the estimate."""
+    cheap = {"gpu": "MI300X-192GB", "vendor": "Ours", "usd_per_gpu_hour": 0.5, "gpus_per_instance": 1}
+    s = check_scenario(quiet({"training": {"gpu": named}, "gpu_rents": [cheap, {**RENTED, "gpus_per_instance": 1}],
+                              "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]}}))
+    assert resolve(s).case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu"].value == card

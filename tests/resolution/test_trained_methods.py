@@ -117,9 +117,17 @@ def test_a_size_above_every_target_is_infeasible_and_blocks_must_divide() -> Non
     """qwen3-0.6b is 1,024 wide; 4,096 and 1,024, the sides of qwen3-8b's products, have 32 as a divisor next to 48."""
     small = case_of(["lora"], "qwen3-0.6b", training={**TRAINED, "rank": 2048})
     assert why(small, "lora", "qwen3-0.6b") == "training.rank 2,048 is above 1,024, the full rank of the widest target"
+    assert why(case_of(["lora"], "qwen3-0.6b", training={**TRAINED, "rank": 1024}), "lora", "qwen3-0.6b") == ""
     case = case_of(["lora", "c3a"], training={**TRAINED, "rank": 48})
     assert why(case, "lora") == ""
     assert why(case, "c3a") == "rank: 48 does not divide the 4,096 inputs of q_proj, as c3a needs; 32 does"
+
+
+def test_the_longest_sequence_is_no_shorter_than_the_mean_example() -> None:
+    """1,000 tokens in, 100 out."""
+    assert why(case_of(["lora"], training={**TRAINED, "longest_tokens": 1100}), "lora") == ""
+    with pytest.raises(InputError, match=r"longest_tokens: 1099 is not usable; at least the mean example, 1,100 tokens"):
+        case_of(["lora"], training={**TRAINED, "longest_tokens": 1099})
 
 
 def test_a_comparison_holds_adapters_of_several_tuners() -> None:

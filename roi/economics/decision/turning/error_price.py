@@ -148,7 +148,7 @@ class _Priced:
         mine, my_slope = means[self.chosen.leader]
         found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(_chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
+            found.extend(chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, _Row]:
@@ -236,7 +236,7 @@ def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None
     return (found[0], found[-1] if None not in flips else None) if found else None
 
 
-def _chance_passes(without: Array, slope: Array, needed: float) -> Array:
+def chance_passes(without: Array, slope: Array, needed: float) -> Array:
     """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
     turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
     order = np.argsort(turns)[np.count_nonzero(turns <= 0):]

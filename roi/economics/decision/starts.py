@@ -56,12 +56,12 @@ class Start(NamedTuple):
 def _best_months(shared: Shared, options: Mapping[str, Option], id: str) -> int:
     """By how many whole months the option had best go live later, at the central values."""
     option = options[id]
-    tried = np.arange(_last_start(shared, option) + 1, dtype=np.float64)[:, None]
+    tried = np.arange(last_start(shared, option) + 1, dtype=np.float64)[:, None]
     costs = evaluate(shared, replace(option, months_to_live=option.months_to_live + tried), options)
     return int(np.argmin(np.reshape(costs.counted(shared.counts), -1)))
 
 
-def _last_start(shared: Shared, option: Option) -> int:
+def last_start(shared: Shared, option: Option) -> int:
     """Months by which the option can go live later and still serve alone for a month."""
     return max(shared.horizon - alone_from(option, shared.horizon) - 1, 0)
 
@@ -96,7 +96,7 @@ def _on_average(
 
     And so on from there, by the first of the draws. What is uncertain speaks for waiting longer than the central values do.
     """
-    id, few, last = start.option.id, min(n, FEW), _last_start(shared, options[start.option.id])
+    id, few, last = start.option.id, min(n, FEW), last_start(shared, options[start.option.id])
 
     def saved(at: Start, n: int) -> Array:
         def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:

@@ -11,6 +11,8 @@ from quiet_scenario import CHEAPER, LUNA_EACH, QUIET, SELF, STAY, case_of, world
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.starts import better_later, last_start
+from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -221,3 +223,18 @@ def test_no_volume_turns_the_advice_to_what_is_not_tested_or_misses_the_bar() ->
                                  candidates={"cascade_first": [], "self_hosted": []}))
     assert [p.reason for p in at_the_bar.verdict.passed_over] == ["not likely"]
     assert at_the_bar.turning_volume(up=True) is None
+
+
+@pytest.mark.parametrize(("live", "parallel", "last"), [(3.0, 1.0, 19), (2.5, 0.0, 20), (2.5, 0.5, 20), (30.0, 1.0, 0)])
+def test_the_last_start_leaves_a_month_in_which_the_option_serves_alone(live: float, parallel: float, last: int) -> None:
+    """Of 24 months: live after 3 and one in parallel it serves alone from the fifth on, and so begins 19 later in the 24th."""
+    shared, options, _ = settle(case_of())
+    option = replace(options[SELF], months_to_live=live, months_in_parallel=parallel)
+    assert last_start(shared, option) == last
+
+
+def test_what_a_later_start_leaves_as_it_is_is_started_at_once() -> None:
+    """Today's own model costs the same whenever it is called another option."""
+    shared, options, _ = settle(case_of())
+    same = replace(options["stay"], id="same", kind="cheaper-api", costs=())
+    assert better_later(shared, {**options, "same": same}, evaluate(shared, same, options)) is None

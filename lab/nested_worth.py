@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import Choice
+from roi.economics.decision.weighing import settle
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, bar_edge, best_row, over
 from roi.numerics.sequence import sobol

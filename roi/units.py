@@ -15,6 +15,7 @@ MTOK: Final = 1_000_000
 """Tokens in a Mtok, the unit of API price lists."""
 SECONDS_PER_DAY: Final = 86_400
 SECONDS_PER_HOUR: Final = 3_600
+HOURS_PER_DAY: Final = 24
 
 HOURS_PER_MONTH: Final = 730
 """A month is 730 hours (docs/economics.md, 1.1)."""

@@ -17,8 +17,8 @@ from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import BAR, Signpost
-from roi.economics.decision.turning_price import USD_PER_ERROR
+from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
+from roi.economics.decision.turning.signposts import BAR, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file
@@ -245,7 +245,7 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
         return
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED
-    note = ADVICE_TURNS_IF if far is None else ADVICE_TURNS if isclose(near, far, rel_tol=1e-6) else ADVICE_MAY_TURN.format(far)
+    note = ADVICE_TURNS_IF if far is None else ADVICE_TURNS if one_price(near, far) else ADVICE_MAY_TURN.format(far)
     yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 

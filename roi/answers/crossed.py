@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME, Signpost
+from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, SAME, Signpost
 from roi.economics.inputs import Option
 from roi.economics.lines.api_request import at_list
 from roi.economics.lines.option_lines import answered_wrong

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from roi.answers.compare import compare_file
 from roi.answers.telling import Tell, keep_quiet
-from roi.economics.decision.comparison import Comparison, weigh
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.weighing import weigh
 from roi.errors import InputError
 from roi.numerics.knowing import BINS
 

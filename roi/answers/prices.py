@@ -275,10 +275,7 @@ class Refresh:
     """What the user stated by hand; a list price of today does not take its place."""
 
 
-def refresh_prices(
-    day: Date, *, gpus: bool = True, apis: bool = True, fetch_gpus: Callable[[], Sequence[Any]] | None = None,
-    fetch_apis: Callable[[], Sequence[Any]] | None = None,  # Any: records of gpuhunt and of genai-prices
-) -> Refresh:
+def refresh_prices(day: Date, *, gpus: bool = True, apis: bool = True) -> Refresh:
     """Today's GPU offers and API prices as files of the user's folder, dated `day`, and what they change.
 
     Everything is fetched before anything is told, so that a failure leaves nothing half done. A day has one file of each. What
@@ -289,8 +286,8 @@ def refresh_prices(
     for path in paths.values():
         if path.exists():
             raise InputError(f"{path} is there already: prices of a day are fetched once; remove it to fetch them again")
-    items = (fetch_gpus or fetch_items)() if gpus else ()
-    providers = (fetch_apis or fetch_providers)() if apis else ()
+    items = fetch_items() if gpus else ()
+    providers = fetch_providers() if apis else ()
     stated = {(kind, KEYS[kind](row)): row for kind in kinds for row in own_rows(kind)
               if row.source.endswith(f"(yours: {NAMES[kind]}.csv)")}  # fmt: skip
     offers, left_out = as_rentals(items, day, source_name())

@@ -13,7 +13,7 @@ import numpy as np
 from roi.answers.saved_digests import edited_parts
 from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.turning.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
 from roi.errors import UNSEEN, CaseError, allowed, visible
 from roi.facts.case import PER_YEAR, SHARE, Case

@@ -24,8 +24,9 @@ from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of
 from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
-from roi.economics.decision.comparison import Comparison, settle
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
+from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Array
 from roi.economics.tracking.month_figures import in_calendar
 from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast

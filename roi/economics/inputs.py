@@ -16,6 +16,7 @@ from roi.economics import place
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.economics.paid_units import Provisioned
 from roi.economics.place import At, own
+from roi.units import HOURS_PER_DAY
 
 Array = place.Array
 Number = place.Number
@@ -51,7 +52,7 @@ class Shared:
     price_factor: Number
     """Real over list price, as the bill says."""
     can_wait: Annotated[Number, At("workload.can_wait_share")]
-    waits_hours: Annotated[float, At("workload.waits_hours", absent=24.0)] = 24.0
+    waits_hours: Annotated[float, At("workload.waits_hours", absent=HOURS_PER_DAY)] = HOURS_PER_DAY
     """Hours within which what can wait must be answered."""
     input_tokens: Annotated[Array, At("workload.input_tokens")]
     output_tokens: Annotated[Array, At("workload.output_tokens")]

@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.economics.decision.comparison import settle
-from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
-from roi.economics.decision.draws import percentiles, rows_of
+from roi.economics.decision.draws import draws_and_seed, percentiles, rows_of
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.option_result import cash_flows
+from roi.economics.decision.turning.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
+from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import pick, requests
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.reading import number
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -54,8 +53,8 @@ def look_ahead(case: Case, ids: Sequence[str], counts: str) -> Outlook:
     shared, options, choices = settle(case)
     stay = evaluate(shared, options["stay"], options)
     central = {id: _cumulative(stay, evaluate(shared, options[id], options), counts)[0] for id in ids}
-    n, seed = (int(float(number(case.values()[name], name))) for name in ("draws", "seed"))
-    n = min(n, MOST_DRAWS) if case.uncertain else 0
+    n, seed = draws_and_seed(case)
+    n = min(n, MOST_DRAWS)
     saved = {id: np.empty((n, shared.horizon + 1)) for id in ids}
     npv = {id: np.empty(n) for id in ids}
     chunk = rows_of(len(case.options), shared.horizon, n)

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from roi.economics.inputs import HOURS_FACTOR, Number
 from roi.economics.place import At
+from roi.units import HOURS_PER_DAY
 
 PLATFORM: Final = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
 """Facts behind `Option.platform_usd`: what stands around servers, or its stated total."""
@@ -32,7 +33,7 @@ class OptionFacts:
     """The option's own; None: what goes through batch today, or can wait, goes through batch here too, if it promises to be in
     time."""
     batched_today: Annotated[Number, At("options.stay.batch_share")]
-    batch_hours: Annotated[float, At("apis.{vendor}.batch_hours", absent=24.0)]
+    batch_hours: Annotated[float, At("apis.{vendor}.batch_hours", absent=HOURS_PER_DAY)]
     """Hours within which the vendor's batch tier promises an answer."""
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""

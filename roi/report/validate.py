@@ -122,15 +122,15 @@ def validation_blocks(found: Validation, instrument: str, speed_model: str) -> I
     )
 
 
-def serving_validation_blocks(found: ServingValidation, evidence: str = PUBLISHED) -> Iterable[Block]:
-    """The parts of the report; `evidence` says what the predictions were fitted on."""
+def serving_validation_blocks(found: ServingValidation) -> Iterable[Block]:
+    """The parts of the report."""
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
     why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."
     bases = sorted(found.bases.items(), key=lambda x: -x[1])
     return (
         Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped"),
-        Paragraph(LEGEND), Paragraph(evidence),
+        Paragraph(LEGEND), Paragraph(PUBLISHED),
         *(block for quantity in QUANTITIES for block in _serving_quantity(found, quantity)),
         *((Heading("Rows in no other figure"), Paragraph(why), Table(HEADS, apart)) if apart else ()),
         *reasons_told("Skipped rows", [(place_of(row), row.reason) for row in found.skipped]),

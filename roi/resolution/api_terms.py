@@ -22,10 +22,10 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import DAY_HOURS, Incumbent, Seats, UnitsToday
+from roi.scenario.demand import Incumbent, Seats, UnitsToday
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario, model_part
-from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
+from roi.units import DAYS_PER_MONTH, HOURS_PER_DAY, SECONDS_PER_DAY
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
 """Rows of a price list, in its own words and in those of `Api`."""
@@ -173,7 +173,7 @@ def add_price(
 
 def late_batch(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the promise of an API's batch tier misses the deadline of what can wait; empty where it does not."""
-    promised, waits = BATCH_HOURS if own.batch_hours is None else own.batch_hours, s.workload.waits_hours or DAY_HOURS
+    promised, waits = BATCH_HOURS if own.batch_hours is None else own.batch_hours, s.workload.waits_hours or HOURS_PER_DAY
     if promised <= waits:
         return ""
     return (f"its batch tier promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours); sooner is"

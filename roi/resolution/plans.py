@@ -383,6 +383,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
         told = choice.told(evidence.adapter_slots)
+        sheet.state(f"options.{id}.plans.{number}.adapter_slots", evidence.adapter_slots, told, "slots")
         sheet.state(f"options.{id}.plans.{number}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))

@@ -23,8 +23,8 @@ from roi.scenario.quantity import (
     spread,
     unit,
 )
+from roi.units import HOURS_PER_DAY
 
-DAY_HOURS: Final = 24.0
 MOST_TOKENS: Final = 1e7
 """Tokens of a request, beyond any model's context."""
 
@@ -104,7 +104,7 @@ class Workload(Section):
     @property
     def waits_a_day(self) -> bool:
         """True where what can wait may wait for any hour of its day."""
-        return self.waits_hours is None or self.waits_hours >= DAY_HOURS
+        return self.waits_hours is None or self.waits_hours >= HOURS_PER_DAY
 
     @property
     def longest_prompt(self) -> float:

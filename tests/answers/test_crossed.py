@@ -5,7 +5,7 @@ from quiet_scenario import CHEAPER, SELF, case_of
 
 from roi.answers.crossed import held_against
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.turning.signposts import Signpost
 from roi.facts.case import Case
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from small_scenario import SMALL
+from small_scenario import SMALL, written
 
 import roi
 from roi.answers.compare import compare_file
@@ -14,14 +14,12 @@ from roi.errors import InputError, ScenarioError
 from roi.evidence.known_runs import KnownRuns
 from roi.scenario.file import scenario_data
 from roi.scenario.template import template
-from roi.scenario.yaml import dump_yaml, parse_yaml
+from roi.scenario.yaml import parse_yaml
 
 
 @pytest.fixture
 def file(tmp_path):
-    path = tmp_path / "tickets.yaml"
-    path.write_text(dump_yaml(SMALL), encoding="utf-8")
-    return path
+    return written(tmp_path)
 
 
 def test_a_path_a_text_a_dict_and_a_scenario_give_the_same_scenario(file):
@@ -53,8 +51,7 @@ def test_a_stated_bill_moves_with_requests_and_tokens_and_both_doors_say_so(laid
     """At $2 and $8 a million, 800 + 50 tokens cost $0.0020 and 500 + 50 $0.0014: 0.7 of it; the gap is what it was."""
     own = {"apis": {"openai/gpt-6-sol": {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 8.0}}}
     billed = SMALL | own | {"incumbent": SMALL["incumbent"] | {"bill_usd_per_month": 400}}
-    path = tmp_path / "billed.yaml"
-    path.write_text(dump_yaml(billed), encoding="utf-8")
+    path = written(tmp_path, billed)
     found = roi.compare(path, workload=laid)
     assert len([each for each in found.warnings if said in each]) == 1
     assert said in " ".join(str(found).split())

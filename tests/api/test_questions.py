@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from small_scenario import SMALL
+from small_scenario import SMALL, written
 
 import roi
 from roi.answers.diff import diff_files
@@ -16,7 +16,6 @@ from roi.report.diff import diff_json
 from roi.report.layout.blocks import render
 from roi.report.next import next_json
 from roi.report.serving.size import size_blocks, size_json
-from roi.scenario.yaml import dump_yaml
 
 DRAWN = SMALL | {"draws": 256}
 SERVED = SMALL | {"candidates": {"self_hosted": ["qwen3-8b"], "gpus": ["L4", "L40S"]}}
@@ -24,14 +23,11 @@ SERVED = SMALL | {"candidates": {"self_hosted": ["qwen3-8b"], "gpus": ["L4", "L4
 
 @pytest.fixture
 def file(tmp_path):
-    path = tmp_path / "tickets.yaml"
-    path.write_text(dump_yaml(DRAWN), encoding="utf-8")
-    return path
+    return written(tmp_path, DRAWN)
 
 
 def test_size_is_what_the_command_answers(tmp_path):
-    file = tmp_path / "served.yaml"
-    file.write_text(dump_yaml(SERVED), encoding="utf-8")
+    file = written(tmp_path, SERVED)
     asked = size_file(file, frontier=False)
     for source in (file, SERVED, roi.resolve(file)):
         found = roi.size(source, frontier=False)
@@ -71,8 +67,7 @@ def test_the_next_step_is_what_the_command_answers(file):
 
 
 def test_a_diff_is_what_the_command_answers(file, tmp_path):
-    other = tmp_path / "more.yaml"
-    other.write_text(dump_yaml(DRAWN | {"workload": DRAWN["workload"] | {"requests_per_day": 40}}), encoding="utf-8")
+    other = written(tmp_path, DRAWN | {"workload": DRAWN["workload"] | {"requests_per_day": 40}}, "more.yaml")
     asked = diff_files(file, other)
     assert roi.diff(file, other).to_json() == diff_json(asked, version=roi.__version__)
     found = roi.diff(roi.compare(file), roi.compare(file, workload={"requests_per_day": 40}))

@@ -17,15 +17,15 @@ import pytest
 from all_crossings import break_evens
 
 from roi.catalog.models.shapes import find_model
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, evaluate, once_moved, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.feasibility import tested as is_tested
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import signposts
+from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.signposts import signposts
 from roi.economics.finance import (
     discount_factors,
     internal_rate,
@@ -755,7 +755,7 @@ def test_a_lever_asks_the_same_model_for_less() -> None:
     s, options = read_all(case, case.values())
     found = {id: service(s, o) for id, o in options.items() if id != "cache-batch"}
     assert {id: float(np.asarray(each.cost.usd)) for id, each in found.items()} == pytest.approx(
-        {"stay": 0.004, "shorter-prompt": 0.00325, "less-reasoning": 0.0034}
+            {"stay": 0.004, "shorter-prompt": 0.00325, "less-reasoning": 0.0034, "shorter-prompt+less-reasoning": 0.00265}
     )
     assert [each.price[0] for each in found.values()] == pytest.approx([0.5] * 3)
     assert [options[id].evaluated for id in ("shorter-prompt", "less-reasoning")] == [False, False]

@@ -143,6 +143,15 @@ def test_reserved_memory_never_falls_where_checkpointing_is_turned_off(name, tra
     assert np.all(off.reserved_bytes >= on.reserved_bytes)
 
 
+def test_under_autocast_one_more_rank_keeps_as_output_and_the_16_bit_copies_of_a_and_b():
+    """Of 7 targets in 24 layers: 2 bytes x 512 tokens of A's output each, and 2 bytes x (inputs + outputs), 22,912 a layer.
+
+    24 x (512 x 2 x 7 + 2 x 22,912).
+    """
+    plan = TrainingPlan(method="lora", rank=np.array([16.0, 17.0]), seq=512.0, checkpointing=False, trainer="hf", autocast=True)
+    assert np.diff(training_memory(SMALL, plan).saved_bytes) == pytest.approx(1_271_808.0)
+
+
 def test_rank_stabilised_lora_costs_what_lora_costs():
     assert peak(TrainingPlan(method="rslora")) == peak(TrainingPlan(method="lora"))
 

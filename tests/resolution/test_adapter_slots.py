@@ -53,6 +53,7 @@ def test_left_out_there_are_slots_for_the_sequences_that_fit_beside_them() -> No
 def test_what_they_take_is_a_fact_with_its_source() -> None:
     case = adapters(8)
     fact = case[f"options.{ADAPTER}.plans.0.adapter_bytes_per_gpu"]
+    assert case[f"options.{ADAPTER}.plans.0.adapter_slots"].number() == 8
     assert (fact.unit, fact.source) == ("B", "8 slots for 8 adapters of rank 16 in 16 bits, reserved before the KV cache")
     assert "8 adapters at run time at 0.90 of its speed" in case[f"options.{ADAPTER}.plans.0.capacity_requests_per_s"].source
     assert "8 at once in 0.7 GiB of each GPU" in case[f"options.{ADAPTER}.plans.0.capacity_requests_per_s"].source

@@ -69,7 +69,7 @@ ONLY_TOLD = (
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
-    r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu)",
+    r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",
     r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )

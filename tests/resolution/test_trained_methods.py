@@ -117,9 +117,17 @@ def test_a_size_above_every_target_is_infeasible_and_blocks_must_divide() -> Non
     """qwen3-0.6b is 1,024 wide; 4,096 and 1,024, the sides of qwen3-8b's products, have 32 as a divisor next to 48."""
     small = case_of(["lora"], "qwen3-0.6b", training={**TRAINED, "rank": 2048})
     assert why(small, "lora", "qwen3-0.6b") == "training.rank 2,048 is above 1,024, the full rank of the widest target"
+    assert why(case_of(["lora"], "qwen3-0.6b", training={**TRAINED, "rank": 1024}), "lora", "qwen3-0.6b") == ""
     case = case_of(["lora", "c3a"], training={**TRAINED, "rank": 48})
     assert why(case, "lora") == ""
     assert why(case, "c3a") == "rank: 48 does not divide the 4,096 inputs of q_proj, as c3a needs; 32 does"
+
+
+def test_the_longest_sequence_is_no_shorter_than_the_mean_example() -> None:
+    """1,000 tokens in, 100 out."""
+    assert why(case_of(["lora"], training={**TRAINED, "longest_tokens": 1100}), "lora") == ""
+    with pytest.raises(InputError, match=r"longest_tokens: 1099 is not usable; at least the mean example, 1,100 tokens"):
+        case_of(["lora"], training={**TRAINED, "longest_tokens": 1099})
 
 
 def test_a_comparison_holds_adapters_of_several_tuners() -> None:
@@ -162,12 +170,13 @@ def test_a_run_that_fits_on_no_owned_card_says_what_would(method: str, longest: 
     assert not any(path.endswith((".training.gpus", ".gpus_to_train")) for path in case.facts)
 
 
-@pytest.mark.parametrize(("method", "longest", "gpus"), [("lora", 2750, 3), ("qlora", 11000, 2)])
+@pytest.mark.parametrize(("method", "longest", "gpus"), [("lora", 2750, 3), ("lora", 5000, 4), ("qlora", 11000, 2)])
 def test_what_one_owned_card_does_not_hold_is_sharded_over_the_fewest_that_do_as_roi_fit_counts_it(
     method: str, longest: int, gpus: int,
 ) -> None:
     """3 x 80 GB hold 47 GB of bf16 weights each; two hold activations of 11,000 tokens beside 20 GB of NF4. No rent is paid.
 
+    At 5,000 tokens three hold the central memory and not its 95th percentile, which four do.
     roi fit --gpus N --sharding fsdp gives the hours on the clock, of N GPU-hours each, and the memory of one card; each card
     more takes more GPU-hours.
     """
@@ -243,10 +252,23 @@ def test_of_instances_of_two_sizes_the_one_that_costs_least_is_taken() -> None:
 
 
 def test_stated_hours_over_several_rented_gpus_are_those_of_all() -> None:
-    """60 GPU-hours over 8 take 7.5 h; where not even 8 hold it, the reason says so and what to write."""
+    """60 GPU-hours over 8 take 7.5 h and cost what they do over 4, so that all 8 work.
+
+    Where not even 8 hold it, the reason says so and what to write.
+    """
     case, id = rented_case(gpu_hours=60.0), f"options.self-hosted-adapter:{BIG}+lora"
     assert case[f"{id}.training.gpu_hours_per_run"].value == 60.0
+    assert case[f"{id}.training.gpus"].value == 8
     assert "takes 7.5 h a run" in case[f"{id}.training.gpu"].source
     told = why(rented_case(longest=100_000), "lora", BIG)
     assert "at 100,000 tokens fits on no single rented GPU, nor over 8 with FSDP; " in told
     assert told.endswith("state training.gpu and gpu_hours")
+
+
+@pytest.mark.parametrize(("named", "card"), [(None, "H100-80GB-SXM"), ("mi300x", "MI300X-192GB")])
+def test_a_cheaper_amd_card_trains_only_where_it_is_named(named: str | None, card: str) -> None:
+    """No measured training run on AMD stands behind the estimate."""
+    cheap = {"gpu": "MI300X-192GB", "vendor": "Ours", "usd_per_gpu_hour": 0.5, "gpus_per_instance": 1}
+    s = check_scenario(quiet({"training": {"gpu": named}, "gpu_rents": [cheap, {**RENTED, "gpus_per_instance": 1}],
+                              "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]}}))
+    assert resolve(s).case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu"].value == card

@@ -191,9 +191,16 @@ def test_a_bill_is_of_no_requests_that_a_template_guessed_or_that_a_part_does_no
     assert told == ["The bill, $500, is taken as that of 9,000 requests a day: 100,000 were the template's guess"]
     assert guessed.bill_told == told[0]
     stated = load_scenario(None, blocks={"workload": {"requests_per_day": 100_000}, "incumbent": {"bill_usd_per_month": 500}})
-    again = load_scenario(stated_data(stated), ("workload.requests_per_day=50000",))
+    half = ("workload.requests_per_day=50000",)
+    again = load_scenario(stated_data(stated), half)
     assert again.incumbent.bill_of is not None
     assert again.incumbent.bill_of.requests_per_day == 100_000
+    used = {"incumbent": {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 600}}
+    counted = load_scenario(None, half, part={**used, "workload": {"requests_per_day": 100_000}}).incumbent
+    assert counted.bill_usd_per_month == 600
+    assert counted.bill_of is not None
+    assert counted.bill_of.requests_per_day == 100_000
+    assert load_scenario(stated_data(stated), half, part=used).incumbent.bill_of is None
 
 
 @pytest.mark.parametrize(("text", "says"), [

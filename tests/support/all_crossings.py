@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from roi.economics.decision.break_even import BreakEven, baselines, crossings
-from roi.economics.decision.curves import Curves
+from roi.economics.decision.turning.break_even import BreakEven, baselines, crossings
+from roi.economics.decision.turning.curves import Curves
 
 
 def break_evens(

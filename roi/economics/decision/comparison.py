@@ -6,67 +6,27 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import count, takewhile
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from roi.economics.decision.alarms import Alarm, read_alarms
-from roi.economics.decision.break_even import BreakEven, rows_of
-from roi.economics.decision.curves import LEAST, MOST, POINTS, Curves
-from roi.economics.decision.draws import Drawn, draw, probability_best, when_to_start
 from roi.economics.decision.drivers import Driver, find_drivers
-from roi.economics.decision.evaluation import (
-    Choice,
-    Evaluated,
-    Start,
-    better_later,
-    choices_of,
-    choose_plan,
-    evaluate,
-    live_later,
-    read_all,
-)  # fmt: skip
-from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, score_of, tells_quality, tested
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
 from roi.economics.decision.measuring.worth import Experiment, experiments
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash, option_result
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash
 from roi.economics.decision.second_move import SecondMove, find_second_move
-from roi.economics.decision.signposts import Signpost, Thresholds
-from roi.economics.decision.turning_price import turning_price
-from roi.economics.decision.verdict import (
-    LUCK,
-    Choices,
-    Verdict,
-    choose,
-    decide,
-    find_first_move,
-    value,
-    with_bars,
-)
-from roi.economics.inputs import Array, Option, Shared, path_of
-from roi.economics.reading import number
+from roi.economics.decision.starts import Start, better_later, when_to_start
+from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.error_price import turning_price
+from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
+from roi.economics.decision.turning.signposts import Signpost, Thresholds
+from roi.economics.decision.verdict import Verdict, decide, find_first_move, value
+from roi.economics.decision.weighing import weigh
+from roi.economics.inputs import Shared, path_of
 from roi.facts.case import Case
-from roi.facts.fact import Fact
-
-FURTHEST: Final = 100.0
-"""Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
-HALVINGS: Final = 6
-"""Of the stretch in which that turns: to 2% of a volume."""
-ASKED_DRAWS: Final = 4096
-"""Draws, the first ones, for each such question: as many as a comparison has if nothing is said, so that both agree."""
-FIRST_DRAWS: Final = 512
-"""Of those, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
-REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
-RENT: Final = ".usd_per_gpu_hour"
-"""End of the path of a plan's rent, and of one that the scenario states."""
-RENTS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Times today's rents at which it is asked whether another option leads; an H100 was 4.7 x as dear in 2023 as in late 2025."""
-Turn = tuple[float, str, str]
-"""Where another option leads, and which, there and further on."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +64,6 @@ class Comparison:
     verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
-
-    @cached_property
-    def _turns(self) -> dict[tuple[bool, float], Turn | None]:
-        """What `turning_volume` found, by what it was asked."""
-        return {}
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:
@@ -148,6 +103,10 @@ class Comparison:
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
         return weigh(Case(facts={**self.case.facts, **facts}), self.verdict.candidates).chosen.leader
 
+    @cached_property
+    def _other_leaders(self) -> OtherLeaders:
+        return OtherLeaders(self.case, self.verdict, self.options, None if self.thresholds is None else self.thresholds.curves)
+
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
 
@@ -158,28 +117,16 @@ class Comparison:
         Options take their plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole
         replicas, and a chance goes up and down with it: it is the first such volume, and further on the advice may turn again.
         """
-        if (up, within) not in self._turns:
-            today = self.case[REQUESTS_PER_DAY].number()
-            furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
-            tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
-            factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
-            found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
-            self._turns[up, within] = None if found is None else (today * found[0], *found[1:])
-        return self._turns[up, within]
+        return self._other_leaders.volume(up=up, within=within)
 
-    @cached_property
+    @property
     def turning_rent(self) -> Turn | None:
         """Times today's rents of GPUs, all moving alike, from which on another option is recommended, by means and chances.
 
         With it the ids of that option, and of the one that leads at the nearest of the factors tried beyond it: RENTS. None
         where at none of these, or where the leading option rents no GPUs. Plans are taken anew at each.
         """
-        fleet = self.leader.fleet
-        if fleet is None or fleet.usd_per_gpu_hour <= 0.0:
-            return None
-        rents = [path for path in self.case.facts
-                 if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
-        return self._first_turn(RENTS, rents)
+        return self._other_leaders.rent
 
     def cash_at_mean_rents(self, id: str) -> float | None:
         """Cash of a mean month once the option serves alone, USD, were rents at their mean level; None where it rents none.
@@ -198,136 +145,8 @@ class Comparison:
         if curves is None or v.leader != "stay":
             return None
         ids = [id for id in v.candidates if not curves.options[id].keeps_model]
-        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        found = when_to_start(self.case, curves.shared, curves.options, ids, min(n, ASKED_DRAWS), seed)
+        found = when_to_start(self.case, curves.shared, curves.options, ids)
         return found if found and found.npv_usd > max(value(o, v.counts) for o in self.options if o.tested) else None
-
-    def _first_turn(self, factors: Iterable[float], paths: Sequence[str]) -> Turn | None:
-        """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""
-        before, leader = 1.0, self.verdict.leader
-        for times in factors:
-            if self._may_turn_at(paths, times) and (beyond := self._leader_at(paths, times)) != leader:
-                break
-            before = times
-        else:
-            return None
-        led = beyond
-        for _ in range(HALVINGS):
-            middle = math.sqrt(before * times)
-            if (there := self._leader_at(paths, middle)) == leader:
-                before = middle
-            else:
-                times, led = middle, there
-        return times, led, beyond
-
-    def _with_those_ahead(self, factors: Iterable[float]) -> Iterator[float]:
-        """The factors; between two of them those at which another option is ahead that is so at neither, one of each stretch.
-
-        Of those that may be recommended, at the central values; that where it is ahead by most of what the leading one costs.
-        """
-        today, before = self.case[REQUESTS_PER_DAY].number(), 1.0
-        tried, best, ahead = self._along_the_curves
-        for times in factors:
-            low, high = sorted((before * today, times * today))
-            between = (tried > low) & (tried < high) & (ahead > 0.0)
-            for end in (low, high):
-                between &= best != best[min(int(np.searchsorted(tried, end)), best.size - 1)]
-            at = np.flatnonzero(between)
-            stretches = [s[ahead[s].argmax()] for s in np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if s.size]
-            yield from (float(tried[k]) / today for k in (stretches if times > before else reversed(stretches)))
-            yield times
-            before = times
-
-    @cached_property
-    def _along_the_curves(self) -> tuple[Array, NDArray[np.intp], Array]:
-        """Volumes; which option costs least at each, at the central values, 0 the leading one; by which share of its cost."""
-        v, volumes = self.verdict, np.geomspace(LEAST, MOST, POINTS)
-        if self.thresholds is None:
-            return volumes, np.zeros(volumes.size, dtype=np.intp), np.zeros(volumes.size)
-        row = rows_of("pv", v.counts)
-        ids = dict.fromkeys((v.leader, *v.candidates))
-        costs = np.stack([self.thresholds.curves.of(id).at(volumes)[row] for id in ids])
-        return volumes, costs.argmin(axis=0), (costs[0] - costs.min(axis=0)) / np.maximum(np.abs(costs[0]), 1.0)
-
-    def _may_turn_at(self, paths: Sequence[str], times: float) -> bool:
-        """False where FIRST_DRAWS name today's leader whatever the luck of so few in a chance."""
-        return any(led != self.verdict.leader for led in self._leaders_at(paths, times, FIRST_DRAWS, (-LUCK, 0.0, LUCK)))
-
-    def _leader_at(self, paths: Sequence[str], times: float) -> str:
-        """Who leads at so many times these facts, by ASKED_DRAWS at most."""
-        return next(self._leaders_at(paths, times, ASKED_DRAWS, (0.0,)))
-
-    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
-        """Who leads at so many times these facts, of those that may be recommended, by at most so many draws.
-
-        Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
-        """
-        candidates = self.verdict.candidates
-        case = Case(facts={**self.case.facts, **{path: _times(self.case[path], times) for path in paths}})
-        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
-        if not n or not case.uncertain:
-            yield weigh(case, candidates).chosen.leader
-            return
-        shared, options, choices = settle(case, candidates)
-        live = [id for id in candidates if options[id].infeasible is None]
-        drawn, known = draw(case, live, choices, min(n, draws), seed), {o.id: o for o in self.options}
-        results = {id: replace(
-            known[id], binds=binds(options[id]),
-            expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),
-            probability_npv_positive=float(np.mean(drawn.npv[id] > 0)),
-            probability_cash_positive=float(np.mean(drawn.cash[id] > 0)),
-        ) for id in live}
-        for luck in lucks:
-            yield choose(with_bars(shared, luck, luck, drawn.n), results, self.verdict.counts).leader
-
-
-def _times(fact: Fact, factor: float) -> Fact:
-    """The fact with its value, and its ends where it has some, multiplied."""
-    ends = {end: at * factor for end in ("value", "low", "high") if (at := getattr(fact, end)) is not None}
-    return fact.model_copy(update=ends)
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """What a Case says of every option, and which one it recommends, alarms aside."""
-
-    shared: Shared
-    options: Mapping[str, Option]
-    choices: Mapping[str, Choice]
-    below: tuple[str, ...]
-    """Options whose score alone rules them out, where more items may show otherwise."""
-    untrained: tuple[str, ...]
-    """Options that train nothing and are tested."""
-    central: Mapping[str, Evaluated]
-    """Feasible options at the central values."""
-    drawn: Drawn | None
-    results: Mapping[str, OptionResult]
-    chosen: Choices
-
-
-def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
-    """Every option (of `among`) costed, at the central values and over the draws, and the one that the figures recommend."""
-    values = case.values()
-    shared, options, choices = settle(case, among or ())
-
-    live = [id for id, o in options.items() if o.infeasible is None and (among is None or id in among)]
-    below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
-    untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
-    central = {id: evaluate(shared, options[id], options) for id in live}
-    n, seed = (int(float(number(values[name], name))) for name in ("draws", "seed"))
-    drawn = draw(case, [*live, *below], choices, n, seed) if n and case.uncertain else None
-    best: dict[str, float] = {}
-    if drawn is not None:
-        best = probability_best(drawn.saved(shared.counts), [id for id in live if tested(shared, options[id])])
-    results = {
-        id: option_result(
-            case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
-            delay_usd=0.0 if id == "stay" else float(live_later(shared, options, id, 1).pv) - float(central[id].pv),
-        )
-        for id in live
-    }
-    return Weighed(shared, options, choices, tuple(below), tuple(untrained), central, drawn, results,
-                   choose(shared, results, shared.counts))
 
 
 def compare(case: Case, *, thresholds: bool = True) -> Comparison:
@@ -371,18 +190,6 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )
-
-
-def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
-    """The shared record, and every option on the plan that it is cheapest on at the central values, or ruled out.
-
-    With `ids` those options, and what they hand on to, in place of all.
-    """
-    values = case.values()
-    shared, options = read_all(case, values, ids=tuple(ids))
-    options = rule_out(shared, options, read_gates(values))
-    options = {id: choose_plan(shared, option, options) for id, option in options.items()}
-    return shared, options, choices_of(options)
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:

@@ -4,28 +4,19 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import (
-    Choice,
-    Start,
-    best_months,
-    choices_of,
-    evaluate,
-    last_start,
-    read_all,
-    start_in,
-)
+from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback_of
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
-from roi.economics.reading import Chunk
+from roi.economics.reading import Chunk, number
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -33,11 +24,12 @@ CHUNK = 6144
 """Draws at once at most where many follow: a (6144, 36) float64 array is 1.8 MB. Fewer pay more for calls than for arithmetic;
 with more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
 
+ASKED_DRAWS = 4096
+"""Draws, the first ones, for a question that is asked besides: as many as a comparison has if nothing is said, so that both
+agree."""
+
 LEAST_DRAWS = 100
 """Below it fewer than ten lie beyond P10 and beyond P90, five beyond each end of a 90% band: too few to place them."""
-
-STARTS, FEW = 3, 512
-"""Months by which starts are tried around the best one at the central values, and the draws, the first ones, by which."""
 
 MANY = 16_384
 """Draws; of fewer each chunk has half of CHUNK at most, since a chunk's memory is touched for the first time only once."""
@@ -82,6 +74,12 @@ class Drawn:
     def saved(self, counts: str) -> Mapping[str, Array]:
         """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""
         return self.cash if counts == "cash" else self.npv
+
+
+def draws_and_seed(case: Case) -> tuple[int, int]:
+    """The draws that the Case asks for, 0 where nothing in it is uncertain, and the seed of their points."""
+    n, seed = (int(float(number(case[name].value, name))) for name in ("draws", "seed"))
+    return n if case.uncertain else 0, seed
 
 
 def draw(
@@ -159,42 +157,3 @@ def probability_best(npv: Mapping[str, Array], ids: Sequence[str]) -> dict[str, 
     """Share of draws in which each of the options `ids`, staying among them, saves most; ties go to the first listed."""
     winner = np.argmax(np.stack([npv[id] for id in ids]), axis=0)
     return {id: float(np.mean(winner == k)) for k, id in enumerate(ids)}
-
-
-def when_to_start(
-    case: Case, shared: Shared, options: Mapping[str, Option], ids: Sequence[str], n: int, seed: int
-) -> Start | None:
-    """The option of `ids` that saves most on average where each goes live when it had best do, and that is later than it could.
-
-    With its mean NPV over the draws, USD, and its chance; without draws the central value. None where none saves anything then.
-    """
-    found = [start_in(shared, options, id, months) for id in ids if (months := best_months(shared, options, id))]
-    if n and case.uncertain:
-        found = [_on_average(case, shared, options, start, n, seed) for start in found if start.npv_usd > 0.0]
-    return max((start for start in found if start.npv_usd > 0.0), key=lambda start: start.npv_usd, default=None)
-
-
-def _on_average(
-    case: Case, shared: Shared, options: Mapping[str, Option], start: Start, n: int, seed: int
-) -> Start:
-    """The start at which the option saves most on average: that at the central values, or one STARTS months further on or back.
-
-    And so on from there, by the first of the draws. What is uncertain speaks for waiting longer than the central values do.
-    """
-    id, few, last = start.option.id, min(n, FEW), last_start(shared, options[start.option.id])
-
-    def saved(at: Start, n: int) -> Array:
-        def live_then(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-            return shared, {**read, id: replace(read[id], months_to_live=at.option.months_to_live)}
-
-        return draw(case, ("stay", id), choices_of({id: at.option}), n, seed, live_then).saved(shared.counts)[id]
-
-    best, most = start, float(saved(start, few).mean())
-    for step in (STARTS, -STARTS):
-        while 0 < best.months + step <= last:
-            at = start_in(shared, options, id, best.months + step)
-            if (mean := float(saved(at, few).mean())) <= most:
-                break
-            best, most = at, mean
-    npvs = saved(best, n)
-    return best._replace(npv_usd=float(npvs.mean()), chance=float(np.mean(npvs > 0)))

@@ -3,23 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
-from roi.economics.lines.line import Line, Totals, any_positive, requests
+from roi.economics.lines.line import Line, Totals, any_positive
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.lines.shared_fleet import fleet_load
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
-from roi.units import DAYS_PER_MONTH
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with at once."""
-LATER = 12
-"""Months by which a later start of what is recommended is looked at: nothing that is further off is decided now."""
 
 
 @dataclass(frozen=True)
@@ -201,59 +198,3 @@ def alone_from(option: Option, horizon: int) -> int:
 def replicas_owned(plan: Plan) -> float:
     """Replicas that the owned cards of the plan hold; inf where cards are rented or bought."""
     return float(np.floor(plan.gpus_owned / plan.gpus_per_instance) * np.floor(plan.gpus_per_instance / plan.gpus_per_replica))
-
-
-def live_later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:
-    """The option at the central values, live so many months later."""
-    return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
-
-
-def better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated) -> tuple[int, float] | None:
-    """By how many whole months the option had better go live later, and what that adds to its NPV, USD; None where by none.
-
-    Months are tried in turn until one brings no more.
-    """
-    today = least = float(now.counted(shared.counts))
-    months = 0
-    while now.option.id != "stay" and months < LATER:
-        later = float(live_later(shared, options, now.option.id, months + 1).counted(shared.counts))
-        if later >= least:
-            break
-        months, least = months + 1, later
-    return (months, today - least) if months else None
-
-
-class Start(NamedTuple):
-    """An option that goes live when it had best do."""
-
-    option: Option
-    months: int
-    """By which that is later than it could."""
-    requests_per_day: float
-    """In the month in which it then goes live."""
-    npv_usd: float
-    """Savings against staying, set-up paid today."""
-    chance: float | None = None
-    """To save anything; None at the central values."""
-
-
-def best_months(shared: Shared, options: Mapping[str, Option], id: str) -> int:
-    """By how many whole months the option had best go live later, at the central values."""
-    option = options[id]
-    tried = np.arange(last_start(shared, option) + 1, dtype=np.float64)[:, None]
-    costs = evaluate(shared, replace(option, months_to_live=option.months_to_live + tried), options)
-    return int(np.argmin(np.reshape(costs.counted(shared.counts), -1)))
-
-
-def last_start(shared: Shared, option: Option) -> int:
-    """Months by which the option can go live later and still serve alone for a month."""
-    return max(shared.horizon - alone_from(option, shared.horizon) - 1, 0)
-
-
-def start_in(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Start:
-    """The option live so many months later, its plan taken anew, at the central values."""
-    option = options[id]
-    later = choose_plan(shared, replace(option, months_to_live=option.months_to_live + months), options)
-    stay, done = (evaluate(shared, each, options).counted(shared.counts) for each in (options["stay"], later))
-    live = int(np.max(later.months_to_live))
-    return Start(later, months, float(requests(shared)[live] / DAYS_PER_MONTH), float(stay) - float(done))

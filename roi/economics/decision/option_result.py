@@ -48,6 +48,8 @@ class FleetResult:
     """The fleet in its first full month, `month`; `gpus_most` over the horizon."""
 
     month: int
+    plan: str
+    """Where the Case has the facts of the plan that it is on: options.X.plans.2."""
     gpu: str
     weight_dtype: str
     vendor: str
@@ -336,7 +338,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
 
     f, rental = months.fleet, f"{plan.path}rental"
     return FleetResult(
-        month=start + 1, gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
+        month=start + 1, plan=plan.path.removesuffix("."), gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
         instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(f.gpus)),
         utilisation_mean=at(f.utilisation_mean), utilisation_peak=at(f.utilisation_peak),
         usd_per_gpu_hour=float(plan.usd_per_gpu_hour), rental=str(case[rental].value) if rental in case else None,

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from roi.economics.decision.draws import Drawn, draw, percentiles
+from roi.economics.decision.draws import Drawn, draw, draws_and_seed, percentiles
 from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of, choose_plan, evaluate, once_moved
 from roi.economics.decision.measuring.worth import Following
 from roi.economics.decision.option_result import OptionResult, Triple, cash_flows
@@ -98,8 +98,8 @@ def find_second_move(
 
 def _drawn(case: Case, to: str, saving: Mapping[str, Evaluated]) -> Drawn | None:
     """The draws of the case with the API in use, the same rows as without; None without draws."""
-    n, seed = (int(case[name].number()) for name in ("draws", "seed"))
-    if not n or not case.uncertain:
+    n, seed = draws_and_seed(case)
+    if not n:
         return None
     choices = choices_of({id: done.option for id, done in saving.items()})
     return draw(case, ("stay", to, *saving), choices, n, seed, partial(once_moved, to=to))

@@ -89,7 +89,8 @@ def left_in_blocks(rows: Sequence[LeftIn]) -> dict[str, LeftInBlock]:
 
 
 def _block(rows: Sequence[LeftIn]) -> LeftInBlock:
-    away, half, away_before, half_before = np.array([row[2:6] for row in rows], dtype=float).T
+    away, half, away_before, half_before = np.array(
+        [(row.away, row.half, row.away_before, row.half_before) for row in rows], dtype=float).T
     return LeftInBlock(
         n=len(rows), coverage=100.0 * float(np.mean(away <= half)),
         coverage_before=100.0 * float(np.mean(away_before <= half_before)),

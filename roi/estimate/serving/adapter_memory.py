@@ -51,9 +51,9 @@ class AdapterSlots:
 
 
 def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:
-    """The slots of several plans as one, an element each; None where a plan has none."""
+    """The slots of several plans of one option as one, an element each; None where none has any."""
     found = [each for each in slots if each is not None]
-    if len(found) < len(slots) or not found:
+    if not found:
         return None
     each, most = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most"))
     return AdapterSlots(each, most, found[0].stated)

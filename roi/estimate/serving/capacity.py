@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS, ReplicaMemory
-from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_quantile
+from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_p95
 from roi.facts.model import Number
 
 SATURATED: Final = 0.9
@@ -85,7 +85,7 @@ def operating_point(
     busy = rate * service
     tail = service * (1.0 + np.square(requests.prompt_cv)) / (2.0 * np.maximum(1.0 - busy, 1e-12))  # E[W] / rho
     wait = tail * np.log(np.maximum(busy / WAIT_TAIL, 1.0))
-    own = prefill * lognormal_quantile(requests.prompt_cv) + np.maximum(step, shared_steps)
+    own = prefill * lognormal_p95(requests.prompt_cv) + np.maximum(step, shared_steps)
     ttft = np.where(busy < 1.0, wait + step + own, np.inf)
     return OperatingPoint(requests_per_s=rate, tpot_s=step / (1.0 - rate * prefill), ttft_s=ttft, prefill_s=prefill)
 

@@ -15,10 +15,10 @@ P95_NORMAL: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal variable."""
 
 
-def lognormal_quantile(cv: Number, deviations: float = P95_NORMAL) -> Number:
-    """Quantile over mean of a lognormal variable of this CV, `deviations` standard deviations of its logarithm up; the P95."""
+def lognormal_p95(cv: Number) -> Number:
+    """95th percentile over mean of a lognormal variable of this CV."""
     variance = np.log1p(np.square(cv))
-    return np.exp(deviations * np.sqrt(variance) - variance / 2.0)
+    return np.exp(P95_NORMAL * np.sqrt(variance) - variance / 2.0)
 
 
 @dataclass(frozen=True)
@@ -53,5 +53,5 @@ class RequestShape:
     @property
     def long_tokens(self) -> Number:
         """Own tokens of a long request at its end: P95 of prompt and of output, each taken as lognormal."""
-        prompt = self.uncached_tokens * lognormal_quantile(self.prompt_cv)
-        return prompt + self.output_tokens * lognormal_quantile(self.output_cv)
+        prompt = self.uncached_tokens * lognormal_p95(self.prompt_cv)
+        return prompt + self.output_tokens * lognormal_p95(self.output_cv)

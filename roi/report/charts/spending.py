@@ -38,7 +38,7 @@ def costs_of(o: OptionResult) -> dict[str, float]:
 
 
 def cost_by_line(comparison: Comparison) -> Spec:
-    """Cost of each option over the horizon by kind of cost, USD, undiscounted; a resale value is below zero."""
+    """Cost of each option over the horizon by kind of cost, USD, undiscounted; what is below zero is a credit."""
     c, names = comparison, names_of(comparison)
     found, kinds = options_of(c), list(KINDS_OF_COST)
     term, costs = number_of(len(found[0].monthly_usd), "month"), {o.id: costs_of(o) for o in found}

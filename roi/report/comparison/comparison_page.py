@@ -146,7 +146,7 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
     kinds = [kind for kind in parts["stay"] if any(abs(parts[o.id][kind]) >= 0.5 for o in found)]
     rows = tuple(Row((names[o.id], *(usd(parts[o.id][kind]) for kind in kinds), usd(o.tco_usd))) for o in found)
     below = any(amount < -0.5 for o in found for amount in parts[o.id].values())
-    note = f"Over the whole horizon, set-up included, not discounted.{' Left of zero: what cards will sell for.' * below}"
+    note = f"Over the whole horizon, set-up included, not discounted.{' Left of zero: credits among your own costs.' * below}"
     yield Picture(charts.cost_by_line(c), note, Table(("option, USD", *kinds, "in all"), rows))
     yield Heading("All options")
     for each in _below(options_table(c)):

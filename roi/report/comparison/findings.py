@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.verdict import value
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import option_of, quality, rate_assumed

@@ -4,10 +4,11 @@ import math
 from functools import partial
 from operator import itemgetter
 
-from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.signposts import BAR, OTHER_SIDE, RESALE, Signpost
+from roi.economics.decision.turning.break_even import OWNED, BreakEven
+from roi.economics.decision.turning.error_price import one_price
+from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
@@ -250,7 +251,7 @@ def flips_at(c: Comparison) -> str:
     turns = f"turns to {' or '.join(named)}" if len(named) <= MOST_TURNS else "turns"
     unsure = _too_unsure(c, only, below=below)
     side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
-    one = far is not None and math.isclose(near, far, rel_tol=1e-6)
+    one = one_price(near, far)
     if far is not None and only is not None and one:
         advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
         return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}{unsure}"
@@ -280,7 +281,7 @@ def holds_while(c: Comparison) -> str:
     below, between = c.verdict.stands_below_usd_per_error, c.verdict.flips_between_usd_per_error
     if below is None or between is None:
         return ""
-    far = None if between[1] is None or math.isclose(below, between[1], rel_tol=1e-6) else between[1]
+    far = None if one_price(below, between[1]) else between[1]
     digits = _digits(below, far, 0.0, up=False)
     return f" while a wrong answer costs less than about {_price(to_digits(below, digits, up=False), digits)}"
 

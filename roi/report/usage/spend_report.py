@@ -1,7 +1,7 @@
 """How `roi usage` is told on a terminal: spend, its chart by day, tasks, reconciliation, workload."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -245,7 +245,11 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         " --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
+Names = Mapping[tuple[str | None, str | None], str]
+"""What a model is called in the report, by provider and model."""
+
+
+def _names(found: Usage) -> Names:
     return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
@@ -286,15 +290,16 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
     if not found.reconciliations:
         return
     yield Heading("List price against what was paid")
-    yield Bullets(tuple(_compared(each) + _by_model(found, each) for each in found.reconciliations))
+    names = _names(found)
+    yield Bullets(tuple(_compared(each) + _by_model(found, each, names) for each in found.reconciliations))
     if any(each.far for each in found.reconciliations):
         yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
                         " negotiated price counts for the incumbent alone.", strong=True)
 
 
-def _by_model(found: Usage, each: Reconciliation) -> str:
+def _by_model(found: Usage, each: Reconciliation, names: Names) -> str:
     """The factor of each model where rows report their cost and the models' differ; else empty."""
-    names, sums = _names(found), defaultdict[str, list[float]](lambda: [0.0, 0.0])
+    sums = defaultdict[str, list[float]](lambda: [0.0, 0.0])
     for row in found.priced if each.basis == "calls" else ():
         if row.spend.costed and row.list_usd and row.spend.provider == each.provider:
             total = sums[names[row.spend.provider, row.spend.model]]

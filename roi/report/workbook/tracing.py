@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from roi.economics.decision.comparison import Comparison, settle
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.estimate.replay.fleet import HOURS

@@ -32,6 +32,7 @@ from roi.resolution.training.training_runs import (
     TrainingCards,
     cheapest_run,
     dry_peak,
+    gpus_paid,
     mean_tokens,
     places_of,
     run_memory,
@@ -140,8 +141,7 @@ def _add_card(
         over = ""
         if gpus > 1:
             whole = "" if owned else f" of an instance of {run.offer.gpus_per_instance}"
-            paid = gpus if owned else run.offer.gpus_per_instance
-            over = f": FSDP over {gpus}{whole} takes {run.gpu_hours / paid:,.3g} h a run"
+            over = f": FSDP over {gpus}{whole} takes {run.gpu_hours / gpus_paid(plan, run.offer):,.3g} h a run"
         way = f"{', or ' if over else ': '}{way}" if way else ""
         single = "card of yours" if cards.mine else "rented GPU"
         chosen += f"; a run at {plan.seq:,.0f} tokens fits on no single {single}{nor}{over}{way}"

@@ -1,6 +1,6 @@
 """The run that trains an adapter at the least cost: on one GPU, or sharded over several, of those that can be had."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -49,6 +49,10 @@ def training_tokens(s: Scenario) -> float:
     return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
 
 
+Memory = tuple[float, float, float]
+"""Bytes: central, 5th and 95th percentile."""
+
+
 class CheapestRun(NamedTuple):
     """One run on the card, or the cards of one server, that make it cheapest."""
 
@@ -56,11 +60,16 @@ class CheapestRun(NamedTuple):
     gpu_hours: float
     """Of all GPUs that are paid: a rented instance is as a whole."""
     offer: Offer
-    memory: tuple[float, float, float]
-    """Bytes of the process on one card: central, 5th and 95th percentile."""
+    memory: Memory
+    """Of the process on one card."""
     gpu: Gpu
     evidence: Evidence
     """What its speed rests on."""
+
+
+def gpus_paid(plan: TrainingPlan, offer: Offer) -> int:
+    """GPUs that are paid while the plan runs on this offer: of one's own those that it takes, else the whole instance."""
+    return plan.gpus if offer.owned is not None else offer.gpus_per_instance
 
 
 DryPeak = tuple[StoredProfile[DryRunProfile], PeakBytes]
@@ -75,8 +84,8 @@ def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | N
     return find_dry_peak(store, shape.id, plan, config.config_hash)
 
 
-def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
-    """Bytes of the process on this card: central, 5th and 95th percentile."""
+def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> Memory:
+    """Memory of the process on this card."""
     overhead, memory = training_overhead(gpu).with_collectives(plan), training_memory(shape, plan, gpu)
     if dry is not None:
         more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
@@ -162,33 +171,33 @@ def cheapest_run(
     Of those that cost the same the one on the most GPUs of a rented instance, which is paid as a whole. A stated number of
     GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
     """
-    found = [_run_on(s, shape, plan, mean, dry, known, offer) for offer, counts in places
-             for plan in _that_fit(s, shape, asked, dry, find_gpu(offer.gpu), counts)]
+    found = [_run_on(s, shape, plan, memory, mean, known, offer) for offer, counts in places
+             for plan, memory in _that_fit(s, shape, asked, dry, find_gpu(offer.gpu), counts)]
     return min(found, default=None, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours,
                                                      -run.plan.gpus if run.offer.owned is None else run.plan.gpus))
 
 
 def _that_fit(
     s: Scenario, shape: ModelShape, asked: TrainingPlan, dry: DryPeak | None, gpu: Gpu, counts: Sequence[int],
-) -> Iterator[TrainingPlan]:
-    """The plan on one such card; over several with FSDP those that hold it at the 95th percentile of memory, if any do."""
+) -> list[tuple[TrainingPlan, Memory]]:
+    """The plan on one such card; over several with FSDP those that hold it at the 95th percentile of memory, if any do.
+
+    Each with its memory on one card; of none where no such plan fits.
+    """
     if 1 in counts:
-        if run_memory(shape, asked, gpu, dry)[0] <= gpu.memory_bytes or (s.training.gpu and s.training.gpu_hours is not None):
-            yield asked
-        return
+        memory, trusted = run_memory(shape, asked, gpu, dry), s.training.gpu and s.training.gpu_hours is not None
+        return [(asked, memory)] if trusted or memory[0] <= gpu.memory_bytes else []
     if asked.int8 or refusal(shape, replace(asked, sharding="fsdp", gpus=2)):
-        return
-    jobs = [replace(asked, sharding="fsdp", gpus=n) for n in counts]
-    peaks = [run_memory(shape, job, gpu, None) for job in jobs]
-    held = ([job for job, peak in zip(jobs, peaks, strict=True) if peak[end] <= gpu.memory_bytes] for end in (2, 0))
-    yield from next(filter(None, held), [])
+        return []
+    jobs = [(job := replace(asked, sharding="fsdp", gpus=n), run_memory(shape, job, gpu, None)) for n in counts]
+    held = ([(job, peak) for job, peak in jobs if peak[end] <= gpu.memory_bytes] for end in (2, 0))
+    return next(filter(None, held), [])
 
 
 def _run_on(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns, offer: Offer,
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, memory: Memory, mean: float, known: KnownRuns, offer: Offer,
 ) -> CheapestRun:
     t, gpu = s.training, find_gpu(offer.gpu)
-    memory = run_memory(shape, plan, gpu, dry if plan.gpus == 1 else None)
     evidence = known.speed(gpu, shape, replace(plan, seq=min(mean, float(plan.seq))))
     if t.gpu_hours is not None:
         hours = value_of(t.gpu_hours)
@@ -196,5 +205,5 @@ def _run_on(
         examples, epochs = value_of(t.examples), value_of(t.epochs)
         make = partial(training_hours, shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
         hours = float(known.once(("training hours", shape, plan, gpu.id, examples, mean, epochs), make))
-        hours *= plan.gpus if offer.owned else offer.gpus_per_instance  # the whole instance is rented
+        hours *= gpus_paid(plan, offer)
     return CheapestRun(plan=plan, gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence)

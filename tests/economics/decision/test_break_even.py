@@ -12,11 +12,11 @@ from all_crossings import break_evens
 from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
-from roi.economics.decision.break_even import BreakEven, _gains, baselines
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.curves import TIE, Curves
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.signposts import signposts
+from roi.economics.decision.turning.break_even import BreakEven, _gains, baselines
+from roi.economics.decision.turning.curves import TIE, Curves
+from roi.economics.decision.turning.signposts import signposts
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
 from roi.estimate.replay.fleet import burst_from_peak

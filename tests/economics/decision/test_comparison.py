@@ -11,6 +11,8 @@ from quiet_scenario import CHEAPER, LUNA_EACH, QUIET, SELF, STAY, case_of, world
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.starts import better_later, last_start
+from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -165,10 +167,10 @@ def test_no_volume_on_the_way_turns_the_advice(file: str | None, overrides: tupl
     steps = np.arange(1, 80)
     tried = today * 10.0 ** ((steps if up else -steps) / 8.0)
     tried = tried[tried < 0.97 * end] if up else tried[tried > 1.03 * end]
-    leaders = {c._leader_at([VOLUME], volume / today) for volume in tried}
+    leaders = {c._other_leaders.leader_at([VOLUME], volume / today) for volume in tried}
     assert leaders <= {c.verdict.leader}
     if found is not None:
-        assert c._leader_at([VOLUME], end / today) == found[1] != c.verdict.leader
+        assert c._other_leaders.leader_at([VOLUME], end / today) == found[1] != c.verdict.leader
 
 
 def one_h100(requests_per_day: float) -> Comparison:
@@ -198,7 +200,7 @@ def test_a_band_of_volumes_between_two_that_are_tried_is_found() -> None:
     c = one_h100(700_000.0)
     found = c.turning_volume(up=True)
     assert c.verdict.leader == CHEAPER
-    assert [c._leader_at([VOLUME], times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
+    assert [c._other_leaders.leader_at([VOLUME], times) for times in (3.0, 10.0)] == [CHEAPER, CHEAPER]
     assert found is not None
     assert found[1] == SELF
     assert found[0] == pytest.approx(12_410.0 / 13_140.0 * 2_880_000.0, rel=0.03)
@@ -221,3 +223,18 @@ def test_no_volume_turns_the_advice_to_what_is_not_tested_or_misses_the_bar() ->
                                  candidates={"cascade_first": [], "self_hosted": []}))
     assert [p.reason for p in at_the_bar.verdict.passed_over] == ["not likely"]
     assert at_the_bar.turning_volume(up=True) is None
+
+
+@pytest.mark.parametrize(("live", "parallel", "last"), [(3.0, 1.0, 19), (2.5, 0.0, 20), (2.5, 0.5, 20), (30.0, 1.0, 0)])
+def test_the_last_start_leaves_a_month_in_which_the_option_serves_alone(live: float, parallel: float, last: int) -> None:
+    """Of 24 months: live after 3 and one in parallel it serves alone from the fifth on, and so begins 19 later in the 24th."""
+    shared, options, _ = settle(case_of())
+    option = replace(options[SELF], months_to_live=live, months_in_parallel=parallel)
+    assert last_start(shared, option) == last
+
+
+def test_what_a_later_start_leaves_as_it_is_is_started_at_once() -> None:
+    """Today's own model costs the same whenever it is called another option."""
+    shared, options, _ = settle(case_of())
+    same = replace(options["stay"], id="same", kind="cheaper-api", costs=())
+    assert better_later(shared, {**options, "same": same}, evaluate(shared, same, options)) is None

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from random_scenarios import WIDER, random_case
 
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate, read_all
-from roi.economics.decision.signposts import BAR, Signpost, signposts
+from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.signposts import BAR, Signpost, signposts
 from roi.economics.decision.verdict import error_rate_that_decides
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line_kind import LineKind

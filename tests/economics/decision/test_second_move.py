@@ -4,6 +4,7 @@
 requests/s each 3 x 730 h x $2 after six. In place of the API they pay today's model for five months more; after it they save.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 from quiet_scenario import CHEAPER, LUNA, SELF, STAY, case_of
 
-from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors
 
 GPUS = 3 * 730 * 2.0
@@ -137,14 +139,13 @@ def test_the_volume_from_which_it_follows_is_where_its_rent_is_earned() -> None:
     assert moved().thresholds.crossings(SELF, "recommended")[1].first is None
 
 
-@cache
-def staged(draws: int = 0) -> Comparison:
+def staged(draws: int = 0, *, growth: bool = True, quality: dict[str, Any] | None = None) -> Comparison:
     """GPUs for six months at least, live 0.1 months after the API: they lead, and the API, which can be undone, comes first."""
     months = {"api": 1.0, "self_hosted": 1.1, "cache_batch": 0.0, "cascade": 0.0}
-    grown = {"growth_per_year": {"value": 0.0, "low": -0.2, "high": 0.4}} if draws else {}
+    grown = {"growth_per_year": {"value": 0.0, "low": -0.2, "high": 0.4}} if draws and growth else {}
     return compare(case_of(**{
         **LATER, **SERVED, "timing": {"months_to_live": months}, "draws": draws, "workload": {**LATER["workload"], **grown},
-        "gpu_rents": [SERVED["gpu_rents"][0] | {"minimum_months": 6}]}))
+        "gpu_rents": [SERVED["gpu_rents"][0] | {"minimum_months": 6}], "quality": quality or LATER["quality"]}))
 
 
 def test_what_leads_is_valued_from_its_first_move_and_prepared_meanwhile() -> None:
@@ -170,6 +171,19 @@ def test_both_moves_are_valued_in_the_same_draws() -> None:
     assert c.second_move.both_npv_usd == pytest.approx(first.expected_npv_usd + c.second_move.npv_usd, rel=1e-9)
 
 
+def test_where_the_first_move_misses_the_bar_nothing_follows_it() -> None:
+    """Both save what the first does, and in the draws in which that reaches the bar what the second adds, alike in each."""
+    score = {"value": 0.90, "low": 0.86, "high": 0.94}
+    c = staged(draws=512, growth=False, quality={
+        "bar": 0.88, "usd_per_error": 0.0, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": score, "qwen3-8b": 0.9}})
+    first, move = next(o for o in c.options if o.id == CHEAPER), c.second_move
+    assert first.probability_good_enough is not None
+    assert move is not None
+    assert move.after == CHEAPER
+    assert 0.5 < first.probability_good_enough < 0.95
+    assert move.both_npv_usd == pytest.approx(first.expected_npv_usd + first.probability_good_enough * move.npv_usd, rel=1e-9)
+
+
 def test_what_would_keep_the_first_move_is_looked_for_from_there() -> None:
     """The rent at which what both save is what the first saves: (100 x LUNA) of months 1.1 on, less $400, over three GPUs."""
     c = staged()
@@ -193,6 +207,14 @@ def test_what_is_no_mere_api_is_followed_by_nothing() -> None:
     options = moved().thresholds.curves.options
     assert {id: can_be_in_use(o) for id, o in options.items() if id in {"stay", SELF, CHEAPER}} == {
         "stay": False, SELF: False, CHEAPER: True}
-    shared, found = once_moved(moved().thresholds.curves.shared, options, CHEAPER)
+    _, found = once_moved(moved().thresholds.curves.shared, options, CHEAPER)
     assert (found["stay"].vendor, found["stay"].months_to_live, found[SELF].months_to_live) == ("openai/gpt-6-luna", 0.0, 6.0)
-    assert shared.commitment_usd == 0.0
+
+
+@pytest.mark.parametrize(("to", "factor"), [(CHEAPER, 1.0), ("cache-batch", 2.0)])
+def test_a_commitment_is_owed_whatever_follows_and_the_bills_price_stays_with_todays_model(to: str, factor: float) -> None:
+    assert moved().thresholds is not None
+    curves = moved().thresholds.curves
+    owed = replace(curves.shared, commitment_usd=5000.0, price_factor=2.0)
+    shared, _ = once_moved(owed, curves.options, to)
+    assert (shared.commitment_usd, shared.price_factor) == (0.0, factor)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, LUNA, OWN, SELF, STAY, case_of, plan
 
-from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import choose_plan, evaluate, read_all
-from roi.economics.decision.signposts import BAR, Signpost, signposts
+from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.signposts import BAR, Signpost, signposts
 from roi.economics.finance import discount_factors
 from roi.facts.case import Case
 

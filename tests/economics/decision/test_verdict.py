@@ -4,11 +4,13 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_of
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.turning.error_price import chance_passes
 from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, choose, decide
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -88,6 +90,13 @@ def test_where_the_best_is_not_likely_the_likely_second_is_recommended_and_not_s
 def test_before_what_trains_the_best_likely_option_that_does_not_is_named() -> None:
     found = results_of(adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False), cascade=(50_000.0, 0.50, False))
     assert (found.recommended, found.first_move, found.second) == (ADAPTER, CHEAPER, CHEAPER)
+
+
+@pytest.mark.parametrize(("leads", "other", "first"), [(True, False, CHEAPER), (False, False, None), (True, True, None)])
+def test_a_first_move_can_be_undone_and_comes_before_what_cannot(leads: bool, other: bool, first: str | None) -> None:
+    """Between two that a configuration undoes the better one is taken at once."""
+    found = results_of(adapter=(90_000.0, 0.85, leads), cheaper=(40_000.0, 0.95, other))
+    assert (found.recommended, found.first_move) == (ADAPTER, first)
 
 
 @pytest.mark.parametrize(("paid", "first"), [(3.0, CHEAPER), (3.1, None)])
@@ -280,3 +289,12 @@ def test_an_option_that_a_test_may_stop_is_no_nearer_to_be_worth_it_than_one_tha
     assert c.thresholds is not None
     assert base.id in c.thresholds.ids
     assert adapter.id not in c.thresholds.ids
+
+
+def test_a_chance_passes_what_is_needed_where_counting_the_draws_says_so() -> None:
+    """Of 7 draws 3 save something up to $1, 4 to $2, 3 to $3, then 4: a draw that saves $0 does so at once, or never."""
+    without, slope = np.array([-3.0, -1.0, 0.0, 0.0, 0.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0, -1.0, 0.0, -1.0, 1.0])
+    assert [float(np.mean(without + x * slope > 0)) for x in (0.5, 1.5, 2.5, 3.5)] == [3 / 7, 4 / 7, 3 / 7, 4 / 7]
+    assert chance_passes(without, slope, 0.5).tolist() == [1.0, 2.0, 3.0]
+    assert chance_passes(without, slope, 4 / 7).tolist() == [1.0, 2.0, 3.0]
+    assert chance_passes(without, slope, 0.6).tolist() == []

@@ -8,10 +8,11 @@ import pytest
 from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
 from roi.answers.next import NextAnswer
-from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial
 from roi.economics.decision.measuring.worth import Experiment, Valuer
+from roi.economics.decision.weighing import settle
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, gain_of_knowing
 from roi.numerics.sequence import sobol
@@ -149,7 +150,8 @@ def test_so_few_items_that_the_pooled_score_stays_below_the_bar_are_worth_nothin
 
 
 def test_a_score_below_the_bar_that_is_exact_leaves_nothing_to_measure() -> None:
-    assert all(e.option != CHEAPER for e in below({"value": 0.895, "low": 0.895, "high": 0.895}).experiments)
+    assert CHEAPER in [e.option for e in below({"value": 0.895, "low": 0.85, "high": 0.92}).experiments]
+    assert below({"value": 0.895, "low": 0.895, "high": 0.895}).experiments == ()
 
 
 @pytest.mark.full

@@ -7,7 +7,7 @@ import pytest
 from quiet_scenario import CASCADE, CHEAPER, HYBRID, LUNA, STAY, World, case_of, plan, world
 
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.curves import Curves
+from roi.economics.decision.turning.curves import Curves
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.unit_lines import mean_load, units_needed
 from roi.errors import InputError

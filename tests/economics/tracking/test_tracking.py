@@ -8,8 +8,9 @@ import pytest
 from tracked_years import CACHE, DAYS, HORIZON_DAYS, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd
 
 from roi.answers.opening import open_case
-from roi.economics.decision.comparison import compare, settle
+from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.weighing import settle
 from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE

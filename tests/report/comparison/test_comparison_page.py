@@ -275,3 +275,10 @@ def test_a_column_of_what_wrong_answers_cost_is_headed_usd_and_cards_are_told_wh
     html = html_of(answer("draws=0"))
     assert "wrong USD/month" in {" ".join(head.split()) for table in tables(html) for row in table for head in row}
     assert "what cards will sell for" not in html_of(answer("draws=0", "candidates.self_hosted=[]"))
+
+
+def test_what_lies_left_of_zero_is_a_credit_of_ones_own_and_what_bought_cards_sell_for_does_not() -> None:
+    """A kind of cost holds what its cards cost and what they fetch, which is less; a credit of $90,000 is a kind of its own."""
+    left = "Left of zero: credits among your own costs."
+    assert left not in html_of(answer("draws=64"))
+    assert left in html_of(answer("draws=64", "costs=[{name: credits, option: all, upfront_usd: -90000}]"))

@@ -135,7 +135,10 @@ def test_a_capacity_that_is_stated_and_what_asks_todays_model_for_less_are_not_k
 
 @pytest.mark.full
 def test_adapters_that_do_not_all_fit_at_once_are_told_and_so_is_an_option_that_slots_leave_no_room() -> None:
-    """500 adapters with one slot, and with 500 of 84 MB each: 42 GB, which no card of 24 GB has. Eight fit."""
+    """500 adapters with one slot, and with 500 of 84 MB each: 42 GB, which no card of 24 GB has. Eight fit.
+
+    Of several plans on one card it is told of the one that the option is on, not of two, four and eight cards too.
+    """
     lone = (*OWN, "candidates.own_hardware=false", "candidates.hybrid=false", "candidates.gpus=[RTX-4090]",
             "serving.adapters=shared")
     few = of(*lone, "training.adapters=500", "serving.adapter_slots=1")
@@ -144,6 +147,11 @@ def test_adapters_that_do_not_all_fit_at_once_are_told_and_so_is_an_option_that_
     assert f"! {told}" in flat(few)
     assert f"{told}." in " ".join(comparison_text(few, (), full=True).split())
     assert "fit at once" not in flat(of(*lone, "training.adapters=8", "serving.adapter_slots=8"))
+    several = of(*lone, "candidates.own_hardware=true", "training.adapters=500")
+    on = {several.case[path.replace("adapter_slots", "gpus_per_replica")].value for path in several.case.facts
+          if path.endswith(".adapter_slots")}
+    assert {1, 2} <= on
+    assert "on 2 x RTX-4090" not in comparison_text(several, (), full=True)
     none = of(*lone, "training.adapters=500", "serving.adapter_slots=500")
     why = next(o.reason for o in none.infeasible if o.label == "qwen3-8b+lora self-hosted")
     assert f"! qwen3-8b+lora self-hosted is out: {why}" in flat(none)

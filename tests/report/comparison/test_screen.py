@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from roi.answers.next import NextAnswer
-from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
-from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.signposts import SAME_PRICE, Signpost
+from roi.economics.decision.turning import signposts
+from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
@@ -1534,6 +1534,26 @@ def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
     assert f"Live in {first + c.start.months:.0f} months, at " in flat(c)
     steady = compare(resolve(check_scenario({**GROWING, "workload": {**GROWING["workload"], "growth_per_year": 0.0}})).case)
     assert (steady.verdict.leader, steady.start) == ("stay", None)
+
+
+def test_over_the_draws_a_start_three_months_earlier_or_later_saves_less_on_average() -> None:
+    """The mean NPV of the adapter live so many months later, drawn alike, is the oracle; its growth is unsure."""
+    option, growth = "self-hosted-adapter:qwen3-8b+lora", {"value": 3.0, "low": 1.0, "high": 6.0}
+    unsure = {**GROWING, "draws": 512, "workload": {**GROWING["workload"], "growth_per_year": growth}}
+
+    def live_in(months: float | None) -> Comparison:
+        own = {} if months is None else {"options": {option: {"months_to_live": months}}}
+        return compare(resolve(check_scenario({**unsure, **own})).case, thresholds=months is None)
+
+    c = live_in(None)
+    assert c.verdict.leader == "stay"
+    assert c.start is not None
+    assert c.start.months > 3
+    first = option_of(c, option).months_to_live
+    sooner, then, later = (option_of(live_in(first + c.start.months + k), option) for k in (-3, 0, 3))
+    assert c.start.npv_usd == pytest.approx(then.expected_npv_usd)
+    assert c.start.chance == pytest.approx(then.probability_npv_positive)
+    assert c.start.npv_usd > max(sooner.expected_npv_usd, later.expected_npv_usd)
 
 
 def test_cash_on_rented_gpus_is_told_at_the_mean_of_rents_too_where_that_is_another() -> None:

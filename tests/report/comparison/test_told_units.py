@@ -7,9 +7,9 @@ from quiet_scenario import STAY, case_of
 
 from roi.economics.change.causes import PRICES, causes_of
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import read_all
-from roi.economics.decision.signposts import signposts
+from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.signposts import signposts
 from roi.report.comparison.comparison_page import comparison_page
 from roi.report.comparison.screen import comparison_text
 from roi.report.page.page import page_html

@@ -8,8 +8,9 @@ from graph_values import graph_values
 from quiet_scenario import OWN, QUIET, case_of
 from small_scenario import SMALL
 
-from roi.economics.decision.comparison import Comparison, compare, settle
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.weighing import settle
 from roi.errors import ScenarioError
 from roi.report.workbook.assumptions import same_fact
 from roi.report.workbook.node import Trace

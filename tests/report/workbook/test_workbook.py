@@ -148,9 +148,8 @@ def test_units_stand_apart_heads_have_room_and_what_is_looked_up_is_not_shown(co
     heads = next(row for row in book["Summary"].iter_rows() if row[0].value == "option")
     assert book["Summary"].row_dimensions[heads[0].row].height >= 13.5 * max(len(str(head.value)) / 11 for head in heads[3:])
     sheet = book["gpt-6-luna"]
-    for row in sheet.iter_rows(min_col=4):
-        if str(sheet.cell(row[0].row, 1).value).startswith("Payback"):
-            assert {cell.number_format for cell in row if cell.value is not None} == {";;;"}
+    paid = [row for row in sheet.iter_rows(min_col=4) if str(sheet.cell(row[0].row, 1).value).startswith("Payback")]
+    assert {cell.number_format for row in paid for cell in row if cell.value is not None} == {";;;"}
 
 
 def test_the_same_comparison_gives_the_same_bytes(small: Comparison, content: bytes) -> None:

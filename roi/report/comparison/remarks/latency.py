@@ -81,10 +81,7 @@ def latency_known(c: Comparison) -> list[str]:
     told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
     if lead.fleet is None:
         return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
-    plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
-    heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
-    head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
-    basis = c.case[f"{head}capacity_requests_per_s"].basis
+    basis = c.case[f"{lead.fleet.plan}.capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
     if lead.kind != "hybrid":
         return [told + rests]

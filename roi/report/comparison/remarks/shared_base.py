@@ -1,6 +1,5 @@
 """Remarks on one base for several: what workloads share of a fleet, and how many adapters fit on a card at once."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -15,8 +14,6 @@ from roi.report.layout.wording import case_number, few_slots, figure, percent
 
 BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
-SLOTS: Final = re.compile(r"([\d,]+) slots? for ([\d,]+) adapters?")
-"""How the source of a plan's adapter_bytes_per_gpu begins."""
 
 
 def one_of_several(c: Comparison) -> list[str]:
@@ -52,18 +49,12 @@ def _named(c: Comparison) -> list[OptionResult]:
 
 def slots_of(c: Comparison, options: Iterable[OptionResult]) -> str:
     """How many adapters fit at once on the cards of these options; empty where all do, or none is applied at run time."""
+    adapters = case_number(c.case, "training.adapters", 1.0) * case_number(c.case, "serving.workloads_on_base", 1.0)
     held = dict[str, tuple[float, float]]()
     for o in options:
-        plans = f"options.{o.id}.plans."
-        for path, fact in c.case.facts.items():
-            head, _, name = path.rpartition(".")
-            found = SLOTS.match(fact.source) if path.startswith(plans) and name == "adapter_bytes_per_gpu" else None
-            if o.fleet is None or found is None or (o.fleet.gpu, o.fleet.vendor, o.fleet.weight_dtype) != tuple(
-                    c.case[f"{head}.{each}"].value for each in ("gpu", "vendor", "weight_dtype")):
-                continue
-            slots, adapters = (float(each.replace(",", "")) for each in found.groups())
-            system, gpus = c.case[f"options.{o.id}.system"].value, case_number(c.case, f"{head}.gpus_per_replica", 1.0)
-            held.setdefault(f"{gpus:.0f} x {o.fleet.gpu} ({system})", (slots, adapters))
+        if o.fleet is not None and (slots := f"{o.fleet.plan}.adapter_slots") in c.case:
+            system, gpus = c.case[f"options.{o.id}.system"].value, case_number(c.case, f"{o.fleet.plan}.gpus_per_replica")
+            held[f"{gpus:.0f} x {o.fleet.gpu} ({system})"] = case_number(c.case, slots), adapters
     return few_slots(held)
 
 

@@ -7,11 +7,12 @@ from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.report.comparison.option_figures import option_of
 from roi.report.layout.wording import case_number, figure, percent
+from roi.units import HOURS_PER_DAY
 
 
 def late_batch(c: Comparison) -> list[str]:
     """Batch tiers that are out, since what can wait must be answered before they promise it."""
-    waits, ending = case_number(c.case, "workload.waits_hours", 24.0), ".batch_hours"
+    waits, ending = case_number(c.case, "workload.waits_hours", HOURS_PER_DAY), ".batch_hours"
     late = {path.removeprefix("apis.").removesuffix(ending): case_number(c.case, path) for path in c.case.facts
             if path.endswith(ending) and case_number(c.case, path) > waits}
     if not late or case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
@@ -28,8 +29,8 @@ def late_batch(c: Comparison) -> list[str]:
 def batch_words(c: Comparison, o: OptionResult) -> str:
     """How long the batch tier may take where it is switched on, or that another API model's is used; empty for neither."""
     if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
-        hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", 24.0)
-        return f"; what can wait may take the vendor {'a day' if hours == 24.0 else f'{figure(hours)} hours'}"
+        hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
+        return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
     now, then = (any(line.name == WAYS["batch"] for line in each.lines) for each in (option_of(c, "stay"), o))
     return "; what can wait at its batch price" if o.kind in PLAIN and then and not now else ""
 
@@ -40,7 +41,7 @@ def hours_moved(c: Comparison) -> list[str]:
     fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
     if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
         return []
-    within = case_number(c.case, "workload.waits_hours", 24.0)
-    when = "at any hour of the day" if within >= 24.0 else f"within {figure(within)} hours"
+    within = case_number(c.case, "workload.waits_hours", HOURS_PER_DAY)
+    when = "at any hour of the day" if within >= HOURS_PER_DAY else f"within {figure(within)} hours"
     told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them {when}"
     return [f"{told}; serving.lets_wait: false keeps their hours"]

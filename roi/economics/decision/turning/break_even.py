@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.curves import LEAST, MOST, POINTS, SIDE, TIE, UNSERVED, Curves, ascending
+from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, SIDE, TIE, UNSERVED, Curves, ascending
 from roi.economics.inputs import Array
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")

@@ -18,6 +18,9 @@ from roi.facts.case import Case
 
 BEYOND: Final = 1e-9
 """Share of a price by which its far side is looked at."""
+ONE_PRICE: Final = 1e-6
+"""Share of a price within which its nearest and its furthest place are one: sums of draws round to less, and bars that move it
+at all move it by more."""
 HIGHEST: Final = 1e6
 """USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
 USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
@@ -62,6 +65,11 @@ def turning_price(
     beyond = [led for _, led in told]
     beyond += [priced.beyond(shared, x) for x in ends or () if x]  # an option may lead over a short stretch alone
     return TurningPrice(flip, ends, tuple(dict.fromkeys(id for id in beyond if id != chosen.leader)))
+
+
+def one_price(near: float, far: float | None) -> bool:
+    """True where both ends of a `TurningPrice` are one price, USD: the draws place it."""
+    return far is not None and math.isclose(near, far, rel_tol=ONE_PRICE)
 
 
 class _Row(NamedTuple):
@@ -140,7 +148,7 @@ class _Priced:
         mine, my_slope = means[self.chosen.leader]
         found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(_chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
+            found.extend(chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, _Row]:
@@ -228,7 +236,7 @@ def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None
     return (found[0], found[-1] if None not in flips else None) if found else None
 
 
-def _chance_passes(without: Array, slope: Array, needed: float) -> Array:
+def chance_passes(without: Array, slope: Array, needed: float) -> Array:
     """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
     turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
     order = np.argsort(turns)[np.count_nonzero(turns <= 0):]

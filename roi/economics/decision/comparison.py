@@ -31,22 +31,20 @@ from roi.economics.decision.evaluation import (
     live_later,
     read_all,
 )  # fmt: skip
-from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, score_of, tells_quality, tested
+from roi.economics.decision.feasibility import Gate, can_fail, read_gates, rule_out, score_of, tells_quality, tested
 from roi.economics.decision.measuring.worth import Experiment, experiments
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash, option_result
+from roi.economics.decision.option_result import (
+    InfeasibleOption,
+    OptionResult,
+    infeasible_result,
+    mean_cash,
+    option_result,
+    standing,
+)  # fmt: skip
 from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.turning_price import turning_price
-from roi.economics.decision.verdict import (
-    LUCK,
-    Choices,
-    Verdict,
-    choose,
-    decide,
-    find_first_move,
-    value,
-    with_bars,
-)
+from roi.economics.decision.verdict import LUCK, Choices, Verdict, choose, decide, find_first_move, value, with_bars
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
@@ -146,7 +144,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return weigh(Case(facts={**self.case.facts, **facts}), self.verdict.candidates).chosen.leader
+        return next(self._leaders_of(Case(facts={**self.case.facts, **facts})))
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
@@ -257,28 +255,27 @@ class Comparison:
         """Who leads at so many times these facts, by ASKED_DRAWS at most."""
         return next(self._leaders_at(paths, times, ASKED_DRAWS, (0.0,)))
 
-    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
-        """Who leads at so many times these facts, of those that may be recommended, by at most so many draws.
+    def _leaders_of(self, case: Case, draws: float = math.inf, lucks: Sequence[float] = (0.0,)) -> Iterator[str]:
+        """Who leads in another case, of those that may be recommended, by at most so many draws.
 
         Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
         """
         candidates = self.verdict.candidates
-        case = Case(facts={**self.case.facts, **{path: _times(self.case[path], times) for path in paths}})
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
         if not n or not case.uncertain:
             yield weigh(case, candidates).chosen.leader
             return
         shared, options, choices = settle(case, candidates)
         live = [id for id in candidates if options[id].infeasible is None]
-        drawn, known = draw(case, live, choices, min(n, draws), seed), {o.id: o for o in self.options}
-        results = {id: replace(
-            known[id], binds=binds(options[id]),
-            expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),
-            probability_npv_positive=float(np.mean(drawn.npv[id] > 0)),
-            probability_cash_positive=float(np.mean(drawn.cash[id] > 0)),
-        ) for id in live}
+        drawn = draw(case, live, choices, int(min(n, draws)), seed)
+        standings = {id: standing(shared, options[id], drawn) for id in live}
         for luck in lucks:
-            yield choose(with_bars(shared, luck, luck, drawn.n), results, self.verdict.counts).leader
+            yield choose(with_bars(shared, luck, luck, drawn.n), standings, shared.counts).leader
+
+    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
+        """The same with so many times these facts."""
+        moved = {path: _times(self.case[path], times) for path in paths}
+        return self._leaders_of(Case(facts={**self.case.facts, **moved}), draws, lucks)
 
 
 def _times(fact: Fact, factor: float) -> Fact:

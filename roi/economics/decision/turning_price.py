@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
-from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.decision.verdict import LUCK, Choices, Flip, TurningPrice, chance_needed, choose, with_bars
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
@@ -64,7 +65,8 @@ def turning_price(
     return TurningPrice(flip, ends, tuple(dict.fromkeys(id for id in beyond if id != chosen.leader)))
 
 
-class _Row(NamedTuple):
+@dataclass(frozen=True)
+class _Row:
     """An option on one of its plans and floors."""
 
     result: OptionResult
@@ -72,6 +74,20 @@ class _Row(NamedTuple):
     """What it saves in each draw without wrong answers, USD."""
     slope: Array
     """What it saves more in each draw for each USD that a wrong answer costs, USD."""
+
+    def chance_passes(self, needed: float) -> Array:
+        """The prices x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
+        turns, shares = self._turns
+        return turns[np.diff(shares >= needed)]
+
+    @cached_property
+    def _turns(self) -> tuple[Array, Array]:
+        """The prices x > 0 at which a draw turns, ascending; which share saves before the first of them and after each."""
+        without, slope = self.without, self.slope
+        turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
+        order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
+        positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
+        return turns[order], np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
 
 
 @dataclass(frozen=True)
@@ -91,6 +107,8 @@ class _Priced:
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
     rows: dict[tuple[str, Choice | None], _Row] = field(default_factory=dict)
     """Those worked out so far."""
+    standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
+    """By price, likewise."""
 
     @property
     def counted(self) -> float:
@@ -126,12 +144,18 @@ class _Priced:
 
     def leader(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at this price where `bars` asks for these chances."""
-        moved = {}
-        for id, row in self._rows(usd_per_error).items():
-            saved = row.without + usd_per_error * row.slope
-            odds = row.result.probability_npv_positive if self.drawn is None or id == "stay" else float(np.mean(saved > 0))
-            moved[id] = replace(row.result, expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
-        return choose(bars, moved, "errors").leader
+        if usd_per_error not in self.standings:
+            self.standings[usd_per_error] = {
+                id: self._standing(id, row, usd_per_error) for id, row in self._rows(usd_per_error).items()}
+        return choose(bars, self.standings[usd_per_error], "errors").leader
+
+    def _standing(self, id: str, row: "_Row", usd_per_error: float) -> Standing:
+        r, saved = row.result, row.without + usd_per_error * row.slope
+        odds = r.probability_npv_positive if self.drawn is None or id == "stay" else float(np.mean(saved > 0))
+        return Standing(
+            tested=r.tested, binds=r.binds, expected_npv_usd=float(saved.mean()), expected_cash_npv_usd=r.expected_cash_npv_usd,
+            probability_npv_positive=odds, probability_cash_positive=r.probability_cash_positive,
+        )
 
     def _crossings(self, bars: Shared, low: float, high: float) -> list[float]:
         """Prices at which today's leader and another have one mean, or a chance is what its kind needs, on the floors there."""
@@ -140,7 +164,7 @@ class _Priced:
         mine, my_slope = means[self.chosen.leader]
         found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(_chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
+            found.extend(row.chance_passes(chance_needed(bars, row.result)))
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, _Row]:
@@ -226,12 +250,3 @@ def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None
     """The nearest and the furthest of the prices; a furthest None where some are none."""
     found = sorted((flip[0] for flip in flips if flip), key=lambda x: abs(x - now))
     return (found[0], found[-1] if None not in flips else None) if found else None
-
-
-def _chance_passes(without: Array, slope: Array, needed: float) -> Array:
-    """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
-    turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
-    order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
-    positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
-    shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
-    return turns[order][np.diff(shares >= needed)]

@@ -104,8 +104,8 @@ class Comparison:
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
 
     @cached_property
-    def _turns(self) -> dict[tuple[bool, float], Turn | None]:
-        """What `turning_volume` found, by what it was asked."""
+    def _led(self) -> dict[object, tuple[str, ...]]:
+        """What `_leaders_with` found, by what it was asked."""
         return {}
 
     @property
@@ -144,7 +144,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return next(self._leaders_of(Case(facts={**self.case.facts, **facts})))
+        return self._leaders_with(facts, math.inf, (0.0,))[0]
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
@@ -156,14 +156,12 @@ class Comparison:
         Options take their plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole
         replicas, and a chance goes up and down with it: it is the first such volume, and further on the advice may turn again.
         """
-        if (up, within) not in self._turns:
-            today = self.case[REQUESTS_PER_DAY].number()
-            furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
-            tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
-            factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
-            found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
-            self._turns[up, within] = None if found is None else (today * found[0], *found[1:])
-        return self._turns[up, within]
+        today = self.case[REQUESTS_PER_DAY].number()
+        furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
+        tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
+        factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
+        found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
+        return None if found is None else (today * found[0], *found[1:])
 
     @cached_property
     def turning_rent(self) -> Turn | None:
@@ -253,13 +251,23 @@ class Comparison:
 
     def _leader_at(self, paths: Sequence[str], times: float) -> str:
         """Who leads at so many times these facts, by ASKED_DRAWS at most."""
-        return next(self._leaders_at(paths, times, ASKED_DRAWS, (0.0,)))
+        return self._leaders_at(paths, times, ASKED_DRAWS, (0.0,))[0]
 
-    def _leaders_of(self, case: Case, draws: float = math.inf, lucks: Sequence[float] = (0.0,)) -> Iterator[str]:
-        """Who leads in another case, of those that may be recommended, by at most so many draws.
+    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: tuple[float, ...]) -> tuple[str, ...]:
+        """Who leads there by so many draws at most, for each of `lucks`."""
+        return self._leaders_with({path: _times(self.case[path], times) for path in paths}, draws, lucks)
 
-        Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
+    def _leaders_with(self, facts: Mapping[str, Fact], draws: float, lucks: tuple[float, ...]) -> tuple[str, ...]:
+        """Who leads with these facts in the place of the case's, of those that may be recommended, by at most so many draws.
+
+        For each of `lucks`, the standard errors of a chance by which its bar is moved. Kept: a page tells what its screen does.
         """
+        key = tuple((path, fact.value, fact.low, fact.high) for path, fact in facts.items()), draws, lucks
+        if key not in self._led:
+            self._led[key] = tuple(self._leaders_of(Case(facts={**self.case.facts, **facts}), draws, lucks))
+        return self._led[key]
+
+    def _leaders_of(self, case: Case, draws: float, lucks: tuple[float, ...]) -> Iterator[str]:
         candidates = self.verdict.candidates
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
         if not n or not case.uncertain:
@@ -271,11 +279,6 @@ class Comparison:
         standings = {id: standing(shared, options[id], drawn) for id in live}
         for luck in lucks:
             yield choose(with_bars(shared, luck, luck, drawn.n), standings, shared.counts).leader
-
-    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
-        """The same with so many times these facts."""
-        moved = {path: _times(self.case[path], times) for path in paths}
-        return self._leaders_of(Case(facts={**self.case.facts, **moved}), draws, lucks)
 
 
 def _times(fact: Fact, factor: float) -> Fact:

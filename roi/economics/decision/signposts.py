@@ -59,6 +59,7 @@ class Thresholds:
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
         """The best option of each kind, and the recommended one: whose break-evens are told."""
         self._crossings: dict[tuple[str, str, tuple[str, ...]], tuple[BreakEven, ...]] = {}
+        self._second: dict[str, BreakEven] = {}
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
@@ -94,8 +95,10 @@ class Thresholds:
         """From which volume the option saves by following that, on what the verdict goes by; None as above."""
         if self.afterwards is None:
             return None
-        found = crossings(self.afterwards, id, "stay", ["stay"], (self._verdict.counts,))
-        return next(b for b in found if b.basis == "pv")
+        if id not in self._second:
+            found = crossings(self.afterwards, id, "stay", ["stay"], (self._verdict.counts,))
+            self._second[id] = next(b for b in found if b.basis == "pv")
+        return self._second[id]
 
     @property
     def headline(self) -> float | None:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def _replayed_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "plan_capacity", once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _estimated_once():
+    """What a worker's scenarios without runs of their own rest on is estimated once, as for the files of a folder."""
+    from roi.catalog.user_data import data_folder
+    from roi.evidence.known_runs import known_runs
+    from roi.resolution import resolution
+
+    published = cache(lambda _folder: known_runs())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resolution, "known_runs", lambda: published(data_folder()))
         yield
 
 

@@ -745,7 +745,7 @@ def test_your_own_terms_take_the_place_of_the_list() -> None:
 
 def test_a_lever_asks_the_same_model_for_less() -> None:
     """docs/economics.md, 4.13. gpt-5.4, 400 of 1,000 tokens shared, 100 left: 700 x $2.50/M + 100 x $15/M = $0.00325; 60% of
-    the output: $0.0025 + 60 x $15/M = $0.0034. Half price by the bill for both, as for staying.
+    the output: $0.0025 + 60 x $15/M = $0.0034; both $0.00265. Half price by the bill for both, as for staying.
     """
     case = catalog_case(
         workload={"requests_per_day": A_DAY, "input_tokens": 1000.0, "output_tokens": 100.0, "shared_prefix_tokens": 400.0},
@@ -755,9 +755,9 @@ def test_a_lever_asks_the_same_model_for_less() -> None:
     s, options = read_all(case, case.values())
     found = {id: service(s, o) for id, o in options.items() if id != "cache-batch"}
     assert {id: float(np.asarray(each.cost.usd)) for id, each in found.items()} == pytest.approx(
-            {"stay": 0.004, "shorter-prompt": 0.00325, "less-reasoning": 0.0034, "shorter-prompt+less-reasoning": 0.00265}
+        {"stay": 0.004, "shorter-prompt": 0.00325, "less-reasoning": 0.0034, "shorter-prompt+less-reasoning": 0.00265}
     )
-    assert [each.price[0] for each in found.values()] == pytest.approx([0.5] * 3)
+    assert [each.price[0] for each in found.values()] == pytest.approx([0.5] * 4)
     assert [options[id].evaluated for id in ("shorter-prompt", "less-reasoning")] == [False, False]
 
 

@@ -101,7 +101,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return weigh(Case(facts={**self.case.facts, **facts}), self.verdict.candidates).chosen.leader
+        return self._other_leaders.leaders_with(facts, math.inf, (0.0,))[0]
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:

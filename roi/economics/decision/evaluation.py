@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
@@ -138,6 +139,12 @@ def stacked(plans: tuple[Plan, ...]) -> Plan:
     return replace(plans[0], path="", speed="", adapter_speed=None, **columns)
 
 
+def rows_of_plans(plans: Plan, index: NDArray[np.intp]) -> Plan:
+    """The stacked plans' numbers, one row for each index."""
+    columns: dict[str, Any] = {name: x[index] for name, x in vars(plans).items() if isinstance(x, np.ndarray)}  # Any: fields
+    return replace(plans, **columns)
+
+
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
     """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
 
@@ -151,7 +158,7 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
     each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
     needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]
     most = np.maximum(np.ceil(np.array(needed) / each), 1.0)
-    rows = stacked(tuple(plan for plan in option.plans for _ in range(FLOOR_STEPS + 1)))
+    rows = rows_of_plans(stacked(option.plans), np.repeat(np.arange(len(option.plans)), FLOOR_STEPS + 1))
     instances = np.geomspace(1.0, most[:, 0], FLOOR_STEPS, axis=1).round()
     best, found = np.inf, option
     while True:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -220,6 +221,27 @@ class OptionResult:
     """What training takes; None where it trains nothing."""
     quality: QualityResult
     """How often it answers wrong, and whether that was measured."""
+
+
+class Standing(NamedTuple):
+    """Of an option's result what decides whether it is recommended, where the rest is not asked for."""
+
+    tested: bool
+    binds: bool
+    expected_npv_usd: float
+    expected_cash_npv_usd: float
+    probability_npv_positive: float | None
+    probability_cash_positive: float | None
+
+
+def standing(shared: Shared, option: Option, drawn: Drawn) -> Standing:
+    """How the option stands in these draws."""
+    npvs, cash = drawn.npv[option.id], drawn.cash[option.id]
+    return Standing(
+        tested=tested(shared, option), binds=binds(option), expected_npv_usd=float(npvs.mean()),
+        expected_cash_npv_usd=float(cash.mean()), probability_npv_positive=float(np.mean(npvs > 0)),
+        probability_cash_positive=float(np.mean(cash > 0)),
+    )
 
 
 def option_result(

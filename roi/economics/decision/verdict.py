@@ -12,7 +12,7 @@ from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.measuring.worth import Experiment, Following
-from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.finance import payback_status
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
@@ -123,7 +123,7 @@ class Choices:
     likely: tuple[str, ...]
 
 
-def value(result: OptionResult, counts: str) -> float:
+def value(result: OptionResult | Standing, counts: str) -> float:
     """The expected NPV that the verdict ranks by, USD."""
     return result.expected_cash_npv_usd if counts == "cash" else result.expected_npv_usd
 
@@ -139,12 +139,12 @@ def nearness(result: OptionResult, counts: str) -> tuple[bool, float]:
     return expected > 0, expected if expected > 0 else central
 
 
-def chance(result: OptionResult, counts: str) -> float | None:
+def chance(result: OptionResult | Standing, counts: str) -> float | None:
     """The chance to beat staying that the verdict asks for; None without draws."""
     return result.probability_cash_positive if counts == "cash" else result.probability_npv_positive
 
 
-def chance_needed(shared: Shared, result: OptionResult) -> float:
+def chance_needed(shared: Shared, result: OptionResult | Standing) -> float:
     """The share of the draws in which the option must beat staying to be likely."""
     return shared.min_chance if result.binds else shared.min_chance_reversible
 
@@ -163,7 +163,7 @@ def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shar
                    min_chance_reversible=moved(shared.min_chance_reversible, reversible))
 
 
-def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> Choices:
+def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], counts: str) -> Choices:
     """The likely candidate with the highest expected NPV; staying where none is above zero."""
     candidates = tuple(id for id, r in results.items() if r.tested)
     likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
@@ -171,7 +171,7 @@ def choose(shared: Shared, results: Mapping[str, OptionResult], counts: str) -> 
                    likely=likely)
 
 
-def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
+def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:
     found = chance(result, counts)
     return value(result, counts) > 0 and (found is None or found >= chance_needed(shared, result))
 

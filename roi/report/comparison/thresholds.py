@@ -124,8 +124,8 @@ def another_wins(c: Comparison, o: OptionResult) -> str:
 
 def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
     """The break-even that the verdict goes by; none where that was not looked for."""
-    found = () if c.thresholds is None else c.thresholds.crossings(id, baseline)
-    return [b for b in found if (b.basis, b.counts) == ("pv", c.verdict.counts)]
+    found = None if c.thresholds is None else c.thresholds.decisive(id, baseline)
+    return [] if found is None else [found]
 
 
 def today(c: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from roi.report.page.parts import Change, Page, changed
 
@@ -68,12 +69,13 @@ def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
     """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
     every = re.compile(f"{BEFORE}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
-    literal = [text for text in sorted(hidden, key=len, reverse=True) if text]
+    literal = [(text, re.sub(rf"{MONEY}|[\d.,]*\d%?", HIDDEN, text)) for text in sorted(hidden, key=len, reverse=True) if text]
     change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
 
+    @cache
     def change(text: str) -> str:
-        for each in literal:
-            text = text.replace(each, re.sub(rf"{MONEY}|[\d.,]*\d%?", HIDDEN, each))
+        for each, left in literal:
+            text = text.replace(each, left)
         for rate in RATES:
             text = re.sub(rate, f"${HIDDEN}", text)
         text = re.sub(COUNTS, HIDDEN, text)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.turning.error_price import chance_passes
+from roi.economics.decision.turning.error_price import Row
 from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, choose, decide
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -295,6 +295,7 @@ def test_a_chance_passes_what_is_needed_where_counting_the_draws_says_so() -> No
     """Of 7 draws 3 save something up to $1, 4 to $2, 3 to $3, then 4: a draw that saves $0 does so at once, or never."""
     without, slope = np.array([-3.0, -1.0, 0.0, 0.0, 0.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0, -1.0, 0.0, -1.0, 1.0])
     assert [float(np.mean(without + x * slope > 0)) for x in (0.5, 1.5, 2.5, 3.5)] == [3 / 7, 4 / 7, 3 / 7, 4 / 7]
-    assert chance_passes(without, slope, 0.5).tolist() == [1.0, 2.0, 3.0]
-    assert chance_passes(without, slope, 4 / 7).tolist() == [1.0, 2.0, 3.0]
-    assert chance_passes(without, slope, 0.6).tolist() == []
+    row = Row(cast(Any, None), without, slope)
+    assert row.chance_passes(0.5).tolist() == [1.0, 2.0, 3.0]
+    assert row.chance_passes(4 / 7).tolist() == [1.0, 2.0, 3.0]
+    assert row.chance_passes(0.6).tolist() == []

@@ -431,19 +431,22 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
 @pytest.mark.full
 def test_a_screen_looks_for_no_break_even_that_it_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """It tells one option's, against staying and the recommended one; where it never beats that, of the other self-hosted ones
-    whether they do. Asked for all, they are the same."""
+    whether they do: over the horizon, as the verdict counts. Those that are looked for among all are the same."""
     asked, look = [], signposts.crossings
-    monkeypatch.setattr(signposts, "crossings", lambda curves, id, baseline, rivals: asked.append((id, baseline)) or look(
-        curves, id, baseline, rivals))
+    monkeypatch.setattr(signposts, "crossings", lambda curves, id, baseline, rivals, counts: asked.append(
+        (id, baseline, counts)) or look(curves, id, baseline, rivals, counts))
     c = compare(bundled().case)
-    text = shown(c)
-    nearest, *others = dict.fromkeys(id for id, _ in asked)
-    assert set(asked) == {(nearest, "stay"), *((id, "recommended") for id in (nearest, *others))}
+    text, counts = shown(c), c.verdict.counts
+    nearest, *others = dict.fromkeys(id for id, *_ in asked)
+    assert set(asked) == {(nearest, "stay", (counts,)), *((id, "recommended", (counts,)) for id in (nearest, *others))}
     assert all(option_of(c, id).kind in SELF_HOSTED for id in (nearest, *others))
-    of_screen = tuple(asked)
-    told = [b for pair in of_screen for b in c.thresholds.crossings(*pair)]
+    told = {(id, baseline): c.thresholds.decisive(id, baseline) for id, baseline, _ in asked}
     assert len({b.option for b in c.break_even}) > 4
-    assert {b for b in c.break_even if (b.option, b.baseline) in of_screen} == set(told)
+    among_all = {(b.option, b.baseline): b for b in c.break_even if (b.basis, b.counts) == ("pv", counts)}
+    for pair, alone in told.items():
+        ends = [[-1.0 if end is None else end for end in (b.first, b.stays, b.until)] for b in (alone, among_all[pair])]
+        assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+        assert alone.reason == among_all[pair].reason
     assert shown(c) == text
 
 
@@ -613,7 +616,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
     def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = ()) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, crossings=lambda *_: (b,))
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None})})
         verdict = replace(c.verdict, counts="cash", passed_over=passed)
@@ -792,7 +795,7 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
     for now, said in ((33_800.0, told), (200_000.0, "")):
         won = replace(found, first=now, stays=now, until=None, counts=v.counts)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
+            patch.setattr(type(c.thresholds), "decisive", lambda *_, won=won: won)
             assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
 
@@ -814,7 +817,7 @@ def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins
                   until=200_000.0, counts="errors", reason="wins only in between: at large volume the baseline is cheaper")
     c = replace(c, verdict=replace(c.verdict, leader="stay", counts="errors"), options=(option_of(c, "stay"), o))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(c.thresholds), "crossings", lambda *_: (won,))
+        patch.setattr(type(c.thresholds), "decisive", lambda *_: won)
         assert wins_from(c, o) == f"beats staying from 10 a day on, up to 200,000{told}"
 
 
@@ -864,8 +867,7 @@ def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() ->
     o = replace(option_of(c, LUNA), binds=False, probability_npv_positive=0.5, probability_cash_positive=0.5)
     won = next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, first=0.0, stays=0.0, until=None,
-                                                                           counts=c.verdict.counts),))
+        patch.setattr(type(c.thresholds), "decisive", lambda *_: replace(won, first=0.0, stays=0.0, until=None))
         assert wins_from(c, o).endswith("beats staying at every volume, but in only 50% of the draws; 60% is asked")
 
 
@@ -1477,7 +1479,7 @@ def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:
     found = next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv")
     won = replace(found, first=100.0, stays=None, until=2000.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, counts=c.verdict.counts),))
+        patch.setattr(type(c.thresholds), "decisive", lambda *_: won)
         alike = "beats gpt-6-luna from 100 a day on, up to 2,000; beats staying from 100 a day on, up to as many"
         assert wins_from(c, option_of(c, LUNA)) == alike
         won = replace(won, first=0.0)

@@ -16,6 +16,8 @@ from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, SIDE, TIE
 from roi.economics.inputs import Array
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
+LAST_DOUBLING = np.array([MOST / 2.0, MOST])
+"""Requests a day at the far end of the curve, where only what a further request costs is left."""
 NOTHING = 1e-6
 """Share of the savings at the far end of the curve by which they must still grow to be more than rounding."""
 UNSEEN = 1e-4
@@ -80,17 +82,19 @@ def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> d
     return found if recommended in {"stay", id} else {**found, "recommended": [recommended]}
 
 
-def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> Iterator[BreakEven]:
-    """Those of one option against one baseline: with wrong answers counted and not, by running cost and over the horizon."""
-    views = list(product(COUNTS, BASES))
+def crossings(
+    curves: Curves, id: str, baseline: str, rivals: Sequence[str], counts: Sequence[str] = COUNTS
+) -> Iterator[BreakEven]:
+    """Those of one option against one baseline, by running cost and over the horizon: with wrong answers counted and not."""
+    views = list(product(counts, BASES))
     asks = {v: [Ask(v[1], v[0], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
     answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])
-    for counts, basis in views:
-        up, down = (answers[ask] for ask in asks[counts, basis])
+    for counted, basis in views:
+        up, down = (answers[ask] for ask in asks[counted, basis])
         first, stays = _ends(up, down)
-        runs_from = _ends(*(answers[ask] for ask in asks[counts, "run_rate"]))[1]
+        runs_from = _ends(*(answers[ask] for ask in asks[counted, "run_rate"]))[1]
         yield BreakEven(
-            option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
+            option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counted,
             until=None if down.wins else down.after,
             reason=_reason(curves, id, rivals, basis, up, first, stays, runs_from),
         )
@@ -136,17 +140,24 @@ def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: 
     if _still_gains(turn):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
         return f"{what} not earned back below {MOST:.0e} requests a day"
-    ask, priced = Ask(basis, "cash", LEAST, up=True), np.any(np.asarray(curves.shared.usd_per_error) > 0)
-    if priced and _still_gains(turns(curves.without_errors, id, rivals, [ask])[ask]):
-        return "its wrong answers cost more than a further request saves"
+    if np.any(np.asarray(curves.shared.usd_per_error) > 0):
+        free, rows = curves.without_errors, _rows(curves, id, rivals)
+        mine = free.few(id, LAST_DOUBLING)
+        theirs = np.stack([free.few(rival, LAST_DOUBLING)[of] for rival, of in zip(rivals, rows, strict=True)])
+        if _grows(*_gain(np.stack([mine[of] for of in rows]), theirs)[rows_of(basis, "cash")]):
+            return "its wrong answers cost more than a further request saves"
     own = "marginal GPU cost exceeds the API price"
     return own if option.self_hosted else "a further request costs more than at the baseline"
 
 
 def _still_gains(turn: Turn) -> bool:
     """True where the last doubling of the volume adds to the savings."""
-    gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
-    return bool(gain[-1] - gain[half] > NOTHING * abs(gain[-1]))
+    return _grows(turn.gain[turn.volumes.searchsorted(LAST_DOUBLING[0])], turn.gain[-1])
+
+
+def _grows(half: float, most: float) -> bool:
+    """True where savings at the end of the curve are more than those at half of its volume."""
+    return bool(most - half > NOTHING * abs(most))
 
 
 def _unserved(turn: Turn) -> bool:
@@ -178,8 +189,7 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
 
     A cost is slope x volume + a part that never falls, so that its ends bound it between two volumes.
     """
-    starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]
-    pairs = [(curves.of(rival), [0, 1, start, start + 1]) for rival, start in zip(rivals, starts, strict=True)]
+    pairs = [(curves.of(rival), rows) for rival, rows in zip(rivals, _rows(curves, id, rivals), strict=True)]
     mine, own = curves.of(id), curves.of(id).at(volumes)
     a, b = np.stack([own[rows] for _, rows in pairs]), np.stack([c.at(volumes)[rows] for c, rows in pairs])  # (rivals, 4, n)
     sa, sb = np.stack([mine.slope[rows] for _, rows in pairs]), np.stack([c.slope[rows] for c, rows in pairs])
@@ -190,7 +200,7 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
 
     most = (ends(line, np.maximum) + ends(rest_b, np.maximum) - ends(rest_a, np.minimum)).min(axis=0)
     least = (ends(line, np.minimum) + ends(rest_b, np.minimum) - ends(rest_a, np.maximum)).min(axis=0)
-    gain, rounding = np.where(a[0] < UNSERVED, (b - a).min(axis=0), -UNSERVED), TIE * np.abs(a[0])
+    gain, rounding = _gain(a, b), TIE * np.abs(a[0])
     share = (volumes[1:-1] - volumes[:-2]) / (volumes[2:] - volumes[:-2])
     off = gain[:, :-2] + (gain[:, 2:] - gain[:, :-2]) * share - gain[:, 1:-1]
     on_line = np.pad(np.abs(off) <= ON_LINE * rounding[:, 1:-1], ((0, 0), (1, 1)))
@@ -198,6 +208,17 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
         wins=gain >= -rounding, gain=gain, most=most + rounding[:, 1:], least=least + rounding[:, 1:], rounding=rounding,
         straight=on_line[:, :-1] | on_line[:, 1:],
     )
+
+
+def _rows(curves: Curves, id: str, rivals: Sequence[str]) -> list[list[int]]:
+    """By rival, where the four measures stand among the costs of both: the mean month is one in which both serve alone."""
+    starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]
+    return [[0, 1, start, start + 1] for start in starts]
+
+
+def _gain(mine: Array, theirs: Array) -> Array:
+    """Savings against the cheapest rival, (4, n), by the costs of both, (rivals, 4, n)."""
+    return np.where(mine[0] < UNSERVED, (theirs - mine).min(axis=0), -UNSERVED)
 
 
 def turns(curves: Curves, id: str, rivals: Sequence[str], asks: Sequence[Ask]) -> dict[Ask, Turn]:

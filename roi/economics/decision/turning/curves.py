@@ -6,14 +6,13 @@ Cost never falls where volume rises, and between the steps of a fleet it is a st
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, stacked
+from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, rows_of_plans, stacked
 from roi.economics.finance import discount_factors
-from roi.economics.inputs import Array, Option, Plan, Shared
+from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import billed_requests
 from roi.economics.lines.self_hosting import within_day
 from roi.economics.lines.unit_lines import part_of_today, unit_holds
@@ -81,6 +80,15 @@ class Curves:
 
     def of(self, id: str) -> "_Curve":
         """The curve of one option."""
+        curve = self._begun(id)
+        curve.lay_out()
+        return curve
+
+    def few(self, id: str, volumes: Array) -> Array:
+        """Costs of one option at a few volumes, shape (measures, n), as its curve has them, without the curve between."""
+        return self._begun(id).at_each(volumes)
+
+    def _begun(self, id: str) -> "_Curve":
         if id not in self._known:
             self._known[id] = _Curve(self, self.options[id])
         return self._known[id]
@@ -120,21 +128,30 @@ class _Curve:
             """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
         self.straight = self.plans is None and self._is_straight()
-        if not self.straight:
-            grid = np.geomspace(LEAST, MOST, POINTS)
-            self.volumes = grid[::FIRST]
-            self.costs, self.by_plan = self._cheapest(self.volumes, np.ones((self.count, self.volumes.size), dtype=bool))
-            self.at(grid)
-            steps = np.diff(self.costs, axis=1) / np.diff(self.volumes)
-            self.slope = np.maximum(steps.min(axis=1, keepdims=True), 0.0)
+        self.volumes = self.costs = self.by_plan = np.empty(0)
+
+    def lay_out(self) -> None:
+        """Works out the costs along all volumes, once."""
+        if self.straight or self.volumes.size:
+            return
+        grid = np.geomspace(LEAST, MOST, POINTS)
+        self.volumes = grid[::FIRST]
+        self.costs, self.by_plan = self._on_every_plan(self.volumes)
+        self.at(grid)
+        steps = np.diff(self.costs, axis=1) / np.diff(self.volumes)
+        self.slope = np.maximum(steps.min(axis=1, keepdims=True), 0.0)
 
     def _is_straight(self) -> bool:
         """True where a few costs lie on the line through the two ends, which is kept."""
         probes = np.geomspace(LEAST, MOST, 7)
-        costs, _ = self._cheapest(probes, np.ones((self.count, probes.size), dtype=bool))
+        costs, _ = self._on_every_plan(probes)
         self.slope = (costs[:, -1:] - costs[:, :1]) / (MOST - LEAST)
         self.base = costs[:, :1] - self.slope * LEAST
         return np.allclose(costs, self.base + self.slope * probes, rtol=1e-11, atol=0.0)
+
+    def at_each(self, volumes: Array) -> Array:
+        """Costs at `volumes`, each tried on every plan."""
+        return self.at(volumes) if self.straight else self._on_every_plan(volumes)[0]
 
     def at(self, volumes: Array) -> Array:
         """Costs at `volumes` (ascending, between LEAST and MOST), shape (measures, n)."""
@@ -180,6 +197,9 @@ class _Curve:
         full = np.asarray(fleet_capacity(replicas, self.capacity[plan, 0], self.pooling[plan, 0])) / demand[month]
         within = (full > low[stretch]) & (full * (1.0 + SIDE) < high[stretch])
         return full[within], stretch[within]
+
+    def _on_every_plan(self, volumes: Array) -> tuple[Array, Array]:
+        return self._cheapest(volumes, np.ones((self.count, volumes.size), dtype=bool))
 
     def _cheapest(self, volumes: Array, tried: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Costs on the cheapest of the plans that are `tried`, and the present value on each of them (infinite where not)."""
@@ -266,7 +286,7 @@ class _Curve:
     def _chunk(self, volumes: Array, plan: NDArray[np.intp], floors: Array | None) -> Array:
         curves, option = self.curves, self.option
         if self.plans is not None:
-            option = replace(option, plan=_rows(self.plans, plan))
+            option = replace(option, plan=rows_of_plans(self.plans, plan))
         if floors is not None:
             option = replace(option, replicas_fixed=floors[:, None])
         done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
@@ -275,9 +295,3 @@ class _Curve:
             return costs  # beyond the curve only the best ratio is sought, whatever is owned
         served = done.costs.fleet.gpus.max(axis=-1) <= np.reshape(option.plan.gpus_owned, -1)
         return np.where(served, costs, UNSERVED)
-
-
-def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
-    """The stacked plans' numbers, one row for each index."""
-    columns: dict[str, Any] = {k: x[index] for k, x in vars(plans).items() if isinstance(x, np.ndarray)}  # Any: fields
-    return replace(plans, **columns)

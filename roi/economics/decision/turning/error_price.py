@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
-from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.decision.verdict import LUCK, Choices, Flip, TurningPrice, chance_needed, choose, with_bars
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
@@ -72,7 +73,8 @@ def one_price(near: float, far: float | None) -> bool:
     return far is not None and math.isclose(near, far, rel_tol=ONE_PRICE)
 
 
-class _Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """An option on one of its plans and floors."""
 
     result: OptionResult
@@ -80,6 +82,20 @@ class _Row(NamedTuple):
     """What it saves in each draw without wrong answers, USD."""
     slope: Array
     """What it saves more in each draw for each USD that a wrong answer costs, USD."""
+
+    def chance_passes(self, needed: float) -> Array:
+        """The prices x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
+        turns, shares = self._turns
+        return turns[np.diff(shares >= needed)]
+
+    @cached_property
+    def _turns(self) -> tuple[Array, Array]:
+        """The prices x > 0 at which a draw turns, ascending; which share saves before the first of them and after each."""
+        without, slope = self.without, self.slope
+        turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
+        order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
+        positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
+        return turns[order], np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,10 @@ class _Priced:
     """USD that a wrong answer costs in the draws of `drawn`."""
     floors: Mapping[str, list[tuple[float, Choice | None]]]
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
-    rows: dict[tuple[str, Choice | None], _Row] = field(default_factory=dict)
+    rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
     """Those worked out so far."""
+    standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
+    """By price, likewise."""
 
     @property
     def counted(self) -> float:
@@ -134,12 +152,18 @@ class _Priced:
 
     def leader(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at this price where `bars` asks for these chances."""
-        moved = {}
-        for id, row in self._rows(usd_per_error).items():
-            saved = row.without + usd_per_error * row.slope
-            odds = row.result.probability_npv_positive if self.drawn is None or id == "stay" else float(np.mean(saved > 0))
-            moved[id] = replace(row.result, expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
-        return choose(bars, moved, "errors").leader
+        if usd_per_error not in self.standings:
+            self.standings[usd_per_error] = {
+                id: self._standing(id, row, usd_per_error) for id, row in self._rows(usd_per_error).items()}
+        return choose(bars, self.standings[usd_per_error], "errors").leader
+
+    def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
+        r, saved = row.result, row.without + usd_per_error * row.slope
+        odds = r.probability_npv_positive if self.drawn is None or id == "stay" else float(np.mean(saved > 0))
+        return Standing(
+            tested=r.tested, binds=r.binds, expected_npv_usd=float(saved.mean()), expected_cash_npv_usd=r.expected_cash_npv_usd,
+            probability_npv_positive=odds, probability_cash_positive=r.probability_cash_positive,
+        )
 
     def _crossings(self, bars: Shared, low: float, high: float) -> list[float]:
         """Prices at which today's leader and another have one mean, or a chance is what its kind needs, on the floors there."""
@@ -148,10 +172,10 @@ class _Priced:
         mine, my_slope = means[self.chosen.leader]
         found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
+            found.extend(row.chance_passes(chance_needed(bars, row.result)))
         return found
 
-    def _rows(self, usd_per_error: float) -> dict[str, _Row]:
+    def _rows(self, usd_per_error: float) -> dict[str, Row]:
         """Every candidate on its plan and floor at this price."""
         there = {id: next(choice for start, choice in reversed(floors) if start <= usd_per_error)
                  for id, floors in self.floors.items()}
@@ -160,21 +184,21 @@ class _Priced:
                 self.rows[id, choice] = self._row(id, choice)
         return {id: self.rows[id, choice] for id, choice in there.items()}
 
-    def _row(self, id: str, choice: Choice | None) -> _Row:
+    def _row(self, id: str, choice: Choice | None) -> Row:
         """The option on this plan and floor, in the draws of the others; at the central values where there are none."""
         result, n = self.results[id], self.drawn.n if self.drawn is not None else 0
         option, drawn = _placed(self.options[id], choice), self.drawn
         if drawn is None:
             dollar = replace(self.shared, usd_per_error=1.0)
             stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
-            return _Row(result, *(np.array([float(a) - float(b)]) for a, b in (
+            return Row(result, *(np.array([float(a) - float(b)]) for a, b in (
                 (stay.cash_pv, done.cash_pv), (stay.total.errors_pv, done.total.errors_pv))))
         if choice is not None and choice != self.choices.get(id):
             result = replace(result, binds=binds(option))
             drawn = draw(self.case, ("stay", id), {**self.choices, id: choice}, n, drawn.seed)
         errors = drawn.npv[id] - drawn.cash[id]
         known = (self.each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-        return _Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
+        return Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
 
 
 class _Cost(NamedTuple):
@@ -234,12 +258,3 @@ def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None
     """The nearest and the furthest of the prices; a furthest None where some are none."""
     found = sorted((flip[0] for flip in flips if flip), key=lambda x: abs(x - now))
     return (found[0], found[-1] if None not in flips else None) if found else None
-
-
-def chance_passes(without: Array, slope: Array, needed: float) -> Array:
-    """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
-    turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
-    order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
-    positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
-    shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
-    return turns[order][np.diff(shares >= needed)]

@@ -1,8 +1,8 @@
 """Other volumes and other rents at which another option is recommended, by means and chances, plans taken anew at each."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, takewhile
 from typing import Final
@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.decision.draws import ASKED_DRAWS, draw, draws_and_seed
-from roi.economics.decision.feasibility import binds
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import OptionResult, standing
 from roi.economics.decision.turning.break_even import rows_of
 from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, Curves
 from roi.economics.decision.verdict import LUCK, Verdict, choose, with_bars
@@ -46,19 +45,17 @@ class OtherLeaders:
     """The feasible ones, today."""
     curves: Curves | None
     """What they cost along volumes; None where no threshold is looked for."""
-    _volumes: dict[tuple[bool, float], Turn | None] = field(default_factory=dict)
-    """What `volume` found, by what it was asked."""
+    _led: dict[object, tuple[str, ...]] = field(default_factory=dict)
+    """What `leaders_with` found, by what it was asked: a page tells what its screen does."""
 
     def volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """As `Comparison.turning_volume` says."""
-        if (up, within) not in self._volumes:
-            today = self.case[REQUESTS_PER_DAY].number()
-            furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
-            tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
-            factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
-            found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
-            self._volumes[up, within] = None if found is None else (today * found[0], *found[1:])
-        return self._volumes[up, within]
+        today = self.case[REQUESTS_PER_DAY].number()
+        furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
+        tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
+        factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
+        found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
+        return None if found is None else (today * found[0], *found[1:])
 
     @cached_property
     def rent(self) -> Turn | None:
@@ -123,30 +120,34 @@ class OtherLeaders:
 
     def leader_at(self, paths: Sequence[str], times: float) -> str:
         """Who leads at so many times these facts, by ASKED_DRAWS at most."""
-        return next(self._leaders_at(paths, times, ASKED_DRAWS, (0.0,)))
+        return self._leaders_at(paths, times, ASKED_DRAWS, (0.0,))[0]
 
-    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
-        """Who leads at so many times these facts, of those that may be recommended, by at most so many draws.
+    def _leaders_at(self, paths: Sequence[str], times: float, draws: int, lucks: tuple[float, ...]) -> tuple[str, ...]:
+        """Who leads there by so many draws at most, for each of `lucks`."""
+        return self.leaders_with({path: _times(self.case[path], times) for path in paths}, draws, lucks)
+
+    def leaders_with(self, facts: Mapping[str, Fact], draws: float, lucks: tuple[float, ...]) -> tuple[str, ...]:
+        """Who leads with these facts in the place of the case's, of those that may be recommended, by at most so many draws.
 
         Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
         """
+        key = tuple((path, fact.value, fact.low, fact.high) for path, fact in facts.items()), draws, lucks
+        if key not in self._led:
+            self._led[key] = tuple(self._leaders_of(Case(facts={**self.case.facts, **facts}), draws, lucks))
+        return self._led[key]
+
+    def _leaders_of(self, case: Case, draws: float, lucks: tuple[float, ...]) -> Iterator[str]:
         candidates = self.verdict.candidates
-        case = Case(facts={**self.case.facts, **{path: _times(self.case[path], times) for path in paths}})
         n, seed = draws_and_seed(case)
         if not n:
             yield weigh(case, candidates).chosen.leader
             return
         shared, options, choices = settle(case, candidates)
         live = [id for id in candidates if options[id].infeasible is None]
-        drawn, known = draw(case, live, choices, min(n, draws), seed), {o.id: o for o in self.options}
-        results = {id: replace(
-            known[id], binds=binds(options[id]),
-            expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),
-            probability_npv_positive=float(np.mean(drawn.npv[id] > 0)),
-            probability_cash_positive=float(np.mean(drawn.cash[id] > 0)),
-        ) for id in live}
+        drawn = draw(case, live, choices, int(min(n, draws)), seed)
+        standings = {id: standing(shared, options[id], drawn) for id in live}
         for luck in lucks:
-            yield choose(with_bars(shared, luck, luck, drawn.n), results, self.verdict.counts).leader
+            yield choose(with_bars(shared, luck, luck, drawn.n), standings, shared.counts).leader
 
 
 def _times(fact: Fact, factor: float) -> Fact:

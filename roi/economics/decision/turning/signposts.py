@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.turning.break_even import Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
+from roi.economics.decision.turning.break_even import COUNTS, Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
 from roi.economics.decision.turning.curves import LEAST, MOST, Curves
 from roi.economics.decision.verdict import Verdict, answer_alike, nearness
 from roi.economics.inputs import Option, Plan
@@ -58,16 +58,26 @@ class Thresholds:
         self._best = list(best.values())
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
         """The best option of each kind, and the recommended one: whose break-evens are told."""
-        self._crossings: dict[tuple[str, str], tuple[BreakEven, ...]] = {}
+        self._crossings: dict[tuple[str, str, tuple[str, ...]], tuple[BreakEven, ...]] = {}
+        self._second: dict[str, BreakEven] = {}
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
         """Against stay, best_untrained or recommended; none where that is the option itself, or `id` was not compared."""
+        return self._of(id, baseline, COUNTS)
+
+    def decisive(self, id: str, baseline: str) -> BreakEven | None:
+        """That of them which the verdict goes by, looked for alone: half the work; None where there is none."""
+        counts = self._verdict.counts
+        found = self._crossings.get((id, baseline, COUNTS)) or self._of(id, baseline, (counts,))
+        return next((b for b in found if (b.basis, b.counts) == ("pv", counts)), None)
+
+    def _of(self, id: str, baseline: str, counts: tuple[str, ...]) -> tuple[BreakEven, ...]:
         rivals = baselines(id, self._untrained, self._verdict.leader) if id in self._results and id != "stay" else {}
-        if (id, baseline) not in self._crossings:
-            found = crossings(self.curves, id, baseline, rivals[baseline]) if baseline in rivals else ()
-            self._crossings[id, baseline] = tuple(found)
-        return self._crossings[id, baseline]
+        if (id, baseline, counts) not in self._crossings:
+            found = crossings(self.curves, id, baseline, rivals[baseline], counts) if baseline in rivals else ()
+            self._crossings[id, baseline, counts] = tuple(found)
+        return self._crossings[id, baseline, counts]
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:
@@ -85,8 +95,10 @@ class Thresholds:
         """From which volume the option saves by following that, on what the verdict goes by; None as above."""
         if self.afterwards is None:
             return None
-        found = crossings(self.afterwards, id, "stay", ["stay"])
-        return next(b for b in found if (b.basis, b.counts) == ("pv", self._verdict.counts))
+        if id not in self._second:
+            found = crossings(self.afterwards, id, "stay", ["stay"], (self._verdict.counts,))
+            self._second[id] = next(b for b in found if b.basis == "pv")
+        return self._second[id]
 
     @property
     def headline(self) -> float | None:

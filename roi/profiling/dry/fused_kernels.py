@@ -138,10 +138,21 @@ def fused_loss(model: Any, plan: TrainingPlan) -> Iterator[None]:  # Any: a PreT
             if head is not None:
                 made = head.forward
                 stack.enter_context(patch.object(head, "forward", lambda hidden: made(hidden).float()))
-            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(logits[..., :-1, :]))
+            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(_shifted(logits)))
         elif plan.loss == "16bit":
             _put(stack, inner, _narrow_loss)
         yield
+
+
+def _shifted(logits: Tensor) -> Tensor:
+    """A copy of all rows but each sequence's last, as `logits[..., :-1, :].contiguous()` makes it in torch 2.4.
+
+    Its indexing took a slice of whole rows too, which torch leaves out today (TensorIndexing.h, applySlice): backward makes the
+    gradient of each (roi/estimate/training/beyond_peak.py, stranded_bytes).
+    """
+    rows = torch.ops.aten.slice.Tensor(logits, 1, 0, -1)
+    copy: Tensor = torch.ops.aten.slice.Tensor(rows, 2, 0, torch.iinfo(torch.int64).max).contiguous()
+    return copy
 
 
 def _put(stack: ExitStack, inner: Any, loss: Callable[..., Tensor]) -> None:  # Any: a PreTrainedModel

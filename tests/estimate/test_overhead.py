@@ -53,7 +53,7 @@ def _range(run: MeasuredRun, memory: MemoryBreakdown) -> tuple[float, float]:
 
 @pytest.mark.full
 def test_nine_of_ten_measured_processes_lie_in_the_interval_of_fit(figures):
-    """Of 84 figures 88% (12% of those with whole logits before), of each of four sources with eight or more as many as 85%."""
+    """Of 84 figures 89% (12% of those with whole logits before), of each of four sources with eight or more as many as 85%."""
     inside = defaultdict(list)
     for run, memory, _ in figures:
         low, high = _range(run, memory)

@@ -423,7 +423,9 @@ def test_the_gradient_of_a_fused_loss_goes_back_through_two_slices():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("change", [{"kernels": "fused"}, {"kernels": "liger"}, {"loss": "16bit"}, {"loss": "chunked"}])
+@pytest.mark.parametrize("change", [
+    {"kernels": "fused"}, {"kernels": "fused", "loss": "16bit"}, {"kernels": "liger"}, {"loss": "16bit"}, {"loss": "chunked"},
+])
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 def test_fused_kernels_and_losses_take_what_the_closed_form_says(method, change):
     """Two instruments that count the same kernels apart: within 3%, and less than the plain step by what the loss saves."""

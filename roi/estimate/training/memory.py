@@ -142,8 +142,7 @@ def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
 
 def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | None = None) -> MemoryBreakdown:
     """The breakdown with this slack and context, as `training_memory` makes it with them: no more slack than the card has."""
-    reserved = memory.peak_allocated_bytes + memory.pools_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
-    reserved = reserved + memory.stranded_bytes
+    reserved = memory.peak_allocated_bytes + memory.pools_bytes + memory.stranded_bytes + np.multiply(memory.loose_bytes, slack)
     if gpu is not None:
         needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
         reserved = given_back(reserved, memory.stranded_bytes, np.maximum(needed, gpu.memory_bytes - context))
@@ -301,8 +300,9 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         each = max(each, 2.0 * _logit_bytes(s) + 4.0)
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
-        if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient
-            each = _logit_bytes(s) * (2.0 - float(s.plan.logits_kept))
+        if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient, or before it the output in fp32
+            handed_on = (_logit_bytes(s) + 4.0) * float(s.plan.autocast and s.plan.trainer != "plain")
+            each = max(_logit_bytes(s) * (2.0 - float(s.plan.logits_kept)), handed_on)
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 

@@ -315,8 +315,8 @@ def _scaled(fits: Answer) -> list[str]:
     for name in ("source", "gpu"):
         shares = [block["coverage"] for key, block in fits[f"{name}_left_out"].items() if key != ALL]
         if shares:
-            out += ["", f"Each {name} that is left out weighing alike, however many rows it has: {np.mean(shares):.1f}% inside, of"
-                    f" {len(shares)}."]
+            out += ["", (f"Each {name} that is left out weighing alike, however many rows it has:"
+                         f" {np.mean(shares):.1f}% inside, of {len(shares)}.")]
     return [*out, "", "### A training profile left in", "", (
         "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
         " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"]),

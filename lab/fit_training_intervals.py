@@ -3,14 +3,16 @@
     python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
 
 Speed (roi/estimate/step/calibration.py): every row is predicted from the groups of all others, with its source, its card or its
-model left out. How many half widths it lies away, at the 90th percentile, is the factor. Runs of one's own
+model left out. How many half widths it lies away, at the 90th percentile, is the factor; what is left out weighs alike,
+however many rows it has, since the next card is one more card and not one more row of a known one. Runs of one's own
 (roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), others are predicted;
 the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py):
-how far measured lies from predicted, by what sets rows apart (kinds_apart), and with each source left out. Sources are
-weighted by the root of their rows, so that a long table does not decide alone.
+how far measured lies from predicted, by what sets rows apart (kinds_apart), and with each source left out. Where no group is
+left out as a whole, sources are weighted by the root of their rows, so that a long table does not decide alone.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +51,8 @@ class Distance(NamedTuple):
     """A row beside an interval that has not seen what it shares with others."""
 
     level: str
-    source: str
+    left_out: str
+    """The source, the card or the model that it was left out with."""
     half_widths: float
     """How many half widths of WIDTH 1 it lies away."""
 
@@ -64,21 +67,27 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[
             if known is not None:
                 centre = np.log(known.efficiency.overall)
                 half = (np.log(known.high) - centre) / calibration.WIDTH
-                found.append(Distance(known.level, run.source, abs(run.log_ratio - centre) / half))
+                found.append(Distance(known.level, name, abs(run.log_ratio - centre) / half))
     return found
 
 
+def needed_factor(rows: Sequence[Distance]) -> float:
+    """Half widths of WIDTH 1 within which 90% lie of a source, a card or a model that is left out, each weighing alike."""
+    count = Counter(row.left_out for row in rows)
+    return percentile(np.array([row.half_widths for row in rows]), np.array([1.0 / count[row.left_out] for row in rows]), 0.9)
+
+
 def print_speed(runs: Sequence[TimedRun]) -> None:
-    """The factor that each way of leaving out needs, and how WIDTH holds by it, by level and by source."""
+    """The factor that each way of leaving out needs, and how WIDTH holds by it, by level and by what is left out."""
     every = []
     for name, way in WAYS.items():
         rows = distances(runs, way)
         every += rows
-        need = percentile(np.array([row.half_widths for row in rows]), weights([row.source for row in rows]), 0.9)
-        held = {source: inside(row for row in rows if row.source == source)
-                for source in dict.fromkeys(row.source for row in rows)}
-        print(f"{name} left out: 90% need {need:.2f} half widths; at WIDTH's {calibration.WIDTH:g} {inside(rows)[1]:.0f}% of"
-              f" {len(rows)} rows lie inside: {', '.join(f'{source} {share:.0f}%' for source, (_, share) in held.items())}")
+        held = {unit: inside(row for row in rows if row.left_out == unit) for unit in Counter(row.left_out for row in rows)}
+        alike = np.mean([share for _, share in held.values()])
+        print(f"{name} left out: 90% need {needed_factor(rows):.3f} half widths; at WIDTH's {calibration.WIDTH:g}"
+              f" {inside(rows)[1]:.1f}% of {len(rows)} rows lie inside, {alike:.1f}% with each {name} alike: "
+              + ", ".join(f"{unit} {share:.0f}% of {n}" for unit, (n, share) in held.items()))
     for level in dict.fromkeys(row.level for row in every):
         n, share = inside(row for row in every if row.level == level)
         print(f"  {level}: {share:.0f}% of {n} rows inside; RECORDS has {calibration.RECORDS[level]}")

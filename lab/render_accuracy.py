@@ -312,6 +312,11 @@ def _scaled(fits: Answer) -> list[str]:
         blocks += [(f"a {name}, by the others" if key == ALL else key, found[key]) for key in found]
     for name, block in blocks:
         out.append(f"| {name} | {block['n']} | {shown(block['median_error'])} | {shown(block['coverage'])} |")
+    for name in ("source", "gpu"):
+        shares = [block["coverage"] for key, block in fits[f"{name}_left_out"].items() if key != ALL]
+        if shares:
+            out += ["", (f"Each {name} that is left out weighing alike, however many rows it has:"
+                         f" {np.mean(shares):.1f}% inside, of {len(shares)}.")]
     return [*out, "", "### A training profile left in", "", (
         "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
         " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"]),

@@ -281,7 +281,7 @@ def test_evidence_is_the_profile_then_published_fits_of_the_card_then_those_of_o
     here = evidence(L40S, SMALL, PLAN)
     assert here.level == "profile"
     told = evidence_line(L40S, here)
-    assert "measured here (train.json on L40S; n 2; 90% of rows left out" in told
+    assert "measured here (train.json on L40S; n 2; 93% of rows left out" in told
     low, high = here.before
     assert f"of the roofline {low:.2f} to {high:.2f} without, {here.low:.2f} to {here.high:.2f} with train.json (n 2)" in told
     assert here.before == (speed_evidence(Store())(L40S, SMALL, PLAN).low, speed_evidence(Store())(L40S, SMALL, PLAN).high)

@@ -447,12 +447,14 @@ def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
               "bias": "-5", "p90": "", "low_share": "50", "date": "2026-11-24"}]
     block = {"n": 3, "median_error": 5.0, "coverage": 90.0}
     fits = {"pairs": [], "groups": [], "after_profile": {"runs on one GPU": {"n": 52, "quartiles": 5.9, "any_three": 7.1}},
-            "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}, "profile_left_in": {}}
+            "run_left_out": block, "source_left_out": {"a": {**block, "n": 1, "coverage": 50.0}, "b": block, "all": block},
+            "gpu_left_out": {}, "profile_left_in": {}}
     sources = [{"id": "qwen", "where": "a README", "licence": "Apache-2.0", "unknown": "The rest."}]
     page = render_accuracy.page({"closed-form": got}, chosen, fits, peers, sources)
     assert "| a tool | 2 | 20 | - | -5 | - | 50 |" in page
     assert "| canifinetune, as printed there | 2 | 49.0 |" in page
     assert "| **roi, closed-form** | 2 |" in page
+    assert "Each source that is left out weighing alike, however many rows it has: 70.0% inside, of 2." in page
     assert "- qwen: a README (Apache-2.0). The rest." in page
     assert "- 1: method" in page
 

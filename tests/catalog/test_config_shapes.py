@@ -92,6 +92,24 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
         assert answer.stderr.count("\n") == 1
 
 
+def test_an_unknown_type_that_names_a_known_class_is_told_the_type_that_counts_it(tmp_path):
+    """Kimi K2 by its own type, then as DeepSeek-V3's class: 1,026,408,209,408 as published."""
+    kimi = {"hidden_size": 7168, "intermediate_size": 18432, "num_hidden_layers": 61, "num_attention_heads": 64,
+            "num_key_value_heads": 64, "vocab_size": 163840, "kv_lora_rank": 512, "q_lora_rank": 1536, "qk_nope_head_dim": 128,
+            "qk_rope_head_dim": 64, "v_head_dim": 128, "n_routed_experts": 384, "n_shared_experts": 1, "num_experts_per_tok": 8,
+            "moe_intermediate_size": 2048, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
+            "max_position_embeddings": 131072, "architectures": ["DeepseekV3ForCausalLM"]}
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"model_type": "kimi_k2", **kimi}))
+    with pytest.raises(InputError, match="its architectures name the class of model_type deepseek_v3, under which it is read"):
+        shape_of_config(read_config(file))
+    file.write_text(json.dumps({"model_type": "deepseek_v3", **kimi}))
+    assert shape_of_config(read_config(file)).parameters == 1_026_408_209_408 == find_model("kimi-k2").parameters
+    for odd in ([], {}, [3], "DeepseekV3ForCausalLM", ["NoSuchForCausalLM"], [""]):
+        with pytest.raises(InputError, match="could not be checked against transformers; nearest"):
+            shape_of_config(config(model_type="kimi_k2", **{**kimi, "architectures": odd}))
+
+
 @pytest.mark.parametrize(("entries", "told"), [
     ({"model_type": "llama"}, "states no hidden_size and no num_hidden_layers, and nothing can be counted without"),
     ({"model_type": "gpt2", "n_embd": 768}, "config.json states no num_hidden_layers, and"),

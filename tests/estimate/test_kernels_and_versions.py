@@ -115,6 +115,20 @@ def test_a_full_card_cuts_the_allocator_s_slack_to_what_it_cannot_do_without():
     assert needed + 0.45 * GIB > find_gpu("A100-80GB-SXM").memory_bytes
 
 
+def test_a_fused_loss_over_whole_logits_strands_the_segments_that_its_gradient_cannot_use():
+    """Llama-3-8B, LoRA, 4 x 4,096 tokens: 16,384 x 128,256 logits, 7.83 GiB in fp32 and 3.91 in 16 bits, both reserved beyond
+    the two tensors of the peak. A full card takes them back: 8 sequences on 80 GB. Liger never makes them, and full training
+    makes its moments of them."""
+    plan, memory = PACKED, training_memory(LLAMA, PACKED)
+    assert float(memory.stranded_bytes) == 1.5 * 4 * 16_384 * 128_256
+    assert float(memory.loose_bytes) == pytest.approx(0.08 * float(memory.dynamic_bytes))
+    for other in (replace(plan, kernels="liger"), replace(plan, method="full", dropout=0.0)):
+        assert float(training_memory(LLAMA, other).stranded_bytes) == 0.0
+    double = replace(plan, micro_batch=8.0)
+    full, any_card = (training_memory(LLAMA, double, card, 0.78) for card in (find_gpu("A100-80GB-SXM"), None))
+    assert float(any_card.reserved_bytes - full.reserved_bytes) == float(full.stranded_bytes)
+
+
 def test_fsdp_of_before_fully_shard_holds_a_tenth_of_what_comes_and_goes_besides():
     before, after = (training_memory(LLAMA, replace(PACKED, gpus=2, sharding="fsdp", fsdp2=new)) for new in (False, True))
     assert float(before.loose_bytes - after.loose_bytes) == pytest.approx(0.1 * float(after.dynamic_bytes))

@@ -53,7 +53,7 @@ def _range(run: MeasuredRun, memory: MemoryBreakdown) -> tuple[float, float]:
 
 @pytest.mark.full
 def test_nine_of_ten_measured_processes_lie_in_the_interval_of_fit(figures):
-    """Of 84 figures 88% (12% of those with whole logits before), of each of four sources with eight or more as many as 85%."""
+    """Of 84 figures 89% (12% of those with whole logits before), of each of four sources with eight or more as many as 85%."""
     inside = defaultdict(list)
     for run, memory, _ in figures:
         low, high = _range(run, memory)
@@ -85,8 +85,9 @@ def test_the_largest_slack_is_that_of_measured_runs(figures):
         unit, held = float(memory.loose_bytes), OVERHEAD.with_collectives(run.plan)
         context = held.context_bytes[0] if run.memory_kind == "process" else 0.0
         if unit >= 0.1 * allocated:
-            units.append((run.memory_bytes - context - allocated - float(memory.pools_bytes)) / unit)
-    assert len(units) == 66
+            beyond = float(memory.pools_bytes + memory.stranded_bytes)
+            units.append((run.memory_bytes - context - allocated - beyond) / unit)
+    assert len(units) == 62
     assert np.quantile(units, 0.95) == pytest.approx(LARGEST_SLACK, abs=0.05)
 
 

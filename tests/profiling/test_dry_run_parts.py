@@ -412,8 +412,20 @@ def test_the_timeline_is_no_wider_than_80_columns_and_names_its_phases():
     assert rows[0].startswith("    2.79 |")
 
 
+def test_the_gradient_of_a_fused_loss_goes_back_through_two_slices():
+    """8 x 64 tokens of a vocabulary of 4,002 (two are added) in fp32: logits, their shifted copy, a row of each sequence less,
+    which becomes its own gradient, the gradient of the slice of whole rows, as large, and that of the shift."""
+    config = ModelConfig("tiny", {**TINY, "vocab_size": 4000}, "")
+    plan = replace(PLAN, micro_batch=8, seq=64, kernels="fused", trainer="hf", autocast=True, logits_kept=False)
+    tape = dry_run(config, plan, workspace_bytes=0.0).tape
+    fp32 = [block.nbytes for block in tape.blocks if block.nbytes > 4 * 8 * 60 * 4002 and block.phase != "load"]
+    assert fp32 == [4 * 8 * 64 * 4002, 4 * 8 * 63 * 4002, 4 * 8 * 63 * 4002, 4 * 8 * 64 * 4002]
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("change", [{"kernels": "fused"}, {"kernels": "liger"}, {"loss": "16bit"}, {"loss": "chunked"}])
+@pytest.mark.parametrize("change", [
+    {"kernels": "fused"}, {"kernels": "fused", "loss": "16bit"}, {"kernels": "liger"}, {"loss": "16bit"}, {"loss": "chunked"},
+])
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 def test_fused_kernels_and_losses_take_what_the_closed_form_says(method, change):
     """Two instruments that count the same kernels apart: within 3%, and less than the plain step by what the loss saves."""

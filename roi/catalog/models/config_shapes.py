@@ -7,6 +7,7 @@ that transformers builds. A type without a table is refused: nothing would check
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -87,14 +88,24 @@ def _check_kind(config: ModelConfig, family: str) -> None:
         raise _refusal(config, f"model_type {family!r} is {kind}; only decoder-only causal language models are read")
     known = known_types()
     if family not in known:
-        near = nearest(family, sorted(known))
+        alike, near = _type_of_class(config.entries.get("architectures"), known), nearest(family, sorted(known))
+        told = f"; nearest: {', '.join(near)}" if near else ""
+        if alike:
+            told = f"; its architectures name the class of model_type {alike}, under which it is read"
         raise _refusal(
             config,
             f"model_type {family[:60]!r} is not read: its parameters could not be checked against transformers"
-            f"{'; nearest: ' + ', '.join(near) if near else ''}; for an estimate name a model of the catalog of its size, or"
+            f"{told}; for an estimate name a model of the catalog of its size, or"
             " write its sizes under a type that is built alike (llama: hidden_size, intermediate_size, num_hidden_layers,"
             " num_attention_heads, num_key_value_heads, vocab_size)",
         )
+
+
+def _type_of_class(architectures: object, known: Collection[str]) -> str | None:
+    """The known type whose class a configuration names (kimi_k2: DeepseekV3ForCausalLM); None where it names none."""
+    first = architectures[0] if isinstance(architectures, list) and architectures else None
+    name = first.removesuffix("ForCausalLM").lower() if isinstance(first, str) else ""
+    return next((each for each in sorted(known) if each.replace("_", "").replace("-", "") == name), None)
 
 
 def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # Any: fields of ModelShape

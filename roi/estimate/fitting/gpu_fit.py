@@ -22,7 +22,7 @@ from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.beyond_peak import STUCK
+from roi.estimate.training.beyond_peak import STUCK, given_back
 from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
@@ -195,7 +195,8 @@ def _fit_dry(
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
     allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
-    reserved = min(reserved, max(gpu.memory_bytes - context, dry.needed(dry.own) + more + bucket))
+    full = max(gpu.memory_bytes - context, dry.needed(dry.own) + more + bucket)
+    reserved = float(given_back(reserved, closed.stranded_bytes, full))
     parts = {name: dry.parts_bytes.get(name, 0.0) for name in (*PARTS, "workspaces")}
     parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in (*parts, "temporaries"))
     parts["gradients"] += bucket

@@ -24,7 +24,7 @@ SLACK_OF_PEAK: Final = 0.12
 """How far above the closed form reserved memory may lie, as a share of the allocated peak: 95th percentile over 120 replays of
 the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, of which real runs hold several."""
 LARGEST_SLACK: Final = 1.65
-"""Units of slack that a run holds at most where the unit is large: of 66 measured figures of equal lengths whose unit is a
+"""Units of slack that a run holds at most where the unit is large: of 62 measured figures of equal lengths whose unit is a
 tenth of the peak or more, of five sources, 5% hold more (tests/estimate/test_overhead.py); of 45 such replays, three steps
 long, 5% hold more than 1.4: what many steps leave between blocks comes on top."""
 
@@ -48,10 +48,11 @@ class Overhead:
 
 def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
     """Reserved bytes in closed form: central, 5th and 95th percentile, the formula's own error included."""
-    allocated, loose, held = (float(x) for x in (memory.peak_allocated_bytes, memory.loose_bytes, memory.pools_bytes))
+    allocated, loose, held, stranded = (float(x) for x in (
+        memory.peak_allocated_bytes, memory.loose_bytes, memory.pools_bytes, memory.stranded_bytes))
     central, low, high = (allocated + held + loose * slack for slack in overhead.slack)
     most, error = max(allocated + held + LARGEST_SLACK * loose, central + SLACK_OF_PEAK * allocated), FORMULA_ERROR * allocated
-    return central, low - error, min(high, most) + error
+    return central + stranded, low - error, min(high, most) + error + stranded
 
 
 def planned_range(memory: MemoryBreakdown, overhead: Overhead, plan: TrainingPlan) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""What torch's caching allocator holds beyond the allocated peak: the pools of side streams, and the gaps between blocks.
+"""What torch's caching allocator holds beyond the allocated peak: pools of side streams, gaps between blocks, a stranded copy.
 
 A free block serves the stream that took it, and no other (CUDACachingAllocator.cpp: BlockComparator sorts by stream). What FSDP
 gathers lies in the pool of its unshard stream, and the shards of its gradients in that of its post-backward stream (torch's
@@ -38,10 +38,44 @@ use stays. Median of 24 of the grid's dry runs, each replayed on the smallest ca
 
 
 def loose_bytes(plan: TrainingPlan, *, logits: Number, dynamic: Number, moments: Number) -> Number:
-    """The unit of slack: what gaps typically hold, bytes; `logits` is one fp32 tensor of them where they are made whole."""
+    """The unit of slack: what gaps typically hold, bytes; `logits` is one fp32 tensor of them where they are made whole.
+
+    Where the loss's segments are known (`stranded_bytes`) they are no part of it.
+    """
     before = plan.sharding == "fsdp" and not plan.fsdp2
-    typical = logits + (LOOSE_DYNAMIC + SIDE_STREAMS * float(before)) * dynamic
+    typical = logits * float(not shifts_logits(plan)) + (LOOSE_DYNAMIC + SIDE_STREAMS * float(before)) * dynamic
     return np.maximum(typical, np.minimum(FLAT_SHARDS * dynamic, moments)) if before and not plan.adapter else typical
+
+
+def shifts_logits(plan: TrainingPlan) -> bool:
+    """True where a fused loss is taken over a shifted copy of whole fp32 logits, and no moments are made of what it frees."""
+    return plan.kernels == "fused" and plan.loss == "fp32" and plan.adapter and not plan.chunked_head
+
+
+def stranded_bytes(plan: TrainingPlan, *, logits: Number, lowered: bool, loss: Number, peak: Number) -> Number:
+    """What a fused loss over a shifted copy of whole logits reserves beyond `peak`, bytes; 0 for other losses.
+
+    `logits` is one fp32 tensor of them, `lowered` says that the head makes them in 16 bits, `loss` is the high point of the
+    loss. Fp32 logits do not fit where the 16-bit ones were, so their segment lies free. transformers 4.45 shifts by
+    `logits[..., :-1, :].contiguous()` (modeling_llama.py); Unsloth's kernel turns that copy into its gradient in place. Before
+    torch's indexing left whole slices out (2.4: TensorIndexing.h, applySlice), the gradient goes back through two slices, each
+    of which makes a tensor. The first, as large as the copy, takes the segment of the whole logits, so the second, as large
+    as those, finds only the copy's, a row of every sequence too small, and opens a new one. Where these rows take less than
+    segments are rounded up by (2 MiB), the copy's may serve after all. With adapters alone: full training makes its moments
+    out of such segments.
+    """
+    if not shifts_logits(plan):
+        return peak * 0.0
+    return np.maximum(loss + (1.5 if lowered else 1.0) * logits - peak, 0.0)
+
+
+def given_back(reserved: Number, stranded: Number, room: Number) -> Number:
+    """What is reserved in the end on a card that has this much room, bytes; `stranded` is part of it.
+
+    Where it does not hold all, the request that fails has the allocator give back its free segments, stranded ones among them
+    (CUDACachingAllocator.cpp, release_cached_blocks).
+    """
+    return np.minimum(np.where(reserved <= room, reserved, reserved - stranded), room)
 
 
 def pools_bytes(

@@ -32,7 +32,7 @@ from roi.estimate.training.activations import (
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import mask_bytes
-from roi.estimate.training.beyond_peak import STUCK, loose_bytes, pools_bytes
+from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
@@ -104,6 +104,8 @@ class MemoryBreakdown:
     """What gaps between the caching allocator's blocks typically hold: the unit of `slack`."""
     pools_bytes: Number
     """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
+    stranded_bytes: Number
+    """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
     dynamic_bytes: Number
     """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
@@ -140,10 +142,10 @@ def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
 
 def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | None = None) -> MemoryBreakdown:
     """The breakdown with this slack and context, as `training_memory` makes it with them: no more slack than the card has."""
-    reserved = memory.peak_allocated_bytes + memory.pools_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
+    reserved = memory.peak_allocated_bytes + memory.pools_bytes + memory.stranded_bytes + np.multiply(memory.loose_bytes, slack)
     if gpu is not None:
         needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
-        reserved = np.minimum(reserved, np.maximum(needed, gpu.memory_bytes - context))
+        reserved = given_back(reserved, memory.stranded_bytes, np.maximum(needed, gpu.memory_bytes - context))
     every = np.zeros_like(memory.peak_allocated_bytes)
     return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
 
@@ -183,7 +185,9 @@ def training_memory(
     peak = stacked.max(axis=0)
     dynamic = peak - resident
     whole = float(not (plan.chunked_head or _chunked(plan) or plan.loss == "split"))
-    loose = loose_bytes(plan, logits=4.0 * s.tokens * model.vocab * whole, dynamic=dynamic, moments=moments)
+    logits = 4.0 * s.tokens * model.vocab * whole
+    loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
+    stranded = stranded_bytes(plan, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
     pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
@@ -194,8 +198,8 @@ def training_memory(
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        dynamic_bytes=dynamic, loose_bytes=loose, pools_bytes=pools, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
-        context_bytes=every, process_bytes=peak,
+        loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, dynamic_bytes=dynamic, reserved_bytes=peak,
+        saved_bytes=every + _saved(s, layer), context_bytes=every, process_bytes=peak,
     ), slack, context, gpu)
 
 
@@ -296,8 +300,9 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         each = max(each, 2.0 * _logit_bytes(s) + 4.0)
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
-        if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient
-            each = _logit_bytes(s) * (2.0 - float(s.plan.logits_kept))
+        if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient, or before it the output in fp32
+            handed_on = (_logit_bytes(s) + 4.0) * float(s.plan.autocast and s.plan.trainer != "plain")
+            each = max(_logit_bytes(s) * (2.0 - float(s.plan.logits_kept)), handed_on)
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from roi.catalog.cards.cuda_contexts import cuda_context
 from roi.catalog.models.configs import model_config
 from roi.errors import InputError
@@ -19,6 +21,7 @@ from roi.estimate.accuracy.measured_run import (
 )
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.fitting.overhead import Overhead, replayed_range, reserved_range
+from roi.estimate.training.beyond_peak import given_back
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Loss, Optimizer, TrainingPlan
 from roi.facts.tape import Tape
@@ -108,7 +111,10 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
     context, least, most = _context(run, overhead)
     closed = training_memory(run.model, run.plan, run.gpu, overhead.slack[0], context)
     if run.plan.sharding == "none":
-        reserved, under, over = replayed_range(allocated, peaks.reserved * share, float(closed.loose_bytes))
+        room = np.inf if run.gpu is None else max(run.gpu.memory_bytes - context, allocated)
+        replayed, unit = peaks.reserved * share, float(closed.loose_bytes)
+        over = replayed_range(allocated, replayed, unit)[2]
+        reserved, under, _ = replayed_range(allocated, float(given_back(replayed, closed.stranded_bytes, room)), unit)
     else:  # the central figure is no more than the card has, as the closed form's
         scale = allocated / float(closed.peak_allocated_bytes)
         reserved, under, over = (scale * x for x in (float(closed.reserved_bytes), *reserved_range(closed, overhead)[1:]))

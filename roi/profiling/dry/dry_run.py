@@ -45,6 +45,8 @@ BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layern
 """Names of modules beside it that run no loss."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
+ADDED_TOKENS: Final = 2
+"""Special tokens that a tokenizer of a base model usually lacks: padding and the unknown one (Llama 3)."""
 USUAL_NAMES: Final = (
     *((fused, "q_proj", "k_proj", "v_proj") for fused in ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "W_pack", "wqkv")),
     *((name, "o_proj") for name in ("dense", "out_proj", "attn.c_proj")), ("gate_up_proj", "gate_proj", "up_proj"),
@@ -228,7 +230,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         patch.object(nn.init, "kaiming_uniform_", lambda tensor, *_, **__: tensor),  # there are no values to draw
     ):
         attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
-        model = build_meta(config.entries, plan, config.name, attention)
+        model = build_meta(_entries(config, plan), plan, config.name, attention)
         model.config.use_cache = False
         model.tie_weights()
         if config.fused:
@@ -258,6 +260,18 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
             adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             adapted.enable_input_require_grads()
         return adapted.train()
+
+
+def _entries(config: ModelConfig, plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
+    """The model's entries, with the rows that fms-acceleration's trainer adds beside its kernels.
+
+    A frozen base gets a row for each special token that its tokenizer lacks (fms-hf-tuning, tokenizer_and_embedding_resize), so
+    logits are no whole number of the allocator's segments, and their shifted copy is one short. Trained ends count as stated.
+    """
+    vocab = config.entries.get("vocab_size")
+    if plan.kernels != "fused" or not plan.adapter or not isinstance(vocab, int):
+        return config.entries
+    return {**config.entries, "vocab_size": vocab + ADDED_TOKENS}
 
 
 def _quantise(model: Any, plan: TrainingPlan) -> None:

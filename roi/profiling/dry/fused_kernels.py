@@ -56,19 +56,21 @@ class GatedProduct(torch.autograd.Function):
 
 
 class LossOverLogits(torch.autograd.Function):
-    """Cross entropy whose gradient is written over the logits."""
+    """Cross entropy whose gradient is written over the logits, or beside them."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor) -> Tensor:  # Any: torch's own
+    def forward(ctx: Any, logits: Tensor, over: bool) -> Tensor:  # Any: torch's own, which passes no keywords
         """A loss and a log-sum of every row in fp32."""
         rows = torch.empty(logits.shape[:-1], dtype=torch.float32, device=logits.device)
         ctx.save_for_backward(logits)
+        ctx.over = over
         return rows.sum()
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
-        """The gradient, where the logits were."""
-        return ctx.saved_tensors[0]
+        """The gradient, where the logits were, or in a tensor of its own."""
+        logits = ctx.saved_tensors[0]
+        return logits if ctx.over else torch.empty_like(logits), None
 
 
 class LossInChunks(torch.autograd.Function):
@@ -133,15 +135,28 @@ def fused_loss(model: Any, plan: TrainingPlan) -> Iterator[None]:  # Any: a PreT
         if head is not None and (plan.kernels == "liger" or plan.loss == "chunked"):
             stack.enter_context(patch.object(head, "forward", lambda hidden: hidden))
             _put(stack, inner, lambda logits, *_, **__: LossInChunks.apply(logits, head.weight))
+        elif plan.kernels == "fused" and plan.loss == "16bit":
+            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(logits, False))
         elif plan.kernels == "fused":
             # modeling_llama.py of transformers 4.45: logits are made fp32 at the head, and a slice of them shifts them
             if head is not None:
                 made = head.forward
                 stack.enter_context(patch.object(head, "forward", lambda hidden: made(hidden).float()))
-            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(logits[..., :-1, :]))
+            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(_shifted(logits), True))
         elif plan.loss == "16bit":
             _put(stack, inner, _narrow_loss)
         yield
+
+
+def _shifted(logits: Tensor) -> Tensor:
+    """A copy of all rows but each sequence's last, as `logits[..., :-1, :].contiguous()` makes it in torch 2.4.
+
+    Its indexing took a slice of whole rows too, which torch leaves out today (TensorIndexing.h, applySlice): backward makes the
+    gradient of each (roi/estimate/training/beyond_peak.py, stranded_bytes).
+    """
+    rows = torch.ops.aten.slice.Tensor(logits, 1, 0, -1)
+    copy: Tensor = torch.ops.aten.slice.Tensor(rows, 2, 0, torch.iinfo(torch.int64).max).contiguous()
+    return copy
 
 
 def _put(stack: ExitStack, inner: Any, loss: Callable[..., Tensor]) -> None:  # Any: a PreTrainedModel

@@ -107,6 +107,23 @@ def test_a_card_is_shrunk_to_its_engine_and_the_engine_to_all_of_them():
     assert few.raw("vllm", H100, mixture=False) == pytest.approx(student(4.5) * np.exp((0.5 + 4 * 0.5 / 4.5) / 4.5))
 
 
+def test_an_engine_of_one_chip_takes_what_engines_have_in_common_and_gives_nothing_to_it():
+    """One engine whose errors are 1, and 0.1 on a chip of a family of its own: an engine that was not seen: 0, a log;
+    of the chip's -2.30 / 5 = -0.46, of its card (-2.30 + 4 x -0.46) / 5 = -0.83. How much larger a mixture's are beside it, and
+    how far they reach, is its own too."""
+    rest = misses("model", *((model, H100, 20, 1.0) for model in MODELS[:3]))
+    chip = [miss._replace(one_chip=True) for miss in misses("model", (MODELS[0], H200, 20, 0.1), engine="llama.cpp-metal")]
+    found = sizes_of([*rest, *chip])
+    assert found.raw("tgi", None, mixture=False) == pytest.approx(student(4.0))
+    assert found.raw("llama.cpp-metal", H200, mixture=False) == pytest.approx(student(5.0) * np.exp(9 / 25 * np.log(0.1)))
+    far = [miss._replace(speed=5.0) for miss in misses("model", ("qwen3-30b-a3b", H200, 20, 5.0), engine="llama.cpp-metal")]
+    with_it, without = (Spreads([*rest, *more], [], []) for more in (
+        [*chip, *(miss._replace(one_chip=True) for miss in far)], []))
+    for mixture in (False, True):
+        assert with_it.half("model", "speed", "vllm", H100, mixture=mixture) == pytest.approx(
+            without.half("model", "speed", "vllm", H100, mixture=mixture))
+
+
 @pytest.mark.parametrize(("error", "more"), [(0.2, 2.0), (0.05, 1.0)])
 def test_a_mixture_is_wider_by_what_mixtures_beside_dense_models_need(error, more):
     """0.2 beside 0.1 is twice as much, also where none ran; a mixture is known no better than a dense model."""

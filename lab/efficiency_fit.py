@@ -12,14 +12,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits
-from roi.estimate.accuracy.serving_errors import STREAMED
-from roi.estimate.accuracy.serving_run import ServingRun, holding_one, run_figures
+from roi.estimate.accuracy.serving_errors import STREAMED, unsure_of
+from roi.estimate.accuracy.serving_run import ServingRun, holding_one, room_spread, run_figures
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER, loop_means
 from roi.estimate.replay.replica_plan import ReplicaPlan
@@ -29,6 +30,7 @@ from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.routing import UNEVEN, expert_share
 from roi.evidence.serving_speed import reached
 from roi.facts.model import Number
+from roi.numerics.spreads import joint_deviation
 
 Array = NDArray[np.float64]
 
@@ -163,6 +165,16 @@ class Work:
     """Of the steps of each time, those that compute prompts."""
     against: dict[str, float] = field(default_factory=dict)
     """Replayed over counted seconds (`replayed`): 1 where none was."""
+
+    @cached_property
+    def unsure(self) -> float:
+        """log of what widens the run's interval beyond that of others of its engine."""
+        return float(joint_deviation(unsure_of(self.run, self.plan)))
+
+    @cached_property
+    def room(self) -> float:
+        """log of how far its sequences may be off, where memory may not hold what is sent."""
+        return room_spread(self.run, self.plan)
 
     @property
     def setting(self) -> tuple[Hashable, ...]:

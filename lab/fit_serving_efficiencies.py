@@ -40,7 +40,8 @@ from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
 Array = NDArray[np.float64]
-DATE = "2026-11-28"
+CATALOG = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
+DATE = "2026-11-29"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
 DST = "dstackai/benchmarks (2024-11, 2025-09)"
@@ -71,7 +72,8 @@ class Group(NamedTuple):
     """Runs inside the engine's own process alone, or on a server alone; None: both."""
     one_chip: bool = False
     """True where all runs are of one chip of a family whose others are of other generations: what is the chip's and what the
-    engine's is not told apart, so that another chip is known no better than an engine that was not fitted."""
+    engine's is not told apart, so that another chip is known no better than an engine that was not fitted, and its errors give
+    nothing to what engines have in common (Cluster)."""
 
 
 RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
@@ -197,7 +199,7 @@ def miss_of(work: Work, name: str, level: str, found: Efficiencies) -> Miss:
     seconds = work.predicted(found)
     speed = next((float(np.log(seconds[n] / work.seconds[n])) for n in ("tpot", "pace") if n in work.seconds), float("nan"))
     ttft = float(np.log(work.seconds["ttft"] / seconds["ttft"])) if "ttft" in work.seconds else float("nan")
-    return Miss(work, name, level, speed, ttft)
+    return Miss(work, name, level, speed, ttft, group_of(name).one_chip)
 
 
 def left_out(works: Sequence[Work], key: Key) -> list[Miss]:
@@ -267,27 +269,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--write", action="store_true", help="write roi/catalog/efficiencies/serving_efficiencies.json")
-    parser.add_argument("--only", choices=[group.engine for group in GROUPS], help="write this row, and leave all others")
     asked = parser.parse_args()
-    works = read_works(asked.tables)
-    write_catalog(works, write=asked.write, only=asked.only)
-
-
-def write_catalog(works: Sequence[Work], *, write: bool, only: str | None = None) -> None:
-    """Print every group's errors; with `write`, write the catalog's file, or the row `only` of it."""
-    fits, misses = Fits(works), misses_of(works)
-    spreads = spreads_from(misses)
+    spreads, catalog = catalog_of(read_works(asked.tables))
     for line in record_lines(spreads):
         print(line)
-    if write:
-        path = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        left = {row["engine"]: row for row in kept["engines"]} if only else {}
-        rows = [left[group.engine] if group.engine in left and group.engine != only else _row(group, fits, spreads, misses)
-                for group in GROUPS]
-        new = kept["new_source"] if only else _high(spreads.source)
-        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"], "new_source": new},
-                                   indent=1, default=lambda spread: spread.model_dump()) + "\n", encoding="utf-8")
+    if asked.write:
+        CATALOG.write_text(json.dumps(catalog, indent=1) + "\n", encoding="utf-8")
+
+
+def catalog_of(works: Sequence[Work]) -> tuple[Spreads, dict[str, Any]]:
+    """The half widths that follow from all runs, and the catalog's file with them.
+
+    Adapters are not fitted: theirs stay. A row that says what it said keeps its date.
+    """
+    fits, misses = Fits(works), misses_of(works)
+    spreads = spreads_from(misses)
+    kept = json.loads(CATALOG.read_text(encoding="utf-8"))
+    dates = {row["engine"]: row["date"] for row in kept["engines"]}
+    rows = json.loads(json.dumps([_row(group, fits, spreads, misses) for group in GROUPS],
+                                 default=lambda spread: spread.model_dump()))
+    same = [before if (before := {**row, "date": dates.get(row["engine"])}) in kept["engines"] else row for row in rows]
+    return spreads, {"engines": same, "adapters": kept["adapters"], "new_source": _high(spreads.source)}
 
 
 def _high(half: float) -> float:

@@ -1,4 +1,4 @@
-"""docs/accuracy/ holds what the committed tables give today."""
+"""docs/accuracy/ and the catalog of serving efficiencies hold what the committed tables give today."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 import render_accuracy
 import serving_accuracy
 from canonical import CELLS
+from fit_serving_efficiencies import CATALOG, catalog_of, read_works
 
 from roi.answers.validate import validate_table
 from roi.report.validate import serving_validation_json
@@ -34,3 +35,19 @@ def test_the_kept_answer_on_serving_runs_is_the_one_of_today():
     for source, blocks in found["by"]["source"].items():
         assert all(same(blocks[name], kept["by"]["source"][source][name]) for name in serving_accuracy.QUANTITIES)
     assert (found["rows"], kept["rows"]) == (478, 4400)
+
+
+def leaves(found, path=""):
+    """Every figure and text under where it stands, less a row's date."""
+    if not isinstance(found, dict | list):
+        return {path: found}
+    each = found.items() if isinstance(found, dict) else enumerate(found)
+    return {at: leaf for name, value in each if name != "date" for at, leaf in leaves(value, f"{path}/{name}").items()}
+
+
+@pytest.mark.slow
+def test_the_catalogs_serving_efficiencies_are_what_their_script_writes():
+    """All rows of all engines from the committed tables; to 2%, as another machine's BLAS ends a fit elsewhere."""
+    _, found = catalog_of(read_works([TABLES / f"serving-{n}.csv" for n in (1, 2)]))
+    kept = json.loads(CATALOG.read_text(encoding="utf-8"))
+    assert leaves(found) == pytest.approx(leaves(kept), rel=0.02)

@@ -10,7 +10,7 @@ from by_chance import by_chance, chances, likeness
 from efficiency_fit import OF_A_CARD, backlogged, fit_efficiencies, fitted_times, priors_of, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
 from scipy.stats import betabinom
-from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, left_of_sources
+from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, left_of_sources, sizes
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
@@ -78,6 +78,11 @@ def misses(level, *each, engine="vllm"):
             for work in [work_of(serving_run_of(model=model, gpu=card, source="t"))] for _ in range(rows)]
 
 
+def sizes_of(known):
+    """Of models left out."""
+    return Sizes(sizes(clusters(known, "speed"), "speed"), "model")
+
+
 H100, H200, L40S = "H100-80GB-SXM", "H200-141GB-SXM", "L40S"
 MODELS = ("llama-2-7b", "llama-2-13b", "llama-3-8b", "qwen2-7b")
 
@@ -94,30 +99,47 @@ def test_a_card_is_shrunk_to_its_engine_and_the_engine_to_all_of_them():
     (1 + 4 x 0) / 5, its card (1 + 4 x 0.2) / 5 = 0.36; 10 rows count half: (0.5 + 4 x 0.111) / 4.5 = 0.210."""
     far = misses("model", (MODELS[0], H100, 20, float(np.e)))
     near = misses("model", (MODELS[0], H100, 20, float(1 / np.e)), engine="sglang")
-    sizes = Sizes(clusters([*far, *near], "speed"), "model", "speed")
-    assert sizes.raw("vllm", H100, mixture=False) == pytest.approx(student(5.0) * np.exp(0.36))
-    assert sizes.raw("vllm", L40S, mixture=False) == pytest.approx(student(4.0) * np.exp(0.2))
-    assert sizes.raw("tgi", None, mixture=False) == pytest.approx(student(4.0))
-    few = Sizes(clusters([*far[:10], *near], "speed"), "model", "speed")
+    found = sizes_of([*far, *near])
+    assert found.raw("vllm", H100, mixture=False) == pytest.approx(student(5.0) * np.exp(0.36))
+    assert found.raw("vllm", L40S, mixture=False) == pytest.approx(student(4.0) * np.exp(0.2))
+    assert found.raw("tgi", None, mixture=False) == pytest.approx(student(4.0))
+    few = sizes_of([*far[:10], *near])
     assert few.raw("vllm", H100, mixture=False) == pytest.approx(student(4.5) * np.exp((0.5 + 4 * 0.5 / 4.5) / 4.5))
+
+
+def test_an_engine_of_one_chip_takes_what_engines_have_in_common_and_gives_nothing_to_it():
+    """One engine whose errors are 1, and 0.1 on a chip of a family of its own: an engine that was not seen: 0, a log;
+    of the chip's -2.30 / 5 = -0.46, of its card (-2.30 + 4 x -0.46) / 5 = -0.83. How much larger a mixture's are beside it, and
+    how far they reach, is its own too."""
+    rest = misses("model", *((model, H100, 20, 1.0) for model in MODELS[:3]))
+    chip = [miss._replace(one_chip=True) for miss in misses("model", (MODELS[0], H200, 20, 0.1), engine="llama.cpp-metal")]
+    found = sizes_of([*rest, *chip])
+    assert found.raw("tgi", None, mixture=False) == pytest.approx(student(4.0))
+    assert found.raw("llama.cpp-metal", H200, mixture=False) == pytest.approx(student(5.0) * np.exp(9 / 25 * np.log(0.1)))
+    far = [miss._replace(speed=5.0) for miss in misses("model", ("qwen3-30b-a3b", H200, 20, 5.0), engine="llama.cpp-metal")]
+    with_it, without = (Spreads([*rest, *more], [], []) for more in (
+        [*chip, *(miss._replace(one_chip=True) for miss in far)], []))
+    for mixture in (False, True):
+        assert with_it.half("model", "speed", "vllm", H100, mixture=mixture) == pytest.approx(
+            without.half("model", "speed", "vllm", H100, mixture=mixture))
 
 
 @pytest.mark.parametrize(("error", "more"), [(0.2, 2.0), (0.05, 1.0)])
 def test_a_mixture_is_wider_by_what_mixtures_beside_dense_models_need(error, more):
     """0.2 beside 0.1 is twice as much, also where none ran; a mixture is known no better than a dense model."""
     known = misses("model", (MODELS[0], H100, 20, 0.1), ("qwen3-30b-a3b", H100, 20, error))
-    sizes = Sizes(clusters(known, "speed"), "model", "speed")
+    found = sizes_of(known)
     for engine, gpu in (("vllm", H100), ("vllm", L40S), ("tgi", None)):
-        dense, mixture = (sizes.raw(engine, gpu, mixture=each) for each in (False, True))
+        dense, mixture = (found.raw(engine, gpu, mixture=each) for each in (False, True))
         assert mixture == pytest.approx(more * dense)
-    assert more == 1.0 or sizes.raw("vllm", H100, mixture=False) == pytest.approx(student(6.0) * 0.1)
+    assert more == 1.0 or found.raw("vllm", H100, mixture=False) == pytest.approx(student(6.0) * 0.1)
     other = Spreads([], known, []).other
     assert (other["speed", False], other["speed", True]) == (0.1, max(error, 0.1))
 
 
 def test_many_loads_of_one_model_say_no_more_than_twenty():
-    once, often = (Sizes(clusters(misses("model", (MODELS[0], H100, rows, 0.5), (MODELS[1], H100, 20, 0.1)), "speed"),
-                         "model", "speed").raw("vllm", H100, mixture=False) for rows in (20, 400))
+    once, often = (sizes_of(misses("model", (MODELS[0], H100, rows, 0.5), (MODELS[1], H100, 20, 0.1))).raw(
+        "vllm", H100, mixture=False) for rows in (20, 400))
     assert often == pytest.approx(once)
 
 

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.estimate.replay.disaggregated import replay_apart
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
 from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
@@ -42,8 +43,6 @@ MOST: Final = 4000
 """The same at most, where more are in flight."""
 SLO: Final = Slo(2.0, 0.2)
 """Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
-ROUNDS: Final = 6
-"""Rounds in which the wait of disaggregated prefill and the rate that follows from it are brought together."""
 SEED: Final = 11
 
 
@@ -242,25 +241,13 @@ def _disaggregated(
 ) -> OperatingFigures:
     """A closed loop over replicas that compute prompts and others that decode: no prompt between two tokens.
 
-    The decoding replicas are replayed with prompts that cost nothing, and the wait at the others as time outside their steps:
-    M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
+    Of a run of so many requests the rate is theirs over its whole length, its end too, when fewer are in flight: of 500 with
+    128 in flight that takes up to a tenth of it. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
     """
-    engine = server.iteration
-    steps = max(load.computed_tokens / server.step_tokens, 1.0)
-    prompt = max(float(engine.prefill_token_s) * load.computed_tokens + float(engine.step_s + engine.experts_s) * steps,
-                 float(engine.host_s + engine.host_prompt_s) * steps)
-    flying, wait = load.concurrency or 1.0, 0.0
-    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0), prompts_alone=False)
-
-    def at(wait_s: float) -> OperatingFigures:
-        return _closed(load, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)
-
-    for _ in range(ROUNDS):
-        rate = at(wait).requests_per_s
-        busy = rate * prompt / prefilling
-        if busy > 1.0:
-            wait += flying * (prompt / prefilling - 1.0 / rate)
-        else:
-            free = min(busy, 0.98)
-            wait = max(wait, min(free * prompt / (2.0 * (1.0 - free)), flying / prefilling * prompt))
-    return at(wait)
+    flying = load.concurrency or 1.0
+    count = round(load.prompts or max(GENERATIONS * flying, LEAST_CLOSED))
+    requests = plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count))
+    found = replay_apart(requests, server, max(round(prefilling), 1), max(round(decoding), 1), max(round(flying), 1))
+    done = np.count_nonzero(found.served)
+    rate = done / (found.span_s + server.request_s) if load.prompts else flying / float(np.mean(found.e2e_s[found.served]))
+    return _figures(load, found, rate)

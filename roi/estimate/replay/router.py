@@ -143,7 +143,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     if goes_together(requests.arrival_s, server, base, replicas):
         fleet, chosen = run_together(columns, server, base, replicas)
         return _replayed(requests, server, requests.arrival_s, fleet.times, chosen, fleet.busy)
-    times, jobs = Times.unknown(count), _jobs(requests, columns, server, base)
+    times, jobs = Times.unknown(count), jobs_of(requests, columns, server, base)
     engines, chosen = [EngineReplica(server, base, jobs, times) for _ in range(replicas)], [0] * count
     if replicas == 1:
         engines[0].queue.extend(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
@@ -154,7 +154,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     return _replayed(requests, server, requests.arrival_s, times, chosen, [engine.busy_s for engine in engines])
 
 
-def _jobs(requests: Requests, columns: tuple[Array, ...], server: Server, base: StepBase) -> Jobs:
+def jobs_of(requests: Requests, columns: tuple[Array, ...], server: Server, base: StepBase) -> Jobs:
     """The columns as an engine reads them."""
     step, engine = max(base.device[1], base.floor[1]), server.iteration
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
@@ -236,7 +236,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
     times, base = Times.unknown(count), step_base(server)
-    jobs = _jobs(requests, requests.columns(server.kv_capacity), server, base)
+    jobs = jobs_of(requests, requests.columns(server.kv_capacity), server, base)
     engine = EngineReplica(server, base, jobs, times)
     sent = np.zeros(count)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())

@@ -210,6 +210,20 @@ def test_a_queue_is_worked_off_by_as_many_as_its_mean_needs_and_they_start_once(
     assert size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=1.0).gpus == pytest.approx(3 * 14.0 / 24)
 
 
+def test_a_queue_is_worked_off_by_all_that_a_paid_instance_holds() -> None:
+    """6 requests/s of which one replica of 2 GPUs holds 8 take it 18 hours; an instance of 4 GPUs holds two, which take 9.
+
+    With the half hour 9.5 hours of 4 GPUs; a spare is the second of them, and one works. 18 requests/s take three, so two
+    instances and four replicas: 13.5 hours and the half of 8 GPUs, no less than for 16, which fill one instance all day.
+    """
+    rules = {"startup_s": 1800.0, "gpus_per_replica": 2.0, "gpus_per_instance": 4.0}
+    assert size_queue_fleet(6.0, 8.0, spares=0.0, **rules).gpus == pytest.approx(4 * 9.5 / 24)
+    assert size_queue_fleet(6.0, 8.0, spares=1.0, **rules).gpus == pytest.approx(4 * 18.5 / 24)
+    assert size_queue_fleet(18.0, 8.0, spares=0.0, **rules).gpus == pytest.approx(8 * 14.0 / 24)
+    gpus = size_queue_fleet(np.linspace(0.1, 100.0, 400), 8.0, spares=0.0, **rules).gpus
+    assert np.all(np.diff(gpus) >= -1e-12)
+
+
 def test_a_queue_of_a_little_work_takes_a_little_time_however_much_replicas_share_bursts() -> None:
     """0.08 requests/s of which one replica alone holds 8: a hundredth of the day; what four share concerns no replica alone.
 

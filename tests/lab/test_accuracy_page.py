@@ -50,4 +50,8 @@ def test_the_catalogs_serving_efficiencies_are_what_their_script_writes():
     """All rows of all engines from the committed tables; to 2%, as another machine's BLAS ends a fit elsewhere."""
     _, found = catalog_of(read_works([TABLES / f"serving-{n}.csv" for n in (1, 2)]))
     kept = json.loads(CATALOG.read_text(encoding="utf-8"))
-    assert leaves(found) == pytest.approx(leaves(kept), rel=0.02)
+    told, stands = leaves(found), leaves(kept)
+    numbers = {path for path, leaf in stands.items() if isinstance(leaf, float)}
+    assert {path: leaf for path, leaf in told.items() if path not in numbers} == {
+        path: leaf for path, leaf in stands.items() if path not in numbers}
+    assert {path: told[path] for path in numbers} == pytest.approx({path: stands[path] for path in numbers}, rel=0.02)

@@ -242,15 +242,16 @@ def size_queue_fleet(
 ) -> Fleet:
     """A fleet for requests that all wait: it works a day's off, and exists for those hours and its start alone.
 
-    As many replicas as the mean load needs, rounded up, and all others that their instances hold, since these are paid too, run
-    for that load / what they hold of the day, and start once; with the start no longer than the day. Where rent is billed in steps of `billed_s` the time is rounded up to whole ones. The fleet's
-    figures are means over the day. Requests that wait less than a day are worked off in several `starts`, by replicas that hold
-    the load of the `busiest` hours that long, over the mean.
+    As many replicas as the mean load needs, rounded up, and all others that their instances hold, since these are paid too,
+    run for that load / what they hold of the day, and start once; with the start no longer than the day. Where rent is
+    billed in steps of `billed_s` the time is rounded up to whole ones. The fleet's figures are means over the day. Requests
+    that wait less than a day are worked off in several `starts`, by replicas that hold the load of the `busiest` hours that
+    long, over the mean.
     """
     held = np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom))
     busy = np.maximum(round_up(np.asanyarray(replicas_to_hold(mean_requests_per_s * busiest, held, pooling))), 1.0)
-    a_box = np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)
-    busy = np.maximum(busy, instances_needed(busy + spares, gpus_per_replica, gpus_per_instance) * a_box - spares)
+    per_instance = np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)
+    busy = np.maximum(busy, instances_needed(busy + spares, gpus_per_replica, gpus_per_instance) * per_instance - spares)
     working = np.asanyarray(load_ratio(mean_requests_per_s, fleet_capacity(busy, held, pooling)))
     each = working / starts + startup_s / SECONDS_PER_DAY
     if billed_s > 0.0:

@@ -124,10 +124,14 @@ def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         size = "" if x.items is None else f", {x.items:,} runs" if x.kind == "load-test" else f" on {x.items:,} items"
         told.append(f"{label} {lacks}: {what}{size} ({usd(x.cost_usd)}, {duration(x.months)}). After"
                     f" {percent(x.likely_after)} of the results it would be recommended: {short_usd(x.net_usd)} on average over"
-                    " all, the test paid. By means, as above, it counts as chosen already.")
+                    " all, the test paid.")
     if told:
         yield Heading("What would make likely what is better on average")
         yield Bullets(tuple(told))
+        if settled:
+            yield Paragraph("The table above values tests as if the option of the highest mean were chosen whatever its chance;"
+                            " this counts what would be advised after each result. Where the two name other tests, that of the"
+                            " higher net value here changes more of what you would do.")
 
 
 def _row(c: Comparison, e: Experiment, best: Experiment | None) -> Row:

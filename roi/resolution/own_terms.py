@@ -123,13 +123,18 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
 
 
 def _refuse_near(name: str, apis: list[str], systems: list[str]) -> None:
-    """ScenarioError for own terms of an API under its model's name alone, in other letters, or of a model that is no API here.
+    """ScenarioError for own terms of an API under its model's name alone, in other letters, or of what is no API here.
 
     They would change nothing, and nobody who wrote them means that.
     """
     meant = [api for api in dict.fromkeys(apis) if f"/{api}".lower().endswith(f"/{name}".lower())]
     if meant:
         raise ScenarioError("apis", name, f"an API is named as under candidates, provider/model: write {' or '.join(meant)}")
+    alike = [api for api in apis if name.endswith("+tuned") and api.rpartition("/")[2] == name.rpartition("/")[2]]
+    if alike:
+        raise ScenarioError("apis", name, f"that vendor's is no candidate, so its price is used nowhere: name"
+                            f" {name.removesuffix('+tuned')} under candidates.hosted_adapters or vendor_tuned, or write"
+                            f" {' or '.join(dict.fromkeys(alike))}")
     if name in systems:
         raise ScenarioError("apis", name, "you serve it yourself, it is no API here; the APIs of this scenario: "
                             + ", ".join(dict.fromkeys(apis)))

@@ -147,4 +147,5 @@ def test_the_test_that_settles_a_chance_is_told_beside_the_one_of_most_worth(tmp
             f" {luna['items']:,} items (${luna['cost_usd']:,.0f}, ") in text
     likely, usd = luna["likely_after"], luna["net_usd"]
     assert f"After {likely:.1%} of the results it would be recommended: ${usd:,.0f} on average" in text
+    assert "that of the higher net value here changes more of what you would do" in text
     assert "claude-haiku-5-5 is not tested: evaluate" in " ".join(ask("next", path, "--full").stdout.split())

@@ -70,3 +70,8 @@ def test_a_vendor_that_the_catalog_does_not_hold_is_usable_with_what_it_takes_fo
 def test_what_is_stated_by_half_or_in_another_place_is_refused_with_where_it_stands(apis, candidate, told) -> None:
     with pytest.raises(InputError, match=told):
         case_of(apis=apis, candidates={"hosted_adapters": [candidate], "self_hosted": []})
+
+
+def test_terms_of_an_adapter_at_a_vendor_that_is_no_candidate_are_refused() -> None:
+    with pytest.raises(InputError, match=r"that vendor's is no candidate.*or write fireworks/qwen3-8b\+tuned"):
+        asked(HERE, None, apis={f"{ELSEWHERE}+tuned": BY_TOKEN})

@@ -54,9 +54,9 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
     Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
     word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
-    would undo the advice, and remarks have room.
+    would undo the advice, and remarks have room; at last the best of those without a row is not named.
     """
-    text, told, advised = "", remarks(c), cache(partial(advice, c))
+    above, told, advised = list[Block](), remarks(c), cache(partial(advice, c))
     told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
     least = sum(about not in LEAST for about, _ in told)
     kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
@@ -69,11 +69,12 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     fewer += [(1, told_last, n, rivals, True)
               for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
     for most, found, n, rivals, brief in fewer:
-        blocks = [*_above(c, _first(found, n), advised(rivals, brief=brief)), *_below(c, warnings, most)]
-        text = render(blocks, form, width=width, colour=colour)
+        above = _above(c, _first(found, n), advised(rivals, brief=brief))
+        text = render([*above, *_below(c, warnings, most)], form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
-            break
-    return text
+            return text
+    below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
+    return render([*above, *below], form, width=width, colour=colour)
 
 
 def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
@@ -129,8 +130,8 @@ def _named(c: Comparison) -> Iterator[str]:
     yield from (id for id in ids if id in works)
 
 
-def table(c: Comparison, most: int) -> list[Block]:
-    """The best options, and how to read them."""
+def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
+    """The best options, and how to read them, unless `terse` how wrong answers were counted too."""
     best, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
     npvs = [x for o in best for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
     largest = max(abs(x) for x in npvs)
@@ -159,7 +160,7 @@ def table(c: Comparison, most: int) -> list[Block]:
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
-    if any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
+    if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
 
@@ -195,13 +196,13 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
     return told
 
 
-def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
-    """Why the highest mean NPV does not lead, or that it has no row, and where the rest stands: the screen has few lines."""
+def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = False) -> list[Block]:
+    """Why the highest mean NPV does not lead, or that it has no row (unless `terse`), and where the rest stands."""
     v, shown = c.verdict, {o.id for o in best_rows(c, most)}
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
-    left = [] if best.id in named else [
+    left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)

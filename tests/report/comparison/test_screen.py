@@ -151,6 +151,25 @@ def test_so_does_that_of_every_template(name: str) -> None:
 
 
 @pytest.mark.full
+def test_so_does_that_of_two_moves_with_much_to_say_of_each() -> None:
+    """A first move that may miss its bar, a second, a test worth taking, both kinds of UNLESS, scores that were counted."""
+    yes = dict.fromkeys(("one_task_type", "learnable_from_examples", "evaluation_set", "facts_are_stable",
+                         "prompt_engineering_tried", "vendor_allows_training_on_outputs"), "yes")
+    scores = {name: {"value": value, "items": items}
+              for name, value, items in (("gpt-6-sol", 0.95, 500), ("gpt-6-luna", 0.91, 300), ("qwen3-8b+lora", 0.93, 300))}
+    c = compare(resolve(check_scenario({
+        "as_of": "2026-11-24", "title": "RAG with a shared prefix", "gates": yes,
+        "workload": {"requests_per_day": 300_000, "input_tokens": 6000, "output_tokens": 100, "shared_prefix_tokens": 5500,
+                     "cache_hit_rate": 0.9, "growth_per_year": 0, "peak_to_mean": 3},
+        "incumbent": {"provider": "openai", "model": "gpt-6-sol", "uses_cache": True},
+        "quality": {"usd_per_error": 0.002, "bar": 0.9, "scores": scores},
+        "candidates": {"api_models": ["openai/gpt-6-luna"], "self_hosted": ["qwen3-8b"]},
+    })).case)
+    assert "Highest mean NPV of those not shown" not in shown(c)
+    assert len(shown(c).split("\n")) <= 40
+
+
+@pytest.mark.full
 def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> None:
     c = answer()
     long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 12, accepted=False) for k in range(4))

@@ -1,5 +1,6 @@
 """Units and seats that are paid today, as they are told: on the screen, in the redacted page, in the causes of a change."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from roi.economics.decision.turning.signposts import signposts
 from roi.report.comparison.comparison_page import comparison_page
 from roi.report.comparison.screen import comparison_text
 from roi.report.page.page import page_html
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
 
@@ -39,6 +42,14 @@ def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> Non
     assert "gpt-5.4 by the token" in text
     alone = flat(of(ten(), quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.5}, "bar": 0.9}))
     assert "Change to gpt-5.4, no idle units: the same model on as many units as its peak takes." in alone
+
+
+def test_what_ones_own_servers_cost_is_told_as_flat_unless_something_of_it_grows_with_the_requests() -> None:
+    case = Path(__file__).parents[2] / "answers/cases/19_own_70b_today.yaml"
+    for grows, said in (("", True), (", usd_per_request: 0.001", False)):
+        costs = f"costs=[{{name: eight H100, option: stay, usd_per_month: 9000{grows}}}]"
+        text = flat(compare(resolve(load_scenario(case, (costs,))).case))
+        assert ("! Today's servers are taken to cost $9,000 a month at any volume (costs)" in text) is said
 
 
 def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:

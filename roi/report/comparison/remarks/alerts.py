@@ -18,7 +18,7 @@ from roi.report.comparison.option_figures import error_path, guessed, npv_of, op
 from roi.report.comparison.remarks.latency import latency_known, out_for_latency, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
-from roi.report.comparison.remarks.stated import for_nothing, unstated_reasoning
+from roi.report.comparison.remarks.stated import flat_servers, for_nothing, unstated_reasoning
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
@@ -344,7 +344,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
-    "reasoning": unstated_reasoning, "today's units": full_units,
+    "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
@@ -353,5 +353,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
-                 "the bill's requests", "today's units")
+                 "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

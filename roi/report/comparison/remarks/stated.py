@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAILED
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.remarks.latency import SLO
-from roi.report.layout.wording import case_number, figure, number_of
+from roi.report.layout.wording import case_number, figure, number_of, served, usd
 
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
                     "evaluation_labels", "spares")
@@ -31,6 +31,20 @@ def unstated_reasoning(c: Comparison) -> list[str]:
     label = next(o.label for o in c.options if o.id == then)
     change = "to stay" if then == "stay" else f"to change to {label}"
     return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]
+
+
+def flat_servers(c: Comparison) -> list[str]:
+    """That the servers of today's model are taken to cost the same at any volume, where one serves it."""
+    if not served(c.case):
+        return []
+    stated = [path.removesuffix(".option") for path, fact in c.case.facts.items()
+              if path.startswith("costs.") and path.endswith(".option") and fact.value in {"stay", "all"}]
+    paid, grows = (sum(case_number(c.case, f"{cost}.{name}", 0.0) for cost in stated)
+                   for name in ("usd_per_month", "usd_per_request"))
+    if paid <= 0.0 or grows > 0.0:
+        return []
+    told = f"Today's servers are taken to cost {usd(paid)} a month at any volume (costs)"
+    return [f"{told}: what is told of other volumes rests on that; usd_per_request grows with them"]
 
 
 def for_nothing(c: Comparison) -> list[str]:

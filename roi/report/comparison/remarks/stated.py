@@ -5,6 +5,7 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAILED
 from roi.facts.fact import Basis, Value
+from roi.report.comparison.option_figures import option_of
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.layout.wording import case_number, figure, number_of, served, usd
 
@@ -39,9 +40,8 @@ def flat_servers(c: Comparison) -> list[str]:
         return []
     stated = [path.removesuffix(".option") for path, fact in c.case.facts.items()
               if path.startswith("costs.") and path.endswith(".option") and fact.value in {"stay", "all"}]
-    paid, grows = (sum(case_number(c.case, f"{cost}.{name}", 0.0) for cost in stated)
-                   for name in ("usd_per_month", "usd_per_request"))
-    if paid <= 0.0 or grows > 0.0:
+    paid = option_of(c, "stay").cash_monthly_usd
+    if paid <= 0.0 or any(case_number(c.case, f"{cost}.usd_per_request", 0.0) > 0.0 for cost in stated):
         return []
     told = f"Today's servers are taken to cost {usd(paid)} a month at any volume (costs)"
     return [f"{told}: what is told of other volumes rests on that; usd_per_request grows with them"]

@@ -18,8 +18,8 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.catalog.prices.vendors import open_model_tuning
-from roi.economics.option_kinds import OWN_SERVERS
 from roi.errors import InputError, ScenarioError, UnnamedColumns
+from roi.facts.case import OWN_SERVERS
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
 from roi.scenario.bill import tell_day

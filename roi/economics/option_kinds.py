@@ -6,6 +6,4 @@ LEVERS: Final = frozenset({"shorter-prompt", "less-reasoning", "shorter-prompt+l
 """Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
 KEEPS_MODEL: Final = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned", "by-token"})
 """Kinds in which the incumbent answers as it does today, for less or at another speed."""
-OWN_SERVERS: Final = "self-hosted"
-"""Provider of the incumbent where that is a model which its user serves already."""
 SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

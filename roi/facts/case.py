@@ -19,6 +19,8 @@ from roi.numerics.beta import beta_quantile
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
 
+OWN_SERVERS = "self-hosted"
+"""Provider of the incumbent where that is a model which its user serves already."""
 SHARE = "share"
 """Unit of a quantity that lies in 0..1."""
 PER_YEAR = "1/year"

@@ -13,9 +13,9 @@ from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.inputs import AnnouncedRates, Option, Tokens, path_of
-from roi.economics.option_kinds import OWN_SERVERS
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
+from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import (

@@ -13,10 +13,11 @@ from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.inputs import Api, Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
-from roi.economics.option_kinds import KEEPS_MODEL, OWN_SERVERS
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
+from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet

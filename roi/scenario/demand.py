@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from roi.economics.option_kinds import OWN_SERVERS
+from roi.facts.case import OWN_SERVERS
 from roi.scenario.quantity import (
     AtLeastOne,
     Deadline,

@@ -39,7 +39,7 @@ BUDGETS = {
         "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing numerics.sequence numerics.spreads"
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet economics.decision"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"
-        " economics.place economics.worked_out answers.compare"
+        " economics.paid_units economics.place economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),
     ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
         f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from roi.economics.option_kinds import OWN_SERVERS
-from roi.facts.case import PER_YEAR, SHARE, Case
+from roi.facts.case import OWN_SERVERS, PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH, whole_percent
 

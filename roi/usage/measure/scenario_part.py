@@ -6,8 +6,8 @@ from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
-from roi.economics.option_kinds import OWN_SERVERS
 from roi.errors import InputError, UnknownName
+from roi.facts.case import OWN_SERVERS
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH

@@ -1,6 +1,7 @@
 """A spreadsheet program computes what roi does: at the workbook's assumptions, and after some were changed, as with --set."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import openpyxl
@@ -43,7 +44,8 @@ def compared(path: Path | None, values: dict[str, float] | None = None) -> Compa
 def changed(c: Comparison) -> dict[str, float]:
     """Five changed assumptions. Not the requests where a bill is stated: its gap to the estimate then changes too."""
     gap = "reconciliation.factor" in c.case and c.case["reconciliation.factor"].number() != 1.0
-    fields = [k for k in CHANGES if k in c.case and not (gap and k == "workload.requests_per_day")][:5]
+    cells = openpyxl.load_workbook(BytesIO(comparison_workbook(c, "1.0"))).defined_names
+    fields = [k for k in CHANGES if k.replace(".", "_") in cells and not (gap and k == "workload.requests_per_day")][:5]
     return {k: CHANGES[k] if k.endswith("growth_per_year") else c.case[k].number() * CHANGES[k] for k in fields}
 
 

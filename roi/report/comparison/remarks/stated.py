@@ -65,12 +65,12 @@ def for_nothing(c: Comparison) -> list[str]:
 
 
 def _scored_for_nothing(c: Comparison, told: set[str]) -> list[str]:
-    """Systems that were evaluated and of which no option works, unless that is `told`, or told as a score, gate or latency."""
+    """Systems that were evaluated and of which no option works, but what is `told`, or as a score, gate, latency or card."""
     works = {c.case[f"options.{o.id}.system"].value for o in c.options}
     out: dict[Value, str] = {}
     for o in c.infeasible:
-        if (o.quality.status == "evaluated" and o.score is None and o.id not in told and not o.reason.startswith(FAILED)
-                and not o.reason.endswith(tuple(f"({path})" for path in SLO))):
+        if (o.quality.status == "evaluated" and o.score is None and o.id not in told and o.kind != "own-hardware"
+                and not o.reason.startswith(FAILED) and not o.reason.endswith(tuple(f"({path})" for path in SLO))):
             why = o.reason.partition(". ")[0]
             out.setdefault(c.case[f"options.{o.id}.system"].value, f"{o.label} is scored and out: {why}")
     said = [line for name, line in out.items() if name not in works]

@@ -90,7 +90,6 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
                         " recommendation is carried out; +- its Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone.")
-    yield from _settling(answer, full=full)
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count wrong answers.")
@@ -98,6 +97,7 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     if left:
         words = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in left.items())
         yield Paragraph(f"{'Worth nothing here' if len(listed) < MOST else 'Worth less'}: {words}. --full lists them.")
+    yield from _settling(answer, full=full)
     best = e or next((each for each in c.experiments if each.curve and each.evppi_usd >= LEAST_USD), None)
     if best is not None and best.curve:
         yield from _curve(c, best, full=full)

@@ -3,7 +3,7 @@
 And the levers on the model that is paid today: asked for less, on a slower tier, or by units of throughput.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -365,17 +365,13 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
 
 
-def levers_label(levers: Collection[str]) -> str:
-    """What is asked for less, in as few words as leave a table's row the model's name."""
-    return next(iter(levers)).replace("-", " ") if len(levers) == 1 else "less of both"
-
-
 def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
     """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
     model, name = s.incumbent.model, "+".join(levers)
+    words = name.replace("-", " ") if len(levers) == 1 else "less of both"  # a table's row has room for no more
     system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
     add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
-    add_option(sheet, name, name, f"{model}, {levers_label(levers)}", system, "api", vendor)
+    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
     sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
     stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
     if len(levers) > 1 and stated:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.lines.calendar import EXACT
 from roi.report.layout.wording import case_number, figure
 from roi.units import SECONDS_PER_DAY
 
@@ -21,7 +22,7 @@ def full_units(c: Comparison) -> list[str]:
     of_day, peak, each, paid = (case_number(c.case, path) for path in (
         f"{TODAY}of_requests_per_day", "workload.peak_to_mean", f"{TODAY}requests_per_s", f"{TODAY}units"))
     peak *= of_day / SECONDS_PER_DAY
-    if peak / each <= paid * (1.0 + 1e-9):
+    if peak / each <= paid * (1.0 + EXACT):
         return []
     told = f"Today's peak is {figure(peak / each / paid)} x what today's units hold as stated"
     asked = "is it spills_over: true, or another requests_per_s or workload.peak_to_mean?"

@@ -41,14 +41,14 @@ from roi.resolution.own_terms import check_names, check_served
 from roi.resolution.system_facts import add_system
 from roi.resolution.system_scores import add_score
 from roi.scenario.apis import RATES as API_RATES
-from roi.scenario.apis import ApiTerms, LessReasoning, ShorterPrompt
+from roi.scenario.apis import ApiTerms, FlexibleTier, LessReasoning, ShorterPrompt
 from roi.scenario.demand import Incumbent
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
 from roi.units import DAYS_PER_MONTH
 
-BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
+BY_TOKEN, FLEXIBLE = "by-token", "flexible-tier"
 LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
 """What a price list holds that an announced one may move."""
 
@@ -332,14 +332,21 @@ def add_vendor(
 
 
 def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """Facts of each lever that the scenario names; cache and batch stay as they are today."""
-    c, model = s.candidates, s.incumbent.model
+    """Facts of each lever that the scenario names, with the cache and the batch price that a change of model would have too.
+
+    Where units or seats are paid today, both stay as they are; on a flexible tier batch does, whose place it takes.
+    """
+    c, i, model = s.candidates, s.incumbent, s.incumbent.model
     if c.shorter_prompt is not None:
         left, now = value_of(c.shorter_prompt.prefix_tokens), value_of(s.workload.shared_prefix_tokens)
         if left >= now:
             why = f"less than workload.shared_prefix_tokens, {now:g}"
             raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
         _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
+        least, hits = price.cache_minimum_tokens or 0, value_of(s.workload.cache_hit_rate)
+        if 0 < left < least and not _not_cached(s, price, hits):
+            sheet.warnings.append(f"candidates.shorter_prompt.prefix_tokens: {left:g} is below {price.provider}'s cache minimum"
+                                  f" of {least}: none of it is cached; {least} may cost less")
     if c.less_reasoning is not None:
         reasoning, now = c.less_reasoning.reasoning_tokens, value_of((s.tokens.get(model) or TokenRatios()).reasoning_tokens)
         if reasoning is not None and value_of(reasoning) >= now:
@@ -350,19 +357,25 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
     if c.shorter_prompt is not None and c.less_reasoning is not None:
         _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
     if c.flexible_tier is not None:
-        id, block = "flexible-tier", "candidates.flexible_tier"
-        add_option(sheet, id, id, f"{_by_the_token(s)}, flexible tier", model, "cache_batch", vendor)
-        sheet.field(path_of(OptionFacts, "tier_share", option=id), c.flexible_tier, "share", block)
-        sheet.field(path_of(OptionFacts, "tier_price_ratio", option=id), c.flexible_tier, "price_ratio", block)
-        promised, waits = c.flexible_tier.answers_within_hours, s.workload.waits_hours
-        if waits is not None and promised > waits:
-            why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
-            sheet.state(path_of(Option, "infeasible", option=id), why, f"scenario {block}.answers_within_hours")
+        _flexible_tier(sheet, s, vendor, c.flexible_tier)
     add_provisioned(sheet, s, vendor)
-    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, "flexible-tier"):
+    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE):
         if path_of(Option, "kind", option=id) in sheet.facts:
-            add_price(sheet, id, price, discount=None, uses_cache=s.incumbent.uses_cache, batch_share=None, terms=terms)
-            sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
+            cached = i.uses_cache or i.paid_by is None or id == FLEXIBLE
+            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms)
+            as_today = id == FLEXIBLE or i.paid_by is not None or bool(late_batch(s, i))
+            sheet.state(path_of(OptionFacts, "batch_as_today", option=id), as_today, "roi")
+
+
+def _flexible_tier(sheet: FactSheet, s: Scenario, vendor: str, lever: FlexibleTier) -> None:
+    path, block = partial(path_of, OptionFacts, option=FLEXIBLE), "candidates.flexible_tier"
+    add_option(sheet, FLEXIBLE, FLEXIBLE, f"{_by_the_token(s)}, flexible tier", s.incumbent.model, "cache_batch", vendor)
+    sheet.field(path("tier_share"), lever, "share", block)
+    sheet.field(path("tier_price_ratio"), lever, "price_ratio", block)
+    promised, waits = lever.answers_within_hours, s.workload.waits_hours
+    if waits is not None and promised > waits:
+        why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
+        sheet.state(path_of(Option, "infeasible", option=FLEXIBLE), why, f"scenario {block}.answers_within_hours")
 
 
 def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:

@@ -90,7 +90,7 @@ class ShorterPrompt(Section):
     prefix_tokens: Annotated[NonNegative, unit("tokens")]
     """What is left of workload.shared_prefix_tokens."""
     setup_hours: Hours | None = None
-    """Engineer hours until live; left out = people.setup_hours.api."""
+    """Engineer hours until live, its cache and batch switched on with it; left out = people.setup_hours.api."""
 
 
 class LessReasoning(Section):
@@ -101,7 +101,7 @@ class LessReasoning(Section):
     reasoning_tokens: Annotated[NonNegative, unit("tokens")] | None = None
     """Reasoning tokens a request besides the answer, where tokens.MODEL.reasoning_tokens counts them apart."""
     setup_hours: Hours | None = None
-    """Engineer hours until live; left out = people.setup_hours.api."""
+    """Engineer hours until live, its cache and batch switched on with it; left out = people.setup_hours.api."""
 
     @model_validator(mode="after")
     def _says_what_is_less(self) -> Self:

@@ -187,6 +187,34 @@ def test_both_levers_at_once_are_an_option_of_a_system_of_its_own() -> None:
     assert BOTH not in alone
 
 
+def test_a_lever_has_the_cache_and_the_batch_price_that_another_model_would_have() -> None:
+    """gpt-5.4 caches nothing today; half of what is shared is found, half can wait. Of 1,100 tokens 550 x ($2.50 + $0.25)/M +
+    $0.0015; of 1,000, below the minimum of 1,024, all x $2.50/M. With half the output $0.00275 + $0.00075 at once, $0.00138 +
+    $0.000375 in batch. A tier of 40% for half takes no batch: 0.7 x $0.00425. With units today all stays: 500 x $2.50/M.
+    """
+    def asked(left: float, **waits: float) -> World:
+        return world(workload={**PREFIX, **waits}, candidates={
+            "shorter_prompt": {"prefix_tokens": left}, "less_reasoning": {"output_ratio": 0.5},
+            "flexible_tier": {"price_ratio": 0.4, "share": 0.5}})
+
+    w, short, waits = asked(1100.0), asked(1000.0), asked(1100.0, can_wait_share=0.5)
+    assert each(w, "stay") == pytest.approx(0.0065)
+    assert each(w, "shorter-prompt") == pytest.approx(0.0015125 + 0.0015)
+    assert each(short, "shorter-prompt") == pytest.approx(0.0025 + 0.0015)
+    assert each(waits, "less-reasoning") == pytest.approx((0.0035 + 0.001755) / 2)
+    assert each(waits, "flexible-tier") == pytest.approx(0.7 * 0.00425)
+    units = world(workload=PREFIX, candidates={"shorter_prompt": {"prefix_tokens": 500.0}},
+                  incumbent={"provisioned_throughput": {"units": 2, "usd_per_month": 1000.0, "requests_per_s": 5.0}})
+    assert each(units, "shorter-prompt") == pytest.approx(500 * 2.5e-6 + 0.0015)
+
+
+def test_a_prompt_that_is_too_short_for_a_cache_is_told() -> None:
+    for left, told in ((1000.0, True), (1024.0, False), (0.0, False)):
+        s = check_scenario(quiet({"workload": PREFIX, "candidates": {"shorter_prompt": {"prefix_tokens": left}}}))
+        found = [each for each in resolve(s).warnings if "candidates.shorter_prompt.prefix_tokens: 1000 is below" in each]
+        assert bool(found) is told
+
+
 def test_the_incumbents_end_is_paid_once_by_a_lever_on_it() -> None:
     """gpt-5.4 ends after 1.2 months, while a shorter prompt goes live in parallel until month 2: one migration, as staying."""
     case = case_of(workload=PREFIX, candidates={"shorter_prompt": {"prefix_tokens": 100.0}},

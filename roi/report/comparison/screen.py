@@ -24,6 +24,7 @@ from roi.report.comparison.option_figures import (
 )
 from roi.report.comparison.options_table import cost_tree, find_option, infeasible, options_table
 from roi.report.comparison.remarks.alerts import ALWAYS, NAMED, alerts, remarks
+from roi.report.comparison.remarks.waiting import switched_on
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
@@ -159,7 +160,8 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
-              + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
+              + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else "")
+              + switched_on(c, best))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]

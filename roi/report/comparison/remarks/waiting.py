@@ -1,13 +1,19 @@
-"""Remarks on work that can wait: batch tiers that promise no answer in time, and hours that are moved."""
+"""Remarks on work that can wait: batch tiers that promise no answer in time, hours that are moved, what levers take."""
+
+from collections.abc import Iterable
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.api_bill import WAYS
+from roi.economics.option_kinds import LEVERS
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.report.comparison.option_figures import option_of
 from roi.report.layout.wording import case_number, figure, percent
 from roi.units import HOURS_PER_DAY
+
+LEVERED = LEVERS | {"flexible-tier"}
+"""Kinds that change how today's model is asked or when it answers, and are priced with its cache on."""
 
 
 def late_batch(c: Comparison) -> list[str]:
@@ -27,12 +33,28 @@ def late_batch(c: Comparison) -> list[str]:
 
 
 def batch_words(c: Comparison, o: OptionResult) -> str:
-    """How long the batch tier may take where it is switched on, or that another API model's is used; empty for neither."""
+    """How long the batch tier may take where it is switched on, or that another option's is used, or a lever's cache."""
     if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
         hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
         return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
-    now, then = (any(line.name == WAYS["batch"] for line in each.lines) for each in (option_of(c, "stay"), o))
-    return "; what can wait at its batch price" if o.kind in PLAIN and then and not now else ""
+    cached = "; with its prompt cache on" if o.kind in LEVERED and _is_new(c, o, "cache_read") else ""
+    return cached + ("; what can wait at its batch price" if o.kind in PLAIN and _is_new(c, o, "batch") else "")
+
+
+def _is_new(c: Comparison, o: OptionResult, way: str) -> bool:
+    """True where the option's requests are billed in a way in which today's are not."""
+    now, then = (any(line.name == WAYS[way] for line in each.lines) for each in (option_of(c, "stay"), o))
+    return then and not now
+
+
+def switched_on(c: Comparison, shown: Iterable[OptionResult]) -> str:
+    """Which of the levers that are shown have a cache or a batch price that today's requests do not have; empty for none."""
+    found = dict[str, list[str]]()
+    for o in shown:
+        ways = [word for way, word in (("cache_read", "cache"), ("batch", "batch")) if _is_new(c, o, way)]
+        if ways and o.kind in LEVERED:
+            found.setdefault(" and ".join(ways), []).append(o.label.rpartition(", ")[2])
+    return "".join(f" With {ways} on too: {', '.join(names)}." for ways, names in found.items())
 
 
 def hours_moved(c: Comparison) -> list[str]:

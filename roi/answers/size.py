@@ -233,8 +233,8 @@ def on_trace(scenario: Scenario, trace: Trace, times: float) -> Scenario:
     """The scenario with the lengths of a trace, in CELLS x CELLS cells, at its rate, without another peak.
 
     What it trains stays. The stated prefix is found as often as gives the trace's cached tokens; one that is shorter than
-    those, or longer than the trace's prompts, is not the trace's: then every call finds what is cached. InputError where a call
-    is longer than any scenario's.
+    those, or longer than the trace's prompts, is not the trace's: then every call finds what is cached. What a scenario says
+    of the cache of own servers gives way to that. InputError where a call is longer than any scenario's.
     """
     for name, tokens in (("input_tokens", trace.input_tokens), ("output_tokens", trace.output_tokens)):
         if tokens.max() > MOST_TOKENS:
@@ -252,7 +252,8 @@ def on_trace(scenario: Scenario, trace: Trace, times: float) -> Scenario:
         "lengths": lengths, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": prefix,
         "cache_hit_rate": cached / prefix if prefix else 0.0})
     training = t.model_copy(update={"tokens_per_example": t.tokens_per_example or mean_tokens(scenario)})
-    return scenario.model_copy(update={"workload": workload, "training": training})
+    serving = scenario.serving.model_copy(update={"prefix_hit_rate": None})
+    return scenario.model_copy(update={"workload": workload, "training": training, "serving": serving})
 
 
 def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str, object]) -> Option:

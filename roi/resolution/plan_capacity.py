@@ -18,7 +18,7 @@ from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Sl
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
-from roi.estimate.serving.adapter_memory import AdapterSlots
+from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
@@ -371,19 +371,20 @@ def _slots(plan: ServingPlan, traffic: Traffic, served: Served | None) -> float:
     room = None if served is None else _room(plan, served)
     if plan.slots is None or room is None:
         return float(memory.adapter_slots)
-    return float(plan.slots.held(room, memory.kv_held_bytes, memory.kv_long_bytes))
+    return float(plan.slots.held(room, memory.kv_held_bytes, memory.kv_long_bytes, memory.kv_prefix_bytes))
 
 
 def _measured(base: Server, served: Served, plan: ServingPlan, traffic: Traffic) -> Server:
     """The replica with the measured step; KV capacity, chunk size and slots as its server showed, where it did.
 
-    What the plan's adapters take comes off the room that the server told. Where no request met an idle server, the profile
-    leaves out what a request takes outside the steps; TTFT is short of it.
+    What the plan's adapters and copies of a shared prefix take comes off the room that the server told. Where no request met an
+    idle server, the profile leaves out what a request takes outside the steps; TTFT is short of it.
     """
     capacity, room = base.kv_capacity, _room(plan, served)
     if room is not None:
-        taken = 0.0 if plan.slots is None else _slots(plan, traffic, served) * plan.slot_bytes
-        capacity = max(room - taken, 0.0)
+        slots, memory = _slots(plan, traffic, served), replica_plan(plan).memory(traffic.shape)
+        copies = prefix_copies(plan.slots, slots, room, memory.kv_held_bytes, memory.kv_prefix_bytes)
+        capacity = max(float(room - slots * plan.slot_bytes - copies * memory.kv_prefix_bytes), 0.0)
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)
     return replace(base, iteration=served.iteration, kv_capacity=capacity, sequence_limit=limit,

@@ -1,7 +1,7 @@
 """The scenario's lengths in a system's own tokens: as means and spreads, and as requests to replay."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -17,6 +17,8 @@ from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, load_of
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
+PREFIX_HITS: Final = "serving.prefix_hit_rate"
+"""Path of the fact, where it is stated."""
 TOO_LONG: Final = 0.05
 """Share of requests beyond a model's context from which it cannot do the work: the P95 of the lengths, as of an SLO, must fit.
 Where only means are known, the mean must: how far lengths spread around it is not known, and nothing shorter will do."""
@@ -42,7 +44,13 @@ class SystemLengths:
         cached = self.prefix_tokens * self.hit_rate
         prompt = np.maximum(self.prompt_tokens - cached, 1.0)
         spread = self._cv(prompt), self._cv(self.output_tokens)
-        return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread)
+        alone = self._mean(cached) if self.conversations else 0.0
+        return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread, alone)
+
+    @property
+    def conversations(self) -> bool:
+        """True where the prefix is all of every prompt: then it is a conversation so far, another one in each request."""
+        return bool(np.all(self.prefix_tokens >= self.prompt_tokens))
 
     def over(self, context_tokens: float) -> float:
         """Share of the requests that are longer than a context, answer included; of a mean alone, 0 or 1."""
@@ -57,7 +65,8 @@ class SystemLengths:
     def drawn(self, count: int) -> Lengths:
         """`count` requests, always the same ones."""
         bins = self.prompt_tokens, self.output_tokens, self.weights
-        return histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
+        drawn = histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
+        return replace(drawn, alone=self.conversations)
 
     def arrivals(self, count: int) -> Array:
         """Poisson arrivals at a mean rate of 1 a second."""
@@ -71,7 +80,10 @@ class SystemLengths:
 
 
 def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
-    """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning."""
+    """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning.
+
+    Its prefix is found as often as an API's cache finds it, unless the scenario says how often servers of one's own do.
+    """
 
     def row(record: type, field: str) -> Array:
         return np.atleast_1d(np.asarray(facts[path_of(record, field, system=system)].value, dtype=np.float64))
@@ -82,10 +94,11 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     new = prefix
     if path_of(Tokens, "prefix_tokens", system=system) in facts and shared > 0:
         new = prefix * float(row(Tokens, "prefix_tokens")[0]) / shared
+    own = facts.get(PREFIX_HITS)
     output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
     return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
                          output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
-                         hit_rate=float(row(Shared, "hit_rate")[0]))
+                         hit_rate=float(row(Shared, "hit_rate")[0] if own is None else own.number()))
 
 
 def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> str | None:
@@ -118,4 +131,6 @@ def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths:
 def _of_all_fleets(lengths: SystemLengths) -> Lengths:
     """The requests of all replays of fleets, one after the other."""
     drawn = [lengths.drawn(count) for count in FLEETS_REPLAYED]
-    return Lengths(*(np.concatenate([getattr(each, name) for each in drawn]) for name in Lengths.__dataclass_fields__))
+    uncached, output, cached = (np.concatenate([getattr(each, name) for each in drawn])
+                                for name in ("uncached_tokens", "output_tokens", "cached_tokens"))
+    return Lengths(uncached, output, cached, lengths.conversations)

@@ -254,6 +254,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("serving.lets_wait", v.lets_wait)
     if v.spill_share is not None:
         sheet.fields("serving", v, "spill_share")
+    _add_prefix_hits(sheet, s)
     own = s.own_hardware
     if s.candidates.own_hardware or own.cards:
         if value_of(own.usd_per_kwh) > 0 and "colocation_usd_per_kw_month" not in own.model_fields_set:
@@ -279,6 +280,21 @@ def _all_wait(s: Scenario) -> bool:
 def _outlasts_a_start(s: Scenario) -> bool:
     """True where every request can wait until a server has started."""
     return _all_wait(s) and (s.workload.waits_hours is None or s.workload.waits_hours > s.serving.startup_hours)
+
+
+def _add_prefix_hits(sheet: FactSheet, s: Scenario) -> None:
+    """How often own servers find the shared prefix, where that is stated; a warning where it moves nothing, or would."""
+    v, w = s.serving, s.workload
+    prefix, hits = value_of(w.shared_prefix_tokens), value_of(w.cache_hit_rate)
+    if v.prefix_hit_rate is not None:
+        sheet.fields("serving", v, "prefix_hit_rate")
+        if prefix <= 0 or not s.candidates.self_hosted:
+            left = "workload.shared_prefix_tokens: 0" if prefix <= 0 else "candidates.self_hosted: none"
+            sheet.warnings.append(f"serving.prefix_hit_rate moves nothing: {left}")
+    elif prefix > 0 and hits <= 0 and s.candidates.self_hosted:
+        sheet.warnings.append(f"workload.cache_hit_rate is {hits:g}, so own servers are taken to compute the shared prefix of"
+                              f" {prefix:,.0f} tokens anew for every call; engines keep one that all share:"
+                              " serving.prefix_hit_rate says how often they find it")
 
 
 def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:

@@ -222,6 +222,10 @@ class Serving(Section):
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "llama.cpp", "ollama", "other"] | None = None
     """Engine whose speed is taken: from profiles of it, else from published runs. None: from any profile, else vLLM's runs.
     llama.cpp and ollama are for Apple's GPUs alone, where None is llama.cpp."""
+    prefix_hit_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), unit("share")] | None = None
+    """Share of requests that find the shared prefix in the cache of servers of your own; left out = workload.cache_hit_rate. A
+    prefix that all have is computed once a replica, so that almost every call finds it: near 1. Of conversations
+    (shared_prefix_tokens is the longest prompt) it is the part whose history is still held, on the replica that is asked."""
     replicas_least: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1

@@ -68,6 +68,28 @@ def test_what_they_take_is_missing_from_the_room_for_kv() -> None:
     assert (ten.adapter_slots, ten.adapter_bytes) == (10.0, 838_860_800.0)
 
 
+def test_each_adapter_of_a_batch_has_a_copy_of_the_shared_prefix() -> None:
+    """1,000 tokens of Llama-3.1-8B x 131,072 bytes: one copy without adapters and for one, 20 for 20. Of 300 that are stated as
+    many as sequences of 1,000 + 100 tokens with a copy fit beside them. Slots of their own number are then as many as copies.
+    """
+    shared, token = RequestShape(uncached_tokens=1000.0, output_tokens=200.0, cached_tokens=1000.0), 131_072
+    plain, each = RequestShape(uncached_tokens=1000.0, output_tokens=200.0), float(np.asarray(adapter_bytes(LLAMA, 16)))
+
+    def left(requests: RequestShape, slots: AdapterSlots | None) -> float:
+        return float(replica_memory(LLAMA, find_gpu("L40S"), 1.0, "bf16", "bf16", requests, adapters=slots).kv_capacity_bytes)
+
+    for slots, copies in ((None, 1), (AdapterSlots(each, 1.0), 1), (AdapterSlots(each, 20.0), 20)):
+        assert left(plain, slots) - left(shared, slots) == pytest.approx(copies * 1000 * token)
+    stated, room = AdapterSlots(each, 60.0, stated=True), left(plain, None)
+    fitting = (room - 60 * each) // (2100 * token)
+    assert 20 < fitting < 90
+    assert left(shared, stated) == pytest.approx(room - 60 * each - min(fitting, 60) * 1000 * token)
+    free = AdapterSlots(each, 500.0)
+    found = replica_memory(LLAMA, find_gpu("L40S"), 1.0, "bf16", "bf16", shared, adapters=free)
+    assert found.adapter_slots == room // (2100 * token + each)
+    assert float(found.kv_capacity_bytes) >= float(found.adapter_slots) * 1100 * token
+
+
 def test_slots_that_do_not_fit_are_named_with_their_bytes() -> None:
     """500 x 84 MB are 39.1 GiB, on a card of 44.4 with 15 of weights."""
     assert "weights, adapters (39.1 GiB), workspace and one long request need" in str(

@@ -271,6 +271,15 @@ def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
     assert load.kv_growth.tolist() == [1.0, 1.0]
 
 
+def test_the_history_of_a_conversation_is_held_by_its_own_request():
+    """Two requests of 100 tokens of which 60 are found, 5 out: each holds all of its 105, and still computes 40."""
+    drawn = histogram_lengths(2, np.array([100.0, 100.0]), np.array([5.0, 5.0]), np.array([0.5, 0.5]), prefix_tokens=60.0,
+                              hit_rate=1.0)
+    load = as_requests(replace(drawn, alone=True), np.array([0.0, 0.0]), None)
+    assert load.prefill_tokens.tolist() == [40.0, 40.0]
+    assert load.kv_held.tolist() == [105.0, 105.0]
+
+
 @pytest.mark.parametrize("model", ["qwen3-8b", "gemma-3-27b", "gemma-4-12b", "phi-3-mini", "llama-3.1-8b"])
 @pytest.mark.parametrize(("prompt", "output"), [(100.0, 4000.0), (1500.0, 300.0), (20.0, 1.0)])
 def test_what_is_taken_as_tokens_come_is_the_mean_of_every_token(model, prompt, output):

@@ -39,6 +39,7 @@ OWN_TERMS = ("{setup_hours: 1, run_hours_per_month: 1, months_to_live: 1, months
              " evaluation_labels: 1, spares: 1}")
 EVERYTHING = (
     "own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.life_months=12", "serving.spill_share=0.1",
+    "serving.prefix_hit_rate=0.9",
     "serving.billing_hours=1",
     "gpu_rents=[{gpu: h100-sxm, vendor: CoreWeave, usd_per_gpu_hour: 1.5, minimum_months: 12, cancel_usd: 500}]",
     "gpu_rents.0.later_gpus_bound=false",

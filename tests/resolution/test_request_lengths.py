@@ -5,6 +5,7 @@ import pytest
 from quiet_scenario import case_of, quiet
 
 from roi.resolution.request_lengths import SystemLengths, system_lengths
+from roi.resolution.resolution import resolve
 from roi.resolution.training.training_runs import training_tokens
 from roi.scenario.file import check_scenario
 
@@ -15,6 +16,39 @@ def test_the_cached_part_of_a_prompt_is_not_computed_and_counts_apart() -> None:
     shape = SystemLengths(prompts, prefix, answers, half, hit_rate=0.5).shape
     assert (shape.cached_tokens, shape.uncached_tokens, shape.output_tokens) == (300.0, 1200.0, 20.0)
     assert (shape.prompt_cv, shape.output_cv) == (pytest.approx(500 / 1200), pytest.approx(0.5))
+
+
+def test_a_conversation_holds_its_history_for_itself_and_a_common_prefix_is_held_once() -> None:
+    """All of 1,000 tokens is shared, half is found: a conversation, 500 of whose tokens are its own. Of 999, one for all."""
+    rows = np.array([10.0]), np.array([1.0])
+    alone, common = (SystemLengths(np.array([1000.0]), np.array([prefix]), *rows, hit_rate=0.5) for prefix in (1000.0, 999.0))
+    assert (alone.shape.alone_tokens, alone.shape.shared_tokens, alone.shape.own_tokens) == (500.0, 0.0, 1005.0)
+    assert (common.shape.alone_tokens, common.shape.shared_tokens, common.shape.own_tokens) == (0.0, 499.5, 505.5)
+    assert (alone.drawn(10).alone, common.drawn(10).alone) == (True, False)
+    none = SystemLengths(np.array([1000.0]), np.array([0.0]), *rows, hit_rate=0.5)
+    assert not none.conversations
+
+
+def test_servers_of_ones_own_find_the_prefix_as_often_as_is_said_of_them_else_as_an_api_does() -> None:
+    """400 tokens are shared, an API's cache finds a quarter of them; the API's bill does not move with the servers'."""
+    shared = {"shared_prefix_tokens": 400.0, "cache_hit_rate": 0.25}
+    for stated, cached in (({}, 100.0), ({"prefix_hit_rate": 0.0}, 0.0), ({"prefix_hit_rate": 1.0}, 400.0)):
+        case = case_of(workload=shared, serving=stated)
+        assert system_lengths(case.facts, "qwen3-8b").shape.cached_tokens == cached
+        assert case["workload.cache_hit_rate"].value == 0.25
+
+
+def test_a_hit_rate_of_own_servers_that_moves_nothing_or_would_move_much_is_told() -> None:
+    for workload, serving, told in (
+        ({}, {"prefix_hit_rate": 0.9}, "serving.prefix_hit_rate moves nothing: workload.shared_prefix_tokens: 0"),
+        ({"shared_prefix_tokens": 400.0}, {}, "own servers are taken to compute the shared prefix of 400 tokens anew"),
+        ({"shared_prefix_tokens": 400.0}, {"prefix_hit_rate": 0.0}, ""),
+        ({"shared_prefix_tokens": 400.0, "cache_hit_rate": 0.5}, {}, ""),
+    ):
+        found = resolve(check_scenario(quiet({"workload": workload, "serving": serving}))).warnings
+        of_it = [each for each in found if "own servers" in each or "prefix_hit_rate" in each]
+        assert len(of_it) == bool(told)
+        assert all(told in each for each in of_it)
 
 
 def test_another_tokenizer_counts_answers_otherwise_too_and_a_tuned_prompt_loses_instructions() -> None:

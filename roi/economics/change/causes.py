@@ -28,14 +28,15 @@ OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "replacement", "m
 STRUCTURE: Final = ("kind", "label", "system", "group", "vendor", "trains", "infeasible", "platform", "owned", "uses_cache",
                     "end_to_end", "base", "spills_to", "batch_as_today")
 """Fields of an option that say what it is."""
-LOAD = re.compile(r"workload\.(?:input_tokens|output_tokens|weights|shared_prefix_tokens|cache_hit_rate|.+_p95_s|load_curve)")
+LOAD = re.compile(r"workload\.(?:input_tokens|output_tokens|weights|shared_prefix_tokens|cache_hit_rate|.+_p95_s|load_curve)|"
+                  r"serving\.prefix_hit_rate")
 """Facts of the workload that the capacity at the SLO follows from."""
 RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group in (
     (r"workload\.(?:input_tokens|output_tokens|weights)", "lengths", VOLUME),
     (r"workload\.(?:peak_to_mean|load_curve)", "peak", VOLUME),
     (r"workload\.steps\..+", "steps", VOLUME),
     (r"systems\.(?P<of>.+)\.(?:token_ratio|output_ratio|reasoning_tokens|prefix_tokens)", "tokens", VOLUME),
-    (r"workload\..+|(?:apis|options)\..+\.(?:cache_hit_rate|batch_share)", "", VOLUME),
+    (r"workload\..+|serving\.prefix_hit_rate|(?:apis|options)\..+\.(?:cache_hit_rate|batch_share)", "", VOLUME),
     (r"quality\.evaluation_noise\.(?P<of>.+)", "error rate", QUALITY),
     (r"systems\.(?P<of>.+?)\.(?:(?:error_rate|measured_error_rate|right_where_)\w*(?:\.items)?|evaluated|items)",
      "error rate", QUALITY),

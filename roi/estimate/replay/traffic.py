@@ -36,6 +36,8 @@ class Lengths:
     """Generated tokens, whole, at least 1."""
     cached_tokens: Array
     """Prompt tokens found in the prefix cache."""
+    alone: bool = False
+    """True where what is found is the history of the request's own conversation, which no other request under way holds."""
 
 
 def uniforms(count: int, seed: int) -> Array:
@@ -133,7 +135,7 @@ def as_requests(
 ) -> Requests:
     """The lengths as a load on a model: KV in bytes on each GPU; in tokens where no shape is known.
 
-    A prefix found in the cache is read by each request and held once for all of them.
+    A prefix found in the cache is read by each request and held once for all of them, but a conversation's by its own.
     """
 
     def kv(tokens: Array) -> Array:
@@ -145,7 +147,8 @@ def as_requests(
     prompt = lengths.cached_tokens + lengths.uncached_tokens
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)
     growth = (end - start) / np.maximum(lengths.output_tokens - 1.0, 1.0)
-    shared = np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0)
+    common = np.zeros_like(prompt) if lengths.alone else lengths.cached_tokens
+    shared = np.where(common > 0.0, kv(common), 0.0)
     return Requests(
         arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
         kv_growth=growth, kv_held=np.maximum(end - shared, 0.0),

@@ -36,18 +36,35 @@ class AdapterSlots:
     """As stated; else what could be of use: one for each adapter, or for each sequence of a step where they are fewer."""
     stated: bool = False
 
-    def held(self, room_bytes: Number, sequence_bytes: Number, long_bytes: Number) -> Number:
+    def held(self, room_bytes: Number, sequence_bytes: Number, long_bytes: Number, prefix_bytes: Number = 0.0) -> Number:
         """Slots where this room is left for them and the KV cache, and a mean and a long sequence hold so much of that.
 
         As stated; else one for each sequence that fits beside them, since no more adapters differ in a step than sequences:
         room / (sequence + slot), rounded down. A long sequence fits beside them, if it does beside one; there is one at least.
+        With each slot goes a copy of the shared prefix, whose keys and values the adapter makes its own.
         """
         if self.stated:
             return self.most
-        each = np.asanyarray(self.each_bytes)
+        each = np.asanyarray(self.each_bytes + prefix_bytes)
         fitting = np.minimum(room_bytes / (sequence_bytes + each), (room_bytes - long_bytes) / each)
         slots: Number = np.clip(np.floor(fitting), 1.0, self.most)[()]
         return slots
+
+
+def prefix_copies(
+    slots: AdapterSlots | None, held: Number, room_bytes: Number, sequence_bytes: Number, prefix_bytes: Number
+) -> Number:
+    """Copies of the shared prefix in this room: one, or with adapters at run time one for each of those that a batch holds.
+
+    Keys and values depend on the adapter, so that engines find a prefix only for the same one (vLLM's block hash holds the
+    adapter's name, docs.vllm.ai/en/latest/design/prefix_caching). A batch holds no more adapters than sequences: of slots that
+    are stated, as many have a copy as sequences with one fit beside them.
+    """
+    if slots is None:
+        return 1.0
+    beside = (room_bytes - held * slots.each_bytes) / np.maximum(sequence_bytes + prefix_bytes, 1.0)
+    copies: Number = np.clip(np.floor(beside), 1.0, held)[()]
+    return copies
 
 
 def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:

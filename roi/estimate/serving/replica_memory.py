@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.adapter_memory import AdapterSlots
+from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies
 from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, per_plan
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, stack_bytes, weight_bytes
@@ -92,13 +92,15 @@ class ReplicaMemory:
     workspace_bytes: Number
     """Context, graphs, activations of the largest step, logits."""
     kv_capacity_bytes: Number
-    """What is left for KV cache after a shared prefix; not below 0."""
+    """What is left for KV cache after the copies of a shared prefix; not below 0."""
     kv_read_bytes: Number
     """KV cache that a step reads for one sequence of mean length, shared prefix included."""
     kv_held_bytes: Number
     """KV cache that one sequence of mean length holds of its own."""
     kv_long_bytes: Number
     """KV cache that a long request (P95 prompt and output) holds at its end."""
+    kv_prefix_bytes: Number = 0.0
+    """What a copy of the shared prefix takes, which the KV cache has besides."""
     adapter_slots: Number = 0.0
     """Adapters, applied at run time, that it holds at once."""
     adapter_bytes: Number = 0.0
@@ -192,7 +194,7 @@ def replica_memory(
     its layers in its share of them, so one GPU's bytes stand for one batch's.
 
     Ignored: paging waste (half a block of 16 tokens a sequence, under 1% of 1,000), copied KV projections where tp exceeds the
-    KV heads, prefixes that belong to one user each (several conversations' histories compete for KV).
+    KV heads, what conversations hold that wait for their user (the hit rate says how often they are still there).
     """
     tp = np.asarray(tensor_parallel, dtype=float)
     device = per_plan(gpu, lambda g: g.memory_bytes)
@@ -209,12 +211,13 @@ def replica_memory(
     def kv(tokens: Number) -> Number:
         return kv_bytes_per_gpu(shape, tokens, tp, element, attention_parallel=attention_parallel)
 
-    room = usable - fixed - kv(requests.cached_tokens)
-    slots = 0.0 if adapters is None else adapters.held(room, kv(requests.own_tokens), kv(requests.long_tokens))
+    room, own, prefix = usable - fixed, kv(requests.own_tokens), kv(requests.shared_tokens)
+    slots = 0.0 if adapters is None else adapters.held(room, own, kv(requests.long_tokens), prefix)
     beside = 0.0 if adapters is None else slots * adapters.each_bytes
+    copies = prefix_copies(adapters, slots, room, own, prefix)
     return ReplicaMemory(
         device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,
-        kv_capacity_bytes=np.maximum(room - beside, 0.0),
-        kv_read_bytes=kv(requests.cached_tokens + requests.own_tokens), kv_held_bytes=kv(requests.own_tokens),
+        kv_capacity_bytes=np.maximum(room - beside - copies * prefix, 0.0), kv_prefix_bytes=prefix,
+        kv_read_bytes=kv(requests.shared_tokens + requests.own_tokens), kv_held_bytes=own,
         kv_long_bytes=kv(requests.long_tokens), adapter_slots=slots, adapter_bytes=beside,
     )

@@ -30,11 +30,18 @@ class RequestShape:
     output_tokens: Number
     """Mean generated tokens, reasoning included; at least 1."""
     cached_tokens: Number = 0.0
-    """Mean prefix tokens found in the prefix cache: not computed, held once for all sequences, read by each."""
+    """Mean prefix tokens found in the prefix cache: not computed, read by each, held once for all but `alone_tokens`."""
     prompt_cv: Number = 0.0
     """Standard deviation over mean of the computed prompt tokens."""
     output_cv: Number = 0.0
     """Standard deviation over mean of the generated tokens."""
+    alone_tokens: Number = 0.0
+    """Of the cached tokens, those that each sequence holds for itself: the history of its conversation, which no other has."""
+
+    @property
+    def shared_tokens(self) -> Number:
+        """Mean cached tokens that are held once for all sequences."""
+        return self.cached_tokens - self.alone_tokens
 
     @property
     def prefill_context(self) -> Number:
@@ -45,13 +52,13 @@ class RequestShape:
     def own_tokens(self) -> Number:
         """Mean tokens that a decoding sequence holds of its own at a random moment.
 
-        The prompt, and E[o^2] / 2 E[o] of output: a long output is seen more often (renewal theory). With equal outputs
-        this is half. Ignored: long prompts that go with long outputs.
+        The prompt but for a prefix that others hold too, and E[o^2] / 2 E[o] of output: a long output is seen more often
+        (renewal theory). With equal outputs this is half. Ignored: long prompts that go with long outputs.
         """
-        return self.uncached_tokens + self.output_tokens * (1.0 + np.square(self.output_cv)) / 2.0
+        return self.uncached_tokens + self.alone_tokens + self.output_tokens * (1.0 + np.square(self.output_cv)) / 2.0
 
     @property
     def long_tokens(self) -> Number:
         """Own tokens of a long request at its end: P95 of prompt and of output, each taken as lognormal."""
-        prompt = self.uncached_tokens * lognormal_p95(self.prompt_cv)
+        prompt = (self.uncached_tokens + self.alone_tokens) * lognormal_p95(self.prompt_cv)
         return prompt + self.output_tokens * lognormal_p95(self.output_cv)

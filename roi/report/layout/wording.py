@@ -91,7 +91,7 @@ NAMES = {
     "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
     "own_hardware.value_kept_per_year": "GPU value kept a year",
     "people.existing_hours_per_month": "hours a month that are paid anyway",
-    "serving.spill_share": "share that a hybrid spills",
+    "serving.spill_share": "share that a hybrid spills", "serving.prefix_hit_rate": "prefix hits of own servers",
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
 PATTERNS = (

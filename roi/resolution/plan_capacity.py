@@ -18,7 +18,7 @@ from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Sl
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
-from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies
+from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, sequences_at_once
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
@@ -343,7 +343,8 @@ def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, ser
     """The evidence with the adapters that the plan applies at run time."""
     slots = _slots(plan, traffic, served)
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
-    server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed))
+    limit = min(found.server.sequence_limit, float(sequences_at_once(slots, plan.adapters)))
+    server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed), sequence_limit=limit)
     word = "adapter" if plan.adapters == 1 else "adapters"
     known = effect.spread.basis
     how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"

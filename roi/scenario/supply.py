@@ -250,7 +250,7 @@ class Serving(Section):
     of its training, labels and evaluation. 1 where the adapters are all this workload's own (training.adapters)."""
     adapter_slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """shared: how many adapters a card holds at once, beside the weights (vLLM's --max-loras, SGLang's --max-loras-per-batch);
-    the others wait in the host's memory, and requests for them for a slot, which no replay counts. Left out = one for each
+    the others wait in the host's memory, and requests for them for a slot, where all are asked alike. Left out = one for each
     sequence that fits beside them, at most one for each adapter."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""

@@ -89,8 +89,8 @@ def test_adapters_that_do_not_all_fit_at_once_are_told_where_the_fleet_is(size, 
     best = found.plans[0]
     assert best.adapters == 500
     assert best.adapter_slots == 1 if slots else 1 < best.adapter_slots < 500
-    told = (f"! Adapters that fit at once: {best.adapter_slots:.0f} of 500 on 1 x RTX-4090 fp8; waiting for a slot is in no"
-            " figure (serving.adapter_slots)")
+    told = (f"! Adapters that fit at once: {best.adapter_slots:.0f} of 500 on 1 x RTX-4090 fp8; requests for others"
+            " wait, all asked alike (serving.adapter_slots)")
     assert [told in flat(found, full=full) for full in (False, True)] == [True, True]
 
 

@@ -1,5 +1,8 @@
 """What adapters at run time hold on a card: bytes by hand, on one GPU and on several, slots, and what is left for KV."""
 
+from collections import Counter
+from heapq import heappop, heappush
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,13 @@ from hypothesis import strategies as st
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model, load_models
-from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank, together
+from roi.estimate.serving.adapter_memory import (
+    AdapterSlots,
+    adapter_bytes,
+    sequences_at_once,
+    slot_rank,
+    together,
+)
 from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.training.adapters import trained_parameters
@@ -109,3 +118,59 @@ def test_plans_together_are_as_each_alone() -> None:
     room = np.array([4e9, 5e9])
     assert np.asarray(joined.held(room, 3e8, 6e8)).tolist() == [s.held(r, 3e8, 6e8) for s, r in zip(each, room, strict=True)]
     assert together([None, None]) is None
+
+
+def test_so_many_sequences_are_under_way_as_keep_the_slots_taken() -> None:
+    """-60 ln(1 - 8 / 60) = 8.6, -60 ln(1 / 2) = 41.6; one slot, one request; no limit where each adapter has one."""
+    assert [float(sequences_at_once(s, 60)) for s in (1, 8, 30, 60, 80)] == [1.0, 8.0, 41.0, np.inf, np.inf]
+    assert np.asarray(sequences_at_once(np.array([8.0, 30.0]), 60)).tolist() == [8.0, 41.0]
+
+
+def p95_wait(slots: int, adapters: float, load: float, count: int = 6000) -> float:
+    """P95 of the wait, in mean times of a request, of `load` requests under way on average; no limit but slots.
+
+    Poisson arrivals, exponential times, adapters asked alike (inf: each request has its own). Who has no slot waits until
+    another adapter's requests have ended, and those that have one go ahead.
+    """
+    random = np.random.default_rng(7)
+    arrivals, lasts = np.cumsum(random.exponential(1.0 / load, count)), random.exponential(1.0, count)
+    of = np.arange(count) if np.isinf(adapters) else random.integers(0, int(adapters), count)
+    taken, ends, waiting, waited = Counter[int](), list[tuple[float, int]](), list[int](), np.zeros(count)
+
+    def admitted(now: float, some: list[int]) -> list[int]:
+        left = []
+        for k in some:
+            if of[k] in taken or len(taken) < slots:
+                taken[of[k]] += 1
+                heappush(ends, (now + lasts[k], k))
+                waited[k] = now - arrivals[k]
+            else:
+                left.append(k)
+        return left
+
+    coming = 0
+    while coming < count or ends:
+        if coming < count and (not ends or arrivals[coming] <= ends[0][0]):
+            waiting += admitted(arrivals[coming], [coming])
+            coming += 1
+            continue
+        now, k = heappop(ends)
+        taken[of[k]] -= 1
+        if not taken[of[k]]:
+            del taken[of[k]]
+            waiting = admitted(now, waiting)
+    return float(np.quantile(waited[count // 5:], 0.95))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("slots", "adapters"), [(8, 20), (8, 60), (30, 60), (24, 200)])
+def test_that_limit_holds_the_load_that_slots_hold(slots: int, adapters: int) -> None:
+    """P95 of the wait is a tenth of a request's time at loads within 15% of each other, by slots and by places."""
+    def held(places: int, of: float) -> float:
+        low, high = 0.1, 3.0 * places + 3.0
+        for _ in range(8):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if p95_wait(places, of, middle) <= 0.1 else (low, middle)
+        return low
+
+    assert held(int(sequences_at_once(slots, adapters)), np.inf) == pytest.approx(held(slots, adapters), rel=0.15)

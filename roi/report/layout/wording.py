@@ -281,7 +281,7 @@ def little_free(fleet: str, utilisation_peak: float) -> str:
 def few_slots(held: Mapping[str, tuple[float, float]]) -> str:
     """On which plans, by name their slots and adapters, not all adapters fit at once; empty where all do."""
     few = [f"{slots:,.0f} of {adapters:,.0f} on {name}" for name, (slots, adapters) in held.items() if 0.0 < slots < adapters]
-    told = f"Adapters that fit at once: {', '.join(few)}; waiting for a slot is in no figure (serving.adapter_slots)"
+    told = f"Adapters that fit at once: {', '.join(few)}; requests for others wait, all asked alike (serving.adapter_slots)"
     return told if few else ""
 
 

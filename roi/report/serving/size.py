@@ -341,6 +341,7 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
     best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
     defaults = f"{ENGINE_NAMES.get(sizing.engine, 'vLLM')}'s defaults"
     whose = f"as its server showed, else {defaults} for this card" if measured else f"{defaults} for a server on this card"
+    whose += ", or as many as its slots for adapters allow" if best.adapter_slots < best.adapters else ""
     engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."

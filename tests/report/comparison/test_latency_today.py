@@ -142,7 +142,7 @@ def test_adapters_that_do_not_all_fit_at_once_are_told_and_so_is_an_option_that_
     lone = (*OWN, "candidates.own_hardware=false", "candidates.hybrid=false", "candidates.gpus=[RTX-4090]",
             "serving.adapters=shared")
     few = of(*lone, "training.adapters=500", "serving.adapter_slots=1")
-    told = ("Adapters that fit at once: 1 of 500 on 1 x RTX-4090 (qwen3-8b+lora); waiting for a slot is in no figure"
+    told = ("Adapters that fit at once: 1 of 500 on 1 x RTX-4090 (qwen3-8b+lora); requests for others wait, all asked alike"
             " (serving.adapter_slots)")
     assert f"! {told}" in flat(few)
     assert f"{told}." in " ".join(comparison_text(few, (), full=True).split())

@@ -46,9 +46,9 @@ def fleet_by_the_hour(
     return size_autoscaled_fleet(
         np.asarray(mean), alone, shared.load_curve, burst=float(burst_from_peak(shared.peak_to_mean, shared.load_curve)),
         replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(let_wait(shared, option)),
-        waits_hours=shared.waits_hours, **common)
+        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, **common)
 
 
 def least_by_the_hour(option: Option) -> int:
-    """Replicas that serve at any hour, at least, spares left out."""
+    """Replicas that serve in any hour that has calls, at least, spares left out."""
     return max(option.autoscale_floor, option.replicas_least)

@@ -81,7 +81,8 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     found = [way(ALL_DAY, fixed(waits), f"{spares:g} spare{'' if spares == 1 else 's'}")]
     if can_follow(plan):
         start = f"{option.startup_hours * 60:g} min to start"
-        found.append(followed(BY_THE_HOUR, f"{start}, at least {least_by_the_hour(option)}, spares on top"))
+        none = ", none in hours without calls" if option.autoscale_floor == 0 else ""
+        found.append(followed(BY_THE_HOUR, f"{start}, at least {least_by_the_hour(option)}, spares on top{none}"))
         if let_wait(shared, option) >= 1.0 and shared.waits_hours > option.startup_hours:
             often = "once a day" if not (by := by_deadline(shared)) else f"{by['starts']:.3g} times a day"
             found.append(followed(FOR_THE_WORK, f"{start} {often}; serving.autoscale_floor: 0"))

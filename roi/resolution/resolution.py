@@ -308,10 +308,12 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     if v.autoscale_floor == 0 and _all_wait(s) and not _outlasts_a_start(s):
         raise ScenarioError("workload.waits_hours", s.workload.waits_hours, "serving.autoscale_floor: 0 lets requests wait for"
                             f" a start: more than serving.startup_hours, {v.startup_hours:g}")
-    if v.autoscale_floor == 0 and not (v.autoscale and _all_wait(s)):
+    empty_hours = 0.0 in (s.workload.hourly_weights or ())
+    if v.autoscale_floor == 0 and not (v.autoscale and (_all_wait(s) or empty_hours)):
         waits = value_of(s.workload.can_wait_share)
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g})")
+                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g}), or hours without"
+                            " any, a 0 in workload.hourly_weights")
     if "autoscale_floor" in v.model_fields_set and not v.autoscale:
         sheet.warnings.append("serving.autoscale_floor moves nothing: it is the least of a fleet that follows the hours of the"
                               " day (serving.autoscale: true)")

@@ -236,7 +236,8 @@ class Serving(Section):
     """Follow the hourly load instead of the peak."""
     autoscale_floor: Annotated[int, Field(ge=0, le=10_000)] = 1
     """Fewest replicas at any hour, with autoscale: true; without it, it does nothing. 0, where all requests can wait
-    (can_wait_share: 1): GPUs are rented for the hours that the day's requests take, and one start."""
+    (can_wait_share: 1): GPUs are rented for the hours that the day's requests take, and one start; else, where hours have no
+    calls (a 0 in workload.hourly_weights): none is rented in those."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
     billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.0

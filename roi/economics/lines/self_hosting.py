@@ -162,7 +162,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     hourly = size_autoscaled_fleet(
         mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
         startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=let_wait(shared, option),
-        waits_hours=shared.waits_hours, **common,
+        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, **common,
     )
     if option.autoscale_floor == 0:
         all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0

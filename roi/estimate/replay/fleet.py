@@ -202,14 +202,15 @@ def size_autoscaled_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Array, *, burst: Number = 1.0,
     startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
     spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
-    pooling: Number = 1.0, waits_hours: float = HOURS,
+    pooling: Number = 1.0, waits_hours: float = HOURS, to_none: bool = False,
 ) -> Fleet:
     """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
 
     `load_curve` has 24 multiples of the mean on its last axis (leading axes as the demand's, or none). Each hour holds
     mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly over the day, or each
     hour's over as many hours as it may wait (`waits_hours`; of less than one, that part of it waits). Where a start takes
-    more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve.
+    more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve. Where it
+    has nothing to hold, with `to_none`, no replica exists, spares among them.
     Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
     """
     mean = np.asanyarray(mean_requests_per_s)[..., None]
@@ -222,6 +223,7 @@ def size_autoscaled_fleet(
     each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
     capacity, *rules = (np.asanyarray(x)[..., None] for x in each)
     replicas = replicas_needed(held, capacity, *rules)
+    replicas = np.where(held > 0.0, replicas, 0.0) if to_none else replicas
     instances = instances_needed(
         replicas, np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None],
         across_instances=across_instances,

@@ -69,6 +69,21 @@ def test_a_queue_is_billed_in_whole_steps_where_its_vendor_has_such() -> None:
         assert w.line(SELF, "GPU rent")[1] == pytest.approx([hours / 24 * 1460.0] * 24)
 
 
+def test_no_replica_exists_in_hours_that_have_no_calls() -> None:
+    """1/s in ten hours of the day, of which a replica holds 4: one and a spare for ten hours and the one before, in which they
+    start, at $2 x 730 = $1,460 all day. With a floor of one they are there all day. An hour with few calls is none: 15 and one.
+    """
+    hours, nearly = ([0.0] * 8 + [1.0] * 10 + [least] * 6 for least in (0.0, 1e-6))
+    hold = plan(SELF, capacity_requests_per_s=4.0, pooling=1.0)
+    for floor, weights, share in ((0, hours, 11 / 24), (1, hours, 1.0), (0, [*nearly[:-1], 0.0], 16 / 24)):
+        serving = {"autoscale": True, "autoscale_floor": floor, "startup_hours": 0.25, "spares": 1, "headroom": 0.0}
+        w = World(case_of(serving=serving, workload={"hourly_weights": weights}), **hold)
+        for line in ("GPU rent", "GPU rent, redundancy"):
+            assert w.line(SELF, line)[1] == pytest.approx([share * 1460.0] * 24)
+    with pytest.raises(ScenarioError, match=r"or hours without any, a 0 in workload.hourly_weights"):
+        case_of(serving={"autoscale": True, "autoscale_floor": 0}, workload={"hourly_weights": [1.0] * 24})
+
+
 def test_a_commitment_is_paid_whether_there_is_work_or_not() -> None:
     serving = {"autoscale": True, "autoscale_floor": 0, "spares": 0, "headroom": 0.0}
     case = case_of(serving=serving, workload={"can_wait_share": 1.0})

@@ -66,7 +66,7 @@ class SystemLengths:
         """`count` requests, always the same ones."""
         bins = self.prompt_tokens, self.output_tokens, self.weights
         drawn = histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
-        return replace(drawn, alone=self.conversations)
+        return replace(drawn, common_tokens=0.0) if self.conversations else drawn
 
     def arrivals(self, count: int) -> Array:
         """Poisson arrivals at a mean rate of 1 a second."""
@@ -133,4 +133,4 @@ def _of_all_fleets(lengths: SystemLengths) -> Lengths:
     drawn = [lengths.drawn(count) for count in FLEETS_REPLAYED]
     uncached, output, cached = (np.concatenate([getattr(each, name) for each in drawn])
                                 for name in ("uncached_tokens", "output_tokens", "cached_tokens"))
-    return Lengths(uncached, output, cached, lengths.conversations)
+    return Lengths(uncached, output, cached, drawn[0].common_tokens)

@@ -85,13 +85,16 @@ class Trace:
         return RequestShape(
             uncached_tokens=float(np.mean(given)), output_tokens=float(np.mean(made)),
             cached_tokens=float(np.mean(drawn.cached_tokens)), prompt_cv=float(np.std(given) / np.mean(given)),
-            output_cv=float(np.std(made) / np.mean(made)))
+            output_cv=float(np.std(made) / np.mean(made)),
+            alone_tokens=float(np.mean(np.maximum(drawn.cached_tokens - drawn.common_tokens, 0.0))))
 
     def drawn(self, count: int | None = None) -> Lengths:  # noqa: ARG002 -- a trace is replayed whole
-        """The lengths of all calls."""
+        """The lengths of all calls. One prefix is as long in each that finds it: common is what 95% of these find at least."""
         cached = np.minimum(self.cached_tokens, self.input_tokens - 1.0)
         uncached = np.maximum(np.rint(self.input_tokens - cached), 1.0)
-        return Lengths(uncached, np.maximum(np.rint(self.output_tokens), 1.0), np.maximum(np.rint(cached), 0.0))
+        cached = np.maximum(np.rint(cached), 0.0)
+        common = float(np.quantile(cached[cached > 0.0], 0.05)) if np.any(cached > 0.0) else np.inf
+        return Lengths(uncached, np.maximum(np.rint(self.output_tokens), 1.0), cached, common)
 
     def arrivals(self, count: int | None = None) -> Array:  # noqa: ARG002 -- a trace is replayed whole
         """Arrival times at a mean rate of 1 a second."""

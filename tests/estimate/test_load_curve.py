@@ -272,12 +272,15 @@ def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
 
 
 def test_the_history_of_a_conversation_is_held_by_its_own_request():
-    """Two requests of 100 tokens of which 60 are found, 5 out: each holds all of its 105, and still computes 40."""
+    """Two requests of 100 tokens of which 60 are found, 5 out: each holds all of its 105, and still computes 40; where both
+    find the same 20, these are held once, beside 85 each.
+    """
     drawn = histogram_lengths(2, np.array([100.0, 100.0]), np.array([5.0, 5.0]), np.array([0.5, 0.5]), prefix_tokens=60.0,
                               hit_rate=1.0)
-    load = as_requests(replace(drawn, alone=True), np.array([0.0, 0.0]), None)
-    assert load.prefill_tokens.tolist() == [40.0, 40.0]
-    assert load.kv_held.tolist() == [105.0, 105.0]
+    for common, held in ((0.0, 105.0), (20.0, 85.0), (60.0, 45.0)):
+        load = as_requests(replace(drawn, common_tokens=common), np.array([0.0, 0.0]), None)
+        assert load.prefill_tokens.tolist() == [40.0, 40.0]
+        assert load.kv_held.tolist() == [held, held]
 
 
 @pytest.mark.parametrize("model", ["qwen3-8b", "gemma-3-27b", "gemma-4-12b", "phi-3-mini", "llama-3.1-8b"])

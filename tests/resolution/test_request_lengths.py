@@ -24,7 +24,7 @@ def test_a_conversation_holds_its_history_for_itself_and_a_common_prefix_is_held
     alone, common = (SystemLengths(np.array([1000.0]), np.array([prefix]), *rows, hit_rate=0.5) for prefix in (1000.0, 999.0))
     assert (alone.shape.alone_tokens, alone.shape.shared_tokens, alone.shape.own_tokens) == (500.0, 0.0, 1005.0)
     assert (common.shape.alone_tokens, common.shape.shared_tokens, common.shape.own_tokens) == (0.0, 499.5, 505.5)
-    assert (alone.drawn(10).alone, common.drawn(10).alone) == (True, False)
+    assert (alone.drawn(10).common_tokens, common.drawn(10).common_tokens) == (0.0, np.inf)
     none = SystemLengths(np.array([1000.0]), np.array([0.0]), *rows, hit_rate=0.5)
     assert not none.conversations
 

@@ -27,6 +27,19 @@ def test_a_trace_of_the_usage_log_is_sorted_and_starts_at_zero(tmp_path):
     assert found.arrivals().tolist() == pytest.approx([0.0, 1.2, 3.0])
 
 
+def test_what_calls_find_beyond_what_nearly_all_do_is_their_own_history(tmp_path):
+    """One prefix of 60 tokens is held once for all; of a conversation that grows by 40 a turn each call holds 0, 40 and 80."""
+    rows = "arrival_s,input_tokens,cached_tokens,output_tokens\n"
+    prefix, grows = (rows + "".join(f"{k},200,{found},5\n" for k, found in enumerate(all_found))
+                     for all_found in ((60, 60, 0, 60), (60, 100, 140)))
+    found = read_trace(written(tmp_path, prefix))
+    assert (found.drawn().common_tokens, found.shape.alone_tokens) == (60.0, 0.0)
+    shape = read_trace(written(tmp_path, grows)).shape
+    assert (shape.cached_tokens, shape.alone_tokens) == (100.0, pytest.approx(40.0, abs=5.0))
+    none = "arrival_s,input_tokens,cached_tokens,output_tokens\n0,100,0,5\n1,100,0,5\n"
+    assert read_trace(written(tmp_path, none)).shape.alone_tokens == 0.0
+
+
 def test_an_azure_trace_is_read_by_its_own_columns(tmp_path):
     found = read_trace(written(tmp_path, AZURE))
     assert found.arrival_s.tolist() == pytest.approx([0.0, 4.314579], abs=1e-5)

@@ -36,8 +36,8 @@ class Lengths:
     """Generated tokens, whole, at least 1."""
     cached_tokens: Array
     """Prompt tokens found in the prefix cache."""
-    alone: bool = False
-    """True where what is found is the history of the request's own conversation, which no other request under way holds."""
+    common_tokens: float = np.inf
+    """The most of them that other requests find too. What is beyond, the history of a conversation, each holds for itself."""
 
 
 def uniforms(count: int, seed: int) -> Array:
@@ -147,7 +147,7 @@ def as_requests(
     prompt = lengths.cached_tokens + lengths.uncached_tokens
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)
     growth = (end - start) / np.maximum(lengths.output_tokens - 1.0, 1.0)
-    common = np.zeros_like(prompt) if lengths.alone else lengths.cached_tokens
+    common = np.minimum(lengths.cached_tokens, lengths.common_tokens)
     shared = np.where(common > 0.0, kv(common), 0.0)
     return Requests(
         arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,

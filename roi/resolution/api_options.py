@@ -80,11 +80,13 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
                   date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
-    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms)
+    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
+              cache_as_today=i.uses_cache)
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
         add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)
-        add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms)
+        add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=BY_TOKEN), True, "roi")
     _cache_batch(sheet, s, price, vendor, terms)
     add_levers(sheet, s, price, vendor, terms)
@@ -177,6 +179,21 @@ def _not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
     return ""
 
 
+def _cache_loses(sheet: FactSheet, s: Scenario, price: ApiPrice) -> bool:
+    """True where writing the shared prefix to the incumbent's cache costs more than reading it saves, and say so."""
+    hits, write, read = value_of(s.workload.cache_hit_rate), price.cache_write_usd_per_mtok, price.cache_read_usd_per_mtok
+    if _not_cached(s, price, 1.0) or write is None or read is None:
+        return False
+    plain = price.input_usd_per_mtok[0]
+    if hits * read[0] + (1.0 - hits) * write[0] <= plain:
+        return False
+    even = (write[0] - plain) / (write[0] - read[0])
+    sheet.warnings.append(f"the prompt cache that is on costs more than it saves: {100 * hits:.3g}% of the requests find the"
+                          f" prefix, and only from {100 * even:.3g}% on does reading save more than writing costs"
+                          " (workload.cache_hit_rate)")
+    return True
+
+
 def _escalated_hits(s: Scenario) -> float:
     """Cache hit rate of the requests that are handed to the incumbent."""
     w = s.workload
@@ -198,9 +215,12 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
 
 
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too."""
+    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too.
+
+    A cache that is on today, and whose writing costs more than reading saves, is switched off.
+    """
     i, w = s.incumbent, s.workload
-    why = _not_cached(s, price, value_of(w.cache_hit_rate))
+    why, off = _not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and _cache_loses(sheet, s, price)
     cached = not why
     if "cache minimum" in why:
         sheet.warnings.append(why)
@@ -210,13 +230,15 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     batched = waits and tier and not late
     if waits and not tier:
         _warn_of_no_batch(sheet, price)
-    new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
-    ways = [("cache-batch", " + ".join(new) or "cache + batch", True)]
+    switched = "no cache" if off else "cache"
+    new = [name for name, on in ((switched, off or (cached and not i.uses_cache)), ("batch", batched)) if on]
+    ways = [("cache-batch", " + ".join(new) or "cache + batch", not off)]
     if len(new) > 1:
-        ways += [("cache-batch:cache", "cache", True), ("cache-batch:batch", "batch", False)]
+        ways += [("cache-batch:cache", switched, not off), ("cache-batch:batch", "batch", i.uses_cache)]
     for id, words, on in ways:
         add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
-        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
+        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache and on)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     if not new:
         cache = why or "its cache is on already"
@@ -361,7 +383,8 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
     add_provisioned(sheet, s, vendor)
     for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, "flexible-tier"):
         if path_of(Option, "kind", option=id) in sheet.facts:
-            add_price(sheet, id, price, discount=None, uses_cache=s.incumbent.uses_cache, batch_share=None, terms=terms)
+            add_price(sheet, id, price, discount=None, uses_cache=s.incumbent.uses_cache, batch_share=None, terms=terms,
+                      cache_as_today=s.incumbent.uses_cache)
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
 
 

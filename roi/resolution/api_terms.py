@@ -154,11 +154,13 @@ def add_option(
 
 def add_price(
     sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None,
-    terms: Terms = LIST_TERMS,
+    terms: Terms = LIST_TERMS, cache_as_today: bool = False,
 ) -> None:
     """The price list of an option, tier by tier. None: the API's or the incumbent's discount; all that can wait in batch."""
     path = partial(path_of, Api, option=id)
     add_rates(sheet, path, price, terms)
+    if cache_as_today:
+        sheet.state(path("cache_as_today"), True, "scenario incumbent.uses_cache")
     if price.cache_minimum_tokens is not None:
         sheet.add(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens", basis=Basis.QUOTED, source=_told(price),
                   date=price.date)

@@ -71,6 +71,29 @@ def test_cache_and_batch_of_the_incumbent_are_options_of_their_own_where_both_ar
         assert not [id for id in case_of(**one).options if id.startswith("cache-batch:")]
 
 
+@pytest.mark.parametrize("waits", [0.0, 0.5])
+def test_a_cache_that_is_on_and_costs_more_than_it_saves_is_paid_and_switching_it_off_is_an_option(waits: float) -> None:
+    """gpt-6-sol, 2,000 shared tokens, 10% hits at $0.20/M, the rest written at $2.50/M: 2,000 x $2.27/M + 100 x $10/M =
+    $0.00554; off, 2,000 x $2/M + $0.001 = $0.005, in batch half of that. It pays from (2.5 - 2) / (2.5 - 0.2) = 21.7% on.
+    A candidate's cache stays off where it would cost more; today's runs on in a cascade's second model and with fewer tokens.
+    """
+    sol = {"model": "gpt-6-sol", "uses_cache": True}
+    on = {"workload": {**PREFIX, "cache_hit_rate": 0.1, "can_wait_share": waits}, "incumbent": sol}
+    w = world(**on)
+    assert each(w, "stay") == pytest.approx(0.00554)
+    assert each(w, "cache-batch") == pytest.approx(0.005 * (1.0 - waits / 2.0))
+    assert each(w, CHEAPER) == pytest.approx(0.00025 * (1.0 - waits / 2.0))
+    assert w.options["cache-batch"].label == "gpt-6-sol, no cache + batch" if waits else "gpt-6-sol, no cache"
+    alone = {id: each(w, f"cache-batch:{id}") for id in ("cache", "batch") if waits}
+    assert alone == pytest.approx({"cache": 0.005, "batch": 0.00554 / 2 + 0.0025 / 2} if waits else {})
+    (told,) = [each for each in resolve(check_scenario(quiet(on))).warnings if "cache that is on" in each]
+    assert "10% of the requests find the prefix, and only from 21.7% on" in told
+    enough = world(workload={**PREFIX, "cache_hit_rate": 0.22}, incumbent=sol)
+    assert "its cache is on already" in str(enough.options["cache-batch"].infeasible)
+    never = world(workload={**PREFIX, "cache_hit_rate": 0.0}, incumbent=sol)
+    assert (each(never, "stay"), each(never, "cache-batch")) == (pytest.approx(0.006), pytest.approx(0.005))
+
+
 def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
     """$1,000 a month until 2027-02-23, 92 days with the last or 3.025 months; $394.20 is spent. Live after 0.5 months."""
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}

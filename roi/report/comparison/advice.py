@@ -154,6 +154,9 @@ def _what(c: Comparison, o: OptionResult) -> str:
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     if f"options.{o.id}.provisioned.gives_back" in c.case:
         words = "the same model on as many units as its peak takes"
+    if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
+        hits = percent(case_number(c.case, "workload.cache_hit_rate"))
+        words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""

@@ -28,10 +28,10 @@ def late_batch(c: Comparison) -> list[str]:
 
 def batch_words(c: Comparison, o: OptionResult) -> str:
     """How long the batch tier may take where it is switched on, or that another API model's is used; empty for neither."""
-    if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
+    now, then = (any(line.name == WAYS["batch"] for line in each.lines) for each in (option_of(c, "stay"), o))
+    if o.kind == "cache-batch" and then:
         hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
         return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
-    now, then = (any(line.name == WAYS["batch"] for line in each.lines) for each in (option_of(c, "stay"), o))
     return "; what can wait at its batch price" if o.kind in PLAIN and then and not now else ""
 
 

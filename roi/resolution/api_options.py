@@ -31,9 +31,12 @@ from roi.resolution.api_terms import (
     add_terms,
     add_units_today,
     api_price,
+    cache_loses,
     late_batch,
+    not_cached,
     terms_of,
     too_slow,
+    warn_of_tier,
     with_rates,
 )
 from roi.resolution.fact_sheet import FactSheet
@@ -73,6 +76,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
+    warn_of_tier(sheet, s, price)
     vendor = add_vendor(sheet, s, price, own=("incumbent", i), terms=terms)
     _successor(sheet, s, price, vendor)
     add_latency(sheet, vendor, i, "incumbent")
@@ -108,6 +112,10 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         if value is not None:
             path = path_of(Option, f"first_{name}_ratio", vendor=vendor)
             sheet.quantity(path, value, "ratio", stated=True, source=f"scenario incumbent.successor_{name}_ratio")
+    if price.model.startswith("ft:") and i.successor_error_ratio is None:
+        sheet.warnings.append(f"{price.model} is tuned: what follows when it ends is taken to answer as well, for"
+                              f" {value_of(s.people.migration_hours):g} engineer hours and no training; where its vendor tunes"
+                              " none, say how much worse that answers: incumbent.successor_error_ratio")
     announced = retirement(price.provider, price.model, s.as_of)
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
@@ -166,34 +174,6 @@ def _mean_cost(s: Scenario, price: ApiPrice) -> float:
     return float(price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * answered)
 
 
-def _not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
-    """Why the incumbent's prompt cannot be cached, empty where it can."""
-    prefix = value_of(s.workload.shared_prefix_tokens)
-    if prefix <= 0 or hit_rate <= 0:
-        return "no shared prefix is found in a cache: workload.shared_prefix_tokens or the hit rate is 0"
-    if price.cache_read_usd_per_mtok is None:
-        return f"{price.provider} has no cache price for {price.model}"
-    if prefix < (price.cache_minimum_tokens or 0):
-        return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
-    return ""
-
-
-def _cache_loses(sheet: FactSheet, s: Scenario, price: ApiPrice) -> bool:
-    """True where writing the shared prefix to the incumbent's cache costs more than reading it saves, and say so."""
-    hits, write, read = value_of(s.workload.cache_hit_rate), price.cache_write_usd_per_mtok, price.cache_read_usd_per_mtok
-    if _not_cached(s, price, 1.0) or write is None or read is None:
-        return False
-    plain = price.input_usd_per_mtok[0]
-    if hits * read[0] + (1.0 - hits) * write[0] <= plain:
-        return False
-    even = (write[0] - plain) / (write[0] - read[0])
-    sheet.warnings.append(f"the prompt cache that is on costs more than it saves: {100 * hits:.3g}% of the requests find the"
-                          f" prefix, and only from {100 * even:.3g}% on does reading save more than writing costs"
-                          " (workload.cache_hit_rate)")
-    return True
-
-
 def _escalated_hits(s: Scenario) -> float:
     """Cache hit rate of the requests that are handed to the incumbent."""
     w = s.workload
@@ -204,7 +184,7 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
     """Say where a stated hit rate of escalated requests moves nothing."""
     if s.workload.escalated_cache_hit_rate is None:
         return
-    why, uncached = _not_cached(s, price, _escalated_hits(s)), [] if s.incumbent.uses_cache else sorted(s.quality.escalated)
+    why, uncached = not_cached(s, price, _escalated_hits(s)), [] if s.incumbent.uses_cache else sorted(s.quality.escalated)
     if not escalating_systems(s):
         why = "no option hands requests on (candidates.cascade_first, quality.escalated)"
     if why:
@@ -220,7 +200,7 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     A cache that is on today, and whose writing costs more than reading saves, is switched off.
     """
     i, w = s.incumbent, s.workload
-    why, off = _not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and _cache_loses(sheet, s, price)
+    why, off = not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and cache_loses(sheet, s, price)
     cached = not why
     if "cache minimum" in why:
         sheet.warnings.append(why)
@@ -272,7 +252,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
     ways, (context, said) = [(id, label)], _context(price)
-    if cascade and not s.incumbent.uses_cache and not _not_cached(s, incumbent, _escalated_hits(s)):
+    if cascade and not s.incumbent.uses_cache and not not_cached(s, incumbent, _escalated_hits(s)):
         ways.append((f"{id}+cache", f"{label}, cached"))
     for id, label in ways:
         path = partial(path_of, Option, option=id)

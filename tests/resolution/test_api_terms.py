@@ -94,6 +94,30 @@ def test_a_cache_that_is_on_and_costs_more_than_it_saves_is_paid_and_switching_i
     assert (each(never, "stay"), each(never, "cache-batch")) == (pytest.approx(0.006), pytest.approx(0.005))
 
 
+def test_what_follows_a_tuned_model_is_told_to_be_taken_for_as_good_until_somebody_says_otherwise() -> None:
+    name = "ft:gpt-4.1-mini-2025-04-14"
+    says, other = {"model": name, "successor_error_ratio": 1.5}, {"model": "gpt-4.1-mini"}
+    for given, times in (({"model": name}, 1), (says, 0), (other, 0)):
+        warnings = resolve(check_scenario(quiet({"incumbent": given, "quality": {"scores": {given["model"]: 0.9}}}))).warnings
+        assert len([x for x in warnings if x.startswith(f"{name} is tuned: ")]) == times
+
+
+def test_prompts_above_an_edge_of_todays_price_list_or_near_it_are_told() -> None:
+    """gpt-6-sol: $2 in and $10 out up to 272,000 input tokens, $4 and $15 above. Means hide lengths."""
+    sol, name = {"incumbent": {"model": "gpt-6-sol"}}, "openai/gpt-6-sol"
+    rates = "$4 in and $15 out a million tokens, not $2 and $10"
+    cells = [{"input_tokens": x, "output_tokens": 100.0, "share": share} for x, share in ((1000.0, 0.88), (300_000.0, 0.12))]
+    histogram = {"input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 0.0}
+    for work, said in (
+        ({"input_tokens": 300_000.0}, f"100% of the requests have more than 272,000 input tokens, above which {name} asks"),
+        ({**histogram, "lengths": cells}, "12% of the requests have more than 272,000 input tokens, above which"),
+        ({"input_tokens": 200_000.0}, f"above 272,000 input tokens {name} asks {rates}; with a mean of 200,000 alone"),
+        ({"input_tokens": 100_000.0}, None), ({**histogram, "lengths": [{**cells[0], "share": 1.0}]}, None),
+    ):
+        told = [x for x in resolve(check_scenario(quiet({**sol, "workload": work}))).warnings if "input tokens" in x]
+        assert [x.startswith(said) for x in told] == [True] if said else not told
+
+
 def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
     """$1,000 a month until 2027-02-23, 92 days with the last or 3.025 months; $394.20 is spent. Live after 0.5 months."""
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}

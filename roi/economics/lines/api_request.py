@@ -116,8 +116,9 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     read_usd = write_usd = np.zeros(())
     if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
-        saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
-        cached = (api.cache_as_today | saves) & (seen.kept >= api.cache_minimum) & (seen.kept > 0)
+        cached = (seen.kept >= api.cache_minimum) & (seen.kept > 0)
+        if not api.cache_as_today:
+            cached = (hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in) & cached
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
         read_usd = read_tokens * rate(api.cache_read)
         if api.cache_write is not None:

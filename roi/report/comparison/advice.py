@@ -23,6 +23,7 @@ from roi.report.comparison.option_figures import (
     compared_from,
     counted,
     drawn,
+    either_way,
     flat,
     gpu_count,
     mean_from,
@@ -274,7 +275,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
         drawn_apart = f"; what is not known of both could matter: {flips}" if flips else ""
-        return f"Wrong answers {percent(before)}, as today{drawn_apart}."
+        return f"Wrong answers {percent(before)}, as today{either_way(c, o)}{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
         month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
@@ -284,7 +285,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
     count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
     turns = f" ({flips})" if flips else ""
-    return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}{turns}."
+    rates = " -> ".join(told_apart(percent, before, after))
+    return f"Wrong answers {rates}{either_way(c, o)}: about {count} {more} a month{priced}{turns}."
 
 
 def _stay(c: Comparison) -> Block:

@@ -139,3 +139,12 @@ def at_mean_rents(c: Comparison, o: OptionResult) -> list[str]:
         return []
     level = "today's rents" if case_number(c.case, path_of(Shared, "rent_drift")) == 0.0 else "the mean level of rents"
     return [f"at {level} {usd(mean)}"]
+
+
+def either_way(c: Comparison, o: OptionResult) -> str:
+    """How many more, or fewer, of 100 answers are wrong, where items were counted and leave open which; else empty."""
+    spread = o.quality.more_wrong_p10_p50_p90
+    counted_on = f"systems.{c.case[f'options.{o.id}.system'].value}.items"
+    if spread is None or counted_on not in c.case or not spread[0] < 0.0 < spread[2]:
+        return ""
+    return f" (of 100, P10 {-100 * spread[0]:.1f} fewer, P90 {100 * spread[2]:.1f} more)"

@@ -244,7 +244,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
         return
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
-    if price.provider not in MAKERS:  # who serves it is not obvious
+    if price.provider not in MAKERS or model == s.incumbent.model:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     ratio = _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)
     add_system(sheet, s, model, prior_of_model(model, ratio, s.incumbent.model))

@@ -31,6 +31,7 @@ from roi.report.comparison.option_figures import (
     month_of,
     npv_of,
     npv_range,
+    of_todays_model,
     option_of,
 )
 from roi.report.comparison.remarks.latency import missed_slo
@@ -155,6 +156,8 @@ def _what(c: Comparison, o: OptionResult) -> str:
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     if f"options.{o.id}.provisioned.gives_back" in c.case:
         words = "the same model on as many units as its peak takes"
+    if o.kind == "cheaper-api" and of_todays_model(c, o):
+        words = "the same model at another vendor"
     if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
         hits = percent(case_number(c.case, "workload.cache_hit_rate"))
         words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"

@@ -243,6 +243,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     if _is_incumbent(s, price, incumbent, model, kind):
         sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
         return
+    _warn_of_list_price(sheet, s, name, terms, same_vendor=price.provider == incumbent.provider)
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in MAKERS or model == s.incumbent.model:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
@@ -277,6 +278,14 @@ def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str,
     """True where a candidate is what is paid today, or the first model of a cascade would hand on to itself."""
     same = price.model == incumbent.model or model == s.incumbent.model
     return same and (kind == "cascade" or price.provider == incumbent.provider)
+
+
+def _warn_of_list_price(sheet: FactSheet, s: Scenario, name: str, terms: Terms, *, same_vendor: bool) -> None:
+    """Say where today's discount is not taken for another model of the same vendor."""
+    off = value_of(s.incumbent.discount)
+    if same_vendor and off > 0 and "discount" not in terms.own.model_fields_set:
+        sheet.warnings.append(f"{name} is at list price: whether today's discount of {100 * off:.3g}% (incumbent.discount)"
+                              f" holds for it too is yours to say: apis.{name}.discount")
 
 
 def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:

@@ -102,6 +102,14 @@ def test_what_follows_a_tuned_model_is_told_to_be_taken_for_as_good_until_somebo
         assert len([x for x in warnings if x.startswith(f"{name} is tuned: ")]) == times
 
 
+def test_a_discount_of_today_that_is_not_taken_for_another_model_of_the_vendor_is_told() -> None:
+    off = {"incumbent": {"discount": 0.18}}
+    for given, told in ((off, 1), ({**off, "apis": {LUNA: {"discount": 0.0}}}, 0), ({}, 0),
+                        ({**off, "candidates": {"api_models": ["anthropic/claude-haiku-5-5"], "cascade_first": []}}, 0)):
+        warnings = set(resolve(check_scenario(quiet(given))).warnings)
+        assert len([x for x in warnings if "is at list price: whether today's discount of 18%" in x]) == told
+
+
 def test_prompts_above_an_edge_of_todays_price_list_or_near_it_are_told() -> None:
     """gpt-6-sol: $2 in and $10 out up to 272,000 input tokens, $4 and $15 above. Means hide lengths."""
     sol, name = {"incumbent": {"model": "gpt-6-sol"}}, "openai/gpt-6-sol"

@@ -166,7 +166,7 @@ def within_prompts(prefix: Prefix, bins: Sequence[LengthBin], minimum: float = 0
 def prefix_of_buckets(
     requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, prompt: float = float("inf"),
 ) -> Prefix | None:
-    """Shared prefix and hit rate from sums; None where nothing is cached or requests are not counted.
+    """Shared prefix and hit rate from sums; None where nothing is read or written, or requests are not counted.
 
     With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
     two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the

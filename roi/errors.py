@@ -176,14 +176,16 @@ SHORT = 3
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none.
 
-    A name of the same letters in another order is nearest: two of them are often exchanged in typing.
+    A name of the same letters in another order is nearest: two of them are often exchanged in typing. Then comes the shortest
+    one that only adds a version or a date (gpt-4.1-mini, gpt-4.1-mini-2025-04-14).
     """
     from difflib import get_close_matches  # only where somebody was mistaken
 
     mine, every = name.lower()[:80], {k.lower(): k for k in known}
     by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
-    found = dict.fromkeys([*exchanged, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
+    dated = sorted((low for low in every if len(mine) > SHORT and low.startswith(f"{mine}-")), key=len)[:1]
+    found = dict.fromkeys([*exchanged, *dated, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
     return [every[low] for low in found][:n]
 
 

@@ -84,7 +84,7 @@ def new_scenario(
         if incumbent.partition("/")[0].strip().lower() == OWN_SERVERS:
             raise ScenarioError("--incumbent", incumbent, "no list says what a model you serve costs: write the file without"
                                 f" it, then incumbent: {{provider: {OWN_SERVERS}, model: ...}} and costs (docs/start.md)")
-        price = find_api_price(None, incumbent, given.as_of, "--incumbent")
+        price = _listed(incumbent, given.as_of)
         provider = price.provider
         head, _, rest = incumbent.partition("/")
         values["incumbent", "provider"] = provider
@@ -151,6 +151,16 @@ def _comparable(text: str, called: Mapping[str, str] = MappingProxyType({})) -> 
             error.reword(lambda told, field=field, option=option: told.replace(field, option))  # type: ignore[misc]
         raise
     return text
+
+
+def _listed(incumbent: str, day: Date) -> ApiPrice:
+    """The list price of the model that is named; where only a stated one can be used, InputError that says where it goes."""
+    try:
+        return find_api_price(None, incumbent, day, "--incumbent")
+    except ScenarioError as error:
+        if "state a price" not in str(error):
+            raise
+        raise InputError(f"{error}; write the file without it, then both into it: incumbent and apis") from None
 
 
 def _tell_price(price: ApiPrice, name: str, tell: Tell) -> None:

@@ -206,7 +206,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     return Group(task, {
         "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
-        "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
+        "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
                       "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip

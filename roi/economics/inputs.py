@@ -178,6 +178,8 @@ class Api:
     """Share of all requests that goes through the batch price where it is cheaper."""
     hit_rate: Annotated[Number | None, At("apis.{vendor}.cache_hit_rate")] = None
     """The option's own; None: the workload's."""
+    cache_as_today: Annotated[bool, At("options.{option}.cache_as_today")] = False
+    """True where the cache runs as it does today, though writing it may cost more than reading it saves."""
     tier: Number = 1.0
     """Price of what does not go through batch, over the list price, where a share takes a slower tier."""
     announced: tuple[AnnouncedRates, ...] = ()

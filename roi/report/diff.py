@@ -39,7 +39,8 @@ LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd
          ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s",
          ".provisioned.units", ".provisioned.usd_per_unit_month")
 """Ends of the paths that tell a cause of several facts, the first that moved."""
-WHICH = (".vendor", ".label", ".uses_cache", ".kind")
+CACHE = ".uses_cache"
+WHICH = (".vendor", ".label", CACHE, ".kind")
 """The same where an option became another one."""
 
 
@@ -327,6 +328,8 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
         if any(redact and fact is not None and secret(path, fact) for fact in (old, new)):
             return ""
         first, second = _pair(old, new)
+        if path.endswith(CACHE):
+            first, second = (f"cache {'on' if text == 'True' else 'off'}" for text in (first, second))
         if first and second and first != second:
             return f"{first} -> {second}"
     return ""

@@ -31,9 +31,12 @@ from roi.resolution.api_terms import (
     add_terms,
     add_units_today,
     api_price,
+    cache_loses,
     late_batch,
+    not_cached,
     terms_of,
     too_slow,
+    warn_of_tier,
     with_rates,
 )
 from roi.resolution.fact_sheet import FactSheet
@@ -73,6 +76,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
+    warn_of_tier(sheet, s, price)
     vendor = add_vendor(sheet, s, price, own=("incumbent", i), terms=terms)
     _successor(sheet, s, price, vendor)
     add_latency(sheet, vendor, i, "incumbent")
@@ -80,11 +84,13 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
                   date=price.date)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
-    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms)
+    add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
+              cache_as_today=i.uses_cache)
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
         add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)
-        add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms)
+        add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=BY_TOKEN), True, "roi")
     _cache_batch(sheet, s, price, vendor, terms)
     add_levers(sheet, s, price, vendor, terms)
@@ -106,6 +112,10 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
         if value is not None:
             path = path_of(Option, f"first_{name}_ratio", vendor=vendor)
             sheet.quantity(path, value, "ratio", stated=True, source=f"scenario incumbent.successor_{name}_ratio")
+    if price.model.startswith("ft:") and i.successor_error_ratio is None:
+        sheet.warnings.append(f"{price.model} is tuned: what follows when it ends is taken to answer as well, for"
+                              f" {value_of(s.people.migration_hours):g} engineer hours and no training; where its vendor tunes"
+                              " none, say how much worse that answers: incumbent.successor_error_ratio")
     announced = retirement(price.provider, price.model, s.as_of)
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
@@ -164,19 +174,6 @@ def _mean_cost(s: Scenario, price: ApiPrice) -> float:
     return float(price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * answered)
 
 
-def _not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
-    """Why the incumbent's prompt cannot be cached, empty where it can."""
-    prefix = value_of(s.workload.shared_prefix_tokens)
-    if prefix <= 0 or hit_rate <= 0:
-        return "no shared prefix is found in a cache: workload.shared_prefix_tokens or the hit rate is 0"
-    if price.cache_read_usd_per_mtok is None:
-        return f"{price.provider} has no cache price for {price.model}"
-    if prefix < (price.cache_minimum_tokens or 0):
-        return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
-    return ""
-
-
 def _escalated_hits(s: Scenario) -> float:
     """Cache hit rate of the requests that are handed to the incumbent."""
     w = s.workload
@@ -187,7 +184,7 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
     """Say where a stated hit rate of escalated requests moves nothing."""
     if s.workload.escalated_cache_hit_rate is None:
         return
-    why, uncached = _not_cached(s, price, _escalated_hits(s)), [] if s.incumbent.uses_cache else sorted(s.quality.escalated)
+    why, uncached = not_cached(s, price, _escalated_hits(s)), [] if s.incumbent.uses_cache else sorted(s.quality.escalated)
     if not escalating_systems(s):
         why = "no option hands requests on (candidates.cascade_first, quality.escalated)"
     if why:
@@ -198,9 +195,12 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
 
 
 def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too."""
+    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too.
+
+    A cache that is on today, and whose writing costs more than reading saves, is switched off.
+    """
     i, w = s.incumbent, s.workload
-    why = _not_cached(s, price, value_of(w.cache_hit_rate))
+    why, off = not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and cache_loses(sheet, s, price)
     cached = not why
     if "cache minimum" in why:
         sheet.warnings.append(why)
@@ -210,13 +210,15 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
     batched = waits and tier and not late
     if waits and not tier:
         _warn_of_no_batch(sheet, price)
-    new = [name for name, on in (("cache", cached and not i.uses_cache), ("batch", batched)) if on]
-    ways = [("cache-batch", " + ".join(new) or "cache + batch", True)]
+    switched = "no cache" if off else "cache"
+    new = [name for name, on in ((switched, off or (cached and not i.uses_cache)), ("batch", batched)) if on]
+    ways = [("cache-batch", " + ".join(new) or "cache + batch", not off)]
     if len(new) > 1:
-        ways += [("cache-batch:cache", "cache", True), ("cache-batch:batch", "batch", False)]
+        ways += [("cache-batch:cache", switched, not off), ("cache-batch:batch", "batch", i.uses_cache)]
     for id, words, on in ways:
         add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
-        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
+        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache and on)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     if not new:
         cache = why or "its cache is on already"
@@ -241,8 +243,9 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     if _is_incumbent(s, price, incumbent, model, kind):
         sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
         return
+    _warn_of_list_price(sheet, s, name, terms, same_vendor=price.provider == incumbent.provider)
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
-    if price.provider not in MAKERS:  # who serves it is not obvious
+    if price.provider not in MAKERS or model == s.incumbent.model:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     ratio = _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)
     add_system(sheet, s, model, prior_of_model(model, ratio, s.incumbent.model))
@@ -250,7 +253,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
     ways, (context, said) = [(id, label)], _context(price)
-    if cascade and not s.incumbent.uses_cache and not _not_cached(s, incumbent, _escalated_hits(s)):
+    if cascade and not s.incumbent.uses_cache and not not_cached(s, incumbent, _escalated_hits(s)):
         ways.append((f"{id}+cache", f"{label}, cached"))
     for id, label in ways:
         path = partial(path_of, Option, option=id)
@@ -275,6 +278,14 @@ def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str,
     """True where a candidate is what is paid today, or the first model of a cascade would hand on to itself."""
     same = price.model == incumbent.model or model == s.incumbent.model
     return same and (kind == "cascade" or price.provider == incumbent.provider)
+
+
+def _warn_of_list_price(sheet: FactSheet, s: Scenario, name: str, terms: Terms, *, same_vendor: bool) -> None:
+    """Say where today's discount is not taken for another model of the same vendor."""
+    off = value_of(s.incumbent.discount)
+    if same_vendor and off > 0 and "discount" not in terms.own.model_fields_set:
+        sheet.warnings.append(f"{name} is at list price: whether today's discount of {100 * off:.3g}% (incumbent.discount)"
+                              f" holds for it too is yours to say: apis.{name}.discount")
 
 
 def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:
@@ -344,7 +355,7 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
             raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
         _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
         least, hits = price.cache_minimum_tokens or 0, value_of(s.workload.cache_hit_rate)
-        if 0 < left < least and not _not_cached(s, price, hits):
+        if 0 < left < least and not not_cached(s, price, hits):
             sheet.warnings.append(f"candidates.shorter_prompt.prefix_tokens: {left:g} is below {price.provider}'s cache minimum"
                                   f" of {least}: none of it is cached; {least} may cost less")
     if c.less_reasoning is not None:
@@ -362,7 +373,8 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
     for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE):
         if path_of(Option, "kind", option=id) in sheet.facts:
             cached = i.uses_cache or i.paid_by is None or id == FLEXIBLE
-            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms)
+            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms,
+                      cache_as_today=i.uses_cache and i.paid_by is not None)
             as_today = id == FLEXIBLE or i.paid_by is not None or bool(late_batch(s, i))
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), as_today, "roi")
 

@@ -49,6 +49,8 @@ class Terms:
 
 LIST_TERMS = Terms(ApiTerms())
 
+NEAR_EDGE: Final = 0.5
+"""A mean prompt above this part of a tier's edge has some above the edge: prompts of twice the mean are common."""
 BATCH_HOURS: Final = 24.0
 """Hours within which batch tiers promise an answer, where nobody states it."""
 BATCH_SOURCE: Final = (
@@ -154,11 +156,13 @@ def add_option(
 
 def add_price(
     sheet: FactSheet, id: str, price: ApiPrice, *, discount: float | Spread | None, uses_cache: bool, batch_share: Share | None,
-    terms: Terms = LIST_TERMS,
+    terms: Terms = LIST_TERMS, cache_as_today: bool = False,
 ) -> None:
     """The price list of an option, tier by tier. None: the API's or the incumbent's discount; all that can wait in batch."""
     path = partial(path_of, Api, option=id)
     add_rates(sheet, path, price, terms)
+    if cache_as_today:
+        sheet.state(path("cache_as_today"), True, "scenario incumbent.uses_cache")
     if price.cache_minimum_tokens is not None:
         sheet.add(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens", basis=Basis.QUOTED, source=_told(price),
                   date=price.date)
@@ -170,6 +174,52 @@ def add_price(
     if batch_share is not None:
         own = path_of(OptionFacts, "batch_share", option=id)
         sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+
+
+def not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
+    """Why the incumbent's prompt cannot be cached, empty where it can."""
+    prefix = value_of(s.workload.shared_prefix_tokens)
+    if prefix <= 0 or hit_rate <= 0:
+        return "no shared prefix is found in a cache: workload.shared_prefix_tokens or the hit rate is 0"
+    if price.cache_read_usd_per_mtok is None:
+        return f"{price.provider} has no cache price for {price.model}"
+    if prefix < (price.cache_minimum_tokens or 0):
+        return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
+                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+    return ""
+
+
+def cache_loses(sheet: FactSheet, s: Scenario, price: ApiPrice) -> bool:
+    """True where writing the shared prefix to the incumbent's cache costs more than reading it saves, and say so."""
+    hits, write, read = value_of(s.workload.cache_hit_rate), price.cache_write_usd_per_mtok, price.cache_read_usd_per_mtok
+    if not_cached(s, price, 1.0) or write is None or read is None:
+        return False
+    plain = price.input_usd_per_mtok[0]
+    if hits * read[0] + (1.0 - hits) * write[0] <= plain:
+        return False
+    even = (write[0] - plain) / (write[0] - read[0])
+    sheet.warnings.append(f"the prompt cache that is on costs more than it saves: {100 * hits:.3g}% of the requests find the"
+                          f" prefix, and only from {100 * even:.3g}% on does reading save more than writing costs"
+                          " (workload.cache_hit_rate)")
+    return True
+
+
+def warn_of_tier(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
+    """Say what prompts above an edge of today's price list cost, or where means alone hide that some may lie above it."""
+    w, name, edges = s.workload, f"{price.provider}/{price.model}", price.edges_tokens
+    if len(edges) < 2:
+        return
+    edge = edges[1]
+    given, made = price.input_usd_per_mtok, price.output_usd_per_mtok
+    rates = f"${given[1]:g} in and ${made[1]:g} out a million tokens, not ${given[0]:g} and ${made[0]:g}"
+    bins = [(b.input_tokens, b.share) for b in w.lengths or ()] or [(value_of(w.input_tokens or 0.0), 1.0)]
+    above = sum(share for tokens, share in bins if tokens > edge)
+    if above:
+        sheet.warnings.append(f"{100 * above:.3g}% of the requests have more than {edge:,.0f} input tokens, above which {name}"
+                              f" asks {rates}, for all of the request: prompts that stay below save twice")
+    elif w.lengths is None and NEAR_EDGE * edge < bins[0][0]:
+        sheet.warnings.append(f"above {edge:,.0f} input tokens {name} asks {rates}; with a mean of {bins[0][0]:,.0f} alone no"
+                              " request counts as longer: workload.lengths says how many are (roi usage)")
 
 
 def late_batch(s: Scenario, own: Incumbent | ApiTerms) -> str:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from roi.catalog.models.quality_priors import QualityPrior
+from roi.catalog.models.same_weights import same_weights
 from roi.economics.inputs import Tokens, path_of
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
@@ -22,8 +23,10 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
         return
     tokens, incumbent = s.tokens.get(system) or TokenRatios(), system == s.incumbent.model
     stated = f"scenario tokens.{system}"
-    if tokens.ratio is not None or incumbent:
-        sheet.quantity(path("ratio"), 1.0 if tokens.ratio is None else tokens.ratio, "ratio", stated=True, source=stated)
+    same = same_weights(system.partition("+")[0], s.incumbent.model)
+    if tokens.ratio is not None or incumbent or same:
+        why = stated if tokens.ratio is not None or not same else f"the tokenizer of {s.incumbent.model}"
+        sheet.quantity(path("ratio"), 1.0 if tokens.ratio is None else tokens.ratio, "ratio", stated=True, source=why)
     else:
         value, low, high = TOKEN_RATIO
         sheet.add(path("ratio"), value, "ratio", basis=Basis.ASSUMED, low=low, high=high,

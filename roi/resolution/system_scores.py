@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.models.quality_priors import QualityPrior, quality_prior
-from roi.catalog.models.same_weights import same_weights
+from roi.catalog.models.same_weights import closed_name, same_weights
 from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
@@ -79,26 +79,31 @@ def _same_weights(s: Scenario, system: str) -> str | None:
 def _add_same_weights(sheet: FactSheet, s: Scenario, system: str, other: str) -> None:
     """The error rate of the same weights as `other`'s at another host: drawn with it, x what hosts make of one model.
 
-    It is tested where the other is, unless the scenario says that nobody evaluated it.
+    It is tested where the other is, unless the scenario says that nobody evaluated it. Of a closed model that a cloud resells
+    its maker gives out no weights to pack otherwise: it is as good there.
     """
     add_score(sheet, s, other, None)
     path, of_other = partial(path_of, ErrorRate, system=system), partial(path_of, ErrorRate, system=other)
-    prior = quality_prior("same-weights")
-    told = f"same weights as {other}, at another host"
+    prior, closed = quality_prior("same-weights"), closed_name(system) is not None
+    told = f"same {'model' if closed else 'weights'} as {other}, at another {'vendor' if closed else 'host'}"
     judged = bool(sheet.facts[of_other("evaluated")].value) and score_of(s, system) != "not evaluated"
     sheet.state(path("evaluated"), judged, told)
     sheet.state(path("same_as"), other, told)
-    sheet.add(path("ratio"), prior.ratio, "ratio", basis=Basis.ASSUMED, low=prior.low, high=prior.high,
-              source=f"{told}: {prior.source}: {prior.note}", date=prior.date)
+    ratio = 1.0 if closed else prior.ratio
+    if not closed:
+        sheet.add(path("ratio"), ratio, "ratio", basis=Basis.ASSUMED, low=prior.low, high=prior.high,
+                  source=f"{told}: {prior.source}: {prior.note}", date=prior.date)
     central = sheet.facts[of_other("central")]
-    sheet.add(path("central"), min(central.number() * prior.ratio, 1.0), "share", date=central.date,
-              basis=central.basis if judged else Basis.ASSUMED, source=f"{told}: its {central.number():.3g} x {prior.ratio:g}")
+    sheet.add(path("central"), min(central.number() * ratio, 1.0), "share", date=central.date,
+              basis=central.basis if judged else Basis.ASSUMED, source=f"{told}: its {central.number():.3g} x {ratio:g}")
     for name in ("measured", "items"):
         if judged and (fact := sheet.facts.get(of_other(name))) is not None:
             sheet.state(path(name), fact.value, told, fact.unit)
     if judged:
-        sheet.warnings.append(f"{system} is judged by the answers of {other}: the same weights; its host may pack and serve"
-                              f" them otherwise, {prior.low:g} to {prior.high:g} x the wrong answers. Where that is no test,"
+        serves = "" if closed else (f"; its host may pack and serve them otherwise, {prior.low:g} to {prior.high:g} x the wrong"
+                                    " answers")
+        what = "model" if closed else "weights"
+        sheet.warnings.append(f"{system} is judged by the answers of {other}: the same {what}{serves}. Where that is no test,"
                               f" write quality.scores.{system}: not evaluated")
 
 

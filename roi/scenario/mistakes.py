@@ -24,8 +24,12 @@ WORDS = {
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
+) | dict.fromkeys(
+    ("price_per_year", "api_price_per_year", "price_drift", "api_prices", "price_change_per_year"),
+    "no field; a list price holds until its model ends: drift.model_life_months: 12 and drift.successor_price_ratio: 0.6 say"
+    " that models end after a year, and that the next one is 40% cheaper",
 )
-"""Fields of older scenarios, and what to write in their place."""
+"""Fields of older scenarios, and of prices that fall year by year, and what to write in their place."""
 
 
 MEANT: Final = {
@@ -36,6 +40,8 @@ MEANT: Final = {
     "workload.growth_per_month": "growth_per_year: (1 + growth of a month)^12 - 1",
     "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
     **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
+    **dict.fromkeys(("credits", "credits_usd", "incumbent.credits", "incumbent.credits_usd"),
+                    "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}]"),
     "workload.prompt_tokens": "input_tokens", "workload.completion_tokens": "output_tokens",
     "workload.latency": "ttft_p95_s, tpot_p95_s", "incumbent.name": "model", "incumbent.vendor": "provider",
     "incumbent.price": "apis.PROVIDER/MODEL.input_usd_per_mtok and output_usd_per_mtok", "quality.threshold": "bar",

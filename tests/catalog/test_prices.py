@@ -250,6 +250,7 @@ def test_a_name_that_several_providers_have_must_be_completed():
         ("anthropic", "claude-haiku-4-5-mini", "unknown model at anthropic: .*; nearest: claude-haiku-4-5"),
         ("google", "gemini-1.5-flash-8b", "unknown model at google: 'gemini-1.5-flash-8b'; nearest: gemini-flash-1.5-8b"),
         ("deepseek", "deepseek-r1-distill-qwen-32b", "unknown model at deepseek: 'deepseek-r1-distill-qwen-32b'"),
+        ("openai", "ft:gpt-4.1-mini", "unknown model at openai: .*; nearest: ft:gpt-4.1-mini-2025-04-14, "),
         ("azure", "our-o4-mini", "unknown model at azure: 'our-o4-mini'; nearest: o4-mini"),
         (None, "claude-opus-4-6-fast", "unknown model 'claude-opus-4-6-fast'; nearest: .*claude-opus-4-6"),
     ],

@@ -33,4 +33,23 @@ def test_another_training_of_a_shape_is_another_model(name: str, other: str) -> 
 @pytest.mark.parametrize("name", ["gpt-4o", "gpt-3.5-turbo", "claude-sonnet-5-5", "some-model-70b"])
 def test_what_the_catalog_knows_no_open_model_by_has_no_weights_here(name: str) -> None:
     assert weights_of(name) is None
-    assert not same_weights(name, name)
+
+
+@pytest.mark.parametrize(("sold", "made"), [
+    ("global.anthropic.claude-sonnet-5-5", "claude-sonnet-5-5"), ("anthropic/claude-haiku-4.5", "claude-haiku-4-5"),
+    ("regional.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"), ("claude-opus-4-1@20250805", "claude-opus-4-1"),
+    ("us.anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4"), ("global.openai.gpt-6.1-sol", "gpt-6.1-sol"),
+])  # fmt: skip
+def test_a_closed_model_is_the_same_at_the_cloud_that_resells_it(sold: str, made: str) -> None:
+    assert same_weights(sold, made)
+    assert same_weights(made, sold)
+
+
+@pytest.mark.parametrize(("name", "other"), [
+    ("regional.anthropic.claude-3-5-sonnet-20240620-v1:0", "regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
+    ("gpt-4o", "gpt-4o-2024-05-13"), ("claude-opus-4.6-fast", "claude-opus-4-6"), ("gpt-6-sol+tuned", "gpt-6-sol"),
+    ("claude-sonnet-5", "claude-sonnet-5-5"), ("gpt-5.4", "gpt-5.4-mini"), ("gpt-6-luna > gpt-6-sol", "gpt-6-sol"),
+    ("ft:gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"), ("some-model-70b", "some-model-70b"), ("gpt-oss-20b", "gpt-oss-120b"),
+])  # fmt: skip
+def test_another_release_size_or_tuning_is_another_model(name: str, other: str) -> None:
+    assert not same_weights(name, other)

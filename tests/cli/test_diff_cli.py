@@ -134,6 +134,15 @@ def test_values_that_print_alike_are_told_apart(tmp_path: Path, tickets: Path) -
     assert [(c["name"], c["moved"]) for c in found["causes"]] == [("error rate of gpt-6-luna", "7% -> 6.96%")]
 
 
+def test_a_cache_that_is_switched_on_is_told_in_words(tmp_path: Path) -> None:
+    """5% of 1,500 tokens read at $0.20/M, the rest written at $2.50/M: on, it costs more than it saves."""
+    prefix = ("output_tokens: 8", "output_tokens: 8, shared_prefix_tokens: 1500, cache_hit_rate: 0.05"), ("900", "2000")
+    off = file(tmp_path, "off.yaml", *prefix)
+    on = file(tmp_path, "on.yaml", *prefix, ("model: gpt-6-sol", "model: gpt-6-sol, uses_cache: true"))
+    told = " ".join(ask("diff", off, on).stdout.split())
+    assert "what gpt-6-sol is: cache off -> cache on +" in told
+
+
 def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, tickets: Path) -> None:
     other = file(tmp_path, "b.yaml", ("40000", "300"), ("title: Tickets", "title: The tickets"))
     found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)

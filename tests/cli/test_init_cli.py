@@ -129,6 +129,7 @@ def test_a_file_is_kept_unless_forced():
     (["--incumbent", "openai/gpt-6-sool"], "unknown model at openai: 'gpt-6-sool'; nearest: gpt-6-sol"),
     (["--incumbent", "openai/claude-haiku-5-5"], "openai has no such model; sold by anthropic"),
     (["--incumbent", "openai/gpt-4.1-nano"], "it was retired on 2026-10-23"),
+    (["--incumbent", "openai/text-embedding-3-small"], "as embeddings; write the file without it, then both into"),
     (["--incumbent", "self-hosted/llama-3.3-70b"], "no list says what a model you serve costs: write the file without it"),
     (["--requests", "60k"], "--requests: '60k' is not usable; it should be a valid number; write 60000"),
     (["--requests", "-1"], "--requests: -1 is not usable; -1 must be greater than 0 and at most 1e+09"),

@@ -432,6 +432,10 @@ def test_a_cost_of_staying_is_paid_while_todays_model_is_used() -> None:
     both = named(of(shared(), replace(o, costs=(seats,)), stay), "seats")
     assert both == (500.0, pytest.approx(24 * [40.0]))
     assert "seats, while today's model is used" not in [line.name for line in of(shared(), replace(o, costs=(seats,)), stay)]
+    credit = replace(STAY, costs=(replace(seats, name="credit", upfront_usd=0.0, usd_per_month=-40.0, to_month=8.0),))
+    left, kept = (named(of(shared(), each, credit), "credit, while today's model is used")[1]
+                  for each in (o, replace(o, kind="cache-batch", system=STAY.system)))
+    assert (left[:3], kept[7:9]) == (pytest.approx([-40.0, -40.0, 0.0]), [-40.0, 0.0])
 
 
 def test_a_cost_of_staying_is_paid_to_the_end_by_what_keeps_or_hands_on_to_todays_model() -> None:

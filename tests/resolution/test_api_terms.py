@@ -71,6 +71,61 @@ def test_cache_and_batch_of_the_incumbent_are_options_of_their_own_where_both_ar
         assert not [id for id in case_of(**one).options if id.startswith("cache-batch:")]
 
 
+@pytest.mark.parametrize("waits", [0.0, 0.5])
+def test_a_cache_that_is_on_and_costs_more_than_it_saves_is_paid_and_switching_it_off_is_an_option(waits: float) -> None:
+    """gpt-6-sol, 2,000 shared tokens, 10% hits at $0.20/M, the rest written at $2.50/M: 2,000 x $2.27/M + 100 x $10/M =
+    $0.00554; off, 2,000 x $2/M + $0.001 = $0.005, in batch half of that. It pays from (2.5 - 2) / (2.5 - 0.2) = 21.7% on.
+    A candidate's cache stays off where it would cost more; today's runs on in a cascade's second model and with fewer tokens.
+    """
+    sol = {"model": "gpt-6-sol", "uses_cache": True}
+    on = {"workload": {**PREFIX, "cache_hit_rate": 0.1, "can_wait_share": waits}, "incumbent": sol}
+    w = world(**on)
+    assert each(w, "stay") == pytest.approx(0.00554)
+    assert each(w, "cache-batch") == pytest.approx(0.005 * (1.0 - waits / 2.0))
+    assert each(w, CHEAPER) == pytest.approx(0.00025 * (1.0 - waits / 2.0))
+    assert w.options["cache-batch"].label == "gpt-6-sol, no cache + batch" if waits else "gpt-6-sol, no cache"
+    alone = {id: each(w, f"cache-batch:{id}") for id in ("cache", "batch") if waits}
+    assert alone == pytest.approx({"cache": 0.005, "batch": 0.00554 / 2 + 0.0025 / 2} if waits else {})
+    (told,) = [each for each in resolve(check_scenario(quiet(on))).warnings if "cache that is on" in each]
+    assert "10% of the requests find the prefix, and only from 21.7% on" in told
+    enough = world(workload={**PREFIX, "cache_hit_rate": 0.22}, incumbent=sol)
+    assert "its cache is on already" in str(enough.options["cache-batch"].infeasible)
+    never = world(workload={**PREFIX, "cache_hit_rate": 0.0}, incumbent=sol)
+    assert (each(never, "stay"), each(never, "cache-batch")) == (pytest.approx(0.006), pytest.approx(0.005))
+
+
+def test_what_follows_a_tuned_model_is_told_to_be_taken_for_as_good_until_somebody_says_otherwise() -> None:
+    name = "ft:gpt-4.1-mini-2025-04-14"
+    says, other = {"model": name, "successor_error_ratio": 1.5}, {"model": "gpt-4.1-mini"}
+    for given, times in (({"model": name}, 1), (says, 0), (other, 0)):
+        warnings = resolve(check_scenario(quiet({"incumbent": given, "quality": {"scores": {given["model"]: 0.9}}}))).warnings
+        assert len([x for x in warnings if x.startswith(f"{name} is tuned: ")]) == times
+
+
+def test_a_discount_of_today_that_is_not_taken_for_another_model_of_the_vendor_is_told() -> None:
+    off = {"incumbent": {"discount": 0.18}}
+    for given, told in ((off, 1), ({**off, "apis": {LUNA: {"discount": 0.0}}}, 0), ({}, 0),
+                        ({**off, "candidates": {"api_models": ["anthropic/claude-haiku-5-5"], "cascade_first": []}}, 0)):
+        warnings = set(resolve(check_scenario(quiet(given))).warnings)
+        assert len([x for x in warnings if "is at list price: whether today's discount of 18%" in x]) == told
+
+
+def test_prompts_above_an_edge_of_todays_price_list_or_near_it_are_told() -> None:
+    """gpt-6-sol: $2 in and $10 out up to 272,000 input tokens, $4 and $15 above. Means hide lengths."""
+    sol, name = {"incumbent": {"model": "gpt-6-sol"}}, "openai/gpt-6-sol"
+    rates = "$4 in and $15 out a million tokens, not $2 and $10"
+    cells = [{"input_tokens": x, "output_tokens": 100.0, "share": share} for x, share in ((1000.0, 0.88), (300_000.0, 0.12))]
+    histogram = {"input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 0.0}
+    for work, said in (
+        ({"input_tokens": 300_000.0}, f"100% of the requests have more than 272,000 input tokens, above which {name} asks"),
+        ({**histogram, "lengths": cells}, "12% of the requests have more than 272,000 input tokens, above which"),
+        ({"input_tokens": 200_000.0}, f"above 272,000 input tokens {name} asks {rates}; with a mean of 200,000 alone"),
+        ({"input_tokens": 100_000.0}, None), ({**histogram, "lengths": [{**cells[0], "share": 1.0}]}, None),
+    ):
+        told = [x for x in resolve(check_scenario(quiet({**sol, "workload": work}))).warnings if "input tokens" in x]
+        assert [x.startswith(said) for x in told] == [True] if said else not told
+
+
 def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
     """$1,000 a month until 2027-02-23, 92 days with the last or 3.025 months; $394.20 is spent. Live after 0.5 months."""
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}

@@ -127,7 +127,8 @@ def sharded() -> Resolved:
 def by_unit() -> Resolved:
     """Where units of throughput are paid today, some of them idle."""
     units = "incumbent.provisioned_throughput={units: 50, usd_per_month: 260, peak_utilization: 0.6, spills_over: false}"
-    return resolve(load_scenario(None, (units, "incumbent.provisioned_throughput.committed_until=2027-05-24")))
+    words = ("incumbent.provisioned_throughput.committed_until=2027-05-24", "incumbent.uses_cache=true")
+    return resolve(load_scenario(None, (units, *words)))
 
 
 @pytest.mark.full

@@ -159,6 +159,24 @@ def test_the_same_weights_at_another_host_are_as_good_as_those_that_were_evaluat
     assert options[f"self-hosted-base:{OPEN}"].items == 800
 
 
+def test_a_closed_model_that_a_cloud_resells_is_as_good_there_and_counts_the_same_tokens() -> None:
+    """45.5 of 501 wrong, in every draw, on the 500 items; one name at Google, another at AWS. gpt-6-luna is another model."""
+    made, aws = "claude-sonnet-5-5", "global.anthropic.claude-sonnet-5-5"
+    data = quiet({
+        "incumbent": {"provider": "anthropic", "model": made}, "quality": {"scores": {made: {"value": 0.91, "items": 500}}},
+        "candidates": {**ONLY, "api_models": [f"aws/{aws}", f"google/{made}", "openai/gpt-6-luna"]}})
+    case = resolve(check_scenario(data)).case
+    shared, options = read_all(case, case.values(sobol(0, 256, len(case.uncertain), 1)))
+    today = np.asarray(options["stay"].error_rate)
+    for id, label in ((f"aws/{aws}", f"{aws} @ aws"), (f"google/{made}", f"{made} @ google")):
+        o = options[f"cheaper-api:{id}"]
+        assert o.error_rate == pytest.approx(today)
+        assert (o.label, o.tokens.ratio, is_tested(shared, o)) == (label, 1.0, True)
+    assert not is_tested(shared, options["cheaper-api:openai/gpt-6-luna"])
+    assert "systems.gpt-6-luna.token_ratio" in case.uncertain
+    assert f"systems.{aws}.token_ratio" not in case.uncertain
+
+
 def test_a_score_of_the_open_model_counts_for_all_who_serve_it() -> None:
     """Scored under the catalog's name alone, which no system has: 45.5 / 501 wrong, the incumbent's own too."""
     case = open_case({"Meta-Llama-3.1-8B-Instruct": {"value": 0.91, "items": 500}})

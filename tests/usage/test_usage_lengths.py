@@ -88,8 +88,14 @@ def test_a_mean_below_the_shortest_cached_prefix_is_a_longer_one_found_less_ofte
 
 def test_nothing_cached_no_prefix():
     assert prefix_of_calls([cell(10, 1)], []) is None
-    assert prefix_of_buckets(10, 0, 500) is None
+    assert prefix_of_buckets(10, 0, 0) is None
     assert prefix_of_buckets(None, 500, 0) is None
+
+
+def test_what_is_written_to_a_cache_and_never_read_is_a_prefix_that_nobody_finds():
+    for found in (prefix_of_calls([cell(1000, 10, 10)], [], written=500), prefix_of_buckets(10, 0, 500)):
+        assert found is not None
+        assert (found.tokens, found.hit_rate) == (50.0, 0.0)
 
 
 def test_a_prefix_longer_than_some_prompts_is_as_long_as_gives_what_was_read():

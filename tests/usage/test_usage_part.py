@@ -82,6 +82,17 @@ def test_a_log_that_reads_from_a_cache_and_counts_no_token_written_hands_that_on
         load_scenario(None, (), out)
 
 
+def test_a_log_that_writes_to_a_cache_and_never_reads_from_it_says_that_the_cache_is_on(tmp_path):
+    """100 calls of 3,000 tokens, 2,000 of each written: paid, and found by none."""
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    log.write_text("date,model,provider,requests,input_tokens,cached_tokens,cache_write_tokens,output_tokens\n"
+                   "2026-10-05,claude-sonnet-5-5,anthropic,100,300000,0,200000,1000\n", encoding="utf-8")
+    assert run("usage", log, "--input-includes-cache", "yes", "--output", out, "--tasks", "0").exit_code == 0
+    data = yaml.safe_load(out.read_text(encoding="utf-8"))
+    assert data["incumbent"]["uses_cache"] is True
+    assert (data["workload"]["shared_prefix_tokens"]["value"], data["workload"]["cache_hit_rate"]) == (2000.0, 0.0)
+
+
 @pytest.mark.parametrize(("paid", "words", "bill"), [
     ((1.36, 1.36, 0.7, 0.7), (), 0.7), ((1.088, 1.088, 0.56, 0.56), (), 0.56), ((1.36, 1.36, 1.36, 1.36), (), 1.36),
     (("", "", "", ""), ("--bill", 2 * 1.03 * 365 / 12), 1.4),

@@ -21,6 +21,11 @@ SERVED: Final = (
 )
 """Endings that name how the tuned release is served, or that it is that: a bare name stands for it, "base" does not."""
 
+CLOSED: Final = re.compile(r"claude-(?:opus|sonnet|haiku|fable|mythos)-\d+(?:-\d+)?|(?:gpt-\d|o\d|gemini-)[a-z0-9.-]*")
+"""What makers call their closed models, from Claude 4 on; older ones have releases of one name by date, which differ."""
+RELEASED: Final = re.compile(r"(?<=^claude-)(.+-\d+)[-@]20\d{6}$")
+"""The day of a release as Anthropic and clouds write it: claude-haiku-4-5-20251001."""
+
 
 @cache
 def weights_of(name: str) -> str | None:
@@ -39,7 +44,18 @@ def weights_of(name: str) -> str | None:
     return short if known_model(short) is not None or known_model(bare) is not None else None
 
 
+def closed_name(name: str) -> str | None:
+    """What its maker calls a closed model that clouds and gateways resell; None for any other name.
+
+    A region, the maker's name before it, the day of Claude's only release, and points for dashes do not matter.
+    """
+    bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]))
+    if bare.startswith("claude-"):
+        bare = RELEASED.sub(r"\1", bare.replace(".", "-"))
+    return bare if CLOSED.fullmatch(bare) else None
+
+
 def same_weights(name: str, other: str) -> bool:
-    """True where both names stand for the same released weights of an open model."""
-    found = weights_of(name)
-    return found is not None and found == weights_of(other)
+    """True where both names stand for the same released weights of an open model, or for one closed model that is resold."""
+    found, beside = (weights_of(each) or closed_name(each) for each in (name, other))
+    return found is not None and found == beside

@@ -26,7 +26,7 @@ OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "replacement", "m
                 "later_gpus_bound", "gpus_owned")
 """Fields of a plan that whoever offers it sets."""
 STRUCTURE: Final = ("kind", "label", "system", "group", "vendor", "trains", "infeasible", "platform", "owned", "uses_cache",
-                    "end_to_end", "base", "spills_to", "batch_as_today")
+                    "end_to_end", "base", "spills_to", "batch_as_today", "cache_as_today")
 """Fields of an option that say what it is."""
 LOAD = re.compile(r"workload\.(?:input_tokens|output_tokens|weights|shared_prefix_tokens|cache_hit_rate|.+_p95_s|load_curve)|"
                   r"serving\.prefix_hit_rate")

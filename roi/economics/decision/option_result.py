@@ -99,6 +99,8 @@ class QualityResult:
     share_escalated: float
     wrong_rate: float
     """Of all requests once it serves alone: what it answers, hands on and spills; the mean over these months."""
+    more_wrong_p10_p50_p90: Triple | None
+    """Its share of wrong answers less staying's of the same draw; None without draws, and where today's model is kept."""
     note: str | None = None
     """What was not tested, where its models were."""
 
@@ -299,7 +301,7 @@ def option_result(
         else float(np.mean(drawn.meets[id])),
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(case, done, start), training=_training(option),
-        quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:]))),
+        quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:])), drawn),
     )
 
 
@@ -328,7 +330,8 @@ def infeasible_result(option: Option, stay: Option, score: float | None) -> Infe
     """The result of an option that cannot work, with the limit that binds."""
     return InfeasibleOption(
         id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "",
-        score=score, trains=option.trains, months_to_live=float(option.months_to_live), quality=_quality(option, stay, None),
+        score=score, trains=option.trains, months_to_live=float(option.months_to_live),
+        quality=_quality(option, stay, None, None),
     )
 
 
@@ -382,8 +385,9 @@ def _training(option: Option) -> TrainingResult | None:
     )
 
 
-def _quality(option: Option, stay: Option, wrong_rate: float | None) -> QualityResult:
+def _quality(option: Option, stay: Option, wrong_rate: float | None, drawn: Drawn | None) -> QualityResult:
     answered = float(np.asarray(answered_wrong(option, stay.error_rate)))
+    more = None if drawn is None or option.keeps_model else percentiles(drawn.wrong[option.id] - drawn.wrong["stay"])
     return QualityResult(status="evaluated" if option.evaluated else "not evaluated", error_rate=answered,
                          share_escalated=float(option.escalated), wrong_rate=answered if wrong_rate is None else wrong_rate,
-                         note=option.test_note)
+                         more_wrong_p10_p50_p90=more, note=option.test_note)

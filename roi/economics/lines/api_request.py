@@ -95,7 +95,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
 
     For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
     write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
-    that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
+    that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken, but
+    a cache that is on today writes whatever that costs (`Api.cache_as_today`).
     A share in a slower tier lowers the price of all that does not go through batch.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
@@ -115,8 +116,9 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     read_usd = write_usd = np.zeros(())
     if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
-        saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
-        cached = saves & (seen.kept >= api.cache_minimum) & (seen.kept > 0)
+        cached = (seen.kept >= api.cache_minimum) & (seen.kept > 0)
+        if not api.cache_as_today:
+            cached = (hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in) & cached
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
         read_usd = read_tokens * rate(api.cache_read)
         if api.cache_write is not None:

@@ -23,6 +23,7 @@ from roi.report.comparison.option_figures import (
     compared_from,
     counted,
     drawn,
+    either_way,
     flat,
     gpu_count,
     mean_from,
@@ -30,6 +31,7 @@ from roi.report.comparison.option_figures import (
     month_of,
     npv_of,
     npv_range,
+    of_todays_model,
     option_of,
 )
 from roi.report.comparison.remarks.latency import missed_slo
@@ -154,6 +156,11 @@ def _what(c: Comparison, o: OptionResult) -> str:
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     if f"options.{o.id}.provisioned.gives_back" in c.case:
         words = "the same model on as many units as its peak takes"
+    if o.kind == "cheaper-api" and of_todays_model(c, o):
+        words = "the same model at another vendor"
+    if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
+        hits = percent(case_number(c.case, "workload.cache_hit_rate"))
+        words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
@@ -271,7 +278,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
         drawn_apart = f"; what is not known of both could matter: {flips}" if flips else ""
-        return f"Wrong answers {percent(before)}, as today{drawn_apart}."
+        return f"Wrong answers {percent(before)}, as today{either_way(c, o)}{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
         month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
@@ -281,7 +288,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
     count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
     turns = f" ({flips})" if flips else ""
-    return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}{turns}."
+    rates = " -> ".join(told_apart(percent, before, after))
+    return f"Wrong answers {rates}{either_way(c, o)}: about {count} {more} a month{priced}{turns}."
 
 
 def _stay(c: Comparison) -> Block:

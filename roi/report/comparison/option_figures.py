@@ -70,8 +70,8 @@ def quality(c: Comparison, o: OptionResult) -> str:
     if not o.tested:
         return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
     path = error_path(c, o)
-    if f"{path}_as" in c.case:
-        return "same weights"
+    if f"{path}_as" in c.case or of_todays_model(c, o):
+        return "same weights" if f"{path}_ratio" in c.case else "same model"
     template = path in c.case and c.case[path].basis is Basis.TEMPLATE
     return "assumed" if template or rate_assumed(c, o) else "tested"
 
@@ -79,6 +79,12 @@ def quality(c: Comparison, o: OptionResult) -> str:
 def error_path(c: Comparison, o: OptionResult) -> str:
     """The path of the error rate of what answers in the option."""
     return f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+
+
+def of_todays_model(c: Comparison, o: OptionResult) -> bool:
+    """True where what answers is today's model, under its name or the one by which another vendor sells it."""
+    today, same = c.case["options.stay.system"].value, c.case.facts.get(f"{error_path(c, o)}_as")
+    return c.case[f"options.{o.id}.system"].value == today or (same is not None and same.value == today)
 
 
 def rate_assumed(c: Comparison, o: OptionResult) -> bool:
@@ -139,3 +145,12 @@ def at_mean_rents(c: Comparison, o: OptionResult) -> list[str]:
         return []
     level = "today's rents" if case_number(c.case, path_of(Shared, "rent_drift")) == 0.0 else "the mean level of rents"
     return [f"at {level} {usd(mean)}"]
+
+
+def either_way(c: Comparison, o: OptionResult) -> str:
+    """How many more, or fewer, of 100 answers are wrong, where items were counted and leave open which; else empty."""
+    spread = o.quality.more_wrong_p10_p50_p90
+    counted_on = f"systems.{c.case[f'options.{o.id}.system'].value}.items"
+    if spread is None or counted_on not in c.case or not spread[0] < 0.0 < spread[2]:
+        return ""
+    return f" (of 100, P10 {-100 * spread[0]:.1f} fewer, P90 {100 * spread[2]:.1f} more)"

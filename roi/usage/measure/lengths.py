@@ -11,6 +11,7 @@ MOST_BINS: Final = 24
 WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 """Log-bins that one cell of the histogram may span each way; with the last, every length is in one of four cells."""
 PERCENTILES: Final = (0.5, 0.95, 0.99)
+NEVER_READ: Final = "tokens written, over calls; none of them was ever read"
 BUCKETS_TELL: Final = (
     "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
 FARTHEST: Final = 4.0
@@ -108,7 +109,7 @@ class Prefix:
 
 
 def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell], written: int = 0) -> Prefix | None:
-    """Shared prefix and hit rate of calls; None where none read from a cache.
+    """Shared prefix and hit rate of calls; None where none read from a cache, nor wrote to one.
 
     hit rate = calls that read any / calls; prefix = mean of what those read (so that their product, what is billed, is
     exact), from the 10th to the 90th percentile of it. Reads that differ widely are history, not instructions. Where tokens
@@ -116,8 +117,10 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell], writ
     conversation writes its last turn whether or not it reads the ones before, which calls that read none do not tell.
     """
     calls, hits = sum(cell.calls for cell in cells), sum(cell.calls for cell in reads)
-    if not calls or not hits:
+    if not calls or not hits + written:
         return None
+    if not hits:  # all is written, and nothing of it ever read
+        return Prefix(tokens=written / calls, low=written / calls, high=written / calls, hit_rate=0.0, how=NEVER_READ)
     bins = [(cell.calls, cell.cache_read) for cell in sorted(reads, key=lambda cell: cell.read_bin)]
     low, high = (_mean_at(bins, share * hits) for share in (0.1, 0.9))
     read = sum(cell.cache_read for cell in reads)
@@ -163,7 +166,7 @@ def within_prompts(prefix: Prefix, bins: Sequence[LengthBin], minimum: float = 0
 def prefix_of_buckets(
     requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, prompt: float = float("inf"),
 ) -> Prefix | None:
-    """Shared prefix and hit rate from sums; None where nothing is cached or requests are not counted.
+    """Shared prefix and hit rate from sums; None where nothing is read or written, or requests are not counted.
 
     With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
     two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the
@@ -173,7 +176,7 @@ def prefix_of_buckets(
     counted, requests with a prefix of that length stand beside others, which are shorter (`prompts`): tokens read and written
     are as recorded. Else the prefix is of the minimum's length and found less often: what is read is as recorded.
     """
-    if not requests or not cache_read:
+    if not requests or not cache_read + cache_write:
         return None
     read, mean = cache_read / requests, (cache_read + cache_write) / requests
     how = "tokens read and written, over requests" if cache_write else BUCKETS_TELL

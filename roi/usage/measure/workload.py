@@ -180,7 +180,8 @@ def measure_workload(
         choice=choice, days=days, log_days=log, requests=requests, requests_per_day=per_day, requests_per_day_of_log=of_log,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
-        batch_share=batched / requests if requests and batched is not None else None, uses_cache=tokens["cache_read"] > 0)
+        batch_share=batched / requests if requests and batched is not None else None,
+        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0)
     longest = max(((row.last_us or 0) - (row.first_us or 0) for row in rows if row.kind == "bucket"), default=0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 

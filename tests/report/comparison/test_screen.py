@@ -208,6 +208,34 @@ def test_wrong_answers_are_told_apart_from_cash_and_counted_by_hand() -> None:
     assert float(found[2]) == pytest.approx(dearer, abs=0.5)
 
 
+def test_equal_scores_on_few_items_say_that_either_may_be_better() -> None:
+    """108 of 120 right each, 8 lost and 8 won: the difference has a deviation of about sqrt(16) / 120 = 3.3 points, so that P10
+    and P90 lie some 4.3 points either way, and by half an item each way a little higher. 40 times as many items leave a sixth
+    of that; nothing is told where one is surely better, or where no items were counted.
+    """
+    def told(times: float, lost: float = 8.0) -> str | None:
+        counts = {"both_right": 100 * times, "only_incumbent": lost * times, "only_this": 8 * times, "both_wrong": 4 * times}
+        score = f"{{value: 0.9, items: {(112 + lost) * times:.0f}, paired: {counts}}}".replace("'", "")
+        c = apis(f"quality.scores={{gpt-6-sol: 0.9, gpt-6-luna: {score}}}", "quality.bar=0.5")
+        found = re.search(r"Wrong answers [^(]*\(of 100, P10 ([\d.]+) fewer, P90 ([\d.]+) more\)", flat(c))
+        return None if found is None else found.groups()
+
+    few, many = told(1.0), told(40.0)
+    assert few is not None
+    assert many is not None
+    assert [float(x) for x in few] == pytest.approx([4.3, 4.3], abs=0.7)
+    assert [float(x) for x in many] == pytest.approx([0.68, 0.68], abs=0.15)
+    assert told(40.0, lost=30.0) is None
+    assert "of 100, P10" not in flat(answer())
+
+
+def test_requests_without_output_say_that_no_model_that_writes_takes_the_place_of_embeddings() -> None:
+    lengths = ("workload.lengths=null", "workload.input_tokens=500", "workload.shared_prefix_tokens=0")
+    told = "No request has output, as of embeddings (workload.output_tokens: 0): no model that writes answers takes their place"
+    assert told in flat(apis(*lengths, "workload.output_tokens=0"))
+    assert told not in flat(apis(*lengths, "workload.output_tokens=1"))
+
+
 def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
     c = answer()
     options = tuple(replace(o, payback_cash_months=2.0, payback_months=9.0) if o.id == LUNA else o for o in c.options)

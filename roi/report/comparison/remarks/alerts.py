@@ -318,6 +318,16 @@ def _cache_without_price(c: Comparison) -> list[str]:
              " State what a cache read costs: roi prices add api, or apis.PROVIDER/MODEL.cache_read_usd_per_mtok")]
 
 
+def _no_output(c: Comparison) -> list[str]:
+    """That nothing is written, as of embeddings, where another model stands beside today's."""
+    made = c.case["workload.output_tokens"].value
+    if any(made if isinstance(made, (tuple, list)) else (made,)) or all(o.kind in KEEPS_MODEL for o in c.options):
+        return []
+    told = ("No request has output, as of embeddings (workload.output_tokens: 0): no model that writes answers takes their"
+            " place, and a change embeds anew all that is stored (costs, upfront_usd)")
+    return [told]
+
+
 def _accepted(c: Comparison) -> list[str]:
     """Alarms that the scenario accepts."""
     names = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
@@ -340,7 +350,7 @@ def _exact(c: Comparison) -> list[str]:
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": out_for_latency,
     "today's latency": staying_late, "stated for nothing": for_nothing,
-    "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
+    "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
@@ -351,7 +361,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
                  "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

@@ -34,27 +34,40 @@ def late_batch(c: Comparison) -> list[str]:
 
 def batch_words(c: Comparison, o: OptionResult) -> str:
     """How long the batch tier may take where it is switched on, or that another option's is used, or a lever's cache."""
-    if o.kind == "cache-batch" and case_number(c.case, "workload.can_wait_share", 0.0) > 0:
+    if o.kind == "cache-batch" and _pays(o, "batch"):
         hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
         return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
-    cached = "; with its prompt cache on" if o.kind in LEVERED and _is_new(c, o, "cache_read") else ""
+    cached = f"; with its prompt {word}" if o.kind in LEVERED and (word := _cache_switched(c, o)) else ""
     return cached + ("; what can wait at its batch price" if o.kind in PLAIN and _is_new(c, o, "batch") else "")
+
+
+def _pays(o: OptionResult, way: str) -> bool:
+    """True where requests of the option are billed in this way."""
+    return any(line.name == WAYS[way] for line in o.lines)
 
 
 def _is_new(c: Comparison, o: OptionResult, way: str) -> bool:
     """True where the option's requests are billed in a way in which today's are not."""
-    now, then = (any(line.name == WAYS[way] for line in each.lines) for each in (option_of(c, "stay"), o))
-    return then and not now
+    return _pays(o, way) and not _pays(option_of(c, "stay"), way)
+
+
+def _cache_switched(c: Comparison, o: OptionResult) -> str:
+    """What the option does with today's prompt cache: "cache on", "cache off", empty where it leaves it as it is."""
+    today = option_of(c, "stay")
+    if _is_new(c, o, "cache_read"):
+        return "cache on"
+    return "cache off" if _pays(today, "cache_read") and not _pays(o, "cache_read") else ""
 
 
 def switched_on(c: Comparison, shown: Iterable[OptionResult]) -> str:
-    """Which of the levers that are shown have a cache or a batch price that today's requests do not have; empty for none."""
+    """Which of the levers that are shown have a cache or a batch price otherwise than today's requests; empty for none."""
     found = dict[str, list[str]]()
     for o in shown:
-        ways = [word for way, word in (("cache_read", "cache"), ("batch", "batch")) if _is_new(c, o, way)]
+        ways = [word for word in (_cache_switched(c, o), "batch on" if _is_new(c, o, "batch") else "") if word]
         if ways and o.kind in LEVERED:
-            found.setdefault(" and ".join(ways), []).append(o.label.rpartition(", ")[2])
-    return "".join(f" With {ways} on too: {', '.join(names)}." for ways, names in found.items())
+            found.setdefault(" and ".join(ways).replace("cache on and batch on", "cache and batch on"), []).append(
+                o.label.rpartition(", ")[2])
+    return "".join(f" With {ways} too: {', '.join(names)}." for ways, names in found.items())
 
 
 def hours_moved(c: Comparison) -> list[str]:

@@ -17,9 +17,9 @@ from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
 from roi.economics.decision.turning.signposts import BAR, Signpost
-from roi.economics.decision.verdict import chance, value
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file
 from roi.facts.fact import Basis

@@ -21,7 +21,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
-from roi.economics.decision.feasibility import NO_ROOM_FOR_SLOTS
+from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.calendar import incumbent_share
 from roi.economics.lines.line import rent_level
@@ -273,7 +273,7 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     first = next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
     why = None if model is not None else _why_untrained(options, first)
-    if why is not None and why.endswith(NO_ROOM_FOR_SLOTS):
+    if why is not None and binding_field(why) == ADAPTER_SLOTS:
         raise InputError(f"{first.system}, tuned: {why}; --model {first.system} sizes it untrained")
     return first
 

@@ -14,7 +14,6 @@ from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import any_positive
-from roi.economics.lines.unit_lines import pays_units
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.seen_facts import Came
@@ -177,7 +176,7 @@ def came_of(
     of units or seats is not known: no export tells their fee. `notes` hear of both.
     """
     lines = evaluate(shared, options[id], options).costs.lines
-    fees = np.broadcast_to(sum((line.monthly for line in lines if pays_units(line)), np.zeros(1)), (shared.horizon,))
+    fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
     fee = [fees[k] > 0 and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
     if untold := [month.month for month, units in zip(months, fee, strict=True) if units]:
         notes.append(f"no export tells the fee of units or seats: what was paid in {', '.join(untold)} is not known without"

@@ -311,7 +311,7 @@ def _without_gpus(data: dict[str, Any], task: Task, runs: "KnownRuns") -> "Compa
 
 def _advised(answer: "Comparison") -> dict[str, Any]:
     """What the verdict says to do now, and what has a higher NPV and is not recommended: fields of Task, as plain values."""
-    from roi.economics.decision.verdict import chance
+    from roi.economics.decision.recommendation import chance
 
     v, options = answer.verdict, {option.id: option for option in answer.options}
     if v.recommended is None:
@@ -336,7 +336,7 @@ def _brings(answer: "Comparison", option: "OptionResult") -> tuple[float | None,
 
     Staying saves 0 of it; another option's share is None where staying costs no cash.
     """
-    from roi.economics.decision.verdict import value
+    from roi.economics.decision.recommendation import value
 
     today = option.staying_cash_monthly_usd
     share = 0.0 if option.id == "stay" else 1.0 - option.cash_monthly_usd / today if today else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.economics.decision.draws import draws_and_seed, percentiles, rows_of
+from roi.economics.decision.draws import draws_and_seed, percentiles, rows_of, saved_below_bar
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.option_result import cash_flows
@@ -72,13 +72,12 @@ def _draw(
     """Fill the rows of `saved` and `npv` with what these draws give."""
     shared, options = read_all(case, case.values(sobol(rows.start, rows.stop, len(case.uncertain), seed)), choices)
     stay = evaluate(shared, options["stay"], options)
-    back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
     for id, held in saved.items():
         done = evaluate(shared, options[id], options)
         meets = meets_bar(shared, options[id], options, done.spill)
         gained = _cumulative(stay, done, counts)
-        lost = np.reshape(np.asarray(stay.total.upfront) - done.total.upfront, -1) - back
-        held[rows] = np.where(meets[:, None], gained, gained[:, :1] - back[:, None])
+        lost = saved_below_bar(shared, np.asarray(stay.total.upfront) - done.total.upfront)
+        held[rows] = np.where(meets[:, None], gained, saved_below_bar(shared, gained[:, :1])[:, None])
         kept = np.asarray(stay.counted(counts) - done.counted(counts))
         npv[id][rows] = np.where(meets, kept.reshape(-1), lost)
 

@@ -84,7 +84,7 @@ class OwnSpeed(NamedTuple):
 
 
 def half_of(ends: tuple[float, float]) -> float:
-    """Half of the interval, in logarithms."""
+    """Half of the interval, in logarithms: ends that are a factor exp(2 x) apart give x."""
     return float(np.log(ends[1] / ends[0])) / 2.0
 
 

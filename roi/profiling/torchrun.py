@@ -56,7 +56,7 @@ def check_ranks(gpus: int, device: str, *, force: bool) -> None:
 
 
 def check_loopback() -> None:
-    """Raise where the processes could not meet: a machine, or a container, whose loopback interface is down."""
+    """Raise an InputError where the processes could not meet: a machine, or a container, whose loopback interface is down."""
     names = {name for _, name in socket.if_nameindex()}
     for variable, usual in LOOPBACK.items():
         name = os.environ.get(variable, usual)

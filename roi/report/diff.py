@@ -11,7 +11,7 @@ from roi.economics.change.causes import GROUPS, Cause
 from roi.economics.change.difference import VERSION, Moved
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.recommendation import chance, value
 from roi.errors import first_of
 from roi.facts.case import Case
 from roi.facts.fact import Fact

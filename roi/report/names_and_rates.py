@@ -5,7 +5,7 @@ from collections.abc import Callable
 from math import inf
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.verdict import value
+from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
 from roi.facts.fact import OWN_VENDOR, Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
-from roi.economics.decision.feasibility import NO_ROOM_FOR_SLOTS
+from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -212,7 +212,7 @@ def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
     memory = replica_plan(plan).memory(traffic.shape)
     which = "a single GPU" if plan.tensor_parallel == 1 else f"each of {plan.tensor_parallel} GPUs"
     return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
-            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which}{NO_ROOM_FOR_SLOTS}")
+            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which} ({ADAPTER_SLOTS})")
 
 
 @dataclass(frozen=True)

@@ -965,10 +965,10 @@ def test_an_option_takes_its_cheapest_plan() -> None:
     assert choose_plan(shared(peak_to_mean=3.0), o, {"stay": STAY, o.id: o}).plan == large
 
 
-def floor_at(rent: float) -> tuple[int, float]:
+def floor_at(rent: float, headroom: float = 0.0) -> tuple[int, float]:
     """Replicas of the floor, and USD of a month, where a GPU costs `rent` a month and a wrong answer $0.04."""
     p = plan(usd_per_gpu_hour=rent / HOURS_PER_MONTH)
-    o = option("hybrid", plan=p, plans=(p,), spills_to="stay", error_rate=0.10)
+    o = option("hybrid", plan=p, plans=(p,), spills_to="stay", error_rate=0.10, headroom=headroom)
     s, options = shared(peak_to_mean=2.0, usd_per_error=0.04), {"stay": STAY, o.id: o}
     chosen = choose_plan(s, o, options)
     assert chosen.replicas_fixed is not None
@@ -977,10 +977,12 @@ def floor_at(rent: float) -> tuple[int, float]:
 
 def test_a_floor_is_chosen_with_its_wrong_answers_so_that_a_dearer_gpu_never_helps() -> None:
     """Of 5.12. Its own answers cost $4,000 a month in errors, the API's $2,000 and $3,000 of bill. One replica
-    serves half: rent + 1,500 + 3,000; two serve all: 2 rents + 4,000. Two are cheaper below $500 a month.
+    serves half: rent + 1,500 + 3,000; two serve all: 2 rents + 4,000. Two are cheaper below $500 a month. With half of each
+    kept free, four serve all.
     """
     costs = [floor_at(rent) for rent in (400.0, 1000.0, 1400.0, 1600.0)]
     assert costs == [(2, pytest.approx(4800.0)), *((1, pytest.approx(x)) for x in (5500.0, 5900.0, 6100.0))]
+    assert floor_at(100.0, headroom=0.5) == (4, pytest.approx(4400.0))
 
 
 def test_owned_cards_are_a_limit() -> None:

@@ -12,6 +12,7 @@ from roi.estimate.replay.fleet import (
     burst_from_peak,
     demand_to_hold,
     load_curve_from_peak,
+    load_ratio,
     size_autoscaled_fleet,
     size_fleet,
     size_queue_fleet,
@@ -250,3 +251,8 @@ def test_a_queue_costs_no_more_than_the_fixed_fleet_that_waits_and_each_element_
     alone = [size_queue_fleet(x, 8.0, startup_s=900.0, gpus_per_replica=2.0, gpus_per_instance=4.0, **rules) for x in loads]
     for name in ("replicas", "instances", "gpus", "utilisation_mean", "utilisation_peak"):
         assert getattr(queue, name) == pytest.approx([getattr(each, name) for each in alone])
+
+
+def test_a_fleet_of_nothing_is_as_full_as_what_it_is_asked_for() -> None:
+    """No capacity: full beyond measure where anything is asked, empty where nothing is."""
+    assert load_ratio(np.array([0.0, 3.0, 3.0]), np.array([0.0, 0.0, 2.0])).tolist() == [0.0, np.inf, 1.5]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import exp, hypot, log
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence import training_speed
 from roi.evidence.measured_links import measured_links
-from roi.evidence.training_speed import best_product, plan_speed, speed_evidence
+from roi.evidence.training_speed import best_product, paced, plan_speed, speed_evidence
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile
@@ -57,6 +58,15 @@ def test_the_scaled_closed_form_takes_the_operators_time_at_the_plan_s_size():
     assert float(step_time(MODEL, PLAN, GPU, found.efficiency).micro_step_s) == pytest.approx(operators)
     assert found.low == pytest.approx(found.efficiency.overall / OPERATORS_APART[1])
     assert found.high == pytest.approx(found.efficiency.overall / OPERATORS_APART[0])
+
+
+def test_another_tuner_has_the_pace_of_its_family_beside_lora_and_that_s_spread_too():
+    """A path: 0.86 of LoRA's speed, 5th to 95th percentile 0.44 to 1.05. Independent factors: squares of logarithms add."""
+    lora = device_evidence(MODEL, PLAN, GPU, [PRODUCT], datasheet_rates(GPU), KNOWN, "x")
+    found, before = paced(lora, TrainingPlan(method="vera")), float(lora.efficiency.overall)
+    assert float(found.efficiency.overall) == pytest.approx(0.86 * before)
+    assert found.low == pytest.approx(0.86 * before * exp(-hypot(log(before / lora.low), log(0.86 / 0.44))))
+    assert found.high == pytest.approx(0.86 * before * exp(hypot(log(lora.high / before), log(1.05 / 0.86))))
 
 
 def test_measured_rates_with_a_dry_run_outrank_published_runs():

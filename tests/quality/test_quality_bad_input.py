@@ -87,6 +87,13 @@ def test_a_score_outside_0_to_1_is_refused_with_its_line(tmp_path: Path, score: 
     assert message in found.error
 
 
+def test_a_row_of_a_json_document_is_named_by_its_number_from_1(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([*pair_rows(2, 0, 0, 0), {"id": 9, "system": "other", "score": 93}]))
+    found = quality(path, *TODAY)
+    assert "rows.json, row 5: a score of 93" in found.error
+
+
 def test_rows_that_cannot_count_are_counted_by_reason_and_strict_refuses_them(tmp_path: Path) -> None:
     bad = [{"id": None, "system": "other", "score": 1}, {"id": "x" * 201, "system": "other", "score": 1},
            {"id": ["a"], "system": "other", "score": 1}, {"id": 50, "system": None, "score": 1},

@@ -10,6 +10,7 @@ from quiet_scenario import quiet
 from roi.answers.fit import TrainingSet, fit_model
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
+from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError
 from roi.estimate.step.step_time import training_hours
@@ -19,6 +20,7 @@ from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
 from roi.facts.methods import AnyMethod, Other
 from roi.resolution.resolution import resolve
+from roi.resolution.training import training_runs
 from roi.scenario.file import check_scenario
 from roi.scenario.meaning import meaning_of
 from roi.store.profiles.lookup import Store
@@ -272,3 +274,20 @@ def test_a_cheaper_amd_card_trains_only_where_it_is_named(named: str | None, car
     s = check_scenario(quiet({"training": {"gpu": named}, "gpu_rents": [cheap, {**RENTED, "gpus_per_instance": 1}],
                               "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]}}))
     assert resolve(s).case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu"].value == card
+
+
+def test_a_run_is_priced_at_no_list_price_with_a_commitment_and_at_no_index_of_rents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rent that the user states is taken with its commitment, and an index where it is named as a vendor."""
+    plain = Offer(gpu="H100-80GB-SXM", vendor="Plain", kind="on-demand", source="list", date=date(2026, 11, 1),
+                  usd_per_gpu_hour=3.0, gpus_per_instance=1)
+    bound = plain._replace(vendor="Bound", usd_per_gpu_hour=1.0, minimum_months=12)
+    index = plain._replace(vendor="Index", usd_per_gpu_hour=2.0, level_only=True)
+
+    def paid(*offers: Offer, vendors: tuple[str, ...] = ()) -> list[float]:
+        monkeypatch.setattr(training_runs, "rents", lambda _: offers)
+        scenario = check_scenario(quiet({"candidates": {"gpus": [], "vendors": vendors}}))
+        return [offer.usd_per_gpu_hour for offer in training_runs.training_cards(scenario, ()).single]
+
+    assert paid(bound, index, plain) == [3.0]
+    assert paid(bound._replace(stated=0), index, plain) == [1.0]
+    assert paid(bound, index, plain, vendors=("Index",)) == [2.0]

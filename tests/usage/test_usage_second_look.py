@@ -142,7 +142,7 @@ def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
 
 @pytest.mark.full
 @pytest.mark.parametrize(("cost", "costs_as"), [
-    ("0.0012", ["batch", "flex"]), ("0.00122", ["batch", "flex"]), ("0.00126", []), ("0.0048", ["priority"]), ("0.0024", []),
+    ("0.0012", ["batch", "flex"]), ("0.00122", ["batch", "flex"]), ("0.00123", []), ("0.0048", ["priority"]), ("0.0024", []),
 ])
 def test_a_gap_that_is_the_price_of_batch_is_asked_about(tmp_path, cost, costs_as):
     """A call costs 0.0024 at list, 0.0012 in batch and flex, 0.0048 with priority: within 2% of one of them it is named."""

@@ -16,6 +16,7 @@ from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash
+from roi.economics.decision.recommendation import value
 from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
@@ -23,7 +24,7 @@ from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.error_price import turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
-from roi.economics.decision.verdict import Verdict, decide, find_first_move, value
+from roi.economics.decision.verdict import Verdict, decide, find_first_move
 from roi.economics.decision.weighing import weigh
 from roi.economics.inputs import Shared, path_of
 from roi.facts.case import Case

@@ -109,13 +109,12 @@ def _draw_chunk(
     if world is not None:
         shared, options = world(shared, options)
     stay = evaluate(shared, options["stay"], options)
-    back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
     for id in drawn.npv:
         done = stay if id == "stay" else evaluate(shared, options[id], options)
         meets = meets_bar(shared, options[id], options, done.spill)
         first = np.asarray(stay.total.upfront) - done.total.upfront
         drawn.meets[id][rows] = meets
-        lost = np.asarray(first).reshape(-1) - back
+        lost = saved_below_bar(shared, first)
         drawn.npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
         drawn.cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
         if id == "stay":
@@ -126,6 +125,15 @@ def _draw_chunk(
         error_rate = answered_wrong(options[id], options[options[id].escalates_to].error_rate)
         drawn.wrong[id][rows] = np.asarray(error_rate).reshape(-1)
         del done  # before the next one is made
+
+
+def saved_below_bar(shared: Shared, first: Array) -> Array:
+    """What choosing an option brings where it misses the bar, USD, shape (n,): its set-up and the way back are lost.
+
+    `first` is by how much its set-up costs less than staying's, in each draw.
+    """
+    back: Array = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
+    return np.asarray(first).reshape(-1) - back
 
 
 def _saved_so_far(stay: Array, monthly: Array) -> Array:

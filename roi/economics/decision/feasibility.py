@@ -1,7 +1,9 @@
 """Which options may win: the questions that rule training out, and the quality bar. An unknown gate does not block."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,9 @@ from roi.facts.case import Values
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 FAILED = "gate failed: "
 """How the reason of what a gate rules out begins."""
-NO_ROOM_FOR_SLOTS = " (serving.adapter_slots)"
-"""How the reason ends of an option that a stated number of slots for adapters leaves no room."""
+ADAPTER_SLOTS: Final = "serving.adapter_slots"
+"""The field that rules an option out where a stated number of slots for adapters leaves a plan no room."""
+NAMED_LAST: Final = re.compile(r"\(([a-z]\w*(?:\.\w+)+)\)$")
 
 QUESTIONS = {
     "one_task_type": "one task type, not a general assistant",
@@ -28,6 +31,12 @@ QUESTIONS = {
 BAR_TOLERANCE = 1e-12
 UNDONE_WITHIN = 1.0
 """Months; a term no longer than this binds nobody who changes a configuration."""
+
+
+def binding_field(reason: str) -> str | None:
+    """Path of the scenario's field that binds, which an option's reason to be out ends with in brackets; None without one."""
+    found = NAMED_LAST.search(reason)
+    return None if found is None else found[1]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn, percentiles
 from roi.economics.decision.evaluation import Evaluated, alone_from
-from roi.economics.decision.feasibility import binds, tested
+from roi.economics.decision.feasibility import FAILED, binding_field, binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import Line, requests
@@ -125,6 +125,16 @@ class InfeasibleOption:
     """Months until it would serve."""
     quality: QualityResult
     """How often it would answer wrong, and whether that was measured."""
+
+    @property
+    def binding_field(self) -> str | None:
+        """Path of the scenario's field that binds, where the reason names one."""
+        return binding_field(self.reason)
+
+    @property
+    def fails_gate(self) -> bool:
+        """True where a gate rules it out, whatever else would."""
+        return self.reason.startswith(FAILED)
 
 
 @dataclass(frozen=True)

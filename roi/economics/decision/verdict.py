@@ -1,22 +1,21 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
+from roi.economics.decision.headline import changing, endings, staying, withheld
 from roi.economics.decision.measuring.worth import Experiment, Following
-from roi.economics.decision.option_result import CENT, OptionResult, Standing
-from roi.economics.finance import payback_status
+from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.recommendation import Choices, chance, chance_needed, choose, nearness, value
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
-from roi.units import to_digits, whole_percent
 
 FLOORS = 16
 """Floors of a rival that are tried at most where its best one moves with an error rate."""
@@ -113,69 +112,6 @@ class Verdict:
     no rate, or there is no challenger. Its mean over the draws, and its chance, may still be lower."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """Which option the figures recommend, and out of which."""
-
-    leader: str
-    counts: str
-    candidates: tuple[str, ...]
-    likely: tuple[str, ...]
-
-
-def value(result: OptionResult | Standing, counts: str) -> float:
-    """The expected NPV that the verdict ranks by, USD."""
-    return result.expected_cash_npv_usd if counts == "cash" else result.expected_npv_usd
-
-
-def nearness(result: OptionResult, counts: str) -> tuple[bool, float]:
-    """What orders options by how near each is to be worth it: those with an expected NPV above zero by that, then the others.
-
-    These by the central value: where going on loses, the mean is the higher the likelier a test fails, after which only set-up
-    is lost.
-    """
-    expected = value(result, counts)
-    central = result.npv_without_errors_usd if counts == "cash" else result.npv_usd
-    return expected > 0, expected if expected > 0 else central
-
-
-def chance(result: OptionResult | Standing, counts: str) -> float | None:
-    """The chance to beat staying that the verdict asks for; None without draws."""
-    return result.probability_cash_positive if counts == "cash" else result.probability_npv_positive
-
-
-def chance_needed(shared: Shared, result: OptionResult | Standing) -> float:
-    """The share of the draws in which the option must beat staying to be likely."""
-    return shared.min_chance if result.binds else shared.min_chance_reversible
-
-
-LUCK: Final = 2.0
-"""Standard errors of a chance by which its bar is moved, to see what the draws do not tell: 95% of normal luck."""
-
-
-def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shared:
-    """The bars of the chances of both kinds moved by so many standard errors of a chance over n draws."""
-
-    def moved(bar: float, errors: float) -> float:
-        return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
-
-    return replace(shared, min_chance=moved(shared.min_chance, binding),
-                   min_chance_reversible=moved(shared.min_chance_reversible, reversible))
-
-
-def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], counts: str) -> Choices:
-    """The likely candidate with the highest expected NPV; staying where none is above zero."""
-    candidates = tuple(id for id, r in results.items() if r.tested)
-    likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
-    return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
-                   likely=likely)
-
-
-def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:
-    found = chance(result, counts)
-    return value(result, counts) > 0 and (found is None or found >= chance_needed(shared, result))
-
-
 def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
@@ -209,13 +145,13 @@ def decide(
     standing = [alarm for alarm in alarms if not alarm.accepted]
     below, steps = _stands_below(shared, counts, turning), _steps(leader, first_move, following)
     if leader == "stay":
-        told = _staying(results, counts, challenger)
+        told = staying(results, counts, challenger)
     else:
-        told = _changing(results, counts, leader, steps, drawn, following, below)
+        told = changing(results, counts, leader, steps, drawn, following, below)
     return Verdict(
         recommended=None if standing else leader, steps=() if standing else steps,
         decision="withheld" if standing else "stay" if leader == "stay" else "change",
-        sentence=_withheld(standing) if standing else told + _endings(options, leader),
+        sentence=withheld(standing) if standing else told + endings(options, leader),
         leader=leader, counts=counts, candidates=chosen.candidates, likely=chosen.likely,
         first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
@@ -315,11 +251,6 @@ def error_rate_that_decides(
     return at
 
 
-def _withheld(standing: Sequence[Alarm]) -> str:
-    told = "; ".join(f"{a.field}: {a.told}" for a in standing)
-    return f"No verdict: {told}. If it is meant, write accept: [{', '.join(a.name for a in standing)}]."
-
-
 def _steps(leader: str, first_move: str | None, following: Following | None) -> tuple[str, ...]:
     """The leading option, with what comes before it or follows it."""
     if following is not None:
@@ -332,59 +263,3 @@ def _stands_below(shared: Shared, counts: str, turning: TurningPrice) -> float |
     counted = counts != "cash" and np.any(np.asarray(shared.usd_per_error) > 0)
     near, far = (None, None) if counted or turning.between is None else turning.between
     return None if far is None else near or None
-
-
-def _changing(
-    results: Mapping[str, OptionResult], counts: str, leader: str, steps: Sequence[str], drawn: Drawn | None,
-    following: Following | None, below: float | None,
-) -> str:
-    """The headline of a change: its steps, what they save together and how often; else what the leading option does alone."""
-    winner, first = results[leader], results[steps[0]]
-    saved, odds = value(winner, counts), chance(winner, counts)
-    if following is not None and drawn is not None:
-        both = following.both(drawn.saved(counts))
-        saved, odds = float(both.mean()), float(np.mean(both > 0))
-    where = "" if below is None else f" while a wrong answer costs less than about ${to_digits(below, up=False):g}"
-    words = {"immediate": "at once", "never": "not within the horizon"}
-    paid = words.get(payback_status(first.payback_cash_months), f"after {first.payback_cash_months:.1f} months")
-    often = "" if odds is None else f", beats staying in {whole_percent(odds)} of the draws"
-    what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}"
-    return (f"{what}: {_npv(odds)} {_usd(saved)} against staying, {'the first ' if len(steps) > 1 else ''}pays back on cash"
-            f" {paid}{often}.")
-
-
-def _staying(results: Mapping[str, OptionResult], counts: str, challenger: str | None) -> str:
-    """The headline of staying: what the nearest other option lacks."""
-    if challenger is None:
-        only = len(results) == 1
-        return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."
-    r = results[challenger]
-    odds = chance(r, counts)
-    if value(r, counts) <= 0:
-        _, nearest = nearness(r, counts)
-        mean = f", an expected one of {_usd(value(r, counts))}" if odds is not None else ""
-        return f"Stay: the nearest alternative, {r.label}, has a central NPV of {_usd(nearest)}{mean}."
-    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
-    if not r.tested:
-        return f"Stay for now: {r.label} would have {npv}, but nobody has tested its quality on this task."
-    return f"Stay for now: {r.label} has {npv}, but beats staying in only {whole_percent(odds or 0.0)} of the draws."
-
-
-def _npv(odds: float | None) -> str:
-    """What a sentence calls the NPV that the verdict ranks by, of an option with this chance to beat staying."""
-    return "expected NPV" if odds is not None else "central NPV"
-
-
-def _endings(options: Mapping[str, Option], recommended: str) -> str:
-    """A reminder that the present model, or the recommended one, has an announced end."""
-    told, stay, chosen = "", options["stay"], options[recommended]
-    if stay.retires_on is not None:
-        told = f" {stay.vendor} ends on {stay.retires_on}, so a move is due in any case."
-    if chosen.retires_on is not None and chosen.vendor != stay.vendor:
-        told += f" {chosen.vendor} ends on {chosen.retires_on}, so a second move is due by then."
-    return told
-
-
-def _usd(x: float) -> str:
-    """Whole dollars, for sentences."""
-    return f"-${-x:,.0f}" if x < 0 else f"${x:,.0f}"

@@ -7,8 +7,8 @@ from roi.economics.decision.draws import Drawn, draw, draws_and_seed, probabilit
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import OptionResult, option_result
+from roi.economics.decision.recommendation import Choices, choose
 from roi.economics.decision.starts import live_later
-from roi.economics.decision.verdict import Choices, choose
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 

@@ -84,6 +84,15 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
     return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
 
 
+def mean_over_lengths(shared: Shared, x: Number) -> Number:
+    """The mean over length bins of what a request of each has or costs, by their weights: a float, or a row a draw, (n, 1)."""
+    if shared.weights.size == 1 and np.ndim(x) != 1:  # the mean request alone, of weight 1
+        return np.asanyarray(x)
+    weighted = np.asanyarray(x) * shared.weights
+    total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
+    return total
+
+
 def _pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
     given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
@@ -136,13 +145,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         batched = np.where(in_batch[0] < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
         now, batch_usd, batch_read = 1.0 - batched, batched * in_batch[0], batched * in_batch[1]
 
-    def mean(part: Number) -> Number:
-        if shared.weights.size == 1 and np.ndim(part) != 1:  # the mean request alone, of weight 1
-            return np.asanyarray(part)
-        weighted = np.asanyarray(part) * shared.weights
-        total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
-        return total
-
+    mean = partial(mean_over_lengths, shared)
     return RequestCost(
         input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
         cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),

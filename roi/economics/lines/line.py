@@ -72,6 +72,8 @@ class Line:
     """Paths of the facts that the line rests on, the shared ones included."""
     arithmetic: "Arithmetic | Words"
     """How the figure follows from the facts, at the central values; words are made where somebody reads them."""
+    by_unit: bool = False
+    """True of the fee of units or seats in use, whoever pays them: no record of calls tells it."""
     no_cash: bool = False
     """True for what is given up and not paid: cards that are owned and could be sold."""
     existing_staff: bool = False

@@ -120,12 +120,8 @@ def unit_lines(shared: Shared, option: Option, stay: Option, share: Share, kind:
     if kind is LineKind.INCUMBENT:
         name = f"incumbent's {what}, until live and in parallel"
     facts = tuple(path_of(Provisioned, each, option=stay.id) for each in ("usd_per_unit", "units", "requests_per_s"))
-    return [Line(name=name, kind=kind, path=np.asanyarray(units * usd), share=share, facts=facts, arithmetic=arithmetic)]
-
-
-def pays_units(line: Line) -> bool:
-    """True of a line of units or seats in use, whoever pays them."""
-    return line.kind is LineKind.PROVISIONED or (line.kind is LineKind.INCUMBENT and "provisioned" in line.facts[0])
+    return [Line(name=name, kind=kind, path=np.asanyarray(units * usd), share=share, facts=facts, arithmetic=arithmetic,
+                 by_unit=True)]
 
 
 def owed_units(shared: Shared, stay: Option, kept: Share, own: Sequence[Line]) -> list[Line]:
@@ -185,7 +181,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
     lines = [Line(
         name="API provisioned throughput", kind=LineKind.PROVISIONED, path=np.asanyarray(units * live.whole * usd),
-        facts=(*facts, "workload.peak_to_mean"),
+        facts=(*facts, "workload.peak_to_mean"), by_unit=True,
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(each):,.6g} a unit:"
             f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"

@@ -12,7 +12,7 @@ import numpy as np
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.api_request import RequestCost, request_cost, seen_tokens
+from roi.economics.lines.api_request import RequestCost, mean_over_lengths, request_cost, seen_tokens
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
 from roi.economics.lines.line_kind import UNUSED, LineKind
 from roi.economics.lines.option_lines import month_shares
@@ -135,8 +135,8 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
     given, made, read, own = (np.zeros(1) for _ in range(4))
     for p in parties:
         seen, part = seen_tokens(shared, p.option.tokens), p.calls / safe
-        given = given + part * _mean(shared, seen.total)
-        made = made + part * _mean(shared, seen.output)
+        given = given + part * mean_over_lengths(shared, seen.total)
+        made = made + part * mean_over_lengths(shared, seen.output)
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens + p.cost.batch_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
@@ -163,13 +163,6 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
 
 def _other(line: Line) -> bool:
     return not (line.is_error or line.no_cash or line.kind in BILLED or line.kind is LineKind.RENT)
-
-
-def _mean(shared: Shared, x: Array) -> Number:
-    """Mean over the length bins, a float or one row a draw."""
-    weighted = np.asanyarray(x) * shared.weights
-    total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
-    return total
 
 
 def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done: Evaluated) -> Iterator[_Party]:

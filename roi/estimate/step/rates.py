@@ -129,7 +129,7 @@ class DeviceRates:
         units = batch * np.ceil(m / TILE) * np.ceil(n / TILE) * np.ceil(k / SPLIT_K)
         filled = units / (units + self.multiprocessors / 2.0)
         arithmetic = 2.0 * batch * rows * columns * k / (self.matrix_flops[known] * filled)
-        moved = self.bytes_s(ELEMENT_BYTES[dtype] * batch * (m * k + k * n + m * n))
+        moved = self.bytes_s(operand_bytes(dtype, batch, m, n, k))
         ratio = self.matrix_corrections.get(known, Corrections()).at(batch, m, n, k)
         return np.maximum(arithmetic, moved) * ratio
 
@@ -180,6 +180,11 @@ class DeviceRates:
             if name in rates:
                 return name
         raise InputError(f"dtype: {self.source} has no rate for {dtype!r}; it has {', '.join(rates)}")
+
+
+def operand_bytes(dtype: str, batch: Number, m: Number, n: Number, k: Number) -> Number:
+    """Bytes that `batch` products (m, k) x (k, n) read and write where each operand, the result included, is moved once."""
+    return ELEMENT_BYTES[dtype] * batch * (m * k + k * n + m * n)
 
 
 def product_shape(shape: Sequence[int]) -> tuple[int, int, int, int]:

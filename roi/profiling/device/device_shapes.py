@@ -6,7 +6,7 @@ from itertools import zip_longest
 from math import prod
 from typing import Final, Literal
 
-from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES
+from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, operand_bytes
 from roi.units import GB
 
 Regime = Literal["matrix", "copy", "dequantise", "attention", "elementwise", "launch"]
@@ -157,7 +157,7 @@ def _cases(device: str, cache_bytes: float) -> Iterator[Case]:
 def product(dtype: str, m: int, n: int, k: int, batch: int = 1) -> Case:
     """(m, k) x (k, n), `batch` times."""
     shape = (m, n, k) if batch == 1 else (batch, m, n, k)
-    nbytes = ELEMENT_BYTES[dtype] * batch * (m * k + k * n + m * n)
+    nbytes = float(operand_bytes(dtype, batch, m, n, k))
     name = "bmm" if batch > 1 else "int_mm" if dtype == "int8" else "mm"
     return Case("matrix", name, dtype, shape, 2.0 * batch * m * n * k, "FLOP", nbytes)
 

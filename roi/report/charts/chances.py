@@ -3,7 +3,7 @@
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.verdict import chance
+from roi.economics.decision.recommendation import chance
 from roi.economics.inputs import Array
 from roi.economics.outlook import Outlook
 from roi.report.charts.look import FIRST, SECOND, Spec, by_option, cents, money_axis, names_of, options_of, pairs, rows_of, spec

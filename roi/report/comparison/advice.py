@@ -10,8 +10,8 @@ import numpy as np
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
+from roi.economics.decision.recommendation import chance, nearness
 from roi.economics.decision.second_move import SecondMove
-from roi.economics.decision.verdict import chance, nearness
 from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.verdict import chance as beats
+from roi.economics.decision.recommendation import chance as beats
 from roi.economics.outlook import Outlook, facts_behind
 from roi.facts.case import Case
 from roi.facts.fact import Fact

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning.break_even import BreakEven
-from roi.economics.decision.verdict import value
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import option_of, quality, rate_assumed
 from roi.report.comparison.second_look import next_move
@@ -145,7 +145,7 @@ def winner_changes(c: Comparison) -> list[Block]:
 
 
 def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
-    o = next(o for o in c.options if o.id == id)
+    o = option_of(c, id)
     most, here = told_apart(percent, o.quality.error_rate if at is None else at, o.quality.error_rate)
     assumed = o.evaluated and (rate_assumed(c, o) or quality(c, o) == "assumed")  # a score that nobody measured
     used = f"(used here: {here}, {'assumed' if assumed else o.quality.status})"

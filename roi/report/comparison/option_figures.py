@@ -4,7 +4,7 @@ import math
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import LineResult, OptionResult, Triple
-from roi.economics.decision.verdict import value
+from roi.economics.decision.recommendation import value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.facts.fact import Basis, Fact

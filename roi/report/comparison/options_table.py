@@ -11,7 +11,7 @@ import numpy as np
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
-from roi.economics.decision.verdict import value
+from roi.economics.decision.recommendation import value
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
@@ -24,6 +24,7 @@ from roi.report.comparison.option_figures import (
     gpu_count,
     guessed,
     month_of,
+    option_of,
     quality,
 )
 from roi.report.comparison.remarks.shared_base import slots_of
@@ -154,7 +155,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
         if barred.id == id:
             kind = KINDS.get(barred.kind, barred.kind)
             return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
-    o = next(o for o in c.options if o.id == id)
+    o = option_of(c, id)
     horizon = len(o.monthly_usd)
     beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(c, o))
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])

@@ -6,7 +6,7 @@ from functools import cache, partial
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import chance
+from roi.economics.decision.recommendation import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes

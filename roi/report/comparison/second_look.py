@@ -3,11 +3,11 @@
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.recommendation import nearness
 from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
-from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.option_figures import drawn, guessed, option_of, own_path
 from roi.report.comparison.thresholds import (

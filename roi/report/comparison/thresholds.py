@@ -6,10 +6,10 @@ from operator import itemgetter
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.break_even import OWNED, BreakEven
 from roi.economics.decision.turning.error_price import one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
-from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.report.comparison.option_figures import (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roi.economics.decision.verdict import chance
+from roi.economics.decision.recommendation import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
 from roi.report.comparison.option_figures import compared_with, counted, drawn, month_of, npv_of, quality

@@ -131,7 +131,7 @@ def _largest(named: Table, most: int) -> Table:
 
 
 def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
-    """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
+    """Minutes since 1970 UTC with at least one call, and the calls in each, in order of time; both of shape (minutes,)."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
     sums = table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute")
     minutes, calls_in_each = whole_columns_of(sums, backend)

@@ -10,8 +10,9 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.recommendation import choose
 from roi.economics.decision.turning.error_price import Row
-from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, choose, decide
+from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, decide
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve

@@ -1,6 +1,7 @@
 """A cascade pays both models and makes the errors of both: by hand on one request a second."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ def test_a_cascade_is_held_to_the_bar_with_the_errors_of_both_models() -> None:
         rates = {"kept_error_rate": {"gpt-6-luna": 0.08}, "escalated_error_rate": {"gpt-6-luna": 0.05}}
         w = world(quality={"bar": 0.927, "cascade_escalated_share": share, **rates})
         assert meets_bar(w.shared, w.options[CASCADE], w.options).all() == passes
+
+
+
+@pytest.mark.parametrize(("own", "second", "wrong"), [
+    (1.0, 1.0, 0.75 * 0.6 + 0.25 * 0.7), (2.0, 1.0, 0.75 + 0.25 * 0.7), (1.0, 2.0, 0.75 * 0.6 + 0.25), (2.0, 2.0, 1.0)])
+def test_successors_make_no_more_answers_wrong_than_each_model_gives(own: float, second: float, wrong: float) -> None:
+    """75% kept at 60% wrong, 25% escalated at 70%; twice either is all that the model answers, and no more."""
+    option = replace(world().options[CASCADE], escalated=0.25, kept_error=0.6, escalated_error=0.7)
+    assert answered_wrong(option, 0.5, lambda of: of(own), lambda of: of(second)) == pytest.approx(wrong)
 
 
 CACHED = f"{CASCADE}+cache"

@@ -1,11 +1,13 @@
 """Going live takes time, models end, levels move: by hand on one request a second."""
 
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, LUNA, NONE, PER_MONTH, QUIET, SELF, STAY, World, case_of, plan, world
 
 from roi.economics.decision.comparison import compare
+from roi.economics.decision.feasibility import binds, rule_out
 
 
 def test_until_live_the_incumbent_is_paid_and_in_parallel_both() -> None:
@@ -15,6 +17,24 @@ def test_until_live_the_incumbent_is_paid_and_in_parallel_both() -> None:
     own = np.add(w.line(CHEAPER, "API input, uncached")[1], w.line(CHEAPER, "API output")[1])
     assert kept[:4] == pytest.approx([STAY, STAY, 0.0, 0.0])
     assert own[:4] == pytest.approx([0.0, LUNA / 2, LUNA, LUNA])
+
+
+def test_what_goes_live_at_the_end_of_the_horizon_is_out() -> None:
+    """24 months: live after 23.5 serves for half a month of them, after 24 for none."""
+    w = world()
+    for months, why in ((23.5, None), (24.0, "live after 24 months, when the horizon of 24 is over")):
+        late = {CHEAPER: replace(w.options[CHEAPER], months_to_live=months)}
+        assert rule_out(w.shared, {**w.options, **late}, ())[CHEAPER].infeasible == why
+
+
+@pytest.mark.parametrize(("term", "bound"), [(0.0, False), (1.0, False), (2.0, True)])
+def test_a_term_of_more_than_a_month_binds(term: float, bound: bool) -> None:
+    """Of a rent, and of a commitment with a vendor: a month's is undone by a configuration."""
+    w = world()
+    rented, base = w.options[SELF], w.options[CHEAPER]
+    assert rented.plan is not None
+    assert binds(replace(rented, plan=replace(rented.plan, minimum_months=term))) == bound
+    assert binds(replace(base, commitment_months=term)) == bound
 
 
 def test_a_month_of_delay_costs_the_saving_of_a_month() -> None:
@@ -59,6 +79,16 @@ def test_a_model_without_announced_end_has_an_assumed_life_staying_included() ->
         assert [t + 1 for t, usd in enumerate(w.line(id, name)[1]) if usd] == [9, 18]
     wrong = w.line("stay", "wrong answers")[1]
     assert np.array(wrong)[[8, 9, 18]] == pytest.approx(PER_MONTH * 0.05 * 0.01 * np.array([1.0, 1.5, 2.25]))
+
+
+def test_an_end_before_go_live_is_paid_where_todays_model_goes_on_answering() -> None:
+    """Life 9 months, all live after 10: today's model is moved at 9 and 18 with its cache on as without; another starts on the
+    successor.
+    """
+    w = world(drift={"model_life_months": 9.0}, timing={"months_to_live": dict.fromkeys(NONE, 10.0)}, workload={
+        "input_tokens": 2000.0, "shared_prefix_tokens": 1000.0, "cache_hit_rate": 0.5})
+    for id, ends in (("cache-batch", [9, 18]), (CHEAPER, [18])):
+        assert [t + 1 for t, usd in enumerate(w.line(id, "vendor's model ends: migration")[1]) if usd] == ends
 
 
 def test_what_is_stated_of_the_first_successor_holds_for_that_one_alone() -> None:

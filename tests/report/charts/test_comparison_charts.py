@@ -10,7 +10,7 @@ import pytest
 from quiet_scenario import case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.verdict import chance
+from roi.economics.decision.recommendation import chance
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.outlook import costs_along, look_ahead
 from roi.report import charts

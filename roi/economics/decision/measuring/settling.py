@@ -12,11 +12,10 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.feasibility import can_fail
-from roi.economics.decision.measuring.trials import ROUNDING, Size, Trial, trials
+from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
 from roi.economics.decision.measuring.worth import Valuer, by_worth, valuer_of
-from roi.economics.inputs import Array, Shared, path_of
-from roi.numerics.knowing import BINS, Bins, bar_edge, numbers_wrong, one_way
+from roi.economics.inputs import Array, Shared
+from roi.numerics.knowing import BINS, Bins, one_way
 
 HALVES: Final = ((0, 1), (1, 0))
 """Which half of the draws of a bin decides, and which is counted: what is likely by luck in one is not in the other."""
@@ -68,17 +67,11 @@ def settling(
     chance by one standard error.
     """
     valuer, central = valuer_of(shared, central, drawn, candidates, leader, counts), by_worth(central, drawn.saved(counts))
-    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[str, Settling] = {}
-    for trial in trials(shared, central, drawn, candidates):
-        judged = trial.kind == "evaluate"
+    for trial, bins in trials_in_bins(shared, central, drawn, candidates, counts):
         open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
-        if not open_to or (judged and not can_fail(shared, price, counts)):
-            continue
-        bins = Bins.of(trial.known, bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None)
-        for size in trial.sizes if bins is not None else ():
-            assert bins is not None
-            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+        for size in trial.sizes if open_to else ():
+            chances = trial.chances(bins, size)
             for each in open_to:
                 often, gain = likely_after(valuer, bins, trial, size, chances, each)
                 net = gain - size.cost_usd
@@ -109,8 +102,7 @@ def likely_after(
     often_seen = np.maximum(results.sum(axis=1), np.finfo(float).tiny)
     closed = np.zeros(len(results), dtype=bool)
     if asked.option in trial.eligible and not exact and size.items:
-        closed = numbers_wrong(bins.centres, size.items) > trial.most_wrong(size.items) + ROUNDING
-        closed |= not size.tests
+        closed = trial.closes(bins, size)
     share = won = gain = 0.0
     for decides, counted in HALVES:
         seen = one_way(wins[:, decides], bins.counts.reshape(BINS, 2)[:, decides])

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.feasibility import as_measured
+from roi.economics.decision.feasibility import as_measured, can_fail
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
-from roi.numerics.knowing import binomial, items_behind, repeated
+from roi.numerics.knowing import Bins, bar_edge, binomial, items_behind, numbers_wrong, repeated
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -66,6 +67,37 @@ class Trial:
     fact: str | None = None
     most_wrong: Callable[[int], float] = lambda _: np.inf
     """At a size, the most wrong answers with which these still reach the bar."""
+
+    def chances(self, bins: Bins, size: Size) -> Array | None:
+        """The chance of each result of this size in each bin, (results, bins); None: the bin itself is known."""
+        return None if self.results is None else self.results(bins.centres, size.items or 0)
+
+    def closes(self, bins: Bins, size: Size) -> NDArray[np.bool_]:
+        """After which results of this size no `eligible` option may be chosen: too many wrong, or too few items; (results,)."""
+        items = size.items or 0
+        return (numbers_wrong(bins.centres, items) > self.most_wrong(items) + ROUNDING) | (not size.tests)
+
+
+def trials_in_bins(
+    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], counts: str
+) -> Iterator[tuple[Trial, Bins]]:
+    """Everything that could be measured, by option, each with the draws in bins of the fact that it tells.
+
+    No evaluation is among it where nothing that it finds could fail an option; nor a fact that is the same in all draws.
+    """
+    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
+    fails = can_fail(shared, price, counts)
+    binned: dict[tuple[int, bool], Bins | None] = {}
+    for trial in trials(shared, central, drawn, candidates):
+        judged = trial.kind == "evaluate"
+        if judged and not fails:
+            continue
+        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
+        if same not in binned:
+            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
+            binned[same] = Bins.of(trial.known, edge)
+        if (bins := binned[same]) is not None:
+            yield trial, bins
 
 
 def trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[Trial]:

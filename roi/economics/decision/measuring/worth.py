@@ -9,10 +9,9 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.feasibility import can_fail
-from roi.economics.decision.measuring.trials import ROUNDING, Size, Trial, answers, trials
-from roi.economics.inputs import Array, Shared, path_of
-from roi.numerics.knowing import Bins, bar_edge, numbers_wrong
+from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
+from roi.economics.inputs import Array, Shared
+from roi.numerics.knowing import Bins
 
 ALIKE: Final = 1.0
 """USD by which the same test of another option must bring more to be named in its place."""
@@ -107,21 +106,10 @@ def experiments(
     """
     central = by_worth(central, drawn.saved(counts))
     valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
-    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[tuple[str, object], Experiment] = {}
-    binned: dict[tuple[int, bool], Bins | None] = {}
-    for trial in trials(shared, central, drawn, candidates):
-        judged = trial.kind == "evaluate"
-        if judged and not can_fail(shared, price, counts):
-            continue
-        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
-        if same not in binned:
-            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
-            binned[same] = Bins.of(trial.known, edge)
-        bins = binned[same]
-        if bins is None:
-            continue
-        e, key = valuer.value(trial, bins), (trial.kind, answers(central[trial.option].option) if judged else id(trial.known))
+    for trial, bins in trials_in_bins(shared, central, drawn, candidates, counts):
+        told = answers(central[trial.option].option) if trial.kind == "evaluate" else id(trial.known)
+        e, key = valuer.value(trial, bins), (trial.kind, told)
         if key not in best or e.net_usd > best[key].net_usd + ALIKE:
             best[key] = e
     return tuple(sorted(best.values(), key=lambda e: -_whole(e.net_usd)))
@@ -202,11 +190,10 @@ class Valuer:
                 found[1, s] = (mean if mean > error else 0.0), error
             if not open_to:
                 continue
-            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            chances = trial.chances(bins, size)
             barred = None
             if trial.eligible and chances is not None and size.items:
-                too_many = numbers_wrong(bins.centres, size.items) > trial.most_wrong(size.items) + ROUNDING
-                barred = (np.arange(len(table)) >= own)[:, None] & (too_many | (not size.tests))
+                barred = (np.arange(len(table)) >= own)[:, None] & trial.closes(bins, size)
             policies = bins.policies(shown[open_to, s], chances, barred)
             for m, often in zip(open_to, policies, strict=True):
                 _, weights, usd = instead[m]

@@ -13,7 +13,8 @@ from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
-from roi.economics.decision.verdict import LUCK, Choices, Flip, TurningPrice, chance_needed, choose, with_bars
+from roi.economics.decision.recommendation import LUCK, Choices, chance_needed, choose, with_bars
+from roi.economics.decision.verdict import Flip, TurningPrice
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from roi.economics.decision.draws import ASKED_DRAWS, draw, draws_and_seed
 from roi.economics.decision.option_result import OptionResult, standing
+from roi.economics.decision.recommendation import LUCK, choose, with_bars
 from roi.economics.decision.turning.break_even import rows_of
 from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, Curves
-from roi.economics.decision.verdict import LUCK, Verdict, choose, with_bars
+from roi.economics.decision.verdict import Verdict
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Shared, path_of
 from roi.facts.case import Case

@@ -9,9 +9,10 @@ import numpy as np
 
 from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.recommendation import nearness
 from roi.economics.decision.turning.break_even import COUNTS, Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
 from roi.economics.decision.turning.curves import LEAST, MOST, Curves
-from roi.economics.decision.verdict import Verdict, answer_alike, nearness
+from roi.economics.decision.verdict import Verdict, answer_alike
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 from roi.facts.fact import OWN_VENDOR

@@ -7,7 +7,7 @@ from typing import Final
 from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
-from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
+from roi.economics.decision.feasibility import FAIL, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import bill_at_todays_list
@@ -289,7 +289,7 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 
 def _gates(c: Comparison) -> list[str]:
     """What a gate's no drops, or why what trains stands in spite of it."""
-    dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
+    dropped = [o.label for o in c.infeasible if o.trains and o.fails_gate]
     told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
             + ("; not where people label (training.labels_from)" if gate.name == LEGAL else "")
             for gate in c.gates if gate.blocks and dropped]

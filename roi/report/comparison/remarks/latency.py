@@ -63,8 +63,7 @@ def _measured(c: Comparison, id: str, path: str) -> float:
 
 def out_for_latency(c: Comparison) -> list[str]:
     """APIs that are out for the latency that was measured of them."""
-    paths = tuple(f"({path})" for path in SLO)
-    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.reason.endswith(paths) and o.kind in PLAIN]
+    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.binding_field in SLO and o.kind in PLAIN]
 
 
 def latency_known(c: Comparison) -> list[str]:

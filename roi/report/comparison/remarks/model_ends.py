@@ -4,7 +4,7 @@ import math
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import nearness
+from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL

@@ -3,7 +3,6 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.feasibility import FAILED
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.option_figures import option_of
 from roi.report.comparison.remarks.latency import SLO
@@ -56,7 +55,7 @@ def for_nothing(c: Comparison) -> list[str]:
     if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
         told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
     works = {o.kind for o in c.options}
-    out = [o for o in c.infeasible if o.score is None and not o.reason.startswith(FAILED) and any(
+    out = [o for o in c.infeasible if o.score is None and not o.fails_gate and any(
         f"options.{o.id}.{name}" in facts or (f"kinds.{o.kind}.{name}" in facts and o.kind not in works)
         for name in OWN_TERMS)]
     more = f"; and {number_of(len(out) - 1, 'other option')} that options names" if len(out) > 1 else ""
@@ -70,7 +69,7 @@ def _scored_for_nothing(c: Comparison, told: set[str]) -> list[str]:
     out: dict[Value, str] = {}
     for o in c.infeasible:
         if (o.quality.status == "evaluated" and o.score is None and o.id not in told and o.kind != "own-hardware"
-                and not o.reason.startswith(FAILED) and not o.reason.endswith(tuple(f"({path})" for path in SLO))):
+                and not o.fails_gate and o.binding_field not in SLO):
             why = o.reason.partition(". ")[0]
             out.setdefault(c.case[f"options.{o.id}.system"].value, f"{o.label} is scored and out: {why}")
     said = [line for name, line in out.items() if name not in works]

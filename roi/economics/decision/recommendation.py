@@ -1,0 +1,71 @@
+"""The rule of the verdict: which option the figures recommend, out of which, by means and chances (docs/economics.md, 8)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from roi.economics.decision.option_result import OptionResult, Standing
+from roi.economics.inputs import Shared
+
+LUCK: Final = 2.0
+"""Standard errors of a chance by which its bar is moved, to see what the draws do not tell: 95% of normal luck."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """Which option the figures recommend, and out of which."""
+
+    leader: str
+    counts: str
+    candidates: tuple[str, ...]
+    likely: tuple[str, ...]
+
+
+def value(result: OptionResult | Standing, counts: str) -> float:
+    """The expected NPV that the verdict ranks by, USD."""
+    return result.expected_cash_npv_usd if counts == "cash" else result.expected_npv_usd
+
+
+def nearness(result: OptionResult, counts: str) -> tuple[bool, float]:
+    """What orders options by how near each is to be worth it: those with an expected NPV above zero by that, then the others.
+
+    These by the central value: where going on loses, the mean is the higher the likelier a test fails, after which only set-up
+    is lost.
+    """
+    expected = value(result, counts)
+    central = result.npv_without_errors_usd if counts == "cash" else result.npv_usd
+    return expected > 0, expected if expected > 0 else central
+
+
+def chance(result: OptionResult | Standing, counts: str) -> float | None:
+    """The chance to beat staying that the verdict asks for; None without draws."""
+    return result.probability_cash_positive if counts == "cash" else result.probability_npv_positive
+
+
+def chance_needed(shared: Shared, result: OptionResult | Standing) -> float:
+    """The share of the draws in which the option must beat staying to be likely."""
+    return shared.min_chance if result.binds else shared.min_chance_reversible
+
+
+def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shared:
+    """The bars of the chances of both kinds moved by so many standard errors of a chance over n draws."""
+
+    def moved(bar: float, errors: float) -> float:
+        return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
+
+    return replace(shared, min_chance=moved(shared.min_chance, binding),
+                   min_chance_reversible=moved(shared.min_chance_reversible, reversible))
+
+
+def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], counts: str) -> Choices:
+    """The likely candidate with the highest expected NPV; staying where none is above zero."""
+    candidates = tuple(id for id, r in results.items() if r.tested)
+    likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
+    return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
+                   likely=likely)
+
+
+def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:
+    found = chance(result, counts)
+    return value(result, counts) > 0 and (found is None or found >= chance_needed(shared, result))

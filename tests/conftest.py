@@ -94,7 +94,7 @@ def _estimated_once():
 
 @pytest.fixture(autouse=True, scope="session")
 def _compared_once():
-    """Doors that are asked for a Case again answer as before; stored profiles and the program are looked at again when changed."""
+    """Doors asked for a Case again answer as before; stored profiles and the program are looked at again where they changed."""
     from asked_before import compared_once
 
     from roi.economics.decision.comparison import compare
@@ -106,7 +106,8 @@ def _compared_once():
         for door in ("answers.compare.compare", "answers.diff.compare", "answers.saved.compare", "api.asking.compare_case"):
             patch.setattr(f"roi.{door}", once)
         patch.setattr(loading, "_validated", lru_cache(maxsize=256)(loading._validated))
-        patch.setattr("roi.store.cases.program", lambda: program(kept_files.IMPORTED_AT))
+        for asking in ("cases", "replays"):
+            patch.setattr(f"roi.store.{asking}.program", lambda: program(kept_files.IMPORTED_AT))
         yield
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,25 @@ def _estimated_once():
     published = cache(lambda _folder: known_runs())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resolution, "known_runs", lambda: published(data_folder()))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compared_once():
+    """Doors asked for a Case again answer as before; stored profiles and the program are looked at again where they changed."""
+    from asked_before import compared_once
+
+    from roi.economics.decision.comparison import compare
+    from roi.store import kept_files
+    from roi.store.profiles import loading
+
+    once, program = compared_once(compare), cache(lambda _imported_at: kept_files.program())
+    with pytest.MonkeyPatch.context() as patch:
+        for door in ("answers.compare.compare", "answers.diff.compare", "answers.saved.compare", "api.asking.compare_case"):
+            patch.setattr(f"roi.{door}", once)
+        patch.setattr(loading, "_validated", lru_cache(maxsize=256)(loading._validated))
+        for asking in ("cases", "replays"):
+            patch.setattr(f"roi.store.{asking}.program", lambda: program(kept_files.IMPORTED_AT))
         yield
 
 

@@ -26,7 +26,13 @@ def prices_folder() -> Path:
 
 def gpus_file() -> Path:
     """The file of the user's own GPUs."""
-    return data_folder() / "gpus.json"
+    return _gpus_in(data_folder())
+
+
+@lru_cache(maxsize=64)
+def _gpus_in(folder: Path) -> Path:
+    """Kept, as `_placed` is: to put a path together takes as long as all else that is asked of a card by its name."""
+    return folder / "gpus.json"
 
 
 def _folder(variable: str, linux: str, mac: str) -> Path:

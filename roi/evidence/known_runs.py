@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
 from roi.evidence.served_rows import ServedRows
-from roi.evidence.training_speed import CalibrationFile, Speed, speed_evidence
+from roi.evidence.training_speed import CalibrationFile, Speed, fitted_speed
 from roi.store.profiles.lookup import Store
 from roi.store.replays import KeptReplays
 
@@ -19,7 +19,7 @@ class KnownRuns(NamedTuple):
 
     store: Store
     speed: Speed
-    """Evidence of training speed for a plan on a card."""
+    """Evidence of training speed for a plan on a card, its interval as runs scatter (`fitted_speed`)."""
     servers: Callable[[str], tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]]
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
     replayed: dict[tuple[object, ...], PlanCapacity]
@@ -51,7 +51,7 @@ def known_runs(
 ) -> KnownRuns:
     """Profiles, calibration files and rows of servers, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, {},
+    return KnownRuns(held, fitted_speed(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, {},
                      tuple(rows), kept, tuple(calibrations))
 
 

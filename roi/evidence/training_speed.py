@@ -169,12 +169,12 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
-    fitted = _fitted(store, calibrations)
+    fitted = fitted_speed(store, calibrations)
     return lambda gpu, shape, plan: within_peak(fitted(gpu, shape, plan), gpu, shape, plan)
 
 
-def _fitted(store: Store, calibrations: Sequence[CalibrationFile]) -> Speed:
-    """The same with intervals as runs scatter, which may go beyond a card's peak."""
+def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Speed:
+    """`speed_evidence` with intervals as runs scatter, which may go beyond a card's peak: `within_peak` ends them there."""
     known = training_efficiencies().step()
     links = cache(partial(measured_links, store))
     own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
@@ -290,7 +290,7 @@ def plan_speed(
     `store` holds training and device profiles; `dry` is a dry run of this very plan. The last is a second estimate of this
     plan alone, weighted with the first by precision (`pooled`).
     """
-    fitted, work, known = _fitted(store, calibrations), step_work(shape, plan), training_efficiencies().step()
+    fitted, work, known = fitted_speed(store, calibrations), step_work(shape, plan), training_efficiencies().step()
 
     def evidence(gpu: Gpu) -> Evidence:
         return within_peak(pooled_with_dry(gpu), gpu, shape, plan, work)

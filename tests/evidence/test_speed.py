@@ -125,7 +125,7 @@ def test_the_fast_end_of_a_step_is_no_faster_than_the_peak_of_any_card(plan, cap
 
     The centre is that of the runs, and so is the fast end where the peak does not bind.
     """
-    fitted, kept = training_speed._fitted(Store(), ()), speed_evidence(Store())
+    fitted, kept = training_speed.fitted_speed(Store()), speed_evidence(Store())
     held = {}
     for gpu in load_gpus():
         found, before = kept(gpu, LLAMA, plan), fitted(gpu, LLAMA, plan)

@@ -8,7 +8,7 @@ import pytest
 from quiet_scenario import quiet
 
 from roi.answers.fit import TrainingSet, fit_model
-from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.decision.comparison import compare
@@ -16,11 +16,13 @@ from roi.errors import InputError
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.peft_methods import TUNERS, unserved
 from roi.estimate.training.plan import METHODS, TrainingPlan
+from roi.evidence.known_runs import known_runs
 from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
 from roi.facts.methods import AnyMethod, Other
 from roi.resolution.resolution import resolve
 from roi.resolution.training import training_runs
+from roi.resolution.training.training_runs import cheapest_run, places_of, run_memory, training_cards
 from roi.scenario.file import check_scenario
 from roi.scenario.meaning import meaning_of
 from roi.store.profiles.lookup import Store
@@ -291,3 +293,15 @@ def test_a_run_is_priced_at_no_list_price_with_a_commitment_and_at_no_index_of_r
     assert paid(bound, index, plain) == [3.0]
     assert paid(bound._replace(stated=0), index, plain) == [1.0]
     assert paid(bound, index, plain, vendors=("Index",)) == [2.0]
+
+
+@pytest.mark.parametrize("method", ["qlora", "lora"])
+def test_what_cards_of_a_kind_share_of_a_run_is_what_each_has_alone(method: str) -> None:
+    """Memory on every card is that without any other; the interval of the cheapest run's speed ends at its card's peak."""
+    shape, plan, known = find_model("qwen3-8b"), TrainingPlan(method=method, micro_batch=4.0, seq=2048.0), known_runs()
+    for gpu in load_gpus():
+        assert run_memory(shape, plan, gpu, None, known) == run_memory(shape, plan, gpu, None, known_runs()), gpu.id
+    s = check_scenario(quiet({"training": {**TRAINED, "gpu": "a100-80gb"}}))
+    run = cheapest_run(s, shape, plan, 1100.0, None, known, places_of(training_cards(s, ()), 8)[0][2])
+    assert run is not None
+    assert run.evidence == speed_evidence(Store())(run.gpu, shape, replace(plan, seq=1100.0))

@@ -19,6 +19,7 @@ from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import trainer_habits
+from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
@@ -108,7 +109,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if best is None:
         where = ("no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}") + _nor_on_several(s, cards)
         short = float(np.ceil(mean))  # to which a length that is not stated is cut without being told
-        way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short, cards.gpus())
+        way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short, cards.gpus(),
+                         sheet.known)
         why = f"{method} of {shape.id} at {asked:,.0f} tokens fits on {where}; {way}state training.gpu and gpu_hours"
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
@@ -136,7 +138,8 @@ def _add_card(
     chosen = "cheapest run among the cards that it fits on" if s.training.gpu is None else "scenario training.gpu"
     if gpus > 1 or (cards.mine and not owned):
         tried = [find_gpu(offer.gpu) for offer in cards.mine] or cards.gpus()
-        way = _what_fits(shape, replace(plan, gpus=1, sharding="none"), float(np.ceil(mean)), tried).removesuffix(", or ")
+        alone = replace(plan, gpus=1, sharding="none")
+        way = _what_fits(shape, alone, float(np.ceil(mean)), tried, sheet.known).removesuffix(", or ")
         nor = _nor_on_several(s, cards._replace(several=())) if not owned else ""
         over = ""
         if gpus > 1:
@@ -182,13 +185,13 @@ def _add_several(sheet: FactSheet, s: Scenario, id: str, run: CheapestRun) -> No
             sheet.state(path, gpus, f"a retraining takes {told}", "GPUs")
 
 
-def _what_fits(shape: ModelShape, plan: TrainingPlan, shortest: float, gpus: Sequence[Gpu]) -> str:
+def _what_fits(shape: ModelShape, plan: TrainingPlan, shortest: float, gpus: Sequence[Gpu], known: KnownRuns) -> str:
     """What fits on one of the cards in the plan's place, before the last resort: a shorter sequence or a lighter method."""
     short, others = replace(plan, seq=shortest), [name for name in LIGHTER if name != plan.method]
     tried = {"shorten training.longest_tokens": short, **{f"use {name}": replace(plan, method=name) for name in others}}
     tried |= {f"use {name} and shorten training.longest_tokens": replace(short, method=name) for name in others}
     way = next((told for told, other in tried.items() if other != plan and not refusal(shape, other)
-                and any(run_memory(shape, other, gpu, None)[0] <= gpu.memory_bytes for gpu in gpus)), "")
+                and any(run_memory(shape, other, gpu, None, known)[0] <= gpu.memory_bytes for gpu in gpus)), "")
     return f"{way}, or " if way else ""
 
 

@@ -13,10 +13,11 @@ from roi.errors import InputError, ScenarioError
 from roi.estimate.fitting.overhead import planned_range, replayed_range
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
-from roi.estimate.training.memory import training_memory, workspace_bytes
+from roi.estimate.training.memory import card_kind, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.evidence.known_runs import KnownRuns
+from roi.evidence.training_speed import within_peak
 from roi.facts.fact import Basis
 from roi.facts.gpu import AMD, Gpu, is_apple
 from roi.facts.model import ModelShape
@@ -84,9 +85,10 @@ def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | N
     return find_dry_peak(store, shape.id, plan, config.config_hash)
 
 
-def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> Memory:
-    """Memory of the process on this card."""
-    overhead, memory = training_overhead(gpu).with_collectives(plan), training_memory(shape, plan, gpu)
+def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None, known: KnownRuns) -> Memory:
+    """Memory of the process on this card; what torch holds is worked out once for cards of a kind."""
+    overhead = training_overhead(gpu).with_collectives(plan)
+    memory = known.once(("training memory", shape, plan, card_kind(gpu)), partial(training_memory, shape, plan, gpu))
     if dry is not None:
         more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
         held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more, float(memory.loose_bytes))
@@ -172,24 +174,25 @@ def cheapest_run(
     GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
     """
     found = [_run_on(s, shape, plan, memory, mean, known, offer) for offer, counts in places
-             for plan, memory in _that_fit(s, shape, asked, dry, find_gpu(offer.gpu), counts)]
-    return min(found, default=None, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours,
+             for plan, memory in _that_fit(s, shape, asked, dry, known, find_gpu(offer.gpu), counts)]
+    best = min(found, default=None, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours,
                                                      -run.plan.gpus if run.offer.owned is None else run.plan.gpus))
+    return best and best._replace(evidence=within_peak(best.evidence, best.gpu, shape, _of_mean_length(best.plan, mean)))
 
 
 def _that_fit(
-    s: Scenario, shape: ModelShape, asked: TrainingPlan, dry: DryPeak | None, gpu: Gpu, counts: Sequence[int],
+    s: Scenario, shape: ModelShape, asked: TrainingPlan, dry: DryPeak | None, known: KnownRuns, gpu: Gpu, counts: Sequence[int],
 ) -> list[tuple[TrainingPlan, Memory]]:
     """The plan on one such card; over several with FSDP those that hold it at the 95th percentile of memory, if any do.
 
     Each with its memory on one card; of none where no such plan fits.
     """
     if 1 in counts:
-        memory, trusted = run_memory(shape, asked, gpu, dry), s.training.gpu and s.training.gpu_hours is not None
+        memory, trusted = run_memory(shape, asked, gpu, dry, known), s.training.gpu and s.training.gpu_hours is not None
         return [(asked, memory)] if trusted or memory[0] <= gpu.memory_bytes else []
     if asked.int8 or refusal(shape, replace(asked, sharding="fsdp", gpus=2)):
         return []
-    jobs = [(job := replace(asked, sharding="fsdp", gpus=n), run_memory(shape, job, gpu, None)) for n in counts]
+    jobs = [(job := replace(asked, sharding="fsdp", gpus=n), run_memory(shape, job, gpu, None, known)) for n in counts]
     held = ([(job, peak) for job, peak in jobs if peak[end] <= gpu.memory_bytes] for end in (2, 0))
     return next(filter(None, held), [])
 
@@ -198,7 +201,7 @@ def _run_on(
     s: Scenario, shape: ModelShape, plan: TrainingPlan, memory: Memory, mean: float, known: KnownRuns, offer: Offer,
 ) -> CheapestRun:
     t, gpu = s.training, find_gpu(offer.gpu)
-    evidence = known.speed(gpu, shape, replace(plan, seq=min(mean, float(plan.seq))))
+    evidence = known.speed(gpu, shape, _of_mean_length(plan, mean))
     if t.gpu_hours is not None:
         hours = value_of(t.gpu_hours)
     else:
@@ -207,3 +210,8 @@ def _run_on(
         hours = float(known.once(("training hours", shape, plan, gpu.id, examples, mean, epochs), make))
         hours *= gpus_paid(plan, offer)
     return CheapestRun(plan=plan, gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence)
+
+
+def _of_mean_length(plan: TrainingPlan, mean: float) -> TrainingPlan:
+    """The plan on examples of the mean length, which its speed is that of."""
+    return replace(plan, seq=min(mean, float(plan.seq)))

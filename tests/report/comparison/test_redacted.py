@@ -94,8 +94,8 @@ def forms(tmp_path: Path, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"check {form}", ask("check", before, policy, "--format", form)
 
 
-@pytest.mark.parametrize("name", ["guessed", *(pytest.param(name, marks=pytest.mark.full) for name in (
-    "bundled", "own-gpus", "agent", "4_cascade.yaml", "6_self_hosted_adapter.yaml", "11_negotiated_gpu_rate.yaml",
+@pytest.mark.parametrize("name", ["4_cascade.yaml", *(pytest.param(name, marks=pytest.mark.full) for name in (
+    "guessed", "bundled", "own-gpus", "agent", "6_self_hosted_adapter.yaml", "11_negotiated_gpu_rate.yaml",
     "12_bedrock_commitment.yaml"))])
 def test_no_redacted_form_tells_what_the_case_holds(name: str, tmp_path: Path) -> None:
     data = scenario(name)

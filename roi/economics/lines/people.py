@@ -233,7 +233,7 @@ def own_cost_lines(shared: Shared, option: Option, stay: Option, used: Number) -
     until = [replace(cost, name=f"{cost.name}, while today's model is used", upfront_usd=0.0)
              for cost in stay.costs if cost.path not in own]
     return lines + [_own_cost_line(shared, cost, used) for cost in until
-                    if any_positive(used) and (any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request))]
+                    if any_positive(used) and (any_positive(cost.usd_per_month) or any_positive(cost.each_usd))]
 
 
 def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
@@ -243,17 +243,17 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
     part: Array = np.asanyarray(share * begun * (number <= cost.to_month) * 1.0)
 
     def arithmetic(month: int) -> str:
-        by_month, each, here = pick(cost.usd_per_month), pick(cost.usd_per_request), pick(part, month)
+        by_month, each, here = pick(cost.usd_per_month), pick(cost.each_usd), pick(part, month)
         terms = [f"${by_month:,.6g}"] if by_month or not each else []
         terms += [f"{pick(billed_requests(shared), month):,.0f} requests x ${each:.8g}"] if each else []
         told = " + ".join(terms)
         return told if here == 1.0 else f"{f'({told})' if terms[1:] else told} x {here:.4g} of the month"
 
-    runs = any_positive(cost.usd_per_month) or any_positive(cost.usd_per_request)
+    runs = any_positive(cost.usd_per_month) or any_positive(cost.each_usd)
     return Line(
         name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
         arithmetic=arithmetic if runs else Words(lambda: f"${pick(cost.upfront_usd):,.6g}"),
-        path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+        path=np.asanyarray((cost.usd_per_month + cost.each_usd * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
     )
 

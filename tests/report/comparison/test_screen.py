@@ -635,7 +635,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
     def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = ()) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b)
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b, curves=c.thresholds.curves)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None})})
         verdict = replace(c.verdict, counts="cash", passed_over=passed)

@@ -9,7 +9,17 @@ import numpy as np
 
 from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.turning.break_even import COUNTS, Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
+from roi.economics.decision.turning.break_even import (
+    COUNTS,
+    UNSTATED,
+    Ask,
+    BreakEven,
+    baselines,
+    crossings,
+    rows_of,
+    turns,
+    why_never,
+)
 from roi.economics.decision.turning.curves import LEAST, MOST, Curves
 from roi.economics.decision.verdict import Verdict, answer_alike, nearness
 from roi.economics.inputs import Option, Plan
@@ -168,12 +178,7 @@ def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tu
 
 def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
     """The nearest volumes above and below today's at which the sign changes."""
-    today = float(np.max(curves.shared.requests_per_day))
-    start = float(np.clip(today, LEAST, MOST))
-    asks = [Ask("pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
-    asks.append(Ask("run_rate", counts, MOST, up=False))
-    answers = turns(curves, id, [rival], asks)
-    up, down, end, running = (answers[ask] for ask in asks)
+    today = curves.volume
 
     def signpost(threshold: float | None, direction: str, reason: str) -> Signpost:
         return Signpost(
@@ -181,6 +186,14 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
             reason=reason,
         )
 
+    if curves.differ(id, rival):
+        yield signpost(None, "above", UNSTATED)
+        return
+    start = float(np.clip(today, LEAST, MOST))
+    asks = [Ask("pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
+    asks.append(Ask("run_rate", counts, MOST, up=False))
+    answers = turns(curves, id, [rival], asks)
+    up, down, end, running = (answers[ask] for ask in asks)
     if up.after is None and down.after is None:
         runs_from = (running.before or 0.0) if running.wins else None
         never = "" if up.wins else why_never(curves, id, [rival], "pv", up, runs_from)

@@ -114,8 +114,11 @@ def _change(c: Comparison, label: str) -> Block:
         told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_later(c), *what_follows(c, o), *figures(c, o), *held)
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
+    good = first.probability_good_enough
+    reaches = "" if good is None or good > OFTEN else (
+        f" It reaches the bar ({percent(case_number(c.case, 'quality.bar'))}) in {share(good)} of the draws.")
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
-            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *what_follows(c, first)
+            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}.{reaches}"), *what_follows(c, first)
     move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean

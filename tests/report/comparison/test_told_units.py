@@ -67,6 +67,11 @@ def test_no_volume_is_told_that_rests_on_own_servers_costing_the_same_at_any_unl
     assert "stop here" not in text or known
 
 
+def test_the_screen_names_what_is_stated_of_nobody_here() -> None:
+    text = flat(of({}, apis={"anthropic/claude-haiku-5-5": {"discount": 0.5}}))
+    assert "! No incumbent or candidate is called so, and it moves nothing: apis.anthropic/claude-haiku-5-5" in text
+
+
 def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:
     assert "Today's peak is 1.5 x what today's units hold as stated" in flat(of(ten(requests_per_s=0.2)))
     assert "what today's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))

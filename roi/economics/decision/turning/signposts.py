@@ -54,6 +54,8 @@ class Signpost:
     direction: str
     """Side of the threshold on which the option costs no more than the rival: above or below."""
     reason: str
+    once_in_use: bool = False
+    """True where the option follows the rival, which is in use by then, and False where it goes live in its place."""
 
 
 class Thresholds:
@@ -154,12 +156,23 @@ class Thresholds:
 
         None without a first move. The volume is `second`'s.
         """
-        leader, first = self._verdict.leader, self._verdict.first_move
-        if first is None or self.afterwards is None:
-            return ()
-        curves, counts = self.afterwards, self._verdict.counts
-        return tuple(replace(s, rival=first) for what, found in WHAT.items() if what != "volume"
-                     for s in found(curves, leader, "stay", counts))
+        what = ("price", "error_rate", "hours")
+        return () if self._verdict.first_move is None else self._following(self._verdict.leader, what)
+
+    def _following(self, id: str, what: Iterable[str]) -> tuple[Signpost, ...]:
+        """The signposts of an option that follows the first move, or the leading option where that is none."""
+        after = self._verdict.first_move or self._verdict.leader
+        return () if self.afterwards is None else tuple(
+            replace(s, rival=after, once_in_use=True) for each in what
+            for s in WHAT[each](self.afterwards, id, "stay", self._verdict.counts))
+
+    @cached_property
+    def once_in_use(self) -> tuple[Signpost, ...]:
+        """Those of the option that follows the leading one, an API, or its first move: the leading one, or the best on GPUs."""
+        first, leader = self._verdict.first_move, self._verdict.leader
+        ids = [leader] if first is not None else [id for id, rival in self.pairs if rival == leader]
+        own = [id for id in ids if self.curves.options[id].self_hosted]
+        return tuple(found for id in dict.fromkeys(own) for found in self._following(id, WHAT))
 
     @property
     def all_signposts(self) -> tuple[Signpost, ...]:

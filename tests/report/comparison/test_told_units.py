@@ -74,7 +74,9 @@ def test_the_screen_names_what_is_stated_of_nobody_here() -> None:
 
 def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:
     assert "Today's peak is 1.5 x what today's units hold as stated" in flat(of(ten(requests_per_s=0.2)))
-    assert "what today's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))
+    assert "oday's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))
+    little = flat(of(ten(requests_per_s=0.04, spills_over=True)))
+    assert "! Today's units hold 0.4 of 1 requests a second, the mean; all others are billed by the token" in little
     over = "A commitment is over by as_of and costs nothing: incumbent.provisioned_throughput.committed_until"
     assert over in flat(of(ten(committed_until="2026-01-01")))
     assert "commitment is over" not in flat(of(ten()))

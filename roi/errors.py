@@ -16,6 +16,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import ne
 from pathlib import Path
 from types import UnionType
 from typing import Final
@@ -58,14 +59,33 @@ class ScenarioError(InputError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         self.field, self.allowed = field, allowed
-        shown = repr(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        super().__init__(f"{field}: {shown} is not usable; {allowed}")
+        super().__init__(f"{field}: {written(value)} is not usable; {allowed}")
 
     def reword(self, words: Callable[[str], str]) -> None:
         """The same, and the field's name."""
         super().reword(words)
         self.field, self.allowed = words(self.field), words(self.allowed)
+
+
+LONGEST_VALUE: Final = 60
+"""Characters of a wrong value that are shown."""
+
+
+def written(value: object) -> str:
+    """A wrong value as a message shows it: lists and blocks as YAML has them, text in quotes."""
+    if isinstance(value, dict):
+        text = f"{{{', '.join(f'{key}: {_as_item(each)}' for key, each in value.items())}}}"
+    elif isinstance(value, (list, tuple)):
+        text = f"[{', '.join(map(_as_item, value))}]"
+    elif value is None or isinstance(value, bool):
+        text = "null" if value is None else str(value).lower()
+    else:
+        text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def _as_item(value: object) -> str:
+    return value if isinstance(value, str) else written(value)
 
 
 class CaseError(InputError):
@@ -262,9 +282,19 @@ def _most_alike(path: Path, there: Iterable[Path], *, folders: bool) -> Path | N
 
 
 def _one_letter_off(stem: str, stems: Iterable[str]) -> list[str]:
-    """The stem that is this one with a letter more or less, where it is the only one: names so short are like many others."""
-    found = [each for each in stems if each.lower() in {stem[:k] + stem[k + 1:] for k in range(len(stem))}
-             or stem.lower() in {each.lower()[:k] + each.lower()[k + 1:] for k in range(len(each))}]
+    """The stem that is this one with a letter more, less, or another but the first, where it is the only one.
+
+    Names so short are like many others.
+    """
+    def less(name: str) -> set[str]:
+        return {name[:k] + name[k + 1:] for k in range(len(name))}
+
+    mine, found = stem.lower(), list[str]()
+    for each in stems:
+        other = each.lower()
+        another = len(other) == len(mine) > 1 and other[0] == mine[0] and sum(map(ne, other, mine)) == 1
+        if another or other in less(mine) or mine in less(other):
+            found.append(each)
     return found if len(found) == 1 else []
 
 

@@ -41,8 +41,8 @@ PRICED = "signposts.usd_per_error"
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
 ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
-IN_PLACE = ", in its place"
-"""Behind a rival that goes before the option, or after it: its threshold once that is in use is another one."""
+IN_PLACE, IN_USE = ", in its place", ", once in use"
+"""Behind a rival that goes before the option, or after it: there are thresholds of both."""
 NOT_YET = "; it has not yet"
 UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
 
@@ -117,7 +117,7 @@ def check_file(
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold)
     moved = "" if saved is None or kept is None else differences(saved, kept)
-    posts = () if saved is None or kept is None else saved.signposts or kept.signposts
+    posts = () if saved is None or kept is None else saved.signposts or (*kept.signposts, *kept.signposts_once_in_use)
     _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = (*_rules(found.comparison, policy, saved, kept, posts, day), *_as_written("saved_as_written", saved, moved),
              *_as_written("file_as_written", given, "" if given is None else differences(given, found.comparison)))
@@ -216,7 +216,8 @@ def _within(name: str, asked: Range, found: float | None, about: str) -> Iterato
 def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequence[Signpost]) -> Iterator[Rule]:
     """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing.
 
-    Where one of a pair is to follow the other, it says that the threshold is that of one in the place of the other.
+    Where one of a pair is to follow the other, it says whether the threshold is that of one in the place of the other, or of
+    one that follows.
     """
     decided = saved.advice.recommended
     steps = [] if kept is None else [{decided, kept.verdict.first_move}]
@@ -230,7 +231,7 @@ def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequ
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
                    side=post.side, found=post.stands,
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
-                   about=f"against {s.rival}{IN_PLACE if {s.option, s.rival} in steps else ''}",
+                   about=f"against {s.rival}{IN_USE if s.once_in_use else IN_PLACE if {s.option, s.rival} in steps else ''}",
                    note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
 
 

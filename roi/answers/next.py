@@ -13,6 +13,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.second_move import find_second_move
 from roi.economics.decision.weighing import weigh
 from roi.errors import InputError
 from roi.numerics.knowing import BINS
@@ -53,7 +54,12 @@ class NextAnswer:
         w = weigh(c.case)
         if w.drawn is None:
             return ()
-        return settling(w.shared, w.central, w.drawn, w.chosen.candidates, w.chosen.leader, w.chosen.counts, asked)
+        led, ids, move, following = w.chosen.leader, w.chosen.candidates, c.second_move, None
+        if move is not None and move.likely:
+            among, saved = ids if move.after == led else (led,), w.drawn.saved(w.chosen.counts)
+            _, following = find_second_move(c.case, w.shared, w.options, w.results, w.chosen.counts, move.after, among, saved)
+            led = move.after
+        return settling(w.shared, w.central, w.drawn, ids, led, w.chosen.counts, asked, following)
 
 
 def next_file(

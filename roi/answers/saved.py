@@ -147,7 +147,7 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, t
         with np.errstate(divide="raise", over="raise", invalid="raise"):  # what no scenario gives: its facts are within bounds
             found = compare(Case(facts=facts), thresholds=thresholds)
             if found.thresholds is not None:  # here, where what does not compute is told of the file
-                _ = found.break_even, found.signposts
+                _ = found.break_even, found.signposts, found.signposts_once_in_use
     except KeyError as error:
         _refuse(saved.path, f"case: no {str(error.args[0])[:200] if error.args else 'path'}{HINT}")
     except (TypeError, ValueError, ArithmeticError, IndexError, AssertionError, StopIteration, MemoryError) as error:
@@ -212,7 +212,8 @@ def _answer(found: Comparison) -> Json:
     works = {o.id: {"feasible": True, **vars(o)} for o in found.options}
     fails = {o.id: {"feasible": False, "evaluated": o.quality.status == "evaluated", **vars(o)} for o in found.infeasible}
     return {"options": works | fails, "verdict": {name: getattr(found.verdict, name) for name in DECIDED},
-            **{name: getattr(found, name) for name in ANSWERED}}
+            **{name: getattr(found, name) for name in ANSWERED},
+            "signposts": (*found.signposts, *found.signposts_once_in_use)}
 
 
 def _figures_in(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Held]]:
@@ -257,7 +258,8 @@ def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
         whole = all(isinstance(x, (int, float)) and abs(x) <= MOST**2 for x in (today, 0.0 if at is None else at))
         if not whole or not all(isinstance(text, str) and not UNSEEN.search(text) for text in texts.values()):
             _refuse(path, f"signposts.{k}: not usable; option, rival, quantity, direction, reason and finite numbers{HINT}")
-        found.append(Signpost(**texts, today=float(today), threshold=None if at is None else float(at)))  # type: ignore[arg-type]
+        found.append(Signpost(**texts, today=float(today), threshold=None if at is None else float(at),  # type: ignore[arg-type]
+                              once_in_use=told.get("once_in_use") is True))
     return tuple(found)
 
 

@@ -275,10 +275,16 @@ class OwnCost:
     """Who bears it: an option's id, a kind, all, all but stay."""
     upfront_usd: Annotated[Number, At("costs.{number}.upfront_usd", absent=0.0)]
     usd_per_month: Annotated[Number, At("costs.{number}.usd_per_month", absent=0.0)]
-    usd_per_request: Annotated[Number, At("costs.{number}.usd_per_request", absent=0.0)] = 0.0
+    usd_per_request: Annotated[Number | None, At("costs.{number}.usd_per_request")] = None
+    """None: nobody says whether it grows with the requests, and it is counted as if it did not."""
     from_month: Annotated[Number | None, At("costs.{number}.from_month")]
     """First month in which it is paid; None: from go-live on."""
     to_month: Annotated[Number, At("costs.{number}.to_month", absent=np.inf)]
+
+    @property
+    def each_usd(self) -> Number:
+        """USD for each request billed."""
+        return 0.0 if self.usd_per_request is None else self.usd_per_request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,3 +31,8 @@ class Provisioned:
     """True of seats: they grow with users, hold any load, and their fee does not follow the model's price."""
     growth: Annotated[Number | None, At("options.{option}.provisioned.growth_per_year")] = None
     """Of seats; None: as requests do."""
+
+    @property
+    def follow_requests(self) -> bool:
+        """True of seats whose number is that of the requests: over the months, and at another volume."""
+        return self.seats and self.growth is None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from math import inf, isinf
 
-from roi.answers.check import IN_PLACE, PRICED, CheckAnswer, Rule
+from roi.answers.check import IN_PLACE, IN_USE, PRICED, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
@@ -96,7 +96,8 @@ def _name(answer: CheckAnswer, rule: Rule) -> str:
         return "advice: what a wrong answer costs"
     if rule.name.startswith("signposts."):
         option, _, quantity_ = rule.name.removeprefix("signposts.").rpartition(".")
-        rival, placed, _ = rule.about.removeprefix("against ").partition(IN_PLACE)
+        placed = next((words for words in (IN_PLACE, IN_USE) if rule.about.endswith(words)), "")
+        rival = rule.about.removeprefix("against ").removesuffix(placed)
         names = [_label(answer, id) for id in (option, rival)]
         return f"signpost: {QUANTITIES.get(quantity_, quantity_)}, {names[0]} against {names[1]}{placed}"
     return WORDS[rule.name]

@@ -322,7 +322,10 @@ def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool 
     today, path = s.incumbent.paid_by, partial(path_of, Provisioned, option=id)
     if isinstance(today, Seats):
         field = "incumbent.seats"
-        sheet.state(path("units"), float(today.users), f"scenario {field}.users", "seats")
+        users, of = float(today.users), ""
+        if today.growth_per_year is None and (times := value_of(s.workload.requests_per_day) / _answered(s, today)) != 1.0:
+            users, of = users * times, f" {today.users:,} of {_answered(s, today):,.10g} requests a day"
+        sheet.state(path("units"), users, f"scenario {field}.users{of}", "seats")
         sheet.state(path("seats"), True, f"scenario {field}")
         if today.growth_per_year is not None:
             sheet.field(path("growth"), today, "growth_per_year", field)
@@ -349,8 +352,8 @@ def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool 
                               " over and owes nothing")
 
 
-def _answered(s: Scenario, today: UnitsToday) -> float:
-    """Requests a day that today's units answer."""
+def _answered(s: Scenario, today: UnitsToday | Seats) -> float:
+    """Requests a day that today's units answer, or that the users with a seat ask."""
     return value_of(s.workload.requests_per_day) if today.at_requests_per_day is None else today.at_requests_per_day
 
 

@@ -1,7 +1,9 @@
 """A growing Case: facts are added once each, from the scenario's fields or from the catalog's rows."""
 
 from datetime import date as Date
-from typing import Any, Final
+from typing import Final, get_args
+
+from pydantic.fields import FieldInfo
 
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.case import Case
@@ -53,8 +55,7 @@ class FactSheet:
 
     def field(self, path: str, section: Section, name: str, dotted: str) -> None:
         """The field `name` of a scenario block, with the unit and meaning that the schema gives it."""
-        extra: Any = type(section).model_fields[name].json_schema_extra  # pydantic: a dict or a callable; ours: dict or None
-        unit = extra.get("unit", "") if isinstance(extra, dict) else ""
+        unit = _unit(type(section).model_fields[name])
         stated = name in section.model_fields_set
         why = f"scenario {dotted}.{name}" if stated else f"default of {dotted}.{name}"
         self.quantity(path, getattr(section, name), unit, stated=stated, source=why)
@@ -81,3 +82,10 @@ class FactSheet:
         for end, value in (("low", fact.low), ("high", fact.high)):
             self.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
         return self.facts[path]
+
+
+def _unit(field: FieldInfo) -> str:
+    """The unit that the schema gives a field; of one that may be left out it stands with the type beside None."""
+    marks = [mark for kind in get_args(field.annotation) for mark in getattr(kind, "__metadata__", ())]
+    extras = [mark.json_schema_extra for mark in (field, *marks) if isinstance(mark, FieldInfo)]
+    return next((str(extra["unit"]) for extra in extras if isinstance(extra, dict) and "unit" in extra), "")

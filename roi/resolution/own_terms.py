@@ -21,6 +21,8 @@ KINDS = ("by-token", "cache-batch", "flexible-tier", "provisioned", "shorter-pro
          "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
 """Kinds of options besides staying."""
 EVERYBODY = ("all", "all but stay")
+UNUSED = "unused"
+"""Path of the names under quality, tokens and apis that no incumbent or candidate has."""
 ALIKE = 0.8
 """Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 
@@ -119,7 +121,16 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
             raise UnknownName(field, name, allowed, kind, allowed or systems, remedy=_renamed(s, name))
         unused.append(f"{field}.{name}")
     if unused:
+        _refuse_near_incumbent(s, unused)
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+        sheet.state(UNUSED, ", ".join(unused))
+
+
+def _refuse_near_incumbent(s: Scenario, unused: list[str]) -> None:
+    """UnknownName for a model of one's own, in no catalog and without a score, that is nearly one whose score is unused."""
+    scored, today = [name for name in s.quality.scores if f"quality.scores.{name}" in unused], s.incumbent.model
+    if s.incumbent.served and today not in s.quality.scores and nearest(today, scored, cutoff=ALIKE) and not _is_listed(today):
+        raise UnknownName("incumbent.model", today, scored, "model (in no catalog, and without a score)")
 
 
 def _refuse_near(name: str, apis: list[str], systems: list[str]) -> None:

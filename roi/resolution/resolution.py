@@ -356,7 +356,7 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         sheet.facts[share] = sheet.facts[share].model_copy(update={"low": None, "high": None})
         why = "no bill given: the estimate is not reconciled" if i.paid_by is None else UNITS_ARE_THE_BILL
         sheet.add(factor, 1.0, "ratio", basis=Basis.ASSUMED, source=why)
-        if s.bill_told is not None and i.paid_by is not None:
+        if s.bill_told is not None and (i.paid_by is not None or i.served):
             sheet.state("reconciliation.told", s.bill_told)
             sheet.warnings.append(s.bill_told)
         elif i.paid_by is not None and i.bill_usd_per_month is not None:

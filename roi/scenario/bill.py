@@ -6,6 +6,7 @@ from datetime import date as Date
 from math import inf, isclose
 from typing import Any, Final, NamedTuple
 
+from roi.facts.case import OWN_SERVERS
 from roi.scenario import TEMPLATES
 from roi.scenario.demand import BillOf, Incumbent, Workload
 from roi.scenario.quantity import value_of
@@ -16,6 +17,9 @@ BILL: Final = "bill_usd_per_month"
 OF: Final = "bill_of"
 VOLUME: Final = "workload.requests_per_day"
 COUNT: Final = VOLUME.partition(".")[2]
+UNITS: Final = "provisioned_throughput"
+AT: Final = "at_requests_per_day"
+"""Field of units and seats: of how many requests they are."""
 LENGTHS: Final = frozenset({"input_tokens", "output_tokens", "lengths"})
 WORDS: Final = {COUNT: "requests a day", "input_tokens": "input tokens", "output_tokens": "output tokens",
                 "shared_prefix_tokens": "tokens of prefix", "cache_hit_rate": "of cache hits"}
@@ -103,20 +107,40 @@ def _counted(w: Workload) -> Iterator[tuple[str, float]]:
 
 
 def keep_units(data: dict[str, Any], before: Billed) -> str | None:
-    """Note in the plain data of how many requests a day today's units are, where others were laid over those `before`.
+    """Note in the plain data of how many requests a day today's units or seats are, where others are laid over those `before`.
 
-    What the units hold follows from what they answer: at another volume they hold no more. What that is taken as; None where
-    no units are paid, they say it themselves, or the requests are as they were or were a template's guess.
+    What units hold follows from what they answer: at another volume they hold no more. Seats are then those of more users,
+    unless these have a growth of their own. What that is taken as; None where neither is paid, they say it themselves, or the
+    requests are as they were or were a template's guess.
     """
     incumbent, new, was = data.get("incumbent"), _value(data, "workload", COUNT), before.of.get(COUNT)
-    units = incumbent.get("provisioned_throughput") if isinstance(incumbent, dict) else None
-    if not isinstance(units, dict) or not units.get("units") or units.get("at_requests_per_day") is not None:
-        return None
     if not _is_number(_plain(was)) or _plain(was) == new or _guesses(data.get("template")).get(COUNT) == was:
         return None
-    units["at_requests_per_day"] = _plain(was)
-    return (f"Today's units are taken as those of {_plain(was):,.10g} requests a day; set incumbent.provisioned_throughput"
-            " too to say otherwise")
+    for name, count, of in ((UNITS, "units", "units"), ("seats", "users", "seats")):
+        paid = incumbent.get(name) if isinstance(incumbent, dict) else None
+        if isinstance(paid, dict) and paid.get(count) and paid.get(AT) is None and paid.get("growth_per_year") is None:
+            paid[AT] = _plain(was)
+            here = "" if name == UNITS else f", as {_plain(paid[count]) * new / paid[AT]:,.4g} of {new:,.10g}"
+            return (f"Today's {of} are taken as those of {paid[AT]:,.10g} requests a day{here}; set incumbent.{name} too to say"
+                    " otherwise")
+    return None
+
+
+def servers_before(data: dict[str, Any], before: Billed) -> str | None:
+    """That what today's own servers cost stays as it was stated beside other requests, those `before`; None where it does not.
+
+    It does not where no model is served today, the requests are as they were, or a cost of staying says what each adds.
+    """
+    incumbent, new, was = data.get("incumbent"), _value(data, "workload", COUNT), before.of.get(COUNT)
+    costs = data.get("costs")
+    own = [c for c in costs if isinstance(c, dict) and c.get("option") == "stay"] if isinstance(costs, list) else []
+    served = isinstance(incumbent, dict) and str(incumbent.get("provider")).strip().lower() == OWN_SERVERS
+    if not served or not own or any("usd_per_request" in cost for cost in own):
+        return None
+    if not _is_number(_plain(was)) or _plain(was) == new:
+        return None
+    return (f"Today's servers cost what costs says, which stood beside {_plain(was):,.10g} requests a day: set costs too where"
+            f" {new:,.10g} take others")
 
 
 def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:

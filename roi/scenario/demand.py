@@ -148,7 +148,10 @@ class Seats(Section):
     usd_per_month: Annotated[Positive, unit("USD/month")]
     """Fee of one seat."""
     growth_per_year: PerYear | None = None
-    """Growth of users, effective annual; left out = as the requests."""
+    """Growth of users, effective annual; left out = as the requests, of which more than at_requests_per_day are more users'."""
+    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    """Requests on a mean day of these users; left out = workload.requests_per_day. It stays where another volume alone is laid
+    over the scenario."""
     committed_until: Date | None = None
     """Last day until which today's seats are owed, used or not; left out = they end with any month."""
 

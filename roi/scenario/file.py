@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
-from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, tell_day
+from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, servers_before, tell_day
 from roi.scenario.meaning import ITEM
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
@@ -88,9 +88,11 @@ def load_scenario(
 
 
 def _of_requests_before(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str | None:
-    """What bill and units of the data are taken as that were stated of other requests, those `before` the paths in `over`."""
+    """What bill, units and servers of the data are taken as, stated of other requests, those `before` the paths in `over`."""
     told = keep_bill(data, before, over)
-    if any(path == "incumbent" or path.startswith("incumbent.provisioned_throughput") for path in over):
+    if not any(path.startswith("costs") for path in over):
+        told = servers_before(data, before) or told
+    if any(path == "incumbent" or path.startswith(("incumbent.provisioned_throughput", "incumbent.seats")) for path in over):
         return told
     return keep_units(data, before) or told
 

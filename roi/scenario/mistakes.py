@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from math import isfinite
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import InputError, allowed, nearest
+from roi.errors import InputError, allowed, nearest, written
 from roi.scenario.meaning import field_paths
-from roi.scenario.quantity import as_meant, of_many, written
+from roi.scenario.quantity import as_meant, of_many
 from roi.scenario.scenario import Scenario
 
 SHOWN = 3
@@ -98,13 +99,14 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     message = allowed({"type": kind, "msg": message})
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    message += ", such as {NAME: value}" if kind == "dict_type" else ", such as 2" if kind == "int_type" else ""
+    number = max(round(value), 1) if type(value) is float and isfinite(value) else 2
+    message += ", such as {NAME: value}" if kind == "dict_type" else f", such as {number}" if kind == "int_type" else ""
     if kind in {"too_short", "too_long"} and places[-1:] == ["hourly_weights"] and isinstance(value, (list, tuple)):
         message = f"24 weights, one an hour, midnight first; {len(value)} given"
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)
-    message += as_meant(value, kind, message, places[-1] if places else "")
+    message += as_meant(value, kind, message, ".".join(places[-2:]))
     message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
@@ -122,7 +124,7 @@ def _unknown(places: list[str], value: object, schema: type) -> str:
         return f"unknown key; write {glued[1]}: {glued[2]}, with a colon and a blank"
     if schema is Scenario and (meant := _meant(places)) is not None:
         return f"unknown key; nearest: {meant}"
-    begun = [field for field in fields if field.startswith(f"{name}_")]
+    begun = [field for field in fields if field.startswith(f"{name}_")] or [f for f in fields if name in f.split("_")]
     elsewhere = _elsewhere(name) if schema is Scenario and not begun else []
     beside = begun or nearest(name, fields)
     close = nearest(name, beside, cutoff=ALIKE) if elsewhere else beside

@@ -1,6 +1,5 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from roi.errors import FEW, nearest
+from roi.errors import FEW, LONGEST_VALUE, nearest, written
 from roi.facts.records import Described, Finite
 
 T = TypeVar("T")
@@ -83,6 +82,9 @@ LARGEST, SMALLEST = 1e9, 1e-9
 """The largest number, and the smallest that is divided by: products and quotients of any few stay finite."""
 
 
+OVER: Final = {True: "greater than", False: "at least"}
+
+
 @dataclass(frozen=True)
 class Within:
     """The bounds of a quantity, which hold for its ends too."""
@@ -97,7 +99,7 @@ class Within:
         s, least = as_spread(q), self.least + SMALLEST * self.above
         for x in (s.value, s.low, s.high):
             if x is not None and not least <= x <= self.most:
-                bound = f"greater than {self.least:g}" if self.above and x <= self.least else f"at least {least:g}"
+                bound = f"at least {least:g}" if self.least < x < least else f"{OVER[self.above]} {self.least:g}"
                 raise ValueError(f"{x:g} must be {bound} and at most {self.most:g}")
         return q
 
@@ -143,19 +145,6 @@ Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
 Deadline = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})]
 """Hours within which an answer is wanted, or promised."""
-LONGEST_VALUE = 60
-"""Characters of a wrong value that are shown."""
-
-
-def written(value: object) -> str:
-    """A wrong value as a message shows it."""
-    if isinstance(value, dict):
-        text = f"{{{', '.join(f'{key}: {each if isinstance(each, str) else written(each)}' for key, each in value.items())}}}"
-    else:
-        text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
-
-
 def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> str:
     """The message on a value that is none of some choices; of many the nearest, where any is like it, and what lists all."""
     choices = CHOICE.findall(message) if kind == "literal_error" else []
@@ -174,6 +163,7 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
         return f"; write {meant}"
     if kind == "tuple_type" and isinstance(value, (str, dict)):
         return f"; write [{value[:LONGEST_VALUE] if isinstance(value, str) else written(value)}]"
+    value = value.get("value") if isinstance(value, dict) and kind == "value_error" else value
     number, size = None, ""
     if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")

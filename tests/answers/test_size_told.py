@@ -1,6 +1,7 @@
 """What `roi size` says beside its figures: what else would do, what it is of, and how it goes on."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,16 @@ def test_a_reason_of_several_cards_is_said_once(file):
     said = " ".join(size_text(two).split())
     assert "No plan on MI300X-192GB, MI325X-256GB: tensorrt-llm runs on NVIDIA GPUs alone; name another" in said
     assert "No plan on T4: too small" in said
+
+
+def test_five_reasons_why_cards_have_no_plan_leave_the_screen_its_40_lines_and_stand_in_full(file):
+    why = tuple(f"reason {k}, " + "which takes a good deal of room on a terminal of eighty columns, as such reasons do " * 4
+                for k in range(5))
+    found = replace(sized(file, "candidates.gpus=[L40S]", frontier=False), left_out=tuple("ABCDE"), left_out_why=why)
+    text, whole = size_text(found), " ".join(size_text(found, full=True).split())
+    assert text.count("\n") < 40
+    assert re.search(r"No plan on (C, D, E|D, E|E): --full says why", " ".join(text.split()))
+    assert all(f"No plan on {name}: reason {k}," in whole for k, name in enumerate("ABCDE"))
 
 
 def test_of_several_plans_it_is_said_that_beaten_ones_are_not_listed(file):

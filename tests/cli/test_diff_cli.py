@@ -352,8 +352,10 @@ def test_a_chance_that_is_asked_stands_beside_staying_too(tmp_path: Path) -> Non
         assert (rule["holds"], rule["limit"], rule["found"]) == (True, limit, "staying")
 
 
-def test_a_threshold_against_what_goes_first_is_told_as_that_of_one_in_the_place_of_the_other(tmp_path: Path) -> None:
-    """The batch price first, then an adapter; nothing goes before staying."""
+def test_a_threshold_against_what_goes_first_is_told_in_its_place_and_once_that_is_in_use(tmp_path: Path) -> None:
+    """The batch price first, then an adapter, which saves at fewer requests in its place than on top of it; nothing goes before
+    staying. The file is as it was written, its thresholds too.
+    """
     data = parse_yaml(next(BUSINESS.glob("6_*.yaml")).read_text(), "a business case")
     data.pop("expect")
     path, saved = file(tmp_path, "case.yaml", text=dump_yaml({**data, "draws": 0})), tmp_path / "saved.json"
@@ -361,9 +363,14 @@ def test_a_threshold_against_what_goes_first_is_told_as_that_of_one_in_the_place
     assert json.loads(saved.read_text())["first_move"] == "cache-batch"
     rules = json.loads(ask("check", path, "--saved", saved, "--format", "json").stdout)["rules"]
     assert {rule["about"] for rule in rules if rule["name"].startswith("signposts.self-hosted-adapter")} == {
-        "against cache-batch, in its place", "against stay"}
+        "against cache-batch, in its place", "against cache-batch, once in use", "against stay"}
+    assert all(rule["holds"] for rule in rules)
     text = " ".join(ask("check", path, "--saved", saved).stdout.split())
     assert "against claude-sonnet-5-5, batch, in its place" in text
+    assert "against claude-sonnet-5-5, batch, once in use" in text
+    posts = [s for s in json.loads(saved.read_text())["signposts"] if (s["rival"], s["quantity"]) == (
+        "cache-batch", "requests_per_day")]
+    assert [s["once_in_use"] for s in posts] == [False, True]
 
 
 @pytest.mark.full

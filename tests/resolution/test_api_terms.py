@@ -47,7 +47,7 @@ def test_calls_of_the_incumbent_that_miss_its_cache_pay_plain_input_where_they_w
         assert each(waits, "cache-batch") == pytest.approx(usd / 2)
     assert each(world(workload=PREFIX, incumbent={**sol, "uses_cache": False, "writes_cache": False}), "cache-batch") == (
         pytest.approx(0.0037))
-    with pytest.raises(ScenarioError, match=r"incumbent.writes_cache: False .*cache_write_usd_per_mtok states what"):
+    with pytest.raises(ScenarioError, match=r"incumbent.writes_cache: false .*cache_write_usd_per_mtok states what"):
         world(incumbent={**sol, "writes_cache": False}, apis={"openai/gpt-6-sol": {"cache_write_usd_per_mtok": 3.0}})
 
 

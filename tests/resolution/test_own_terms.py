@@ -174,6 +174,8 @@ def test_a_model_that_one_serves_has_costs_and_no_terms_of_a_vendor() -> None:
         ({"incumbent": {**mine["incumbent"], "discount": 0.1}}, r"^incumbent\.discount: 0\.1 .*no vendor has terms of"),
         ({"apis": {"self-hosted/llama-3.3-70b": {"input_usd_per_mtok": 1.0}}}, r"^apis: .*no token of a model that you serve"),
         ({"incumbent": {"provider": "vllm", "model": "llama-3.3-70b"}}, r"where you serve it already, provider: self-hosted"),
+        ({"incumbent": {**mine["incumbent"], "model": "llama-3.3-70bb"}},
+         r"^incumbent\.model: unknown model .*'llama-3\.3-70bb'; nearest: llama-3\.3-70b"),
     ):
         with pytest.raises(InputError, match=message):
             case_of(**{**mine, **change})
@@ -221,6 +223,7 @@ def test_own_terms_of_an_api_under_its_bare_name_are_refused_with_the_name_that_
     case_of(apis={"openai/gpt-6-luna": {"discount": 0.5}})
     said = resolve(check_scenario(quiet({"apis": {"anthropic/claude-haiku-5-5": {"discount": 0.5}}}))).warnings
     assert any(w.startswith("apis.anthropic/claude-haiku-5-5: not used") for w in said)
+    assert case_of(apis={"anthropic/claude-haiku-5-5": {"discount": 0.5}})["unused"].value == "apis.anthropic/claude-haiku-5-5"
 
 
 def test_own_terms_of_todays_api_under_its_bare_name_and_of_a_model_that_one_serves_are_refused() -> None:

@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from quiet_scenario import ADAPTER, HYBRID, OWN, SELF, World, quiet
 
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError, ScenarioError, UnknownName
-from roi.facts.case import Case
+from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -30,6 +31,16 @@ def plans(case: Case, id: str) -> list[dict[str, Any]]:
         own = f"options.{id}.plans.{len(found)}."
         found.append({path.removeprefix(own): fact.value for path, fact in case.facts.items() if path.startswith(own)})
     return found
+
+
+def test_what_may_be_left_out_has_its_unit_too_so_that_no_draw_of_a_share_is_above_one() -> None:
+    """A hit rate of 0.9 (0.7 to 0.98): drawn in the log, one draw in a hundred would be above 1.01."""
+    luna, hit = "openai/gpt-6-luna", {"value": 0.9, "low": 0.7, "high": 0.98}
+    again = {"retrain_every_months": 6.0}
+    case = resolved(apis={luna: {"cache_hit_rate": hit}}, platform={"total": 500.0}, training=again).case
+    paths = (f"apis.{luna}.cache_hit_rate", "platform.total_usd_per_month", "training.retrain_every_months")
+    assert [case[path].unit for path in paths] == ["share", "USD/month", "months"]
+    assert float(quantile(np.array([0.99]), 0.7, 0.9, 0.98, case[paths[0]].unit)[0]) <= 1.0
 
 
 def test_both_limits_of_latency_are_facts_of_the_case() -> None:

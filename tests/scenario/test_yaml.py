@@ -170,7 +170,7 @@ def test_a_file_that_is_not_there_names_the_nearest_one(tmp_path: Path) -> None:
     ("nofile.yaml", None), ("cases.yaml", None), ("tickers.csv", None), ("a.yaml", None), ("tickts.yam", "tickets.yaml"),
     ("export.cvs", "export.csv"), ("config.json", None), ("alone.yaml", "runs/alone.yaml"), ("rnus/other.csv", "runs"),
     ("rnus/alone.yaml", "runs/alone.yaml"), ("rnus/alon.yaml", "runs/alone.yaml"), ("myy.yaml", "my.yaml"),
-    ("m.yaml", "my.yaml"),
+    ("m.yaml", "my.yaml"), ("mx.yaml", "my.yaml"), ("ky.yaml", None),
 ])
 def test_a_file_is_the_nearest_only_where_the_names_are_alike(tmp_path: Path, asked: str, near: str | None) -> None:
     (tmp_path / "runs").mkdir()

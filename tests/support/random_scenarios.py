@@ -11,6 +11,8 @@ from roi.scenario.file import check_scenario
 
 WIDER = 200
 """The first seed whose scenario may have deadlines, hours of work, a large model, a measured latency and a bill besides."""
+MORE = 220
+"""The first whose scenario may have besides what `_more` draws: other terms, a model that is served, several adapters."""
 KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
 GPUS = ("l40s", "h100-sxm", "l4", "rtx-4090")
 
@@ -113,7 +115,8 @@ def scenario(seed: int) -> dict[str, Any]:
     own = made["own_hardware"]
     if "cards" in own and own["life_months"] < made["horizon_months"]:  # a new card takes its place, at a price that is known
         own["purchase_usd_per_gpu"] = {gpu: round(2.5 * owned["resale_usd_per_gpu"][gpu])}
-    return widened(made, np.random.default_rng([seed, 1])) if seed >= WIDER else made
+    made = widened(made, np.random.default_rng([seed, 1])) if seed >= WIDER else made
+    return _more(made, np.random.default_rng([seed, 2])) if seed >= MORE else made
 
 
 def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -145,6 +148,57 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         each = (2.5 * workload["input_tokens"] + 15.0 * workload["output_tokens"]) / 1e6
         usd = max(workload["requests_per_day"] * 30.4 * each * between(0.4, 2.5), 0.01)
         incumbent |= {"bill_usd_per_month": round(usd, 2), "bill_is_volume_share": between(0.0, 1.0)}
+    return made
+
+
+def _more(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """The scenario with terms that the first seeds have nothing of, each by a coin."""
+    workload, incumbent, quality, serving = (made[block] for block in ("workload", "incumbent", "quality", "serving"))
+    luna, gpu, day = made["apis"]["openai/gpt-6-luna"], made["candidates"]["gpus"][0], workload["requests_per_day"]
+
+    def often(chance: float = 0.4) -> bool:
+        return bool(rng.random() < chance)
+
+    def between(low: float, high: float) -> float:
+        return round(float(rng.uniform(low, high)), 4)
+
+    def month() -> int:
+        return int(rng.integers(2, made["horizon_months"]))
+
+    cascades, rented = bool(made["candidates"]["cascade_first"]), not made["own_hardware"].get("cards")
+    seats, units = (incumbent.get(name, {}) for name in ("seats", "provisioned_throughput"))
+    costs = [{"name": f"cost {k}", "option": str(who), "usd_per_month": between(-500.0, 3000.0), "from_month": month()}
+             for k, who in enumerate(rng.choice(["all", "stay", "all but stay"], 2))]
+    rent = {"gpu": gpu, "vendor": "Ours", "usd_per_gpu_hour": between(0.3, 4.0), "minimum_months": int(rng.integers(1, 40)),
+            "later_gpus_bound": often()}
+    terms: list[tuple[bool, dict[str, Any], dict[str, Any]]] = [
+        (True, workload, {"steps": [{"from_month": month(), "ratio": between(0.3, 3.0)}]}),
+        (bool(seats), seats, {"growth_per_year": between(-0.2, 0.6)}),
+        (bool(units), units, {"at_requests_per_day": day * between(0.5, 2.0)}),
+        ("bill_usd_per_month" in incumbent, incumbent, {"bill_of": {"requests_per_day": day * between(0.5, 2.0)}}),
+        (True, incumbent, {"ends_in_months": between(1.0, 30.0), "successor_price_ratio": between(0.4, 1.5)}),
+        (True, luna, {"ends_in_months": between(7.0, 30.0), "successor_error_ratio": between(0.5, 1.2)}),
+        (True, luna, {"cache_hit_rate": between(0.0, 1.0)}),
+        (True, luna, {"input_usd_per_mtok": between(0.05, 2.0), "output_usd_per_mtok": between(0.2, 8.0)}),
+        (cascades, quality, {"escalated": {"gpt-6-luna": between(0.01, 0.6)},
+                             "escalated_error_rate": {"gpt-6-luna": between(0.0, 0.4)}}),
+        (True, made, {"gates": {"one_task_type": str(rng.choice(["yes", "no", "unknown"])), "facts_are_stable": "yes"}}),
+        (True, made["training"], {"adapters": int(rng.integers(1, 6)), "labels_owned": often()}),
+        (rented, made, {"gpu_rents": [rent]}), (True, made, {"costs": costs}),
+        (True, made, {"platform": {"total": between(0.0, 2000.0)}}),
+        (True, serving, {"replicas_least": int(rng.integers(1, 5)), "lets_wait": often()}),
+        (True, serving, {"adapters_on_base": int(rng.integers(1, 5))}),
+    ]  # fmt: skip
+    for may_be, block, drawn in terms:
+        if may_be and often():
+            block.update(drawn)
+    if made["training"].get("adapters", 1) > 1 or serving.get("adapters_on_base", 1) > 1:
+        serving["adapters"] = "shared"
+    if not (seats or units) and often(0.2):
+        made["incumbent"] = {"provider": "self-hosted", "model": "gpt-5.4"}
+        each = {"usd_per_request": between(0.0, 0.002)} if often(0.6) else {}
+        made["costs"] = [{"name": "servers", "option": "stay", "usd_per_month": between(500.0, 40000.0), **each}]
+        made["candidates"] |= dict.fromkeys(("shorter_prompt", "less_reasoning", "flexible_tier", "provisioned_throughput"))
     return made
 
 

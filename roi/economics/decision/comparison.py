@@ -82,6 +82,11 @@ class Comparison:
         return self.thresholds.all_signposts if self.thresholds else ()
 
     @property
+    def signposts_once_in_use(self) -> tuple[Signpost, ...]:
+        """What would bring the best option on GPUs to follow the leading one, an API, or undo its following a first move."""
+        return self.thresholds.once_in_use if self.thresholds else ()
+
+    @property
     def probability_best_by_kind(self) -> dict[str, float] | None:
         """Share of draws in which an option of each kind saves most, of those that may be recommended; None without draws."""
         sums: dict[str, float] = {}

@@ -238,7 +238,7 @@ def own_cost_lines(shared: Shared, option: Option, stay: Option, used: Number) -
 
 def _runs(cost: OwnCost) -> bool:
     """True where a stated cost is paid month by month, or a credit received."""
-    return any(bool(np.any(np.asanyarray(x) != 0.0)) for x in (cost.usd_per_month, cost.usd_per_request))
+    return any(bool(np.any(np.asanyarray(x) != 0.0)) for x in (cost.usd_per_month, cost.each_usd))
 
 
 def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
@@ -251,7 +251,7 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
         return "-" if usd < 0 else ""
 
     def arithmetic(month: int) -> str:
-        by_month, each, here = pick(cost.usd_per_month), pick(cost.usd_per_request), pick(part, month)
+        by_month, each, here = pick(cost.usd_per_month), pick(cost.each_usd), pick(part, month)
         terms = [f"{sign(by_month)}${abs(by_month):,.6g}"] if by_month or not each else []
         terms += [f"{pick(billed_requests(shared), month):,.0f} requests x {sign(each)}${abs(each):.8g}"] if each else []
         told = " + ".join(terms)
@@ -260,7 +260,7 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
     return Line(
         name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
         arithmetic=arithmetic if _runs(cost) else Words(lambda: f"${pick(cost.upfront_usd):,.6g}"),
-        path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+        path=np.asanyarray((cost.usd_per_month + cost.each_usd * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
     )
 

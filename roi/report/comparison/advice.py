@@ -41,6 +41,7 @@ from roi.report.comparison.second_look import below_bar, look_again, next_move, 
 from roi.report.comparison.thresholds import (
     NEAR,
     another_wins,
+    any_unstated,
     at_rent,
     beats_staying_today,
     chance_asked,
@@ -115,8 +116,11 @@ def _change(c: Comparison, label: str) -> Block:
         told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_later(c), *what_follows(c, o), *figures(c, o), *held)
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
+    good = first.probability_good_enough
+    reaches = "" if good is None or good > OFTEN else (
+        f" It reaches the bar ({percent(case_number(c.case, 'quality.bar'))}) in {share(good)} of the draws.")
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
-            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."), *what_follows(c, first)
+            f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}.{reaches}"), *what_follows(c, first)
     move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
@@ -295,7 +299,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     successor = instead_of_staying(c)
-    open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay")
+    open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c)
     until = " until it ends" if successor else " for now" if open_yet else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
@@ -357,10 +361,12 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     head = f"{o.label} ({_fleet(c, o)}{known}{why})."
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
+    wins = wins_from(c, o)
     if brief:
-        return [Labelled("NOT YET", (f"{head} Centrally it {wins_from(c, o)}.",))]
-    also = _as_a_move(c, o) or f"{at_rent(c, o)}{another_wins(c, o)}"
-    return [Labelled("NOT YET", (f"{head} At the central values ({today(c)}) it {wins_from(c, o)}.{also}",))]
+        return [Labelled("NOT YET", (f"{head}{f' Centrally it {wins}.' if wins else ''}",))]
+    also = _as_a_move(c, o) or f"{at_rent(c, o, wins)}{another_wins(c, o)}"
+    told = f" At the central values ({today(c)}) it {wins}." if wins else ""
+    return [Labelled("NOT YET", (f"{head}{told}{also}",))]
 
 
 def _as_a_move(c: Comparison, o: OptionResult) -> str:

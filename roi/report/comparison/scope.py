@@ -79,6 +79,7 @@ def excluded(c: Comparison) -> list[str]:
         found.append("whether today's servers cost what costs says: no vendor bills them")
     elif case_number(c.case, "reconciliation.factor", 1.0) == 1.0 and not paid_by_unit(c):
         found.append("the real bill: incumbent.bill_usd_per_month is not given, so list prices and token counts are unchecked")
+    found += _never_fewer_units(c)
     if "cascade" in kinds and case_number(c.case, "quality.judge_usd_per_request", 0.0) <= 0:
         found.append("the judge that decides what a cascade escalates: quality.judge_usd_per_request is 0, as where the first"
                      " model's own confidence decides")
@@ -103,3 +104,10 @@ def excluded(c: Comparison) -> list[str]:
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found
+
+
+def _never_fewer_units(c: Comparison) -> list[str]:
+    """How what a cascade hands on to today's model is billed, where that is paid by the unit."""
+    handed = paid_by_unit(c) and any(line.kind is LineKind.ESCALATED for o in c.options for line in o.lines)
+    billed = "once they are no longer owed it is billed by the token"
+    return [f"fewer of today's units for what is handed on to today's model: {billed}"] if handed else []

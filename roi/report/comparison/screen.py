@@ -8,7 +8,7 @@ from roi.economics.decision.feasibility import FAIL
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, advice, resale
+from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
     compared_from,
@@ -23,7 +23,8 @@ from roi.report.comparison.option_figures import (
     rate_assumed,
 )
 from roi.report.comparison.options_table import cost_tree, find_option, infeasible, options_table
-from roi.report.comparison.remarks.alerts import ALWAYS, NAMED, alerts, remarks
+from roi.report.comparison.remarks.alerts import ALWAYS, alerts, remarks
+from roi.report.comparison.remarks.stated import NAMED
 from roi.report.comparison.remarks.waiting import switched_on
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
@@ -155,13 +156,15 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
     bar = case_number(c.case, "quality.bar")
-    untested = bar > 0 and any(not o.tested for o in best) and drawn(c)
+    untested = any(not o.tested for o in best)
+    misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, set-up and way back are lost."
+    unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
+    may_miss = bar > 0 and drawn(c) and (untested or unsure)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
     ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
-              + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else "")
-              + switched_on(c, best))
+              + (misses if may_miss else "") + switched_on(c, best))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]

@@ -16,6 +16,7 @@ from roi.report.comparison.thresholds import (
     NEAR,
     VOLUME,
     advised,
+    any_unstated,
     beats_staying_today,
     chance_asked,
     flips_at,
@@ -41,7 +42,7 @@ def look_again(c: Comparison) -> list[str]:
     told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
     if told:
         return [f"Look again {', or '.join(told)}."]
-    if any(p.reason == "not likely" for p in c.verdict.passed_over):
+    if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):
         return [(f"No volume up to {requests(MOST)} requests a day would make it likely enough; from which price or error rate"
                  " on it would be is not worked out.")]
     ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
@@ -75,9 +76,9 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
     central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
     rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
     told = [x for x in (*turning_volumes_and_rents(c), *rest) if x]
-    return [Labelled("UNLESS", tuple(told) or ((
-        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
-        " price or error rate of its own."),))]
+    volumes = f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at"
+    centrally = f"{'At' if any_unstated(c) else volumes} the central values no price or error rate of its own would."
+    return [Labelled("UNLESS", tuple(told) or (centrally,))]
 
 
 def _volumes(c: Comparison, options: list[OptionResult]) -> str:
@@ -86,6 +87,8 @@ def _volumes(c: Comparison, options: list[OptionResult]) -> str:
     above, below = _nearest_ends([b for o in options for b in over_the_horizon(c, o.id, "stay")], now)
     told = [f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label})"
             for side, end in (("below", above), ("above", below)) if end is not None]
+    if any_unstated(c):
+        return "today's volume"
     return f"every volume {' and '.join(told)}" if told else "every volume"
 
 

@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import chance, value
-from roi.economics.decision.turning.break_even import OWNED, BreakEven
+from roi.economics.decision.turning.break_even import OWNED, UNSTATED, BreakEven
 from roi.economics.decision.turning.error_price import one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
@@ -36,7 +36,7 @@ MOST_DIGITS = 6
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
-    """From which volume the option beats the leading option, and from which staying; empty where that was not looked for.
+    """From which volume the option beats the leading option, and from which staying; empty where that is not known.
 
     Where today's volume is past it, that the option is ahead, and what is missing all the same.
     """
@@ -123,9 +123,14 @@ def another_wins(c: Comparison, o: OptionResult) -> str:
 
 
 def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
-    """The break-even that the verdict goes by; none where that was not looked for."""
+    """The break-even that the verdict goes by; none where that was not looked for, or what it rests on is not stated."""
     found = None if c.thresholds is None else c.thresholds.decisive(id, baseline)
-    return [] if found is None else [found]
+    return [] if found is None or found.reason == UNSTATED else [found]
+
+
+def any_unstated(c: Comparison) -> bool:
+    """True where nobody stated what some options cost at another volume."""
+    return c.thresholds is not None and bool(c.thresholds.curves.unstated)
 
 
 def today(c: Comparison) -> str:
@@ -148,7 +153,7 @@ def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
     return f"beats {rival} from {requests(b.stays)} a day on"
 
 
-def at_rent(c: Comparison, o: OptionResult) -> str:
+def at_rent(c: Comparison, o: OptionResult, told_before: str) -> str:
     """At which price of GPUs, or with how many hours of on-call, the option would beat the leading one, where it does not."""
     leader = c.verdict.leader
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
@@ -156,7 +161,7 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     hours = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "hours")
     told = [on_side(c, s) for s in (*filter(None, (rent,)), *hours) if is_ahead(s) and may_come(c, s)]
     if told:
-        return f" Or {', or '.join(told)}."
+        return f" {'Or' if told_before else 'It would win'} {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
         return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""

@@ -1,5 +1,6 @@
 """The words of `roi size` for a plan, its fleet, what that costs, and what `roi compare` pays for it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from roi.answers.size import Sizing
@@ -84,3 +85,13 @@ def _compared(sizing: Sizing, best: SizedPlan) -> str:
 
 def _used(gpus: int, owned: int) -> str:
     return f"{gpus} of {number_of(owned, 'card')} {'is' if gpus == 1 else 'are'} used"
+
+
+def no_plan(sizing: Sizing, most: int | None = None) -> Iterable[str]:
+    """Which cards have no plan, and why: at most so many reasons, and all without a number."""
+    reasons = list(dict.fromkeys(sizing.left_out_why))
+    named, told = list(zip(sizing.left_out, sizing.left_out_why, strict=True)), reasons[:most]
+    for why in told:
+        yield f"No plan on {', '.join(name for name, of in named if of == why)}: {why}"
+    if left := [name for name, of in named if of not in told]:
+        yield f"No plan on {', '.join(left)}: --full says why"

@@ -27,7 +27,7 @@ from roi.report.layout.wording import (
     span,
     usd,
 )
-from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, of_yours, plan_name, whose_usd
+from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, no_plan, of_yours, plan_name, whose_usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -57,10 +57,13 @@ def size_json(sizing: Sizing) -> str:
 
 
 def size_blocks(sizing: Sizing, *, full: bool = False) -> Iterable[Block]:
-    """The parts of the report: the plan to rent, in MOST_LINES of a terminal, or all that is known."""
-    return _tell(sizing) if full else next((
-        blocks for blocks in (tuple(_lead(sizing, most)) for most in range(SHOWN, 0, -1))
-        if render(blocks).count("\n") < MOST_LINES), tuple(_lead(sizing, 1)))
+    """The plan to rent, in MOST_LINES of a terminal: with fewer plans, then fewer reasons; or all that is known."""
+    if full:
+        return _tell(sizing)
+    every = len(dict.fromkeys(sizing.left_out_why))
+    shorter = (*((most, every) for most in range(SHOWN, 0, -1)), *((1, why) for why in range(every - 1, -1, -1)))
+    told = (tuple(_lead(sizing, most, why)) for most, why in shorter)
+    return next((blocks for blocks in told if render(blocks).count("\n") < MOST_LINES), tuple(_lead(sizing, 1, 0)))
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -76,8 +79,8 @@ def _own(sizing: Sizing) -> list[SizedPlan]:
     return [plan for plan in sizing.plans if plan.owned is not None]
 
 
-def _lead(sizing: Sizing, most: int) -> Iterable[Block]:
-    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and at most so many plans."""
+def _lead(sizing: Sizing, most: int, why: int) -> Iterable[Block]:
+    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, at most so many plans and reasons."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield from _correct(sizing)
@@ -90,7 +93,7 @@ def _lead(sizing: Sizing, most: int) -> Iterable[Block]:
     yield from _other_way(sizing)
     shown = sizing.plans[:most]
     shown = shown if not own or own[0] in shown or most == 1 else (*shown[:-1], own[0])
-    yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown)))
+    yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown, why)))
     yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
     rows = ((plan, _plan(plan).cells) for plan in shown)
     yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
@@ -156,17 +159,15 @@ def _how_sure(sizing: Sizing) -> str:
     return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
 
 
-def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
-    """What does not hold, that the model is untrained, which cards have no plan here, and prices shown that are old."""
+def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int) -> Iterable[str]:
+    """What does not hold, that the model is untrained, which cards have no plan (at most so many reasons), old prices shown."""
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
     yield from _full(sizing)
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
-    for why in dict.fromkeys(sizing.left_out_why):
-        names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
-        yield f"No plan on {', '.join(names)}: {why}"
+    yield from no_plan(sizing, most)
     yield from _old_prices(shown)
 
 
@@ -228,7 +229,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
-    yield from map(Paragraph, (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
+    said = (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans), *no_plan(sizing))
+    yield from map(Paragraph, said)
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)

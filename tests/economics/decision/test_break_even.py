@@ -372,9 +372,12 @@ def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(see
     assert asked.thresholds is not None
     npv: dict[tuple[str, str], list[float]] = {}
     volumes = np.geomspace(1e3, 1e8, 200)
+    seats = [each for each in ("options.stay.provisioned.units",) if "options.stay.provisioned.seats" in case]
     for n, daily in enumerate(volumes):
-        now = case[path].model_copy(update={"value": float(daily), "low": None, "high": None})
-        for o in compare(Case(facts={**case.facts, path: now})).options:
+        times = float(daily) / case[path].number()
+        now = {each: case[each].model_copy(update={"value": case[each].number() * times, "low": None, "high": None})
+               for each in (path, *seats)}
+        for o in compare(Case(facts={**case.facts, **now})).options:
             for counts, usd in (("errors", o.npv_usd), ("cash", o.npv_without_errors_usd)):
                 npv.setdefault((o.id, counts), [-np.inf] * volumes.size)[n] = usd  # -inf where the owned cards do not hold it
     told = [b for b in asked.break_even if b.basis == "pv"]

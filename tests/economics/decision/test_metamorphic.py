@@ -1,6 +1,6 @@
 """What must hold between answers, whatever the figures, on random scenarios.
 
-Six of them in `make test`, 55 more in `make test-all`, 139 more in `make test-slow`: two to three seconds each.
+Six of them in `make test`, 79 more in `make test-all`, 155 more in `make test-slow`: two to three seconds each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_scenarios import WIDER, random_case
+from random_scenarios import MORE, WIDER, random_case
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate, read_all
@@ -26,9 +26,9 @@ QUICK = (0, 1, 3, 5, 7, 8)
 """Of the first ten those that hold every kind of option and of fact that is in any of them."""
 FOUND = (133,)
 """Seeds beyond the first sixty in which an error was found."""
-FULL = (*range(60), *range(WIDER, WIDER + 20))
+FULL = (*range(60), *range(WIDER, MORE + 4))
 SEEDS = [pytest.param(seed, marks=() if seed in QUICK else pytest.mark.full if seed in (*FULL, *FOUND) else pytest.mark.slow)
-         for seed in range(WIDER + 20)]
+         for seed in range(MORE + 20)]
 every = pytest.mark.parametrize("seed", SEEDS)
 CENT = 0.01
 EXACT = 1e-9
@@ -84,6 +84,13 @@ def scaled(case: Case, factor: float, *, where: Any) -> dict[str, Any]:
         for path, fact in case.facts.items()
         if where(path, fact) and fact.value is not None
     }
+
+
+def at_volume(case: Case, factor: float) -> dict[str, Any]:
+    """The facts of so many times the requests, and of as many more seats where these follow them."""
+    seats = "options.stay.provisioned.seats" in case and "options.stay.provisioned.growth_per_year" not in case
+    paths = {"workload.requests_per_day", *(["options.stay.provisioned.units"] if seats else [])}
+    return scaled(case, factor, where=lambda path, _: path in paths)
 
 
 def near(b: BreakEven) -> list[object]:
@@ -165,7 +172,8 @@ def test_equal_prices_give_no_npv_before_set_up(seed: int) -> None:
     nothing = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel")
     facts |= {change + name: 0.0 for name in nothing}
     facts |= {f"options.{id}.{name}": case[f"options.stay.{name}"].value for name in ("uses_cache", "batch_share")}
-    facts |= {f"options.{id}.cache_hit_rate": None, "apis.openai/gpt-6-luna.commitment.usd_per_month": 0.0}
+    facts |= {"apis.openai/gpt-6-luna.cache_hit_rate": None, "apis.openai/gpt-6-luna.commitment.usd_per_month": 0.0}
+    facts |= {path: 0.0 for path in case.facts if path.startswith("costs.") and "usd_per_" in path}
     facts |= {"evaluation.usd": 0.0, "evaluation.labels": 0.0, "quality.bar": 0.0}
     facts |= {path: None for path in case.facts if ".provisioned." in path}  # today's bill is by the token, too
     facts |= {"reconciliation.volume_share": 1.0}  # what a bill says of the price is the incumbent's alone
@@ -212,7 +220,7 @@ def test_what_cannot_be_recommended_changes_nothing_else(seed: int) -> None:
 
 def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[float, float]:
     """Savings at a volume as a comparison there would find them, and the cost that they are a part of."""
-    there = Answer(case, {"workload.requests_per_day": daily}, ids=(b.option, *rivals))
+    there = Answer(case, at_volume(case, daily / case["workload.requests_per_day"].number()), ids=(b.option, *rivals))
 
     def cost(id: str, start: int) -> float:
         done = there.cost(id)
@@ -295,14 +303,16 @@ def test_what_a_fleet_spills_to_costs_as_much_as_the_fleet_at_the_thresholds_tol
 
 def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     """The facts of a Case in which the quantity of the signpost is another."""
+    if post.quantity == "requests_per_day":
+        return at_volume(case, factor)
     own = f"options.{post.option}."
     places = {
-        "requests_per_day": ("workload.requests_per_day",), "api_price_ratio": (own + "price.",),
+        "api_price_ratio": (own + "price.",),
         "usd_per_gpu": ("purchase.", "own_hardware.resale_usd_per_gpu."),
         "run_hours_per_month": (own + "run_", f"changes.{case[own + 'group'].value}.run_"),
         "usd_per_gpu_hour": (own + "plans.",), "error_rate": (f"systems.{case[own + 'system'].value}.error_rate",),
     }[post.quantity]  # fmt: skip
-    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate", "run_hours_per_month")
+    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "error_rate", "run_hours_per_month")
     return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))
 
 

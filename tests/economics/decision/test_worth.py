@@ -11,7 +11,7 @@ from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial
-from roi.economics.decision.measuring.worth import Experiment, Valuer
+from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
 from roi.economics.decision.weighing import settle
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, gain_of_knowing
@@ -287,3 +287,17 @@ def test_a_test_settles_a_chance_only_where_it_tells_what_the_option_hangs_on(wi
     assert bins is not None
     found = likely_after(valuer, bins, trial, trial.sizes[0], None, Asked("a", wins, 0.8))
     assert found == (pytest.approx(likely, abs=0.02), pytest.approx(brings, abs=0.2))
+
+
+def test_what_a_test_settles_is_counted_over_what_follows_the_recommendation_too() -> None:
+    """+$10 where x is below 0.7, else -$10; the recommendation saves $3, with the move that follows it $5: 0.7 x (10 - 5)."""
+    shared, *_ = settle(case_of())
+    x = np.random.default_rng(7).random(4096)
+    ids, saved = ("stay", "led", "a", NEXT), {"led": 3.0, NEXT: 5.0, "stay": 0.0}
+    outcomes = {**{id: np.full(x.size, usd) for id, usd in saved.items()}, "a": np.where(x < 0.7, 10.0, -10.0)}
+    valuer = Valuer(shared, dict.fromkeys(ids, 0.0), outcomes, ids, "led")
+    trial = Trial(kind="quote", option="a", known=x, sizes=(Size(None, 0.0, 0.0),))
+    bins = Bins.of(x)
+    assert bins is not None
+    found = likely_after(valuer, bins, trial, trial.sizes[0], None, Asked("a", 0.7, 0.8))
+    assert found == (pytest.approx(0.7, abs=0.02), pytest.approx(3.5, abs=0.2))

@@ -119,6 +119,18 @@ def test_seats_grow_with_users_and_hold_any_load_at_a_fee_that_no_successor_move
     assert owed.line(CHEAPER, "today's seats, owed and not used")[1][:7:6] == pytest.approx([3000.0, 0.0])
 
 
+def test_at_another_volume_seats_are_those_of_other_users_unless_these_have_a_growth_of_their_own() -> None:
+    """100 seats of 86,400 requests a day: 1,000 at ten times as many, one at most 864 a day, along a curve as where it is laid
+    over; 100 at any where users grow by a rate of their own.
+    """
+    seats, volumes = {"users": 100, "usd_per_month": 30.0}, np.array([864.0, 865.0, 864_000.0])
+    for growth, found in ({}, [720.0, 1440.0, 720_000.0]), ({"growth_per_year": 0.0}, [72_000.0] * 3):
+        w = world(incumbent={"seats": {**seats, **growth}}, discount_rate=0.0)
+        assert Curves(w.shared, w.options).of("stay").at(volumes)[0] == pytest.approx(found)
+    of = {"seats": {**seats, "at_requests_per_day": 8_640.0}}
+    assert world(incumbent=of).line("stay", "seats")[1][0] == pytest.approx(30_000.0)
+
+
 def test_fees_of_units_count_towards_a_commitment_of_spend_with_the_same_provider() -> None:
     """$9,000 a month are owed to the provider: staying spends 7,000 on units. Who leaves for another of its models spends
     $394.20 there beside the $7,000 that are owed for units.

@@ -171,6 +171,24 @@ def test_so_does_that_of_two_moves_with_much_to_say_of_each() -> None:
 
 
 @pytest.mark.full
+def test_a_first_move_that_may_miss_its_bar_says_how_often_and_what_is_lost_then() -> None:
+    """91% right of 150 items reach 90% in about two draws of three, which is why an adapter that nobody doubts follows it."""
+    scores = {name: {"value": value, "items": items}
+              for name, value, items in (("gpt-5.4", 0.93, 400), ("gpt-6-luna", 0.91, 150), ("qwen3-8b+lora", 0.925, 800))}
+    c = compare(resolve(check_scenario({
+        "as_of": "2026-11-24", "quality": {"bar": 0.9, "usd_per_error": 0.001, "scores": scores},
+        "workload": {"requests_per_day": 400_000, "input_tokens": 1500, "output_tokens": 300, "peak_to_mean": 3},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+        "candidates": {"api_models": ["openai/gpt-6-luna"], "self_hosted": ["qwen3-8b"], "base": False, "gpus": ["l40s"]},
+    })).case)
+    assert c.verdict.first_move == LUNA
+    good = option_of(c, LUNA).probability_good_enough
+    assert good == pytest.approx(0.65, abs=0.1)
+    assert f"It reaches the bar (90%) in {share(good)} of the draws." in flat(c)
+    assert "In a draw below the bar of 90%, set-up and way back are lost." in comparison_text(c, (), form="markdown")
+
+
+@pytest.mark.full
 def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> None:
     c = answer()
     long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 12, accepted=False) for k in range(4))
@@ -664,7 +682,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
     def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = ()) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b)
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b, curves=c.thresholds.curves)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None})})
         verdict = replace(c.verdict, counts="cash", passed_over=passed)

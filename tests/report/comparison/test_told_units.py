@@ -9,6 +9,7 @@ from quiet_scenario import STAY, case_of
 from roi.economics.change.causes import PRICES, causes_of
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import read_all
+from roi.economics.decision.turning.break_even import UNSTATED
 from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.signposts import signposts
 from roi.report.comparison.comparison_page import comparison_page
@@ -45,18 +46,37 @@ def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> Non
     assert "Change to gpt-5.4, no idle units: the same model on as many units as its peak takes." in alone
 
 
-def test_what_ones_own_servers_cost_is_told_as_flat_unless_something_of_it_grows_with_the_requests() -> None:
+@pytest.mark.parametrize(("a_day", "grows", "known"), [
+    (600_000, "", False), (6_000_000, "", False), (600_000, ", usd_per_request: 0", True),
+    (6_000_000, ", usd_per_request: 0", True), (6_000, "", False),
+])  # fmt: skip
+def test_no_volume_is_told_that_rests_on_own_servers_costing_the_same_at_any_unless_that_is_stated(a_day, grows, known) -> None:
+    """At $9,000 a month, whatever is asked, L40S are dearer from 720,000 a day on: at ten times the volume nobody says that of
+    servers which may be full today; nor, at a hundred times it, that few requests would cost so much.
+    """
     own = read_yaml(Path(__file__).parents[2] / "answers/cases/19_own_70b_today.yaml")
     del own["expect"]
-    for grows, said in (("", True), (", usd_per_request: 0.001", False)):
-        costs = f"costs=[{{name: eight H100, option: stay, usd_per_month: 9000{grows}}}]"
-        text = flat(compare(resolve(load_scenario(own, (costs,))).case))
-        assert ("! Today's servers are taken to cost $9,000 a month at any volume (costs)" in text) is said
+    costs = f"costs=[{{name: eight H100, option: stay, usd_per_month: 9000{grows}}}]"
+    c = compare(resolve(load_scenario(own, (costs, f"workload.requests_per_day={a_day}"))).case)
+    text, [stay] = flat(c), [b for b in c.break_even if (b.baseline, b.basis, b.counts) == ("stay", "pv", "cash")]
+    volumes = [s.threshold for s in c.signposts if s.quantity == "requests_per_day"]
+    assert (stay.until is not None, stay.reason == UNSTATED) == (known, not known)
+    assert any(volumes) is known
+    assert ("! Today's servers are counted at $9,000 a month, however the requests grow" in text) is not known
+    assert [c.turning_volume(up=up) for up in (True, False)].count(None) == (1 if known else 2)
+    assert "stop here" not in text or known
+
+
+def test_the_screen_names_what_is_stated_of_nobody_here() -> None:
+    text = flat(of({}, apis={"anthropic/claude-haiku-5-5": {"discount": 0.5}}))
+    assert "! No incumbent or candidate is called so, and it moves nothing: apis.anthropic/claude-haiku-5-5" in text
 
 
 def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -> None:
     assert "Today's peak is 1.5 x what today's units hold as stated" in flat(of(ten(requests_per_s=0.2)))
-    assert "what today's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))
+    assert "oday's units hold" not in flat(of(ten(requests_per_s=0.2, spills_over=True)))
+    little = flat(of(ten(requests_per_s=0.04, spills_over=True)))
+    assert "! Today's units hold 0.4 of 1 requests a second, the mean; all others are billed by the token" in little
     over = "A commitment is over by as_of and costs nothing: incumbent.provisioned_throughput.committed_until"
     assert over in flat(of(ten(committed_until="2026-01-01")))
     assert "commitment is over" not in flat(of(ten()))

@@ -13,7 +13,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
-from roi.economics.decision.measuring.worth import Valuer, by_worth, valuer_of
+from roi.economics.decision.measuring.worth import Following, Valuer, by_worth, valuer_of
 from roi.economics.inputs import Array, Shared
 from roi.numerics.knowing import BINS, Bins, one_way
 
@@ -44,7 +44,8 @@ class Settling:
     likely_after: float
     """Share of the results after which the option would be recommended: likely, tested, and of the higher mean."""
     net_usd: float
-    """What moving to it after these results brings over keeping to the recommendation, on average over all, cost taken off."""
+    """What moving to it after these results brings over keeping to the recommendation, and to what follows that, on average
+    over all, cost taken off."""
 
 
 class Asked(NamedTuple):
@@ -57,16 +58,17 @@ class Asked(NamedTuple):
 
 def settling(
     shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, counts: str,
-    asked: Sequence[Asked],
+    asked: Sequence[Asked], following: Following | None = None,
 ) -> tuple[Settling, ...]:
     """For each of these options the test that brings most to whom the chance rules bind; none of one that no test pays for.
 
-    The arguments are those of `experiments`. After a result the option is likely where its chance to beat staying, given that
-    result, is the one that it needs; what is known moves the chance one way (`one_way`). That is decided on one half of the
-    draws and counted on the other; a test is left out where the other half, all such results together, does not have that
-    chance by one standard error.
+    The arguments are those of `experiments`; a move that is `following` the recommendation is carried out meanwhile. After a
+    result the option is likely where its chance to beat staying, given that result, is the one that it needs; what is known
+    moves the chance one way (`one_way`). That is decided on one half of the draws and counted on the other; a test is left out
+    where the other half, all such results together, does not have that chance by one standard error.
     """
-    valuer, central = valuer_of(shared, central, drawn, candidates, leader, counts), by_worth(central, drawn.saved(counts))
+    valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
+    central = by_worth(central, drawn.saved(counts))
     best: dict[str, Settling] = {}
     for trial, bins in trials_in_bins(shared, central, drawn, candidates, counts):
         open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
@@ -91,7 +93,7 @@ def likely_after(
     `chances` are those of each result in each bin, (results, bins); None: the bin itself is known.
     """
     ids = (*valuer.candidates, *trial.eligible)
-    rows = [ids.index(asked.option), ids.index(valuer.leader)]
+    rows = [ids.index(asked.option), ids.index(valuer.kept)]
     saved = np.stack([valuer.outcomes[ids[row]] for row in rows])
     scale, shift = valuer.moving(ids, [size])
     means, wins = bins.means(saved), bins.means((saved[:1] > 0).astype(float))[0]

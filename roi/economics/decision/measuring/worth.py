@@ -233,9 +233,17 @@ class Valuer:
         return found
 
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
-        """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift."""
+        """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift.
+
+        And what follows it, if anything does.
+        """
         moves = self._moves(ids, sizes)
-        return float(moves.scale[0]), moves.shift[0, 0]
+        return float(moves.scale[0]), moves.shift[2 if NEXT in ids else 0, 0]
+
+    @property
+    def kept(self) -> str:
+        """What is in use then: what follows the recommendation after it, else that."""
+        return NEXT if NEXT in self.candidates else self.leader
 
     @cached_property
     def _own(self) -> Array:

@@ -26,6 +26,8 @@ ROUNDS, NEAREST = 14, 64
 """Rounds of new volumes, and as many of the change alone; stretches that a question may get in one."""
 OWNED = "more cards are needed than are owned"
 """Why an option wins up to a volume."""
+UNSTATED = "what today's servers cost at another volume is not stated (costs.N.usd_per_request)"
+"""Why no volume is told."""
 ON_LINE = 4.0
 """Times what is rounding by which a volume may lie off the line through its neighbours and be on it."""
 
@@ -92,6 +94,9 @@ def crossings(
     for counted, basis in views:
         up, down = (answers[ask] for ask in asks[counted, basis])
         first, stays = _ends(up, down)
+        if any(curves.differ(id, rival) for rival in rivals):
+            yield BreakEven(option=id, baseline=baseline, basis=basis, first=None, stays=None, reason=UNSTATED, counts=counted)
+            continue
         runs_from = _ends(*(answers[ask] for ask in asks[counted, "run_rate"]))[1]
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counted,

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, rows_of_plans, stacked
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Shared
-from roi.economics.lines.line import billed_requests
+from roi.economics.lines.line import billed_requests, requests
 from roi.economics.lines.self_hosting import within_day
 from roi.economics.lines.unit_lines import part_of_today, unit_holds
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
+from roi.facts.case import OWN_SERVERS
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 LEAST, MOST, POINTS = 1.0, 1e9, 145
@@ -48,6 +49,7 @@ class Curves:
 
     def __init__(self, shared: Shared, options: Mapping[str, Option]) -> None:
         self.shared, self.options = shared, options
+        self.volume = float(np.max(shared.requests_per_day))
         horizon = shared.horizon
         first = {id: 0 if o.kind == "stay" else alone_from(o, horizon) for id, o in options.items()}
         starts = sorted(set(first.values()))
@@ -60,6 +62,24 @@ class Curves:
         self.demand = np.asarray(demand_to_hold(self.peak, mean, within_day(shared)))
         """What a fleet must hold of it."""
         self._known: dict[str, _Curve] = {}
+
+    @cached_property
+    def unstated(self) -> frozenset[str]:
+        """The options whose cost at another volume nobody stated: they pay for the servers on which today's model runs already.
+
+        Empty where a cost of staying has its USD a request, be it 0.
+        """
+        stay = self.options["stay"]
+        own = [cost for cost in stay.costs if cost.option != "all"]
+        served = (stay.vendor or "").startswith(f"{OWN_SERVERS}/")
+        if not served or not own or any(cost.usd_per_request is not None for cost in own):
+            return frozenset()
+        hands_on = {id for id, o in self.options.items() if o.kind == "cascade" and o.escalates_to == "stay"}
+        return frozenset(id for id, o in self.options.items() if o.same_model or id in hands_on)
+
+    def differ(self, id: str, rival: str) -> bool:
+        """True where one of two options costs at another volume what nobody stated, and the other does not."""
+        return (id in self.unstated) != (rival in self.unstated)
 
     @cached_property
     def without_errors(self) -> "Curves":
@@ -110,7 +130,11 @@ class _Curve:
         self.demand = curves.demand
         stay = curves.options["stay"]
         units = stay.provisioned if option.provisioned is None else option.provisioned
-        if units is not None and not units.seats:
+        if units is not None and units.follow_requests:
+            asked = requests(replace(curves.shared, requests_per_day=1.0))
+            self.demand = ascending(asked / asked[..., :1])
+            self.capacity, self.pooling = np.full((1, 1), curves.volume / float(units.units)), np.ones((1, 1))
+        elif units is not None and not units.seats:
             holds = unit_holds(curves.shared, units) / part_of_today(curves.shared, option, stay)
             self.capacity, self.pooling = np.full((1, 1), holds), np.ones((1, 1))
             self.demand = curves.peak
@@ -289,9 +313,19 @@ class _Curve:
             option = replace(option, plan=rows_of_plans(self.plans, plan))
         if floors is not None:
             option = replace(option, replicas_fixed=floors[:, None])
-        done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), option, curves.options)
+        times = volumes[:, None] / curves.volume
+        options = {**curves.options, "stay": _with_seats(curves.options["stay"], times)}
+        done = evaluate(replace(curves.shared, requests_per_day=volumes[:, None]), _with_seats(option, times), options)
         costs = curves.measures(done)
         if option.plan is None or done.costs.fleet is None or volumes[0] > MOST:
             return costs  # beyond the curve only the best ratio is sought, whatever is owned
         served = done.costs.fleet.gpus.max(axis=-1) <= np.reshape(option.plan.gpus_owned, -1)
         return np.where(served, costs, UNSERVED)
+
+
+def _with_seats(option: Option, times: Array) -> Option:
+    """The option with so many times its seats, where they follow the requests."""
+    seats = option.provisioned
+    if seats is None or not seats.follow_requests:
+        return option
+    return replace(option, provisioned=replace(seats, units=seats.units * times))

@@ -18,6 +18,7 @@ from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, Curves
 from roi.economics.decision.verdict import Verdict
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Shared, path_of
+from roi.economics.paid_units import Provisioned
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 
@@ -55,8 +56,24 @@ class OtherLeaders:
         furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
         tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
         factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
-        found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY])
-        return None if found is None else (today * found[0], *found[1:])
+        found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY, *self._seats])
+        if found is None:
+            return None
+        factor, there, beyond = found
+        if self._differ(self.verdict.leader, there):
+            return None
+        return today * factor, there, there if self._differ(there, beyond) else beyond
+
+    def _differ(self, id: str, other: str) -> bool:
+        return self.curves is not None and self.curves.differ(id, other)
+
+    @property
+    def _seats(self) -> list[str]:
+        """Paths of the numbers of seats that follow the requests."""
+        stay = None if self.curves is None else self.curves.options["stay"]
+        if stay is None or stay.provisioned is None or not stay.provisioned.follow_requests:
+            return []
+        return [path_of(Provisioned, "units", option=stay.id)]
 
     @cached_property
     def rent(self) -> Turn | None:

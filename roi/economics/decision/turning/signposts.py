@@ -10,7 +10,17 @@ import numpy as np
 from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
-from roi.economics.decision.turning.break_even import COUNTS, Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
+from roi.economics.decision.turning.break_even import (
+    COUNTS,
+    UNSTATED,
+    Ask,
+    BreakEven,
+    baselines,
+    crossings,
+    rows_of,
+    turns,
+    why_never,
+)
 from roi.economics.decision.turning.curves import LEAST, MOST, Curves
 from roi.economics.decision.verdict import Verdict, answer_alike
 from roi.economics.inputs import Option, Plan
@@ -45,6 +55,8 @@ class Signpost:
     direction: str
     """Side of the threshold on which the option costs no more than the rival: above or below."""
     reason: str
+    once_in_use: bool = False
+    """True where the option follows the rival, which is in use by then, and False where it goes live in its place."""
 
 
 class Thresholds:
@@ -145,12 +157,23 @@ class Thresholds:
 
         None without a first move. The volume is `second`'s.
         """
-        leader, first = self._verdict.leader, self._verdict.first_move
-        if first is None or self.afterwards is None:
-            return ()
-        curves, counts = self.afterwards, self._verdict.counts
-        return tuple(replace(s, rival=first) for what, found in WHAT.items() if what != "volume"
-                     for s in found(curves, leader, "stay", counts))
+        what = ("price", "error_rate", "hours")
+        return () if self._verdict.first_move is None else self._following(self._verdict.leader, what)
+
+    def _following(self, id: str, what: Iterable[str]) -> tuple[Signpost, ...]:
+        """The signposts of an option that follows the first move, or the leading option where that is none."""
+        after = self._verdict.first_move or self._verdict.leader
+        return () if self.afterwards is None else tuple(
+            replace(s, rival=after, once_in_use=True) for each in what
+            for s in WHAT[each](self.afterwards, id, "stay", self._verdict.counts))
+
+    @cached_property
+    def once_in_use(self) -> tuple[Signpost, ...]:
+        """Those of the option that follows the leading one, an API, or its first move: the leading one, or the best on GPUs."""
+        first, leader = self._verdict.first_move, self._verdict.leader
+        ids = [leader] if first is not None else [id for id, rival in self.pairs if rival == leader]
+        own = [id for id in ids if self.curves.options[id].self_hosted]
+        return tuple(found for id in dict.fromkeys(own) for found in self._following(id, WHAT))
 
     @property
     def all_signposts(self) -> tuple[Signpost, ...]:
@@ -169,12 +192,7 @@ def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tu
 
 def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
     """The nearest volumes above and below today's at which the sign changes."""
-    today = float(np.max(curves.shared.requests_per_day))
-    start = float(np.clip(today, LEAST, MOST))
-    asks = [Ask("pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
-    asks.append(Ask("run_rate", counts, MOST, up=False))
-    answers = turns(curves, id, [rival], asks)
-    up, down, end, running = (answers[ask] for ask in asks)
+    today = curves.volume
 
     def signpost(threshold: float | None, direction: str, reason: str) -> Signpost:
         return Signpost(
@@ -182,6 +200,14 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
             reason=reason,
         )
 
+    if curves.differ(id, rival):
+        yield signpost(None, "above", UNSTATED)
+        return
+    start = float(np.clip(today, LEAST, MOST))
+    asks = [Ask("pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
+    asks.append(Ask("run_rate", counts, MOST, up=False))
+    answers = turns(curves, id, [rival], asks)
+    up, down, end, running = (answers[ask] for ask in asks)
     if up.after is None and down.after is None:
         runs_from = (running.before or 0.0) if running.wins else None
         never = "" if up.wins else why_never(curves, id, [rival], "pv", up, runs_from)

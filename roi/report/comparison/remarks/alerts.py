@@ -18,7 +18,7 @@ from roi.report.comparison.option_figures import error_path, guessed, npv_of, op
 from roi.report.comparison.remarks.latency import latency_known, out_for_latency, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
-from roi.report.comparison.remarks.stated import flat_servers, for_nothing, unstated_reasoning
+from roi.report.comparison.remarks.stated import NAMED, flat_servers, for_nothing, unstated_reasoning, unused_names
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
@@ -60,8 +60,6 @@ SOURCE = 60
 """Characters of a source that are shown."""
 LEGAL = "vendor_allows_training_on_outputs"
 """The gate that does not matter where people label."""
-NAMED = 3
-"""Names that a list on the screen has at most."""
 
 
 def alerts(c: Comparison) -> list[Block]:
@@ -355,6 +353,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
+    "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,

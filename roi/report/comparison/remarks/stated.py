@@ -3,11 +3,15 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.errors import first_of
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.option_figures import option_of
 from roi.report.comparison.remarks.latency import SLO
-from roi.report.layout.wording import case_number, figure, number_of, served, usd
+from roi.report.comparison.thresholds import any_unstated
+from roi.report.layout.wording import case_number, figure, number_of, usd
 
+NAMED = 3
+"""Names that a list on the screen has at most."""
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
                     "evaluation_labels", "spares")
 """What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
@@ -34,16 +38,19 @@ def unstated_reasoning(c: Comparison) -> list[str]:
 
 
 def flat_servers(c: Comparison) -> list[str]:
-    """That the servers of today's model are taken to cost the same at any volume, where one serves it."""
-    if not served(c.case):
+    """That nobody said what the servers of today's model cost at another volume, where one serves it."""
+    if not any_unstated(c):
         return []
-    stated = [path.removesuffix(".option") for path, fact in c.case.facts.items()
-              if path.startswith("costs.") and path.endswith(".option") and fact.value in {"stay", "all"}]
-    paid = option_of(c, "stay").cash_monthly_usd
-    if paid <= 0.0 or any(case_number(c.case, f"{cost}.usd_per_request", 0.0) > 0.0 for cost in stated):
+    told = f"Today's servers are counted at {usd(option_of(c, 'stay').cash_monthly_usd)} a month, however the requests grow"
+    return [f"{told}; no volume is told that rests on that. costs.N.usd_per_request says what each adds, be it 0"]
+
+
+def unused_names(c: Comparison) -> list[str]:
+    """Names of systems and APIs of which something is stated, and that no incumbent or candidate has."""
+    if "unused" not in c.case:
         return []
-    told = f"Today's servers are taken to cost {usd(paid)} a month at any volume (costs)"
-    return [f"{told}: what is told of other volumes rests on that; usd_per_request grows with them"]
+    names = str(c.case["unused"].value).split(", ")
+    return [f"No incumbent or candidate is called so, and it moves nothing: {first_of(names, NAMED)}"]
 
 
 def for_nothing(c: Comparison) -> list[str]:

@@ -8,6 +8,8 @@ from roi.report.layout.wording import case_number, figure
 from roi.units import SECONDS_PER_DAY
 
 TODAY: Final = "options.stay.provisioned."
+LITTLE: Final = 0.5
+"""Share of the mean load below which whoever pays for units in place of tokens hardly means what one is said to hold."""
 
 
 def paid_by_unit(c: Comparison) -> bool:
@@ -16,12 +18,20 @@ def paid_by_unit(c: Comparison) -> bool:
 
 
 def full_units(c: Comparison) -> list[str]:
-    """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full."""
-    if not paid_by_unit(c) or f"{TODAY}requests_per_s" not in c.case or c.case[f"{TODAY}spills_over"].value:
+    """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full.
+
+    Where it does, that they hold less than half of the mean load, though they are paid.
+    """
+    if not paid_by_unit(c) or f"{TODAY}requests_per_s" not in c.case:
         return []
     of_day, peak, each, paid = (case_number(c.case, path) for path in (
         f"{TODAY}of_requests_per_day", "workload.peak_to_mean", f"{TODAY}requests_per_s", f"{TODAY}units"))
-    peak *= of_day / SECONDS_PER_DAY
+    mean = of_day / SECONDS_PER_DAY
+    peak *= mean
+    if c.case[f"{TODAY}spills_over"].value:
+        return [] if paid * each >= LITTLE * mean else [
+            (f"Today's units hold {figure(paid * each)} of {figure(mean)} requests a second, the mean; all others are billed by"
+             " the token: is that what they hold (incumbent.provisioned_throughput.requests_per_s)?")]
     if peak / each <= paid * (1.0 + EXACT):
         return []
     told = f"Today's peak is {figure(peak / each / paid)} x what today's units hold as stated"

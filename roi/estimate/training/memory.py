@@ -106,6 +106,8 @@ class MemoryBreakdown:
     """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
     stranded_bytes: Number
     """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
+    sliced_bytes: Number
+    """The part of it that only a torch leaves that goes back through two slices."""
     dynamic_bytes: Number
     """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
@@ -187,7 +189,7 @@ def training_memory(
     whole = float(not (plan.chunked_head or _chunked(plan) or plan.loss == "split"))
     logits = 4.0 * s.tokens * model.vocab * whole
     loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
-    stranded = stranded_bytes(plan, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
+    stranded = stranded_bytes(s, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
     pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
@@ -196,10 +198,10 @@ def training_memory(
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
         peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
-        preparation_bytes=every + kbit_preparation_bytes(model, plan),
+        preparation_bytes=every + kbit_preparation_bytes(model, plan), process_bytes=peak,
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, dynamic_bytes=dynamic, reserved_bytes=peak,
-        saved_bytes=every + _saved(s, layer), context_bytes=every, process_bytes=peak,
+        loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, sliced_bytes=np.minimum(stranded, logits),
+        dynamic_bytes=dynamic, saved_bytes=every + _saved(s, layer), reserved_bytes=peak, context_bytes=every,
     ), slack, context, gpu)
 
 
@@ -348,9 +350,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
-    working = _recomputed(s, layer)
-    if flat_gradients(s.plan):
-        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
+    working = np.maximum(_recomputed(s, layer) - gathered.layer_gradients_bytes * float(flat_gradients(s.plan)), 0.0)
     return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
 
 

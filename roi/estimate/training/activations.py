@@ -303,11 +303,13 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     linears = list(k.linears(h))
     on = s.adapted(linears)
     targeted = any(x.name == "down_proj" for x in on)
-    kept, made = 3.0 * w if k.gated else _activation_bytes(s, k), _activated(s)
+    liger = s.plan.kernels == "liger" and k.gated  # which keeps gate and up alone
+    kept, made = (2.0 if liger else 3.0) * w if k.gated else _activation_bytes(s, k), _activated(s)
     summed = k.gated or _written_out(s) or (targeted and not s.recast)
     width = (kept + (3.0 if summed else 2.0) * made) * inner
-    if s.plan.kernels == "liger" and k.gated:
-        width = 4.0 * w * inner  # gate and up, which become their gradients, the product and its gradient
+    if liger:  # gate and up, which become their gradients, and the product with its gradient where that is read again
+        again = targeted or not s.plan.adapter or s.plan.quantised
+        width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
     peak: Number = width * t

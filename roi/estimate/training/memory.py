@@ -35,7 +35,7 @@ from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
-from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
+from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states, layers_recomputed
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -47,11 +47,6 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
-FSDP_ADAPTER_LAYERS: Final = 2.0
-"""Recomputed layers alive in backward under FSDP with adapters in the Trainers, whose checkpointing lies inside the FSDP unit
-(transformers warns of it: training_args.py, fsdp_config activation_checkpointing): a frozen layer has no gradient whose arrival
-releases it. 12 rows of fms-acceleration lie 15 to 30% above one layer and 2 to 3% below two; fsdp_qlora's loop, which wraps
-layers from outside, holds one (allocated 8.28 and 9.16 GiB, tests/estimate/test_sharding.py)."""
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
 FUSED_LOSS_BYTES: Final = 8.0
@@ -331,7 +326,9 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
-    kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
+    # a fused norm keeps its input as it is, and the first one's is the checkpoint
+    twice = stream * layers_recomputed(s.plan) * float(s.fused_norms)
+    kept = _saved(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
     return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
 
@@ -355,9 +352,8 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
 
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:
-    """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
-    twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
-    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0) + unpacked_bytes(s.model, s.plan)
+    """Bytes of what backward has recomputed at its highest point."""
+    return layer.peak * layers_recomputed(s.plan) + unpacked_bytes(s.model, s.plan)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:

@@ -25,8 +25,9 @@ SLACK_OF_PEAK: Final = 0.12
 the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, of which real runs hold several."""
 LARGEST_SLACK: Final = 1.65
 """Units of slack that a run holds at most where the unit is large: of 62 measured figures of equal lengths whose unit is a
-tenth of the peak or more, of five sources, 5% hold more (tests/estimate/test_overhead.py); of 45 such replays, three steps
-long, 5% hold more than 1.4: what many steps leave between blocks comes on top."""
+tenth of the peak or more, of five sources, 5% hold more, and of 68 since the unit of a loss in chunks grew 5% more than 1.58
+(tests/estimate/test_overhead.py); of 45 such replays, three steps long, 5% hold more than 1.4: what many steps leave between
+blocks comes on top."""
 
 
 @dataclass(frozen=True)

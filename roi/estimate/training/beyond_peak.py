@@ -24,10 +24,11 @@ without checkpointing, so that what reserves rises with what is kept (120 replay
 half a tensor without checkpointing; efficiencies.json)."""
 LOOSE_CHUNKED: Final = 0.21
 """The same share with adapters and a loss in chunks, where no logits-sized block is cut up: what is kept of each layer is cut
-out of blocks that its MLP freed, and their remainders fit nothing. Times 0.78, the slack of a unit, it is 0.164, the median of
-18 dry runs replayed, three steps long (5-95%: 0.10 to 0.22): six models from 1B to 8B, LoRA on attention over fused norms, LoRA
-and QLoRA on all layers under Liger (`python lab/fit_allocator_slack.py --chunked`). No measured row was used; seven of
-fms-acceleration on one GPU hold 0.11 to 0.16 by nvidia-smi."""
+out of blocks that its MLP freed, and their remainders fit nothing. Times 0.78, the slack of a unit, it is 0.164: the median of
+18 dry runs replayed, three steps long, beside the formula's peak of the day; beside today's, which has a tensor less, 0.175
+(5-95%: 0.11 to 0.24). Six models from 1B to 8B, LoRA on attention over fused norms, LoRA and QLoRA on all layers under Liger
+(`python lab/fit_allocator_slack.py --chunked`). No measured row was used; seven of fms-acceleration on one GPU hold 0.11 to
+0.16 by nvidia-smi."""
 SIDE_STREAMS: Final = 0.1
 """The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
 (record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of

@@ -1,19 +1,21 @@
 """The allocator's slack of efficiencies.json: replays of dry runs through the model of torch's caching allocator.
 
-    python lab/fit_allocator_slack.py
+    python lab/fit_allocator_slack.py [--chunked]
 
 The rule: of the first ROWS rows of tests/data/dry_run_grid.csv with checkpointing, and of those without, EACH at even
 distances in the file's order; a row that no longer runs dry is left out and named. Each is run dry and its allocations are
 played three steps long. What was allocated and reserved goes to tests/data/allocator_replays.csv, one line a row (rows that
 the file holds are not played again), so that a test repeats the fit without torch. Printed: median, 5th and 95th percentile
 of (reserved - allocated) / MemoryBreakdown.loose_bytes, over all and with and without checkpointing. Needs the extra
-`profile`; about ten minutes where the file is empty.
+`profile`; about ten minutes where the file is empty. --chunked: LOOSE_CHUNKED of roi/estimate/training/beyond_peak.py, what
+is reserved beyond the peak as a share of what comes and goes in a step, over CHUNKED plans of MODELS; two minutes.
 """
 
 import csv
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +36,16 @@ EACH = 60
 """Rows with checkpointing, and as many without."""
 
 HEADS = ("row", "model", "checkpointing", "allocated_bytes", "reserved_bytes")
+
+
+MODELS = ("llama-3.2-1b", "smollm2-1.7b", "qwen3-4b", "mistral-7b-v0.1", "llama-2-7b", "llama-3-8b")
+_PLAN = TrainingPlan(rank=16.0, autocast=True, trainer="hf", attention="flash", micro_batch=4.0, seq=2048.0)
+CHUNKED = (
+    replace(_PLAN, targets="attention", kernels="fused", loss="chunked", dropout=0.1),
+    replace(_PLAN, kernels="liger", micro_batch=2.0, seq=4096.0),
+    replace(_PLAN, method="qlora", kernels="liger", dropout=0.05),
+)
+"""Adapters whose logits are never made whole."""
 
 
 class Replay(NamedTuple):
@@ -86,8 +98,29 @@ def read_replays() -> list[Replay]:
         ]
 
 
+def print_chunked() -> None:
+    """The share that CHUNKED plans reserve beyond their peak."""
+    from roi.estimate.allocator.caching_allocator import replay_allocator
+    from roi.profiling.dry.dry_profile import STEPS_REPLAYED
+    from roi.profiling.dry.dry_run import dry_run
+
+    shares = []
+    for name, plan in product(MODELS, CHUNKED):
+        model = find_model(name)
+        tape = dry_run(model_config(model), plan, workspace_bytes=CUBLAS_WORKSPACE_BYTES).tape
+        played = replay_allocator(tape, repeats=STEPS_REPLAYED)
+        beyond = played.peak_reserved_bytes - played.peak_active_bytes
+        shares.append(beyond / float(training_memory(model, plan).dynamic_bytes))
+        print(f"{name} {plan.method} {plan.kernels}: {shares[-1]:.3f}", flush=True)
+    low, median, high = np.quantile(shares, [0.05, 0.5, 0.95])
+    print(f"chunked: n {len(shares)}, median {median:.3f}, 5-95% {low:.2f} to {high:.2f}")
+
+
 def main() -> None:
     """Play what is missing, and print the slack."""
+    if "--chunked" in sys.argv[1:]:
+        print_chunked()
+        return
     known = {replay.row for replay in read_replays()}
     with REPLAYS.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

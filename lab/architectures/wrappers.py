@@ -45,4 +45,5 @@ BY_HAND = [('aya_vision', ['text_config'], 'cohere2'), ('cohere_compass', ['text
 ENCODERS = ('bart', 'bert', 'git', 'pi0', 'udop', 'pix2struct_text_model', 't5gemma2_decoder')
 wr = {t: dict(path=o['path'], type=o['type'], tied=o['outer_tie']) for t, o in out.items() if (t != o['type'] or o['path']) and o['type'] not in ENCODERS}
 wr |= {t: dict(path=p, type=kind, tied=None) for t, p, kind in BY_HAND}
+wr["internvl_chat"] = dict(path=["llm_config"], type="qwen2", tied=False)  # InternVL's own class; its decoder alone says what is tied
 json.dump(wr, open('wrappers.json', 'w'))

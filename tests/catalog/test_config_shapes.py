@@ -158,6 +158,30 @@ def test_what_a_model_that_sees_has_besides_its_decoder_is_told(tmp_path):
             in shape_of_config(read_config(file)).note)
 
 
+MISTRAL_SMALL = {"model_type": "mistral", "vocab_size": 131072, "hidden_size": 5120, "intermediate_size": 32768,
+                 "num_hidden_layers": 40, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128}
+QWEN2_7B = {"model_type": "qwen2", "vocab_size": 151674, "hidden_size": 3584, "intermediate_size": 18944,
+            "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4}
+QWEN2_HALF_B = {"model_type": "qwen2", "vocab_size": 152000, "hidden_size": 896, "intermediate_size": 4864,
+                "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "tie_word_embeddings": True}
+
+
+@pytest.mark.parametrize(("outer", "inside", "parameters"), [
+    # Mistral Small 3.1 states no tie; Mistral3Config has one since transformers 5, the released weights none: 23,572,403,200
+    ({"model_type": "mistral3", "transformers_version": "4.50.0.dev0"}, MISTRAL_SMALL, 23_572_403_200),
+    ({"model_type": "mistral3", "transformers_version": "5.0.0"}, MISTRAL_SMALL, 23_572_403_200 - 131_072 * 5120),
+    ({"model_type": "mistral3"}, {**MISTRAL_SMALL, "tie_word_embeddings": False}, 23_572_403_200),
+    # LLaVA-OneVision 0.5B: untied outside, tied within; Qwen2 0.5B with 152,000 rows of 896
+    ({"model_type": "llava_onevision", "tie_word_embeddings": False}, QWEN2_HALF_B, 494_032_768 + 64 * 896),
+    # InternVL3 8B keeps its decoder in llm_config; Qwen2.5 7B with 390 rows less, twice
+    ({"model_type": "internvl_chat", "architectures": ["InternVLChatModel"]}, QWEN2_7B, 7_615_616_512 - 2 * 390 * 3584),
+])  # fmt: skip
+def test_head_and_embedding_of_a_model_that_sees_are_tied_where_its_weights_are(tmp_path, outer, inside, parameters):
+    part = "llm_config" if outer["model_type"] == "internvl_chat" else "text_config"
+    (tmp_path / "config.json").write_text(json.dumps({**outer, part: inside, "vision_config": {"depth": 24}}))
+    assert shape_of_config(read_config(tmp_path)).parameters == parameters
+
+
 def test_a_head_dim_of_0_is_read_where_the_class_has_it_so():
     assert read_json("models/architectures.json")["types"]["glm5_next_text"]["entries"]["head_dim"] == 0
     assert shape_of_config(ModelConfig("x", {"model_type": "glm5_next_text", "head_dim": 0}, "")).parameters > 3e11

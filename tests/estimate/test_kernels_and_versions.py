@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.fitting.gpu_fit import fit_plan
-from roi.estimate.fitting.overhead import Overhead
+from roi.estimate.fitting.overhead import Overhead, reserved_range
 from roi.estimate.training.adapters import base_weight_bytes, quantised_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -28,23 +29,33 @@ def allocated(plan, model=LLAMA, card="A100-80GB-SXM"):
 @pytest.mark.parametrize(("measured", "plan"), [
     (35.059, PACKED),
     (54.964, replace(PACKED, micro_batch=8.0)),
-    (23.195, replace(PACKED, loss="chunked")),
-    (47.396, replace(PACKED, loss="chunked", micro_batch=16.0)),
+    (69.001, replace(PACKED, method="qlora", kbit_prepared=False, loss="chunked", micro_batch=32.0)),
     (25.387, replace(PACKED, method="qlora", kbit_prepared=False)),
     (29.435, replace(PACKED, gpus=2, sharding="fsdp")),
     (74.802, replace(PACKED, method="full", dropout=0.0, optimizer="adamw-foreach")),
     (74.804, replace(PACKED, method="full", dropout=0.0, optimizer="adamw-foreach", gpus=2, sharding="fsdp")),
 ])
 def test_fused_kernels_need_what_was_measured(measured, plan):
-    """Rows fmskf-004, 005, fmskfl-006, 008, fmskf-009, 018, 001, 015: Llama-3-8B on A100, torch 2.4.1, transformers 4.45.2."""
+    """Rows fmskf-004, 005, fmskfl-014, fmskf-009, 018, 001, 015: Llama-3-8B on A100, torch 2.4.1, transformers 4.45.2."""
     assert allocated(plan) == pytest.approx(measured, rel=0.003)
 
 
+@pytest.mark.parametrize(("measured", "batch"), [(23.195, 4.0), (47.396, 16.0)])
+def test_lora_with_a_loss_in_chunks_needs_a_tensor_of_the_stream_less_than_was_measured(measured, batch):
+    """fmskfl-006 and 008: the dry run lacks it too, and QLoRA's rows have none."""
+    lacking = batch * 4096 * 4096 * 2 / GIB
+    assert allocated(replace(PACKED, loss="chunked", micro_batch=batch)) + lacking == pytest.approx(measured, rel=0.002)
+
+
 def test_adapters_under_fsdp_hold_two_recomputed_layers():
-    """fmskfl-020 and 022: 21.778 and 57.228 GiB; with one layer it would be 18.4 and 42.6."""
+    """fmskfl-020, 022, 027 and 042: 16 sequences within 0.6%, 4 within 1.5%; with one layer it would be 18.4 and 42.6 GiB."""
     plan = replace(PACKED, loss="chunked", gpus=2, sharding="fsdp")
-    assert allocated(plan) == pytest.approx(21.778, rel=0.03)
-    assert allocated(replace(plan, micro_batch=16.0)) == pytest.approx(57.228, rel=0.03)
+    assert allocated(plan) == pytest.approx(21.778, rel=0.015)
+    plan = replace(plan, micro_batch=16.0)
+    assert allocated(plan) == pytest.approx(57.228, rel=0.006)
+    for gpus, measured in ((2, 51.694), (4, 50.393)):
+        quantised = replace(plan, method="qlora", kbit_prepared=False, gpus=gpus)
+        assert allocated(quantised) == pytest.approx(measured, rel=0.006)
 
 
 def test_the_multi_tensor_adamw_holds_one_more_copy_of_what_is_trained():
@@ -117,10 +128,16 @@ def test_a_full_card_cuts_the_allocator_s_slack_to_what_it_cannot_do_without():
 
 def test_a_fused_loss_over_whole_logits_strands_the_segments_that_its_gradient_cannot_use():
     """Llama-3-8B, LoRA, 4 x 4,096 tokens: 16,384 x 128,256 logits, 7.83 GiB in fp32 and 3.91 in 16 bits, both reserved beyond
-    the two tensors of the peak. A full card takes them back: 8 sequences on 80 GB. Liger never makes them, and full training
-    makes its moments of them."""
+    the two tensors of the peak, and beside what forward of a layer freed: activation, up, product (14,336 wide) and the norm's
+    output (4,096), 16 bits each. A full card takes them back: 8 sequences on 80 GB. Liger never makes them, and full training
+    makes its moments of them. Today's torch takes the second slice's fp32 tensor for none: the low end has the rest."""
     plan, memory = PACKED, training_memory(LLAMA, PACKED)
-    assert float(memory.stranded_bytes) == 1.5 * 4 * 16_384 * 128_256
+    logits, freed = 4.0 * 16_384 * 128_256, 2.0 * 16_384 * (3 * 14_336 + 4_096)
+    assert float(memory.stranded_bytes) == 1.5 * logits + freed
+    overhead = training_efficiencies().overhead()
+    _, low, _ = reserved_range(memory, overhead)
+    tight = 0.985 * float(memory.peak_allocated_bytes) + overhead.slack[1] * float(memory.loose_bytes)
+    assert low == pytest.approx(tight + 0.5 * logits + freed)
     assert float(memory.loose_bytes) == pytest.approx(0.08 * float(memory.dynamic_bytes))
     for other in (replace(plan, kernels="liger"), replace(plan, method="full", dropout=0.0)):
         assert float(training_memory(LLAMA, other).stranded_bytes) == 0.0

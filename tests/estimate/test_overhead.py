@@ -79,7 +79,7 @@ def test_validate_judges_the_interval_that_fit_tells(figures):
 
 @pytest.mark.full
 def test_the_largest_slack_is_that_of_measured_runs(figures):
-    """Of those whose unit is a tenth of the peak or more 5% hold more."""
+    """Of those whose unit is a tenth of the peak or more 5% hold more than 1.58; with the unit of before 1.65."""
     units = []
     for run, memory, allocated in figures:
         unit, held = float(memory.loose_bytes), OVERHEAD.with_collectives(run.plan)
@@ -87,8 +87,9 @@ def test_the_largest_slack_is_that_of_measured_runs(figures):
         if unit >= 0.1 * allocated:
             beyond = float(memory.pools_bytes + memory.stranded_bytes)
             units.append((run.memory_bytes - context - allocated - beyond) / unit)
-    assert len(units) == 62
-    assert np.quantile(units, 0.95) == pytest.approx(LARGEST_SLACK, abs=0.05)
+    assert len(units) == 68
+    assert np.quantile(units, 0.95) == pytest.approx(1.58, abs=0.01)
+    assert np.quantile(units, 0.95) <= LARGEST_SLACK
 
 
 def test_sharding_and_tuners_set_a_plan_apart():

@@ -72,7 +72,9 @@ def known_types() -> frozenset[str]:
 def text_part(entries: Mapping[str, Any]) -> Entries | None:  # Any: JSON
     """The entries of the text decoder inside a model with vision or audio; None where the type is no such model.
 
-    An entry of the decoder that is absent is the class's; the tie of head and embedding is the outer model's.
+    An entry of the decoder that is absent is the class's. Whether head and embedding are tied the outer model says; where it is
+    silent, or unties by default what its decoder ties, the decoder (files of before transformers 5 say it there, as LLaVA's
+    configuration reads them); where neither speaks, the outer class of today, and of before the decoder's.
     """
     wrapper = read_json("models/architectures.json")["wrappers"].get(str(entries.get("model_type")))
     if wrapper is None:
@@ -83,7 +85,12 @@ def text_part(entries: Mapping[str, Any]) -> Entries | None:  # Any: JSON
     # an older file has the decoder's entries beside the vision's
     found = dict(inner) if isinstance(inner, dict) else {k: v for k, v in entries.items() if k != "model_type"}
     found.setdefault("model_type", wrapper["type"])
-    tied = entries.get("tie_word_embeddings", wrapper["tied"])
+    tied, within = entries.get("tie_word_embeddings"), found.get("tie_word_embeddings")
+    if tied is None or (within and wrapper["tied"] is False):
+        tied = within
+    before = isinstance(inner, dict) and str(entries.get("transformers_version")).startswith(("3.", "4."))
+    if tied is None and not before:
+        tied = wrapper["tied"]
     if tied is not None:
         found["tie_word_embeddings"] = tied
     return found

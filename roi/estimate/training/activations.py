@@ -104,7 +104,7 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             down = 4.0 * s.w if k.gated else _activation_bytes(s, k) + _activated(s)
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
             before = adapter_saved(s, on[: n + 1])
-            highest.append(mixing + before + made * _inner_width(k) * s.tokens + merge_bytes(s, x))
+            highest.append(mixing + before + made * inner_width(k) * s.tokens + merge_bytes(s, x))
     # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
     begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
     return norms + begun + _largest(highest)
@@ -210,7 +210,7 @@ def selected_bytes(s: Setting) -> Number:
     return s.tokens * (s.w * sum(order[::2]) + mixed / m.layers)
 
 
-def _inner_width(k: Mlp) -> float:
+def inner_width(k: Mlp) -> float:
     """Width of an MLP that one token passes through, shared experts included, elements."""
     return float(k.intermediate * k.experts_per_token + k.shared_intermediate)
 
@@ -220,13 +220,13 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
     w, t = s.w, s.tokens
     linears = list(k.linears(s.model.hidden))
     shared = s.model.family in RELU
-    width: Number = _activation_bytes(s, k) * _inner_width(k)
+    width: Number = _activation_bytes(s, k) * inner_width(k)
     if not s.plan.adapter and not shared:
-        width += w * _inner_width(k)
+        width += w * inner_width(k)
     # the output again, as the adapter or int8 product that reads it keeps it
     read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
     if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
-        width = width - w * _inner_width(k) * (1.0 - s.dropped)
+        width = width - w * inner_width(k) * (1.0 - s.dropped)
     return (width - _norm_again(s, linears)) * t + _expert_saved(s, k) + adapter_saved(s, linears)
 
 
@@ -299,15 +299,17 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     activation or the adapter's gradient (w I) and the product's 16-bit one. Int8 dequantises to the stream's type, and the
     product's gradient has it too.
     """
-    h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner_width(k)
+    h, w, t, inner = s.model.hidden, s.w, s.tokens, inner_width(k)
     linears = list(k.linears(h))
     on = s.adapted(linears)
     targeted = any(x.name == "down_proj" for x in on)
-    kept, made = 3.0 * w if k.gated else _activation_bytes(s, k), _activated(s)
+    liger = s.plan.kernels == "liger" and k.gated  # which keeps gate and up alone
+    kept, made = (2.0 if liger else 3.0) * w if k.gated else _activation_bytes(s, k), _activated(s)
     summed = k.gated or _written_out(s) or (targeted and not s.recast)
     width = (kept + (3.0 if summed else 2.0) * made) * inner
-    if s.plan.kernels == "liger" and k.gated:
-        width = 4.0 * w * inner  # gate and up, which become their gradients, the product and its gradient
+    if liger:  # gate and up, which become their gradients, and the product with its gradient where that is read again
+        again = targeted or not s.plan.adapter or s.plan.quantised
+        width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
     peak: Number = width * t

@@ -35,7 +35,7 @@ from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
-from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
+from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states, layers_recomputed
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -47,11 +47,6 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
-FSDP_ADAPTER_LAYERS: Final = 2.0
-"""Recomputed layers alive in backward under FSDP with adapters in the Trainers, whose checkpointing lies inside the FSDP unit
-(transformers warns of it: training_args.py, fsdp_config activation_checkpointing): a frozen layer has no gradient whose arrival
-releases it. 12 rows of fms-acceleration lie 15 to 30% above one layer and 2 to 3% below two; fsdp_qlora's loop, which wraps
-layers from outside, holds one (allocated 8.28 and 9.16 GiB, tests/estimate/test_sharding.py)."""
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
 FUSED_LOSS_BYTES: Final = 8.0
@@ -106,6 +101,8 @@ class MemoryBreakdown:
     """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
     stranded_bytes: Number
     """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
+    sliced_bytes: Number
+    """The part of it that only a torch leaves that goes back through two slices."""
     dynamic_bytes: Number
     """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
@@ -187,7 +184,7 @@ def training_memory(
     whole = float(not (plan.chunked_head or _chunked(plan) or plan.loss == "split"))
     logits = 4.0 * s.tokens * model.vocab * whole
     loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
-    stranded = stranded_bytes(plan, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
+    stranded = stranded_bytes(s, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
     pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
@@ -196,10 +193,10 @@ def training_memory(
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
         peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
-        preparation_bytes=every + kbit_preparation_bytes(model, plan),
+        preparation_bytes=every + kbit_preparation_bytes(model, plan), process_bytes=peak,
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, dynamic_bytes=dynamic, reserved_bytes=peak,
-        saved_bytes=every + _saved(s, layer), context_bytes=every, process_bytes=peak,
+        loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, sliced_bytes=np.minimum(stranded, logits),
+        dynamic_bytes=dynamic, saved_bytes=every + _saved(s, layer), reserved_bytes=peak, context_bytes=every,
     ), slack, context, gpu)
 
 
@@ -329,7 +326,9 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
-    kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
+    # a fused norm keeps its input as it is, and the first one's is the checkpoint
+    twice = stream * layers_recomputed(s.plan) * float(s.fused_norms)
+    kept = _saved(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
     return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
 
@@ -348,16 +347,13 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
-    working = _recomputed(s, layer)
-    if flat_gradients(s.plan):
-        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
+    working = np.maximum(_recomputed(s, layer) - gathered.layer_gradients_bytes * float(flat_gradients(s.plan)), 0.0)
     return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
 
 
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:
-    """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
-    twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
-    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0) + unpacked_bytes(s.model, s.plan)
+    """Bytes of what backward has recomputed at its highest point."""
+    return layer.peak * layers_recomputed(s.plan) + unpacked_bytes(s.model, s.plan)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:

@@ -551,11 +551,3 @@ def test_a_table_that_a_spreadsheet_saved_in_windows_1252_is_read(tmp_path: Path
     found = usage(file, *(word for each in named for word in ("--map", each)), "--dates", "eu")
     assert found.data["requests"] == 465
     assert found.data["total_usd"] == pytest.approx(30 * 3.59)
-
-
-def test_a_value_within_another_is_told_how_to_become_a_column(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    file.write_text('{"ts": 1760000000, "model": "gpt-4o", "usage": {"in": 5, "out": 2}}\n' * 2, encoding="utf-8")
-    found = usage(file, "--map", "time=ts", "--map", "input=usage.in", "--map", "output=usage.out")
-    assert "--map input: unknown column 'usage.in'; " in found.error
-    assert "a value within another is no column: jq -c '. + {input: .usage.in}' makes it one, called input" in found.error

@@ -133,9 +133,7 @@ def read_scale(text: str) -> tuple[float, float]:
 
 
 def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
-    """The mark as a share of right, in [0, 1], by the scale or the lowest right grade that was asked for; None where it is no
-    mark; InputError where it is outside.
-    """
+    """The mark as a share of right, in [0, 1], by the scale that was asked for; None where it is none, InputError outside."""
     graded = asked.scale is not None or asked.right_from is not None
     if isinstance(mark, str):
         word = mark.strip().lower()

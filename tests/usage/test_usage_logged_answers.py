@@ -117,6 +117,16 @@ def test_a_line_without_its_usage_is_a_call_that_failed(tmp_path: Path) -> None:
     assert CANARY not in found.stdout + found.stderr
 
 
+def test_of_several_usages_in_a_line_that_of_usage_counts_and_none_of_one_a_model(tmp_path: Path) -> None:
+    """Else the first model's tokens would stand for all."""
+    both = {"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "usage": OPENAI, "raw": {"prompt_tokens": 7}}
+    (tmp_path / "a.jsonl").write_text(json.dumps(both) + "\n")
+    assert totals(records(tmp_path, tmp_path / "a.jsonl", provider="openai"))["uncached_input"] == 600
+    by_model = {"date": "2026-11-02", "usage": {"gpt-6-luna": OPENAI, "gpt-6-sol": OPENAI}}
+    (tmp_path / "b.jsonl").write_text(json.dumps(by_model) + "\n")
+    assert "no known export has these keys: date, usage; for your own" in run_usage(tmp_path / "b.jsonl").stderr
+
+
 def test_the_chunks_of_a_streamed_answer_are_one_call(tmp_path: Path) -> None:
     """Usage that grows from chunk to chunk, as vLLM's continuous_usage_stats has it, and of another call in the last alone."""
     chunk = {"id": "a", "object": "chat.completion.chunk", "created": 1793613600, "model": "gpt-6-luna"}

@@ -72,6 +72,8 @@ THOUGHTS: Final = NAMES["thinking"][:3]
 """Gemini's names of thinking, which its count of the output leaves out."""
 GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
 """And of its input, which counts what was read from a cache."""
+IDS: Final = ("request_id", "requestid", "response_id", "generation_id")
+"""Columns by which a call that stands in its file twice is known (`usage.duplicates`); `id` may be anybody's."""
 OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
                    "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""
@@ -123,17 +125,19 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
     if "until" not in said and not found["requests"] and of_calls:
         found["until"] = None
     columns = {what: column for what, column in found.items() if column}
+    ids = [name.lower() for name in header if name.lower() in IDS]
     sure = "thinking" in said or _of_gemini(columns) or MADE.search(columns.get("thinking", ""))
     unsure = None if sure else columns.get("thinking")
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
-        needs=frozenset(columns[what] for what in NEEDED), uses=tuple(columns.values()),
+        needs=frozenset(columns[what] for what in NEEDED),
+        uses=(*columns.values(), *ids),
         fields=lambda table, said: fields(table, said, columns), local_times=True, own_columns=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
-        flatten=partial(row_of, columns=tuple(columns.values())) if any("." in name for name in columns.values()) else None,
+        flatten=partial(row_of, columns=(*columns.values(), *ids)) if any("." in name for name in columns.values()) else None,
         remarks=() if unsure is None else (
             (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
              f" --map thinking={unsure} says that it is"),))
@@ -179,7 +183,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
             there = [path for path in there if METADATA in path.split(".")[:-1]]
         return min(there, key=lambda path: (path.count("."), names.index(_leaf(path))), default=None)
 
-    given = mapped["input"].lower() if "input" in mapped else nearest_path("input")
+    given = mapped["input"].lower() if "input" in mapped else _one_input(paths)
     usage = given.rpartition(".")[0] if given else ""
     answer = usage.rpartition(".")[0]
     if given is None or not usage:
@@ -189,6 +193,14 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
         own = next((path for path in paths if path in NAMES[what]), None)
         beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
     return named | beside | {"cost": named["cost"] or beside["cost"]}
+
+
+def _one_input(paths: list[str]) -> str | None:
+    """The shallowest path to an input; of several that of a `usage`. None where that leaves several, as with one a model."""
+    there = [path for path in paths if _leaf(path) in map(_plain, NAMES["input"])]
+    nearest_ones = [path for path in there if path.count(".") == there[0].count(".")]
+    of_usage = [path for path in nearest_ones if path.split(".")[-2] == "usage"]
+    return next((each[0] for each in (nearest_ones, of_usage) if len(each) == 1), None)
 
 
 def _counts_cached(columns: Mapping[str, str], given: bool | None) -> bool | None:

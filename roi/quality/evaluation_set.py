@@ -14,7 +14,7 @@ from roi.errors import InputError, UnknownName, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, number, one_line, share
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, block, number, one_line, share
 from roi.scenario.other_files import EVALUATION, USAGE, refuse_other
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,9 @@ def _format(source: Source, asked: Asked) -> Format:
     if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
     own = {name.lower().replace("_", "") for name in source.first}
-    if any(OF_USAGE.search(name) for name in own) and not own & {name.replace("_", "") for name in NAMES["score"]}:
+    within = {name.lower().replace("_", "") for part in (source.first, *map(block, source.first.values()))
+              for name in block(part.get("usage"))}
+    if any(OF_USAGE.search(name) for name in own | within) and not own & {name.replace("_", "") for name in NAMES["score"]}:
         raise InputError(f"{source.path}: counts of tokens and no score: records of usage, not results of an evaluation; what"
                          f" was spent: roi usage {source.path}")
     if own & PREFERENCES:

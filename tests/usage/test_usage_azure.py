@@ -73,7 +73,7 @@ def metric(name: str, **totals_of: int) -> dict[str, object]:
 
 def test_metrics_of_a_resource_are_counts_of_an_interval(tmp_path: Path) -> None:
     """Two hours of 100,000 and 10,000 tokens in 100 calls of a model, of 5,000 and 700 in 5 of another: at 0.15 / 0.60 and 2.50
-    / 10.00 they cost 0.030 + 0.012 + 0.025 + 0.014 = 0.081. Tokens in total, and Foundry's name of the input, do not count again.
+    / 10.00 they cost 0.030 + 0.012 + 0.025 + 0.014 = 0.081. Tokens in total, and Foundry's name of the input, count no more.
     """
     answer = {"interval": "PT1H", "timespan": "2026-11-20T08:00:00Z/2026-11-20T12:00:00Z", "value": [
         metric("ProcessedPromptTokens", gpt_4o_mini=100_000, gpt_4o=5_000), metric("InputTokens", gpt_4o_mini=100_000),

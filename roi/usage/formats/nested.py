@@ -6,7 +6,7 @@ paths to numbers, short words and truth values are columns; a text as long as a 
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from roi.usage.formats.json_counts import object_of
 from roi.usage.read.record import Document
@@ -48,19 +48,10 @@ def _paths(document: Document, before: str = "", depth: int = 1) -> Iterator[tup
 
 def row_of(document: Document, columns: Sequence[str]) -> Iterator[Document]:
     """The document's values under these names, or paths, in lower case."""
-    own = {key.lower(): value for key, value in document.items()}
-    yield {name: own[name] if name in own else _at(own, name.split(".")) for name in columns}
-
-
-def _at(value: Any, keys: Sequence[str]) -> Any:  # Any: JSON as it was parsed
-    """What lies under these keys; None where that is nothing, or an object. A key may hold dots itself."""
-    for k in range(1, len(keys) + 1):
-        inner = {key.lower(): each for key, each in value.items()}.get(".".join(keys[:k])) if isinstance(value, dict) else None
-        if inner is not None:
-            found = inner if k == len(keys) else _at(inner, keys[k:])
-            if found is not None and not isinstance(found, dict | list):
-                return found
-    return None
+    found = {key.lower(): value for key, value in document.items() if not isinstance(value, dict | list)}
+    for path, value in _paths(document):
+        found.setdefault(path.lower(), value)
+    yield {name: found.get(name) for name in columns}
 
 
 def opened_cells(row: Document) -> Document:

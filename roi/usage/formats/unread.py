@@ -24,8 +24,8 @@ UNREAD: Final = {
         "Azure's diagnostic logs, which hold no tokens of a call; spans of your code do (otel-genai), and GatewayLlmLogs of API"
         " Management (azure-gateway); the resource's metrics count them by the hour (azure-metrics)",
     frozenset({"actor", "model_breakdown"}):
-        "Claude Code's analytics, a day of a person; the usage report (anthropic-usage-api) counts the same tokens, with batch and"
-        " what is kept an hour",
+        "Claude Code's analytics, a day of a person; the usage report (anthropic-usage-api) counts the same tokens, with batch"
+        " and what is kept an hour",
     frozenset({"line_item_usage_type", "line_item_unblended_cost"}): CLOUD_BILL.format("AWS's cost and usage report"),
     frozenset({"service description", "sku description"}): CLOUD_BILL.format("Google Cloud's bill"),
     frozenset({"op_name", "trace_id", "started_at", "summary"}):

@@ -11,7 +11,7 @@ from roi.api.arguments import day_of, in_python, reworded
 from roi.api.frames import Called, Frame, write_lines, write_parquet, written
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type
-from roi.quality.result_rows import Asked
+from roi.quality.result_rows import Asked, read_scale
 from roi.report.layout.blocks import render
 from roi.report.layout.html_blocks import render_html
 from roi.report.quality.quality import answers_of, quality_blocks
@@ -30,7 +30,7 @@ OF_USAGE: Final = {
 """Arguments of `measure_usage`, by the options of `roi usage` that say the same."""
 OF_QUALITY: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--system": "systems", "--metric": "metric", "--bar": "bar",
-    "--repeats": "repeats=True", "--margin": "margin", "--output": "files",
+    "--repeats": "repeats=True", "--margin": "margin", "--output": "files", "--scale": "scale", "--right-from": "right_from",
 }  # fmt: skip
 """The same of `measure_quality` and `roi quality`."""
 
@@ -138,7 +138,8 @@ class MeasuredUsage(dict[str, Any]):
 def measure_quality(
     *files: Path | str | Frame, incumbent: str, bar: float | None = None,
     columns: Mapping[str, str | Sequence[str]] | None = None, systems: Mapping[str, str] | None = None,
-    metric: str | None = None, repeats: bool = False, margin: float = 0.02,
+    metric: str | None = None, repeats: bool = False, margin: float = 0.02, scale: str | None = None,
+    right_from: float | None = None,
 ) -> "MeasuredQuality":
     """The block `quality` as results per item and system settle it, and whether each system is good enough.
 
@@ -157,6 +158,8 @@ def measure_quality(
         metric: which score is meant, where the files have several.
         repeats: True where an item that occurs twice for a system is a repeated run.
         margin: how much worse than the incumbent is still as good, as a share of right answers.
+        scale: from where to where scores go, such as "1..5"; None: from 0 to 1.
+        right_from: the lowest score of a right answer, as the files write it; None: scores are shares of right.
 
     Raises:
         InputError: the files hold one system only, or no item of both.
@@ -178,8 +181,12 @@ def measure_quality(
     _check_number("margin", margin, (0.0, 1.0), "a share of right answers, 0 to 1")
     check_type("metric", metric, str | None, "the name of a score, or None")
     check_type("repeats", repeats, bool, "True or False")
-    asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats)
+    check_type("scale", scale, str | None, 'a text such as "1..5", or None')
+    if right_from is not None:
+        _check_number("right_from", right_from, (-1e9, 1e9), "a score, as the files write it")
     with written("files", files, write_lines, ".jsonl") as (paths, called), in_python(OF_QUALITY, "roi quality"), _told():
+        asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats,
+                      scale=None if scale is None else read_scale(scale), right_from=right_from)
         question = QualityQuestion(files=paths, asked=asked, incumbent=incumbent, bar=bar, margin=margin)
         answer = answer_quality(question, Date.min)  # the day is left out
         return MeasuredQuality(_blocks(called(answer.part), QUALITY_PART)["quality"], answer, called)

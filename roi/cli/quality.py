@@ -21,6 +21,8 @@ from roi.errors import InputError
               help="What a system of the files, or a file without one, is called in the scenario.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
               help="A column of your own table: item, system, score (or one a system), cluster, weight, run, escalated.")
+@click.option("--scale", metavar="LOW..HIGH", help="From where to where scores go, where not from 0 to 1: 1..5.")
+@click.option("--right-from", type=Number(-1e9, 1e9), metavar="SCORE", help="Lowest score of a right answer; others are wrong.")
 @click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
@@ -34,8 +36,8 @@ from roi.errors import InputError
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
     named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
-    repeats: bool, unscored: str, training: Path | None, strict: bool, form: str, output: Path | None,
-    html: Path | None, force: bool,
+    scale: str | None, right_from: float | None, repeats: bool, unscored: str, training: Path | None, strict: bool,
+    form: str, output: Path | None, html: Path | None, force: bool,
 ) -> None:
     """What FILES, results per item and system, say of each system: folders and globs too.
 
@@ -47,7 +49,7 @@ def quality(
     from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
     from roi.clock import today
     from roi.quality.result_files import find_files
-    from roi.quality.result_rows import Asked
+    from roi.quality.result_rows import Asked, read_scale
     from roi.report.quality.quality import quality_blocks, quality_json
     from roi.scenario.yaml import QUALITY_PART
 
@@ -58,7 +60,8 @@ def quality(
     if metric is not None and not metric.strip():
         raise InputError(f"--metric: {metric_given!r} names no score")
     asked = Asked(metric=metric, filter=named_filter, columns=pairs_of(columns_given, "--map", "item=COLUMN"), repeats=repeats,
-                  unscored_wrong=unscored == "wrong", systems=pairs_of(systems, "--system", "OLD=NEW"))
+                  unscored_wrong=unscored == "wrong", scale=None if scale is None else read_scale(scale), right_from=right_from,
+                  systems=pairs_of(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
         files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
         cascades=pairs_of(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,

@@ -14,7 +14,7 @@ from roi.errors import InputError, UnknownName, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, number, one_line, share
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, block, number, one_line, share
 from roi.scenario.other_files import EVALUATION, USAGE, refuse_other
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,8 @@ HEAVIEST: Final = 1e12
 NO_WEIGHT: Final = "a weight that is no number above 0, at most 1e12"
 OF_USAGE: Final = re.compile(r"(input|output|prompt|completion)tokens?$")
 """A column of usage, without underscores, in a table that no format of results is."""
+PREFERENCES: Final = frozenset({"winner", "g1winner", "preference", "preferred", "prefers"})
+"""Columns, without underscores, of which of two answers a judge prefers."""
 COPY: Final = "a copy of another row: the same system, item, run and score"
 
 
@@ -73,6 +75,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
                 if (reason := table.add(row)) is not None:
                     notes.drop(reason, place)
         notes.sources.append((source.path, form.title, len(table) - before))
+    notes.metrics = dict.fromkeys(f"{name}{asked.read_as}" for name in notes.metrics)
     if not len(table):
         raise InputError(f"FILES: no row that counts{f': {notes.told()}' if notes.left_out else ''}")
     for old, _ in asked.systems:
@@ -87,9 +90,14 @@ def _format(source: Source, asked: Asked) -> Format:
     if found is not None or asked.columns or asked.metric in source.first:
         return found or OWN
     own = {name.lower().replace("_", "") for name in source.first}
-    if any(OF_USAGE.search(name) for name in own) and not own & {name.replace("_", "") for name in NAMES["score"]}:
+    within = {name.lower().replace("_", "") for part in (source.first, *map(block, source.first.values()))
+              for name in block(part.get("usage"))}
+    if any(OF_USAGE.search(name) for name in own | within) and not own & {name.replace("_", "") for name in NAMES["score"]}:
         raise InputError(f"{source.path}: counts of tokens and no score: records of usage, not results of an evaluation; what"
                          f" was spent: roi usage {source.path}")
+    if own & PREFERENCES:
+        raise InputError(f"{source.path}: preferences, which say whose answer is better and not how good either is; grade each"
+                         " answer by itself (--scale 1..10 reads such grades)")
     refuse_other("", Path(source.path), "results of an evaluation", EVALUATION, USAGE)
     near = max(FORMATS[:-1], key=lambda form: len(own & set(form.columns)))
     lacking = [names for names in list(NAMES.values())[:3] if not {name.lower() for name in source.first} & set(names)]

@@ -1,5 +1,6 @@
 """What is read of an evaluation: a row for each item and system, what was asked of the reader, and what it noticed."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,7 @@ WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "fa
 (no answer) is wrong too."""
 NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
 FAILED: Final = "the call failed: an error, no answer"
-SCALE: Final = "of 0 to 5? divide it by 5; of 1 to 5? take 1 off and divide by 4; percent? divide it by 100"
+SCALE: Final = "--scale 1..5 says from where to where it goes, --right-from 4 from where on an answer is right"
 NOT_JSON: Final = "a line that is no JSON object"
 
 
@@ -50,10 +51,24 @@ class Asked:
     """True where an item without a score, such as a failed call, counts as wrong; else it is left out."""
     systems: tuple[tuple[str, str], ...] = ()
     """(name in the files, or of a file, and what it is called in the scenario)."""
+    scale: tuple[float, float] | None = None
+    """From where to where scores go, as of grades from 1 to 5; a score is then its share of the way. None: from 0 to 1."""
+    right_from: float | None = None
+    """The lowest score, as the files write it, of a right answer: others are wrong. None: scores are shares."""
 
     def system_of_file(self, path: str) -> str | None:
         """What was said to be the system of a file, by its path or its name."""
         return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
+
+    @property
+    def read_as(self) -> str:
+        """How a score is read, to be told behind its name; empty where it is a share as it stands."""
+        scale = "" if self.scale is None else f" of {self.scale[0]:g} to {self.scale[1]:g}"
+        return f"{scale}, right from {self.right_from:g}" if self.right_from is not None else scale
+
+
+PLAIN: Final = Asked()
+"""Nothing asked."""
 
 
 @dataclass
@@ -108,26 +123,38 @@ class Format:
     """Each row with its place."""
 
 
-def share(mark: object, where: str) -> float | None:
-    """The mark as a share of right, in [0, 1]; None where it is no mark; InputError where it is outside."""
+def read_scale(text: str) -> tuple[float, float]:
+    """(low, high) of a scale as --scale writes it, 1..5; InputError where it is none."""
+    low, _, high = text.partition("..")
+    ends = number(low), number(high)
+    if ends[0] is None or ends[1] is None or not -math.inf < ends[0] < ends[1] < math.inf:
+        raise InputError(f"--scale: {text[:40]!r} is not usable; write the lowest and the highest score, such as 1..5")
+    return ends[0], ends[1]
+
+
+def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
+    """The mark as a share of right, in [0, 1], by the scale that was asked for; None where it is none, InputError outside."""
+    graded = asked.scale is not None or asked.right_from is not None
     if isinstance(mark, str):
         word = mark.strip().lower()
-        if word in RIGHT:
-            return 1.0
-        if word in WRONG:
-            return 0.0
-        mark = number(word.removesuffix("%"))
-        if mark is None:
-            return None
-        if word.endswith("%"):
-            raise InputError(f"{where}: a score of {mark:g}%; a score is a share of right, 0 to 1; divide percent by 100")
-    if not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
-        return None
-    if 0 <= mark <= 1:
-        return float(mark)
-    percent = "; percent? divide it by 100" if 10 < mark <= 100 else f"; {SCALE}" if 1 < mark <= 10 else ""
+        value = number(word.removesuffix("%"))
+        if value is None:
+            return 1.0 if word in RIGHT else 0.0 if word in WRONG else None
+        if word.endswith("%") and not graded:
+            raise InputError(f"{where}: a score of {value:g}%; a score is a share of right, 0 to 1; percent? --scale 0..100")
+        mark = value
+    if isinstance(mark, bool) or not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
+        return float(mark) if isinstance(mark, bool) else None
+    low, high = asked.scale or ((-math.inf, math.inf) if graded else (0.0, 1.0))
     shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
-    raise InputError(f"{where}: a score of {shown}; a score is a share of right, 0 to 1{percent}")
+    if not low <= mark <= high:
+        if graded:
+            raise InputError(f"{where}: a score of {shown}; --scale says {low:g} to {high:g}")
+        percent = "; percent? --scale 0..100" if 10 < mark <= 100 else f"; {SCALE}" if 1 < mark <= 10 else ""
+        raise InputError(f"{where}: a score of {shown}; a score is a share of right, 0 to 1{percent}")
+    if asked.right_from is not None:
+        return float(mark >= asked.right_from)
+    return float(mark) if asked.scale is None else (mark - low) / (high - low)
 
 
 def number(text: str) -> float | None:

@@ -123,11 +123,11 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
         if form and missing:
             raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; it has"
                              f" {names_told(shape.header, formats, 'columns')}")
-        form = form or of_header(shape.header, formats, file.shown, options)
+        form = form or of_header(shape.header, formats, file.shown, options, shape.firsts)
         if shape.twice & form.columns:
             name = min(shape.twice & form.columns)
             raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
-        return SniffedFile(file, shape, form, cut_short=shape.gzipped and _cut_short(file))
+        return SniffedFile(file, replace(shape, firsts=iter(())), form, cut_short=shape.gzipped and _cut_short(file))
     if shape.kind in ("lines", "sqlite"):
         form = form or of_documents(shape.firsts, formats, file.shown, options)
         return SniffedFile(file, replace(shape, firsts=iter(())), form)

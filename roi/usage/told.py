@@ -16,6 +16,8 @@ from roi.usage.read.record import TOKENS, Format
 
 AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
 """A name that AWS made up: lower case and digits, and no dot behind a maker's name."""
+FEW: Final = 3
+"""Files of one reason that are named each."""
 WHOLE_FROM: Final = 1000
 """USD from which on notes tell whole dollars."""
 
@@ -60,8 +62,7 @@ def lacking(share: float) -> Iterator[str]:
 
 def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     """What a reader must know about the figures, one remark each."""
-    for name, why in log.left_out:
-        yield f"{name} is left out: {why}"
+    yield from _files_left_out(log.left_out)
     for name in log.empty:
         yield f"{name} is empty"
     yield from dict.fromkeys(remark for table in log.tables for remark in table.format.remarks)
@@ -85,6 +86,18 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         yield NO_DATES
     if zone != "UTC":
         yield f"times without an offset are read as {zone}"
+
+
+def _files_left_out(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A remark on each file that is left out; one on all of a reason with more than FEW, as bodies beside a log of Bedrock."""
+    alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, why in left_out:
+        alike["copies of others" if why.startswith("a copy of ") else why].append((name, why))
+    for told, each in alike.items():
+        if len(each) > FEW:
+            yield f"{len(each):,} files such as {each[0][0]} are left out: {told}"
+        else:
+            yield from (f"{name} is left out: {why}" for name, why in each)
 
 
 def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:

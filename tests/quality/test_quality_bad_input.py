@@ -75,10 +75,10 @@ def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("score", "message"), [
-    (93, "line 25: a score of 93; a score is a share of right, 0 to 1; percent? divide it by 100"),
-    ("87.5", "a score of 87.5; a score is a share of right, 0 to 1; percent? divide it by 100"),
-    ("93%", "line 25: a score of 93%; a score is a share of right, 0 to 1; divide percent by 100"),
-    (4, "a score of 4; a score is a share of right, 0 to 1; of 0 to 5? divide it by 5; of 1 to 5? take 1 off and divide by 4"),
+    (93, "line 25: a score of 93; a score is a share of right, 0 to 1; percent? --scale 0..100"),
+    ("87.5", "a score of 87.5; a score is a share of right, 0 to 1; percent? --scale 0..100"),
+    ("93%", "line 25: a score of 93%; a score is a share of right, 0 to 1; percent? --scale 0..100"),
+    (4, "a score of 4; a score is a share of right, 0 to 1; --scale 1..5 says from where to where it goes, --right-from 4"),
     (-0.25, "a score of -0.25; a score is a share of right, 0 to 1"), (1e9, "a score of 1e+09"), ("inf", "a score of inf"),
 ])
 def test_a_score_outside_0_to_1_is_refused_with_its_line(tmp_path: Path, score: object, message: str) -> None:
@@ -92,6 +92,23 @@ def test_a_row_of_a_json_document_is_named_by_its_number_from_1(tmp_path: Path) 
     path.write_text(json.dumps([*pair_rows(2, 0, 0, 0), {"id": 9, "system": "other", "score": 93}]))
     found = quality(path, *TODAY)
     assert "rows.json, row 5: a score of 93" in found.error
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--scale", "1-5"), "--scale: '1-5' is not usable; write the lowest and the highest score, such as 1..5"),
+    (("--scale", "5..1"), "--scale: '5..1' is not usable"), (("--scale", "1..5"), "a score of 7; --scale says 1 to 5"),
+    (("--scale", "1..5", "--right-from", "4"), "a score of 7; --scale says 1 to 5"),
+])
+def test_a_scale_that_is_none_or_does_not_hold_a_score_is_refused(
+    tmp_path: Path, options: tuple[str, ...], message: str,
+) -> None:
+    found = quality(write_rows(tmp_path / "r.jsonl", [{"id": 1, "system": "today", "score": 7}]), *TODAY, *options)
+    assert (found.code, message in found.error) == (2, True), found.error
+
+
+def test_preferences_are_told_from_scores(tmp_path: Path) -> None:
+    found = quality(write_rows(tmp_path / "r.jsonl", [{"id": 1, "model_a": "x", "model_b": "y", "winner": "tie"}]), *TODAY)
+    assert "preferences, which say whose answer is better and not how good either is" in found.error
 
 
 def test_rows_that_cannot_count_are_counted_by_reason_and_strict_refuses_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import gzip
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quality_support import CANARY, DATA, pair_rows, quality, write_rows
@@ -352,3 +353,16 @@ def test_a_column_called_verdict_is_the_score(tmp_path: Path) -> None:
     marks = (("a", "Correct"), ("b", "incorrect"))
     rows = [{"id": k, "model": name, "verdict": word} for k in range(3) for name, word in marks]
     assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "a").scores == {"a": (3, 1.0), "b": (3, 0.0)}
+
+
+def test_a_log_whose_first_line_is_a_head_is_read_by_the_columns_of_its_rows(tmp_path: Path) -> None:
+    """OpenAI's evals log: a line of what is run, samplings between, and matches. It was refused: its head has no sample."""
+    for name, right in (("sol", (1, 1)), ("luna", (1, 0))):
+        lines: list[dict[str, Any]] = [{"spec": {"completion_fns": [name]}}]
+        for k, mark in enumerate(right):
+            lines += [{"sample_id": f"t.{k}", "type": "sampling", "data": {"prompt": CANARY}},
+                      {"sample_id": f"t.{k}", "type": "match", "data": {"correct": bool(mark), "picked": CANARY}}]
+        write_rows(tmp_path / f"{name}.jsonl", lines)
+    found = quality(tmp_path, "--map", "item=sample_id", "--map", "score=data.correct", "--system", "sol.jsonl=sol",
+                    "--system", "luna.jsonl=luna", "--incumbent", "sol")
+    assert found.scores == {"sol": (2, 1.0), "luna": (2, 0.5)}

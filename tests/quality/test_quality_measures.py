@@ -40,6 +40,21 @@ def test_scores_and_differences_by_hand(tmp_path: Path) -> None:
     assert found.data["warnings"] == []
 
 
+def test_grades_are_shares_of_their_scale_or_right_from_one_of_them_on(tmp_path: Path) -> None:
+    """Grades 5, 4, 2, 1 of 1 to 5 are 1, 0.75, 0.25 and 0: mean 0.5. From 4 on they are right: 2 of 4; from 2 on 3 of 4.
+
+    A cell of a table that says 1 is the lowest grade here, and not the word for right.
+    """
+    table = tmp_path / "r.csv"
+    table.write_text("id,system,score\n" + "".join(f"{k},{name},{mark}\n" for name, marks in (
+        ("today", "5421"), ("other", "5551")) for k, mark in enumerate(marks)))
+    assert quality(table, *TODAY, "--scale", "1..5").scores == {"today": (4, 0.5), "other": (4, 0.75)}
+    assert quality(table, *TODAY, "--right-from", "4").scores == {"today": (4, 0.5), "other": (4, 0.75)}
+    found = quality(table, *TODAY, "--scale", "1..5", "--right-from", "2")
+    assert found.scores == {"today": (4, 0.75), "other": (4, 0.75)}
+    assert found.data["metrics"] == ["score of 1 to 5, right from 2"]
+
+
 def test_items_to_add_by_hand(tmp_path: Path) -> None:
     """Margin 0.02, difference 0, 30 of 300 differ: s = 0.0183, 0.02 / s = 1.09: 300 x (1.645 / 1.09)^2 = 680, 380 more.
 

@@ -1,7 +1,7 @@
 """Anthropic's console CSV, usage report and cost report."""
 
 import pytest
-from usage_support import DATA, records, totals
+from usage_support import DATA, records, totals, usage_answer
 
 from roi.errors import InputError
 from roi.usage.formats.json_counts import NO_TOKENS
@@ -166,3 +166,15 @@ def test_a_description_is_neither_kept_nor_stored(tmp_path):
         assert b"CANARY-7f3a" not in file.read_bytes()
         if file.suffix == ".parquet":
             assert not {"description", "token_type"} & set(pq.read_schema(file).names)
+
+
+def test_inference_in_the_us_alone_is_told_of_since_its_price_is_not_listed(tmp_path):
+    """It was priced as inference anywhere without a word: 1.1 times that from Claude Opus 4.6 on."""
+    header = ("usage_date_utc,model_version,usage_type,usage_input_tokens_no_cache,usage_input_tokens_cache_read,"
+              "usage_output_tokens,inference_geo")
+    table = tmp_path / "a.csv"
+    table.write_text(f"{header}\n2026-08-05,claude-opus-4-6,standard,1000000,0,0,us\n"
+                     "2026-08-05,claude-opus-4-6,batch,10,0,0,us\n2026-08-06,claude-opus-4-6,standard,20,0,0,global\n")
+    assert [row["tier"] for row in records(tmp_path, table)] == ["us-only", "us-only", None]
+    notes = usage_answer(table)["notes"]
+    assert any("$5.00 of $5.00 at list price: no us-only price is listed; the standard one stands" in note for note in notes)

@@ -1,9 +1,10 @@
-"""Azure API Management's log of language models: several rows a call, as Log Analytics and a storage account write them."""
+"""Azure: API Management's log of language models, several rows a call; and the metrics of an Azure OpenAI resource."""
 
 import json
 from pathlib import Path
 
-from usage_support import CANARY, DATA, fresh, records, totals
+import pytest
+from usage_support import CANARY, DATA, fresh, records, totals, usage_answer
 
 from roi.usage.formats import FORMATS
 from roi.usage.formats.clouds.azure import A_PART
@@ -59,3 +60,28 @@ def test_no_message_is_ever_read(tmp_path: Path) -> None:
     assert CANARY not in str(records(fresh(tmp_path, "log"), LOG, formats=FORMATS))
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert CANARY.encode() not in file.read_bytes()
+
+
+def metric(name: str, **totals_of: int) -> dict[str, object]:
+    """A metric as `az monitor metrics list` gives it: two hours with a total, one without, and one of zero, by model."""
+    return {"name": {"value": name}, "timeseries": [{
+        "metadatavalues": [{"name": {"value": "modelname"}, "value": model.replace("_", "-")}],
+        "data": [{"timeStamp": f"2026-11-20T0{hour}:00:00Z", "total": float(total)} for hour in (8, 9)]
+        + [{"timeStamp": "2026-11-20T10:00:00Z"}, {"timeStamp": "2026-11-20T11:00:00Z", "total": 0.0}],
+    } for model, total in totals_of.items()]}  # fmt: skip
+
+
+def test_metrics_of_a_resource_are_counts_of_an_interval(tmp_path: Path) -> None:
+    """Two hours of 100,000 and 10,000 tokens in 100 calls of a model, of 5,000 and 700 in 5 of another: at 0.15 / 0.60 and 2.50
+    / 10.00 they cost 0.030 + 0.012 + 0.025 + 0.014 = 0.081. Tokens in total, and Foundry's name of the input, count no more.
+    """
+    answer = {"interval": "PT1H", "timespan": "2026-11-20T08:00:00Z/2026-11-20T12:00:00Z", "value": [
+        metric("ProcessedPromptTokens", gpt_4o_mini=100_000, gpt_4o=5_000), metric("InputTokens", gpt_4o_mini=100_000),
+        metric("GeneratedTokens", gpt_4o_mini=10_000, gpt_4o=700), metric("AzureOpenAIRequests", gpt_4o_mini=100, gpt_4o=5),
+        metric("TokenTransaction", gpt_4o_mini=110_000, gpt_4o=5_700)]}
+    (tmp_path / "metrics.json").write_text(json.dumps(answer))
+    rows = [row for row in records(tmp_path, tmp_path / "metrics.json") if row["dropped"] is None]
+    assert totals(rows) == {"uncached_input": 210_000, "cache_read": 0, "cache_write": 0, "output": 21_400, "requests": 210}
+    assert {(row["source"], row["provider"], row["until_us"] - row["at_us"]) for row in rows} == {
+        ("azure-metrics", "azure", 3_600_000_000)}
+    assert usage_answer(tmp_path / "metrics.json")["list_usd"] == pytest.approx(0.081)

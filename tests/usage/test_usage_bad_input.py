@@ -247,6 +247,17 @@ def test_a_zip_with_a_damaged_file_is_read_without_it_and_its_list_is_read_but_t
     assert [note for note in found.data["notes"] if "03.csv is left out: damaged: nothing of it can be read" in note]
 
 
+def test_many_files_that_are_left_out_for_one_reason_are_one_remark(tmp_path: Path) -> None:
+    """As the bodies that AWS stores beside a log: a line for each of thousands was a page of nothing else."""
+    (tmp_path / "log.csv").write_text("\n".join([HEADER, *calls(5)]))
+    for k in range(9):
+        (tmp_path / f"r{k}_input.json").write_text(json.dumps({"messages": [{"content": k}], "max_tokens": 3}))
+        (tmp_path / f"r{k}_same.json").write_text('{"messages": []}')
+    told = [note for note in usage(tmp_path).data["notes"] if "left out" in note]
+    assert [note.partition(" such as ")[0] for note in told if " such as " in note] == ["8 files", "9 files"]
+    assert len(told) == 3
+
+
 def test_lines_of_json_that_cannot_be_read_are_left_out_one_by_one(tmp_path: Path) -> None:
     """Of ten lines, 2 to 6 are no objects that can be read; the count of line 7 is no number; line 10 says its count twice,
     and the last of them is not taken."""
@@ -551,11 +562,3 @@ def test_a_table_that_a_spreadsheet_saved_in_windows_1252_is_read(tmp_path: Path
     found = usage(file, *(word for each in named for word in ("--map", each)), "--dates", "eu")
     assert found.data["requests"] == 465
     assert found.data["total_usd"] == pytest.approx(30 * 3.59)
-
-
-def test_a_value_within_another_is_told_how_to_become_a_column(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    file.write_text('{"ts": 1760000000, "model": "gpt-4o", "usage": {"in": 5, "out": 2}}\n' * 2, encoding="utf-8")
-    found = usage(file, "--map", "time=ts", "--map", "input=usage.in", "--map", "output=usage.out")
-    assert "--map input: unknown column 'usage.in'; " in found.error
-    assert "a value within another is no column: jq -c '. + {input: .usage.in}' makes it one, called input" in found.error

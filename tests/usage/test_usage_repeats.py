@@ -332,3 +332,11 @@ def test_a_bucket_that_stands_twice_in_its_file_counts_once(tmp_path: Path) -> N
     assert (found["requests"], found["dropped"][0]["rows"]) == (12, 1)
     assert found["dropped"][0]["reason"] == "a row that stands in its file before"
     assert usage_answer(table(tmp_path / "b.csv", OPENAI, *rows, openai(0, 24, 8), openai(0, 24, 7, "p")))["requests"] == 27
+
+
+def test_a_call_of_ones_own_table_that_stands_twice_with_its_id_counts_once(tmp_path: Path) -> None:
+    """Two exports of one table written one behind the other, which counted twice; without an id they may be two calls."""
+    header, calls = "request_id,time,model,input_tokens,output_tokens", ["r1,2026-10-01,gpt-4o,9,1", "r2,2026-10-01,gpt-4o,9,1"]
+    assert usage_answer(table(tmp_path / "a.csv", header, *calls, *calls))["requests"] == 2
+    named = header.replace("request_id", "person")
+    assert usage_answer(table(tmp_path / "b.csv", named, *calls, *calls))["requests"] == 4

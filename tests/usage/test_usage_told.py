@@ -411,12 +411,15 @@ def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage
     lines = tmp_path / "r.jsonl"
     lines.write_text('{"item": 1, "system": "a", "score": 1}\n')
     assert "results of an evaluation and no usage" in run_usage(lines).stderr
-    usage = table(tmp_path / "u.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300,10",
-                  head="timestamp,model,prompt_tokens,completion_tokens")
-    run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
-    assert run.exit_code == 2
-    assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation; what"
-                          f" was spent: roi usage {usage}\n")
+    flat = table(tmp_path / "u.csv", "2026-11-01T00:10:00Z,gpt-6-sol,300,10",
+                 head="timestamp,model,prompt_tokens,completion_tokens")
+    inside = tmp_path / "u.jsonl"
+    inside.write_text('{"ts": 1793613600, "response": {"model": "gpt-6-sol", "usage": {"prompt_tokens": 5}}}\n')
+    for usage in (flat, inside):
+        run = CliRunner().invoke(main, ["quality", str(usage), "--incumbent", "gpt-6-sol"])
+        assert run.exit_code == 2
+        assert run.stderr == (f"roi: {usage}: counts of tokens and no score: records of usage, not results of an evaluation;"
+                              f" what was spent: roi usage {usage}\n")
 
 
 def test_rows_left_out_are_told_of_how_many_and_why(tmp_path: Path) -> None:

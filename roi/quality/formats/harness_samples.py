@@ -48,7 +48,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
                 notes.tried[f"several filters of {task} ({', '.join(filters)})"] = None
         if asked.filter is not None and chosen != asked.filter:
             continue
-        mark = share(row.get(metric), place)
+        mark = share(row.get(metric), place, asked)
         if mark is None and isinstance(row.get(metric), list):
             notes.drop(NO_MARK, place)
             continue

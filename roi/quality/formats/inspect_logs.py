@@ -37,7 +37,7 @@ def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | N
         values |= {f"{scorer}/{name}": mark for name, mark in block(value).items()} or {scorer: value}
     metric = one_of(list(values), asked.metric, "--metric", place)
     notes.metrics[metric] = None
-    return 0.5 if values[metric] == PARTIAL else share(values[metric], place)
+    return 0.5 if values[metric] == PARTIAL else share(values[metric], place, asked)
 
 
 INSPECT = Format(title="Inspect log", columns=("id", "epoch", "scores"), recognises=_recognises, rows=_rows)

@@ -46,7 +46,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             notes.dates.append(date[:10])
         kind = str(score.get("datatype") or "NUMERIC")
         in_words = kind in {"CATEGORICAL", "TEXT"} and "stringvalue" in score
-        mark = share(score["stringvalue" if in_words else "value"], place) if "value" in score else None
+        mark = share(score["stringvalue" if in_words else "value"], place, asked) if "value" in score else None
         system = alone or next((score[each] for each in systems if score.get(each)), None)
         if system is None and mark is not None:
             raise InputError(f"{place}: no run of a data set and no trace's name to tell the system by; --system"

@@ -11,7 +11,9 @@ more than one is refused until somebody says which.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import chain, islice
 from typing import Any, Final
 
 from roi.errors import InputError, nearest
@@ -35,6 +37,8 @@ ANSWERS: Final = frozenset({
 EPOCH: Final = "epoch"
 OF_INSPECT: Final = (frozenset({"eval_id"}), frozenset({"sample_id", "id"}), frozenset({"sample_uuid"}))
 """Columns beside which an epoch is a repeat: of Inspect's table of samples."""
+LOOKED_AT: Final = 100
+"""Rows among which one is looked for that has the columns which are mapped."""
 ABSENT: Final = object()
 """What stands where there is no value; null is one."""
 
@@ -57,7 +61,16 @@ def _recognises(head: Document, first: Document) -> bool:
     return not head and all(own & set(NAMES[what]) for what in ("item", "score"))
 
 
+def _begun(source: Source, asked: Asked) -> Source:
+    """The source, with the first of its first rows that has all mapped columns for its first: a log may begin with a head."""
+    wanted = [column for _, column in asked.columns]
+    seen = list(islice(source.documents, LOOKED_AT))
+    first = next((row for _, row in seen if all(_at(row, name) is not ABSENT for name in wanted)), source.first)
+    return replace(source, first=first, documents=chain(seen, source.documents))
+
+
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
+    source = _begun(source, asked)
     names = columns_of(source.first, asked)
     given = [("--map", *each) for each in asked.columns] + ([("--metric", "score", asked.metric)] if asked.metric else [])
     for option, what, column in given:
@@ -80,7 +93,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     epochs: dict[str, object] | None = {} if _may_be_training(source.first, run, asked) else None
     for place, document in source.documents:
         get = partial(_inside, document) if inside else document.get
-        mark, rest, by = share(get(score), place), (get(cluster), get(weight), get(run), get(escalated)), alone or get(system)
+        mark, by = share(get(score), place, asked), alone or get(system)
+        rest = get(cluster), get(weight), get(run), get(escalated)
         if epochs is not None and epochs.setdefault(str(by), get(run)) != get(run):
             raise InputError(f"{place}: {run!r} may be a repeat of the item (--map run={run}, whose mean counts), or a pass of"
                              " training, whose checkpoints are systems: keep the rows of one, or --map system=COLUMN that"
@@ -102,7 +116,7 @@ def _wide_rows(
     for place, document in source.documents:
         get = partial(_inside, document)
         for name in wide:
-            yield place, Row(get(names["item"]), name, share(get(name), place), *map(get, rest))
+            yield place, Row(get(names["item"]), name, share(get(name), place, asked), *map(get, rest))
 
 
 def _may_be_training(first: Document, run: str, asked: Asked) -> bool:

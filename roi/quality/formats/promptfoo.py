@@ -53,7 +53,7 @@ def _mark(result: Document, asked: Asked, notes: Notes, place: str) -> float | N
     named = block(result.get("namedScores"))
     metric = one_of(["success", "score", *named], asked.metric or "success", "--metric", place)
     notes.metrics[metric] = None
-    return share(named[metric] if metric in named else result.get(metric), place)
+    return share(named[metric] if metric in named else result.get(metric), place, asked)
 
 
 def _item(result: Document) -> object:

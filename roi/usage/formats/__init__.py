@@ -8,6 +8,7 @@ from roi.usage.formats.agents.codex import CODEX_CLI
 from roi.usage.formats.agents.gemini_cli import GEMINI_CLI, GEMINI_TELEMETRY
 from roi.usage.formats.agents.opencode import OPENCODE
 from roi.usage.formats.clouds.azure import AZURE_GATEWAY
+from roi.usage.formats.clouds.azure_metrics import AZURE_METRICS
 from roi.usage.formats.clouds.bedrock import BEDROCK_INSIGHTS, BEDROCK_LOG, BEDROCK_QUERY
 from roi.usage.formats.clouds.focus import FOCUS
 from roi.usage.formats.gateways.cloudflare import CLOUDFLARE
@@ -31,7 +32,7 @@ from roi.usage.read.record import Format
 
 FORMATS: tuple[Format, ...] = (
     OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CALLS, ANTHROPIC_CSV, ANTHROPIC_USAGE_API,
-    ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, BEDROCK_LOG, BEDROCK_INSIGHTS, BEDROCK_QUERY, AZURE_GATEWAY,
+    ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, BEDROCK_LOG, BEDROCK_INSIGHTS, BEDROCK_QUERY, AZURE_GATEWAY, AZURE_METRICS,
     CLAUDE_CODE, CODEX_CLI,
     GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, PHOENIX, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
     LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, LANGSMITH, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY,

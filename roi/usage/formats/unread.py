@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+CLOUD_BILL: Final = "{}, which names no model; the same export as FOCUS has the money (focus), logs of calls the tokens"
 UNREAD: Final = {
     frozenset({"custom_id", "result"}):
         "results of Anthropic's message batches, which hold no time; the console's usage export (anthropic-csv) counts batches,"
@@ -21,7 +22,12 @@ UNREAD: Final = {
         "Azure's cost export by meter; the same export as FOCUS (Cost Management, Exports, cost and usage details) is read",
     frozenset({"category", "operationname", "resourceid", "properties"}):
         "Azure's diagnostic logs, which hold no tokens of a call; spans of your code do (otel-genai), and GatewayLlmLogs of API"
-        " Management (azure-gateway); Azure's cost export as FOCUS has the money",
+        " Management (azure-gateway); the resource's metrics count them by the hour (azure-metrics)",
+    frozenset({"actor", "model_breakdown"}):
+        "Claude Code's analytics, a day of a person; the usage report (anthropic-usage-api) counts the same tokens, with batch"
+        " and what is kept an hour",
+    frozenset({"line_item_usage_type", "line_item_unblended_cost"}): CLOUD_BILL.format("AWS's cost and usage report"),
+    frozenset({"service description", "sku description"}): CLOUD_BILL.format("Google Cloud's bill"),
     frozenset({"op_name", "trace_id", "started_at", "summary"}):
         "calls of Weave, each of which repeats what the calls inside it used; a line for each of the innermost ones with time,"
         " model, input_tokens and output_tokens is read",

@@ -1,12 +1,14 @@
 """Which format a file is: by the names of its columns, or by the keys of its JSON."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
 from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
 from roi.usage.formats.generic import SAID, found_and_missing, generic_format
+from roi.usage.formats.nested import columns_of, opened_cells
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
@@ -33,23 +35,46 @@ def format_named(name: str, formats: Sequence[Format], options: FileOptions) -> 
     raise UnknownName("--from", name, [form.name for form in formats], "format")
 
 
-def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
+def of_header(
+    header: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions, firsts: Iterable[Document] = (),
+) -> Format:
     """The format of a table with these columns: of those that it satisfies, the one that needs the most.
 
-    What the user mapped comes first, a table of one's own last. Raises InputError where there is none, with the format that
-    comes nearest and what it misses.
+    What the user mapped comes first, a table of one's own last; then what the JSON in cells of its first rows is (`firsts`).
+    Raises InputError where there is none, with the format that comes nearest and what it misses.
     """
     own = {column.lower() for column in header}
     fitting = [form for form in formats if form.needs and form.needs <= own]
     if not fitting:
         _check_header(header, shown)
-    found = _chosen(fitting, header, options)
+    outside = all(column.lower() in own for _, column in options.columns)
+    found = _chosen(fitting, header, options) if outside else None
+    found = found or _of_cells([opened_cells(row) for row in firsts], formats, shown, options)
     if found is not None:
         return found
+    if not outside:
+        _chosen(fitting, header, options)  # which names the column that is not there
     _check_known(header, shown)
     _check_columns(header, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
                          f"{_of_total(header) or _nearest_format(header, formats)}", f"; {MAP}")
+
+
+def _of_cells(rows: Sequence[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format | None:
+    """The format of a table's rows as documents, where cells of theirs hold JSON; None where none does, or it has no format."""
+    if not any(isinstance(cell, dict) for row in rows for cell in row.values()):
+        return None
+    try:
+        form = of_documents(rows, formats, shown, options)
+    except InputError:
+        return None
+    inner = form.flatten
+
+    def of_row(row: Document) -> Iterator[Document]:
+        document = opened_cells(row)
+        return iter((document,)) if inner is None else inner(document)
+
+    return None if form.session is not None else replace(form, table_by_document=True, flatten=of_row)
 
 
 def _of_total(header: Sequence[str]) -> str:
@@ -132,9 +157,10 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
         if known is not None and not options.columns:
             return known
     failed: InputError | None = None
+    columns = columns_of(seen)  # of all of them, since the first may lack a count that others have
     for document in seen:
         try:
-            return of_document(document, formats, shown, options)
+            return _of_document(document, columns, formats, shown, options)
         except UnknownName:
             raise
         except InputError as error:
@@ -142,20 +168,22 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
     raise failed or InputError(f"{shown}: JSON, but no object")
 
 
-def of_document(document: Document, formats: Sequence[Format], shown: str, options: FileOptions) -> Format:
-    """The format of a JSON document; raises InputError with its keys where there is none."""
+def _of_document(
+    document: Document, columns: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions,
+) -> Format:
+    """The format of a JSON document, whose file has these columns; raises InputError with its keys where there is none."""
     flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
     own = {key.lower() for key in flat}
     known = _recognised(document, formats)
     tables = [form for form in formats if form.needs and form.flatten is None and form.needs <= own]
-    found = _chosen(tables if known is None else [known], flat, options)
+    found = _chosen(tables if known is None else [known], columns, options)
     if found is not None:
         return found
     other = None if {"schema", "evalId"}.isdisjoint(document) else known_by_keys(document)
     if other is not None:
         raise InputError(f"{shown}: {other.what} and no usage export: {other.command} {shown}")
     _check_known(list(document), shown)
-    _check_columns(flat, shown, options)
+    _check_columns(columns, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}", f"; {MAP}")
 
 

@@ -36,6 +36,8 @@ MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
 """Byte order marks and the encodings that they announce."""
 FIRST: Final = 200
 """Documents by which a file's format is told: what a log begins with need not be a call."""
+FIRST_ROWS: Final = 20
+"""The same of a table, where its columns alone tell no format."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
 EXCEL: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
@@ -59,7 +61,9 @@ class FileShape:
     delimiter: str = ","
     encoding: str = "utf-8"
     firsts: Iterator[Document] = field(default_factory=lambda: iter(()), compare=False)
-    """The first JSON documents of a file with one a line, each parsed when it is looked at, and but once."""
+    """The first JSON documents of a file with one a line, each parsed when it is looked at, and but once; of a table, its first
+    rows.
+    """
     prefixed: bool = False
     """True where a log's own words (a time, a stream) may stand before the document of a line, and lines without one
     between.
@@ -253,8 +257,18 @@ def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> 
     regular = told is None and "\n" in text and not text[: text.index(line)].strip(" ")
     names = tuple(_told_apart(header))
     twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
-    return FileShape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, above=int(told is not None),
-                     twice=twice)
+    return FileShape("table", names, delimiter, encoding, firsts=_rows_in(rows, names), gzipped=is_gzip(file), regular=regular,
+                     above=int(told is not None), twice=twice)
+
+
+def _rows_in(rows: Iterator[list[str]], names: Sequence[str]) -> Iterator[Document]:
+    """The first rows of a table by column; none behind the first that cannot be read, which may be cut."""
+    try:
+        for row in islice(rows, FIRST_ROWS):
+            if len(row) == len(names):
+                yield dict(zip(names, row, strict=True))
+    except csv.Error:
+        return
 
 
 def _told_apart(header: Sequence[str]) -> Iterator[str]:

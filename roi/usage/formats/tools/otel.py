@@ -43,9 +43,10 @@ OLDER: Final = {
     "output": ("gen_ai.usage.completion_tokens", "llm.token_count.completion", "ai.usage.outputTokens",
                "ai.usage.completionTokens"),
     "read": ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached",
-             "llm.token_count.prompt_details.cache_read",
+             "gen_ai.usage.details.cache_read_tokens", "llm.token_count.prompt_details.cache_read",
              "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"),
     "written": ("gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
+                "gen_ai.usage.details.cache_write_tokens",
                 "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens"),
     "reasoning": ("gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning",
                   "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens"),
@@ -55,7 +56,7 @@ OLDER: Final = {
 NAMES: Final = {
     "span": ("spanId", "span_id", "SpanId"), "trace": ("traceId", "trace_id", "TraceId"),
     "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
-    "start": ("startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "Timestamp"),
+    "start": ("startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "Timestamp", "start_timestamp"),
     "attributes": ("attributes", "SpanAttributes", "span_attributes"), "status": ("status", "StatusCode", "status_code"),
     "resource": ("resource", "ResourceAttributes"), "scope": ("instrumentationScope", "instrumentation_scope", "scope",
                                                               "instrumentationLibrary", "instrumentationLibraryScope"),
@@ -142,6 +143,8 @@ def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
     if documents_of(document, *RESOURCE_SPANS):
         return True
+    if "root_span_id" in document:  # Braintrust's, whose attributes say what a span is and hold no counts
+        return False
     ids = _first(document, "span") or document.get("context") or document.get("spanContext")
     return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
 

@@ -5,7 +5,8 @@ minutes or an hour (in the report cache writes lie one level deeper). Output cou
 day (or hour, where the console showed hours) of a model, a key, a workspace and a kind of use. Calls are not counted.
 Priority and fast rows are kept with that word as their tier. What the report was not grouped by is null: without the model
 nothing can be priced, and without the service tier batch calls cannot be told from others. A bucket without use has no
-results. Ignored: web searches, which are billed a piece, and `inference_geo`, which may change the price.
+results. Inference in the US alone (`inference_geo` us) is a tier of that name: from Claude Opus 4.6 on it costs 1.1 times the
+list, which no price list at hand has, so that a note says of how much money. Ignored: web searches, which are billed a piece.
 
 Costs. `amount` is a decimal number in text and counts cents, whatever its digits look like: "123.45" is 1.23 dollars. The
 model is stated where the report was grouped by description, for tokens alone. Web searches, code execution and sessions are
@@ -26,6 +27,8 @@ from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOpti
 
 STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""
+US_ONLY: Final = "us-only"
+"""What inference in the US alone is called as a tier."""
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
 CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
@@ -38,7 +41,7 @@ UNGROUPED: Final = "no model: the report was not grouped by model"
 TIMES: Final = ("starting_at", "ending_at")
 USAGE: Final = (
     "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", "model", "service_tier", "context_window", "speed",
-    "api_key_id", "workspace_id", "account_id")
+    "inference_geo", "api_key_id", "workspace_id", "account_id")
 """Values of a result of the usage report that are taken as they are."""
 KEYS: Final = ("api_key_id", "workspace_id", "account_id")
 COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "context_window", "workspace_id")
@@ -103,13 +106,15 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
     """The Fields that change the price: batch, the tier of a row that is not at the list price, and a long context.
 
-    Fast comes before a service tier. The window above 200,000 tokens is `200k-1M` in the API; the console writes ≤ and >.
+    Fast comes before a service tier, and that before inference in one place. The window above 200,000 tokens is `200k-1M` in
+    the API; the console writes ≤ and >.
     """
     kind, window = text(table, column).lower(), text(table, "context_window").lower()
     fast = (text(table, "speed").lower() == "fast").fill_null(False)
+    inside = (text(table, "inference_geo").lower() == "us").fill_null(False).ifelse(US_ONLY, ibis.null("string"))
     return {
         "batch": (kind == "batch").fill_null(False),
-        "tier": ibis.ifelse(fast, "fast", kind.isin(STANDARD).ifelse(None, kind)),
+        "tier": ibis.ifelse(fast, "fast", ibis.coalesce(kind.isin(STANDARD).ifelse(None, kind), inside)),
         "long_context": window.contains("1m") | window.startswith(">"),
     }
 
@@ -136,8 +141,9 @@ def cost_rows(document: Document) -> Iterator[Document]:
 ANTHROPIC_CSV: Final = Format(
     name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
-    uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace"),
-    fields=csv_fields, parts=("api_key", "workspace"), groups={"key": "api_key", "project": "workspace"})
+    uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace",
+          "inference_geo"),
+    fields=csv_fields, parts=("api_key", "workspace", "inference_geo"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api",
     title="Anthropic usage report",
@@ -147,8 +153,8 @@ ANTHROPIC_USAGE_API: Final = Format(
     fields=usage_fields,
     recognises=_has_results("uncached_input_tokens"),
     flatten=usage_rows,
-    parts=KEYS,
-    split_by=(*KEYS, "service_tier", "context_window", "speed"),
+    parts=(*KEYS, "inference_geo"),
+    split_by=(*KEYS, "service_tier", "context_window", "speed", "inference_geo"),
     groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
 )
 ANTHROPIC_COST_API: Final = Format(

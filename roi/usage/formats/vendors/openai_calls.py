@@ -2,8 +2,9 @@
 
 They stand alone, in a list, one a line, or in the lines of a batch's output.
 `prompt_tokens` (of a response `input_tokens`) counts what was read from the cache, and `completion_tokens` the reasoning. A
-batch's line holds the answer under `response.body`. A request that has no answer, and one that failed, count nothing. Source:
-OpenAI's API reference, Chat completions, Responses and Batch (2026-11-26).
+batch's line holds the answer under `response.body`. A request that has no answer, and one that failed, count nothing. Of a
+streamed answer's chunks, which repeat its id, the one with the most output counts: usage stands in the last, or grows in each.
+Source: OpenAI's API reference, Chat completions, Responses and Batch (2026-11-26).
 """
 
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ from roi.usage.read.columns import count, flag, instant, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
 
-ANSWERS: Final = ("chat.completion", "response", "text_completion")
-"""What `object` says of an answer that is whole."""
+ANSWERS: Final = ("chat.completion", "response", "text_completion", "chat.completion.chunk")
+"""What `object` says of an answer, or a part of one that is streamed."""
 
 
 def _answer(item: Document) -> tuple[Document, bool]:

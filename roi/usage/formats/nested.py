@@ -1,0 +1,71 @@
+"""Values inside of other values, by a path with dots: the usage of an answer within a line of one's own log.
+
+A document is read as if its nested objects were columns: `usage.prompt_tokens`, as pandas' json_normalize calls them too. Only
+paths to numbers, short words and truth values are columns; a text as long as a prompt is none, and lists are not entered.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from roi.usage.formats.json_counts import object_of
+from roi.usage.read.record import Document
+
+DEEPEST: Final = 5
+"""Keys of a path."""
+MAY_BE_TEXT: Final = ("input", "output")
+"""Keys of counts, or of a prompt and its answer."""
+LONGEST_LITERAL: Final = 1 << 12
+"""Characters of a cell that is read as Python writes an object: a usage is that short."""
+LONGEST: Final = 120
+"""Characters of a word; what is longer is a text."""
+
+
+def columns_of(documents: Iterable[Document]) -> tuple[str, ...]:
+    """The keys of documents whose values are no objects or lists, then the paths to numbers and words inside of others.
+
+    A path is a column where one document has a number or a word there; one with a longer text is none.
+    """
+    flat: dict[str, None] = {}
+    inside: dict[str, bool] = {}
+    for document in documents:
+        flat.update(dict.fromkeys(key for key, value in document.items() if not isinstance(value, dict | list)
+                                  and not (key.lower() in MAY_BE_TEXT and isinstance(value, str) and not value.isdigit())))
+        for path, value in _paths(document):
+            inside[path] = inside.get(path, True) and (not isinstance(value, str) or len(value) <= LONGEST)
+    return (*flat, *(path for path, short in inside.items() if short and path not in flat))
+
+
+def _paths(document: Document, before: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
+    """(path, value) of what lies inside the document's objects."""
+    for key, value in document.items():
+        path = f"{before}{key}"
+        if isinstance(value, dict) and depth < DEEPEST:
+            yield from _paths(value, f"{path}.", depth + 1)
+        elif before and value is not None and not isinstance(value, dict | list):
+            yield path, value
+
+
+def row_of(document: Document, columns: Sequence[str]) -> Iterator[Document]:
+    """The document's values under these names, or paths, in lower case."""
+    found = {key.lower(): value for key, value in document.items() if not isinstance(value, dict | list)}
+    for path, value in _paths(document):
+        found.setdefault(path.lower(), value)
+    yield {name: found.get(name) for name in columns}
+
+
+def opened_cells(row: Document) -> Document:
+    """A row of a table with its cells of JSON parsed, those that hold an object; a short one may be as Python writes it."""
+    return {name: _opened(cell) if isinstance(cell, str) and cell.lstrip().startswith("{") else cell
+            for name, cell in row.items()}
+
+
+def _opened(cell: str) -> object:
+    """The object in a cell; None where there is none."""
+    found = object_of(cell)
+    if found is None and len(cell) <= LONGEST_LITERAL:
+        try:
+            found = ast.literal_eval(cell.strip())  # what pandas makes of a column of objects
+        except (ValueError, SyntaxError, RecursionError):
+            return None
+    return found if isinstance(found, dict) else None

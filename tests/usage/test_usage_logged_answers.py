@@ -1,0 +1,138 @@
+"""Lines of one's own log that hold an answer's usage as its API gave it, inside of others or in the cell of a table."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from usage_support import CANARY, records, run_usage, totals, usage_answer
+
+OPENAI = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 400},
+          "completion_tokens_details": {"reasoning_tokens": 60}}
+RESPONSES = {"input_tokens": 1000, "input_tokens_details": {"cached_tokens": 400}, "output_tokens": 100}
+ANTHROPIC = {"input_tokens": 200, "cache_read_input_tokens": 3000, "cache_creation_input_tokens": 1000,
+             "cache_creation": {"ephemeral_5m_input_tokens": 400, "ephemeral_1h_input_tokens": 600}, "output_tokens": 100}
+CONVERSE = {"inputTokens": 200, "outputTokens": 100, "cacheReadInputTokens": 3000, "cacheWriteInputTokens": 50}
+AI_SDK = {"inputTokens": 1000, "inputTokenDetails": {"noCacheTokens": 600, "cacheReadTokens": 400, "cacheWriteTokens": 0},
+          "outputTokens": 100, "outputTokenDetails": {"reasoningTokens": 60}}
+LANGCHAIN = {"input_tokens": 1000, "output_tokens": 100, "input_token_details": {"cache_read": 400, "cache_creation": 0}}
+BRAINTRUST = {"created": "2026-11-02T10:00:00Z", "root_span_id": "r", "span_id": "s", "span_attributes": {"type": "llm"},
+              "metadata": {"model": "gpt-6-luna"}, "input": CANARY, "output": CANARY,
+              "metrics": {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_cached_tokens": 400}}
+DATADOG = {"id": "x", "type": "span", "attributes": {
+    "span_kind": "llm", "model_name": "gpt-6-luna", "start_ns": 1793613600 * 10**9,
+    "metrics": {"input_tokens": 1000, "output_tokens": 100, "cache_read_input_tokens": 400, "estimated_total_cost": 180000}}}
+
+
+def line(usage: dict[str, Any]) -> dict[str, Any]:
+    """A line of a log around a usage, with its prompt."""
+    return {"timestamp": "2026-11-02T10:00:00Z", "request": {"messages": [{"content": CANARY}], "task": CANARY},
+            "response": {"model": "gpt-6-luna", "provider": "somebody who serves", "usage": usage}}
+
+
+SHAPES = {
+    "OpenAI's chat": (line(OPENAI), (600, 400, 0, 100), 0), "OpenAI's responses": (line(RESPONSES), (600, 400, 0, 100), 0),
+    "Anthropic's": (line(ANTHROPIC), (200, 3000, 1000, 100), 0), "Bedrock's": (line(CONVERSE), (200, 3000, 50, 100), 0),
+    "the AI SDK's": (line(AI_SDK), (600, 400, 0, 100), 0), "LangChain's": (line(LANGCHAIN), (600, 400, 0, 100), 0),
+    "Braintrust's spans": (BRAINTRUST, (600, 400, 0, 100), 400), "Datadog's spans": (DATADOG, (600, 400, 0, 100), 400),
+}
+"""A line; uncached input, cache reads, cache writes and output by hand; what is open, where no name tells it."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_usage_inside_a_line_is_counted_as_its_api_counts(shape: str, tmp_path: Path) -> None:
+    """Every one was refused, with a line of jq, though it is what most people's own logs look like."""
+    document, counts, open_tokens = SHAPES[shape]
+    file = tmp_path / "calls.jsonl"
+    file.write_text(f"{json.dumps(document)}\n", encoding="utf-8")
+    rows = records(tmp_path, file, provider="openai")
+    assert tuple(totals(rows)[name] for name in ("uncached_input", "cache_read", "cache_write", "output")) == counts
+    assert [row["perhaps_cached"] for row in rows] == [open_tokens]
+    assert [row["model"] for row in rows] == ["gpt-6-luna"]
+    assert CANARY not in str(rows)
+
+
+def test_what_anthropic_keeps_an_hour_is_priced_so(tmp_path: Path) -> None:
+    """Haiku 4.5 at 1 / 0.10 / 1.25 / 2 / 5: 200 + 300 + 400 x 1.25 + 600 x 2 + 500 = 2,700 millionths of a dollar."""
+    file = tmp_path / "calls.jsonl"
+    file.write_text(json.dumps({"ts": "2026-11-02T10:00:00Z", "model": "claude-haiku-4-5", "usage": ANTHROPIC}) + "\n")
+    assert usage_answer("--provider", "anthropic", file)["list_usd"] == pytest.approx(2700e-6)
+
+
+@pytest.mark.parametrize("write", [json.dumps, str], ids=["JSON", "as pandas writes objects"])
+def test_a_usage_in_the_cell_of_a_table_is_read(write: Any, tmp_path: Path) -> None:
+    file = tmp_path / "calls.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["", "created_at", "model", "prompt", "usage"])
+        rows.writerows([k, f"2026-11-0{k}T10:00:00Z", "gpt-6-luna", f'{CANARY}, "so"', write({**OPENAI, "x": None})]
+                       for k in (1, 2, 3))
+    found = records(tmp_path, file, provider="openai")
+    assert totals(found) == {"uncached_input": 1800, "cache_read": 1200, "cache_write": 0, "output": 300, "requests": 3}
+    assert CANARY not in str(found)
+
+
+def test_spans_whose_attributes_are_a_cell_are_spans(tmp_path: Path) -> None:
+    """As Logfire's and ClickHouse's tables of spans are saved."""
+    file = tmp_path / "spans.csv"
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-6-luna",
+                  "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 100,
+                  "gen_ai.usage.details.cache_read_tokens": 400}
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["start_timestamp", "trace_id", "span_id", "parent_span_id", "attributes"])
+        rows.writerow(["2026-11-02T10:00:00Z", "t", "a", "", json.dumps({"gen_ai.operation.name": "invoke_agent"})])
+        rows.writerow(["2026-11-02T10:00:01Z", "t", "b", "a", json.dumps(attributes)])
+    found = [row for row in records(tmp_path, file) if row["dropped"] is None]
+    assert [(row["uncached_input"], row["cache_read"], row["output"]) for row in found] == [(600, 400, 100)]
+
+
+def test_a_count_that_the_first_line_lacks_is_read_in_the_others(tmp_path: Path) -> None:
+    """Columns were those of the first line, so that 800 cached tokens of the second were billed as plain input."""
+    file = tmp_path / "calls.jsonl"
+    plain = {"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "input_tokens": 1000, "output_tokens": 100}
+    file.write_text("".join(json.dumps(each) + "\n" for each in (plain, {**plain, "cached_tokens": 800, "output_tokens": 101})))
+    found = totals(records(tmp_path, file, provider="openai", includes_cache=True))
+    assert (found["uncached_input"], found["cache_read"]) == (1200, 800)
+
+
+def test_a_path_names_a_value_within_another(tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text('{"when": 1793613600, "llm": {"name": "gpt-6-luna", "tok": {"in": 1000, "out": 100}}}\n')
+    named = ("--map", "time=when", "--map", "output=llm.tok.out", "--map", "model=llm.name")
+    assert usage_answer("--provider", "openai", *named, "--map", "input=llm.tok.in", file)["tokens"]["uncached_input"] == 1000
+    wrong = run_usage("--provider", "openai", *named, "--map", "input=llm.tok.inn", file)
+    assert wrong.exit_code == 2
+    assert "--map input: unknown column 'llm.tok.inn'; nearest: llm.tok.in" in wrong.stderr
+
+
+def test_a_line_without_its_usage_is_a_call_that_failed(tmp_path: Path) -> None:
+    """And loses its day no usage."""
+    file = tmp_path / "calls.jsonl"
+    failed = {"timestamp": "2026-11-02T09:00:00Z", "error": {"message": CANARY}}
+    file.write_text(f"{json.dumps(failed)}\n{json.dumps(line(OPENAI))}\n")
+    found = run_usage("--provider", "openai", file)
+    assert "a line without a usage, as of a call that failed" in " ".join(found.stdout.split())
+    assert CANARY not in found.stdout + found.stderr
+
+
+def test_of_several_usages_in_a_line_that_of_usage_counts_and_none_of_one_a_model(tmp_path: Path) -> None:
+    """Else the first model's tokens would stand for all."""
+    both = {"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "usage": OPENAI, "raw": {"prompt_tokens": 7}}
+    (tmp_path / "a.jsonl").write_text(json.dumps(both) + "\n")
+    assert totals(records(tmp_path, tmp_path / "a.jsonl", provider="openai"))["uncached_input"] == 600
+    by_model = {"date": "2026-11-02", "usage": {"gpt-6-luna": OPENAI, "gpt-6-sol": OPENAI}}
+    (tmp_path / "b.jsonl").write_text(json.dumps(by_model) + "\n")
+    assert "no known export has these keys: date, usage; for your own" in run_usage(tmp_path / "b.jsonl").stderr
+
+
+def test_the_chunks_of_a_streamed_answer_are_one_call(tmp_path: Path) -> None:
+    """Usage that grows from chunk to chunk, as vLLM's continuous_usage_stats has it, and of another call in the last alone."""
+    chunk = {"id": "a", "object": "chat.completion.chunk", "created": 1793613600, "model": "gpt-6-luna"}
+    grows = [{**chunk, "usage": {"prompt_tokens": 1000, "completion_tokens": k}} for k in (10, 20, 40)]
+    last = [{**chunk, "id": "b"}, {**chunk, "id": "b", "usage": {"prompt_tokens": 500, "completion_tokens": 7}}]
+    file = tmp_path / "chunks.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in (*grows, *last)))
+    found = totals(records(tmp_path, file, provider="openai"))
+    assert (found["uncached_input"], found["output"], found["requests"]) == (1500, 47, 2)

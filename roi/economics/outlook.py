@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from roi.economics.decision.draws import draws_and_seed, percentiles, rows_of, saved_below_bar
-from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
+from roi.economics.decision.evaluation import Choice, Evaluated, cash_flows, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.decision.option_result import cash_flows
 from roi.economics.decision.turning.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
 from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors

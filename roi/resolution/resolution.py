@@ -19,14 +19,14 @@ from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
-from roi.resolution.api_options import add_api_options
-from roi.resolution.api_terms import months_to_last_day
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
+from roi.resolution.vendors.api_options import add_api_options
+from roi.resolution.vendors.api_terms import months_to_last_day
+from roi.resolution.vendors.hosted_options import add_hosted_options
 from roi.scenario.apis import ApiTerms
 from roi.scenario.bill import bill_moved, workload_billed
 from roi.scenario.demand import Incumbent, Workload

@@ -126,7 +126,7 @@ def test_a_saved_comparison_is_replayed_to_the_cent_whatever_the_catalog_says(
         raise AssertionError("the catalog was asked")
 
     monkeypatch.setattr("roi.answers.opening.resolve", gone)
-    monkeypatch.setattr("roi.resolution.api_options.find_api_price", gone)
+    monkeypatch.setattr("roi.resolution.vendors.api_options.find_api_price", gone)
     monkeypatch.setattr("roi.catalog.rows.read_rows", gone)
     result = ask("compare", path, "--format", "json")
     assert result.exit_code == 0, result.output

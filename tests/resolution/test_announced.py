@@ -107,7 +107,7 @@ def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) ->
 
 
 def test_an_announced_price_that_is_not_of_tokens_is_said_to_be_left_out(monkeypatch) -> None:
-    monkeypatch.setattr("roi.resolution.api_options.announced_price", lambda _: None)
+    monkeypatch.setattr("roi.resolution.vendors.api_options.announced_price", lambda _: None)
     resolved = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES})))
     assert (f"{FLASH}: another price from 2027-01-01 on is announced, but not one of tokens: not counted") in resolved.warnings
     assert not [path for path in resolved.case.facts if "announced" in path]

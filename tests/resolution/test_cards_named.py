@@ -7,8 +7,8 @@ from quiet_scenario import case_of, quiet
 
 from roi.economics.inputs import Option, path_of
 from roi.errors import ScenarioError
-from roi.resolution.hosted_options import NOT_RENTED
 from roi.resolution.resolution import resolve
+from roi.resolution.vendors.hosted_options import NOT_RENTED
 from roi.scenario.file import check_scenario
 
 OWNED = {"cards": {"h100-pcie": 1}, "resale_usd_per_gpu": 20_000}

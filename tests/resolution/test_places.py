@@ -26,8 +26,8 @@ from roi.economics.inputs import (
 from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.price import ApiPrice
-from roi.resolution.api_options import LISTED
 from roi.resolution.resolution import Resolved, resolve
+from roi.resolution.vendors.api_options import LISTED
 from roi.scenario.file import load_scenario
 
 RECORDS = (
@@ -106,8 +106,8 @@ def resolved() -> Iterator[Resolved]:
     """With a list of gpt-6-luna that is announced, which no vendor of the catalog has in all rates."""
     rates = dict.fromkeys(LISTED, (1.0,)) | {"edges_tokens": (0.0,)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("roi.resolution.api_terms.find_api_price", lambda *asked: _changing(find_api_price(*asked)))
-        patch.setattr("roi.resolution.api_options.announced_price",
+        patch.setattr("roi.resolution.vendors.api_terms.find_api_price", lambda *asked: _changing(find_api_price(*asked)))
+        patch.setattr("roi.resolution.vendors.api_options.announced_price",
                       lambda price: price.model_copy(update={**rates, "changes_on": None}))  # fmt: skip
         yield resolve(load_scenario(None, EVERYTHING))
 

@@ -15,8 +15,8 @@ from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.change.causes import Cause, Facts
 from roi.economics.change.mixture import Mixture
 from roi.economics.decision.alarms import read_alarms
-from roi.economics.decision.evaluation import evaluate
-from roi.economics.decision.option_result import CENT, mean_cash
+from roi.economics.decision.evaluation import evaluate, mean_cash
+from roi.economics.decision.option_result import CENT
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array
 from roi.facts.case import Case

@@ -12,10 +12,10 @@ from functools import cached_property
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
-from roi.economics.decision.evaluation import Choice, evaluate, read_all
+from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
 from roi.economics.decision.measuring.worth import Experiment, experiments
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, mean_cash
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, when_to_start

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Number, Option, Plan, Shared, path_of
+from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
 from roi.economics.lines.line import Line, Totals, any_positive
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.lines.shared_fleet import fleet_load
@@ -205,3 +205,24 @@ def alone_from(option: Option, horizon: int) -> int:
 def replicas_owned(plan: Plan) -> float:
     """Replicas that the owned cards of the plan hold; inf where cards are rented or bought."""
     return float(np.floor(plan.gpus_owned / plan.gpus_per_instance) * np.floor(plan.gpus_per_instance / plan.gpus_per_replica))
+
+
+def mean_cash(done: Evaluated, start: int | None = None) -> float:
+    """Cash of a mean month, USD, without wrong answers and what is no cash: from the month `start` on, counted from 0.
+
+    None: once the option serves alone.
+    """
+    _, monthly = cash_flows(done)
+    return float(monthly[alone_from(done.option, monthly.size) if start is None else start:].mean())
+
+
+def mean_errors(done: Evaluated, start: int) -> float:
+    """Wrong answers of a mean month from the month `start` on, counted from 0, USD."""
+    return float(sum(line.monthly[start:].mean() for line in done.costs.lines if line.is_error))
+
+
+def cash_flows(done: Evaluated) -> tuple[Array, Array]:
+    """Cash of the set-up and of each month: totals without wrong answers and what is no cash. USD; shapes (...), (..., H)."""
+    left_out = [line for line in done.costs.lines if line.is_error or line.no_cash]
+    return (np.asanyarray(done.total.upfront - sum(line.upfront for line in left_out)),
+            np.asanyarray(done.total.monthly - sum(line.monthly for line in left_out)))

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, percentiles
-from roi.economics.decision.evaluation import Evaluated, alone_from
+from roi.economics.decision.evaluation import Evaluated, alone_from, cash_flows, mean_cash, mean_errors
 from roi.economics.decision.feasibility import FAILED, binding_field, binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
-from roi.economics.inputs import Array, Option, Shared
+from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import Line, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
@@ -313,27 +313,6 @@ def option_result(
         fleet=_fleet(case, done, start), training=_training(option),
         quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:])), drawn),
     )
-
-
-def mean_cash(done: Evaluated, start: int | None = None) -> float:
-    """Cash of a mean month, USD, without wrong answers and what is no cash: from the month `start` on, counted from 0.
-
-    None: once the option serves alone.
-    """
-    _, monthly = cash_flows(done)
-    return float(monthly[alone_from(done.option, monthly.size) if start is None else start:].mean())
-
-
-def mean_errors(done: Evaluated, start: int) -> float:
-    """Wrong answers of a mean month from the month `start` on, counted from 0, USD."""
-    return float(sum(line.monthly[start:].mean() for line in done.costs.lines if line.is_error))
-
-
-def cash_flows(done: Evaluated) -> tuple[Array, Array]:
-    """Cash of the set-up and of each month: totals without wrong answers and what is no cash. USD; shapes (...), (..., H)."""
-    left_out = [line for line in done.costs.lines if line.is_error or line.no_cash]
-    return (np.asanyarray(done.total.upfront - sum(line.upfront for line in left_out)),
-            np.asanyarray(done.total.monthly - sum(line.monthly for line in left_out)))
 
 
 def infeasible_result(option: Option, stay: Option, score: float | None) -> InfeasibleOption:

@@ -7,9 +7,17 @@ from functools import partial
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed, percentiles
-from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of, choose_plan, evaluate, once_moved
+from roi.economics.decision.evaluation import (
+    Evaluated,
+    can_be_in_use,
+    cash_flows,
+    choices_of,
+    choose_plan,
+    evaluate,
+    once_moved,
+)
 from roi.economics.decision.measuring.worth import Following
-from roi.economics.decision.option_result import OptionResult, Triple, cash_flows
+from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.recommendation import chance_needed, value
 from roi.economics.finance import payback
 from roi.economics.inputs import Array, Option, Shared

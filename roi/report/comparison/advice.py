@@ -9,13 +9,13 @@ from datetime import date, timedelta
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import FleetResult, OptionResult
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, nearness
 from roi.economics.decision.second_move import SecondMove
 from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
-from roi.facts.fact import OWN_VENDOR, Basis
+from roi.facts.fact import Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.option_figures import (
     alone_from,
@@ -25,18 +25,16 @@ from roi.report.comparison.option_figures import (
     drawn,
     either_way,
     flat,
-    gpu_count,
     mean_from,
     mean_npv,
     month_of,
     npv_of,
     npv_range,
-    of_todays_model,
     option_of,
 )
+from roi.report.comparison.option_words import fleet_of, what_it_is
 from roi.report.comparison.remarks.latency import missed_slo
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
-from roi.report.comparison.remarks.waiting import batch_words
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
@@ -54,7 +52,6 @@ from roi.report.comparison.thresholds import (
 )
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
-    MEANINGS,
     case_number,
     correct_first,
     figure,
@@ -69,13 +66,10 @@ from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
 
-SERVE_ON_OWN = "serve on the GPUs that you own"
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Part of what staying costs above which forced migrations are named, and of month 1 by which the mean month is another."""
-MOSTLY = 0.5
-"""A floor that takes less than this share of the requests is mostly the API, and says so."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
 OFTEN = 0.95
@@ -113,15 +107,15 @@ def _change(c: Comparison, label: str) -> Block:
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
-        told = (f"Change to {o.label}{holds_while(c)}: {_what(c, o)}.", *_later(c), *what_follows(c, o), *figures(c, o), *held)
-        return Labelled(label, told, "good")
+        change = f"Change to {o.label}{holds_while(c)}: {what_it_is(c, o)}."
+        return Labelled(label, (change, *_later(c), *what_follows(c, o), *figures(c, o), *held), "good")
     mean, _ = npv_of(c, first)
     good = first.probability_good_enough
     reaches = "" if good is None or good > OFTEN else (
         f" It reaches the bar ({percent(case_number(c.case, 'quality.bar'))}) in {share(good)} of the draws.")
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
             f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}.{reaches}"), *what_follows(c, first)
-    move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {_what(c, o)}."
+    move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {what_it_is(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
@@ -152,43 +146,6 @@ def _owed_until(c: Comparison, o: OptionResult) -> str:
     months = max(of_units, case_number(c.case, "commitment.months"))
     left = timedelta(days=round(months * DAYS_PER_MONTH) - 1)
     return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
-
-
-def _what(c: Comparison, o: OptionResult) -> str:
-    words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
-    if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
-        words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
-    if f"options.{o.id}.provisioned.gives_back" in c.case:
-        words = "the same model on as many units as its peak takes"
-    if o.kind == "cheaper-api" and of_todays_model(c, o):
-        words = "the same model at another vendor"
-    if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
-        hits = percent(case_number(c.case, "workload.cache_hit_rate"))
-        words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
-    words += batch_words(c, o)
-    card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
-    over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
-    return f"{words} ({_fleet(c, o, grown=True)}{over})" if o.fleet is not None else words
-
-
-def _fleet(c: Comparison, o: OptionResult, *, grown: bool = False) -> str:
-    """How many GPUs of which card, on which terms, with `grown` how many later, and if most is the API's; empty for none."""
-    if o.fleet is None:
-        return ""
-    part = o.fleet.share_of_requests
-    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
-    takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
-    mean = f" on average in month {o.fleet.month}" if o.fleet.gpus != round(o.fleet.gpus) else ""
-    several = case_number(c.case, "serving.workloads_on_base", 1.0)
-    shared = f" for all {several:,.0f} workloads" if several > 1.0 else ""
-    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}{shared}"
-    return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
-
-
-def terms(f: FleetResult) -> str:
-    """On which terms GPUs are rented, where that is not by the hour at the price on demand."""
-    months = f.minimum_months
-    return " spot" if f.rental == "spot" else f" for {number_of(months, 'month')} at least" if months > 1.0 else ""
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -358,7 +315,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     part = _mostly_assumed(c, o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
     known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
-    head = f"{o.label} ({_fleet(c, o)}{known}{why})."
+    head = f"{o.label} ({fleet_of(c, o)}{known}{why})."
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
     wins = wins_from(c, o)
@@ -383,7 +340,7 @@ def _as_a_move(c: Comparison, o: OptionResult) -> str:
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
     """The move that follows the change: what it adds, and why it is not first."""
-    what = f" ({_fleet(c, o)})" if brief else f": {_what(c, o)}"
+    what = f" ({fleet_of(c, o)})" if brief else f": {what_it_is(c, o)}"
     told = [f"Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile{what}.", _over(c, o, move)]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0:

@@ -15,7 +15,6 @@ from roi.economics.decision.recommendation import value
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
-from roi.report.comparison.advice import terms
 from roi.report.comparison.option_figures import (
     alone_from,
     compared_from,
@@ -27,6 +26,7 @@ from roi.report.comparison.option_figures import (
     option_of,
     quality,
 )
+from roi.report.comparison.option_words import terms
 from roi.report.comparison.remarks.shared_base import slots_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (

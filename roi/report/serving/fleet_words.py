@@ -1,4 +1,4 @@
-"""The words of `roi size` for a plan, its fleet, what that costs, and what `roi compare` pays for it."""
+"""The words of `roi size` for a plan, its fleet, what that costs, what `roi compare` pays for it, and what was replayed."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,7 +7,8 @@ from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import SizedPlan
 from roi.estimate.replay.fleet import HOURS
-from roi.report.layout.wording import figure, number_of, usd
+from roi.report.layout.wording import figure, number_of, span, usd
+from roi.store.traces import FEW_CALLS, LEAST_S
 
 ALIKE: Final = 0.005
 """Of a month's rent, below which `roi compare` differs by the drift of rents alone."""
@@ -95,3 +96,16 @@ def no_plan(sizing: Sizing, most: int | None = None) -> Iterable[str]:
         yield f"No plan on {', '.join(name for name, of in named if of == why)}: {why}"
     if left := [name for name, of in named if of not in told]:
         yield f"No plan on {', '.join(left)}: --full says why"
+
+
+def arrivals(sizing: Sizing) -> str:
+    """When the requests that were replayed come, and how long they are."""
+    if sizing.trace:
+        calls, span_s, times = sizing.trace.calls, sizing.trace.span_s, sizing.trace.times
+        faster = "" if times == 1.0 else f", {times:g} times as fast"
+        few = f" So few that a 95th percentile rests on {max(calls // 20, 1)} of them." if calls < FEW_CALLS else ""
+        again = " repeated until they last half a minute;" if span_s / times < LEAST_S else ""
+        return (f"arrivals and lengths: {calls:,} calls in {span(span_s)} as recorded{faster};{again} in this model's tokens."
+                f" Percentiles over all of them.{few}")
+    return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
+            " scenario's histogram, or exponential around its means, prompts behind what they share.")

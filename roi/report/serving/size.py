@@ -24,11 +24,19 @@ from roi.report.layout.wording import (
     old_prices,
     peak_words,
     percent,
-    span,
     usd,
 )
-from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, no_plan, of_yours, plan_name, whose_usd
-from roi.store.traces import FEW_CALLS, LEAST_S
+from roi.report.serving.fleet_words import (
+    arrivals,
+    busy,
+    fleet_words,
+    hours_of_work,
+    means,
+    no_plan,
+    of_yours,
+    plan_name,
+    whose_usd,
+)
 
 SCHEMA = "roi.sizing/1"
 ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy", "llama.cpp-metal": "llama.cpp"}
@@ -350,7 +358,7 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
     yield Heading("What this rests on")
     old = [f"{told[0].lower()}{told[1:]}." for told in _old_prices(sizing.plans)]
     capacity = f"capacity: {best.source} ({best.basis})."
-    yield Bullets((capacity, engine, _arrivals(sizing), *old, *(() if measured else (measure,))))
+    yield Bullets((capacity, engine, arrivals(sizing), *old, *(() if measured else (measure,))))
 
 
 def _yours(sizing: Sizing) -> Iterable[Block]:
@@ -379,18 +387,6 @@ def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
              else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
     yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
                     f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
-
-
-def _arrivals(sizing: Sizing) -> str:
-    if sizing.trace:
-        calls, span_s, times = sizing.trace.calls, sizing.trace.span_s, sizing.trace.times
-        faster = "" if times == 1.0 else f", {times:g} times as fast"
-        few = f" So few that a 95th percentile rests on {max(calls // 20, 1)} of them." if calls < FEW_CALLS else ""
-        again = " repeated until they last half a minute;" if span_s / times < LEAST_S else ""
-        return (f"arrivals and lengths: {calls:,} calls in {span(span_s)} as recorded{faster};{again} in this model's tokens."
-                f" Percentiles over all of them.{few}")
-    return ("arrivals: Poisson at the peak; bursts within seconds are in the SLO, slower ones in the peak. Lengths: the"
-            " scenario's histogram, or exponential around its means, prompts behind what they share.")
 
 
 def _s(x: float) -> str:

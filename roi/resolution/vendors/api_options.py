@@ -1,24 +1,23 @@
-"""Options that pay by the token: staying, caching and batch, cheaper and hosted models, cascades.
+"""Options that pay by the token: staying, cheaper and hosted models, cascades."""
 
-And the levers on the model that is paid today: asked for less, on a slower tier, or by units of throughput.
-"""
-
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from roi.catalog.models.quality_priors import prior_of_model, quality_prior
+from roi.catalog.models.quality_priors import prior_of_model
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
-from roi.economics.inputs import AnnouncedRates, Option, Tokens, path_of
+from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
-from roi.resolution.api_terms import (
+from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.own_terms import check_names, check_served
+from roi.resolution.system_facts import add_system
+from roi.resolution.vendors.api_terms import (
     LIST_TERMS,
     RATES,
     Terms,
@@ -26,32 +25,26 @@ from roi.resolution.api_terms import (
     add_option,
     add_price,
     add_promise,
-    add_provisioned,
     add_rates,
     add_terms,
     add_units_today,
     api_price,
-    cache_loses,
-    late_batch,
     not_cached,
     terms_of,
     too_slow,
+    warn_of_no_batch,
     warn_of_tier,
     with_rates,
 )
-from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.own_terms import check_names, check_served
-from roi.resolution.system_facts import add_system
-from roi.resolution.system_scores import add_score
+from roi.resolution.vendors.levers import add_cache_batch, add_levers
 from roi.scenario.apis import RATES as API_RATES
-from roi.scenario.apis import ApiTerms, FlexibleTier, LessReasoning, ShorterPrompt
+from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Incumbent
-from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import Spread, as_spread, value_of
-from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, escalating_systems, model_part, tuned
+from roi.scenario.quantity import as_spread, value_of
+from roi.scenario.scenario import Scenario, escalating_systems, model_part
 from roi.units import DAYS_PER_MONTH
 
-BY_TOKEN, FLEXIBLE = "by-token", "flexible-tier"
+BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
 LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
 """What a price list holds that an announced one may move."""
 
@@ -92,17 +85,12 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         add_price(sheet, BY_TOKEN, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms,
                   cache_as_today=i.uses_cache)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=BY_TOKEN), True, "roi")
-    _cache_batch(sheet, s, price, vendor, terms)
+    add_cache_batch(sheet, s, price, vendor, terms)
     add_levers(sheet, s, price, vendor, terms)
     for kind, field in (("cheaper-api", "api_models"), ("hosted-open", "hosted_models"), ("cascade", "cascade_first")):
         for name in getattr(s.candidates, field):
             _list_priced(sheet, s, kind, name, field, price)
     _warn_of_escalated_cache(sheet, s, price)
-
-
-def _by_the_token(s: Scenario) -> str:
-    """The incumbent's name, in options that pay it by the token where units or seats are paid today."""
-    return s.incumbent.model if s.incumbent.paid_by is None else f"{s.incumbent.model} by the token"
 
 
 def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
@@ -194,39 +182,6 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
                               f"{', '.join(uncached)} hands on is not cached while incumbent.uses_cache is false")
 
 
-def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too.
-
-    A cache that is on today, and whose writing costs more than reading saves, is switched off.
-    """
-    i, w = s.incumbent, s.workload
-    why, off = not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and cache_loses(sheet, s, price)
-    cached = not why
-    if "cache minimum" in why:
-        sheet.warnings.append(why)
-    waits = value_of(w.can_wait_share) > value_of(i.batch_share)
-    tier = price.batch_input_usd_per_mtok is not None
-    late = late_batch(s, i) if tier else ""
-    batched = waits and tier and not late
-    if waits and not tier:
-        _warn_of_no_batch(sheet, price)
-    switched = "no cache" if off else "cache"
-    new = [name for name, on in ((switched, off or (cached and not i.uses_cache)), ("batch", batched)) if on]
-    ways = [("cache-batch", " + ".join(new) or "cache + batch", not off)]
-    if len(new) > 1:
-        ways += [("cache-batch:cache", switched, not off), ("cache-batch:batch", "batch", i.uses_cache)]
-    for id, words, on in ways:
-        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
-        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
-                  cache_as_today=i.uses_cache and on)
-        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
-    if not new:
-        cache = why or "its cache is on already"
-        batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
-                 "no more can wait at a batch price")
-        sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
-
-
 def _context(price: ApiPrice) -> tuple[int | None, str]:
     """The longest request that the model takes, and who says so: the price list, else the open model that is served."""
     shape = known_model(price.model) if price.context_tokens is None else None
@@ -270,7 +225,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         elif late := too_slow(s, terms.own):
             sheet.state(path("infeasible"), late, f"scenario {terms.field}")
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
-        _warn_of_no_batch(sheet, price)
+        warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
 
 
@@ -286,10 +241,6 @@ def _warn_of_list_price(sheet: FactSheet, s: Scenario, name: str, terms: Terms, 
     if same_vendor and off > 0 and "discount" not in terms.own.model_fields_set:
         sheet.warnings.append(f"{name} is at list price: whether today's discount of {100 * off:.3g}% (incumbent.discount)"
                               f" holds for it too is yours to say: apis.{name}.discount")
-
-
-def _warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:
-    sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
 
 
 def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
@@ -340,72 +291,3 @@ def add_vendor(
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")
     return name
-
-
-def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """Facts of each lever that the scenario names, with the cache and the batch price that a change of model would have too.
-
-    Where units or seats are paid today, both stay as they are; on a flexible tier batch does, whose place it takes.
-    """
-    c, i, model = s.candidates, s.incumbent, s.incumbent.model
-    if c.shorter_prompt is not None:
-        left, now = value_of(c.shorter_prompt.prefix_tokens), value_of(s.workload.shared_prefix_tokens)
-        if left >= now:
-            why = f"less than workload.shared_prefix_tokens, {now:g}"
-            raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
-        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
-        least, hits = price.cache_minimum_tokens or 0, value_of(s.workload.cache_hit_rate)
-        if 0 < left < least and not not_cached(s, price, hits):
-            sheet.warnings.append(f"candidates.shorter_prompt.prefix_tokens: {left:g} is below {price.provider}'s cache minimum"
-                                  f" of {least}: none of it is cached; {least} may cost less")
-    if c.less_reasoning is not None:
-        reasoning, now = c.less_reasoning.reasoning_tokens, value_of((s.tokens.get(model) or TokenRatios()).reasoning_tokens)
-        if reasoning is not None and value_of(reasoning) >= now:
-            why = (f"less than tokens.{model}.reasoning_tokens, {now:g}; where output_tokens counts them already, give"
-                   " output_ratio")
-            raise ScenarioError("candidates.less_reasoning.reasoning_tokens", value_of(reasoning), why)
-        _asked_for_less(sheet, s, vendor, {LESS_REASONING: c.less_reasoning})
-    if c.shorter_prompt is not None and c.less_reasoning is not None:
-        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
-    if c.flexible_tier is not None:
-        _flexible_tier(sheet, s, vendor, c.flexible_tier)
-    add_provisioned(sheet, s, vendor)
-    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE):
-        if path_of(Option, "kind", option=id) in sheet.facts:
-            cached = i.uses_cache or i.paid_by is None or id == FLEXIBLE
-            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms,
-                      cache_as_today=i.uses_cache and i.paid_by is not None)
-            as_today = id == FLEXIBLE or i.paid_by is not None or bool(late_batch(s, i))
-            sheet.state(path_of(OptionFacts, "batch_as_today", option=id), as_today, "roi")
-
-
-def _flexible_tier(sheet: FactSheet, s: Scenario, vendor: str, lever: FlexibleTier) -> None:
-    path, block = partial(path_of, OptionFacts, option=FLEXIBLE), "candidates.flexible_tier"
-    add_option(sheet, FLEXIBLE, FLEXIBLE, f"{_by_the_token(s)}, flexible tier", s.incumbent.model, "cache_batch", vendor)
-    sheet.field(path("tier_share"), lever, "share", block)
-    sheet.field(path("tier_price_ratio"), lever, "price_ratio", block)
-    promised, waits = lever.answers_within_hours, s.workload.waits_hours
-    if waits is not None and promised > waits:
-        why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
-        sheet.state(path_of(Option, "infeasible", option=FLEXIBLE), why, f"scenario {block}.answers_within_hours")
-
-
-def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
-    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
-    model, name = s.incumbent.model, "+".join(levers)
-    words = name.replace("-", " ") if len(levers) == 1 else "less of both"  # a table's row has room for no more
-    system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
-    add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
-    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
-    sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
-    stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
-    if len(levers) > 1 and stated:
-        each = [as_spread(s.people.setup_hours.api if x.setup_hours is None else x.setup_hours) for x in levers.values()]
-        low, high = (sum(x.value if getattr(x, end) is None else getattr(x, end) for x in each) for end in ("low", "high"))
-        both = Spread(value=sum(x.value for x in each), low=low, high=high)
-        sheet.quantity(hours, both, "hours", stated=True, source="hours of each lever")
-    for key, lever in levers.items():
-        for field in type(lever).model_fields:
-            if getattr(lever, field) is not None:
-                where = hours if field == "setup_hours" else path_of(Tokens, field, system=system)
-                sheet.field(where, lever, field, f"candidates.{key.replace('-', '_')}")

@@ -222,6 +222,11 @@ def warn_of_tier(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
                               " request counts as longer: workload.lengths says how many are (roi usage)")
 
 
+def warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:
+    """Say that what can wait is billed like the rest, since nobody knows a batch price."""
+    sheet.warnings.append(f"no batch price known for {price.provider}/{price.model}: standard price used")
+
+
 def late_batch(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the promise of an API's batch tier misses the deadline of what can wait; empty where it does not."""
     promised, waits = BATCH_HOURS if own.batch_hours is None else own.batch_hours, s.workload.waits_hours or HOURS_PER_DAY

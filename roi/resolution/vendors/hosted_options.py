@@ -23,13 +23,13 @@ from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
-from roi.resolution.api_options import add_vendor
-from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, terms_of, too_slow, with_rates
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
 from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
+from roi.resolution.vendors.api_options import add_vendor
+from roi.resolution.vendors.api_terms import Terms, add_option, add_price, add_terms, terms_of, too_slow, with_rates
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People

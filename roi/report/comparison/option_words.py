@@ -1,0 +1,50 @@
+"""What an option is, in words: what carrying it out means, and its GPUs."""
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import FleetResult, OptionResult
+from roi.facts.fact import OWN_VENDOR
+from roi.report.comparison.option_figures import gpu_count, of_todays_model
+from roi.report.comparison.remarks.waiting import batch_words
+from roi.report.layout.wording import MEANINGS, case_number, number_of, percent
+
+SERVE_ON_OWN = "serve on the GPUs that you own"
+MOSTLY = 0.5
+"""A floor that takes less than this share of the requests is mostly the API, and says so."""
+
+
+def what_it_is(c: Comparison, o: OptionResult) -> str:
+    """What carrying the option out means, with its GPUs, and where its adapter is trained."""
+    words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
+    if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
+        words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
+    if f"options.{o.id}.provisioned.gives_back" in c.case:
+        words = "the same model on as many units as its peak takes"
+    if o.kind == "cheaper-api" and of_todays_model(c, o):
+        words = "the same model at another vendor"
+    if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
+        hits = percent(case_number(c.case, "workload.cache_hit_rate"))
+        words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
+    words += batch_words(c, o)
+    card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
+    over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
+    return f"{words} ({fleet_of(c, o, grown=True)}{over})" if o.fleet is not None else words
+
+
+def fleet_of(c: Comparison, o: OptionResult, *, grown: bool = False) -> str:
+    """How many GPUs of which card, on which terms, with `grown` how many later, and if most is the API's; empty for none."""
+    if o.fleet is None:
+        return ""
+    part = o.fleet.share_of_requests
+    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
+    takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
+    mean = f" on average in month {o.fleet.month}" if o.fleet.gpus != round(o.fleet.gpus) else ""
+    several = case_number(c.case, "serving.workloads_on_base", 1.0)
+    shared = f" for all {several:,.0f} workloads" if several > 1.0 else ""
+    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}{shared}"
+    return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+
+
+def terms(f: FleetResult) -> str:
+    """On which terms GPUs are rented, where that is not by the hour at the price on demand."""
+    months = f.minimum_months
+    return " spot" if f.rental == "spot" else f" for {number_of(months, 'month')} at least" if months > 1.0 else ""

@@ -1,0 +1,135 @@
+"""Today's model otherwise: its cache and batch switched on, asked for less, on a slower tier, by units of throughput."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from roi.catalog.models.quality_priors import quality_prior
+from roi.economics.inputs import Option, Tokens, path_of
+from roi.economics.worked_out import OptionFacts
+from roi.errors import ScenarioError
+from roi.facts.price import ApiPrice
+from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.system_scores import add_score
+from roi.resolution.vendors.api_terms import (
+    Terms,
+    add_option,
+    add_price,
+    add_provisioned,
+    cache_loses,
+    late_batch,
+    not_cached,
+    warn_of_no_batch,
+)
+from roi.scenario.apis import FlexibleTier, LessReasoning, ShorterPrompt
+from roi.scenario.demand import Tokens as TokenRatios
+from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+
+FLEXIBLE = "flexible-tier"
+
+
+def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
+    """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too.
+
+    A cache that is on today, and whose writing costs more than reading saves, is switched off.
+    """
+    i, w = s.incumbent, s.workload
+    why, off = not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and cache_loses(sheet, s, price)
+    cached = not why
+    if "cache minimum" in why:
+        sheet.warnings.append(why)
+    waits = value_of(w.can_wait_share) > value_of(i.batch_share)
+    tier = price.batch_input_usd_per_mtok is not None
+    late = late_batch(s, i) if tier else ""
+    batched = waits and tier and not late
+    if waits and not tier:
+        warn_of_no_batch(sheet, price)
+    switched = "no cache" if off else "cache"
+    new = [name for name, on in ((switched, off or (cached and not i.uses_cache)), ("batch", batched)) if on]
+    ways = [("cache-batch", " + ".join(new) or "cache + batch", not off)]
+    if len(new) > 1:
+        ways += [("cache-batch:cache", switched, not off), ("cache-batch:batch", "batch", i.uses_cache)]
+    for id, words, on in ways:
+        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
+        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache and on)
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
+    if not new:
+        cache = why or "its cache is on already"
+        batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
+                 "no more can wait at a batch price")
+        sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
+
+
+def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
+    """Facts of each lever that the scenario names, with the cache and the batch price that a change of model would have too.
+
+    Where units or seats are paid today, both stay as they are; on a flexible tier batch does, whose place it takes.
+    """
+    c, i, model = s.candidates, s.incumbent, s.incumbent.model
+    if c.shorter_prompt is not None:
+        left, now = value_of(c.shorter_prompt.prefix_tokens), value_of(s.workload.shared_prefix_tokens)
+        if left >= now:
+            why = f"less than workload.shared_prefix_tokens, {now:g}"
+            raise ScenarioError("candidates.shorter_prompt.prefix_tokens", left, why)
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt})
+        least, hits = price.cache_minimum_tokens or 0, value_of(s.workload.cache_hit_rate)
+        if 0 < left < least and not not_cached(s, price, hits):
+            sheet.warnings.append(f"candidates.shorter_prompt.prefix_tokens: {left:g} is below {price.provider}'s cache minimum"
+                                  f" of {least}: none of it is cached; {least} may cost less")
+    if c.less_reasoning is not None:
+        reasoning, now = c.less_reasoning.reasoning_tokens, value_of((s.tokens.get(model) or TokenRatios()).reasoning_tokens)
+        if reasoning is not None and value_of(reasoning) >= now:
+            why = (f"less than tokens.{model}.reasoning_tokens, {now:g}; where output_tokens counts them already, give"
+                   " output_ratio")
+            raise ScenarioError("candidates.less_reasoning.reasoning_tokens", value_of(reasoning), why)
+        _asked_for_less(sheet, s, vendor, {LESS_REASONING: c.less_reasoning})
+    if c.shorter_prompt is not None and c.less_reasoning is not None:
+        _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
+    if c.flexible_tier is not None:
+        _flexible_tier(sheet, s, vendor, c.flexible_tier)
+    add_provisioned(sheet, s, vendor)
+    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE):
+        if path_of(Option, "kind", option=id) in sheet.facts:
+            cached = i.uses_cache or i.paid_by is None or id == FLEXIBLE
+            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms,
+                      cache_as_today=i.uses_cache and i.paid_by is not None)
+            as_today = id == FLEXIBLE or i.paid_by is not None or bool(late_batch(s, i))
+            sheet.state(path_of(OptionFacts, "batch_as_today", option=id), as_today, "roi")
+
+
+def _flexible_tier(sheet: FactSheet, s: Scenario, vendor: str, lever: FlexibleTier) -> None:
+    path, block = partial(path_of, OptionFacts, option=FLEXIBLE), "candidates.flexible_tier"
+    add_option(sheet, FLEXIBLE, FLEXIBLE, f"{_by_the_token(s)}, flexible tier", s.incumbent.model, "cache_batch", vendor)
+    sheet.field(path("tier_share"), lever, "share", block)
+    sheet.field(path("tier_price_ratio"), lever, "price_ratio", block)
+    promised, waits = lever.answers_within_hours, s.workload.waits_hours
+    if waits is not None and promised > waits:
+        why = f"it promises an answer within {promised:g} hours, at most {waits:g} (workload.waits_hours)"
+        sheet.state(path_of(Option, "infeasible", option=FLEXIBLE), why, f"scenario {block}.answers_within_hours")
+
+
+def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
+    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
+    model, name = s.incumbent.model, "+".join(levers)
+    words = name.replace("-", " ") if len(levers) == 1 else "less of both"  # a table's row has room for no more
+    system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
+    add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
+    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
+    sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
+    stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
+    if len(levers) > 1 and stated:
+        each = [as_spread(s.people.setup_hours.api if x.setup_hours is None else x.setup_hours) for x in levers.values()]
+        low, high = (sum(x.value if getattr(x, end) is None else getattr(x, end) for x in each) for end in ("low", "high"))
+        both = Spread(value=sum(x.value for x in each), low=low, high=high)
+        sheet.quantity(hours, both, "hours", stated=True, source="hours of each lever")
+    for key, lever in levers.items():
+        for field in type(lever).model_fields:
+            if getattr(lever, field) is not None:
+                where = hours if field == "setup_hours" else path_of(Tokens, field, system=system)
+                sheet.field(where, lever, field, f"candidates.{key.replace('-', '_')}")
+
+
+def _by_the_token(s: Scenario) -> str:
+    """The incumbent's name, in options that pay it by the token where units or seats are paid today."""
+    return s.incumbent.model if s.incumbent.paid_by is None else f"{s.incumbent.model} by the token"

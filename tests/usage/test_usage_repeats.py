@@ -208,6 +208,21 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
             f"2026-10-01,Search,t1,{n}.50,{n},{100 * n},{n}",
         ),
     ),
+    "azure-metrics": (
+        "tokens",
+        lambda path, n: written(
+            path,
+            {
+                "interval": "P1D",
+                "timespan": "2026-10-01/2026-10-02",
+                "value": [
+                    {"name": {"value": name}, "timeseries": [{"data": [{"timeStamp": "2026-10-01T00:00:00Z", "total": total}],
+                     "metadatavalues": [{"name": {"value": "modelname"}, "value": "gpt-4o"}]}]}
+                    for name, total in (("ProcessedPromptTokens", 100 * n), ("GeneratedTokens", n), ("AzureOpenAIRequests", n))
+                ],
+            },
+        ),
+    ),
     "generic": (
         "tokens",
         lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),
@@ -234,7 +249,7 @@ def test_every_bucketed_format_has_a_day_here() -> None:
 def test_two_exports_of_one_day_taken_twice_are_the_last_one(tmp_path: Path, name: str) -> None:
     """First 3, then 4 and once more 4: what counts is the one with 4, as if it had been given alone; strictly, none."""
     what, write = BUCKETED[name]
-    ending = ".json" if name.endswith(("api", "activity", "spend-days")) else ".csv"
+    ending = ".json" if name.endswith(("api", "activity", "spend-days", "metrics")) else ".csv"
     files = [write(tmp_path / f"{k}{ending}", n) for k, n in enumerate((3, 4))]
     files.append(files[1].with_name(f"2{ending}"))
     files[2].write_bytes(files[1].read_bytes())

@@ -204,7 +204,7 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     mine, every = name.lower()[:80], {k.lower(): k for k in known}
     by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
-    dated = sorted((low for low in every if len(mine) > SHORT and low.startswith(f"{mine}-")), key=len)[:1]
+    dated = sorted((low for low in every if re.match(rf"{re.escape(mine)}-\d", low)), key=len)[:1] if len(mine) > SHORT else []
     found = dict.fromkeys([*exchanged, *dated, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
     return [every[low] for low in found][:n]
 

@@ -124,7 +124,8 @@ def _unknown(places: list[str], value: object, schema: type) -> str:
         return f"unknown key; write {glued[1]}: {glued[2]}, with a colon and a blank"
     if schema is Scenario and (meant := _meant(places)) is not None:
         return f"unknown key; nearest: {meant}"
-    begun = [field for field in fields if field.startswith(f"{name}_")] or [f for f in fields if name in f.split("_")]
+    begun = [field for field in fields if field.startswith(f"{name}_")] or [
+        field for field in fields if name in field.split("_") and f"per_{name}" not in field]  # usd_per_gpu is no gpu
     elsewhere = _elsewhere(name) if schema is Scenario and not begun else []
     beside = begun or nearest(name, fields)
     close = nearest(name, beside, cutoff=ALIKE) if elsewhere else beside

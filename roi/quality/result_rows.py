@@ -56,6 +56,12 @@ class Asked:
     right_from: float | None = None
     """The lowest score, as the files write it, of a right answer: others are wrong. None: scores are shares."""
 
+    def __post_init__(self) -> None:
+        """Raise InputError where no score of the scale, or every one, would be right."""
+        if self.scale is not None and self.right_from is not None and not self.scale[0] < self.right_from <= self.scale[1]:
+            low, high = self.scale
+            raise InputError(f"--right-from: {self.right_from:g} is not usable; above {low:g} and at most {high:g} (--scale)")
+
     def system_of_file(self, path: str) -> str | None:
         """What was said to be the system of a file, by its path or its name."""
         return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)

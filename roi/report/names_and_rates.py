@@ -19,6 +19,9 @@ RENT = ".usd_per_gpu_hour"
 SELLER = re.compile(r"(.+?) (?:on-demand|spot|reserved|owned): ")
 """What the source of a rent begins with: who rents the card out, on which terms."""
 
+UNUSED_NAME = re.compile(r"^(?:quality\.\w+|tokens|apis)\.")
+"""What stands before a name of which something is stated and that no incumbent or candidate has."""
+
 
 def secret(path: str, fact: Fact) -> bool:
     """True where the fact is a rate, a wage or a name, or the number of units or seats by which a bill gives their fee."""
@@ -59,7 +62,17 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
             told = path.partition(".")[2]
             if not any(told.startswith(f"{name}.") for name in names):  # a name may hold dots
                 give(told.partition(".")[0], "model")
+        _name_unused(c.case, give)
     return names
+
+
+def _name_unused(case: Case, give: Callable[[str, str], None]) -> None:
+    """Give the names of which something is stated for nothing something that stands for them."""
+    for field in str(case["unused"].value).split(", ") if "unused" in case else ():
+        *sellers, model = UNUSED_NAME.sub("", field).split("/")
+        for seller in sellers:
+            give(seller, "vendor")
+        give(model, "model")
 
 
 def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:

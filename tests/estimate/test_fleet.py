@@ -256,3 +256,16 @@ def test_a_queue_costs_no_more_than_the_fixed_fleet_that_waits_and_each_element_
 def test_a_fleet_of_nothing_is_as_full_as_what_it_is_asked_for() -> None:
     """No capacity: full beyond measure where anything is asked, empty where nothing is."""
     assert load_ratio(np.array([0.0, 3.0, 3.0]), np.array([0.0, 0.0, 2.0])).tolist() == [0.0, np.inf, 1.5]
+
+
+@pytest.mark.parametrize("floor", [0.0, 1.0])
+def test_being_allowed_to_wait_takes_no_more_gpus(floor: float) -> None:
+    """What waits is spread over the day, which would keep replicas in hours that are empty otherwise: then it does not wait."""
+    curve = np.where(np.arange(24) % 24 >= 14, 2.4, 0.0)  # ten hours of calls
+    for wait in (0.2, 0.5, 0.9, 1.0):
+        for mean in (0.05, 3.0, 40.0):
+            common = {"startup_s": 600.0, "replicas_minimum": floor, "spares": 1.0, "to_none": floor == 0.0}
+            waits, at_once = (size_autoscaled_fleet(mean, 1.0, curve, can_wait=share, **common) for share in (wait, 0.0))
+            assert waits.gpus <= at_once.gpus
+    small = size_autoscaled_fleet(0.05, 1.0, curve, can_wait=0.5, startup_s=600.0, replicas_minimum=1.0, to_none=True)
+    assert small.gpus == pytest.approx(2.0 * 11 / 24)  # a replica and its spare for ten hours, started one ahead

@@ -98,6 +98,8 @@ def test_a_row_of_a_json_document_is_named_by_its_number_from_1(tmp_path: Path) 
     (("--scale", "1-5"), "--scale: '1-5' is not usable; write the lowest and the highest score, such as 1..5"),
     (("--scale", "5..1"), "--scale: '5..1' is not usable"), (("--scale", "1..5"), "a score of 7; --scale says 1 to 5"),
     (("--scale", "1..5", "--right-from", "4"), "a score of 7; --scale says 1 to 5"),
+    (("--scale", "1..5", "--right-from", "9"), "--right-from: 9 is not usable; above 1 and at most 5 (--scale)"),
+    (("--scale", "1..5", "--right-from", "1"), "--right-from: 1 is not usable"),
 ])
 def test_a_scale_that_is_none_or_does_not_hold_a_score_is_refused(
     tmp_path: Path, options: tuple[str, ...], message: str,

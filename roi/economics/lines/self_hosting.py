@@ -1,12 +1,11 @@
 """Lines of serving a model oneself: rent, redundancy, platform. Rent is paid for every hour that an instance exists."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
@@ -29,6 +28,7 @@ from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
     demand_to_hold,
+    either,
     fleet_capacity,
     instances_needed,
     replicas_needed,
@@ -168,15 +168,8 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
         all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0
         billed = option.billing_hours * SECONDS_PER_HOUR
         queue = size_queue_fleet(mean, plan.capacity, startup_s=start, billed_s=billed, **by_deadline(shared), **common)
-        hourly = _either(all_wait, queue, hourly)
-    return _either(bound, fixed, hourly)
-
-
-def _either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
-    """The figures of one fleet where `first` is true, else those of the other."""
-    if not np.any(first):
-        return other
-    return Fleet(**{f.name: np.where(first, getattr(one, f.name), getattr(other, f.name)) for f in fields(Fleet)})
+        hourly = either(all_wait, queue, hourly)
+    return either(bound, fixed, hourly)
 
 
 def _floor_months(

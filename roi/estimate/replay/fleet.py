@@ -11,7 +11,7 @@ A load curve is 24 hourly means as multiples of the day's mean (last axis, mean 
 hour rises above that hour's mean, so that peak = mean x max(curve) x burst.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 from typing import Final
 
@@ -210,31 +210,45 @@ def size_autoscaled_fleet(
     mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly over the day, or each
     hour's over as many hours as it may wait (`waits_hours`; of less than one, that part of it waits). Where a start takes
     more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve. Where it
-    has nothing to hold, with `to_none`, no replica exists, spares among them.
+    has nothing to hold, with `to_none`, no replica exists, spares among them. What can wait is answered at once in months in
+    which that takes fewer GPUs: spread over the day it may keep replicas in hours that have little else.
     Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
     """
     mean = np.asanyarray(mean_requests_per_s)[..., None]
-    waits = np.asanyarray(can_wait) * min(waits_hours, 1.0)
-    now = (1.0 - waits)[..., None] * np.asanyarray(burst)[..., None] * load_curve
     later = 1.0 if waits_hours >= HOURS else smoothed(load_curve, max(waits_hours, 1.0))
-    hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later)
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
-    held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
     each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
     capacity, *rules = (np.asanyarray(x)[..., None] for x in each)
-    replicas = replicas_needed(held, capacity, *rules)
-    replicas = np.where(held > 0.0, replicas, 0.0) if to_none else replicas
-    instances = instances_needed(
-        replicas, np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None],
-        across_instances=across_instances,
-    )
-    busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
-    day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
-    return Fleet(
-        replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
-        utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
-        utilisation_peak=busiest,
-    )
+    takes, holds = np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None]
+
+    def fleet(waits: Array) -> Fleet:
+        now = (1.0 - waits)[..., None] * np.asanyarray(burst)[..., None] * load_curve
+        hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later)
+        held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
+        replicas = replicas_needed(held, capacity, *rules)
+        replicas = np.where(held > 0.0, replicas, 0.0) if to_none else replicas
+        instances = instances_needed(replicas, takes, holds, across_instances=across_instances)
+        busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
+        day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
+        return Fleet(
+            replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
+            utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
+            utilisation_peak=busiest,
+        )
+
+    waits = np.asanyarray(can_wait) * min(waits_hours, 1.0)
+    spread = fleet(waits)
+    if not np.any(waits > 0.0):
+        return spread
+    at_once = fleet(np.zeros(()))
+    return either(np.asanyarray(at_once.gpus) < spread.gpus, at_once, spread)
+
+
+def either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
+    """The figures of one fleet where `first` is true, else those of the other."""
+    if not np.any(first):
+        return other
+    return Fleet(**{f.name: np.where(first, getattr(one, f.name), getattr(other, f.name)) for f in fields(Fleet)})
 
 
 def size_queue_fleet(

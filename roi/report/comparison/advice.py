@@ -226,9 +226,9 @@ def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     each = c.case["migration.hours"]
     hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
     told = [f"{usd(moves)} of it forced migrations, {hours}"] if moves > PART * mean else []
-    if month_1 and abs(mean - now) > PART * now:
+    if month_1 and abs(mean - now) > PART * abs(now):
         first = sum(line.monthly_usd[0] for line in stay.lines if line.kind in MIGRATIONS)
-        told.append(f"month 1: {usd(now)}{f', {usd(first)} of it a forced migration' if first > PART * now else ''}")
+        told.append(f"month 1: {usd(now)}{f', {usd(first)} of it a forced migration' if first > PART * abs(now) else ''}")
     return f" ({'; '.join(told)})" if told else ""
 
 

@@ -61,8 +61,12 @@ COUNTS = r"\b\d[\d,.]*[kM]?(?= (?:more|fewer) a month\b)"
 """How many more answers are wrong: beside what they cost, it tells the price of one."""
 
 
-BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in ('apis', 'options', 'systems', 'vendors'))})"
+NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
+"""Of the path of a fact, or of a field that a remark names, what stands before a name."""
+BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
 """What may stand before a name: no part of a word, or the place of a fact whose path is told."""
+CUT_NAME = re.compile(r"([\w.+@-]*[\w+@-]{2})[.]{3}(?![.])")
+"""The beginning of a word that was cut to a picture's width, which may be a name's: that stands for it."""
 
 
 def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
@@ -72,6 +76,10 @@ def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
     literal = [(text, re.sub(rf"{MONEY}|[\d.,]*\d%?", HIDDEN, text)) for text in sorted(hidden, key=len, reverse=True) if text]
     change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
 
+    def whole(found: re.Match[str]) -> str:
+        """The name that was cut, the longest that begins so, or the word as it stands."""
+        return next((name for name in told if name.startswith(found[1])), found[0])
+
     @cache
     def change(text: str) -> str:
         for each, left in literal:
@@ -79,6 +87,6 @@ def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
         for rate in RATES:
             text = re.sub(rate, f"${HIDDEN}", text)
         text = re.sub(COUNTS, HIDDEN, text)
-        return change_names(text)
+        return change_names(CUT_NAME.sub(whole, text))
 
     return change

@@ -110,3 +110,18 @@ def test_what_is_left_out_would_be_seen() -> None:
     told = leaks(comparison_text(compare(case), ()), case)
     assert "gpt-6-sol" in told
     assert any(text.endswith("a month") for text in told)
+
+
+def test_a_name_that_a_picture_cuts_and_one_that_is_stated_for_nothing_are_replaced(tmp_path: Path) -> None:
+    long = "global.anthropic.claude-sonnet-5-5"
+    data = {**scenario("classification"), "incumbent": {"provider": "anthropic", "model": "claude-sonnet-5-5"},
+            "candidates": {"api_models": [f"bedrock/{long}"]}, "draws": 256}
+    data["quality"] = {"usd_per_error": 0.01, "scores": {"claude-sonnet-5-5": 0.9, "claude-haiku-5-5": 0.9}}
+    page = tmp_path / "r.html"
+    (tmp_path / "s.yaml").write_text(dump_yaml(data))
+    done = CliRunner().invoke(main, ["compare", str(tmp_path / "s.yaml"), "--redact", "--html", str(page)])
+    assert done.exit_code == 0, done.output
+    told = visible(page.read_text())
+    assert "it moves nothing" in told
+    assert "price after" in told
+    assert "claude" not in told

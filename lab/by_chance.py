@@ -32,11 +32,16 @@ def likeness(counts: Iterable[tuple[int, int]]) -> float:
     return float(max(GRID, key=lambda alike: sum(math.log(chances(rows, float(alike))[inside]) for rows, inside in known)))
 
 
-def by_chance(rows: Iterable[int], alike: float) -> tuple[float, float]:
-    """Percent inside, at least and at most, that 95 of 100 samples of models with so many rows show where 90% is true."""
+def of_all(rows: Iterable[int], alike: float) -> Array:
+    """The chance of 0, 1 ... all rows inside of models with so many rows, where 90% is true."""
     every = np.ones(1)
     for one in rows:
         every = np.convolve(every, chances(one, alike))
-    below = np.cumsum(every)
+    return every
+
+
+def by_chance(rows: Iterable[int], alike: float) -> tuple[float, float]:
+    """Percent inside, at least and at most, that 95 of 100 samples of models with so many rows show where 90% is true."""
+    below = np.cumsum(of_all(rows, alike))
     low, high = np.searchsorted(below, (0.025, 0.975))
     return 100.0 * float(low) / (below.size - 1), 100.0 * float(high) / (below.size - 1)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_serving_efficiencies import misses_of, read_works
+from fit_serving_efficiencies import misses_of, read_works, spreads_from
 from left_out import read_tables, validate_without_model
 from serving_left_in import left_in, loads_of
+from serving_spreads import JUDGED_ROWS, TOO_FEW, WITHIN, held
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, Kind, Level, load_serving_efficiencies
 from roi.estimate.accuracy.error_blocks import summarise_errors
@@ -43,12 +44,14 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
     """Run `roi validate` on the tables, as it is and with models left out, and keep both answers without their single rows."""
     rows = read_tables(tables)
     plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
-    own = left_in_blocks(left_in(loads_of(misses_of(read_works(tables)))))
+    misses = misses_of(read_works(tables))
+    own = left_in_blocks(left_in(loads_of(misses)))
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
                                            "engines": engines(),
                                            "new_source": load_serving_efficiencies().new_source, "widths": widths(plain)},
                                  LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
                                             "widths": widths(left.counted),
+                                            "held": [each._asdict() for each in held(spreads_from(misses))],
                                             "profile_left_in": {name: asdict(block) for name, block in own.items()}}}
     for name, body in bodies.items():
         kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
@@ -180,6 +183,7 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
             f" {_range(row['same'])} | {_range(row['new_model'])} | {row['elsewhere']:g} |"
             f" {', '.join(_percent(row['inside'].get(level), 0) for level in ('same', 'model', 'elsewhere', 'other'))} |"
             for row in plain["engines"]]
+    out += ["", *_held_lines(left["held"])]
     out += ["", "Mean width of the intervals, log of high over low, and of the narrowest constant factor with 90% inside:", "",
             "| rows | " + " | ".join(TITLES[name] for name in QUANTITIES) + " |", "|:--|--:|--:|--:|"]
     out += [f"| {title} | " + " | ".join(f"{answer['widths'][name]['mean']:.2f} / {answer['widths'][name]['oracle']:.2f}"
@@ -194,6 +198,26 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]
     return out
+
+
+NEW = {"same": "formats, GPUs", "model": "model", "elsewhere": "card"}
+SPOKEN = {"speed": "speed", "ttft": "TTFT"}
+
+
+def _held_lines(found: Sequence[Answer]) -> list[str]:
+    """The table of how intervals held beside what chance and an oracle make of the same rows."""
+    low, high, few = (f"{100.0 * share:.0f}" for share in (*WITHIN, TOO_FEW))
+    out = [("How these held. score: mean interval score in logarithms, the width and 20 times what lies beyond an end (Gneiting"
+            " and Raftery, 2007); oracle: the same of the best constant factor of a card and engine, which has seen the rows:"
+            f" what could be won at most. cells: cards with an engine of {JUDGED_ROWS} rows or more, how many hold {low} to"
+            f" {high}%, how many less than {few}%, and in brackets how many would by chance, were every interval exactly right:"
+            " a cell has few models, whose rows lie inside or outside together (lab/by_chance.py). pieces: set-ups or models."),
+           "", (f"| left out | rows | in 90% | score | oracle | cells | {low}-{high}% | below {few}% | more or less than chance"
+                " shows |"), "|:--|--:|--:|--:|--:|--:|--:|--:|:--|"]
+    return out + [
+        f"| {NEW[each['level']]}, {SPOKEN[each['quantity']]} | {each['rows']:,} | {100.0 * each['inside']:.1f} |"
+        f" {each['score']:.2f} | {each['oracle']:.2f} | {each['cells']} | {each['within']} ({each['within_by_chance']:.1f}) |"
+        f" {each['below']} ({each['below_by_chance']:.1f}) | {'; '.join(each['beyond']) or '-'} |" for each in found]
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

@@ -2,15 +2,16 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import left_out
 import numpy as np
 import pytest
-from by_chance import by_chance, chances, likeness
+from by_chance import by_chance, chances, likeness, of_all
 from efficiency_fit import OF_A_CARD, backlogged, fit_efficiencies, fitted_times, priors_of, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
 from scipy.stats import betabinom
-from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, left_of_sources, sizes
+from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, held, left_of_sources, sizes
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
@@ -211,6 +212,28 @@ def test_the_chances_of_a_models_rows_are_the_beta_binomials():
     """scipy's, and two rows by hand: both inside by 0.81 + 0.09 x 0.2."""
     assert chances(2, 0.2)[2] == pytest.approx(0.81 + 0.09 * 0.2)
     assert chances(60, 0.24) == pytest.approx(betabinom(60, 0.9 * (1 / 0.24 - 1), 0.1 * (1 / 0.24 - 1)).pmf(np.arange(61)))
+
+
+def test_what_cells_hold_stands_beside_what_chance_and_an_oracle_make_of_it():
+    """Half widths of 0.4. Errors of 0.3 of four models on five cards, 20 rows each, and of 3 of two on an L40S: 400 of 440 rows
+    inside, none of that cell, by 0.8 and 0.8 + 20 x 2.6 = 52.8; by an oracle's 0.3 and 3, 0.6 and 6. Of 80 rows 68 to 76 are 85
+    to 95%, of 40 rows 34 to 38; fewer than 64 and 32 are below 80%. A cell of 20 rows is not looked at."""
+    near = {Cluster("vllm", f"card-{card}", model, "t", False): 0.3 for card in range(5) for model in range(4)}
+    far = {Cluster("vllm", L40S, model, "t", False): 3.0 for model in range(2)}
+    known = {one: np.full(20, error) for one, error in (near | far).items()}
+    halves = dict.fromkeys(known, 0.4)
+    found, = held(SimpleNamespace(levels={("model", "speed"): SimpleNamespace(known=known)}, left_out=lambda *_: halves))
+    assert (found.rows, found.inside, found.cells, found.within, found.below) == (440, pytest.approx(10 / 11), 6, 0, 1)
+    assert found.beyond == ("L40S vllm: 0% of 40 rows, 2 pieces",)
+    assert found.score == pytest.approx((400 * 0.8 + 40 * 52.8) / 440)
+    assert found.oracle == pytest.approx((400 * 0.6 + 40 * 6.0) / 440)
+    alike = likeness([(20, 20)] * 20 + [(20, 0)] * 2)
+    four, two = (of_all([20] * models, alike) for models in (4, 2))
+    assert found.within_by_chance == pytest.approx(5 * four[68:77].sum() + two[34:39].sum())
+    assert found.below_by_chance == pytest.approx(5 * four[:64].sum() + two[:32].sum())
+    halves = {one: half for one, half in halves.items() if one.gpu == L40S and one.unit == 0}
+    few, = held(SimpleNamespace(levels={("model", "speed"): SimpleNamespace(known=known)}, left_out=lambda *_: halves))
+    assert (few.rows, few.cells, few.within_by_chance) == (20, 0, 0.0)
 
 
 @pytest.mark.parametrize("alike", [0.1, 0.4])

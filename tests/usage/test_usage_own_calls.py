@@ -1,5 +1,7 @@
 """A table of one's own: what it says of thinking, of calls that failed, and of runs around the calls."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,22 @@ def test_a_table_that_tells_what_was_read_from_a_cache_and_not_what_was_written_
     ):
         calls = table(tmp_path, f"{PLAIN},{more}", f"{model},100,10,{cells}")
         assert (note in " ".join(run_usage("--provider", provider, calls).stdout.split())) == said
+
+
+@pytest.mark.parametrize("kind", ["lines", "cells"])
+def test_a_count_that_comes_late_in_a_log_is_read_and_a_prompt_with_its_name_is_none(kind: str, tmp_path: Path) -> None:
+    """3,000 calls of 10 tokens, the last of which had 6 of them in a cache: 29,994 + 6; a prompt speaks of cached_tokens."""
+    usages = [{"prompt_tokens": 10, "completion_tokens": 1} for _ in range(3000)]
+    usages[-1]["prompt_tokens_details"] = {"cached_tokens": 6}
+    calls = [{"timestamp": "2026-11-02T00:00:00Z", "model": "gpt-6-luna", "prompt": "cached_tokens" if k == 2500 else "",
+              "usage": usage} for k, usage in enumerate(usages)]
+    path = tmp_path / ("calls.jsonl" if kind == "lines" else "calls.csv")
+    if kind == "lines":
+        path.write_text("".join(f"{json.dumps(call)}\n" for call in calls))
+    else:
+        with path.open("w", newline="") as file:
+            rows = csv.DictWriter(file, ["timestamp", "model", "prompt", "usage"])
+            rows.writeheader()
+            rows.writerows({**call, "usage": json.dumps(call["usage"])} for call in calls)
+    found = totals(records(tmp_path, path, provider="openai"))
+    assert (found["uncached_input"], found["cache_read"]) == (29_994, 6)

@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
 from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
-from roi.usage.formats.generic import SAID, found_and_missing, generic_format
+from roi.usage.formats.generic import NAMES, SAID, found_and_missing, generic_format
 from roi.usage.formats.nested import columns_of, opened_cells
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
+LOOKED_AT: Final = 200
+"""Later documents with the name of a count that are looked at: a prompt may have the word too."""
 SHOWN: Final = 8
 """Column names in a message."""
 LIKE: Final = 0.6
@@ -58,6 +61,31 @@ def of_header(
     _check_columns(header, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
                          f"{_of_total(header) or _nearest_format(header, formats)}", f"; {MAP}")
+
+
+def wanted_later(form: Format) -> list[str]:
+    """Names of counts that the first documents of one's own log lack, and that other lines may have: none of other formats."""
+    if form.name != "generic" or form.flatten is None:
+        return []
+    lacks = {"cached": form.may_lack_cached, "cache_write": form.may_lack_written, "cache_write_1h": form.may_lack_hour}
+    return [name for kind, is_so in lacks.items() if is_so for name in NAMES[kind]]
+
+
+def with_later_counts(
+    form: Format, firsts: Iterable[Document], later: Iterable[Document], formats: Sequence[Format], shown: str,
+    options: FileOptions,
+) -> Format:
+    """The format of one's own log with the counts that only `later` documents have: many logs leave out what is 0."""
+    seen = list(firsts)
+    for document in islice(later, LOOKED_AT):
+        documents = [*seen, document]
+        wider = (_of_cells([opened_cells(row) for row in documents], formats, shown, options) if form.table_by_document
+                 else of_documents(documents, formats, shown, options))
+        if wider is not None and form.columns < wider.columns:
+            form, seen = wider, documents
+            if not wanted_later(form):
+                break
+    return form
 
 
 def _of_cells(rows: Sequence[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format | None:

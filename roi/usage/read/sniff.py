@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,9 +34,9 @@ PEEK: Final = 1 << 20
 DELIMITERS: Final = (",", ";", "\t", "|")
 MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks and the encodings that they announce."""
-FIRST: Final = 200
+FIRST: Final = 2000
 """Documents by which a file's format is told: what a log begins with need not be a call."""
-FIRST_ROWS: Final = 20
+FIRST_ROWS: Final = 200
 """The same of a table, where its columns alone tell no format."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
@@ -136,6 +136,26 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
         if error.errno not in OF_A_FILE:  # a damaged gzip is told of by who reads it
             raise
         raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
+
+
+def documents_with(file: SourceFile, shape: FileShape, words: Collection[str]) -> Iterator[Document]:
+    """The documents of lines, or the rows of a table, that hold one of these words, in lower case and of ASCII, anywhere.
+
+    None of standard input, of a row of several lines, or behind damage.
+    """
+    sought = [word.encode() for word in words]
+    if file.path is None or not sought:
+        return
+    with opened(file) as stream:
+        try:
+            for line in stream:
+                low = line.lower()
+                if any(word in low for word in sought):
+                    text = line.decode(shape.encoding, errors="replace")
+                    rows = csv.reader([text], delimiter=shape.delimiter)
+                    yield from _rows_in(rows, shape.header) if shape.header else _documents_in(text, prefixed=shape.prefixed)
+        except DAMAGED_GZIP:
+            return
 
 
 def is_gzip(file: SourceFile) -> bool:

@@ -62,6 +62,24 @@ WRITTEN = {
     "activity.json": json.dumps(
         {"results": [{"date": "2026-10-01", "breakdown": {"models": {"gpt-4o": {"metrics": METRICS}}}}]}
     ),
+    "azure-metrics.json": json.dumps(
+        {
+            "interval": "PT1H",
+            "timespan": "2026-10-01T00:00:00Z/2026-10-01T01:00:00Z",
+            "value": [
+                {
+                    "name": {"value": name},
+                    "timeseries": [
+                        {
+                            "metadatavalues": [{"name": {"value": "ModelName"}, "value": "gpt-4o"}],
+                            "data": [{"timeStamp": "2026-10-01T00:00:00Z", "total": total}],
+                        }
+                    ],
+                }
+                for name, total in (("ProcessedPromptTokens", 100.0), ("GeneratedTokens", 10.0), ("AzureOpenAIRequests", 1.0))
+            ],
+        }
+    ),
     "spend-days.json": json.dumps([{"startTime": "2026-10-01", "spend": 1, "models": {"gpt-4o": 1}, "users": {"x": 1}}]),
     "litellm-ui.csv": "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens\n"
     "2026-10-01,a,b,1.5,2,300,40",
@@ -122,9 +140,11 @@ KEPT = {
     "chargecategory", "servicecategory", "token_type", "cost_type", "call_type", "gen_ai.operation.name", "key", "role",
     "openinference.span.kind", "ai.operationid", "event.name", "request_tags", "line_item", "log type", "spanid", "traceid",
     "run_type", "span_kind", "attributes.openinference.span.kind",
-    "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp",
+    "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp", "interval",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
+KEPT_WORDS = {"ProcessedPromptTokens", "GeneratedTokens", "AzureOpenAIRequests", "ModelName"}
+"""Words that say so in a field that holds others too."""
 PLAIN = re.compile(
     r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included|On-Demand",
     re.IGNORECASE)
@@ -229,7 +249,7 @@ def said(value: Any, everything: bool, key: str = "") -> Any:  # Any: JSON
         with suppress(ValueError):
             return json.dumps(said(json.loads(value), everything, key))
     plain = not isinstance(value, str) or PLAIN.fullmatch(value)
-    return value if key in KEPT or value is None or (plain and not everything) else SENTENCE
+    return value if key in KEPT or value in KEPT_WORDS or value is None or (plain and not everything) else SENTENCE
 
 
 def said_copy(name: str, content: bytes, folder: Path, *, everything: bool) -> Path:

@@ -145,7 +145,7 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
 
 def _of_gemini(columns: Mapping[str, str]) -> bool:
     """True where thinking has a name that Gemini gives it."""
-    return _leaf(columns.get("thinking", "")) in THOUGHTS
+    return leaf(columns.get("thinking", "")) in THOUGHTS
 
 
 def found_and_missing(options: FileOptions, header: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
@@ -178,10 +178,10 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     def nearest_path(what: str, beginning: str = "") -> str | None:
         """The first of the shallowest paths with this beginning that end in a name of it, the likeliest name first."""
         names = [*map(_plain, NAMES[what])]
-        there = [path for path in paths if path.startswith(beginning) and _leaf(path) in names]
+        there = [path for path in paths if path.startswith(beginning) and leaf(path) in names]
         if what in OF_METADATA:
             there = [path for path in there if METADATA in path.split(".")[:-1]]
-        return min(there, key=lambda path: (path.count("."), names.index(_leaf(path))), default=None)
+        return min(there, key=lambda path: (path.count("."), names.index(leaf(path))), default=None)
 
     given = mapped["input"].lower() if "input" in mapped else _one_input(paths)
     usage = given.rpartition(".")[0] if given else ""
@@ -197,7 +197,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
 
 def _one_input(paths: list[str]) -> str | None:
     """The shallowest path to an input; of several that of a `usage`. None where that leaves several, as with one a model."""
-    there = [path for path in paths if _leaf(path) in map(_plain, NAMES["input"])]
+    there = [path for path in paths if leaf(path) in map(_plain, NAMES["input"])]
     nearest_ones = [path for path in there if path.count(".") == there[0].count(".")]
     of_usage = [path for path in nearest_ones if path.split(".")[-2] == "usage"]
     return next((each[0] for each in (nearest_ones, of_usage) if len(each) == 1), None)
@@ -205,16 +205,16 @@ def _one_input(paths: list[str]) -> str | None:
 
 def _counts_cached(columns: Mapping[str, str], given: bool | None) -> bool | None:
     """Whether the input counts cached tokens, as the user says, else as the names inside a usage do; None where they do not."""
-    holder, _, leaf = columns.get("cached", "").rpartition(".")
+    holder, _, name = columns.get("cached", "").rpartition(".")
     if given is not None or "." not in columns["input"]:
         return given
     if DETAILS.search(holder):
         return True
-    as_answered = holder.rpartition(".")[2] == "usage" and (leaf, _leaf(columns.get("cache_write", ""))) in LEFT_OUT
-    return False if as_answered and _leaf(columns["input"]) in INPUT_ALONE else None
+    as_answered = holder.rpartition(".")[2] == "usage" and (name, leaf(columns.get("cache_write", ""))) in LEFT_OUT
+    return False if as_answered and leaf(columns["input"]) in INPUT_ALONE else None
 
 
-def _leaf(name: str) -> str:
+def leaf(name: str) -> str:
     """The last name of a path, plain."""
     return _plain(name.rpartition(".")[2])
 
@@ -236,7 +236,7 @@ def _plain(name: str) -> str:
 def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
     """What rows of a table say whose `columns` say what is what."""
     at = {what: columns.get(what, "") for what in NAMES}
-    if options.includes_cache is None and _leaf(at["input"]) in GEMINI_INPUT:
+    if options.includes_cache is None and leaf(at["input"]) in GEMINI_INPUT:
         options = replace(options, includes_cache=True)
     options = replace(options, includes_cache=_counts_cached(columns, options.includes_cache))
     given = ambiguous_input(whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"]), options)

@@ -1,20 +1,20 @@
 """Which format a file is: by the names of its columns, or by the keys of its JSON."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
 from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
-from roi.usage.formats.generic import NAMES, SAID, found_and_missing, generic_format
+from roi.usage.formats.generic import NAMES, SAID, found_and_missing, generic_format, leaf
 from roi.usage.formats.nested import columns_of, opened_cells
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
 LOOKED_AT: Final = 200
-"""Later documents with the name of a count that are looked at: a prompt may have the word too."""
+"""Later documents that hold a count of such a name that are looked at."""
 SHOWN: Final = 8
 """Column names in a message."""
 LIKE: Final = 0.6
@@ -76,10 +76,12 @@ def with_later_counts(
     options: FileOptions,
 ) -> Format:
     """The format of one's own log with the counts that only `later` documents have: many logs leave out what is 0."""
-    seen = list(firsts)
-    for document in islice(later, LOOKED_AT):
+    opened: Callable[[Document], Document] = opened_cells if form.table_by_document else dict
+    seen, wanted = [opened(document) for document in firsts], frozenset(wanted_later(form))
+    told = (each for each in map(opened, later) if wanted & {*map(leaf, columns_of([each]))})  # a prompt may have the word too
+    for document in islice(told, LOOKED_AT):
         documents = [*seen, document]
-        wider = (_of_cells([opened_cells(row) for row in documents], formats, shown, options) if form.table_by_document
+        wider = (_of_cells(documents, formats, shown, options) if form.table_by_document
                  else of_documents(documents, formats, shown, options))
         if wider is not None and form.columns < wider.columns:
             form, seen = wider, documents
@@ -186,7 +188,12 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
             return known
     failed: InputError | None = None
     columns = columns_of(seen)  # of all of them, since the first may lack a count that others have
+    tried = set[frozenset[tuple[str, bool]]]()
     for document in seen:
+        alike = frozenset((key, isinstance(value, dict | list)) for key, value in document.items())
+        if alike in tried:  # by which a format is told
+            continue
+        tried.add(alike)
         try:
             return _of_document(document, columns, formats, shown, options)
         except UnknownName:

@@ -3,6 +3,7 @@
     RoiError                       base; the command line prints its message, never a traceback
     ├── InputError                 exit 2: something the user gave is wrong
     │   ├── ScenarioError          a field of the scenario: path, value, what is allowed
+    │   │   └── NoListPrice        a model that is listed, and has no price by the token
     │   ├── CaseError              a saved comparison that cannot be replayed
     │   ├── NotAChoice             a word that is not one of the few that are allowed
     │   ├── UnnamedColumns         a table of one's own whose columns nobody named
@@ -65,6 +66,10 @@ class ScenarioError(InputError):
         """The same, and the field's name."""
         super().reword(words)
         self.field, self.allowed = words(self.field), words(self.allowed)
+
+
+class NoListPrice(ScenarioError):
+    """A model that is listed without a price that can be used: what it is, and that one can be stated."""
 
 
 LONGEST_VALUE: Final = 60

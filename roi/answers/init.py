@@ -18,7 +18,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.catalog.prices.vendors import open_model_tuning
-from roi.errors import InputError, ScenarioError, UnnamedColumns
+from roi.errors import InputError, NoListPrice, ScenarioError, UnnamedColumns
 from roi.facts.case import OWN_SERVERS
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
@@ -157,9 +157,7 @@ def _listed(incumbent: str, day: Date) -> ApiPrice:
     """The list price of the model that is named; where only a stated one can be used, InputError that says where it goes."""
     try:
         return find_api_price(None, incumbent, day, "--incumbent")
-    except ScenarioError as error:
-        if "state a price" not in str(error):
-            raise
+    except NoListPrice as error:
         raise InputError(f"{error}; write the file without it, then both into it: incumbent and apis") from None
 
 

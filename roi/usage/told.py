@@ -71,7 +71,9 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         for name in table.unread.cut_short:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
     for form in dict.fromkeys(table.format for table in log.tables):
-        yield from _cache_notes(form, [each for each in priced if each.spend.source == form.name])
+        of_form = [each for each in priced if each.spend.source == form.name]
+        yield from _cache_notes(form, of_form)
+        yield from _absent_counts(form, of_form)
     yield from _storage_note(priced)
     yield from _price_notes(priced)
     other = sum(each.spend.tokens["other_money"] for each in priced)
@@ -122,6 +124,16 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
         yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"
                f" they count as kept the shorter time; kept an hour, they cost {_usd(more)} more")
+
+
+def _absent_counts(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
+    """Counts that no row tells, of a format whose counts have rows of their own: they are 0 since nobody asked for them."""
+    sums = {name: sum((each.spend.requests or 0) if name == "requests" else each.spend.tokens[name] for each in rows)
+            for name in form.apart}
+    absent = [name for name, total in sums.items() if not total]
+    if absent and any(sums.values()):
+        yield (f"no total of {' and of '.join(form.apart[name] for name in absent)} is in these files: counted as 0, which the"
+               " money, the lengths and the scenario's part take over. Give a file of it over the same time beside them")
 
 
 def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from usage_support import CANARY, DATA, fresh, records, totals, usage_answer
+from usage_support import CANARY, DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.usage.formats import FORMATS
 from roi.usage.formats.clouds.azure import A_PART
@@ -85,3 +85,15 @@ def test_metrics_of_a_resource_are_counts_of_an_interval(tmp_path: Path) -> None
     assert {(row["source"], row["provider"], row["until_us"] - row["at_us"]) for row in rows} == {
         ("azure-metrics", "azure", 3_600_000_000)}
     assert usage_answer(tmp_path / "metrics.json")["list_usd"] == pytest.approx(0.081)
+
+
+def test_a_metric_that_nobody_exported_is_told_and_no_zero_in_silence(tmp_path: Path) -> None:
+    """Beside a file of it nothing is missing: each metric may have one of its own."""
+    files = []
+    for name, count in (("ProcessedPromptTokens", 1000), ("GeneratedTokens", 100), ("AzureOpenAIRequests", 10)):
+        hours = {"interval": "PT1H", "timespan": "2026-11-20T08:00:00Z/2026-11-20T12:00:00Z"}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({**hours, "value": [metric(name, gpt_4o=count)]}))
+    told = " ".join(run_usage(files[0]).stdout.split())
+    assert "no total of GeneratedTokens and of AzureOpenAIRequests is in these files: counted as 0" in told
+    assert "no total of" not in " ".join(run_usage(*files).stdout.split())

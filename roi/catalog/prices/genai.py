@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.vendors import cache_minimum
-from roi.errors import RoiError, ScenarioError
+from roi.errors import NoListPrice, RoiError
 from roi.facts.price import ApiPrice, CacheMinimum
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_price(
         rates = tier_rates(standard, "input_mtok", [0]) if standard.output_mtok is None else None
         write = (f", as apis={{{provider.id}/{asked}: {{input_usd_per_mtok: {rates[0]:g}, output_usd_per_mtok: 0}}}} where it"
                  " has no output, as embeddings" if rates else "")
-        raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price{write}")
+        raise NoListPrice(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price{write}")
     own = _lists(provider, model)
     batch, listed_from = (variant_before(model, BATCH, noon) if own else None) or (None, None)
     batch = variant_prices(model, BATCH, noon) if own and batch is None else batch

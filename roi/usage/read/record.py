@@ -193,6 +193,8 @@ class Format:
     """True where cache writes may be kept an hour and none is told to be."""
     may_double: Mapping[str, str] = field(default_factory=dict)
     """Who is paid, and whose rows may count cached tokens twice in the input and not say that they are theirs."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Counts whose rows stand apart from those of the others, so that a file may lack all of them, and what tells each."""
     remarks: tuple[str, ...] = ()
     """Sentences for the reader of the answer on what its columns are taken to be."""
 

@@ -64,4 +64,5 @@ AZURE_METRICS: Final = Format(
     name="azure-metrics", title="Azure OpenAI metrics", grain="bucket",
     needs=frozenset({"timestamp", "interval", "metric", "total_tokens"}), uses=("model", "deployment"), fields=fields,
     recognises=is_answer, flatten=rows, may_lack_cached=True, parts=("metric", "deployment"), split_by=("model", "deployment"),
-    groups={"project": "deployment"})
+    groups={"project": "deployment"},
+    apart={"uncached_input": "ProcessedPromptTokens", "output": "GeneratedTokens", "requests": "AzureOpenAIRequests"})

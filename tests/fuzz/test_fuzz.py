@@ -247,7 +247,7 @@ CAPTURED = (
         "langfuse_scores.csv", "langfuse_scores.json", "promptfoo.json", "promptfoo_two_prompts.jsonl",
         "inspect/gpt-6-luna.json")),
     *((f"serve_imports/{name}", ("profile", "serve", "--import", "{}", "--profiles", "kept")) for name in (
-        "vllm.json", "guidellm-0.3.json", "guidellm-0.5.json", "guidellm-0.8.json", "genai_perf.json", "vllm-0.33/vrate.json",
+        "vllm.json", "guidellm-0.3.json", "guidellm-0.5.json", "guidellm-0.8.json", "vllm-0.33/vrate.json",
         "aiperf/profile_export.jsonl", "aiperf-0.13/profile_export.jsonl")),
 )  # fmt: skip
 """Files as their programs wrote them, and the command that reads each."""

@@ -153,13 +153,6 @@ def test_guidellm_without_a_success_says_why(tmp_path):
         read_benchmark(written(tmp_path, "benchmarks.json", document))
 
 
-def test_genai_perf_leaves_out_chunks_without_text():
-    [point] = read_benchmark(DATA / "genai_perf.json").points
-    assert point.requests[0].chunk_s == pytest.approx((0.05, 0.06, 0.07))
-    assert (point.requests[0].prompt_tokens, point.requests[0].output_tokens) == (100, 3)
-    assert point.requests[1].sent_s == pytest.approx(0.1)
-
-
 def test_a_file_of_a_vllm_run_each_gives_the_true_step(tmp_path):
     simulated = simulate(seed=5)
     paths = [written(tmp_path, f"run-{i}.json", vllm_run(point)) for i, point in enumerate(simulated.points)]
@@ -245,7 +238,7 @@ def test_summaries_name_the_option_that_keeps_the_requests(tmp_path):
     [("", "is empty"), ("{", "neither JSON nor JSON lines"), ("[1, 2]", "of no tool known here"),
      ('{"a": 1}', "of no tool known"), ('{"benchmarks": []}', "holds no benchmarks"),
      ('{"benchmarks": [{}]}', "holds no requests"),
-     ('{"benchmarks": [3]}', "holds no requests"), ('{"experiments": []}', "holds no experiments")],
+     ('{"benchmarks": [3]}', "holds no requests")],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, text, told):
     path = tmp_path / "file.json"
@@ -260,8 +253,6 @@ AIPERF = {"metadata": {"request_start_ns": 1, "benchmark_phase": "profiling"}, "
     "output_sequence_length": {"value": 2}}}
 GUIDELLM = {"requests": {"successful": [{"start_time": 0, "first_token_time": 1, "last_token_time": 2, "end_time": 2,
                                          "prompt_tokens": 3, "output_tokens": 2}]}}
-GENAI = {"timestamp": 1, "response_timestamps": [2], "response_outputs": [
-    {"response": 'data: {"model": "tiny", "choices": [{"text": "a"}], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'}]}
 
 
 @pytest.mark.parametrize(
@@ -275,9 +266,6 @@ GENAI = {"timestamp": 1, "response_timestamps": [2], "response_outputs": [
         ({"benchmarks": [GUIDELLM]}, ("benchmarks", 0, "requests", "incomplete"), 3, "benchmark 1: incomplete is no list"),
         ({"benchmarks": [GUIDELLM]}, ("benchmarks", 0, "requests", "successful", 0, "output_tokens"), "12",
          "benchmark 1: output_tokens: '12' is no number"),
-        ({"experiments": [{"requests": [GENAI]}]}, ("experiments", 0, "requests"), True, "experiment 1: requests is no list"),
-        ({"experiments": [{"requests": [GENAI]}]}, ("experiments", 0, "requests", 0, "response_timestamps"), None,
-         "experiment 1: has no response_timestamps"),
     ],
 )
 def test_a_field_of_another_type_is_told_by_its_name(tmp_path, document, path, value, told):
@@ -308,7 +296,7 @@ def test_a_missing_file_and_two_tools_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_benchmark(tmp_path / "nothing.json")
     with pytest.raises(InputError, match="cannot make one profile"):
-        read_benchmark([DATA / "vllm.json", DATA / "genai_perf.json"])
+        read_benchmark([DATA / "vllm.json", DATA / "guidellm-0.8.json"])
 
 
 def test_a_load_that_the_file_does_not_name_is_taken_from_the_stamps(tmp_path):

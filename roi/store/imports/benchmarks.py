@@ -13,12 +13,11 @@ from roi.facts.serve_profile import ServeProfile
 from roi.store.imports import fields
 from roi.store.imports.aiperf import read_aiperf
 from roi.store.imports.fields import Json
-from roi.store.imports.genai_perf import read_genai_perf
 from roi.store.imports.guidellm import read_guidellm
 from roi.store.imports.points import Imported, Stated
 from roi.store.imports.vllm_bench import read_vllm
 
-TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
+TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl)"
 MOST_BYTES: Final = 256 * 2**20
 """Of a tool's results, every request among them."""
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
@@ -67,12 +66,10 @@ def _imported(path: Path) -> Imported:
             return read_vllm(documents, where)
         if isinstance(first.get("benchmarks"), list):
             return read_guidellm(first, where)
-        if isinstance(first.get("experiments"), list):
-            return read_genai_perf(first, where)
         if fields.dig(first, "metadata", "request_start_ns") is not None:
             beside = path.with_name(AIPERF_SUMMARY)
             return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
-    if first.keys() >= {"input_config", "request_latency"}:  # of aiperf or of genai-perf
+    if first.keys() >= {"input_config", "request_latency"}:
         raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")
     raise InputError(f"{where}: is of no tool known here; {TOOLS}")
 

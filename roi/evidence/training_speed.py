@@ -1,7 +1,7 @@
 """What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import date as Date
 from functools import cache, partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
-from roi.estimate.step.step_time import StepEfficiency, StepWork, step_work
+from roi.estimate.step.step_time import StepEfficiency, StepWork, step_time, step_work
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import LinkSpeed
@@ -218,12 +218,15 @@ def within_peak(
     """
     if found.high <= 1.0:  # the roofline's own rates are no higher than the peak
         return found
-    free = replace(found.efficiency, links=dict.fromkeys(get_args(Collective), LinkSpeed(0.0, np.inf)))
-    ideal = StepEfficiency(matrix=1.0, bandwidth=1.0, launch_s=0.0, links=free.links,
-                           matrix_of={gpu.id: max(1.0, found.efficiency.matrix_of.get(gpu.id, 1.0))})
-    work = work or step_work(shape, plan)
-    most = theory_s(shape, plan, gpu, free, work) / theory_s(shape, plan, gpu, ideal, work)
-    return replace(found, high=min(found.high, max(most, float(found.efficiency.overall))))
+    own, best = found.efficiency, found.efficiency.matrix_of.get(gpu.id)
+    peak = StepEfficiency(matrix=max(1.0, best or 1.0), bandwidth=1.0, launch_s=0.0)
+    own = replace(own, matrix=own.matrix if best is None else best, overall=1.0)
+    both = {each.name: np.array([getattr(own, each.name), getattr(peak, each.name)]) for each in fields(StepEfficiency)
+            if not isinstance(getattr(peak, each.name), dict)}
+    links = dict.fromkeys(get_args(Collective), LinkSpeed(0.0, np.inf))
+    step = step_time(shape, plan, gpu, StepEfficiency(**both, links=links), work)
+    own_s, peak_s = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    return replace(found, high=min(found.high, max(float(own_s / peak_s), float(found.efficiency.overall))))
 
 
 def computed(plan: TrainingPlan) -> float:

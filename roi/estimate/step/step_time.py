@@ -237,8 +237,8 @@ def hours_of(step: StepTime, plan: TrainingPlan, examples: Number, epochs: Numbe
 def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:
     """FLOP/s of the best large product."""
     share = efficiency.matrix_of.get(gpu.id, efficiency.matrix)
-    if dtype == "fp32" and np.any(efficiency.multiprocessors):
-        share = np.minimum(share, FP32_SHARE)
+    if dtype == "fp32":
+        share = np.where(np.asarray(efficiency.multiprocessors) > 0.0, np.minimum(share, FP32_SHARE), share)
     return gpu.matrix_flops(dtype) * share
 
 

@@ -54,10 +54,11 @@ def offer(vendor: str, kind: RentalKind = RentalKind.ON_DEMAND, card: str = GPU)
     return min(found, key=lambda o: o.gpus_per_instance)
 
 
-def api_usd(provider: str, model: str, mix: tuple[float, float] = CENTRAL_MIX) -> float:
-    """USD per million tokens of the mix at list price, nothing cached, no batch."""
+def api_usd(provider: str, model: str) -> float:
+    """USD per million tokens of the central mix at list price, nothing cached, no batch."""
     price = find_api_price(provider, model, AS_OF)
-    return (price.input_usd_per_mtok[0] * mix[0] + price.output_usd_per_mtok[0] * mix[1]) / sum(mix)
+    given, made = CENTRAL_MIX
+    return (price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * made) / (given + made)
 
 
 def cheap_claim() -> Claim:

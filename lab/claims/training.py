@@ -41,9 +41,9 @@ def process_bytes(model: str, plan: TrainingPlan, gpu: str = A100, end: int = 0)
     return float(memory.process_bytes)
 
 
-def rent(vendor: str, gpu: str = A100) -> RentalOffer:
-    """The vendor's on-demand rent on the as-of date."""
-    return next(o for o in rental_offers(AS_OF) if (o.gpu, o.vendor, o.kind) == (gpu, vendor, RentalKind.ON_DEMAND))
+def rent(vendor: str) -> RentalOffer:
+    """The vendor's on-demand rent of an A100 on the as-of date."""
+    return next(o for o in rental_offers(AS_OF) if (o.gpu, o.vendor, o.kind) == (A100, vendor, RentalKind.ON_DEMAND))
 
 
 def hours_claim() -> Claim:

@@ -158,10 +158,10 @@ Speed = Callable[[Gpu, ModelShape, TrainingPlan], Evidence]
 """What the training speed of a plan on a card rests on."""
 
 
-def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Speed:
-    """The evidence for training speed on any card: fits on it, else the published ones, and over them profiles on it.
+def speed_evidence(store: Store) -> Speed:
+    """The evidence for training speed on any card: the published fits, and over them profiles on it.
 
-    `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
+    `store` is read for training profiles of every model. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
     Of profiles those of mixtures count for a mixture, and those of dense models for a dense one: their kernels differ.
     Between several GPUs count the collectives that a device profile timed between as many, else the datasheet's.
@@ -169,12 +169,15 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
-    fitted = fitted_speed(store, calibrations)
+    fitted = fitted_speed(store)
     return lambda gpu, shape, plan: within_peak(fitted(gpu, shape, plan), gpu, shape, plan)
 
 
 def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Speed:
-    """`speed_evidence` with intervals as runs scatter, which may go beyond a card's peak: `within_peak` ends them there."""
+    """`speed_evidence` with intervals as runs scatter, which may go beyond a card's peak: `within_peak` ends them there.
+
+    Fits of one's own on a card, the `calibrations` of `find_calibrations`, come before the published ones.
+    """
     known = training_efficiencies().step()
     links = cache(partial(measured_links, store))
     own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)

@@ -13,7 +13,7 @@ import numpy as np
 from roi.estimate.fitting.distance import FORMULA_ERROR, Apart, distance, plan_apart
 from roi.estimate.fitting.overhead import Overhead, reserved_range
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
-from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
+from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import TrainingPlan
@@ -231,14 +231,9 @@ def _with_update(step: StepTime, plan: TrainingPlan, parts: int = 1) -> float:
     return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation / parts
 
 
-def theory_s(
-    shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, work: StepWork | None = None,
-) -> float:
-    """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1.
-
-    `work` is that of model and plan, where it is known.
-    """
-    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0), work), plan)
+def theory_s(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
+    """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1."""
+    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0)), plan)
 
 
 def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:

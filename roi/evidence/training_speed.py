@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from datetime import date as Date
 from functools import cache, partial
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -224,11 +224,12 @@ def within_peak(
     own, best = found.efficiency, found.efficiency.matrix_of.get(gpu.id)
     peak = StepEfficiency(matrix=max(1.0, best or 1.0), bandwidth=1.0, launch_s=0.0)
     own = replace(own, matrix=own.matrix if best is None else best, overall=1.0)
-    both = {each.name: np.array([getattr(own, each.name), getattr(peak, each.name)]) for each in fields(StepEfficiency)
-            if not isinstance(getattr(peak, each.name), dict)}
+    both: dict[str, Any] = {  # Any: numbers of either, by their names
+        each.name: np.array([getattr(own, each.name), getattr(peak, each.name)]) for each in fields(StepEfficiency)
+        if not isinstance(getattr(peak, each.name), dict)}
     links = dict.fromkeys(get_args(Collective), LinkSpeed(0.0, np.inf))
     step = step_time(shape, plan, gpu, StepEfficiency(**both, links=links), work)
-    own_s, peak_s = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    own_s, peak_s = np.asarray(step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation)
     return replace(found, high=min(found.high, max(float(own_s / peak_s), float(found.efficiency.overall))))
 
 

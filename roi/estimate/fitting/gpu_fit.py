@@ -65,6 +65,7 @@ class Breakdowns:
         self.model = model
         self._known: dict[tuple[str, tuple[float, bool]], MemoryBreakdown] = {}
         self._smaller: dict[TrainingPlan, list[Family]] = {}
+        self._sized: dict[TrainingPlan, tuple[TrainingPlan, TrainingPlan]] = {}
 
     def on(self, name: str, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> MemoryBreakdown:
         """What the plan, which alone has this name, needs on a card; its numeric fields broadcast."""
@@ -72,6 +73,17 @@ class Breakdowns:
         if key not in self._known:
             self._known[key] = training_memory(self.model, plan, gpu)
         return on_card(self._known[key], overhead.slack[0], overhead.context_bytes[0], gpu)
+
+    @cached_property
+    def seqs(self) -> NDArray[np.float64]:
+        """Lengths that the search tries, tokens."""
+        return np.arange(float(SEQ_STEP), self.model.context_tokens + 1.0, SEQ_STEP)
+
+    def sized(self, plan: TrainingPlan) -> tuple[TrainingPlan, TrainingPlan]:
+        """The plan at all micro-batches, and at all lengths, that the search tries."""
+        if plan not in self._sized:
+            self._sized[plan] = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=self.seqs)
+        return self._sized[plan]
 
     def smaller(self, plan: TrainingPlan) -> list[Family]:
         """Plans that need less than the one that is asked for, without what is refused."""
@@ -141,12 +153,11 @@ def fit_plan(
         return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan), plan)
-    seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
-    batches, lengths = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=seqs)
+    batches, lengths = known.sized(plan)
     return GpuFit(
         gpu=gpu, memory=memory, **room._asdict(),
         largest_micro_batch=_largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu),
-        longest_seq=_largest(known.on("lengths", lengths, gpu, overhead), seqs, gpu),
+        longest_seq=_largest(known.on("lengths", lengths, gpu, overhead), known.seqs, gpu),
         binds=PARTS[int(np.argmax(parts))],
         search=None if room.fits else partial(_nearest_plan, known, plan, gpu, overhead),
     )

@@ -145,6 +145,7 @@ def test_a_file_of_another_encoding_or_size_is_refused(folder):
         own_rows(RentalOffer)
 
 
+@pytest.mark.full
 def test_a_price_list_that_is_written_is_read_as_it_was(folder):
     """All 2,000 prices of genai-prices, tiers, batch and announced changes among them."""
     prices = []

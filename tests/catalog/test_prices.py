@@ -291,6 +291,7 @@ def test_what_vendors_put_around_a_name_makes_no_other_model(provider, spelled, 
     assert found.id == listed
 
 
+@pytest.mark.full
 def test_every_listed_name_means_its_model_and_no_longer_one_of_another_name():
     """2,268 names; one with -foo added is known nowhere, one with -mini or -pro only where the sources write just that."""
     listed = [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]

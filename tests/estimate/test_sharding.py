@@ -59,12 +59,17 @@ def peak(plan, model=SMALL):
     return float(training_memory(model, plan).peak_allocated_bytes)
 
 
-def test_fsdp_with_mixed_precision_holds_16_bytes_a_parameter_over_n():
-    """fp32: 4 weight + 4 gradient + 8 moments; over 8 GPUs 0.5 + 0.5 + 1 = 2 bytes a parameter."""
-    held = held_states(LLAMA, plan_of(method="full", sharding="fsdp", autocast=True), 8.0)
-    assert held.weights_bytes == pytest.approx(0.5 * P)
-    assert held.gradients_bytes == pytest.approx(0.5 * P)
-    assert held.moments_bytes == pytest.approx(1.0 * P)
+@pytest.mark.parametrize(("plan", "weights", "gradients", "moments"), [
+    ({"sharding": "fsdp", "autocast": True}, 4 / 8, 4 / 8, 8 / 8), ({"sharding": "fsdp"}, 2 / 8, 2 / 8, 4 / 8),
+    ({"sharding": "zero2"}, 2, 2 / 8, 12 / 8), ({"sharding": "zero3"}, 2 / 8, 2 / 8, 12 / 8),
+])
+def test_bytes_a_parameter_on_each_of_8_gpus(plan, weights, gradients, moments):
+    """fp32 weights, gradients and two moments under autocast, all in bf16 without; DeepSpeed has an fp32 copy beside the two
+    moments, and ZeRO-2 weights whole (arXiv 1910.02054, figure 1)."""
+    held = held_states(LLAMA, plan_of(method="full", **plan), 8.0)
+    assert held.weights_bytes == pytest.approx(weights * P)
+    assert held.gradients_bytes == pytest.approx(gradients * P)
+    assert held.moments_bytes == pytest.approx(moments * P)
 
 
 @pytest.mark.parametrize("stage", ["zero1", "zero2"])
@@ -77,26 +82,6 @@ def test_deepspeed_clones_its_part_of_fp32_parameters_too(stage):
     alone = [float(training_memory(SMALL, TrainingPlan(method="full", sharding=stage, dtype=dtype)).peak_allocated_bytes)
              for dtype in ("fp32", "bf16")]
     assert alone[0] >= alone[1]
-
-
-def test_fsdp_without_it_holds_8_bytes_a_parameter_over_n():
-    """bf16 alone: 2 weight + 2 gradient + 4 moments, over 8 GPUs 1 byte."""
-    held = held_states(LLAMA, plan_of(method="full", sharding="fsdp"), 8.0)
-    assert held.weights_bytes + held.gradients_bytes + held.moments_bytes == pytest.approx(1.0 * P)
-
-
-def test_zero2_keeps_weights_whole_and_shards_the_rest():
-    """2 P; gradients 2 P / 8; fp32 copy and moments 12 P / 8 (arXiv 1910.02054, figure 1)."""
-    held = held_states(LLAMA, plan_of(method="full", sharding="zero2"), 8.0)
-    assert held.weights_bytes == 2.0 * P
-    assert held.gradients_bytes == pytest.approx(0.25 * P)
-    assert held.moments_bytes == pytest.approx(1.5 * P)
-
-
-def test_zero3_holds_16_bytes_a_parameter_over_n():
-    """(2 + 2 + 12) P / 8 = 2 P (arXiv 1910.02054, figure 1)."""
-    held = held_states(LLAMA, plan_of(method="full", sharding="zero3"), 8.0)
-    assert held.weights_bytes + held.gradients_bytes + held.moments_bytes == pytest.approx(2.0 * P)
 
 
 def test_zero3_updates_a_sub_group_of_1e9_parameters_at_a_time():

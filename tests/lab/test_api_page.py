@@ -32,7 +32,7 @@ def test_the_examples_of_the_docstrings_hold(module):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("text", [INTRO, roi.__doc__], ids=["page", "help"])
+@pytest.mark.parametrize("text", [INTRO, pytest.param(roi.__doc__, marks=pytest.mark.full)], ids=["page", "help"])
 def test_the_first_lines_to_type_run_as_they_stand(text, tmp_path, monkeypatch):
     (tmp_path / "my.yaml").write_text(template("bundled") + "\ndraws: 64\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -3,12 +3,10 @@
 lab/dry_run_grid.py makes the grid.
 """
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from fit_allocator_slack import grid_rows, read_plan
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
@@ -21,36 +19,13 @@ from roi.profiling.dry.dry_run import dry_run
 
 torch.set_num_threads(1)
 
-RESULTS = ("weights_bytes", "trained_parameters", "peak_bytes", "phase")
-SWITCHES = ("checkpointing", "double_quant", "logits_kept", "padded", "autocast", "packed")
-TEXTS = ("method", "targets", "dtype", "attention", "optimizer", "trainer")
-
-
-def read_grid():
-    file = Path(__file__).parents[1] / "data" / "dry_run_grid.csv"
-    return list(csv.DictReader(line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")))
-
-
-def read_plan(row):
-    fields = {name: text for name, text in row.items() if name not in ("model", *RESULTS)}
-    return TrainingPlan(**{name: read_value(name, text) for name, text in fields.items()})
-
-
-def read_value(name, text):
-    if name in SWITCHES:
-        return text == "1"
-    if name in TEXTS:
-        return text
-    return int(text) if name == "accumulation" else float(text)
-
-
 def closed_peak(row):
     """The dry runs of the grid hold no cuBLAS workspace, so it is taken out."""
     memory = training_memory(find_model(row["model"]), read_plan(row))
     return float(memory.peak_allocated_bytes - memory.workspaces_bytes)
 
 
-GRID = read_grid()
+GRID = grid_rows()
 
 
 @pytest.mark.full

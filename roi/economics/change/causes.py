@@ -55,7 +55,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"serving\.(?:speed|adapter_speed)\.(?P<of>.+?)(?:_low|_high)?", "speed", EVIDENCE),
     (r"serving\.capacities\..+|training\.hours_factor(?:\..+)?", "", EVIDENCE),
     (r"horizon_months|discount_rate_per_year|draws|seed|(?:verdict|accept)\..+", "", TERMS),
-    (r"vendors\.(?P<of>.+)\.(?:first_end_months|life_months|retires_on)", "life", OPTIONS),
+    (r"vendors\.(?P<of>.+)\.(?:first_end_months(?:\.follows|\.correlation)?|life_months|retires_on)", "life", OPTIONS),
     (rf"options\.(?P<of>.+)\.(?:{'|'.join(STRUCTURE)})", "option", OPTIONS),
     (r".+", "", OPTIONS),
 ))

@@ -210,8 +210,8 @@ def test_a_closed_model_that_a_cloud_resells_is_as_good_there_and_counts_the_sam
 
 
 def test_a_closed_model_at_two_vendors_has_one_end_and_an_announced_one_stays() -> None:
-    """gpt-6-sol at Azure's same price saves what the evaluation costs, -$100 - 300 x $1 = -$400, in each draw: both move on to a
-    dearer or cheaper model on one day. Drawn apart, it was best in 45%, from -$35,002 (P10) to $34,397 (P90).
+    """gpt-6-sol at Azure's same price saves what the evaluation costs, -$100 - 300 x $1 = -$400, in each draw: both move on
+    to a dearer or cheaper model on one day. Drawn apart, it was best in 45%, from -$35,002 (P10) to $34,397 (P90).
     """
     drift = {"model_life_months": {"value": 18, "low": 6, "high": 36},
              "successor_price_ratio": {"value": 0.6, "low": 0.3, "high": 1},

@@ -1508,6 +1508,8 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert f"Change to gpt-6-luna, live in {start + best:.0f} months" in flat(c)
+    assert "Change to gpt-6-luna, live in" not in flat(apis())
     assert apis().better_later is None
     assert " later: central NPV" not in flat(apis())
 

@@ -92,7 +92,7 @@ def trials_in_bins(
     binned: dict[tuple[int | str, bool], Bins | None] = {}
     for trial in trials(shared, central, drawn, candidates):
         judged = trial.kind == "evaluate"
-        if judged and not fails:
+        if (judged and not fails) or (trial.paired and counts == "cash"):  # on cash only the bar asks
             continue
         same = (trial.option if trial.paired else id(trial.known)), judged  # of one server, or training, tell the same fact
         if same not in binned:

@@ -314,7 +314,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert c.verdict.first_move == "cache-batch"
     text = flat(c)
     at, then = text.index("First claude-sonnet-5-5, batch (can be undone within a month)"), text.index("Then qwen3-8b+lora")
-    assert at < then < text.index("prepared meanwhile: train an adapter")
+    assert at < then < text.index("prepared meanwhile, live in 3 months: train an adapter")
     assert "UNLESS Below about" in text
     assert "the advice is claude-sonnet-5-5, batch, after which moving on saves from" in text
     assert "with the option's GPU hour above $" in text

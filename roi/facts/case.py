@@ -2,7 +2,8 @@
 
 A fact's spread is a triangle that holds 5% below `low` and 5% above `high`, its mode at `value`: for positive quantities in
 the log, for yearly rates in log(1 + rate), for shares and signed quantities on their own scale. A share that was counted, with
-`items` of them beside it, is drawn from the Beta distribution that the count leaves instead.
+`items` of them beside it, is drawn from the Beta distribution that the count leaves instead. A fact that follows another goes
+with it in the draws, by a normal copula of the correlation beside it, and has its own distribution still.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from roi.facts.fact import Basis, Fact, Value
 from roi.numerics.beta import beta_quantile
+from roi.numerics.normal import go_with
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
@@ -29,6 +31,8 @@ AT_ONCE = 8
 """Facts whose draws are worked out at once: 4,096 of each are 256 KiB, which stays in the near cache."""
 ITEMS = ".items"
 """Behind the path of a share that was counted: the path of the number of items."""
+FOLLOWS, CORRELATION = ".follows", ".correlation"
+"""Behind the path of a fact that goes with another: what names that one's path, and how closely, -1 to 1."""
 LAST = "quality.usd_per_error"
 """Drawn in the last dimension, so that stating it without a spread leaves the draws of all others as they were."""
 
@@ -167,8 +171,11 @@ class Case:
         if points is None:
             return flat
         drawn = np.empty(points.T.shape) if room is None else room
-        each = np.ascontiguousarray(points.T)  # a row a fact, which is read in one piece ever after
+        each = np.array(points.T, order="C")  # a row a fact, which is read in one piece ever after
         numbers, row = {path: k for k, path in enumerate(self.uncertain)}, 0
+        for path, base in self._following.items():
+            row_of = numbers[path]
+            each[row_of] = go_with(each[numbers[base]], each[row_of], self.facts[path + CORRELATION].number())
         for path in self._counted:
             drawn[row] = counted_quantile(each[numbers[path]], self.facts[path].number(), self.facts[path + ITEMS].number())
             row += 1
@@ -191,6 +198,12 @@ class Case:
     def _counted(self) -> tuple[str, ...]:
         """Paths of the shares that were counted."""
         return tuple(path for path in self.uncertain if path + ITEMS in self.facts)
+
+    @cached_property
+    def _following(self) -> dict[str, str]:
+        """Paths of the uncertain facts that go with another one, which is uncertain too and follows none, and that one's."""
+        told = {path: str(self.facts[path + FOLLOWS].value) for path in self.uncertain if path + FOLLOWS in self.facts}
+        return {path: base for path, base in told.items() if base in self.uncertain and base not in told}
 
     @cached_property
     def _central(self) -> dict[str, Value]:

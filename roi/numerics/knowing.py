@@ -208,6 +208,13 @@ def binomial(rates: Array, items: int) -> Array:
     return np.asarray(chance / chance.sum(axis=0))
 
 
+def differences(values: Array, deviation: float) -> Array:
+    """The chance of each result of a measurement at each value, its noise normal with this deviation: (results, values)."""
+    results = np.arange(values.min() - REACH * deviation, values.max() + REACH * deviation, deviation / 3.0)
+    chance = np.exp(-(((results[:, None] - values) / deviation) ** 2) / 2.0)
+    return np.asarray(chance / chance.sum(axis=0))
+
+
 def items_behind(rates: Array) -> float:
     """Items, right or wrong, that would leave an error rate as uncertain as these draws of it are (n,); a Beta's n."""
     mean, variance = float(rates.mean()), float(rates.var())

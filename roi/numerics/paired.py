@@ -1,8 +1,8 @@
-"""Two systems judged on the same items: how often they agree, and what that says of the difference of their scores.
+"""Two systems judged on the same items: what that says of the score of each, and of the difference of both.
 
-A score is a share of right answers, or a mean of marks in [0, 1]. The incumbent's true score has a Beta posterior (Jeffreys
-prior, half an item right and half an item wrong). Another system has two: the share it gets right where the incumbent is
-right, and where the incumbent is wrong. Its own score follows, so that what is common to both cancels in the difference.
+A score is a share of right answers, or a mean of marks in [0, 1]. Each true score has a Beta posterior of its own (Jeffreys
+prior, half an item right and half an item wrong), and a correlation says how the two go together: what is common to both
+cancels in the difference, and neither is more or less sure than it is alone.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from roi.numerics.beta import beta_cdf, beta_quantile
+from roi.numerics.normal import go_with
 from roi.numerics.spreads import TAIL, t95
 
 Array = NDArray[np.float64]
@@ -74,23 +75,61 @@ class Agreement:
     n00: float
 
     @property
+    def items(self) -> float:
+        """All of them."""
+        return self.n11 + self.n10 + self.n01 + self.n00
+
+    @property
     def incumbent(self) -> ScorePosterior:
         """The incumbent's score on these items."""
         return ScorePosterior(self.n11 + self.n10, self.n01 + self.n00)
 
-    def other_score(self, incumbent: ArrayLike, keeps: ArrayLike, gains: ArrayLike) -> Array:
-        """The other system's true score, given draws of the incumbent's and two uniform draws in (0, 1), broadcast.
+    @property
+    def other(self) -> ScorePosterior:
+        """The other system's score on these items."""
+        return ScorePosterior(self.n11 + self.n01, self.n10 + self.n00)
 
-        It is incumbent x (share right where the incumbent is right) + (1 - incumbent) x (share right where it is wrong).
+    @property
+    def variance(self) -> float:
+        """Of the true difference: that of a Dirichlet with half an item more on each of the two cells in which both differ.
+
+        Nothing is added to the cells in which they agree. The margins are then Beta posteriors with Jeffreys prior, as where
+        each system stands alone, the mean leans to neither side, and no differing item is not taken for certainty.
         """
-        a = np.asarray(incumbent, dtype=float)
-        where_right, where_wrong = ScorePosterior(self.n11, self.n10), ScorePosterior(self.n01, self.n00)
-        return a * where_right.quantile(keeps) + (1.0 - a) * where_wrong.quantile(gains)
+        n = self.items + 2.0 * HALF
+        lost, won = (self.n10 + HALF) / n, (self.n01 + HALF) / n
+        return (lost + won - (won - lost) ** 2) / (n + 1.0)
+
+    def correlation(self, incumbent: ScorePosterior, other: ScorePosterior) -> float:
+        """Correlation of two true scores that are known thus on these items; -1 to 1.
+
+        var(b - a) = var a + var b - 2 corr dev a dev b, solved for corr.
+        """
+        a, b = incumbent.deviation, other.deviation
+        return min(max((a * a + b * b - self.variance) / (2.0 * a * b), -1.0), 1.0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is known of two true scores together."""
+
+    incumbent: ScorePosterior
+    other: ScorePosterior
+    correlation: float
 
     def difference(self, points: Array) -> Array:
-        """Draws of the other's true score less the incumbent's; points (n, 3), uniform in (0, 1)."""
-        a = self.incumbent.quantile(points[:, 0])
-        return self.other_score(a, points[:, 1], points[:, 2]) - a
+        """Draws of the other's true score less the incumbent's, shape (n,); points (n, 2), uniform in (0, 1)."""
+        other = go_with(points[:, 0], points[:, 1], self.correlation)
+        return self.other.quantile(other) - self.incumbent.quantile(points[:, 0])
+
+
+def shared_part(pairs: float, items: float, other_items: float) -> float:
+    """What is left of a correlation on `pairs` items for means over `items` and `other_items`, among which these are.
+
+    Only the pairs go together: cov = pairs x s_ab / (items x other_items), against deviations s_a / sqrt(items) and
+    s_b / sqrt(other_items).
+    """
+    return min(pairs / math.sqrt(items * other_items), 1.0)
 
 
 def exact_mcnemar(lost: int, won: int) -> float:
@@ -113,7 +152,7 @@ def score_posterior(marks: Array, weights: Array, clusters: Ints) -> ScorePoster
 
 
 def agreement(incumbent: Array, other: Array, weights: Array, clusters: Ints) -> Agreement:
-    """What marks of two systems on the same items say of the pair; all (n,).
+    """What marks of two systems on the same items say of their difference; all (n,).
 
     A graded pair (a, b) counts as min(a, b) right on both, a - b or b - a on one, the rest on neither, so that both means come
     out. The counts are scaled to as many items as would tell the difference as exactly (`worth_items`).

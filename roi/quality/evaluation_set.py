@@ -122,6 +122,8 @@ class _Rows:
         """What each name of a system in the files is called."""
         self.items: dict[str, int] = {}
         self.systems: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
+        """The number of each system by its name in the files."""
         self.clusters: dict[str, int] = {}
         self.runs: dict[object, int] = {None: 0}
         self.names, self.marks = array("q"), array("d")
@@ -150,15 +152,21 @@ class _Rows:
             if read is None or not 0.0 < read <= HEAVIEST:
                 return NO_WEIGHT
             heavy = read
+        mine = self.numbers.get(by)
         self.names.extend((
-            self.items.setdefault(name, len(self.items)), self.systems.setdefault(self._called(by), len(self.systems)),
+            self.items.setdefault(name, len(self.items)), self._number(by) if mine is None else mine,
             -1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)),
             0 if run is None else self.runs.setdefault(str(run), len(self.runs))))
         handed = None if escalated is None else share(escalated, "escalated")
         self.marks.extend((score or 0.0, heavy, np.nan if handed is None else handed))
+        return None
+
+    def _number(self, system: str) -> int:
+        """The number of a system of the files that no row had before; InputError where they are too many."""
+        found = self.numbers[system] = self.systems.setdefault(self._called(system), len(self.systems))
         if len(self.systems) > MOST_SYSTEMS:
             raise InputError(f"FILES: more than {MOST_SYSTEMS} systems; is the column of the system right? --map system=COLUMN")
-        return None
+        return found
 
     def _called(self, system: str) -> str:
         """What a system of the files is called in the answer."""

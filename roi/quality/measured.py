@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.numerics.paired import Agreement, ScorePosterior, agreement, exact_mcnemar, score_posterior
+from roi.numerics.paired import Agreement, Pair, ScorePosterior, agreement, exact_mcnemar, score_posterior, shared_part
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import TAIL
 from roi.quality.evaluation_set import EvaluationSet
@@ -58,6 +58,8 @@ class Difference:
     more_items: int | None
     """Items beyond these that settle margin and bar if the means stay; 0: settled; None: more than MOST_ITEMS."""
     agreement: Agreement
+    correlation: float
+    """Of the two true scores as `Measured.scores` has them, on all items of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,10 @@ def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: flo
     base = found.place(incumbent, "--incumbent")
     scores = [_score(found, k, bar) for k in range(len(found.systems))]
     others = [k for k in range(len(found.systems)) if k != base]
-    points = sobol(0, DRAWS, 3, SEED)
+    points = sobol(0, DRAWS, 2, SEED)
     return Measured(
         incumbent=incumbent, bar=bar, margin=margin, scores=(scores[base], *(scores[k] for k in others)), cascades=(),
-        differences=tuple(_difference(found, base, k, scores[k], points, bar, margin) for k in others))
+        differences=tuple(_difference(found, base, k, scores, points, bar, margin) for k in others))
 
 
 def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tuple[EvaluationSet, tuple[Cascade, ...]]:
@@ -148,8 +150,9 @@ def _score(found: EvaluationSet, k: int, bar: float | None) -> SystemScore:
 
 
 def _difference(
-    found: EvaluationSet, base: int, k: int, own: SystemScore, points: Floats, bar: float | None, margin: float,
+    found: EvaluationSet, base: int, k: int, scores: Sequence[SystemScore], points: Floats, bar: float | None, margin: float,
 ) -> Difference:
+    own, incumbent = scores[k], scores[base]
     both = ~np.isnan(found.marks[base]) & ~np.isnan(found.marks[k])
     pairs = int(both.sum())
     if not pairs:
@@ -158,7 +161,10 @@ def _difference(
                          f" {found.systems[base][:80]}: their ids differ")
     a, b, weights, clusters = (each[both] for each in (found.marks[base], found.marks[k], found.weights, found.clusters))
     agree = agreement(a, b, weights, clusters)
-    draws = agree.difference(points)
+    on_pairs, own_on_pairs = (each.posterior if each.items == pairs else score_posterior(marks, weights, clusters)
+                              for each, marks in ((incumbent, a), (own, b)))
+    together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
+    draws = together.difference(points)
     value = float(np.average(b - a, weights=weights))
     low, high = np.quantile(draws, (0.05, 0.95))
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
@@ -170,6 +176,7 @@ def _difference(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
         lost=int((b < a).sum()), won=int((b > a).sum()), p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())),
         not_worse=not_worse, smallest=(TAIL + POWER) * spread, agreement=agree,
+        correlation=together.correlation * shared_part(pairs, incumbent.items, own.items),
         more_items=None if None in more else max(each or 0 for each in more))
 
 

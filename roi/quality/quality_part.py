@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from roi.numerics.paired import Agreement, ScorePosterior
+from roi.numerics.paired import ScorePosterior
 from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
-from roi.quality.measured import Measured, SystemScore
+from roi.quality.measured import Difference, Measured, SystemScore
 from roi.scenario.file import read_part
 from roi.scenario.yaml import MEASURED, QUALITY_PART, comment, dump_yaml
 
@@ -41,7 +41,8 @@ def part_yaml(
 def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
     if measured.bar is not None:
         yield "bar", measured.bar
-    paired = {each.system: {"paired": _paired(each.agreement)} for each in measured.differences}
+    plain = all(map(_counted, measured.scores))
+    paired = {each.system: {"paired": _paired(each, plain=plain)} for each in measured.differences}
     yield "scores", {each.system: {**_score(each), **paired.get(each.system, {}), "source": source} for each in measured.scores}
     for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
         known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
@@ -50,17 +51,23 @@ def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:
             yield name, rates
 
 
+def _counted(each: SystemScore) -> bool:
+    """Whether its items were right or wrong, alone and of equal weight."""
+    return abs(each.posterior.right + each.posterior.wrong - each.items) < ALIKE
+
+
 def _score(each: SystemScore) -> dict[str, Any]:
-    """Value, items and interval. What was counted item by item is a Beta without the interval, which would be drawn instead."""
-    counted = abs(each.posterior.right + each.posterior.wrong - each.items) < ALIKE
-    told = _rounded(each.posterior) if not counted else {"value": round(each.posterior.share, DIGITS)}
-    return {**told, "items": each.items}
+    """Value and items; and the items that would say as much, right or wrong each, where its own were graded."""
+    told = {"value": round(each.posterior.share, DIGITS), "items": each.items}
+    return told if _counted(each) else told | {"effective_items": round(each.posterior.right + each.posterior.wrong, DIGITS)}
 
 
-def _paired(found: Agreement) -> dict[str, float]:
-    """Items by who was right, as a scenario's score states them."""
+def _paired(each: Difference, *, plain: bool) -> dict[str, float]:
+    """Items by who was right, as a scenario's score states them; and how the scores go together, where they do not say it."""
+    found = each.agreement
     counts = {"both_right": found.n11, "only_incumbent": found.n10, "only_this": found.n01, "both_wrong": found.n00}
-    return {name: round(count, DIGITS) for name, count in counts.items()}
+    told = {name: round(count, DIGITS) for name, count in counts.items()}
+    return told if plain else told | {"correlation": round(each.correlation, DIGITS)}
 
 
 def _rounded(known: ScorePosterior) -> dict[str, Any]:

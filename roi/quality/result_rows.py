@@ -10,6 +10,8 @@ from roi.errors import InputError
 Document = dict[str, Any]  # Any: JSON as it was parsed
 LONGEST_ID: Final = 200
 """Characters of an id; what is longer is a text, and is not kept."""
+BARE: Final = frozenset({bool, int, float})
+"""Classes of numbers as JSON has them."""
 RIGHT: Final = frozenset({"1", "c", "correct", "true", "yes", "y", "pass", "passed", "right", "success", "good",
                           "wahr", "vrai", "verdadero", "vero"})
 WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "failed", "wrong", "failure", "bad",
@@ -141,6 +143,8 @@ def read_scale(text: str) -> tuple[float, float]:
 def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
     """The mark as a share of right, in [0, 1], by the scale that was asked for; None where it is none, InputError outside."""
     graded = asked.scale is not None or asked.right_from is not None
+    if mark.__class__ in BARE and not graded and 0 <= mark <= 1:  # type: ignore[operator]  # nearly every row of a long file
+        return float(mark)  # type: ignore[arg-type]
     if isinstance(mark, str):
         word = mark.strip().lower()
         value = number(word.removesuffix("%"))
@@ -152,8 +156,8 @@ def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
     if isinstance(mark, bool) or not isinstance(mark, (int, float)) or mark != mark:  # noqa: PLR0124 -- NaN: an unscored item
         return float(mark) if isinstance(mark, bool) else None
     low, high = asked.scale or ((-math.inf, math.inf) if graded else (0.0, 1.0))
-    shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
     if not low <= mark <= high:
+        shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
         if graded:
             raise InputError(f"{where}: a score of {shown}; --scale says {low:g} to {high:g}")
         percent = "; percent? --scale 0..100" if 10 < mark <= 100 else f"; {SCALE}" if 1 < mark <= 10 else ""

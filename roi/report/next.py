@@ -11,6 +11,7 @@ from roi.economics.decision.measuring.worth import Experiment, Point
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import (
+    BESIDE,
     MEASURES,
     case_number,
     duration,
@@ -67,7 +68,7 @@ def step_sentence(answer: NextAnswer) -> str:
 
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:
     """What the experiment does, on how much."""
-    told = MEASURES[e.kind].format(option_label(c.case, e.option))
+    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
     if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.evaluated for o in c.options):
         told = f"train and {told}"
     if e.fact is not None:
@@ -120,7 +121,8 @@ def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         if (x := settled.get(p.option)) is None:
             told.append(f"{label} {lacks}: no test alone that is worth its cost would change that.")
             continue
-        what = MEASURES[x.kind].format(option_label(c.case, x.about)) + (f": {fact_name(x.fact)}" if x.fact else "")
+        what = MEASURES[x.kind].format(option_label(c.case, x.about)) + BESIDE * x.paired
+        what += f": {fact_name(x.fact)}" if x.fact else ""
         size = "" if x.items is None else f", {x.items:,} runs" if x.kind == "load-test" else f" on {x.items:,} items"
         told.append(f"{label} {lacks}: {what}{size} ({usd(x.cost_usd)}, {duration(x.months)}). After"
                     f" {percent(x.likely_after)} of the results it would be recommended: {short_usd(x.net_usd)} on average over"

@@ -13,8 +13,9 @@ from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.errors import ScenarioError
-from roi.facts.case import ITEMS, counted_quantile
+from roi.facts.case import CORRELATION, FOLLOWS, ITEMS, counted_quantile
 from roi.facts.fact import Basis
+from roi.numerics.paired import Agreement, shared_part
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.demand import Paired, Rate, Score
@@ -144,35 +145,41 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
 
 
 def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None:
-    """The error rate of a system that was evaluated.
+    """The error rate of a system that was evaluated: a count leaves a Beta distribution, an interval its luck.
 
-    A count leaves a Beta distribution. A system that was judged on the incumbent's items has two: the share right of what the
-    incumbent gets right, and of what it gets wrong.
+    That of a system which was judged on the incumbent's items goes with the incumbent's.
     """
     path, source = partial(path_of, ErrorRate, system=system), score.source or f"scenario quality.scores.{system}"
     items, wrong = score.items, 1.0 - score.value
-    bare = score.low is None and items is None
-    pair = _largest_pair(s) if system == s.incumbent.model and bare else None
+    pair = _largest_pair(s) if system == s.incumbent.model and score.low is None and items is None else None
     if score.paired is not None:
         items = items or round(score.paired.items) or 1
-        _add_paired(sheet, s, system, score.value, score.paired, source)
-    elif score.low is not None and score.high is not None:
-        sheet.places[f"quality.scores.{system}"] = [path("central")]
-        for name, value in (("central", score.value), ("low", score.high), ("high", score.low)):
-            sheet.state(path(name), 1 - value, source, "share")
-        if score.low < score.high:
-            sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
-                      source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
-    elif pair is not None:
+    counted = items if score.effective_items is None else score.effective_items
+    if score.effective_items is None and score.low is not None and score.high is not None:
+        _add_ends(sheet, system, 1.0 - score.value, 1.0 - score.high, 1.0 - score.low, source)
+    elif pair is not None and counted is None:
         _add_counted(sheet, path("central"), pair.only_this + pair.both_wrong, pair.items, source)
-    elif items is not None:
-        _add_counted(sheet, path("central"), wrong * items, items, source)
+    elif counted is not None:
+        _add_counted(sheet, path("central"), wrong * counted, counted, source)
     else:
         sheet.state(path("central"), wrong, source, "share")
-    if path("central") + ITEMS in sheet.facts or score.paired is not None:
+    if score.paired is not None:
+        _add_pair(sheet, s, system, score, score.paired, source)
+    if path("central") + ITEMS in sheet.facts:
         sheet.state(path("measured"), wrong, source, "share")
     if items is not None:
         sheet.state(path("items"), items, source, "items")
+
+
+def _add_ends(sheet: FactSheet, system: str, wrong: float, least: float, most: float, source: str) -> None:
+    """An error rate between its 5th and 95th percentile, by the luck of the evaluation."""
+    path = partial(path_of, ErrorRate, system=system)
+    sheet.places[f"quality.scores.{system}"] = [path("central")]
+    for name, value in (("central", wrong), ("low", least), ("high", most)):
+        sheet.state(path(name), value, source, "share")
+    if least < most:
+        sheet.add(path("noise"), 0.0, basis=Basis.ASSUMED, low=-1.0, high=1.0,
+                  source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
 
 
 def _largest_pair(s: Scenario) -> Paired | None:
@@ -181,20 +188,25 @@ def _largest_pair(s: Scenario) -> Paired | None:
     return max((pair for pair in pairs if pair is not None), key=lambda pair: pair.items, default=None)
 
 
-def _add_paired(sheet: FactSheet, s: Scenario, system: str, value: float, pair: Paired, source: str) -> None:
-    """What the system gets right of what the incumbent gets right, and of what it gets wrong; and the rate that follows."""
-    path = partial(path_of, ErrorRate, system=system)
-    right, wrong = pair.both_right + pair.only_incumbent, pair.only_this + pair.both_wrong
-    _add_counted(sheet, path("right_where_right"), pair.both_right, right, f"{source}: of what {s.incumbent.model} gets right")
-    _add_counted(sheet, path("right_where_wrong"), pair.only_this, wrong, f"{source}: of what {s.incumbent.model} gets wrong")
-    base = sheet.facts[path_of(ErrorRate, "central", system=s.incumbent.model)].number()
-    keeps, gains = (sheet.facts[path(name)].number() for name in ("right_where_right", "right_where_wrong"))
-    told = f"{source}: 1 - ({1 - base:.4g} x {keeps:.4g} + {base:.4g} x {gains:.4g})"
-    sheet.state(path("central"), 1.0 - ((1.0 - base) * keeps + base * gains), told, "share")
-    counted = (pair.both_right + pair.only_this) / pair.items
-    if abs(counted - value) > PAIR_OFF:
-        sheet.warnings.append(f"quality.scores.{system}: value {value:.3g}, but paired says {counted:.3g}; the counts are"
-                              " drawn, the value is held against the bar")
+def _add_pair(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: Paired, source: str) -> None:
+    """That the system's score goes with the incumbent's, and how closely, as far as neither is exact."""
+    paths = [path_of(ErrorRate, "central", system=name) for name in (system, s.incumbent.model)]
+    lucks = [path_of(ErrorRate, "noise", system=name) for name in (system, s.incumbent.model)]
+    drawn = [path if path + ITEMS in sheet.facts else luck for path, luck in zip(paths, lucks, strict=True)]
+    counts = Agreement(pair.both_right, pair.only_incumbent, pair.only_this, pair.both_wrong)
+    base = score_of(s, s.incumbent.model)
+    of_base, of_this = (x.items if isinstance(x, Score) and x.items is not None else counts.items for x in (base, score))
+    together = pair.correlation
+    if together is None:
+        together = counts.correlation(counts.incumbent, counts.other) * shared_part(counts.items, of_base, of_this)
+    if all(path in sheet.facts and sheet.facts[path].uncertain for path in drawn):
+        told = f"{source}: on the items of {s.incumbent.model}"
+        opposite = (drawn[0] in lucks) != (drawn[1] in lucks)  # more luck is fewer wrong answers
+        sheet.state(drawn[0] + FOLLOWS, drawn[1], told)
+        sheet.state(drawn[0] + CORRELATION, -together if opposite else together, told)
+    if abs(counts.other.share - score.value) > PAIR_OFF:
+        sheet.warnings.append(f"quality.scores.{system}: value {score.value:.3g}, but paired says {counts.other.share:.3g}; the"
+                              " value is drawn, the counts say how it goes with the incumbent's")
 
 
 def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str) -> None:

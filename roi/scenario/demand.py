@@ -290,6 +290,8 @@ class Paired(Section):
     """This system right, the incumbent wrong."""
     both_wrong: Count
     """Wrong answers of both."""
+    correlation: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
+    """Of the two true scores, where the counts do not say it: of items that are graded, weighted or in clusters."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -307,15 +309,18 @@ class Score(Section):
     """Share of right answers of one system on the evaluation set."""
 
     value: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    """Score, 0 to 1; with items and without low and high, or with paired, as sure as so many items make it, else exact."""
+    """Score, 0 to 1; with items, and without low and high, as sure as so many items make it, else exact."""
     low: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """5th percentile of the score."""
     high: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """95th percentile of the score."""
     items: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """Items evaluated; fewer than verdict.min_items are no test."""
+    effective_items: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    """Items, right or wrong each, that would say as much, where items are graded, weighted or in clusters; takes the place of
+    low and high."""
     paired: Paired | None = None
-    """Counts against the incumbent on the same items; takes the place of low and high."""
+    """Counts against the incumbent on the same items: how the two scores go together."""
     source: str = ""
     """Which evaluation, when."""
 

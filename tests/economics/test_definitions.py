@@ -1140,15 +1140,20 @@ def test_one_draw_serves_every_option() -> None:
 
 def test_each_score_moves_along_a_noise_of_its_own() -> None:
     """docs/economics.md, 7.5. 90% right between 80% and 95%: +1 makes 5% wrong, -1 makes 20%, half way up 7.5%; the other
-    system stays. In a comparison saved with one noise for all, both move. Paired on 100 items, 95 right, of which luna gets
-    90, and 2 of the other 5: 1 - (95.5/101 x 90.5/96 + 5.5/101 x 2.5/6).
+    system stays. In a comparison saved with one noise for all, both move. Paired on 100 items, 95 right and 92: (5 + 1/2) / 101
+    and (8 + 1/2) / 101 wrong, correlation (90 x 3 - 5.5 x 2.5) / sqrt(95.5 x 5.5 x 92.5 x 8.5). A comparison saved with shares
+    of what the incumbent gets right and wrong keeps them: 1 - (95.5/101 x 90.5/96 + 5.5/101 x 2.5/6).
     """
     paired = {"both_right": 90, "only_incumbent": 5, "only_this": 2, "both_wrong": 3}
     both_scores = {"gpt-5.4": {"value": 0.95, "items": 100}, "gpt-6-luna": {"value": 0.92, "paired": paired}}
     counted = catalog_case(quality={"scores": both_scores}, candidates={"api_models": ["openai/gpt-6-luna"]})
     _, options = read_all(counted, counted.values())
-    both = [5.5 / 101, 1.0 - (95.5 / 101 * 90.5 / 96 + 5.5 / 101 * 2.5 / 6)]
-    assert [float(options[id].error_rate) for id in ("stay", LUNA)] == pytest.approx(both)
+    assert [float(options[id].error_rate) for id in ("stay", LUNA)] == pytest.approx([5.5 / 101, 8.5 / 101])
+    together = counted["systems.gpt-6-luna.error_rate.correlation"].value
+    assert together == pytest.approx((90 * 3 - 5.5 * 2.5) / (95.5 * 5.5 * 92.5 * 8.5) ** 0.5, abs=1e-9)
+    shares = {"systems.gpt-6-luna.right_where_right": 90.5 / 96, "systems.gpt-6-luna.right_where_wrong": 2.5 / 6}
+    _, options = read_all(counted, {**counted.values(), **shares})
+    assert float(options[LUNA].error_rate) == pytest.approx(1.0 - (95.5 / 101 * 90.5 / 96 + 5.5 / 101 * 2.5 / 6))
     score = {"value": 0.9, "low": 0.8, "high": 0.95}
     scores = {"gpt-5.4": score, "gpt-6-luna": score}
     case = catalog_case(quality={"scores": scores}, candidates={"api_models": ["openai/gpt-6-luna"]})

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.numerics.paired import Agreement, ScorePosterior, agreement, exact_mcnemar, score_posterior, worth_items
+from roi.numerics.normal import go_with, normal_cdf, normal_quantile
+from roi.numerics.paired import Agreement, Pair, ScorePosterior, agreement, exact_mcnemar, score_posterior, worth_items
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import T95, TAIL
 
-POINTS = sobol(0, 4096, 3, 1)
+POINTS = sobol(0, 4096, 2, 1)
 TRUTHS = [(0.88, 0.03, 0.05), (0.70, 0.10, 0.10), (0.90, 0.06, 0.01)]
 """(both right, the incumbent alone, the other alone): scores 0.91 and 0.93, 0.80 and 0.80, 0.96 and 0.91."""
 
@@ -22,9 +23,33 @@ def marks_of(n11: int, n10: int, n01: int, n00: int) -> tuple[np.ndarray, np.nda
     return np.repeat([1.0, 1.0, 0.0, 0.0], [n11, n10, n01, n00]), np.repeat([1.0, 0.0, 1.0, 0.0], [n11, n10, n01, n00])
 
 
-def interval(agree: Agreement) -> tuple[float, float]:
-    low, high = np.quantile(agree.difference(POINTS), (0.05, 0.95))
+def pair_of(agree: Agreement) -> Pair:
+    """Of items that are right or wrong."""
+    return Pair(agree.incumbent, agree.other, agree.correlation(agree.incumbent, agree.other))
+
+
+def graded_pair(a: np.ndarray, b: np.ndarray, weights: np.ndarray, clusters: np.ndarray) -> Pair:
+    """Of marks, each score with its own posterior."""
+    base, other = (score_posterior(marks, weights, clusters) for marks in (a, b))
+    return Pair(base, other, agreement(a, b, weights, clusters).correlation(base, other))
+
+
+def interval(pair: Pair) -> tuple[float, float]:
+    low, high = np.quantile(pair.difference(POINTS), (0.05, 0.95))
     return float(low), float(high)
+
+
+def test_the_normal_distribution_is_scipys() -> None:
+    x = np.linspace(-4.0, 4.0, 9973)
+    assert normal_cdf(x) == pytest.approx(stats.norm.cdf(x), abs=2e-7)
+    assert normal_quantile(stats.norm.cdf(x)) == pytest.approx(x, abs=3e-6)
+
+
+@pytest.mark.parametrize("correlation", [-1.0, -0.5, 0.0, 0.7, 1.0])
+def test_what_goes_with_another_is_uniform_by_itself_and_as_close_as_said(correlation: float) -> None:
+    found = go_with(POINTS[:, 0], POINTS[:, 1], correlation)
+    assert np.sort(found) == pytest.approx((np.arange(4096) + 0.5) / 4096, abs=0.012)
+    assert np.corrcoef(normal_quantile(POINTS[:, 0]), normal_quantile(found))[0, 1] == pytest.approx(correlation, abs=0.01)
 
 
 @pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 0), (3, 3), (2, 11), (25, 41), (480, 520)])
@@ -85,7 +110,7 @@ def test_a_graded_pair_keeps_both_means_and_is_surer_than_right_and_wrong() -> N
     assert agree.incumbent.share == pytest.approx(a.mean())
     assert (agree.n11 + agree.n01) / n == pytest.approx(b.mean())
     assert n > 900
-    low, high = interval(agree)
+    low, high = interval(graded_pair(a, b, *alone(300)))
     means = [(b - a)[rng.integers(0, 300, 300)].mean() for _ in range(4000)]
     assert [low, high] == pytest.approx(np.quantile(means, (0.05, 0.95)), abs=0.0025)
 
@@ -97,7 +122,7 @@ def test_paired_intervals_are_those_of_a_bootstrap_of_the_items(counts: tuple[in
     n, rng = len(a), np.random.default_rng(7)
     means = [(b - a)[rng.integers(0, n, n)].mean() for _ in range(4000)]
     low, high = np.quantile(means, (0.05, 0.95))
-    assert list(interval(agreement(a, b, *alone(n)))) == pytest.approx([low, high], abs=(high - low) / 10)
+    assert list(interval(graded_pair(a, b, *alone(n)))) == pytest.approx([low, high], abs=(high - low) / 10)
 
 
 def test_a_bootstrap_of_clusters_agrees_too() -> None:
@@ -110,9 +135,9 @@ def test_a_bootstrap_of_clusters_agrees_too() -> None:
     totals = np.bincount(clusters, weights=b - a)
     means = [totals[rng.integers(0, 60, 60)].sum() / 300 for _ in range(4000)]
     low, high = np.quantile(means, (0.05, 0.95))
-    found = interval(agreement(a, b, np.ones(300), clusters))
+    found = interval(graded_pair(a, b, np.ones(300), clusters))
     assert list(found) == pytest.approx([low, high], abs=(high - low) / 8)
-    plain = interval(agreement(a, b, *alone(300)))
+    plain = interval(graded_pair(a, b, *alone(300)))
     assert found[1] - found[0] > 1.2 * (plain[1] - plain[0])
 
 
@@ -121,18 +146,47 @@ def test_pairing_narrows_the_difference_of_two_scores() -> None:
 
     On the same items, of which 9 + 15 differ (lost, won): sqrt((24/300 - 0.02^2) / 300) = 0.0163; the prior adds a little.
     """
-    agree = Agreement(264, 9, 15, 12)
-    assert agree.difference(POINTS).std() == pytest.approx(0.0165, abs=0.0004)
-    apart = Agreement(0.91 * 0.93 * 300, 0.91 * 0.07 * 300, 0.09 * 0.93 * 300, 0.09 * 0.07 * 300)
+    paired = pair_of(Agreement(264, 9, 15, 12))
+    assert paired.difference(POINTS).std() == pytest.approx(0.0165, abs=0.0004)
+    apart = pair_of(Agreement(0.91 * 0.93 * 300, 0.91 * 0.07 * 300, 0.09 * 0.93 * 300, 0.09 * 0.07 * 300))
     assert apart.difference(POINTS).std() == pytest.approx(0.0221, abs=0.0004)
 
 
-def test_the_others_score_is_what_it_keeps_and_what_it_gains() -> None:
-    """Where the incumbent is surely right it is the share kept, where surely wrong the share gained; medians 0.95 and 0.5."""
-    agree = Agreement(950, 50, 20, 20)
-    assert agree.other_score(1.0, 0.5, 0.5) == pytest.approx(0.95, abs=1e-3)
-    assert agree.other_score(0.0, 0.5, 0.5) == pytest.approx(0.5, abs=1e-3)
-    assert agree.other_score(np.array([0.9, 0.8]), 0.5, 0.5) == pytest.approx([0.905, 0.86], abs=1e-3)
+@pytest.mark.parametrize("counts", [(264, 9, 15, 12), (110, 2, 4, 4), (0, 5, 5, 0), (120, 0, 0, 0), (114, 0, 0, 6)])
+def test_neither_score_is_more_or_less_sure_for_being_paired(counts: tuple[int, int, int, int]) -> None:
+    """The other's draws have the Beta of its own counts; with the incumbent's, their difference the Dirichlet's variance.
+
+    264, 9, 15, 12 and half an item on each of 9 and 15, of 301: (25 / 301 - (6 / 301)^2) / 302 = 0.01654^2.
+    """
+    agree = Agreement(*map(float, counts))
+    pair = pair_of(agree)
+    other = pair.difference(POINTS) + agree.incumbent.quantile(POINTS[:, 0])
+    n = sum(counts)
+    alone_beta = stats.beta(counts[0] + counts[2] + 0.5, counts[1] + counts[3] + 0.5)
+    assert np.quantile(other, [0.1, 0.5, 0.9]) == pytest.approx(alone_beta.ppf([0.1, 0.5, 0.9]), abs=0.06 * alone_beta.std())
+    lost, won = ((each + 0.5) / (n + 1) for each in counts[1:3])
+    by_hand = ((lost + won - (won - lost) ** 2) / (n + 2)) ** 0.5
+    assert pair.difference(POINTS).std() == pytest.approx(by_hand, rel=0.04)
+    if counts == (264, 9, 15, 12):
+        assert by_hand == pytest.approx(0.01654, abs=1e-5)
+
+
+def test_equal_counts_lean_to_neither_side() -> None:
+    """0 lost and 0 won of 120: the mean difference was 0.24 points against the candidate."""
+    for counts in ((114, 0, 0, 6), (60, 0, 0, 60), (210, 10, 10, 10)):
+        assert pair_of(Agreement(*map(float, counts))).difference(POINTS).mean() == pytest.approx(0.0, abs=2e-4)
+
+
+def test_a_shift_that_all_items_share_is_as_sure_as_the_shift() -> None:
+    """Perfect correlation: marks 0.01 higher on every item, themselves 0.5 to 0.9. No correlation: the roots of both add."""
+    rng = np.random.default_rng(4)
+    a = rng.uniform(0.5, 0.9, 200)
+    low, high = interval(graded_pair(a, a + 0.01, *alone(200)))
+    assert low <= 0.01 <= high
+    assert high - low < 0.005
+    b = rng.uniform(0.5, 0.9, 200)
+    apart = graded_pair(a, b, *alone(200)).difference(POINTS).std()
+    assert apart == pytest.approx(np.hypot(a.std(), b.std()) / 200**0.5, rel=0.12)
 
 
 def coverage(n: int, truth: tuple[float, float, float], sets: int) -> float:
@@ -140,7 +194,7 @@ def coverage(n: int, truth: tuple[float, float, float], sets: int) -> float:
     both, lost, won = truth
     drawn = np.random.default_rng(n).multinomial(n, [both, lost, won, 1 - both - lost - won], size=sets)
     counts, times = np.unique(drawn, axis=0, return_counts=True)
-    ends = [interval(Agreement(*map(float, each))) for each in counts]
+    ends = [interval(pair_of(Agreement(*map(float, each)))) for each in counts]
     return float(np.average([low <= won - lost <= high for low, high in ends], weights=times))
 
 
@@ -166,6 +220,29 @@ def test_90_percent_intervals_hold_the_truth_where_items_come_in_clusters() -> N
         won = differ & (rng.random(200) < better)
         a = np.where(differ, ~won, rng.random(200) < 0.8).astype(float)
         b = np.where(differ, won, a).astype(float)
-        low, high = interval(agreement(a, b, np.ones(200), clusters))
+        low, high = interval(graded_pair(a, b, np.ones(200), clusters))
         held.append(low <= 0.0 <= high)
     assert 0.86 <= np.mean(held) <= 0.94
+
+
+FIVE_STEPS = np.array([0.02, 0.05, 0.13, 0.35, 0.45]), np.array([0.03, 0.06, 0.15, 0.34, 0.42])
+"""Chances of the grades 0, 1/4, 1/2, 3/4 and 1 of two systems: means 0.79 and 0.765."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("together", [0.0, 0.6, 0.95])
+@pytest.mark.parametrize(("n", "sets"), [(40, 500), (120, 500), (1000, 200)])
+def test_90_percent_intervals_of_grades_hold_the_truth(n: int, sets: int, together: float) -> None:
+    """Grades of two systems cut from normal values of this correlation; the difference, and the score by itself."""
+    rng, held = np.random.default_rng(13), []
+    cuts = [stats.norm.ppf(np.cumsum(each)[:-1]) for each in FIVE_STEPS]
+    means = [float(each @ np.arange(5.0)) / 4.0 for each in FIVE_STEPS]
+    for _ in range(sets):
+        common = rng.normal(size=n)
+        a, b = (np.searchsorted(cut, together**0.5 * common + (1 - together) ** 0.5 * rng.normal(size=n)) / 4 for cut in cuts)
+        pair = graded_pair(a, b, *alone(n))
+        low, high = interval(pair)
+        least, most = pair.other.interval
+        held.append((low <= means[1] - means[0] <= high, least <= means[1] <= most))
+    error = 3 * (0.9 * 0.1 / sets) ** 0.5
+    assert np.mean(held, axis=0) == pytest.approx([0.9, 0.9], abs=error + 0.02)

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from quality_support import pair_rows, quality, write_rows
 from quiet_scenario import CHEAPER, quiet
+from scipy import stats
 
 from roi.cli import main
 from roi.scenario.file import load_scenario, overlay_quality, read_part
@@ -94,14 +95,34 @@ def test_a_name_of_the_files_that_the_scenario_has_not_is_answered_with_the_opti
     assert "--system" not in ask("compare", scenario).stderr
 
 
-def test_graded_items_leave_an_interval(tmp_path: Path) -> None:
-    """Marks of 0.4 and 0.9 in turn: surer than right and wrong would be, so that the number of items does not say how sure."""
+def test_graded_items_are_worth_more_than_right_and_wrong_ones(tmp_path: Path) -> None:
+    """Marks of 0.4 and 0.9 in turn: a variance of 0.25^2 beside 0.65 x 0.35 = 3.64 times; the number does not say how sure."""
     rows = [{"id": k, "system": name, "score": 0.4 + 0.5 * (k % 2)} for k in range(100) for name in ("today", "other")]
     path = tmp_path / "quality.yaml"
     assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "today", "--output", path).code == 0
-    today = read_yaml(path)["quality"]["scores"]["today"]
-    assert (today["value"], today["items"]) == (0.65, 100)
-    assert 0.35 < (today["high"] - today["low"]) / (2 * 1.645 * (0.65 * 0.35 / 100) ** 0.5) < 0.6  # 0.25 / 0.477 = 0.52
+    scores = read_yaml(path)["quality"]["scores"]
+    assert (scores["today"]["value"], scores["today"]["items"]) == (0.65, 100)
+    assert 340 < scores["today"]["effective_items"] < 365
+    assert scores["other"]["paired"]["correlation"] == pytest.approx(1 - 1 / (2 * 100 * 0.0674), abs=3e-3)  # equal marks
+
+
+@pytest.mark.parametrize("kind", ["right or wrong", "five grades", "clusters", "half of the items"])
+def test_compare_reaches_the_bar_as_often_as_quality_says(kind: str, tmp_path: Path, scenario: Path) -> None:
+    """One joint posterior: graded pairs reached it in 89% there and in more than 99% here. Error of 4,096 draws: 1 point."""
+    rng, n, bar = np.random.default_rng(2), 240, 0.85
+    common = rng.normal(size=n)
+    grades = [common * 0.9 + rng.normal(size=n) * 0.4 for _ in range(2)]
+    marks = [np.clip(np.round(4 * (0.9 + 0.2 * x)) / 4, 0, 1) if kind == "five grades" else (x > -1.15) * 1.0 for x in grades]
+    rows = [{"id": k, "system": name, "score": float(x)} | ({"cluster": k // 4} if kind == "clusters" else {})
+            for name, each in zip(("gpt-4.1", "gpt-6-luna"), marks, strict=True) for k, x in enumerate(each)
+            if kind != "half of the items" or name == "gpt-4.1" or k % 2]
+    path = tmp_path / "quality.yaml"
+    told = quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "gpt-4.1", "--bar", str(bar), "--output", path)
+    here = next(x for x in told.data["scores"] if x["system"] == "gpt-6-luna")["probability_reaches_bar"]
+    c = json.loads(ask("compare", scenario, "--quality", path, "--draws", "4096", "--format", "json").stdout)
+    there = next(o for o in c["options"] if o["id"] == CHEAPER)["probability_good_enough"]
+    assert 0.03 < here < 0.97
+    assert there == pytest.approx(here, abs=0.012)
 
 
 def test_it_is_laid_over_by_system_and_set_comes_last(scenario: Path, part: Path) -> None:
@@ -148,24 +169,23 @@ def test_quality_moves_the_chance_to_be_best_as_the_items_say(tmp_path: Path) ->
     $0.09625 = $2,529.45: luna is best where it is wrong on fewer than 10,117.80 / 2,529.45 = 4.00 points more.
 
     Typed scores of 93% and 91% are exact: always. Of 300 items 264 are right on both, 15 on gpt-5.4 alone, 9 on luna alone, 12
-    on none. Each rate with half an item each way: gpt-5.4 is right on 279.5/301 = 0.9286, luna on 264.5/280 of that and on
-    9.5/22 of the rest: 0.8772 + 0.0308 = 0.9080, 2.06 points less, give or take sqrt((24/300 - 0.02^2) / 300) = 1.63 and a
-    little for the prior, 1.64: (4.00 - 2.06) / 1.64 = 1.18, 88.1%. The same two scores apart would give 81.7%.
+    on none. Each rate with half an item each way: gpt-5.4 is right on 279.5/301, luna on 273.5/301, 1.99 points less, give or
+    take sqrt((25/301 - 0.0199^2) / 302) = 1.65: (4.00 - 1.99) / 1.65 = 1.22, 88.8%. The two scores apart would give 81.7%.
     """
     assert chances_of(tmp_path, None)["probability_best"] == 1.0
     luna = chances_of(tmp_path, (264, 15, 9, 12))
-    assert luna["probability_best"] == pytest.approx(0.881, abs=0.012)
+    assert luna["probability_best"] == pytest.approx(0.888, abs=0.012)
     assert luna["probability_good_enough"] == 1.0
 
 
 def test_with_sets_of_one_item_the_prior_rules(tmp_path: Path) -> None:
-    """Both right on the one item: gpt-5.4 Beta(1.5, 0.5), luna where it is right Beta(1.5, 0.5), where not Beta(0.5, 0.5).
+    """Both right on the one item: each Beta(1.5, 0.5), of variance 0.75 x 0.25 / 3 = 1/16. Half an item on each cell in which
+    they differ, of 2, leaves a difference of variance (1/4 + 1/4) / 3 = 1/6: correlation (1/8 - 1/6) / (1/8) = -1/3.
 
-    Luna is best where its score is not 4.00 points lower and reaches the bar of 0.5: both by a million draws of numpy.
+    Luna is best where its score is not 4.00 points lower and reaches the bar of 0.5: both by a million draws of scipy's Beta.
     """
-    rng, n = np.random.default_rng(1), 1_000_000
-    today = rng.beta(1.5, 0.5, n)
-    other = today * rng.beta(1.5, 0.5, n) + (1.0 - today) * rng.beta(0.5, 0.5, n)
+    normal = np.random.default_rng(1).multivariate_normal([0, 0], [[1, -1 / 3], [-1 / 3, 1]], 1_000_000)
+    today, other = stats.beta(1.5, 0.5).ppf(stats.norm.cdf(normal)).T
     luna = chances_of(tmp_path, (1, 0, 0, 0))
     assert luna["probability_good_enough"] == pytest.approx((other >= 0.5).mean(), abs=0.01)
     assert luna["probability_best"] == pytest.approx(((other >= 0.5) & (other - today > -0.04)).mean(), abs=0.01)
@@ -179,11 +199,11 @@ def test_pairs_with_another_incumbent_are_set_aside_and_the_user_is_told(scenari
     assert "pairs systems with gpt-4.1, and what is paid here is gpt-6-sol: each score is drawn by itself" in asked.stderr
     assert "roi quality --incumbent gpt-6-sol" in asked.stderr
     facts = json.loads(asked.stdout)["case"]
-    assert "systems.gpt-6-luna.right_where_right" not in facts
+    assert "systems.gpt-6-luna.error_rate.follows" not in facts
     assert facts["systems.gpt-6-luna.error_rate"]["value"] == pytest.approx(21.5 / 301)
     same = ask("compare", scenario, "--quality", part, "--format", "json")
     assert "pairs systems" not in same.stderr
-    assert "systems.gpt-6-luna.right_where_right" in json.loads(same.stdout)["case"]
+    assert json.loads(same.stdout)["case"]["systems.gpt-6-luna.error_rate.follows"]["value"] == "systems.gpt-4.1.error_rate"
 
 
 def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:

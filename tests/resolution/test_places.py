@@ -68,7 +68,8 @@ EVERYTHING = (
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told|bill_over_units)", r"incumbent\.context_tokens",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
-    r"systems\..+\.(error_rate|right_where_right|right_where_wrong|(?:kept|escalated)_error_rate)\.items",
+    r"systems\..+\.(?:error_rate\.(?:items|follows|correlation)|(?:kept|escalated)_error_rate\.items)",
+    r"vendors\..+\.(?:follows|correlation)",
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",
@@ -78,6 +79,7 @@ ONLY_TOLD = (
 """Facts that the report tells or the draws need, and no record holds."""
 ONLY_SAVED = {
     "quality.evaluation_noise", "options.{option}.escalated_share", "people.setup_hours_existing", "people.run_hours_existing",
+    "systems.{system}.right_where_right", "systems.{system}.right_where_wrong",
 }  # fmt: skip
 """Places of older comparisons, which resolution writes no more."""
 

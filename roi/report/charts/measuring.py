@@ -8,7 +8,7 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.fact import Fact
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.layout.blocks import printable, shortened
-from roi.report.layout.wording import MEASURES, fact_name, number_of, option_label, range_of, short_usd, usd
+from roi.report.layout.wording import BESIDE, MEASURES, fact_name, number_of, option_label, range_of, short_usd, usd
 
 LABEL = 60
 """Characters of a label that are shown."""
@@ -83,7 +83,8 @@ def worth_of(e: Experiment) -> float:
 
 def experiment_name(c: Comparison, e: Experiment) -> str:
     """What the experiment does, and on how many items."""
-    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else "")
+    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
+    told += f": {fact_name(e.fact)}" if e.fact else ""
     return printable(told + (f", {number_of(e.items, 'item')}" if e.kind == "evaluate" and e.items else ""))
 
 

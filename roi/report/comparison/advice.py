@@ -70,6 +70,8 @@ DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Part of what staying costs above which forced migrations are named, and of month 1 by which the mean month is another."""
+SOON = 2.0
+"""Months until a change is live from which that stands beside the change: what is done now is to order it."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
 OFTEN = 0.95
@@ -107,7 +109,8 @@ def _change(c: Comparison, label: str) -> Block:
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
-        change = f"Change to {o.label}{holds_while(c)}: {what_it_is(c, o)}."
+        while_, live = holds_while(c), _live_in(c, o)
+        change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
         return Labelled(label, (change, *_later(c), *what_follows(c, o), *figures(c, o), *held), "good")
     mean, _ = npv_of(c, first)
     good = first.probability_good_enough
@@ -115,7 +118,7 @@ def _change(c: Comparison, label: str) -> Block:
         f" It reaches the bar ({percent(case_number(c.case, 'quality.bar'))}) in {share(good)} of the draws.")
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
             f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}.{reaches}"), *what_follows(c, first)
-    move, then = c.second_move, f"Then {o.label}, prepared meanwhile: {what_it_is(c, o)}."
+    move, then = c.second_move, f"Then {o.label}, prepared meanwhile{_live_in(c, o)}: {what_it_is(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
@@ -126,6 +129,12 @@ def _change(c: Comparison, label: str) -> Block:
     return Labelled(label, (
         *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
         f"Without the first: {straight} {' '.join(beats)}", *_later(c)), "good")
+
+
+def _live_in(c: Comparison, o: OptionResult) -> str:
+    """In how many months what is ordered now should answer users; empty where that is within SOON."""
+    months = o.months_to_live + (c.better_later[0] if c.better_later is not None else 0)
+    return f", live in {months:.0f} months" if months >= SOON else ""
 
 
 def _later(c: Comparison) -> list[str]:

@@ -13,6 +13,7 @@ from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
+    BESIDE,
     case_number,
     chance,
     duration,
@@ -188,7 +189,7 @@ def to_measure(c: Comparison, e: Experiment) -> str:
     """What an experiment does, what it costs and how long it takes."""
     o = _about(c, e)
     trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
-    told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
+    told = trains.format(o.label) + BESIDE * e.paired + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
         told += f", {number_of(e.items, 'item')}"
     return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
@@ -223,7 +224,8 @@ def measurable(c: Comparison) -> list[Block]:
     if not c.experiments:
         return []
     rows = tuple(
-        Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else ""),
+        Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
+             + (f": {fact_name(e.fact)}" if e.fact else ""),
              usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
     beside = ""
     if c.second_move is not None and c.second_move.likely:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import chance, value
-from roi.economics.decision.turning.break_even import OWNED, UNSTATED, BreakEven
+from roi.economics.decision.turning.break_even import NO_DIFFERENCE, OWNED, UNSTATED, BreakEven
 from roi.economics.decision.turning.error_price import one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
@@ -141,6 +141,8 @@ def today(c: Comparison) -> str:
 
 
 def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
+    if b.reason == NO_DIFFERENCE:
+        return f"costs the same as {rival} at every volume"
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.until is not None:

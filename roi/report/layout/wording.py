@@ -150,6 +150,8 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
+BESIDE = " beside today's model"
+"""What is said of an evaluation of both on the same items."""
 MEASURES = {
     "evaluate": "evaluate {0}", "load-test": "load-test {0}", "trial-run": "try the training of {0}",
     "count-tokens": "count tokens with {0}", "usage-log": "a week of usage log", "invoice": "split an invoice",

@@ -5,13 +5,14 @@ from datetime import date
 from functools import partial
 
 from roi.catalog.models.quality_priors import prior_of_model
+from roi.catalog.models.same_weights import closed_name
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
-from roi.facts.case import OWN_SERVERS
+from roi.facts.case import CORRELATION, FOLLOWS, OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -290,4 +291,23 @@ def add_vendor(
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")
+    _go_with_twin(sheet, price, name)
     return name
+
+
+def _go_with_twin(sheet: FactSheet, price: ApiPrice, name: str) -> None:
+    """Make one event of a closed model's end at several vendors, and of what follows it; each keeps its own price list.
+
+    Its maker ends it, and clouds that resell it follow. What one of them announced, or the scenario states, stays.
+    """
+    model = closed_name(price.model)
+    for field in ("life_first", "own_price_ratio") if model is not None else ():
+        own, start, end = path_of(Option, field, vendor=name), *path_of(Option, field, vendor="\0").split("\0")
+        vendors = [path[len(start) : -len(end)] for path in sheet.facts if path.startswith(start) and path.endswith(end)]
+        others = (path_of(Option, field, vendor=vendor) for vendor in vendors
+                  if vendor != name and closed_name(vendor) == model)
+        twin = next((path for path in others if sheet.facts[path].uncertain and path + FOLLOWS not in sheet.facts), None)
+        if twin is not None and sheet.facts[own].uncertain:
+            told = f"one model, {model}, at several vendors: one end, one successor"
+            sheet.state(own + FOLLOWS, twin, told)
+            sheet.state(own + CORRELATION, 1.0, told)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from all_crossings import break_evens
+from quiet_scenario import case_of
 from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
@@ -205,6 +206,21 @@ def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
     found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     run_rate = next(b for b in found if b.baseline == "stay" and b.basis == "run_rate")
     assert (run_rate.first, run_rate.stays, run_rate.reason) == (0.0, 0.0, "cheaper at every volume")
+
+
+def test_options_that_cost_the_same_to_the_cent_beat_each_other_at_no_volume() -> None:
+    """gpt-6-sol at Azure's same list price, and at a billionth less: $1e-11 a request is no win, whichever way it rounds."""
+    for off, same in ((0.0, True), (1e-12, True), (1e-3, False)):
+        data = {"incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "quality": {"scores": {"gpt-6-sol": 0.9}},
+                "candidates": {"api_models": ["azure/gpt-6-sol"], "cascade_first": [], "self_hosted": []},
+                "evaluation": {"usd": 0.0, "labels": 0.0}, "apis": {"azure/gpt-6-sol": {"discount": off}}}
+        thresholds = compare(case_of(**data)).thresholds
+        assert thresholds is not None
+        found = thresholds.crossings("cheaper-api:azure/gpt-6-sol", "stay")
+        assert {b.reason == "costs the same at every volume" for b in found} == {same}
+        assert {b.first for b in found} == ({None} if same else {0.0})
+        (sign,) = thresholds.signposts("cheaper-api:azure/gpt-6-sol", "stay", "volume")
+        assert (sign.reason == "costs the same at every volume") is same
 
 
 def test_its_present_value_earns_back_the_evaluation_by_hand() -> None:

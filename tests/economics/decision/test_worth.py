@@ -9,6 +9,7 @@ from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.draws import draw
 from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial
 from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
@@ -123,6 +124,54 @@ def below(score: dict[str, Any]) -> Comparison:
     """gpt-6-luna, which was judged and is below the bar of 90%, saves $10,118 a month less $13,140 x what more is wrong."""
     return compare(case_of(draws=2048, quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": score}, "usd_per_error": 0.005,
                                                 "bar": 0.90}, candidates={"cascade_first": [], "self_hosted": []}))
+
+
+def paired(counts: tuple[int, int, int, int], usd_per_error: float, **changes: Any) -> Case:
+    """gpt-5.4 and luna on the same items, so many right on both, on gpt-5.4 alone, on luna alone, on none; no bar."""
+    both, lost, won, _ = counts
+    n, names = sum(counts), ("both_right", "only_incumbent", "only_this", "both_wrong")
+    scores = {"gpt-5.4": {"value": (both + lost) / n, "items": n},
+              "gpt-6-luna": {"value": (both + won) / n, "items": n, "paired": dict(zip(names, counts, strict=True))}}
+    return case_of(**{"draws": 4096, "candidates": {"cascade_first": [], "self_hosted": []},
+                      "quality": {"scores": scores, "usd_per_error": usd_per_error}, **changes})
+
+
+def test_a_candidate_is_tested_beside_todays_model_where_the_luck_of_both_is_open() -> None:
+    """Where today's score is exact, the option's own rate is all that there is to know."""
+    found = the_evaluation(compare(paired((180, 12, 4, 4), 0.10)))
+    assert found.paired
+    assert found.evppi_usd >= found.worth_usd > 0
+    exact = {"scores": {"gpt-5.4": 0.96, "gpt-6-luna": {"value": 0.92, "items": 200}}, "usd_per_error": 0.10}
+    assert not the_evaluation(compare(paired((180, 12, 4, 4), 0.10, quality=exact))).paired
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("counts", "usd_per_error"), [
+    ((180, 12, 4, 4), 0.10), ((132, 10, 4, 4), 0.08), ((360, 20, 8, 12), 0.13)])
+def test_items_beside_todays_model_are_worth_what_a_simulation_of_truth_data_and_decision_says(
+    counts: tuple[int, int, int, int], usd_per_error: float,
+) -> None:
+    """A truth of both is drawn, then who is right on each of 400 items, and the better mean of the draws is taken by what that
+    says: all 16,384 draws weighted by the chance of these four counts, without a normal law. Within three errors.
+    """
+    curve = {p.items: p for p in the_evaluation(compare(paired(counts, usd_per_error))).curve}
+    c = compare(paired(counts, usd_per_error, draws=16_384, seed=9))
+    shared, _, choices = settle(c.case)
+    drawn = draw(c.case, ["stay", CHEAPER], choices, 16_384, 9)
+    saved, a, b = drawn.npv[CHEAPER], drawn.wrong["stay"], drawn.wrong[CHEAPER]
+    upfront = next(o for o in c.options if o.id == CHEAPER).upfront_usd
+    late = the_evaluation(c).months / shared.horizon
+    moving = saved * (1 - late) - upfront * late
+    if c.verdict.leader == CHEAPER:  # it runs meanwhile, and moving is moving back
+        moving = (saved + upfront) * late - saved - upfront - float(np.asarray(shared.migration_hours * shared.usd_per_hour))
+    both = a * b + float(np.corrcoef(a, b)[0, 1]) * np.sqrt(a * (1 - a) * b * (1 - b))  # wrong on both
+    chances = np.stack([1 - a - b + both, b - both, a - both, both]).clip(1e-12)
+    rng, gains = np.random.default_rng(5), []
+    for k in rng.choice(saved.size, 1500, replace=False):
+        log = rng.multinomial(400, chances[:, k] / chances[:, k].sum()) @ np.log(chances)
+        gains.append(moving[k] if np.exp(log - log.max()) @ moving > 0 else 0.0)
+    assert moving.mean() < 0  # without a result nothing is done
+    assert curve[400].worth_usd == pytest.approx(np.mean(gains), abs=3 * np.std(gains) / 1500**0.5)
 
 
 def test_an_option_that_its_score_holds_below_the_bar_may_be_evaluated_again() -> None:

@@ -314,7 +314,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert c.verdict.first_move == "cache-batch"
     text = flat(c)
     at, then = text.index("First claude-sonnet-5-5, batch (can be undone within a month)"), text.index("Then qwen3-8b+lora")
-    assert at < then < text.index("prepared meanwhile: train an adapter")
+    assert at < then < text.index("prepared meanwhile, live in 3 months: train an adapter")
     assert "UNLESS Below about" in text
     assert "the advice is claude-sonnet-5-5, batch, after which moving on saves from" in text
     assert "with the option's GPU hour above $" in text
@@ -1508,6 +1508,8 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert f"Change to gpt-6-luna, live in {start + best:.0f} months" in flat(c)
+    assert "Change to gpt-6-luna, live in" not in flat(apis())
     assert apis().better_later is None
     assert " later: central NPV" not in flat(apis())
 

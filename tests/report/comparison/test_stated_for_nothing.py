@@ -6,7 +6,7 @@ from quiet_scenario import CHEAPER, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
-from roi.report.comparison.remarks.stated import OWN_TERMS
+from roi.report.comparison.remarks.stated import OWN_TERMS, paid_out
 from roi.report.comparison.screen import screen
 from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
@@ -32,6 +32,23 @@ def test_a_cost_that_begins_after_the_horizon_is_told() -> None:
     said = "seats costs nothing within the horizon of 24 months: it begins in month 25 (costs.0.from_month)"
     assert told(**cost(25)) == [said]
     assert told(**cost(24)) == []
+
+
+def test_a_credit_that_is_more_than_the_bill_is_told_with_what_of_it_pays_nothing() -> None:
+    """$20,000 a month on gpt-5.4's bill of $10,512: $9,488 of it. As much as the bill is no remark; all options' credit is held
+    against the least bill, luna's $394.20.
+    """
+    def credit(usd: float, option: str = "stay") -> list[str]:
+        cost = {"name": "credits", "option": option, "usd_per_month": -usd, "from_month": 3, "to_month": 8}
+        return paid_out(of(costs=[cost]))
+
+    (said,) = credit(20_000.0)
+    assert said.startswith("credits: more than the bill of gpt-5.4 that it could pay, $10,512 in month 3; $9,488 of it is")
+    assert said.endswith("where a vendor's credit lapses (costs.0.usd_per_month, to_month)")
+    assert credit(10_512.0) == credit(9_000.0) == []
+    assert "the bill of gpt-6-luna that it could pay, $394 in month 3; $606 of it" in credit(1000.0, "all")[0]
+    costs = [{"name": "credits", "option": "stay", "usd_per_month": -20_000.0}]
+    assert "$9,488 of it is counted as cash paid out" in " ".join(screen(of(costs=costs), ()).split())
 
 
 def test_hours_to_wait_of_requests_that_cannot_are_told() -> None:

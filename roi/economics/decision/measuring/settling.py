@@ -37,6 +37,8 @@ class Settling:
     """Id of the option that is tested; stay where the test is about all."""
     fact: str | None
     """Path of the fact that it tells, where that is no fact of an option alone."""
+    paired: bool
+    """Whether today's model is judged on the same items."""
     items: int | None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
     cost_usd: float
@@ -80,8 +82,8 @@ def settling(
                 if net > 0 and (each.option not in best or net > best[each.option].net_usd):
                     best[each.option] = Settling(
                         option=each.option, chance=each.chance, chance_needed=each.chance_needed, kind=trial.kind,
-                        about=trial.option, fact=trial.fact, items=size.items, cost_usd=size.cost_usd, months=size.months,
-                        likely_after=often, net_usd=net)
+                        about=trial.option, fact=trial.fact, paired=trial.paired, items=size.items,
+                        cost_usd=size.cost_usd, months=size.months, likely_after=often, net_usd=net)
     return tuple(best[each.option] for each in asked if each.option in best)
 
 

@@ -1,7 +1,7 @@
 """What could be measured about the options: each experiment in each of its sizes, its cost and how long it takes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
-from roi.numerics.knowing import Bins, bar_edge, binomial, items_behind, numbers_wrong, repeated
+from roi.numerics.knowing import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -65,6 +65,8 @@ class Trial:
     eligible: tuple[str, ...] = ()
     """Options that the result lets be chosen: untested, or below the bar where they were."""
     fact: str | None = None
+    paired: bool = False
+    """Whether today's model is judged on the same items, and how much more often the option is wrong is what it tells."""
     most_wrong: Callable[[int], float] = lambda _: np.inf
     """At a size, the most wrong answers with which these still reach the bar."""
 
@@ -87,14 +89,14 @@ def trials_in_bins(
     """
     price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     fails = can_fail(shared, price, counts)
-    binned: dict[tuple[int, bool], Bins | None] = {}
+    binned: dict[tuple[int | str, bool], Bins | None] = {}
     for trial in trials(shared, central, drawn, candidates):
         judged = trial.kind == "evaluate"
-        if judged and not fails:
+        if (judged and not fails) or (trial.paired and counts == "cash"):  # on cash only the bar asks
             continue
-        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
+        same = (trial.option if trial.paired else id(trial.known)), judged  # of one server, or training, tell the same fact
         if same not in binned:
-            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
+            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged and not trial.paired else None
             binned[same] = Bins.of(trial.known, edge)
         if (bins := binned[same]) is not None:
             yield trial, bins
@@ -107,7 +109,10 @@ def trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candi
         o = done.option
         if not (id in candidates and (answers(o) in judged or np.ptp(drawn.wrong[id]) <= 0)):
             judged.add(answers(o))
-            yield _evaluation(shared, central, drawn, candidates, id)
+            alone = _evaluation(shared, central, drawn, candidates, id)
+            yield alone
+            if id in candidates and o.evaluated and (beside := _beside_today(alone, drawn)) is not None:
+                yield beside
         if o.below_bar:
             continue
         yield from _of_servers(shared, o, drawn)
@@ -173,6 +178,22 @@ def _evaluation(
     before = held if not judged else items_behind(drawn.wrong[id])
     return Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
                  eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
+
+
+def _beside_today(alone: Trial, drawn: Drawn) -> Trial | None:
+    """The same items judged for today's model too; None where nothing is open about how often that is wrong.
+
+    An item tells the difference with the variance a (1 - a) + b (1 - b) - 2 r dev a dev b, r being the correlation of both
+    rates in the draws: that of the items they were judged on together, or 0. Labels are of items, and are paid once.
+    """
+    today, own = drawn.wrong["stay"], drawn.wrong[alone.option]
+    if np.ptp(today) <= 0 or np.ptp(own) <= 0 or np.ptp(own - today) <= ROUNDING:
+        return None
+    each = [float(np.mean(rate)) * (1.0 - float(np.mean(rate))) for rate in (today, own)]
+    variance = sum(each) - 2.0 * float(np.corrcoef(today, own)[0, 1]) * float(np.sqrt(each[0] * each[1]))
+    deviation = float(np.sqrt(max(variance, ROUNDING)))
+    return replace(alone, paired=True, known=own - today,
+                   results=lambda values, items: differences(values, deviation / float(np.sqrt(items))))
 
 
 def answers(o: Option) -> tuple[str, bool]:

@@ -45,6 +45,8 @@ class Experiment:
     """Id of the option that it is about; stay where it is about all."""
     fact: str | None = None
     """Path of the fact that it tells, where that is no fact of the option alone."""
+    paired: bool = False
+    """Whether today's model is judged on the same items: what is learnt is how much more often the option is wrong."""
     cost_usd: float
     months: float
     worth_usd: float
@@ -164,8 +166,9 @@ class Valuer:
         chosen, error = trial.sizes[best], (first if before else after)[best][1]
         worths = [worth for worth, _ in after]
         return Experiment(
-            kind=trial.kind, option=trial.option, fact=trial.fact, cost_usd=chosen.cost_usd, months=chosen.months,
-            worth_usd=worths[best], net_usd=nets[best], first_net_usd=first_nets[best],
+            kind=trial.kind, option=trial.option, fact=trial.fact, paired=trial.paired,
+            cost_usd=chosen.cost_usd, months=chosen.months, worth_usd=worths[best], net_usd=nets[best],
+            first_net_usd=first_nets[best],
             evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
             curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )

@@ -28,6 +28,10 @@ OWNED = "more cards are needed than are owned"
 """Why an option wins up to a volume."""
 UNSTATED = "what today's servers cost at another volume is not stated (costs.N.usd_per_request)"
 """Why no volume is told."""
+NO_DIFFERENCE = "costs the same at every volume"
+"""Why no volume is told of an option that beats nothing and is beaten by nothing."""
+HALF_A_CENT = 0.005
+"""USD by which costs that print alike may differ."""
 ON_LINE = 4.0
 """Times what is rounding by which a volume may lie off the line through its neighbours and be on it."""
 
@@ -72,6 +76,8 @@ class Turn(NamedTuple):
     gain: Array
     """Savings along the curve, USD, shape (n,), at `volumes`."""
     volumes: Array
+    same: bool
+    """Whether the savings are rounding, or less than half a cent, at all of them."""
 
 
 def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> dict[str, list[str]]:
@@ -94,8 +100,10 @@ def crossings(
     for counted, basis in views:
         up, down = (answers[ask] for ask in asks[counted, basis])
         first, stays = _ends(up, down)
-        if any(curves.differ(id, rival) for rival in rivals):
-            yield BreakEven(option=id, baseline=baseline, basis=basis, first=None, stays=None, reason=UNSTATED, counts=counted)
+        differ = any(curves.differ(id, rival) for rival in rivals)
+        if differ or (up.same and down.same):
+            told = UNSTATED if differ else NO_DIFFERENCE
+            yield BreakEven(option=id, baseline=baseline, basis=basis, first=None, stays=None, reason=told, counts=counted)
             continue
         runs_from = _ends(*(answers[ask] for ask in asks[counted, "run_rate"]))[1]
         yield BreakEven(
@@ -275,7 +283,8 @@ def _look(
     if changes and not found_at:
         opened[-1] = width[-1] > 2.0 * SIDE
     before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)
-    found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes)
+    alike = bool(np.all(np.abs(gains.gain[m]) <= np.maximum(gains.rounding[m], HALF_A_CENT)))
+    found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes, same=alike)
     chosen = stretches[opened]
     return found, _inside(curves, ids, gains, m, volumes, chosen) if chosen.size else np.empty(0)
 

@@ -12,6 +12,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
 from roi.economics.decision.turning.break_even import (
     COUNTS,
+    NO_DIFFERENCE,
     UNSTATED,
     Ask,
     BreakEven,
@@ -210,8 +211,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
     up, down, end, running = (answers[ask] for ask in asks)
     if up.after is None and down.after is None:
         runs_from = (running.before or 0.0) if running.wins else None
-        never = "" if up.wins else why_never(curves, id, [rival], "pv", up, runs_from)
-        yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
+        wins = NO_DIFFERENCE if up.same and down.same else "cheaper at every volume"
+        yield signpost(None, "above", wins if up.wins else why_never(curves, id, [rival], "pv", up, runs_from))
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"
         if not end.wins:

@@ -18,7 +18,7 @@ from roi.report.comparison.option_figures import error_path, guessed, npv_of, op
 from roi.report.comparison.remarks.latency import latency_known, out_for_latency, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
-from roi.report.comparison.remarks.stated import NAMED, flat_servers, for_nothing, unstated_reasoning, unused_names
+from roi.report.comparison.remarks.stated import NAMED, flat_servers, for_nothing, paid_out, unstated_reasoning, unused_names
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
@@ -347,7 +347,7 @@ def _exact(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "latency as measured": out_for_latency,
-    "today's latency": staying_late, "stated for nothing": for_nothing,
+    "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
@@ -360,7 +360,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing", "no output",
+ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
+                 "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
                  "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

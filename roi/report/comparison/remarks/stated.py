@@ -3,6 +3,7 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.lines.line_kind import LineKind
 from roi.errors import first_of
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.option_figures import option_of
@@ -10,6 +11,9 @@ from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import any_unstated
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
+BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBENT})
+"""Lines of a vendor's bill, which its credits pay."""
+CENT = 0.005
 NAMED = 3
 """Names that a list on the screen has at most."""
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
@@ -43,6 +47,31 @@ def flat_servers(c: Comparison) -> list[str]:
         return []
     told = f"Today's servers are counted at {usd(option_of(c, 'stay').cash_monthly_usd)} a month, however the requests grow"
     return [f"{told}; no volume is told that rests on that. costs.N.usd_per_request says what each adds, be it 0"]
+
+
+def paid_out(c: Comparison) -> list[str]:
+    """Of the stated credits that are larger than what they can pay for, the one by which an option is paid most.
+
+    An option's bill is its API's in each month, or where it has none all of its other cash.
+    """
+    most = ("", 0.0, 0, "", 0.0)
+    named = [path for path in c.case if path.startswith("costs.") and path.endswith(".name")]
+    stated = {str(c.case[path].value): path for path in named}
+    for o in c.options:
+        cash = [line for line in o.lines if line.cash]
+        bills = [line for line in cash if line.kind in BILLED] or [line for line in cash if line.kind is not LineKind.OWN]
+        bill = [sum(line.monthly_usd[month] for line in bills) for month in range(len(o.monthly_usd))]
+        for line in (line for line in cash if line.kind is LineKind.OWN and line.name in stated):
+            for month, usd_now in enumerate(line.monthly_usd):
+                beyond = -usd_now - max(bill[month], 0.0)
+                if usd_now < 0 and beyond > max(most[1], CENT):
+                    most = line.name, beyond, month, o.label, bill[month]
+    name, beyond, month, label, billed = most
+    if not name:
+        return []
+    where = stated[name].replace(".name", ".usd_per_month")
+    return [(f"{name}: more than the bill of {label} that it could pay, {usd(billed)} in month {month + 1}; {usd(beyond)} of it"
+             f" is counted as cash paid out, where a vendor's credit lapses ({where}, to_month)")]
 
 
 def unused_names(c: Comparison) -> list[str]:

@@ -13,6 +13,7 @@ from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, who
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
+SEVERAL_USAGES: Final = "a line with several usages, none of which is told to be the call's"
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
@@ -32,7 +33,7 @@ CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
 LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
-               "a count that cannot be read")  # fmt: skip
+               "a count that cannot be read", SEVERAL_USAGES)  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
 """Of them, those of rows whose tokens are known, where they have any."""
@@ -359,15 +360,16 @@ def ambiguous_input(
 ) -> dict[str, Any]:  # Any: of Fields
     """The Fields of input and cache where it is open whether `total` counts cached tokens too; unsaid, it is taken to.
 
-    `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them.
+    `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them,
+    whatever is said of the others.
     """
     left, cached, said = total - read - written, read + written, options.includes_cache
     over = ((left < 0) & (cached > 0)).fill_null(False)
     shown = shows and said is None
-    return {"uncached_input": total if said is False else ibis.ifelse(over, total, left) if shown else left,
-            "cache_read": read, "cache_write": written,
-            "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known, 0, cached) if shown else cached,
-            "reasons": () if shown or said is False else ((over, OVER),)}
+    uncached = ibis.ifelse(known, left, total) if said is False else ibis.ifelse(over, total, left) if shown else left
+    return {"uncached_input": uncached, "cache_read": read, "cache_write": written,
+            "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known if shown else known, 0, cached),
+            "reasons": () if shown else ((over & known if said is False else over, OVER),)}
 
 
 def bucket_index(micros: Column, length_s: int) -> Column:

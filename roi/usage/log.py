@@ -147,7 +147,7 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
 def _refuse_yaml(path: Path) -> None:
     """Raise InputError with what the file is, and the command that reads it."""
     other = known_by_keys(read_yaml(path)) or SCENARIO
-    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.command} {path}")
+    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.reading(path)}")
 
 
 def _of_documents(

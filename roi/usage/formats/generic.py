@@ -212,9 +212,10 @@ def _line_of(
     if includes is None and not any(DETAILS.search(name.rpartition(".")[0]) for name in names):
         alike = {others for counts, others in shapes if own <= {*counts}}
         includes = alike.pop() if len(alike) == 1 else None
-    how = "may or may not be" if includes is None else "are" if includes else "are not"
-    plain = includes is None and found.keys().isdisjoint(("cached", "cache_write"))
-    kind = f"{found['input'].rpartition('.')[2]}{' and no cached tokens' if plain else f', of which cached tokens {how} a part'}"
+    how = "are" if includes else "are not" if includes is False else "may or may not be"
+    kind = f"{found['input'].rpartition('.')[2]}, of which cached tokens {how} a part"
+    if includes is None and found.keys().isdisjoint(("cached", "cache_write")):
+        kind = f"{found['input'].rpartition('.')[2]} and no cached tokens"
     return found, Marks(includes, thinking_beside(found), kind)
 
 

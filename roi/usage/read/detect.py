@@ -166,6 +166,9 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
         known = _recognised(document, formats)
         if known is not None and not options.columns:
             return known
+    other = known_by_keys(seen[0]) if seen and not {"schema", "evalId"}.isdisjoint(seen[0]) else None
+    if other is not None:
+        raise InputError(f"{shown}: {other.what} and no usage export: {other.reading(shown)}")
     failed: InputError | None = None
     columns = columns_of(seen)  # of all of them, since the first may lack a count that others have
     own = format_of_lines(options, seen) if seen else None
@@ -197,9 +200,6 @@ def _of_document(
     found = _chosen(tables if known is None else [known], own, options)
     if found is not None:
         return found
-    other = None if {"schema", "evalId"}.isdisjoint(document) else known_by_keys(document)
-    if other is not None:
-        raise InputError(f"{shown}: {other.what} and no usage export: {other.command} {shown}")
     _check_known(list(document), shown)
     _check_columns(columns, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}", f"; {MAP}")

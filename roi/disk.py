@@ -34,6 +34,8 @@ MOST_UNPACKED: Final = 200
 FREELY: Final = 1 << 28
 """Logs are packed to a tenth or a fiftieth; bytes up to which nobody asks."""
 PIECE: Final = 1 << 20
+EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
+"""A first line by which Excel is told what stands between cells; no column is named in it."""
 PACKED: Final = {
     b"\x1f\x8b": "a gzip, to be unpacked first", b"PK\x03\x04": "a ZIP, or a workbook whose sheet can be saved as CSV",
     b"PAR1": "Parquet", b"%PDF": "a PDF",

@@ -144,7 +144,7 @@ def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_s
     form = _format(every, header, options, LINE_MARKS)
     own = {name: name for name in form.groups.values()}  # by which the user may ask for it
     columns = {what: own.get(name, NAMES[what][0]) for what, name in every.items() if name in form.columns}
-    columns |= {what: NAMES[what][0] for what in COUNTS}
+    columns |= {what: NAMES[what][0] for what in (*COUNTS, "searches")}
     ids = [name for name in form.uses if name in IDS]
     read = tuple((what, every.get(what) if name in own else None, name) for what, name in columns.items())
     return replace(
@@ -246,7 +246,8 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
-        cache_write_1h=count(table, at["cache_write_1h"]), batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
+        cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
+        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
         counts=(at["requests"],),
         currency=text(table, at["currency"]) if "currency" in columns else None, **given)
 

@@ -30,6 +30,7 @@ NAMES: Final = {
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
                     "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation"),
     "cache_write_1h": ("cache_write_1h_tokens", "ephemeral_1h_input_tokens", "cache_creation_1h_tokens"),
+    "searches": ("web_search_requests", "web_search_count"),
     "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid"),
     "provider": ("provider", "vendor", "provider_name", "ls_provider"),
     "session": ("session_id", "conversation_id", "session"),
@@ -135,7 +136,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     if given is None or not usage:
         return named
     beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, "cost")} | {"input": given}
-    for what in ("time", "model", "status", "run_type", *OF_METADATA):
+    for what in ("time", "model", "status", "run_type", "searches", *OF_METADATA):
         own = next((path for path in paths if path in NAMES[what]), None)
         beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
     return named | beside | {"cost": named["cost"] or beside["cost"]}

@@ -61,7 +61,8 @@ COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
     "cache_read": "int64", "cache_write": "int64", "cache_write_1h": "int64", "output": "int64", "reasoning": "int64",
-    "perhaps_cached": "int64", "other_money": "int64", "cost_usd": "float64", "dropped": "string",
+    "perhaps_cached": "int64", "other_money": "int64", "life_open": "int64", "web_searches": "int64",
+    "cost_usd": "float64", "dropped": "string",
 }  # fmt: skip
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
@@ -71,7 +72,8 @@ export says that the call's input was above the provider's first price edge, nul
 the export does not count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for
 information. perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens
 out, where nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another
-currency, and cost_usd null for it. dropped: why the row does not count, null where it does.
+currency, and cost_usd null for it. life_open: the part of cache_write of which nothing tells how long it is kept.
+web_searches: what the provider ran for the call, billed a piece. dropped: why the row does not count, null where it does.
 """
 
 
@@ -128,6 +130,9 @@ class Fields:
     tier: Column | None = None
     long_context: Column | bool | None = None
     perhaps_cached: Column | int = 0
+    life_open: Column | int | None = None
+    """None: all of cache_write where the format may lack it (`Format.may_lack_hour`), else none of it."""
+    web_searches: Column | int = 0
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
     """Columns that hold what the row cost: one that is filled and no number drops its row."""
@@ -215,6 +220,8 @@ class Format:
         fields = self.fields(raw, options)
         values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
                   "provider": _filled(fields.provider, options.provider)}
+        if fields.life_open is None:
+            values["life_open"] = fields.cache_write if self.may_lack_hour else 0
         values |= {"requests": None} if self.grain == "cost" else {"model": _filled(fields.model, options.model)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")

@@ -19,7 +19,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, cast
 
-from roi.disk import GivenTwice, parse_json, stream_of, unpacked
+from roi.disk import EXCEL, GivenTwice, parse_json, stream_of, unpacked
 from roi.errors import InputError
 from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
@@ -40,8 +40,6 @@ FIRST_ROWS: Final = 200
 """The same of a table, where its columns alone tell no format."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
-EXCEL: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
-"""A first line by which Excel is told what stands between cells; no column is named in it."""
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of Excel's files, the new and the old ones: a ZIP that is none by its name, and a compound file."""
 GLOB: Final = re.compile(r"[*?\[]")

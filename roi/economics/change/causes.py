@@ -20,7 +20,7 @@ NAMES: Final = {"system": ("systems", "quality.evaluation_noise"), "end_to_end":
                 "base": ("systems",), "vendor": ("vendors", "apis"), "group": ("changes",), "kind": ("kinds",)}
 """Fields of an option that name something, and where the facts of that stand."""
 OF_OPTIONS = re.compile(r"apis\..+\.escalated_share|training\.hours_factor\..+")
-"""Facts of a cascade's first model and of a method, which a Case without such an option lacks though another may pay that API."""
+"""Facts of a cascade's first model and of a method: a Case without such an option lacks them, though another pays that API."""
 PLAN = re.compile(r"options\.(?P<option>.+)\.plans\.(?P<plan>[^.]+)\.(?P<field>[a-z_0-9]+)")
 POINTERS: Final = ("price", "replacement", "speed", "adapter_speed", "rent")
 """Fields of a plan that hold the path of another fact."""

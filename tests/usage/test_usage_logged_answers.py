@@ -39,6 +39,10 @@ SHAPES = {
     "OpenAI's chat": (line(OPENAI), (600, 400, 0, 100), 0), "OpenAI's responses": (line(RESPONSES), (600, 400, 0, 100), 0),
     "Anthropic's": (line(ANTHROPIC), (200, 3000, 1000, 100), 0), "Bedrock's": (line(CONVERSE), (200, 3000, 50, 100), 0),
     "the AI SDK's": (line(AI_SDK), (600, 400, 0, 100), 0), "LangChain's": (line(LANGCHAIN), (600, 400, 0, 100), 0),
+    "OpenAI's chat, laid flat": ({"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "prompt": CANARY, **OPENAI},
+                                 (600, 400, 0, 100), 0),
+    "Anthropic's, laid flat": ({"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", **ANTHROPIC, "input_tokens": 5000},
+                               (1000, 3000, 1000, 100), 4000),
     "Braintrust's spans": (BRAINTRUST, (600, 400, 0, 100), 400), "Datadog's spans": (DATADOG, (600, 400, 0, 100), 400),
 }
 """A line; uncached input, cache reads, cache writes and output by hand; what is open, where no name tells it."""
@@ -53,6 +57,7 @@ def test_a_usage_inside_a_line_is_counted_as_its_api_counts(shape: str, tmp_path
     rows = records(tmp_path, file, provider="openai")
     assert tuple(totals(rows)[name] for name in ("uncached_input", "cache_read", "cache_write", "output")) == counts
     assert [row["perhaps_cached"] for row in rows] == [open_tokens]
+    assert [row["cache_write_1h"] for row in rows] == [600 * shape.startswith("Anthropic")]
     assert [row["model"] for row in rows] == ["gpt-6-luna"]
     assert CANARY not in str(rows)
 

@@ -63,6 +63,8 @@ DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
 """What holds a usage's cached tokens where its input counts them."""
 MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")
 """What holds its thinking, where that is part of its output."""
+OF_USAGE: Final = re.compile(r"(prompt|input|completion|output)_?tokens?_?details|cache_creation")
+"""What a usage has inside of it."""
 LEFT_OUT: Final = (("cache_read_input_tokens", "cache_creation_input_tokens"),
                    ("cachereadinputtokens", "cachewriteinputtokens"))  # fmt: skip
 INPUT_ALONE: Final = ("input_tokens", "inputtokens")
@@ -109,6 +111,8 @@ def columns_found(mapped: Mapping[str, str], header: Iterable[str]) -> dict[str,
     inside = sorted((name for name in names if "." in name), key=lambda name: name.count("."))
     if inside and not any(own.get(_plain(name)) for name in NAMES["input"]):
         named = _with_inside(named, inside, mapped)
+    elif inside:  # a usage laid flat beside the time and the model keeps its details
+        named = {what: column or (_of_details(what, inside) if what in COUNTS else None) for what, column in named.items()}
     named |= {what: column.lower() if column.lower() in names else None for what, column in mapped.items()}
     return {what: column for what, column in named.items() if column}
 
@@ -118,6 +122,12 @@ def check_mapped(mapped: Mapping[str, str], header: Sequence[str]) -> None:
     for what, column in mapped.items():
         if column.lower() not in {name.lower() for name in header}:
             raise _unknown_column(what, column, header)
+
+
+def _of_details(what: str, paths: list[str]) -> str | None:
+    """The first path to such a count in the details of a usage that is the line itself."""
+    inside = (path for path in paths if OF_USAGE.fullmatch(path.rpartition(".")[0]))
+    return next((path for path in inside if leaf(path) in map(_plain, NAMES[what])), None)
 
 
 def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping[str, str]) -> dict[str, str | None]:
@@ -172,13 +182,12 @@ def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | Non
     given = leaf(found["input"])
     if given in GEMINI_INPUT:
         return True
-    usage, _, _ = found["input"].rpartition(".")
-    if not usage:
-        return None
+    usage, nested, _ = found["input"].rpartition(".")
     written, read = (leaf(found.get(what, "")) for what in ("cache_write", "cached"))
     left_out = (given in INPUT_ALONE and usage.rpartition(".")[2] == "usage"
                 and any(written == write and read in ("", cached) for cached, write in LEFT_OUT))
-    details = any(name.startswith(f"{usage}.") and DETAILS.search(name.rpartition(".")[0].lower()) for name in header)
+    holders = (name.rpartition(".")[0].lower() for name in header if name.startswith(f"{usage}{nested}"))
+    details = any(DETAILS.search(holder) if usage else DETAILS.fullmatch(holder) for holder in holders)
     return None if left_out and details else True if details else False if left_out else None
 
 

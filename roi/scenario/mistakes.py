@@ -102,11 +102,11 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
     message += _entries(value, places, schema) if kind == "tuple_type" else ""
-    message += _fields(places, schema) if kind == "model_type" else ""
     if kind in {"too_short", "too_long"} and places[-1:] == ["hourly_weights"] and isinstance(value, (list, tuple)):
         message = f"24 weights, one an hour, midnight first; {len(value)} given"
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
-    message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
+    message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else (
+        _fields(places, schema) if kind == "model_type" else "")
     message = of_many(value, kind, message, places)
     told = as_meant(value, kind, message, ".".join(places[-2:]))
     if kind == "int_type" and not told:

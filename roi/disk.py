@@ -34,6 +34,13 @@ MOST_UNPACKED: Final = 200
 FREELY: Final = 1 << 28
 """Logs are packed to a tenth or a fiftieth; bytes up to which nobody asks."""
 PIECE: Final = 1 << 20
+EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
+"""A first line by which Excel is told what stands between cells; no column is named in it."""
+PACKED: Final = {
+    b"\x1f\x8b": "a gzip, to be unpacked first", b"PK\x03\x04": "a ZIP, or a workbook whose sheet can be saved as CSV",
+    b"PAR1": "Parquet", b"%PDF": "a PDF",
+}  # fmt: skip
+"""How files begin that are no text, and what they are."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of the encoding that spreadsheet programs call Unicode."""
 
@@ -62,6 +69,9 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *
         raise InputError(f"{name}: empty")
     if raw[:2] in UTF_16:
         raise InputError(f"{name}: UTF-16, not UTF-8 text; save it in UTF-8")
+    kind = next((kind for begins, kind in PACKED.items() if raw.startswith(begins)), None)
+    if kind is not None:
+        raise InputError(f"{name}: {kind}, no text")
     if b"\0" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
         raise InputError(f"{name}:{line}: a zero byte; this is not a text file")

@@ -303,6 +303,27 @@ def _one_letter_off(stem: str, stems: Iterable[str]) -> list[str]:
     return found if len(found) == 1 else []
 
 
+DAYS: Final = re.compile(r"(\d{4})[/.]?(\d\d)[/.]?(\d\d)|(\d{1,2})([./-])(\d{1,2})\5(\d{4})")
+"""A day as 2026/11/24 or 20261124, or with its year last: 24.11.2026, 11/24/2026."""
+
+
+def day_meant(text: str) -> str:
+    """What to write for a day in another form; nothing where day and month cannot be told apart, or there is no such day."""
+    from datetime import date  # for a mistake
+
+    if (found := DAYS.fullmatch(text.strip())) is None:
+        return ""
+    year, month, day, first, sign, second, last = found.groups()
+    if year is None:
+        year, month, day = (last, second, first) if sign == "." or int(first) > 12 else (last, first, second)
+        if sign != "." and int(first) <= 12 and int(second) <= 12:
+            return ""
+    try:
+        return f"; write {date(int(year), int(month), int(day))}"
+    except ValueError:
+        return ""
+
+
 def allowed(problem: Mapping[str, object]) -> str:
     """What the field of a problem takes, as every message says it."""
     if str(problem.get("type")).startswith(("date_from", "date_parsing", "date_type")):

@@ -39,7 +39,7 @@ LISTED_BY_PRICE: Final = ("api_models", "hosted_models", "cascade_first")
 LISTED: Final = 4
 """Other listed models that are named."""
 OPTION: Final = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*")
-COMMAND: Final = re.compile(r"roi prices add[^;]*?(?= gives| and |;|$)")
+COMMAND: Final = re.compile(r"roi (?:prices add|(?:usage|quality) FILES|compare SCENARIO)[^;]*?(?= gives| and |;|$)")
 """A command that is quoted, whose options are its own."""
 OWN_OPTIONS: Final = frozenset({"--incumbent", "--requests", "--usage", "--as-of", "--template", "--force"})
 """Options of `roi init`."""

@@ -42,6 +42,7 @@ FAR_BELOW: Final = 4.0
 SURELY_BELOW: Final = 2.0
 """Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
+NO_OUTPUT: Final = "its calls have no output, as of embeddings: no model that writes answers takes their place"
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
 
@@ -171,6 +172,8 @@ def _rows(of: Sequence[Priced]) -> int:
 def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None, day: int) -> Group:
     """The task with its requests, and its workload as a part of a scenario; of the group that the workload is, that one's."""
     rows = [each.spend for each in group]
+    if not total_tokens(rows)["output"]:
+        return Group(replace(task, reason=NO_OUTPUT), None)
     requests, w = total_requests(rows), found.workload
     if w is not None and w.requests_per_day and _is_workload(found, rows, task):
         task = replace(task, requests_per_day=w.requests_per_day, requests_per_day_of_log=w.requests_per_day_of_log,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date as Date
 from typing import Final
 
-from roi.errors import InputError, RoiError, check_type
+from roi.errors import InputError, RoiError, check_type, day_meant
 
 COMMAND: Final = re.compile(r"(roi [a-z]+\b[^;,`)\n]*)")
 """A command that is quoted, to the end of its clause."""
@@ -42,7 +42,7 @@ def day_of(name: str, given: object) -> Date | None:
     try:
         return Date.fromisoformat(given)
     except ValueError:
-        raise InputError(f"{name}: {given[:40]!r} is not usable; a day such as 2026-11-24") from None
+        raise InputError(f"{name}: {given[:40]!r} is not usable; a day such as 2026-11-24{day_meant(given)}") from None
 
 
 def reworded(text: str, arguments: Mapping[str, str], command: str = "") -> str:

@@ -17,7 +17,7 @@ from click.exceptions import Exit
 
 from roi import __version__
 from roi.cli.options import tell
-from roi.errors import RoiError, nearest, told_of
+from roi.errors import RoiError, day_meant, nearest, told_of
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
@@ -199,7 +199,7 @@ def _said(error: click.UsageError) -> str:
 def _meant(shown: str, parameter: click.Parameter) -> str:
     """What to write for a number as people write it: 5k, 80%, $2."""
     if isinstance(parameter.type, click.DateTime):
-        return ""
+        return day_meant(shown.strip("'\""))
     from roi.scenario.quantity import as_meant  # for a mistake
 
     kind = "int" if isinstance(parameter.type, click.types.IntParamType) else "float"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from roi.errors import InputError, NotAChoice, visible
+from roi.errors import InputError, NotAChoice, day_meant, visible
 
 if TYPE_CHECKING:
     from roi.estimate.training.plan import Optimizer
@@ -107,7 +107,7 @@ def read_day(text: str, option: str) -> date:
     with suppress(ValueError):
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             return date.fromisoformat(text)
-    raise InputError(f"{option}: {text[:40]!r} is no day; write it as 2026-11-24")
+    raise InputError(f"{option}: {text[:40]!r} is no day; write it as 2026-11-24{day_meant(text)}")
 
 
 def pairs_of(given: Iterable[str], option: str, form: str, between: str = "=") -> tuple[tuple[str, str], ...]:

@@ -81,7 +81,11 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     for old, _ in asked.systems:
         if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
             raise UnknownName("--system", old, table.called, "system of the files:")
-    return table.settle(asked, notes)
+    found = table.settle(asked, notes)
+    if asked.right_from is not None and not np.nanmax(found.marks) > 0:
+        raise InputError(f"--right-from: {asked.right_from:g} is not usable; no score of these files reaches it, so that all"
+                         " answers were wrong")
+    return found
 
 
 def _format(source: Source, asked: Asked) -> Format:

@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
-from roi.disk import UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
+from roi.disk import EXCEL, UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
 from roi.errors import InputError, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
@@ -35,8 +34,6 @@ LONGEST_LINE: Final = 1 << 26
 """Characters of a line, and of a cell: an item and what was said of it."""
 MOST_STRANGE: Final = 100_000
 ZSTANDARD: Final = 93
-EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t])\"?", re.IGNORECASE)
-"""A first line by which Excel is told what stands between cells."""
 
 
 def find_files(arguments: Sequence[str]) -> list[Path]:

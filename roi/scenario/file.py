@@ -306,8 +306,8 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
     no_part = f"{option}: {path} is no part written by roi {command} --output"
     if (known := what_it_is(path)) not in {None, BY_SCHEMA[schema]}:
         what = known.what.replace("a part of a scenario", "another part")
-        reads = known.command.replace("SCENARIO", str(scenario or "SCENARIO"))
-        raise InputError(f"{no_part}, but {what}: {reads} {path}")
+        reads = known.reading(path).replace("SCENARIO", str(scenario or "SCENARIO"))
+        raise InputError(f"{no_part}, but {what}: {reads}")
     data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{no_part}; schema: {schema} is missing")

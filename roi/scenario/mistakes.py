@@ -8,7 +8,7 @@ from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import InputError, allowed, nearest, written
+from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
 from roi.scenario.meaning import field_paths
 from roi.scenario.quantity import as_meant, of_many
 from roi.scenario.scenario import Scenario
@@ -19,7 +19,8 @@ ALIKE: Final = 0.8
 """How like a name a field beside it must be to be meant, where another block has a field of that very name (0 to 1)."""
 WORDS = {
     "an object": "a block of keys", "array": "list",
-    "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
+    "dictionary": "block of keys", "a valid boolean": "true or false", "a valid integer": "a whole number",
+    "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 RENAMED: Final = dict.fromkeys(
@@ -99,17 +100,44 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     message = allowed({"type": kind, "msg": message})
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    number = max(round(value), 1) if type(value) is float and isfinite(value) else 2
-    message += ", such as {NAME: value}" if kind == "dict_type" else f", such as {number}" if kind == "int_type" else ""
+    message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    message += _entries(value, places, schema) if kind == "tuple_type" else ""
     if kind in {"too_short", "too_long"} and places[-1:] == ["hourly_weights"] and isinstance(value, (list, tuple)):
         message = f"24 weights, one an hour, midnight first; {len(value)} given"
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
-    message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
+    message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else (
+        _fields(places, schema) if kind == "model_type" else "")
     message = of_many(value, kind, message, places)
-    message += as_meant(value, kind, message, ".".join(places[-2:]))
+    told = as_meant(value, kind, message, ".".join(places[-2:]))
+    if kind == "int_type" and not told:
+        message += f", such as {max(round(value), 1) if type(value) is float and isfinite(value) else 2}"
+    only = next(iter(value.values()), None) if isinstance(value, dict) and len(value) == 1 else None
+    message += told or (f"; write {only}" if kind == "string_type" and isinstance(only, str) else "")
     message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
+
+
+def _entries(value: object, places: list[str], schema: type) -> str:
+    """What a list holds in whose place something else stands: the value as its one item where that could be one."""
+    names = fields_at([*places, "0"], schema)
+    if isinstance(value, str) and not names:
+        return f"; write [{value[:LONGEST_VALUE]}]"
+    if isinstance(value, dict) and names:
+        fits = value and {*map(str, value)} <= {*names}
+        return f"; write [{written(value)}]" if fits else f" of blocks: [{_block_of(names)}]"
+    words = [each for each in value.values() if isinstance(each, str)] if isinstance(value, dict) else []
+    return f"; write [{', '.join(words)}]" if words else ", such as [NAME]" if isinstance(value, dict) else ""
+
+
+def _fields(places: list[str], schema: type) -> str:
+    """The first keys of a block in whose place something else stands."""
+    names = fields_at(places, schema)
+    return f", such as {_block_of(names)}" if names else ""
+
+
+def _block_of(names: Sequence[str]) -> str:
+    return f"{{{', '.join(f'{name}: ...' for name in names[:SHOWN])}}}"
 
 
 def _unknown(places: list[str], value: object, schema: type) -> str:
@@ -130,7 +158,8 @@ def _unknown(places: list[str], value: object, schema: type) -> str:
     beside = begun or nearest(name, fields)
     close = nearest(name, beside, cutoff=ALIKE) if elsewhere else beside
     near = ", ".join([*close, *elsewhere][:SHOWN])
-    known = f"; known: {', '.join(fields)}" if fields and not beside and len(elsewhere) != 1 else ""
+    few = len(elsewhere) > 1 and not close and len(fields) <= 2 * SHOWN
+    known = f"; known: {', '.join(fields)}" if few or (fields and not beside and len(elsewhere) != 1) else ""
     return "unknown key" + (f"; nearest: {near}" if near else "") + known
 
 
@@ -173,7 +202,8 @@ def fields_at(places: list[str], schema: type = Scenario) -> list[str]:
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
         kind = info.annotation if info is not None else _entry(kind)
-        kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind) if _is_union(kind) else kind
+        blocks = [each for each in get_args(kind) if hasattr(each, "model_fields") or get_origin(each) in {dict, tuple}]
+        kind = blocks[0] if _is_union(kind) and blocks else kind
     return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from roi.disk import open_to_read
+from roi.disk import UTF_16, open_to_read
 from roi.errors import InputError
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, SIZE_LIMIT, START, read_yaml
 
@@ -19,8 +19,8 @@ SCHEMA_SAID: Final = re.compile(rb'\s*\{\s*"schema": ?"([^"]{1,40})"')
 """How JSON begins that this program wrote."""
 RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
 """Endings of files that hold usage and no scenario."""
-USAGE_JSON: Final = re.compile(rb'\s*\[(?!\s*\[)|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
-"""How JSON of usage begins: a list, of no lists, or one of these keys among the first; a scenario has none of them."""
+USAGE_JSON: Final = re.compile(rb'\s*\[\s*\{|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
+"""How JSON of usage begins: a list of objects, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet, packed files and databases begin, and words that records of usage hold."""
 COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
@@ -44,7 +44,12 @@ class OtherFile(NamedTuple):
     what: str
     """With its article: "a policy"."""
     command: str
-    """It is followed by the file's path."""
+    """It is followed by the file's path where it takes such a file."""
+    takes: bool = True
+
+    def reading(self, path: Path | str) -> str:
+        """The command that reads this file, or what does in its place."""
+        return f"{self.command} {path}" if self.takes else self.command
 
 
 SCENARIO: Final = OtherFile("a scenario", "roi compare")
@@ -55,6 +60,16 @@ SAVED: Final = OtherFile("a saved comparison", "roi compare")
 USAGE: Final = OtherFile("records of usage", "roi usage")
 EVALUATION: Final = OtherFile("results of an evaluation", "roi quality")
 MODEL: Final = OtherFile("a model's config.json", "roi fit")
+ANSWERS: Final = {
+    "roi.usage/": OtherFile("an answer of roi usage", "roi usage FILES --output part.yaml writes what is read", takes=False),
+    "roi.quality/": OtherFile("an answer of roi quality", "roi quality FILES --output quality.yaml writes what is read",
+                              takes=False),
+    "roi.profile/": OtherFile("a profile", "roi compare SCENARIO --profiles FOLDER looks into its folder", takes=False),
+    "roi.tracked-month/": OtherFile("a month that roi track keeps", "roi track SAVED --actual EXPORT reads it", takes=False),
+    COMPARISON: SAVED,
+    "roi.": OtherFile("what another command of roi wrote", "no command reads it", takes=False),
+}  # fmt: skip
+"""What a file of this program is that is no part of a question, by how its schema begins."""
 BY_SCHEMA: Final = {PART_SCHEMA: USAGE_PART, QUALITY_PART: EVALUATED_PART, POLICY: LIMITS, SCENARIO_SCHEMA: SCENARIO}
 BY_KEYS: Final = {frozenset({"saved"}): LIMITS, frozenset({"facts"}): LIMITS, frozenset({"evalId", "results"}): EVALUATION,
                   frozenset({"config", "results"}): EVALUATION, frozenset({"model_type"}): MODEL}
@@ -64,10 +79,12 @@ BY_KEYS: Final = {frozenset({"saved"}): LIMITS, frozenset({"facts"}): LIMITS, fr
 def known_by_keys(data: Mapping[str, Any]) -> OtherFile | None:  # Any: plain values
     """What a file that holds this mapping is: by its schema, else by its keys; None where nobody knows it."""
     schema = str(data.get("schema", ""))
-    if schema.startswith(COMPARISON):
-        return SAVED
     if schema in BY_SCHEMA:
         return BY_SCHEMA[schema]
+    of_another_time = any(schema.startswith(known.partition("/")[0]) for known in BY_SCHEMA)
+    written = next((other for begins, other in ANSWERS.items() if schema.startswith(begins)), None)
+    if written is not None and not of_another_time:
+        return written
     if len(SCENARIO_KEYS & data.keys()) > 1:
         return SCENARIO
     if any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values()):
@@ -99,6 +116,7 @@ def what_it_is(path: Path) -> OtherFile | None:
 
 def _known_records(head: bytes) -> OtherFile | None:
     """What a table or a log is that begins so."""
+    head = head.decode("utf-16", "ignore").encode() if head[:2] in UTF_16 else head  # as spreadsheet programs save
     first = head.partition(b"\n")[0]
     if OF_QUALITY.match(first):
         return EVALUATION
@@ -117,7 +135,7 @@ def refuse_other(where: str, path: Path, wanted: str, *but: OtherFile, usage: st
 
 def refuse(where: str, path: Path, wanted: str, other: OtherFile) -> NoReturn:
     """Raise InputError for a file that is another than the `wanted` one."""
-    raise InputError(f"{where}{path}: {other.what} and no {wanted}; {other.command} {path}")
+    raise InputError(f"{where}{path}: {other.what} and no {wanted}; {other.reading(path)}")
 
 
 def refuse_records(path: Path, option: str = "", scenario: Path | str | None = None) -> None:
@@ -130,12 +148,12 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
         return
     try:
         with open_to_read(path) as file:
-            empty = not file.read(HEAD).strip()
+            head = file.read(HEAD)
     except OSError:  # which the reading of the scenario words
         return
     at = f"{option}: {path}" if option else str(path)
-    if empty:
-        raise InputError(f"{at}: empty; {START}")
+    if not head.strip():
+        raise InputError(f"{at}: empty; {f'`roi {option[2:]} FILES --output` writes one' if option else START}")
     wanted = "part of a scenario" if option else "scenario"
     compare = "roi compare" if scenario is None else f"roi compare {scenario}"
     use = f"--output part.yaml, then {compare} --usage part.yaml"
@@ -145,6 +163,8 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
         raise InputError(f"{at}: records of usage and no {wanted}; what was spent: roi usage {path} {use}")
     if known == EVALUATION:
         raise InputError(f"{at}: results of an evaluation and no {wanted}; how good: {judge}")
+    if b"\0" in head and head[:2] not in UTF_16:
+        raise InputError(f"{at}: a zero byte; this is not a text file")
     if option == "--quality" and records:
         raise InputError(f"{at}: no {wanted}; results of an evaluation: {judge}")
     start = "" if option else f"{START}; roi usage reads usage, roi quality results of an evaluation; "

@@ -95,8 +95,8 @@ def load_policy(path: Path, scenario: Path | None = None) -> Policy:
     if (other := what_it_is(path)) not in {None, LIMITS}:
         if scenario is not None and other in IN_ITS_PLACE and what_it_is(scenario) == LIMITS:
             raise InputError(f"{path}: {other.what} and no policy, which comes last: roi check {path} {scenario}")
-        command = IN_ITS_PLACE.get(other, other.command)
-        raise InputError(f"{path}: {other.what} and no policy: {command} {path}; {HELP}")
+        reading = f"{IN_ITS_PLACE[other]} {path}" if other in IN_ITS_PLACE else other.reading(path)
+        raise InputError(f"{path}: {other.what} and no policy: {reading}; {HELP}")
     data: dict[str, Any] = read_yaml(path, HELP)
     try:
         return Policy.model_validate_json(json.dumps(data))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from roi.errors import FEW, LONGEST_VALUE, nearest, written
+from roi.errors import FEW, day_meant, nearest
 from roi.facts.records import Described, Finite
 
 T = TypeVar("T")
@@ -21,13 +21,25 @@ def once(listed: tuple[T, ...]) -> tuple[T, ...]:
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
-TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>[a-z]+|%)?")
-SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
-UNITS: Final = {"ms": ("_s", 1e-3), "s": ("_s", 1.0), "cents": ("usd", 0.01), "usd": ("usd", 1.0), "h": ("hours", 1.0),
-                "hours": ("hours", 1.0), "months": ("months", 1.0), "tokens": ("tokens", 1.0)}
+TYPED: Final = re.compile(
+    r"(?:~|≈|about |ca\.? )?[$€]?\s*(?P<digits>\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)"
+    r"\s*(?P<size>[a-z]+|%)?(?:\s*(?:/|per |a )\s*(?P<each>[a-z]+))?")
+"""A number with what people write around it; 5.000,00 is 5000, 1,000 is 1000 and 0,5 is 0.5."""
+SIZES: Final = {"": 1.0, "x": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9, "%": 0.01}
+UNITS: Final = {"cents": ("usd", 0.01), "usd": ("usd", 1.0), "tokens": ("tokens", 1.0), "requests": ("requests", 1.0)}
 """What people write behind a number, what the name of a field has whose unit that tells, and how many of that unit it is."""
+HOUR_S, MONTH_S = 3600.0, 730.0 * 3600.0
+TIMES: Final = {
+    "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": HOUR_S, "hour": HOUR_S, "d": 24 * HOUR_S,
+    "day": 24 * HOUR_S, "y": 12 * MONTH_S, "week": 7 * 24 * HOUR_S, "month": MONTH_S, "year": 12 * MONTH_S,
+}  # fmt: skip
+"""Seconds of what people write behind a number, one of it; a month is 730 hours."""
+OF_TIME: Final = {"_s": 1.0, "hours": HOUR_S, "days": 24 * HOUR_S, "months": MONTH_S, "years": 12 * MONTH_S}
+"""What the name of a field has that is a time, and the seconds of its unit."""
 MEANT_BY: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 """What is true or false in other words, which YAML 1.2 reads as text."""
+BOUND: Final = re.compile(r"(?:most|to) ([\d.]+)$")
+"""The upper bound that a message ends with."""
 CHOICE: Final = re.compile("'([^']*)'")
 """A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
@@ -155,25 +167,50 @@ def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> st
 
 
 def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
-    """What to write for a number as people write it (60k, 60_000, 1,000, 80%, 800ms), percent for a share, one name for a list.
+    """What to write for a number as people write it (60k, 60_000, 1,000, 80%, 800ms, 3 years), a day, percent for a share.
 
     The name of the `field` tells which unit it has.
     """
     if kind.startswith("bool") and (meant := MEANT_BY.get(str(value).lower())) is not None:
         return f"; write {meant}"
-    if kind == "tuple_type" and isinstance(value, (str, dict)):
-        return f"; write [{value[:LONGEST_VALUE] if isinstance(value, str) else written(value)}]"
+    if kind.startswith("date"):
+        return day_meant(str(value))
+    if kind == "string_type" and type(value) in {int, float, bool}:
+        return f'; write "{str(value).lower()}"'
     value = value.get("value") if isinstance(value, dict) and kind == "value_error" else value
     number, size = None, ""
-    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
-        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
-        size = typed["size"] or ""
-        of, factor = UNITS.get(size, ("", SIZES.get(size)))
-        of_another = of not in field or (kind.startswith("int") and size in {"m", "%"})
-        number = None if factor is None or of_another else float(digits) * factor
-    elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+    if kind.startswith(("float", "int")):
+        value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+        number, size = _number_of(str(value), field)
+        number = None if kind.startswith("int") and number is not None and number % 1 else number
+    elif type(value) in {int, float} and not field.endswith("ratio") and (bound := BOUND.search(message)):
         most, size, percent = float(bound[1]), "%", float(str(value))
         number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * most else None
     if number is None:
         return ""
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
+
+
+def _number_of(text: str, field: str) -> tuple[float | None, str]:
+    """(number in the field's unit, size that stands behind it) that a person means; None where the unit is another's.
+
+    A rate is brought from one time to another: 2 per second are 172,800 requests_per_day.
+    """
+    typed = TYPED.fullmatch(text.strip().lower())
+    if typed is None:
+        return None, ""
+    digits = re.sub(r"\.(?=\d{3})(?=.*,)|[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
+    size, each = typed["size"] or "", typed["each"]
+    of, factor = UNITS.get(size, ("", SIZES.get(size)))
+    if factor is None and (one := _time_of(size)) is not None and each is None:
+        of, whole_one = next((item for item in OF_TIME.items() if field.endswith(item[0]) or f"{item[0]}_" in field), ("", 0.0))
+        factor = one / whole_one if of else None
+    if each is not None and factor is not None:
+        beside, of_field = _time_of(each), _time_of(field.rpartition("_per_")[2]) if "_per_" in field else None
+        factor = None if beside is None or of_field is None else factor * of_field / beside
+    return (None if factor is None or of not in field else float(digits) * factor), size
+
+
+def _time_of(word: str) -> float | None:
+    """Seconds of one of what the word calls, in the singular or the plural."""
+    return TIMES.get(word) or TIMES.get(word.removesuffix("s"))

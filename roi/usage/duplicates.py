@@ -82,7 +82,8 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     """
     files = [each for raw in raws for each in raw.files]
     size = sum(file.path.stat().st_size for file in files if file.path is not None)
-    shared = frozenset.intersection(*(frozenset(c.lower() for c in raw.table.columns if c != FILE) for raw in raws))
+    columns = ([name.lower() for name in raw.table.columns if not name.startswith("roi ")] for raw in raws)
+    shared = frozenset.intersection(*map(frozenset, columns))
     if len(files) == 1 and not shared & IDS:
         return None
     unread = raws[0].unread

@@ -1,9 +1,9 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from itertools import groupby, tee
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -12,17 +12,18 @@ from roi.scenario.other_files import SCENARIO, known_by_keys
 from roi.scenario.yaml import read_yaml
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
-from roi.usage.formats.generic import NAMES
+from roi.usage.formats.generic import kinds_told
+from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
 from roi.usage.read.database import progress_told
-from roi.usage.read.detect import format_named, names_told, of_documents, of_header, wanted_later, with_later_counts
+from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
-from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, FileShape, documents_with, opened, sniff
+from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
 
 EMPTY_OPENAI: Final = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso"})
@@ -123,17 +124,13 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
         if form and missing:
             raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; it has"
                              f" {names_told(shape.header, formats, 'columns')}")
-        looked_at, firsts = tee(shape.firsts)
-        form = form or of_header(shape.header, formats, file.shown, options, looked_at)
-        form = _with_later_counts(file, shape, form, firsts, formats, options)
+        form = form or of_header(shape.header, formats, file.shown, options, shape.firsts)
         if shape.twice & form.columns:
             name = min(shape.twice & form.columns)
             raise InputError(f"{file.shown}: two columns are named {name}; rename the one that is not meant")
         return SniffedFile(file, replace(shape, firsts=iter(())), form, cut_short=shape.gzipped and _cut_short(file))
     if shape.kind in ("lines", "sqlite"):
-        looked_at, firsts = tee(shape.firsts)
-        form = form or of_documents(looked_at, formats, file.shown, options)
-        form = _with_later_counts(file, shape, form, firsts, formats, options)
+        form = form or of_documents(shape.firsts, formats, file.shown, options)
         return SniffedFile(file, replace(shape, firsts=iter(())), form)
     document = read_document(file, shape)
     if document == []:
@@ -147,21 +144,10 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     return SniffedFile(file, shape, form, tuple(document_rows(documents, form)), pages=pages_of(documents))
 
 
-def _with_later_counts(
-    file: SourceFile, shape: FileShape, form: Format, firsts: Iterable[Document], formats: Sequence[Format],
-    options: FileOptions,
-) -> Format:
-    """The format of one's own log with the counts that the first of its lines lack."""
-    wanted = wanted_later(form)
-    if not wanted:
-        return form
-    return with_later_counts(form, firsts, documents_with(file, shape, wanted), formats, file.shown, options)
-
-
 def _refuse_yaml(path: Path) -> None:
     """Raise InputError with what the file is, and the command that reads it."""
     other = known_by_keys(read_yaml(path)) or SCENARIO
-    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.command} {path}")
+    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.reading(path)}")
 
 
 def _of_documents(
@@ -225,6 +211,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
+    raws[0].unread.notes += (told for raw in raws for told in kinds_told(raw.table, engine))
     every = [each.pages for each in found]
     raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
                              " is missing" for each in found if lacks_pages(each.pages, every)]

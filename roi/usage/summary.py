@@ -225,7 +225,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         chosen=price_spend(rows),
         no_workload=no_workload,
         left_out=price_spend(with_maker(row, paid) for row in gone),
-        notes=(*notes(log, priced, question.zone), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
+        notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
                *(to_come(days) if dated and days else ()), *maker_notes(paid), *told_rates(question.options.rates),
                *(billed_too(days) if question.bill_usd_per_month is not None else ())),
         rates=question.options.rates,

@@ -75,6 +75,7 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         yield from _cache_notes(form, of_form)
         yield from _absent_counts(form, of_form)
     yield from _storage_note(priced)
+    yield from _search_notes(priced)
     yield from _price_notes(priced)
     other = sum(each.spend.tokens["other_money"] for each in priced)
     if other:
@@ -104,7 +105,8 @@ def _files_left_out(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     """What a format may leave out of what was read from a cache or written to it, where it would change the list price."""
-    told = {name: sum(each.spend.tokens[name] for each in rows) for name in ("cache_read", "cache_write", "cache_write_1h")}
+    told = {name: sum(each.spend.tokens[name] for each in rows) for name in ("cache_read", "cache_write", "cache_write_1h",
+                                                                                     "life_open")}
     listed = [(each.spend, each.rates) for each in rows if each.rates is not None and not each.spend.costed]
     if form.may_lack_cached and not told["cache_read"] and any(r.cache_read[0] < r.uncached_input[0] for _, r in listed):
         yield (f"no row of {form.title} tells of cached tokens: where some were read from a cache, they count as uncached"
@@ -120,9 +122,9 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
         if doubled and all(spend.tokens["uncached_input"] >= spend.tokens["cache_read"] for spend in open_ones):
             yield (f"{doubled:,} cached tokens may be twice in the input, and so many uncached ones too many, if {whose} wrote"
                    " these spans: no version is named in them")
-    more = sum(spend.tokens["cache_write"] * (r.cache_write_1h[0] - r.cache_write[0]) / 1e6 for spend, r in listed)
+    more = sum(spend.tokens["life_open"] * (r.cache_write_1h[0] - r.cache_write[0]) / 1e6 for spend, r in listed)
     if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
-        yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"
+        yield (f"{form.title} does not tell how long a cache keeps {told['life_open']:,} tokens that were written:"
                f" they count as kept the shorter time; kept an hour, they cost {_usd(more)} more")
 
 
@@ -141,6 +143,18 @@ def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
     if any(each.spend.provider == "google" and each.spend.tokens["cache_read"] and not each.spend.costed for each in priced):
         yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where cached"
                " tokens were not found by themselves, that comes on top")
+
+
+def _search_notes(priced: Sequence[Priced]) -> Iterator[str]:
+    """What web searches that the provider ran cost beside the tokens, where a row tells of any."""
+    searched = [(each.spend.tokens["web_searches"], each.rates) for each in priced if each.spend.tokens["web_searches"]]
+    known = [(number, rates.usd_per_1000_searches) for number, rates in searched if rates and rates.usd_per_1000_searches]
+    money = sum(number * price / 1000 for number, price in known)
+    if searched:
+        open_ones = sum(number for number, _ in searched) - sum(number for number, _ in known)
+        price = f"{_usd(money)} at list price, which no sum of tokens holds and a bill does" if known else ""
+        unpriced = f"{f'; for {open_ones:,} ' if known else ''}no price is known" if open_ones else ""
+        yield f"{sum(number for number, _ in searched):,} web searches, billed a piece: {price}{unpriced}"
 
 
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:

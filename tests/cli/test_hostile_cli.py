@@ -28,7 +28,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
     ('title="a\\u202eb"', "title: 'a\\u202eb' is not usable; one line of plain text"),
     ('"a\\eb"=1', "unknown key"),
     ("seed=.inf", "seed=.inf' is not usable; .inf is not a finite number"),
-    ("as_of=24.11.2026", "as_of: '24.11.2026' is not usable; it should be a day such as 2026-11-24\n"),
+    ("as_of=24.11.2026", "as_of: '24.11.2026' is not usable; it should be a day such as 2026-11-24; write 2026-11-24\n"),
     ("title=&a x", "anchor &a"),
     ("title=*a", "alias *a"),
     ("own_hardware.pue=0.5", "own_hardware.pue: 0.5 is not usable; 0.5 must be at least 1"),

@@ -94,6 +94,14 @@ def test_a_row_of_a_json_document_is_named_by_its_number_from_1(tmp_path: Path) 
     assert "rows.json, row 5: a score of 93" in found.error
 
 
+def test_a_lowest_right_score_that_none_reaches_is_refused(tmp_path: Path) -> None:
+    """Of scores of 0 and 1 all were wrong from 4 on, of both systems, and the other was "good enough"."""
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(pair_rows(2, 1, 1, 0)))
+    said = quality(path, *TODAY, "--right-from", "4").error
+    assert "--right-from: 4 is not usable; no score of these files reaches it" in said
+
+
 @pytest.mark.parametrize(("options", "message"), [
     (("--scale", "1-5"), "--scale: '1-5' is not usable; write the lowest and the highest score, such as 1..5"),
     (("--scale", "5..1"), "--scale: '5..1' is not usable"), (("--scale", "1..5"), "a score of 7; --scale says 1 to 5"),

@@ -1,5 +1,6 @@
 """A file in the place of another is called what it is, with the command that reads it, at every place that takes a file."""
 
+import gzip
 import json
 from pathlib import Path
 from shutil import copy
@@ -23,6 +24,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in WHAT.keys() - {"saved.json"}:
         copy(EXAMPLES / name, tmp_path / name)
     (tmp_path / "saved.json").write_text(SAVED_JSON)
+    for schema, name in (("usage", "answer"), ("fit", "fit"), ("profile", "profile")):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"schema": f"roi.{schema}/1", "workload": {"input_tokens": 1}}))
+    for name, content in {"empty.csv": b"", "bytes.csv": bytes(range(256)), "packed.yaml": gzip.compress(b"a: 1\n"),
+                          "sheet.yaml": b"PK\x03\x04", "numbers.json": b"[1, 2]",
+                          "excel.csv": "date,model,tokens in\n".encode("utf-16")}.items():
+        (tmp_path / name).write_bytes(content)
     monkeypatch.chdir(tmp_path)
 
 
@@ -61,6 +68,17 @@ def test_what_is_no_part_of_that_kind_is_named_with_the_command_that_reads_it(op
     (("quality", "tickets.yaml"), "a scenario and no results of an evaluation; roi compare tickets.yaml"),
     (("quality", "saved.json"), "a saved comparison and no results of an evaluation; roi compare saved.json"),
     (("quality", "policy.yaml"), "a policy and no results of an evaluation; roi check SCENARIO policy.yaml"),
+    (("usage", "answer.json"), "an answer of roi usage and no usage export: roi usage FILES --output part.yaml writes what is"),
+    (("compare", "answer.json"), "answer.json: an answer of roi usage and no scenario; roi usage FILES --output part.yaml"),
+    (("compare", "fit.json"), "fit.json: what another command of roi wrote and no scenario; no command reads it"),
+    (("compare", "tickets.yaml", "--quality", "profile.json"), "but a profile: roi compare tickets.yaml --profiles FOLDER"),
+    (("compare", "tickets.yaml", "--usage", "empty.csv"), "empty.csv: empty; `roi usage FILES --output` writes one"),
+    (("compare", "tickets.yaml", "--quality", "empty.csv"), "empty.csv: empty; `roi quality FILES --output` writes one"),
+    (("compare", "tickets.yaml", "--quality", "bytes.csv"), "--quality: bytes.csv: a zero byte; this is not a text file"),
+    (("compare", "excel.csv"), "records of usage and no scenario; what was spent: roi usage excel.csv --output part.yaml"),
+    (("compare", "packed.yaml"), "packed.yaml: a gzip, to be unpacked first, no text"),
+    (("check", "tickets.yaml", "sheet.yaml"), "sheet.yaml: a ZIP, or a workbook whose sheet can be saved as CSV, no text"),
+    (("compare", "numbers.json"), "numbers.json:1: it should be a mapping of names to values, not a list"),
     (("validate", "tickets.yaml"), "no table; one is a CSV with a row a run; a scenario: roi compare tickets.yaml"),
     (("validate", "openai_export.csv"), "TABLE: openai_export.csv: records of usage and no table of runs; roi usage"),
     (("validate", "quality_rows.jsonl"), "TABLE: quality_rows.jsonl: results of an evaluation and no table of runs; roi"),

@@ -279,8 +279,24 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("workload", "hourly_weights", [1.0, 2.0, 3.0], "is not usable; 24 weights, one an hour, midnight first; 3 given$"),
         ("workload", "hourly_weights", [1.0] * 25, "is not usable; 24 weights, one an hour, midnight first; 25 given$"),
         ("workload", "waits_hours", 0.0, "greater than 0; where nothing can wait: can_wait_share: 0$"),
-        ("serving", "replicas_least", "two", "it should be a valid integer, such as 2$"),
+        ("serving", "replicas_least", "two", "it should be a whole number, such as 2$"),
         ("workload", "growth_per_year", "1000%", "write 10 for 1,000%"),
+        ("drift", "model_life_months", "1 year", "it should be a valid number; write 12$"),
+        ("serving", "startup_hours", "30 min", "write 0.5$"),
+        ("workload", "requests_per_day", "2 per second", "write 172800$"),
+        ("workload", "requests_per_day", "~ 730k per month", "write 24000$"),
+        ("workload", "requests_per_day", "2 per prompt", "it should be a valid number$"),
+        ("people", "usd_per_hour", "$95/h", "write 95$"),
+        ("incumbent", "bill_usd_per_month", "5.000,50", "write 5000.5$"),
+        ("workload", "requests_per_day", [20000], "write 20000$"),
+        ("serving", "replicas_least", 2.0, "it should be a whole number; write 2$"),
+        ("candidates", "flexible_tier", {"price_ratio": 2.0, "share": 1.0}, "price_ratio: 2.0 is not usable; [^;]*at most 1$"),
+        ("candidates", "less_reasoning", {"output_tokens": 9}, "output_tokens: unknown key; .*; known: output_ratio, "),
+        ("candidates", "less_reasoning", 0.5, "it should be a block of keys, such as {output_ratio: ..., "),
+        ("candidates", "api_models", {}, r"it should be a valid list, such as \[NAME\]$"),
+        ("candidates", "api_models", {"model": "gpt-6-luna"}, r"write \[gpt-6-luna\]$"),
+        ("candidates", "self_hosted", [{"model": "qwen3-4b"}], "self_hosted.0: .* a valid string; write qwen3-4b$"),
+        ("incumbent", "model", 5, 'it should be a valid string; write "5"$'),
         ("workload", "requests_per_day", "many", "workload.requests_per_day: 'many' is not usable"),
         ("workload", "request_per_day", 5.0, "workload.request_per_day: unknown key; nearest: requests_per_day"),
         ("workload", "cache_hit_rate", 1.5, "workload.cache_hit_rate: 1.5 is not usable; .* at most 1"),
@@ -303,6 +319,16 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
 def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, field: str, value: object, says: str) -> None:
     with pytest.raises(InputError, match=says):
         check_scenario({**MINIMAL, block: {**MINIMAL.get(block, {}), field: value}})
+
+
+@pytest.mark.parametrize(("day", "meant"), [
+    ("24.11.2026", "; write 2026-11-24"), ("05.10.2026", "; write 2026-10-05"), ("11/24/2026", "; write 2026-11-24"),
+    ("24/11/2026", "; write 2026-11-24"), (20261124, "; write 2026-11-24"), ("2026/11/24", "; write 2026-11-24"),
+    ("05/10/2026", ""), ("2026-11", ""), ("31.02.2026", ""), ("tomorrow", "")])
+def test_a_day_in_another_form_is_told_as_it_is_written_where_it_can_be_told(day: object, meant: str) -> None:
+    """5 October or 10 May is not guessed."""
+    with pytest.raises(InputError, match=f"it should be a day such as 2026-11-24{meant}$"):
+        check_scenario({**MINIMAL, "as_of": day})
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

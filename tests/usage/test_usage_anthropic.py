@@ -1,7 +1,9 @@
 """Anthropic's console CSV, usage report and cost report."""
 
+import json
+
 import pytest
-from usage_support import DATA, records, totals, usage_answer
+from usage_support import DATA, fresh, records, totals, usage_answer
 
 from roi.errors import InputError
 from roi.usage.formats.json_counts import NO_TOKENS
@@ -178,3 +180,15 @@ def test_inference_in_the_us_alone_is_told_of_since_its_price_is_not_listed(tmp_
     assert [row["tier"] for row in records(tmp_path, table)] == ["us-only", "us-only", None]
     notes = usage_answer(table)["notes"]
     assert any("$5.00 of $5.00 at list price: no us-only price is listed; the standard one stands" in note for note in notes)
+
+
+def test_web_searches_are_told_with_their_price(tmp_path):
+    """2 by hand in the month of the export, $10 a thousand; a model without such a price has none."""
+    for name in ("anthropic-csv.csv", "anthropic-usage-api.json"):
+        rows = records(fresh(tmp_path, name), DATA / name, formats=ALL)
+        assert sum(row["web_searches"] for row in rows) == 2
+        assert any("2 web searches, billed a piece: $0.02 at list price" in note for note in usage_answer(DATA / name)["notes"])
+    line = {"ts": "2026-11-02T10:00:00Z", "model": "claude-haiku-4-5", "provider": "nobody", "usage": {
+        "input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": 7}}}
+    (tmp_path / "own.jsonl").write_text(json.dumps(line))
+    assert "7 web searches, billed a piece: no price is known" in usage_answer(tmp_path / "own.jsonl")["notes"]

@@ -112,6 +112,8 @@ def test_without_a_body_writes_count_as_kept_the_shorter_time_and_a_note_tells_w
     """Two million written, at 6.60 - 4.125 dollars each million."""
     notes = usage_answer(entry(tmp_path, {}, written=2_000_000))["notes"]
     assert any("2,000,000 tokens that were written" in note and "they cost $4.95 more" in note for note in notes)
+    told = {"outputBodyJson": {"usage": {"cacheDetails": [{"ttl": "5m", "inputTokens": 2_000_000}]}}}
+    assert not any("kept the shorter time" in note for note in usage_answer(entry(tmp_path, told, written=2_000_000))["notes"])
 
 
 @pytest.mark.parametrize("hours", [0, 600])

@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from usage_support import CANARY, records, run_usage, totals, usage_answer
 
@@ -17,6 +20,7 @@ CONVERSE = {"inputTokens": 200, "outputTokens": 100, "cacheReadInputTokens": 300
 AI_SDK = {"inputTokens": 1000, "inputTokenDetails": {"noCacheTokens": 600, "cacheReadTokens": 400, "cacheWriteTokens": 0},
           "outputTokens": 100, "outputTokenDetails": {"reasoningTokens": 60}}
 LANGCHAIN = {"input_tokens": 1000, "output_tokens": 100, "input_token_details": {"cache_read": 400, "cache_creation": 0}}
+GEMINI = {"promptTokenCount": 1000, "cachedContentTokenCount": 400, "candidatesTokenCount": 60, "thoughtsTokenCount": 40}
 BRAINTRUST = {"created": "2026-11-02T10:00:00Z", "root_span_id": "r", "span_id": "s", "span_attributes": {"type": "llm"},
               "metadata": {"model": "gpt-6-luna"}, "input": CANARY, "output": CANARY,
               "metrics": {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_cached_tokens": 400}}
@@ -35,6 +39,10 @@ SHAPES = {
     "OpenAI's chat": (line(OPENAI), (600, 400, 0, 100), 0), "OpenAI's responses": (line(RESPONSES), (600, 400, 0, 100), 0),
     "Anthropic's": (line(ANTHROPIC), (200, 3000, 1000, 100), 0), "Bedrock's": (line(CONVERSE), (200, 3000, 50, 100), 0),
     "the AI SDK's": (line(AI_SDK), (600, 400, 0, 100), 0), "LangChain's": (line(LANGCHAIN), (600, 400, 0, 100), 0),
+    "OpenAI's chat, laid flat": ({"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "prompt": CANARY, **OPENAI},
+                                 (600, 400, 0, 100), 0),
+    "Anthropic's, laid flat": ({"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", **ANTHROPIC, "input_tokens": 5000},
+                               (1000, 3000, 1000, 100), 4000),
     "Braintrust's spans": (BRAINTRUST, (600, 400, 0, 100), 400), "Datadog's spans": (DATADOG, (600, 400, 0, 100), 400),
 }
 """A line; uncached input, cache reads, cache writes and output by hand; what is open, where no name tells it."""
@@ -49,6 +57,7 @@ def test_a_usage_inside_a_line_is_counted_as_its_api_counts(shape: str, tmp_path
     rows = records(tmp_path, file, provider="openai")
     assert tuple(totals(rows)[name] for name in ("uncached_input", "cache_read", "cache_write", "output")) == counts
     assert [row["perhaps_cached"] for row in rows] == [open_tokens]
+    assert [row["cache_write_1h"] for row in rows] == [600 * shape.startswith("Anthropic")]
     assert [row["model"] for row in rows] == ["gpt-6-luna"]
     assert CANARY not in str(rows)
 
@@ -136,3 +145,58 @@ def test_the_chunks_of_a_streamed_answer_are_one_call(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(each) + "\n" for each in (*grows, *last)))
     found = totals(records(tmp_path, file, provider="openai"))
     assert (found["uncached_input"], found["output"], found["requests"]) == (1500, 47, 2)
+
+
+def written(documents: list[dict[str, Any]], how: str, folder: Path) -> Path:
+    """The lines of a log as JSON lines, as one list, with usages in cells, as json_normalize's columns, and as structs."""
+    path = folder / {"lines": "calls.jsonl", "a list": "calls.json", "structs": "calls.parquet"}.get(how, "calls.csv")
+    if how == "lines":
+        path.write_text("".join(f"{json.dumps(each)}\n" for each in documents), encoding="utf-8")
+    elif how == "a list":
+        path.write_text(json.dumps(documents), encoding="utf-8")
+    elif how == "structs":
+        pq.write_table(pa.Table.from_pylist(documents), path)
+    elif how == "columns":
+        pd.json_normalize(documents).to_csv(path, index=False)
+    else:
+        pd.DataFrame(documents).assign(response=[json.dumps(each["response"]) for each in documents]).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("how", ["lines", "a list", "cells", "columns", "structs"])
+def test_each_line_of_a_log_of_several_vendors_is_read_by_its_own_names(how: str, tmp_path: Path) -> None:
+    """Uncached 600 + 200 + 600 + 600, read 400 + 3,000 + 400 + 400, written 1,000, output 4 x 100 with Gemini's thoughts.
+
+    Such a log was refused, or one vendor's cached tokens were lost where two have one name for the input.
+    """
+    answers = [(OPENAI, "gpt-6-luna"), (ANTHROPIC, "claude-haiku-4-5"), (RESPONSES, "gpt-6-sol"), (GEMINI, "gemini-2.5-flash")]
+    documents = [{"ts": "2026-11-02T10:00:00Z", "task": "support", "response": {"model": model, "usage": usage}}
+                 for usage, model in answers]
+    rows = records(tmp_path, file := written(documents, how, tmp_path))
+    assert totals(rows) == {"uncached_input": 2000, "cache_read": 4200, "cache_write": 1000, "output": 400, "requests": 4}
+    assert [row["perhaps_cached"] for row in rows] == [0, 0, 0, 0]
+    assert {row["model"] for row in rows} == {model for _, model in answers}
+    told = usage_answer(file)["notes"]
+    assert any("usages of 4 kinds" in each and "1 with input_tokens, of which cached tokens are not" in each for each in told)
+
+
+def test_a_kind_of_usage_that_comes_late_is_read_and_a_word_of_the_user_settles_what_no_name_does(tmp_path: Path) -> None:
+    """2,500 lines of OpenAI's, then LiteLLM's words for an answer of Anthropic's, which adds its three up; and a plain one.
+
+    4,200 - 3,000 - 1,000 = 200 uncached whatever the user says of lines that do not say it: of these 1,000 - 400 or 1,000.
+    """
+    both = {"prompt_tokens": 4200, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 3000},
+            "cache_read_input_tokens": 3000, "cache_creation_input_tokens": 1000}
+    plain = {"prompt_tokens": 1000, "completion_tokens": 100, "cached_tokens": 400}
+    file = written([*(line(OPENAI) for _ in range(2500)), line(both), line(plain)], "lines", tmp_path)
+    for said, uncached, perhaps in ((None, 600, 400), (True, 600, 0), (False, 1000, 0)):
+        (tmp_path / f"{said}").mkdir()
+        rows = records(tmp_path / f"{said}", file, provider="openai", includes_cache=said)
+        assert totals(rows)["uncached_input"] == 2500 * 600 + 200 + uncached
+        assert sum(row["perhaps_cached"] for row in rows) == perhaps
+
+
+def test_a_line_with_two_usages_counts_none_and_is_told(tmp_path: Path) -> None:
+    two = {"timestamp": "2026-11-02T11:00:00Z", "model": "gpt-6-luna", "draft": {"usage": OPENAI}, "final": {"usage": OPENAI}}
+    rows = records(tmp_path, written([line(OPENAI), two], "lines", tmp_path), provider="openai")
+    assert [row["dropped"] for row in rows] == [None, "a line with several usages, none of which is told to be the call's"]

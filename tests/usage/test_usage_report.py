@@ -157,6 +157,14 @@ def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
     assert any("no-such" in note for note in found["notes"])
 
 
+def test_calls_without_output_are_not_compared_with_models_that_write(tmp_path):
+    rows = "".join(f"{DAY.format(day=day, hour=hour)},text-embedding-3-small,openai,index,5000,0,0.0001\n" for day in (5, 6, 7)
+                   for hour in range(24))
+    (tmp_path / "log.csv").write_text(HEAD.replace("\n", ",cost_usd\n") + rows)
+    [task] = answer(tmp_path / "log.csv", "--no-cache")["tasks"]
+    assert task["reason"] == "its calls have no output, as of embeddings: no model that writes answers takes their place"
+
+
 @pytest.mark.full
 def test_groups_are_ranked_by_what_is_paid_for_them(tmp_path):
     """Team a pays 0.4 of the list price for what team b pays in full: two days of 24 x 2,000 calls of 500 tokens and 100."""

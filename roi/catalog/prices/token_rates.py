@@ -3,7 +3,7 @@
 A scenario's price (api_prices) leaves tiers of service out; a log of what was spent names them, so they are looked up here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ class TokenRates:
     source: str
     note: str = ""
     """What the list does not say and was taken instead."""
+    usd_per_1000_searches: float | None = None
+    """Of web searches that the provider runs for a call; None where the list says none."""
 
     def usd(self, tier: int, *, uncached_input: float, cache_read: float, cache_write: float, cache_write_1h: float,
             output: float) -> float:
@@ -84,7 +86,9 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
     output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
     read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
-    return _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
+    found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
+    searches = getattr(prices, "web_searches_kcount", None)
+    return found if searches is None else replace(found, usd_per_1000_searches=float(searches))
 
 
 def _says(prices: "ModelPrice", standard: ApiPrice) -> bool:

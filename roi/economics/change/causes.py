@@ -19,6 +19,8 @@ ROOMS: Final = ("systems.", "vendors.", "apis.", "changes.", "kinds.", "quality.
 NAMES: Final = {"system": ("systems", "quality.evaluation_noise"), "end_to_end": ("systems", "quality.evaluation_noise"),
                 "base": ("systems",), "vendor": ("vendors", "apis"), "group": ("changes",), "kind": ("kinds",)}
 """Fields of an option that name something, and where the facts of that stand."""
+OF_OPTIONS = re.compile(r"apis\..+\.escalated_share|training\.hours_factor\..+")
+"""Facts of a cascade's first model and of a method: a Case without such an option lacks them, though another pays that API."""
 PLAN = re.compile(r"options\.(?P<option>.+)\.plans\.(?P<plan>[^.]+)\.(?P<field>[a-z_0-9]+)")
 POINTERS: Final = ("price", "replacement", "speed", "adapter_speed", "rent")
 """Fields of a plan that hold the path of another fact."""
@@ -92,6 +94,8 @@ def causes_of(a: Facts, b: Facts) -> tuple[Cause, ...]:
             if owner.startswith("options."):
                 changed.setdefault((OPTIONS, "there", owner.removeprefix("options.")), []).append(path)
             continue  # what only one of them knows is there all along: nothing but its option asks for it
+        if (path in a) != (path in b) and OF_OPTIONS.fullmatch(path):
+            continue
         if old is None or new is None or old.value != new.value:
             group, what, of = _kind(path, a, b)
             changed.setdefault((group, what, of or (path if not what else "")), []).append(path)

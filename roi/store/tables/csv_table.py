@@ -93,7 +93,7 @@ def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
     if path.suffix.lower() in NO_TABLES and path.is_file():
         other = what_it_is(path)
-        reads = f"; {other.what}: {other.command} {path}" if other else ""
+        reads = f"; {other.what}: {other.reading(path)}" if other else ""
         raise InputError(f"TABLE: {path} is {path.suffix[1:].upper()}, no table; one is a CSV with a row a run{reads}")
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")

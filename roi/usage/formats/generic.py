@@ -1,82 +1,58 @@
 """Any table of calls or buckets with a time, input and output tokens: a CSV, JSON lines or Parquet of one's own.
 
-Columns are found by the names below, or said: --map time=COLUMN --map input=COLUMN --map output=COLUMN. Whether the input
-column counts cached tokens too is for the user to say (--input-includes-cache); unsaid, it is taken to count them, and the
-other reading is the upper bound. Gemini's names say it: its prompt counts what is cached, and its candidates leave out the
-thoughts, which cost as much. Reasoning of another name is part of the output, as at OpenAI, unless a row shows that it is not.
+Columns are found by their names (`own_columns`), or said: --map time=COLUMN --map input=COLUMN --map output=COLUMN. Whether
+the input column counts cached tokens too is for the user to say (--input-includes-cache); unsaid, it is taken to count them,
+and the other reading is the upper bound. Gemini's names say it: its prompt counts what is cached, and its candidates leave out
+the thoughts, which cost as much. Reasoning of another name is part of the output, as at OpenAI, unless a row shows that it is
+not.
 
-A line of one's own log often holds the answer's usage as the API gave it: `usage.prompt_tokens`, `response.usage.input_tokens`.
-A column may lie inside of others, by its path (`nested`); the counts then are those beside the input. The names inside a usage
-say what the input counts: beside prompt_tokens_details (or input_tokens_details, inputTokenDetails) it holds what was cached;
-Anthropic's and Bedrock's, beside cache_read_input_tokens (cacheReadInputTokens), leaves it out.
+Each line of JSON is read by its own names, since a gateway of several vendors logs each answer's usage as its API gave it: what
+a line holds stands in columns that are called alike for all of them, and beside it how the line counts. Two usages in one line,
+neither of which is told to be the call's, count nothing.
 
 Beside calls that count stand others: those that failed, and runs of a tracer that repeat the counts of the runs inside them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
 
-from roi.errors import InputError, UnknownName, nearest
-from roi.usage.formats.nested import row_of
+from roi.usage.formats.nested import columns_of, values_of
+from roi.usage.formats.own_columns import (
+    COUNTS,
+    DETAILS,
+    IDS,
+    MADE,
+    NAMES,
+    NEEDED,
+    OF_CALLS,
+    check_mapped,
+    columns_found,
+    counts_cached,
+    has_several_inputs,
+    leaf,
+    may_be_column,
+    thinking_beside,
+)
 from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
-from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.database import rows_of
+from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import (
     NO_TIME,
+    SEVERAL_USAGES,
     UNREAD_COST,
     UNREAD_REQUESTS,
     UNREADABLE_COUNT,
+    Document,
     Fields,
     FileOptions,
     Format,
     ambiguous_input,
 )
 
-NAMES: Final = {
-    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts",
-             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns"),
-    "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
-              "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount"),
-    "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
-               "tokens_out", "num_decode_tokens", "response tokens", "output_length", "candidates_token_count",
-               "candidatestokencount"),
-    "thinking": ("thoughts_token_count", "thoughtstokencount", "thoughts_tokens", "thinking_tokens", "reasoning_tokens",
-                 "output_reasoning_tokens", "reasoning_token_count", "reasoningtokens"),
-    "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
-               "cached_content_token_count", "cachedcontenttokencount", "cachereadinputtokens", "cachedinputtokens",
-               "cachereadtokens", "prompt_cached_tokens", "cache_read"),
-    "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
-                    "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation"),
-    "cache_write_1h": ("cache_write_1h_tokens", "ephemeral_1h_input_tokens", "cache_creation_1h_tokens"),
-    "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid"),
-    "provider": ("provider", "vendor", "provider_name", "ls_provider"),
-    "session": ("session_id", "conversation_id", "session"),
-    "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
-    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
-    "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
-    "requests": ("requests", "num_requests", "calls", "request_count"),
-    "until": ("end_time", "endtime", "until"),
-    "batch": ("batch", "is_batch"),
-    "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status"),
-    "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type"),
-}  # fmt: skip
-"""What a column holds, and the names by which it is found."""
-NEEDED: Final = ("time", "input", "output")
-"""What a table of one's own must hold."""
-SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
-"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
-THOUGHTS: Final = NAMES["thinking"][:3]
-"""Gemini's names of thinking, which its count of the output leaves out."""
-GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
-"""And of its input, which counts what was read from a cache."""
-IDS: Final = ("request_id", "requestid", "response_id", "generation_id")
-"""Columns by which a call that stands in its file twice is known (`usage.duplicates`); `id` may be anybody's."""
-OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
-                   "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
-"""Names beside which the end of a row is that of a call, and of no bucket."""
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
@@ -91,155 +67,165 @@ CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
 DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
 """A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
-COUNTS: Final = ("input", "output", "thinking", "cached", "cache_write", "cache_write_1h")
-"""Of what a column holds, the counts of tokens."""
-DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
-"""What holds a usage's cached tokens where its input counts them."""
-MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")
-"""What holds its thinking, where that is part of its output."""
-LEFT_OUT: Final = (("cache_read_input_tokens", "cache_creation_input_tokens"),
-                   ("cachereadinputtokens", "cachewriteinputtokens"))  # fmt: skip
-INPUT_ALONE: Final = ("input_tokens", "inputtokens")
-"""Names of what was read and written, and of the input, in a `usage` whose input leaves both out: Anthropic's, and that of
-Bedrock's Converse."""
-METADATA: Final = "metadata"
-OF_METADATA: Final = ("group", "session", "provider")
-"""What is taken from there alone: elsewhere inside a line a word called so may be of a prompt, or of who serves for whom one
-pays.
-"""
-IN_CENTS: Final = "req_units"
-"""A column of Portkey's, whose `cost` is in cents."""
-SEPARATORS: Final = re.compile(r"[ _.-]+")
 
 
-def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | None:
+def generic_format(options: FileOptions, header: Sequence[str]) -> Format | None:
     """The generic format over the columns that the user mapped, else over those found by name; None where it does not fit.
 
-    Raises UnknownName for a mapping to a column that is not there or of something that is not read.
+    Raises InputError for a mapping to a column that is not there.
     """
-    found = _found(options, header)
-    if not all(found[what] for what in NEEDED):
-        return None
-    said = dict(options.columns)
-    of_calls = "." in str(found["input"]) or {_plain(name) for name in header} & {*map(_plain, OF_CALLS)}
-    if "until" not in said and not found["requests"] and of_calls:
-        found["until"] = None
-    columns = {what: column for what, column in found.items() if column}
+    check_mapped(dict(options.columns), header)
+    found = columns_found(dict(options.columns), header)
+    return _format(found, header, options, Marks(counts_cached(found, header), thinking_beside(found))
+                   ) if found.keys() >= {*NEEDED} else None
+
+
+Shape = tuple[tuple[tuple[str, str], ...], bool | None]
+"""(kind of count and its name in a line) and whether the input counts cached tokens."""
+
+
+class Marks(NamedTuple):
+    """How a table, or the line in which they are columns, counts."""
+
+    includes_cache: bool | str | None
+    """Whether its input counts cached tokens; None where that is open."""
+    thinks_beside: bool | str
+    """Whether its output leaves thinking out; False where that is open too."""
+    kind: str | None = None
+    """How people call what a line is, SEVERAL_USAGES, or None of a table."""
+
+
+LINE_MARKS: Final = Marks("roi includes cache", "roi thinks beside", "roi kind of line")
+"""Columns of the marks of each line."""
+
+
+def _format(found: Mapping[str, str], header: Sequence[str], options: FileOptions, marks: Marks) -> Format:
+    """The format of a table, or of lines, with these columns."""
+    columns, said = dict(found), dict(options.columns)
+    nested = "." in columns["input"]
+    of_calls = nested or {leaf(name) for name in header if "." not in name} & {*map(leaf, OF_CALLS)}
+    if "until" not in said and "requests" not in columns and of_calls:
+        columns.pop("until", None)
     ids = [name.lower() for name in header if name.lower() in IDS]
-    sure = "thinking" in said or _of_gemini(columns) or MADE.search(columns.get("thinking", ""))
+    sure = "thinking" in said or thinking_beside(columns) or MADE.search(columns.get("thinking", ""))
     unsure = None if sure else columns.get("thinking")
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in NEEDED),
         uses=(*columns.values(), *ids),
-        fields=lambda table, said: fields(table, said, columns), local_times=True, own_columns=True,
+        fields=lambda table, said: fields(table, said, columns, marks, nested=nested), local_times=True, own_columns=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
-        flatten=partial(row_of, columns=(*columns.values(), *ids)) if any("." in name for name in columns.values()) else None,
         remarks=() if unsure is None else (
             (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
              f" --map thinking={unsure} says that it is"),))
 
 
-def _of_gemini(columns: Mapping[str, str]) -> bool:
-    """True where thinking has a name that Gemini gives it."""
-    return leaf(columns.get("thinking", "")) in THOUGHTS
+def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_several: bool = False) -> Format | None:
+    """The generic format of lines of JSON, each of which is read by its own names; None where none has what is needed.
+
+    `documents` are the first. What another line alone has is read too, if it is a count. `of_several`: None also where usages
+    of one shape alone are in them. Raises InputError for a mapping to a value that none of them has.
+    """
+    mapped, header = dict(options.columns), columns_of(documents)
+    check_mapped(mapped, header)
+    kept = {name.lower() for name in header}
+    shapes = dict.fromkeys(_names_in(values_of(each), mapped) for each in documents)
+    found = [columns_found(mapped, names) for names in shapes]
+    whole_ones = [each for each in found if each.keys() >= {*NEEDED}]
+    merged = _merged(shapes, found)
+    if not whole_ones or (of_several and len(merged) == 1):
+        return None
+    every: dict[str, str] = {}
+    for each in (*whole_ones, *found):
+        every = {**{what: name for what, name in each.items() if name in kept}, **every}
+    form = _format(every, header, options, LINE_MARKS)
+    own = {name: name for name in form.groups.values()}  # by which the user may ask for it
+    columns = {what: own.get(name, NAMES[what][0]) for what, name in every.items() if name in form.columns}
+    columns |= {what: NAMES[what][0] for what in (*COUNTS, "searches")}
+    ids = [name for name in form.uses if name in IDS]
+    read = tuple((what, every.get(what) if name in own else None, name) for what, name in columns.items())
+    return replace(
+        form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, *map(str, LINE_MARKS)),
+        fields=lambda table, said: fields(table, said, columns, LINE_MARKS, nested="." in every["input"]),
+        flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
 
 
-def found_and_missing(options: FileOptions, header: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
-    """The columns of a table that are needed, by what they hold, and what no column holds."""
-    found = _found(options, header)
-    there = {what: column for what in NEEDED if (column := found[what])}
-    return there, [what for what in NEEDED if what not in there]
+def kinds_told(table: Table, engine: DuckDB) -> Iterator[str]:
+    """How many lines count in which way, where they do in several, each of which is read by its own."""
+    name = str(LINE_MARKS.kind)
+    if name not in table.columns:
+        return
+    kinds = rows_of(table.group_by(name).aggregate(lines=table.count()).order_by(ibis.desc("lines"), name), engine)
+    told = [f"{each['lines']:,} with {each[name]}" for each in kinds if each[name] not in (None, SEVERAL_USAGES)]
+    if len(told) > 1:
+        yield f"the lines have usages of {len(told)} kinds, each read by its own names: {'; '.join(told)}"
 
 
-def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | None]:
-    """The column of each kind, in lower case: as mapped, else by name; None where there is none."""
-    mapped = dict(options.columns)
-    for what, column in mapped.items():
-        if what not in NAMES:
-            raise UnknownName("--map", what, NAMES, "kind of column")
-        if column.lower() not in {name.lower() for name in header}:
-            raise _unknown_column(what, column, header)
-    own = {_plain(name): name.lower() for name in reversed(header)}
-    named = {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in SAID.items()}
-    if IN_CENTS in own:
-        named["cost"] = None
-    inside = sorted((name.lower() for name in header if "." in name), key=lambda name: name.count("."))
-    if inside and not any(own.get(_plain(name)) for name in NAMES["input"]):
-        named = _with_inside(named, inside, mapped)
-    return named | {what: column.lower() for what, column in mapped.items()}
+def _names_in(values: Document, mapped: Mapping[str, str]) -> tuple[str, ...]:
+    """Of a line's names those by which what it holds is found."""
+    said = {name.lower() for name in mapped.values()}
+    return tuple(name for name in values if may_be_column(name) or name in said)
 
 
-def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping[str, str]) -> dict[str, str | None]:
-    """What is named, and for what is not the nearest path to a value of such a name; counts lie where the input does."""
-    def nearest_path(what: str, beginning: str = "") -> str | None:
-        """The first of the shallowest paths with this beginning that end in a name of it, the likeliest name first."""
-        names = [*map(_plain, NAMES[what])]
-        there = [path for path in paths if path.startswith(beginning) and leaf(path) in names]
-        if what in OF_METADATA:
-            there = [path for path in there if METADATA in path.split(".")[:-1]]
-        return min(there, key=lambda path: (path.count("."), names.index(leaf(path))), default=None)
-
-    given = mapped["input"].lower() if "input" in mapped else _one_input(paths)
-    usage = given.rpartition(".")[0] if given else ""
-    answer = usage.rpartition(".")[0]
-    if given is None or not usage:
-        return named
-    beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, "cost")} | {"input": given}
-    for what in ("time", "model", "status", "run_type", *OF_METADATA):
-        own = next((path for path in paths if path in NAMES[what]), None)
-        beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
-    return named | beside | {"cost": named["cost"] or beside["cost"]}
+def _merged(shapes: Iterable[Sequence[str]], found: Iterable[Mapping[str, str]]) -> tuple[Shape, ...]:
+    """The shapes of usage of these lines; those with each count in one place are one, since a count of 0 may be left out."""
+    merged: list[Shape] = []
+    for names, each in zip(shapes, found, strict=True):
+        if not each.keys() >= {"input", "output"}:
+            continue
+        counts, includes = {what: each[what] for what in COUNTS if what in each}, counts_cached(each, names)
+        alike = [(dict(other), others) for other, others in merged if None in (includes, others) or includes == others]
+        near = [(len(counts.items() & other.items()), k) for k, (other, _) in enumerate(alike)
+                if all(other.get(what, name) == name for what, name in counts.items())]
+        if near:
+            other, others = alike[max(near)[1]]
+            merged.remove((tuple(other.items()), others))
+            counts, includes = other | counts, others if includes is None else includes
+        merged.append((tuple(counts.items()), includes))
+    return tuple(merged)
 
 
-def _one_input(paths: list[str]) -> str | None:
-    """The shallowest path to an input; of several that of a `usage`. None where that leaves several, as with one a model."""
-    there = [path for path in paths if leaf(path) in map(_plain, NAMES["input"])]
-    nearest_ones = [path for path in there if path.count(".") == there[0].count(".")]
-    of_usage = [path for path in nearest_ones if path.split(".")[-2] == "usage"]
-    return next((each[0] for each in (nearest_ones, of_usage) if len(each) == 1), None)
+def _row_of_line(
+    document: Document, columns: Sequence[tuple[str, str | None, str]], ids: Sequence[str], mapped: tuple[tuple[str, str], ...],
+    shapes: tuple[Shape, ...],
+) -> Iterator[Document]:
+    """What a line holds, in `columns`: (kind, the value's own name where it is the file's, the column's name)."""
+    values = values_of(document)
+    found, marks = _line_of(_names_in(values, dict(mapped)), mapped, shapes)
+    row = {column: values.get(name or found.get(what, "")) for what, name, column in columns}
+    yield row | {name: values.get(name) for name in ids} | dict(zip(map(str, LINE_MARKS), marks, strict=True))
 
 
-def _counts_cached(columns: Mapping[str, str], given: bool | None) -> bool | None:
-    """Whether the input counts cached tokens, as the user says, else as the names inside a usage do; None where they do not."""
-    holder, _, name = columns.get("cached", "").rpartition(".")
-    if given is not None or "." not in columns["input"]:
-        return given
-    if DETAILS.search(holder):
-        return True
-    as_answered = holder.rpartition(".")[2] == "usage" and (name, leaf(columns.get("cache_write", ""))) in LEFT_OUT
-    return False if as_answered and leaf(columns["input"]) in INPUT_ALONE else None
+@lru_cache(1 << 12)
+def _line_of(
+    names: tuple[str, ...], mapped: tuple[tuple[str, str], ...], shapes: tuple[Shape, ...],
+) -> tuple[dict[str, str], Marks]:
+    """(where a line with these names holds what, how it counts), as those of the file's shapes that have all that it has."""
+    found = columns_found(dict(mapped), names)
+    if "input" not in found:
+        return found, Marks(None, False, SEVERAL_USAGES if has_several_inputs(names) else None)
+    own = {(what, found[what]) for what in COUNTS if what in found}
+    includes = counts_cached(found, names)
+    if includes is None and not any(DETAILS.search(name.rpartition(".")[0]) for name in names):
+        alike = {others for counts, others in shapes if own <= {*counts}}
+        includes = alike.pop() if len(alike) == 1 else None
+    how = "are" if includes else "are not" if includes is False else "may or may not be"
+    kind = f"{found['input'].rpartition('.')[2]}, of which cached tokens {how} a part"
+    if includes is None and found.keys().isdisjoint(("cached", "cache_write")):
+        kind = f"{found['input'].rpartition('.')[2]} and no cached tokens"
+    return found, Marks(includes, thinking_beside(found), kind)
 
 
-def leaf(name: str) -> str:
-    """The last name of a path, plain."""
-    return _plain(name.rpartition(".")[2])
-
-
-def _unknown_column(what: str, column: str, header: tuple[str, ...]) -> InputError:
-    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
-    near = nearest(column, header) or nearest(what, header)
-    more = len(set(header)) - len(near)
-    told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""
-    others = f"; the file's header lists {f'{more:,} more' if near else f'its {more:,}'}" if more else ""
-    return InputError(f"--map {what}: unknown column {column[:80]!r}{told}{others}")
-
-
-def _plain(name: str) -> str:
-    """A column's name in lower case, with _ for what people put between words: `Prompt Tokens` is prompt_tokens."""
-    return SEPARATORS.sub("_", name.strip().lower())
-
-
-def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
-    """What rows of a table say whose `columns` say what is what."""
+def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks: Marks, *, nested: bool) -> Fields:
+    """What rows of a table say whose `columns` say what is what, and whose counts are `nested` in others."""
     at = {what: columns.get(what, "") for what in NAMES}
-    if options.includes_cache is None and leaf(at["input"]) in GEMINI_INPUT:
-        options = replace(options, includes_cache=True)
-    options = replace(options, includes_cache=_counts_cached(columns, options.includes_cache))
-    given = ambiguous_input(whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"]), options)
+    total, read, written = whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"])
+    inside, outside = (_marked(table, marks.includes_cache, settled) for settled in (True, False))
+    total = ibis.ifelse(outside, total + read + written, total)
+    given = ambiguous_input(total, read, written, options, known=inside | outside)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
     model: Column | str = text(table, at["model"]) if "model" in columns else options.model or NO_MODEL
     provider: Column | str | None = text(table, at["provider"]).lower() if "provider" in columns else options.provider
@@ -251,17 +237,26 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
     if "thinking" in columns:
-        output += thinking if "thinking" in dict(options.columns) or _of_gemini(columns) else _beside(thinking, output)
-    given["reasons"] = (*_no_calls(table, columns, output, cost), *given["reasons"])
+        beside = _marked(table, "thinking" in dict(options.columns) or marks.thinks_beside, True)
+        output += ibis.ifelse(beside, thinking, _beside(ibis.ifelse(beside, 0, thinking), output))
+    given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
-        cache_write_1h=count(table, at["cache_write_1h"]), batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
+        cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
+        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
         counts=(at["requests"],),
         currency=text(table, at["currency"]) if "currency" in columns else None, **given)
+
+
+def _marked(table: Table, mark: bool | str | None, word: bool) -> Column:
+    """True where the mark is this, of the table or in a column of it."""
+    if isinstance(mark, str):
+        return (text(table, mark) == str(word).lower()).fill_null(False)
+    return ibis.literal(mark is word)
 
 
 def _beside(thinking: Column, output: Column) -> Column:
@@ -270,9 +265,13 @@ def _beside(thinking: Column, output: Column) -> Column:
     return ibis.ifelse(more.max().over() > 0, thinking, 0)
 
 
-def _no_calls(table: Table, columns: Mapping[str, str], output: Column, cost: Column | None) -> Iterator[tuple[Column, str]]:
+def _no_calls(
+    table: Table, columns: Mapping[str, str], output: Column, cost: Column | None, marks: Marks, *, nested: bool,
+) -> Iterator[tuple[Column, str]]:
     """(condition, why) of rows that are no calls: what failed without an answer or a cost, and runs around the calls."""
-    if "." in columns["input"]:
+    if marks.kind is not None:
+        yield (text(table, marks.kind) == SEVERAL_USAGES).fill_null(False), SEVERAL_USAGES
+    if nested:
         yield text(table, columns["input"]).isnull() & text(table, columns["output"]).isnull(), NO_USAGE
     if "status" in columns:
         status = text(table, columns["status"])
@@ -287,8 +286,8 @@ def _no_calls(table: Table, columns: Mapping[str, str], output: Column, cost: Co
 
 def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table
     """The time or number in another form for which the row does not count; empty where it is none."""
-    found = _found(options, tuple(row))
-    there = [column for what in CELLS.get(reason, ()) if (column := found[what]) is not None]
+    found = columns_found(dict(options.columns), row)
+    there = [found[what] for what in CELLS.get(reason, ()) if what in found]
     return _in_another_form(row, there, DATE_FORM if reason == NO_TIME else NUMBER_FORM)
 
 

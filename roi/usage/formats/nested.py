@@ -5,7 +5,7 @@ paths to numbers, short words and truth values are columns; a text as long as a 
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from roi.usage.formats.json_counts import object_of
@@ -29,8 +29,7 @@ def columns_of(documents: Iterable[Document]) -> tuple[str, ...]:
     flat: dict[str, None] = {}
     inside: dict[str, bool] = {}
     for document in documents:
-        flat.update(dict.fromkeys(key for key, value in document.items() if not isinstance(value, dict | list)
-                                  and not (key.lower() in MAY_BE_TEXT and isinstance(value, str) and not value.isdigit())))
+        flat.update(dict.fromkeys(key for key, value in document.items() if _is_flat(key, value)))
         for path, value in _paths(document):
             inside[path] = inside.get(path, True) and (not isinstance(value, str) or len(value) <= LONGEST)
     return (*flat, *(path for path, short in inside.items() if short and path not in flat))
@@ -46,12 +45,29 @@ def _paths(document: Document, before: str = "", depth: int = 1) -> Iterator[tup
             yield path, value
 
 
-def row_of(document: Document, columns: Sequence[str]) -> Iterator[Document]:
-    """The document's values under these names, or paths, in lower case."""
-    found = {key.lower(): value for key, value in document.items() if not isinstance(value, dict | list)}
-    for path, value in _paths(document):
-        found.setdefault(path.lower(), value)
-    yield {name: found.get(name) for name in columns}
+def values_of(document: Document) -> Document:
+    """The document's numbers, words and truth values under their names or paths, in lower case.
+
+    A text under `input` or `output` is a prompt or an answer, and what is longer than a word inside of others is a text:
+    neither is here.
+    """
+    found: Document = {}
+    nested = False
+    for key, value in document.items():
+        if isinstance(value, dict):
+            nested = True
+        elif value is not None and value != "" and _is_flat(key, value):
+            found[key.lower()] = value
+    for path, value in _paths(document) if nested else ():
+        if not isinstance(value, str) or 0 < len(value) <= LONGEST:
+            found.setdefault(path.lower(), value)
+    return found
+
+
+def _is_flat(key: str, value: object) -> bool:
+    """True where a value is no object or list, and no text under a key that may be a count's."""
+    return not isinstance(value, dict | list) and not (
+        key.lower() in MAY_BE_TEXT and isinstance(value, str) and not value.isdigit())
 
 
 def opened_cells(row: Document) -> Document:

@@ -38,7 +38,7 @@ TYPES: Final = {**COLUMNS, "costed": "boolean"}
 """Of keys; days and size classes are integers."""
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
 """Columns that sums are made by, beside the day or the group."""
-SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached", "other_money")
+SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached", "other_money", "life_open", "web_searches")
 Ints = NDArray[np.int64]
 Service = tuple[str | None, str | None, bool, str | None]
 """Provider, model, batch and tier."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from roi.catalog.prices.token_rates import TokenRates, price_or_reason
 from roi.usage.measure.aggregate import EDGES, SUMS, Service, Spend
 from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
+from roi.usage.read.record import TOKENS
 
 EPOCH = date(1970, 1, 1)
 TEXT_FOR_MODEL = (
@@ -67,7 +68,7 @@ def _price(row: Spend, *, brief: bool) -> Priced:
     if isinstance(rates, str):
         return Priced(row, None, None, rates)
     tier, note = _tier(row, rates)
-    counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached", "other_money"}}
+    counts = {name: float(row.tokens[name]) for name in (*TOKENS, "cache_write_1h")}
     low = rates.usd(tier, **counts)
     high = rates.usd(tier, **{**counts, "uncached_input": counts["uncached_input"] + row.tokens["perhaps_cached"]})
     return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)

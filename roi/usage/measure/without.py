@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date as Date
 from typing import Final
 
-from roi.errors import InputError
+from roi.errors import InputError, day_meant
 from roi.usage.measure.aggregate import DAY_S, Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, day_of
@@ -44,7 +44,7 @@ def _day(word: str, text: str, option: str) -> Date:
     with suppress(ValueError):
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word, re.ASCII):
             return Date.fromisoformat(word)
-    raise InputError(f"{option}: {text[:40]!r} is no day; {FORM}")
+    raise InputError(f"{option}: {text[:40]!r} is no day; {FORM}{day_meant(word)}")
 
 
 def leave_out(spans: Sequence[Span], every: Sequence[Spend], days: Days | None, *, dated: bool) -> Days:

@@ -1,20 +1,18 @@
 """Which format a file is: by the names of its columns, or by the keys of its JSON."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
 from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
-from roi.usage.formats.generic import NAMES, SAID, found_and_missing, generic_format, leaf
+from roi.usage.formats.generic import format_of_lines, generic_format
 from roi.usage.formats.nested import columns_of, opened_cells
+from roi.usage.formats.own_columns import SAID, check_mapped, found_and_missing, has_counts_twice
 from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
-LOOKED_AT: Final = 200
-"""Later documents that hold a count of such a name that are looked at."""
 SHOWN: Final = 8
 """Column names in a message."""
 LIKE: Final = 0.6
@@ -51,43 +49,20 @@ def of_header(
     if not fitting:
         _check_header(header, shown)
     outside = all(column.lower() in own for _, column in options.columns)
-    found = _chosen(fitting, header, options) if outside else None
-    found = found or _of_cells([opened_cells(row) for row in firsts], formats, shown, options)
+    found = _chosen(fitting, generic_format(options, header), options) if outside else None
+    if found is None or (found.name == "generic" and has_counts_twice(header)):
+        rows = [opened_cells(row) for row in firsts]
+        found = found or _of_cells(rows, formats, shown, options)
+        mixed = format_of_lines(options, rows, of_several=True) if outside and has_counts_twice(header) else None
+        found = found if mixed is None else _by_row(mixed)
     if found is not None:
         return found
     if not outside:
-        _chosen(fitting, header, options)  # which names the column that is not there
+        check_mapped(dict(options.columns), header)
     _check_known(header, shown)
     _check_columns(header, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
                          f"{_of_total(header) or _nearest_format(header, formats)}", f"; {MAP}")
-
-
-def wanted_later(form: Format) -> list[str]:
-    """Names of counts that the first documents of one's own log lack, and that other lines may have: none of other formats."""
-    if form.name != "generic" or form.flatten is None:
-        return []
-    lacks = {"cached": form.may_lack_cached, "cache_write": form.may_lack_written, "cache_write_1h": form.may_lack_hour}
-    return [name for kind, is_so in lacks.items() if is_so for name in NAMES[kind]]
-
-
-def with_later_counts(
-    form: Format, firsts: Iterable[Document], later: Iterable[Document], formats: Sequence[Format], shown: str,
-    options: FileOptions,
-) -> Format:
-    """The format of one's own log with the counts that only `later` documents have: many logs leave out what is 0."""
-    opened: Callable[[Document], Document] = opened_cells if form.table_by_document else dict
-    seen, wanted = [opened(document) for document in firsts], frozenset(wanted_later(form))
-    told = (each for each in map(opened, later) if wanted & {*map(leaf, columns_of([each]))})  # a prompt may have the word too
-    for document in islice(told, LOOKED_AT):
-        documents = [*seen, document]
-        wider = (_of_cells(documents, formats, shown, options) if form.table_by_document
-                 else of_documents(documents, formats, shown, options))
-        if wider is not None and form.columns < wider.columns:
-            form, seen = wider, documents
-            if not wanted_later(form):
-                break
-    return form
 
 
 def _of_cells(rows: Sequence[Document], formats: Sequence[Format], shown: str, options: FileOptions) -> Format | None:
@@ -98,13 +73,18 @@ def _of_cells(rows: Sequence[Document], formats: Sequence[Format], shown: str, o
         form = of_documents(rows, formats, shown, options)
     except InputError:
         return None
+    return None if form.session is not None else _by_row(form)
+
+
+def _by_row(form: Format) -> Format:
+    """The format with each row of a table read as a document, its cells of JSON parsed."""
     inner = form.flatten
 
     def of_row(row: Document) -> Iterator[Document]:
         document = opened_cells(row)
         return iter((document,)) if inner is None else inner(document)
 
-    return None if form.session is not None else replace(form, table_by_document=True, flatten=of_row)
+    return replace(form, table_by_document=True, flatten=of_row)
 
 
 def _of_total(header: Sequence[str]) -> str:
@@ -123,7 +103,7 @@ def _check_known(names: Sequence[str], shown: str) -> None:
 
 def _check_columns(names: Sequence[str], shown: str, options: FileOptions) -> None:
     """Raise for a table of one's own of which something is mapped and something is not found, or whose time alone is not."""
-    there, missing = found_and_missing(options, tuple(names))
+    there, missing = found_and_missing(dict(options.columns), names)
     if not missing or not (options.columns or missing == ["time"]):
         return
     have = f"{' and '.join(there.values())} {'are' if len(there) > 1 else 'is'} there, but " if there else ""
@@ -186,8 +166,12 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
         known = _recognised(document, formats)
         if known is not None and not options.columns:
             return known
+    other = known_by_keys(seen[0]) if seen and not {"schema", "evalId"}.isdisjoint(seen[0]) else None
+    if other is not None:
+        raise InputError(f"{shown}: {other.what} and no usage export: {other.reading(shown)}")
     failed: InputError | None = None
     columns = columns_of(seen)  # of all of them, since the first may lack a count that others have
+    own = format_of_lines(options, seen) if seen else None
     tried = set[frozenset[tuple[str, bool]]]()
     for document in seen:
         alike = frozenset((key, isinstance(value, dict | list)) for key, value in document.items())
@@ -195,7 +179,7 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
             continue
         tried.add(alike)
         try:
-            return _of_document(document, columns, formats, shown, options)
+            return _of_document(document, columns, own, formats, shown, options)
         except UnknownName:
             raise
         except InputError as error:
@@ -204,19 +188,18 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
 
 
 def _of_document(
-    document: Document, columns: Sequence[str], formats: Sequence[Format], shown: str, options: FileOptions,
+    document: Document, columns: Sequence[str], own: Format | None, formats: Sequence[Format], shown: str, options: FileOptions,
 ) -> Format:
-    """The format of a JSON document, whose file has these columns; raises InputError with its keys where there is none."""
-    flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
-    own = {key.lower() for key in flat}
+    """The format of a JSON document, whose file has these columns and as a log of one's own the format `own`.
+
+    Raises InputError with its keys where there is none.
+    """
+    flat = {key.lower() for key, value in document.items() if not isinstance(value, dict | list)}
     known = _recognised(document, formats)
-    tables = [form for form in formats if form.needs and form.flatten is None and form.needs <= own]
-    found = _chosen(tables if known is None else [known], columns, options)
+    tables = [form for form in formats if form.needs and form.flatten is None and form.needs <= flat]
+    found = _chosen(tables if known is None else [known], own, options)
     if found is not None:
         return found
-    other = None if {"schema", "evalId"}.isdisjoint(document) else known_by_keys(document)
-    if other is not None:
-        raise InputError(f"{shown}: {other.what} and no usage export: {other.command} {shown}")
     _check_known(list(document), shown)
     _check_columns(columns, shown, options)
     raise UnnamedColumns(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}", f"; {MAP}")
@@ -227,9 +210,8 @@ def _recognised(document: Document, formats: Sequence[Format]) -> Format | None:
     return next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
 
 
-def _chosen(fitting: Sequence[Format], columns: Sequence[str], options: FileOptions) -> Format | None:
+def _chosen(fitting: Sequence[Format], own: Format | None, options: FileOptions) -> Format | None:
     """What the user mapped, else the format that needs the most, else a table of one's own; None where nothing fits."""
-    generic = generic_format(options, tuple(columns))
-    if generic is not None and (options.columns or not fitting):
-        return generic
+    if own is not None and (options.columns or not fitting):
+        return own
     return max(fitting, key=lambda form: len(form.needs), default=None)

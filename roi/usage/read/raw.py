@@ -24,7 +24,7 @@ from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.names_alone import shown
 from roi.usage.read.pages import NO_PAGES, Pages
 from roi.usage.read.record import FILE, LINE, FileOptions, Format
-from roi.usage.read.sniff import FileShape, opened
+from roi.usage.read.sniff import GLOB, FileShape, opened, parquet_documents
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BATCH: Final = 50_000
 """Rows that Python gathers before they are written."""
-GLOB: Final = re.compile(r"[*?\[]")
-"""What DuckDB would take for a pattern of several names; here a name means one file."""
 NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
 """What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
 LONGEST_ROW: Final = 1 << 26
@@ -87,8 +85,8 @@ class RawTable:
 
     @property
     def in_place(self) -> bool:
-        """True for Parquet, which is typed as it lies; text is parsed once and written as typed Parquet."""
-        return self.found[0].shape.kind == "parquet"
+        """True for Parquet that is typed as it lies; text is parsed once and written as typed Parquet."""
+        return self.found[0].shape.kind == "parquet" and not self.in_python
 
     @property
     def by_csv_reader(self) -> bool:
@@ -254,8 +252,9 @@ def _columns(found: SniffedFile) -> frozenset[str]:
 def _rows(found: SniffedFile, unread: UnreadRows) -> Iterator[Cells]:
     if found.shape.kind == "json":
         return iter(found.rows)
-    if found.shape.kind == "sqlite":
-        return rows_of_documents(message_documents(found.file), found.format)
+    if found.shape.kind in ("sqlite", "parquet"):
+        documents = message_documents if found.shape.kind == "sqlite" else parquet_documents
+        return rows_of_documents(documents(found.file), found.format)
     read = table_rows if found.shape.kind == "table" else line_rows
     return read(found.file, found.shape, found.format, unread)
 
@@ -288,7 +287,7 @@ def _readable(found: SniffedFile, engine: DuckDB) -> bool:
     """False for a Parquet file whose columns cannot be read."""
     import duckdb
 
-    if found.shape.kind != "parquet":
+    if found.shape.kind != "parquet" or not found.suits_duckdb:
         return True
     try:
         table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(found.file.path))), found.format)

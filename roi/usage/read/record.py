@@ -13,6 +13,7 @@ from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, who
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
+SEVERAL_USAGES: Final = "a line with several usages, none of which is told to be the call's"
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
@@ -32,7 +33,7 @@ CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
 LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
-               "a count that cannot be read")  # fmt: skip
+               "a count that cannot be read", SEVERAL_USAGES)  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
 """Of them, those of rows whose tokens are known, where they have any."""
@@ -60,7 +61,8 @@ COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
     "cache_read": "int64", "cache_write": "int64", "cache_write_1h": "int64", "output": "int64", "reasoning": "int64",
-    "perhaps_cached": "int64", "other_money": "int64", "cost_usd": "float64", "dropped": "string",
+    "perhaps_cached": "int64", "other_money": "int64", "life_open": "int64", "web_searches": "int64",
+    "cost_usd": "float64", "dropped": "string",
 }  # fmt: skip
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
@@ -70,7 +72,8 @@ export says that the call's input was above the provider's first price edge, nul
 the export does not count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for
 information. perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens
 out, where nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another
-currency, and cost_usd null for it. dropped: why the row does not count, null where it does.
+currency, and cost_usd null for it. life_open: the part of cache_write of which nothing tells how long it is kept.
+web_searches: what the provider ran for the call, billed a piece. dropped: why the row does not count, null where it does.
 """
 
 
@@ -127,6 +130,9 @@ class Fields:
     tier: Column | None = None
     long_context: Column | bool | None = None
     perhaps_cached: Column | int = 0
+    life_open: Column | int | None = None
+    """None: all of cache_write where the format may lack it (`Format.may_lack_hour`), else none of it."""
+    web_searches: Column | int = 0
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
     """Columns that hold what the row cost: one that is filled and no number drops its row."""
@@ -214,6 +220,8 @@ class Format:
         fields = self.fields(raw, options)
         values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
                   "provider": _filled(fields.provider, options.provider)}
+        if fields.life_open is None:
+            values["life_open"] = fields.cache_write if self.may_lack_hour else 0
         values |= {"requests": None} if self.grain == "cost" else {"model": _filled(fields.model, options.model)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
@@ -359,15 +367,16 @@ def ambiguous_input(
 ) -> dict[str, Any]:  # Any: of Fields
     """The Fields of input and cache where it is open whether `total` counts cached tokens too; unsaid, it is taken to.
 
-    `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them.
+    `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them,
+    whatever is said of the others.
     """
     left, cached, said = total - read - written, read + written, options.includes_cache
     over = ((left < 0) & (cached > 0)).fill_null(False)
     shown = shows and said is None
-    return {"uncached_input": total if said is False else ibis.ifelse(over, total, left) if shown else left,
-            "cache_read": read, "cache_write": written,
-            "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known, 0, cached) if shown else cached,
-            "reasons": () if shown or said is False else ((over, OVER),)}
+    uncached = ibis.ifelse(known, left, total) if said is False else ibis.ifelse(over, total, left) if shown else left
+    return {"uncached_input": uncached, "cache_read": read, "cache_write": written,
+            "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known if shown else known, 0, cached),
+            "reasons": () if shown else ((over & known if said is False else over, OVER),)}
 
 
 def bucket_index(micros: Column, length_s: int) -> Column:

@@ -12,14 +12,14 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, cast
 
-from roi.disk import GivenTwice, parse_json, stream_of, unpacked
+from roi.disk import EXCEL, GivenTwice, parse_json, stream_of, unpacked
 from roi.errors import InputError
 from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
@@ -40,10 +40,10 @@ FIRST_ROWS: Final = 200
 """The same of a table, where its columns alone tell no format."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
-EXCEL: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
-"""A first line by which Excel is told what stands between cells; no column is named in it."""
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of Excel's files, the new and the old ones: a ZIP that is none by its name, and a compound file."""
+GLOB: Final = re.compile(r"[*?\[]")
+"""What DuckDB would take for a pattern of several names; here a name means one file."""
 SQLITE: Final = b"SQLite format 3\x00"
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
@@ -136,26 +136,6 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
         if error.errno not in OF_A_FILE:  # a damaged gzip is told of by who reads it
             raise
         raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
-
-
-def documents_with(file: SourceFile, shape: FileShape, words: Collection[str]) -> Iterator[Document]:
-    """The documents of lines, or the rows of a table, that hold one of these words, in lower case and of ASCII, anywhere.
-
-    None of standard input, of a row of several lines, or behind damage.
-    """
-    sought = [word.encode() for word in words]
-    if file.path is None or not sought:
-        return
-    with opened(file) as stream:
-        try:
-            for line in stream:
-                low = line.lower()
-                if any(word in low for word in sought):
-                    text = line.decode(shape.encoding, errors="replace")
-                    rows = csv.reader([text], delimiter=shape.delimiter)
-                    yield from _rows_in(rows, shape.header) if shape.header else _documents_in(text, prefixed=shape.prefixed)
-        except DAMAGED_GZIP:
-            return
 
 
 def is_gzip(file: SourceFile) -> bool:
@@ -311,4 +291,18 @@ def _parquet_shape(file: SourceFile) -> FileShape | None:
             rows, names = opened_file.metadata.num_rows, opened_file.schema_arrow.names
     except (pa.ArrowException, OSError):
         raise InputError(f"{file.shown}: a damaged Parquet file: its footer cannot be read") from None
-    return FileShape("parquet", tuple(names)) if rows else None
+    return FileShape("parquet", tuple(names), firsts=islice(parquet_documents(file), FIRST_ROWS)) if rows else None
+
+
+def parquet_documents(file: SourceFile) -> Iterator[Document]:
+    """The rows of a Parquet file as JSON has them, with structs as objects; lists, as of messages, are left out."""
+    import duckdb
+
+    path = [GLOB.sub(r"[\g<0>]", str(file.path))]
+    with duckdb.connect() as engine:
+        engine.execute("SET TimeZone = 'UTC'")
+        columns = engine.execute("DESCRIBE SELECT * FROM read_parquet(?)", path).fetchall()
+        names = ", ".join(f'"{name.replace(chr(34), 2 * chr(34))}"' for name, kind, *_ in columns if not kind.endswith("[]"))
+        rows = engine.execute(f"SELECT to_json(t)::VARCHAR FROM (SELECT {names} FROM read_parquet(?)) t", path)  # noqa: S608
+        while batch := rows.fetchmany(FIRST_ROWS):
+            yield from (json.loads(row) for row, in batch)

@@ -86,6 +86,13 @@ def test_an_option_that_appears_is_worth_what_it_saves_and_shares_that_with_the_
     assert turned(a, a) is None
 
 
+def test_what_only_an_option_that_is_gone_asks_for_is_no_change_of_its_own() -> None:
+    """The share that a cascade escalates was told as "20% -> none" beside the cascade itself."""
+    a, b = (case_of(candidates={**APIS, "cascade_first": first}) for first in ([CHEAPER.partition(":")[2]], []))
+    assert "apis.openai/gpt-6-luna.escalated_share" in a.facts
+    assert {cause.what for cause in Mixture(a, b).causes} == {"there"}
+
+
 @pytest.mark.full
 def test_rents_capacity_and_a_spread_are_causes_of_their_own() -> None:
     """A rent is a matter of prices, a capacity of evidence; a fact known better moves no central figure."""

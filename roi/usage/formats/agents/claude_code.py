@@ -4,7 +4,7 @@ A line with message.usage holds what one request had used when the line was writ
 their own, with the same message id and request id, and a resumed session has old lines in a new file. So a call is known by
 both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice
 the input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too.
-Ignored: `costUSD` of old versions, `iterations` within one request, web searches, which are billed a piece. Source: captured
+Ignored: `costUSD` of old versions, `iterations` within one request. Source: captured
 lines in public repositories (2025-07 to 2026-08).
 """
 
@@ -18,6 +18,7 @@ from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+SEARCHES: Final = "web_search_requests"
 WRITE_1H: Final = "ephemeral_1h_input_tokens"
 SYNTHETIC: Final = "<synthetic>"
 OTHER_LINES: Final = (
@@ -41,7 +42,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
         at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model"),
         uncached_input=count(table, "input_tokens"), cache_read=read, cache_write=written, cache_write_1h=kept,
         output=count(table, "output_tokens"), batch=(text(table, "service_tier") == "batch").fill_null(False),
-        tier=fast.ifelse("fast", None))
+        tier=fast.ifelse("fast", None), web_searches=count(table, SEARCHES))
 
 
 def is_transcript(document: Document) -> bool:
@@ -62,6 +63,7 @@ def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
     yield {
         **{name: count_cell(usage.get(name)) for name in COUNTS},
         WRITE_1H: count_cell(nested(usage, "cache_creation").get(WRITE_1H)),
+        SEARCHES: count_cell(nested(usage, "server_tool_use").get(SEARCHES)),
         "timestamp": word(document.get("timestamp")), "model": model and model.partition("[")[0],
         "service_tier": word(usage.get("service_tier")), "speed": word(usage.get("speed")),
         "call": "|".join(each or "" for each in ids) if any(ids) else word(document.get("uuid")),
@@ -71,5 +73,5 @@ def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
 
 CLAUDE_CODE: Final = Format(
     name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=(WRITE_1H, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
+    uses=(WRITE_1H, SEARCHES, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
     once=("call", "output_tokens"), markers=('"usage"',), equivalent=True, groups=GROUPS)

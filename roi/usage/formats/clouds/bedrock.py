@@ -46,6 +46,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
         cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"),
         cache_write_1h=count(table, KEPT),
+        life_open=text(table, KEPT).isnull().ifelse(count(table, "cachewriteinputtokencount"), 0),
         output=whole(table, "outputtokencount"),
         reasons=(
             (text(table, "errorcode").notnull(), "failed call"),
@@ -81,7 +82,7 @@ def _kept_an_hour(body: object) -> object:
             counts = [each.get("inputTokens") for each in documents_of(usage, "cacheDetails") if each.get("ttl") == "1h"]
             counts.append(nested(usage, "cache_creation").get("ephemeral_1h_input_tokens"))
             told = [each for each in map(count_cell, counts) if isinstance(each, int)]
-            if told:
+            if told or documents_of(usage, "cacheDetails"):
                 return sum(told)
     return None
 

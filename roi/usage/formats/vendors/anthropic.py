@@ -6,7 +6,8 @@ day (or hour, where the console showed hours) of a model, a key, a workspace and
 Priority and fast rows are kept with that word as their tier. What the report was not grouped by is null: without the model
 nothing can be priced, and without the service tier batch calls cannot be told from others. A bucket without use has no
 results. Inference in the US alone (`inference_geo` us) is a tier of that name: from Claude Opus 4.6 on it costs 1.1 times the
-list, which no price list at hand has, so that a note says of how much money. Ignored: web searches, which are billed a piece.
+list, which no price list at hand has, so that a note says of how much money. Web searches are billed a piece: a note tells
+their number and price.
 
 Costs. `amount` is a decimal number in text and counts cents, whatever its digits look like: "123.45" is 1.23 dollars. The
 model is stated where the report was grouped by description, for tokens alone. Web searches, code execution and sessions are
@@ -35,6 +36,7 @@ CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
 CSV_WRITE: Final = "usage_input_tokens_cache_write"
 """Of exports from before there were two lives."""
 WRITE_5M: Final = "cache_creation.ephemeral_5m_input_tokens"
+SEARCHES: Final = "server_tool_use.web_search_requests"
 WRITE_1H: Final = "cache_creation.ephemeral_1h_input_tokens"
 """Names with a dot: where a library has flattened the page to a table, it writes them so."""
 UNGROUPED: Final = "no model: the report was not grouped by model"
@@ -56,7 +58,8 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
         model=text(table, "model_version"), uncached_input=whole(table, "usage_input_tokens_no_cache"),
         cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
-        output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"))
+        output=whole(table, "usage_output_tokens"), requests=None, web_searches=count(table, "web_search_count"),
+        **kind_of_use(table, "usage_type"))
 
 
 def _width_us(table: Table, start: Column) -> Column:
@@ -74,7 +77,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
         model=model, uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
         cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
-        requests=None, **kind_of_use(table, "service_tier"),
+        requests=None, web_searches=count(table, SEARCHES), **kind_of_use(table, "service_tier"),
         reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))))
 
 
@@ -129,7 +132,8 @@ def usage_rows(document: Document) -> Iterator[Document]:
     for times, result in result_rows(document, *TIMES):
         creation = nested(result, "cache_creation")
         yield {**times, **{name: result.get(name) for name in USAGE},
-               WRITE_5M: creation.get("ephemeral_5m_input_tokens"), WRITE_1H: creation.get("ephemeral_1h_input_tokens")}
+               WRITE_5M: creation.get("ephemeral_5m_input_tokens"), WRITE_1H: creation.get("ephemeral_1h_input_tokens"),
+               SEARCHES: nested(result, "server_tool_use").get("web_search_requests")}
 
 
 def cost_rows(document: Document) -> Iterator[Document]:
@@ -142,14 +146,14 @@ ANTHROPIC_CSV: Final = Format(
     name="anthropic-csv", title="Anthropic console CSV", grain="bucket",
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace",
-          "inference_geo"),
+          "inference_geo", "web_search_count"),
     fields=csv_fields, parts=("api_key", "workspace", "inference_geo"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api",
     title="Anthropic usage report",
     grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", *USAGE),
+    uses=("ending_at", SEARCHES, *USAGE),
     fields=usage_fields,
     recognises=_has_results("uncached_input_tokens"),
     flatten=usage_rows,

@@ -1,0 +1,210 @@
+"""What the columns of a table of one's own, or the values of a line of one's own log, hold: by their names and paths.
+
+A line often holds the answer's usage as the API gave it: `usage.prompt_tokens`, `response.usage.input_tokens`. A column may lie
+inside of others, by its path (`nested`); the counts then are those beside the input. The names inside a usage say what the
+input counts: beside prompt_tokens_details (or input_tokens_details, inputTokenDetails) it holds what was cached; Anthropic's
+and Bedrock's, beside cache_creation_input_tokens (cacheWriteInputTokens), leaves it out. A gateway that gives both beside
+prompt_tokens counts as OpenAI does (LiteLLM adds Anthropic's three up); beside input_tokens nothing says which of them holds.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from roi.errors import InputError, nearest
+
+NAMES: Final = {
+    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts",
+             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns"),
+    "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
+              "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount"),
+    "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
+               "tokens_out", "num_decode_tokens", "response tokens", "output_length", "candidates_token_count",
+               "candidatestokencount"),
+    "thinking": ("thoughts_token_count", "thoughtstokencount", "thoughts_tokens", "thinking_tokens", "reasoning_tokens",
+                 "output_reasoning_tokens", "reasoning_token_count", "reasoningtokens"),
+    "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
+               "cached_content_token_count", "cachedcontenttokencount", "cachereadinputtokens", "cachedinputtokens",
+               "cachereadtokens", "prompt_cached_tokens", "cache_read"),
+    "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
+                    "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation"),
+    "cache_write_1h": ("cache_write_1h_tokens", "ephemeral_1h_input_tokens", "cache_creation_1h_tokens"),
+    "searches": ("web_search_requests", "web_search_count"),
+    "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid"),
+    "provider": ("provider", "vendor", "provider_name", "ls_provider"),
+    "session": ("session_id", "conversation_id", "session"),
+    "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
+    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
+    "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
+    "requests": ("requests", "num_requests", "calls", "request_count"),
+    "until": ("end_time", "endtime", "until"),
+    "batch": ("batch", "is_batch"),
+    "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status"),
+    "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type"),
+}  # fmt: skip
+"""What a column holds, and the names by which it is found."""
+NEEDED: Final = ("time", "input", "output")
+"""What a table of one's own must hold."""
+SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
+"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
+THOUGHTS: Final = NAMES["thinking"][:3]
+"""Gemini's names of thinking, which its count of the output leaves out."""
+GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
+"""And of its input, which counts what was read from a cache."""
+IDS: Final = ("request_id", "requestid", "response_id", "generation_id")
+"""Columns by which a call that stands in its file twice is known (`usage.duplicates`); `id` may be anybody's."""
+OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
+                   "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
+"""Names beside which the end of a row is that of a call, and of no bucket."""
+COUNTS: Final = ("input", "output", "thinking", "cached", "cache_write", "cache_write_1h")
+"""Of what a column holds, the counts of tokens."""
+DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
+"""What holds a usage's cached tokens where its input counts them."""
+MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")
+"""What holds its thinking, where that is part of its output."""
+OF_USAGE: Final = re.compile(r"(prompt|input|completion|output)_?tokens?_?details|cache_creation")
+"""What a usage has inside of it."""
+LEFT_OUT: Final = (("cache_read_input_tokens", "cache_creation_input_tokens"),
+                   ("cachereadinputtokens", "cachewriteinputtokens"))  # fmt: skip
+INPUT_ALONE: Final = ("input_tokens", "inputtokens")
+"""Names of what was read and written, and of the input, in a `usage` whose input leaves both out: Anthropic's, and that of
+Bedrock's Converse."""
+METADATA: Final = "metadata"
+OF_METADATA: Final = ("group", "session", "provider")
+"""What is taken from there alone: elsewhere inside a line a word called so may be of a prompt, or of who serves for whom one
+pays.
+"""
+IN_CENTS: Final = "req_units"
+"""A column of Portkey's, whose `cost` is in cents."""
+SEPARATORS: Final = re.compile(r"[ _.-]+")
+
+
+def _plain(name: str) -> str:
+    """A column's name in lower case, with _ for what people put between words: `Prompt Tokens` is prompt_tokens."""
+    return SEPARATORS.sub("_", name.strip().lower())
+
+
+INPUTS: Final = frozenset(map(_plain, NAMES["input"]))
+ALL_NAMES: Final = frozenset(each for names in SAID.values() for name in names for each in (name, _plain(name))) | {
+    IN_CENTS, *OF_CALLS, *IDS}  # fmt: skip
+"""Names of inputs, and all by which a column is found or told to be of a call."""
+
+
+def found_and_missing(mapped: Mapping[str, str], header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The columns of a table that are needed, by what they hold, and what no column holds."""
+    found = columns_found(mapped, header)
+    there = {what: column for what, column in found.items() if what in NEEDED}
+    return there, [what for what in NEEDED if what not in there]
+
+
+def columns_found(mapped: Mapping[str, str], header: Iterable[str]) -> dict[str, str]:
+    """The column of each kind that has one, in lower case: as the user mapped it, else by name.
+
+    What is mapped to a column that is not there has none; `check_mapped` tells of it.
+    """
+    names = [name.lower() for name in header]
+    own = {_plain(name): name for name in reversed(names)}
+    named = {what: next((own[n] for n in map(_plain, said) if n in own), None) for what, said in SAID.items()}
+    if IN_CENTS in own:
+        named["cost"] = None
+    inside = sorted((name for name in names if "." in name), key=lambda name: name.count("."))
+    if inside and not any(own.get(_plain(name)) for name in NAMES["input"]):
+        named = _with_inside(named, inside, mapped)
+    elif inside:  # a usage laid flat beside the time and the model keeps its details
+        named = {what: column or (_of_details(what, inside) if what in COUNTS else None) for what, column in named.items()}
+    named |= {what: column.lower() if column.lower() in names else None for what, column in mapped.items()}
+    return {what: column for what, column in named.items() if column}
+
+
+def check_mapped(mapped: Mapping[str, str], header: Sequence[str]) -> None:
+    """Raise InputError where something is mapped to a column that is not there, with the nearest that is."""
+    for what, column in mapped.items():
+        if column.lower() not in {name.lower() for name in header}:
+            raise _unknown_column(what, column, header)
+
+
+def _of_details(what: str, paths: list[str]) -> str | None:
+    """The first path to such a count in the details of a usage that is the line itself."""
+    inside = (path for path in paths if OF_USAGE.fullmatch(path.rpartition(".")[0]))
+    return next((path for path in inside if leaf(path) in map(_plain, NAMES[what])), None)
+
+
+def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping[str, str]) -> dict[str, str | None]:
+    """What is named, and for what is not the nearest path to a value of such a name; counts lie where the input does."""
+    def nearest_path(what: str, beginning: str = "") -> str | None:
+        """The first of the shallowest paths with this beginning that end in a name of it, the likeliest name first."""
+        names = [*map(_plain, NAMES[what])]
+        there = [path for path in paths if path.startswith(beginning) and leaf(path) in names]
+        if what in OF_METADATA:
+            there = [path for path in there if METADATA in path.split(".")[:-1]]
+        return min(there, key=lambda path: (path.count("."), names.index(leaf(path))), default=None)
+
+    given = mapped["input"].lower() if "input" in mapped else _one_input(paths)
+    usage = given.rpartition(".")[0] if given else ""
+    answer = usage.rpartition(".")[0]
+    if given is None or not usage:
+        return named
+    beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, "cost")} | {"input": given}
+    for what in ("time", "model", "status", "run_type", "searches", *OF_METADATA):
+        own = next((path for path in paths if path in NAMES[what]), None)
+        beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
+    return named | beside | {"cost": named["cost"] or beside["cost"]}
+
+
+def _one_input(paths: list[str]) -> str | None:
+    """The shallowest path to an input; of several that of a `usage`. None where that leaves several, as with one a model."""
+    there = [path for path in paths if leaf(path) in map(_plain, NAMES["input"])]
+    nearest_ones = [path for path in there if path.count(".") == there[0].count(".")]
+    of_usage = [path for path in nearest_ones if path.split(".")[-2] == "usage"]
+    return next((each[0] for each in (nearest_ones, of_usage) if len(each) == 1), None)
+
+
+def has_several_inputs(names: Iterable[str]) -> bool:
+    """True where a line has several counts of an input, none of which is told to be the call's."""
+    return sum(leaf(name) in INPUTS for name in names) > 1
+
+
+def has_counts_twice(header: Iterable[str]) -> bool:
+    """True where a table has two columns of one count, as where answers of several vendors were made one table."""
+    leaves = [leaf(name) for name in header]
+    return any(sum(each in {*map(_plain, NAMES[what])} for each in leaves) > 1 for what in COUNTS)
+
+
+@lru_cache(1 << 14)
+def may_be_column(name: str) -> bool:
+    """True of a name by which something is found, and of what lies beside cached tokens."""
+    return leaf(name) in ALL_NAMES or name in ALL_NAMES or DETAILS.search(name.rpartition(".")[0]) is not None
+
+
+def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | None:
+    """Whether the input counts cached tokens, as names say; None where they do not, or speak for both."""
+    given = leaf(found["input"])
+    if given in GEMINI_INPUT:
+        return True
+    usage, nested, _ = found["input"].rpartition(".")
+    written, read = (leaf(found.get(what, "")) for what in ("cache_write", "cached"))
+    left_out = (given in INPUT_ALONE and usage.rpartition(".")[2] == "usage"
+                and any(written == write and read in ("", cached) for cached, write in LEFT_OUT))
+    holders = (name.rpartition(".")[0].lower() for name in header if name.startswith(f"{usage}{nested}"))
+    details = any(DETAILS.search(holder) if usage else DETAILS.fullmatch(holder) for holder in holders)
+    return None if left_out and details else True if details else False if left_out else None
+
+
+def thinking_beside(found: Mapping[str, str]) -> bool:
+    """True where thinking has a name that Gemini gives it, whose output leaves it out."""
+    return leaf(found.get("thinking", "")) in THOUGHTS
+
+
+def leaf(name: str) -> str:
+    """The last name of a path, plain."""
+    return _plain(name.rpartition(".")[2])
+
+
+def _unknown_column(what: str, column: str, header: Sequence[str]) -> InputError:
+    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
+    near = nearest(column, header) or nearest(what, header)
+    more = len(set(header)) - len(near)
+    told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""
+    others = f"; the file's header lists {f'{more:,} more' if near else f'its {more:,}'}" if more else ""
+    return InputError(f"--map {what}: unknown column {column[:80]!r}{told}{others}")

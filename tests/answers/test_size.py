@@ -216,25 +216,12 @@ def test_limits_of_a_step_are_called_those_of_the_engine(file, engine, limits):
 
 
 @pytest.mark.usefixtures("whole_days")
-def test_the_command_writes_json_and_a_figure(file, tmp_path):
-    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--figure", str(tmp_path / "f.svg")])
+def test_the_command_writes_json(file):
+    done = CliRunner().invoke(main, ["size", str(file), "--format", "json"])
     assert done.exit_code == 0, done.output
     body = json.loads(done.stdout)
     assert body["schema"] == "roi.sizing/1"
     assert body["plans"][0]["fleet"]["load"]["ttft_p95_s"] <= body["slo"]["ttft_p95_s"]
-    svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
-    assert svg.startswith("<svg")
-    assert "L40S fp8, RunPod" in svg
-
-
-def test_a_figure_replaces_no_file_without_force(file, tmp_path):
-    there, asked = tmp_path / "f.svg", ["size", str(file), "--figure", str(tmp_path / "f.svg")]
-    there.write_text("mine", encoding="utf-8")
-    refused = CliRunner().invoke(main, asked)
-    assert (refused.exit_code, there.read_text(encoding="utf-8")) == (2, "mine")
-    assert f"--figure: {there} is there already; give another name, or --force" in refused.stderr
-    assert CliRunner().invoke(main, [*asked, "--force"]).exit_code == 0
-    assert there.read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_an_slo_is_null_in_json_where_everything_can_wait(file):
@@ -247,8 +234,6 @@ def test_an_slo_is_null_in_json_where_everything_can_wait(file):
     [
         (["--model", "qwen4"], "--model: unknown self-hosted system of the scenario 'qwen4'; nearest: qwen3-8b"),
         (["--times", "2"], "--times speeds up a trace"),
-        (["--figure", "x.pdf"], "--figure: 'x.pdf' is not usable; a name that ends in .svg, .png, .html"),
-        (["--figure", "none/x.svg"], "--figure: no folder none"),
         (["--trace", "none.csv"], "--trace: none.csv: cannot be read"),
         (["--set", "candidates.self_hosted=[]"], "candidates.self_hosted: names no model"),
         (["--set", "workload.tpot_p95_s=0.001"], "qwen3-8b: no plan holds"),

@@ -179,12 +179,6 @@ def test_the_folders_scenario_is_found_and_said():
     assert "Here (Document extraction)" in ask("help", "quality.bar").stdout
 
 
-def test_without_it_the_bundled_one_runs():
-    answer = ask("compare", "--draws", "16")
-    assert "bundled scenario" in answer.stderr
-    assert "using" not in answer.stderr
-
-
 @pytest.mark.parametrize("head", ["when,tok_in,tok_out", "when,input_tokens,output_tokens"])
 def test_a_log_of_ones_own_columns_is_sent_to_the_command_that_takes_their_names(head):
     Path("mylog.csv").write_text(f"{head}\n2026-10-01T00:00:00Z,1,2\n")

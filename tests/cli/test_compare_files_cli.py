@@ -159,7 +159,7 @@ def test_a_part_takes_the_place_of_its_like_and_of_no_scenario(good: Path, tmp_p
     (["--redact"], "--redact: without effect here"),
     (["--html", "r.html", "--redact", "--xlsx", "m.xlsx"], "--redact: what it hides in the page would stand in --xlsx"),
     (["--html", "r.html", "--redact", "--csv", "out"], "--redact: what it hides in the page would stand in --csv"),
-    (["--html", "r.html", "--xlsx", "r.html"], "--xlsx: r.html is what --html writes"),
+    (["--html", "r", "--xlsx", "r"], "--xlsx: r is what --html writes"),
 ])
 def test_targets_that_cannot_be_written_are_refused_in_one_line(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str,

@@ -3,7 +3,6 @@
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY
 from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
-from roi.report.layout.blocks import Heading, Title
 from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.serving.fleet_words import plan_name
@@ -16,14 +15,13 @@ OTHER = "other plans"
 
 def size_page(sizing: Sizing, *, version: str) -> Page:
     """The report as a page."""
-    more = [block for block in size_blocks(sizing, full=True) if not isinstance(block, Title)]
     day = day_of_load(sizing)
     pictures = {
         "Rent against latency": [Picture(rent_against_latency(sizing), "Circle: the SLO holds at the peak; cross: it is broken."
                                          " Dashed: fleets that no cheaper one beats. Ring: what the cheapest plan needs.")],
         "A day's load": [] if day is None else [Picture(day, "Dashed: what the fleet holds at the SLO, nothing kept free.")],
     }
-    return told((*size_blocks(sizing, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+    return told(size_blocks(sizing, full=True), f"roi {version}.", pictures)
 
 
 def rent_against_latency(sizing: Sizing) -> Spec:

@@ -12,7 +12,7 @@ from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
-ABOUT = ("costs nothing within", "moves nothing", "is out: ", "other reason")
+ABOUT = ("costs nothing within", "moves nothing", "is out: ", "are out, for")
 
 
 def of(**changes: Any) -> Comparison:

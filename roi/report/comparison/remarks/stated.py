@@ -91,4 +91,4 @@ def what_is_out(c: Comparison) -> list[str]:
             first.setdefault(o.reason.partition(". ")[0], o.label)
     told = [f"{label} is out: {why}" for why, label in first.items()]
     more = len(told) - MOST_OUT
-    return [*told[:MOST_OUT], *([f"And for {number_of(more, 'other reason')} (--full)"] if more > 0 else [])]
+    return [*told[:MOST_OUT], *([f"More options are out, for {number_of(more, 'other reason')}: --full"] if more > 0 else [])]

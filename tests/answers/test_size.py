@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sizing_support import size_text, sized_scenario
+from sizing_support import size_text, sized, sized_scenario
 from step_simulator import Truth, simulate
 
 from roi.answers.size import on_trace, size_file, size_service
@@ -27,10 +27,6 @@ from roi.store.traces import read_trace
 @pytest.fixture
 def file(tmp_path):
     return sized_scenario(tmp_path)
-
-
-def sized(file, *overrides, **rest):
-    return size_service(resolve(load_scenario(file, overrides)), **rest)
 
 
 @pytest.mark.full

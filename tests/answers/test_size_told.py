@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from quiet_scenario import world
-from sizing_support import size_text, sized_scenario
+from sizing_support import size_text, sized, sized_scenario
 
 from roi.answers.size import size_service
 from roi.answers.size_ways import _api_alone
@@ -22,10 +22,6 @@ from roi.store.traces import read_trace
 @pytest.fixture
 def file(tmp_path):
     return sized_scenario(tmp_path)
-
-
-def sized(file, *overrides, **rest):
-    return size_service(resolve(load_scenario(file, overrides)), **rest)
 
 
 def test_a_reason_of_several_cards_is_said_once(file):

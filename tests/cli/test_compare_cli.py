@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
+from click.testing import Result
 
 import roi
-from roi.cli import main
 from roi.economics.decision.comparison import compare
 from roi.scenario.yaml import parse_yaml
 
@@ -28,10 +28,6 @@ candidates:
   self_hosted: [qwen3-8b]
   gpus: [l40s]
 """
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 @pytest.fixture

@@ -4,18 +4,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
 
 import roi
-from roi.cli import main
 from roi.scenario.file import load_scenario
 from roi.scenario.template import template
 
 EXAMPLES = Path(roi.__file__).parents[1] / "examples"
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 @pytest.fixture(autouse=True)

@@ -100,7 +100,3 @@ class Plots:
     def worth(self) -> Chart:
         """What could be measured: what it costs, and what its result is worth."""
         return Chart(charts.worth(self._comparison))
-
-    def gates(self) -> Chart:
-        """Whether the task can be trained at all: each gate and its answer."""
-        return Chart(charts.gates(self._comparison))

@@ -89,7 +89,7 @@ class Comparison(engine.Comparison):
 
     @cached_property
     def plot(self) -> Plots:
-        """The pictures: plot.cash(), cost_by_line(), break_even(), drivers(), npv(), probability_best(), worth(), gates()."""
+        """The pictures: plot.cash(), cost_by_line(), break_even(), drivers(), npv(), probability_best(), worth()."""
         return Plots(self)
 
     def to_json(self) -> str:

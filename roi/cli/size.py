@@ -15,14 +15,13 @@ from roi.cli import options as shared
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
 @click.option("--times", type=shared.Number(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
-@click.option("--figure", type=shared.FRESH, help="Write cost against latency to this .svg, .png or .html.")
 @shared.cache_option
 @shared.full_option
 @shared.written_options("table", "json", "markdown")
 @shared.html_option
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
-    trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
+    trace: Path | None, times: float, full: bool, form: str, output: Path | None,
     html: Path | None, force: bool, no_cache: bool,
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
@@ -39,20 +38,11 @@ def size(
 
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
-    if figure is not None:
-        from roi.report.serving.size_page import check_figure
-
-        check_figure(figure)
     check_targets()
-    file, shown = shared.scenario_here(file), full or form == "json" or figure is not None or html is not None
+    file, shown = shared.scenario_here(file), full or form == "json" or html is not None
     with shared.watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=shared.tell, status=status, cache=not no_cache, frontier=shown)
-    if figure is not None:
-        from roi.report.serving.size_page import rent_against_latency, write_figure
-
-        write_figure(rent_against_latency(sizing), figure, fresh=not force)
-        shared.tell(f"{figure} shows cost against latency")
     if html is not None:
         from roi.report.serving.size_page import size_page
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, html_option, written_options
+from roi.cli.options import PATH, Choice, written_options
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -16,9 +16,9 @@ INSTRUMENTS = ("closed-form", "dry-run")
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
 @written_options("table", "json", "markdown")
-@html_option
 def validate(
-    *, table: Path, instrument: str, strict: bool, form: str, output: Path | None, html: Path | None, force: bool,
+    *, table: Path, instrument: str, strict: bool, form: str, output: Path | None,
+    force: bool,  # noqa: ARG001 -- write reads it
 ) -> None:
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
@@ -34,10 +34,9 @@ def validate(
 
     Commas, semicolons, tabs or bars between cells; decimal points.
     """
-    from roi import __version__
     from roi.answers.validate import validate_table
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-    from roi.cli.output import check_targets, write, write_page
+    from roi.cli.output import check_targets, write
     from roi.estimate.accuracy.serving_errors import ServingValidation
     from roi.report.layout.blocks import render
     from roi.report.validate import serving_validation_blocks, serving_validation_json, validation_blocks, validation_json
@@ -47,11 +46,6 @@ def validate(
 
     check_targets()
     found = validate_table(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
-    if html is not None:
-        from roi.report.validate_page import validation_page
-
-        write_page(validation_page(found, instrument, training_efficiencies().speed_basis(), version=__version__), html,
-                   force=force)
     if isinstance(found, ServingValidation):
         write(serving_validation_json(found) if form == "json" else render(serving_validation_blocks(found), form), output)
         return

@@ -31,7 +31,7 @@ def test_what_a_picture_is_drawn_with_is_not_imported(comparison, monkeypatch):
 
     for package in ("altair", "vl_convert"):
         monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
-    assert comparison.plot.gates().spec["layer"]
+    assert comparison.plot.drivers().spec["layer"]
 
 
 def test_plots_say_which_there_are_and_are_made_once(comparison):

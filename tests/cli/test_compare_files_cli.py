@@ -1,6 +1,7 @@
-"""`roi compare --xlsx --csv`: files beside the answer, whole or not at all, and never over another file without --force."""
+"""`roi compare --html --xlsx --csv`: files beside the answer, whole or not at all, and never over another without --force."""
 
 import csv
+import sys
 from pathlib import Path
 
 import openpyxl
@@ -26,6 +27,12 @@ candidates: {api_models: [openai/gpt-6-luna]}
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script that draws takes seconds to make; tests/report/page has the real one."""
+    monkeypatch.setattr(page_file, "drawing_script", lambda cache: "0;")
+
+
 def ask(*args: str | Path) -> Result:
     return CliRunner().invoke(main, ["compare", *(str(a) for a in args)], prog_name="roi")
 
@@ -38,11 +45,16 @@ def good(tmp_path: Path) -> Path:
 
 
 def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_path: Path) -> None:
-    plain, found = ask(good), ask(good, "--xlsx", tmp_path / "model.xlsx", "--csv", tmp_path / "a" / "tables")
+    page, book = tmp_path / "report.html", tmp_path / "model.xlsx"
+    plain, found = ask(good), ask(good, "--xlsx", book, "--csv", tmp_path / "a" / "tables", "--html", page)
     assert found.exit_code == 0, found.output
     assert found.stdout == plain.stdout
-    assert f"wrote {tmp_path / 'model.xlsx'}" in found.stderr
-    assert openpyxl.load_workbook(tmp_path / "model.xlsx").sheetnames[0] == "Summary"
+    assert all(f"wrote {path}" in found.stderr for path in (page, book))
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert "Triage" in html
+    assert not any(str(place) in html for place in (tmp_path, Path.cwd(), Path.home()))
+    assert openpyxl.load_workbook(book).sheetnames[0] == "Summary"
     files = sorted((tmp_path / "a" / "tables").iterdir())
     assert [f.name for f in files] == sorted(f"{name}.csv" for name in TABLES)
     with (tmp_path / "a" / "tables" / "options.csv").open(encoding="utf-8", newline="") as file:
@@ -50,11 +62,8 @@ def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_
 
 
 @pytest.mark.full
-def test_a_mixture_that_is_served_is_told_in_every_form(
-    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_mixture_that_is_served_is_told_in_every_form(good: Path, tmp_path: Path) -> None:
     """Its speeds are facts of their own, `serving.speed.mixture-...`."""
-    monkeypatch.setattr(page_file, "drawing_script", lambda cache: "0;")
     found = ask(good, "--full", "--set", "candidates={self_hosted: [qwen3-30b-a3b], gpus: [l40s]}", *(
         f"--{form}={tmp_path / form}" for form in ("html", "xlsx", "csv")))
     assert found.exit_code == 0, found.output
@@ -62,10 +71,10 @@ def test_a_mixture_that_is_served_is_told_in_every_form(
         assert "serving speed of a mixture, unmeasured GPU" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", ["--xlsx", "--csv"])
-def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option: str) -> None:
-    place = tmp_path / "model.xlsx" if option == "--xlsx" else tmp_path
-    there = tmp_path / ("model.xlsx" if option == "--xlsx" else "lines.csv")
+@pytest.mark.parametrize(("option", "name"), [("--xlsx", "model.xlsx"), ("--csv", "lines.csv"), ("--html", "report.html")])
+def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option: str, name: str) -> None:
+    there = tmp_path / name
+    place = tmp_path if option == "--csv" else there
     there.write_text("mine", encoding="utf-8")
     found = ask(good, option, place)
     assert (found.exit_code, found.stdout) == (2, "")
@@ -139,17 +148,27 @@ def test_a_part_takes_the_place_of_its_like_and_of_no_scenario(good: Path, tmp_p
     assert good.read_text(encoding="utf-8") != GOOD
 
 
-def test_targets_that_cannot_be_written_are_refused_in_one_line(good: Path, tmp_path: Path) -> None:
-    for args, said in (
-        (("--xlsx", tmp_path / "no" / "m.xlsx"), "--xlsx: no folder"),
-        (("--xlsx", tmp_path), "is a directory; give a file name"),
-        (("--csv", good), "it is a file"), (("--xlsx", good, "--force"), "is what the command reads"),
-    ):  # fmt: skip
-        found = ask(good, *args)
-        assert (found.exit_code, found.stdout) == (2, ""), args
-        assert said in found.stderr
-        assert "Traceback" not in found.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["good.yaml"]
+@pytest.mark.parametrize(("words", "said"), [
+    (["--xlsx", "no/m.xlsx"], "--xlsx: no folder"), (["--html", "no/r.html"], "--html: no folder"),
+    (["--output", "no/where.json"], "--output: no folder"), (["--xlsx", "."], "is a directory; give a file name"),
+    (["--html", "."], "is a directory"), (["--output", "."], "is a directory"), (["--csv", "good.yaml"], "it is a file"),
+    *(([option, "good.yaml", "--force"], "is what the command reads; give another name")
+      for option in ("--xlsx", "--html", "--output")),
+    (["--output", "a.html"], "--output: a.html would hold text; write --html a.html"),
+    (["--output", "a.xlsx"], "--output: a.xlsx would hold text; write --xlsx a.xlsx"),
+    (["--redact"], "--redact: without effect here"),
+    (["--html", "r.html", "--redact", "--xlsx", "m.xlsx"], "--redact: what it hides in the page would stand in --xlsx"),
+    (["--html", "r.html", "--redact", "--csv", "out"], "--redact: what it hides in the page would stand in --csv"),
+    (["--html", "r", "--xlsx", "r"], "--xlsx: r is what --html writes"),
+])
+def test_targets_that_cannot_be_written_are_refused_in_one_line(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = ask("good.yaml", *words)
+    assert (found.exit_code, found.stdout, found.stderr.count("\n")) == (2, "", 1), found.output
+    assert said in found.stderr
+    assert [(p.name, p.read_text(encoding="utf-8")) for p in tmp_path.iterdir()] == [(good.name, GOOD)]
 
 
 def test_of_several_files_none_takes_its_name_where_one_fails(tmp_path: Path) -> None:
@@ -166,11 +185,27 @@ def test_of_several_files_none_takes_its_name_where_one_fails(tmp_path: Path) ->
     assert not (tmp_path / "made").exists()
 
 
-def test_without_the_extra_one_sentence_says_how_to_get_it(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    found = ask(good, "--xlsx", tmp_path / "m.xlsx")
+@pytest.mark.parametrize(("module", "words", "extra"), [
+    ("xlsxwriter", ("--xlsx", "m.xlsx"), "XlsxWriter"), ("jinja2", ("--html", "m.html"), "this needs Jinja2"),
+])
+def test_without_the_extra_one_sentence_says_how_to_get_it(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, words: tuple[str, str], extra: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    found = ask(good, words[0], tmp_path / words[1])
     assert found.exit_code == 1
-    assert "XlsxWriter: pip install 'lora-roi[report]'" in found.stderr
-    assert not (tmp_path / "m.xlsx").exists()
+    assert f"{extra}: pip install 'lora-roi[report]'" in found.stderr
+    assert not (tmp_path / words[1]).exists()
+
+
+def test_a_file_that_came_meanwhile_stays(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "report.html"
+
+    def late(_: Path) -> str:
+        target.write_text("came meanwhile")
+        return "0;"
+
+    monkeypatch.setattr(page_file, "drawing_script", late)
+    assert "is there already" in ask(good, "--html", target).stderr
+    assert target.read_text() == "came meanwhile"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.yaml", "report.html"]

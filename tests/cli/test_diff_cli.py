@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
 
-from roi.cli import main
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 TICKETS = """\
@@ -31,10 +30,6 @@ chance_to_beat_staying: {at_least: 0.8}
 evidence_age_days: {at_most: 90}
 facts: {workload.requests_per_day: {at_most: 100000}}
 """
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 def file(folder: Path, name: str, *changes: tuple[str, str], text: str = TICKETS) -> Path:

@@ -4,18 +4,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
 
 import roi
-from roi.cli import main
 from roi.scenario.file import load_scenario
 from roi.scenario.template import template
 
 EXAMPLES = Path(roi.__file__).parents[1] / "examples"
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 @pytest.fixture(autouse=True)
@@ -177,12 +172,6 @@ def test_the_folders_scenario_is_found_and_said():
         assert "bundled" not in answer.stderr
     assert ask("compare", "none.yaml").exit_code == 2
     assert "Here (Document extraction)" in ask("help", "quality.bar").stdout
-
-
-def test_without_it_the_bundled_one_runs():
-    answer = ask("compare", "--draws", "16")
-    assert "bundled scenario" in answer.stderr
-    assert "using" not in answer.stderr
 
 
 @pytest.mark.parametrize("head", ["when,tok_in,tok_out", "when,input_tokens,output_tokens"])

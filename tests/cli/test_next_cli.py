@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-
-from roi.cli import main
+from asked import ask
 
 MODELS = """\
 title: Triage
@@ -32,10 +30,6 @@ quality:
   scores: {gpt-6-sol: {value: 0.94, items: 300}, gpt-6-luna: {value: 0.93, items: 300}}
 candidates: {api_models: [openai/gpt-6-luna, anthropic/claude-haiku-5-5]}
 """
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 @pytest.fixture

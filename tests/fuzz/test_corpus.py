@@ -55,7 +55,6 @@ def folder(tmp_path_factory):
     (made / "twice.json").write_text((CORPUS / "config.json").read_text().rstrip()[:-1] + ', "hidden_size": 8}')
     (made / "target.md").touch()
     (made / "link.md").symlink_to("target.md")
-    (made / "link.svg").symlink_to("target.svg")
     for name, odd in (("ids", {"id": EVIL}), ("systems", {"id": "1"})):
         answers = [{**odd, "system": system, "score": 1} for system in ("gpt-6-sol", EVIL if name == "systems" else "x")]
         (made / f"odd-{name}.jsonl").write_text("\n".join(map(json.dumps, answers)))
@@ -139,7 +138,7 @@ def test_what_was_once_answered_badly_is_answered(row, folder, large, monkeypatc
     assert (code, row["told"] in " ".join(said.split())) == (row["exit"], True), said[-600:]
     assert faults_of_files(folder) == []
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    assert all((folder / name).is_symlink() for name in ("link.md", "link.svg"))
+    assert all((folder / name).is_symlink() for name in ("link.md",))
     assert all((folder / path.name).read_bytes() == path.read_bytes() for path in CORPUS.iterdir())
 
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from resource import RLIMIT_AS, setrlimit
 
 import pytest
 from hostile import commands
@@ -47,13 +46,6 @@ def test_an_answer_is_the_same_in_odd_surroundings(name: str, quiet: dict[tuple[
     done = run(words, ODD[name])
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == quiet[words]
-
-
-def test_a_figure_where_addresses_are_few_is_one_message() -> None:
-    """The engine that draws would end the process by a signal, as it is made."""
-    done = run(("size", "--figure", "never.svg"), {}, preexec_fn=lambda: setrlimit(RLIMIT_AS, (8 << 30, 8 << 30)))
-    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
-    assert b"--figure: to draw takes 80 GiB of addresses" in done.stderr
 
 
 def test_without_streams_an_answer_goes_where_it_was_sent(quiet: dict[tuple[str, ...], bytes], tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
 from quality_support import pair_rows, quality, write_rows
 from quiet_scenario import CHEAPER, quiet
 from scipy import stats
 
-from roi.cli import main
 from roi.scenario.file import load_scenario, overlay_quality, read_part
 from roi.scenario.yaml import dump_yaml, read_yaml
 
@@ -28,10 +27,6 @@ quality:
 candidates:
   api_models: [openai/gpt-6-luna, openai/gpt-6-sol]
 """
-
-
-def ask(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_a_planted_link_in_the_place_of_a_part_is_not_followed(tmp_path):
 
 
 @pytest.mark.full
-def test_a_trace_and_a_figure_are_written_under_names_that_nobody_foresees(tmp_path, monkeypatch):
+def test_a_trace_and_a_page_are_written_under_names_that_nobody_foresees(tmp_path, monkeypatch):
     made, opened = [], os.open
 
     def seen(path, flags, *rest, **more):
@@ -105,8 +105,8 @@ def test_a_trace_and_a_figure_are_written_under_names_that_nobody_foresees(tmp_p
     monkeypatch.setattr(os, "open", seen)
     usage = SHIPPED.with_name("usage.csv")
     for words in (("usage", str(usage), "--tasks", "0", "--trace", str(tmp_path / "trace.csv")),
-                  ("size", "--figure", str(tmp_path / "sized.svg"))):
+                  ("size", "--html", str(tmp_path / "sized.html"))):
         assert CliRunner().invoke(main, words).exit_code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["sized.svg", "trace.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sized.html", "trace.csv"]
     assert len(set(made)) == 2
     assert all(PART.fullmatch(name) for name in made)

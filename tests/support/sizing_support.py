@@ -1,7 +1,10 @@
 """The scenario that tests of fleets begin with: one model, one card, one format of the weights; and what is told of them."""
 
+from roi.answers.size import size_service
 from roi.report.layout.blocks import render
 from roi.report.serving.size import size_blocks
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
 
 SIZED_SCENARIO = """\
 title: sizing
@@ -18,6 +21,11 @@ def sized_scenario(folder):
     path = folder / "sizing.yaml"
     path.write_text(SIZED_SCENARIO, encoding="utf-8")
     return path
+
+
+def sized(file, *overrides, **rest):
+    """The answer to it."""
+    return size_service(resolve(load_scenario(file, overrides)), **rest)
 
 
 def size_text(sizing, **options):

@@ -5,9 +5,9 @@ every picture. `description` says in a sentence what the picture says.
 """
 
 from roi.report.charts.chances import npv, probability_best
-from roi.report.charts.measuring import drivers, gates, worth
+from roi.report.charts.measuring import drivers, worth
 from roi.report.charts.savings import cash
 from roi.report.charts.saw import break_even
 from roi.report.charts.spending import cost_by_line
 
-__all__ = ["break_even", "cash", "cost_by_line", "drivers", "gates", "npv", "probability_best", "worth"]
+__all__ = ["break_even", "cash", "cost_by_line", "drivers", "npv", "probability_best", "worth"]

@@ -1,9 +1,8 @@
-"""What is not known: the facts that move the answer, what measuring each thing is worth, and the questions about the task."""
+"""What is not known: the facts that move the answer, and what measuring each thing is worth."""
 
 from collections.abc import Callable
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.feasibility import FAIL, PASS
 from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.fact import Fact
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
@@ -15,7 +14,6 @@ LABEL = 60
 EXPERIMENTS = 6
 """Experiments in a picture, the highest net value first."""
 SIDES = ("at its 5th percentile", "at its 95th percentile")
-ANSWERS = {PASS: "yes", FAIL: "no"}
 
 
 def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] = range_of) -> Spec:
@@ -86,24 +84,3 @@ def experiment_name(c: Comparison, e: Experiment) -> str:
     told = MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
     told += f": {fact_name(e.fact)}" if e.fact else ""
     return printable(told + (f", {number_of(e.items, 'item')}" if e.kind == "evaluate" and e.items else ""))
-
-
-def gates(comparison: Comparison) -> Spec:
-    """The questions that decide whether the task can be trained at all, each with its answer: yes, no or unknown."""
-    found = comparison.gates
-    rows = [{"answer": answer, "y": k + 0.72, "label": answer + (": rules out what trains" if gate.blocks else "")}
-            for k, gate in enumerate(found) for answer in [ANSWERS.get(gate.status, "unknown")]]
-    y, labels = rows_of([gate.question for gate in found])
-    answer = {"field": "answer", "type": "nominal", "legend": None}
-    domain = ["no", "yes", "unknown"]
-    layer: list[Spec] = [
-        {"mark": {"type": "point", "filled": True, "size": 120, "opacity": 1}, "encoding": {
-            "x": {"value": 8}, "y": y, "color": {**answer, "scale": {"domain": domain, "range": "diverging"}},
-            "shape": {**answer, "scale": {"domain": domain, "range": ["cross", "circle", "diamond"]}}}},
-        {"mark": {"type": "text", "align": "left", "fontWeight": "bold", "aria": False},
-         "encoding": {"x": {"value": 20}, "y": y, "text": {"field": "label"}}},
-        labels,
-    ]
-    said = "; ".join(f"{gate.question}: {row['answer']}" for gate, row in zip(found, rows, strict=True))
-    return spec("Can the task be trained at all?", f"Gates. {said}.", height=ROW * max(len(found), 1), layer=layer,
-                data={"values": rows})

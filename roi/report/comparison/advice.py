@@ -38,11 +38,9 @@ from roi.report.comparison.remarks.model_ends import instead_of_staying, what_fo
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
-    another_wins,
     any_unstated,
     at_rent,
     beats_staying_today,
-    chance_asked,
     flips_at,
     holds_while,
     nothing_fails,
@@ -330,21 +328,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     wins = wins_from(c, o)
     if brief:
         return [Labelled("NOT YET", (f"{head}{f' Centrally it {wins}.' if wins else ''}",))]
-    also = _as_a_move(c, o) or f"{at_rent(c, o, wins)}{another_wins(c, o)}"
     told = f" At the central values ({today(c)}) it {wins}." if wins else ""
-    return [Labelled("NOT YET", (f"{head}{told}{also}",))]
-
-
-def _as_a_move(c: Comparison, o: OptionResult) -> str:
-    """What moving on from the leading option would add, where that is too seldom anything; else empty."""
-    move = c.second_move
-    if move is None or move.likely or move.chance is None or move.npv_usd <= 0 or move.after != c.verdict.leader:
-        return ""
-    found = option_of(c, move.option)
-    odds, needed = told_apart(percent, move.chance, chance_asked(c, found))
-    whose = "As" if found is o else f"{found.label} as"
-    return (f" {whose} a move after {c.leader.label}: mean NPV +{short_usd(move.npv_usd)}, but more in only {odds} of the"
-            f" draws; {needed} is asked.")
+    return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins)}",))]
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:

@@ -20,7 +20,6 @@ from roi.report.comparison.options_table import cost_tree, options_table, rank, 
 from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
-from roi.report.comparison.thresholds import today, wins_from
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,
@@ -218,16 +217,7 @@ def _volumes(c: Comparison) -> Iterator[Part]:
     note = (f"Present value of all costs over that of all requests, {counted(c)}; every fleet is sized at its own peak along"
             " the curve, so that a further GPU makes it jump. Dots: from there on cheaper than staying, for good.")
     yield Picture(charts.break_even(c), note)
-    yield from _headline(c)
     yield Unfolded("Break-even of the best option of each kind, in requests a day", tuple(_below(break_even(c))))
-
-
-def _headline(c: Comparison) -> Iterator[Block]:
-    """From which volume on an option beats staying and the recommended one, for the options of the picture that have one."""
-    shown = names_of(c)
-    told = [f"{shown[o.id]} ({today(c)}) {wins_from(c, o)}." for o in options_of(c) if o.id != "stay" and wins_from(c, o)]
-    if told:
-        yield Bullets(tuple(told))
 
 
 def _sure(c: Comparison, outlook: Outlook) -> Iterator[Part]:
@@ -266,9 +256,9 @@ def _worth(c: Comparison) -> Iterator[Part]:
 
 
 def _gates(c: Comparison) -> Iterator[Part]:
-    yield Picture(charts.gates(c), "An answer no rules out whatever trains; unknown blocks nothing.", Table(
-        ("question", "answer", "rules training out"),
-        tuple(Row((g.question, g.status, "yes" if g.blocks else "no")) for g in c.gates), align="lll"))
+    yield Table(("question", "answer", "rules training out"), tuple(
+        Row((g.question, g.status, "yes" if g.blocks else "no")) for g in c.gates), align="lll")
+    yield Paragraph("An answer no rules out whatever trains; unknown blocks nothing.")
 
 
 def _below(blocks: Sequence[Block]) -> list[Block]:

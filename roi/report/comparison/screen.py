@@ -25,7 +25,6 @@ from roi.report.comparison.option_figures import (
 from roi.report.comparison.options_table import cost_tree, find_option, infeasible, options_table
 from roi.report.comparison.remarks.alerts import ALWAYS, alerts, remarks
 from roi.report.comparison.remarks.stated import NAMED
-from roi.report.comparison.remarks.waiting import switched_on
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
@@ -42,8 +41,7 @@ from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
 """Of the screen; of its table; and of the table before remarks are told in a word: the nearest rival has a row."""
-GATES = "gates"
-LEAST = ("below the bar", GATES)
+LEAST = ("below the bar", "unknown gates")
 """What remarks are about that give way to the row of an option that is named."""
 TITLE = 100
 """Characters of a title that are shown."""
@@ -89,8 +87,8 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
 
 
 def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
-    """The first remarks, and what the others are about; of gates, how many are unknown."""
-    left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == GATES else about for about, remark in told[n:]))
+    """The first remarks, and what the others are about."""
+    left = list(dict.fromkeys(about for about, _ in told[n:]))
     more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
@@ -164,7 +162,7 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
-              + (misses if may_miss else "") + switched_on(c, best))
+              + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]

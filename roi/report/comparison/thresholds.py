@@ -1,8 +1,6 @@
 """At which volume, price or error rate the answer would change, in words."""
 
 import math
-from functools import partial
-from operator import itemgetter
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
@@ -11,7 +9,7 @@ from roi.economics.decision.turning.break_even import NO_DIFFERENCE, OWNED, UNST
 from roi.economics.decision.turning.error_price import one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
-from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.report.comparison.option_figures import (
     option_of,
     own_path,
@@ -107,19 +105,6 @@ def chance_asked(c: Comparison, o: OptionResult) -> float:
     """The share of the draws in which the option must beat staying to be recommended."""
     name = "min_chance" if o.binds else "min_chance_reversible"
     return case_number(c.case, path_of(Shared, name), float(getattr(Shared, name)))
-
-
-def another_wins(c: Comparison, o: OptionResult) -> str:
-    """Which other self-hosted option beats the leading one, the one of the least volume, where `o` does at none; else empty."""
-    baseline, name = ("stay", "staying") if c.leader.id == "stay" else ("recommended", c.leader.label)
-    if c.thresholds is None or any(b.first is not None for b in over_the_horizon(c, o.id, baseline)):
-        return ""
-    others = (x for x in map(partial(option_of, c), c.thresholds.ids) if x.kind in SELF_HOSTED and x.id != o.id)
-    wins = [(b.first, x, b) for x in others for b in over_the_horizon(c, x.id, baseline) if b.first is not None]
-    if not wins:
-        return ""
-    _, x, b = min(wins, key=itemgetter(0))
-    return f" {x.label}{'' if x.tested else ' (not tested)'} {_from(b, name)}{_today(c, x, c.leader, b)}."
 
 
 def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
@@ -294,15 +279,13 @@ def holds_while(c: Comparison) -> str:
 
 
 def _digits(near: float, far: float | None, own: float, *, up: bool) -> int:
-    """How many digits tell the two ends apart, and the near one from a price of one's own; two at least."""
-    return next((n for n in range(2, MOST_DIGITS) if _told_apart(near, far, own, n, up=up)), MOST_DIGITS)
-
-
-def _told_apart(near: float, far: float | None, own: float, digits: int, *, up: bool) -> bool:
-    """True where so many digits, rounded one way, tell the two ends apart, and the near one from a price of one's own."""
-    first = to_digits(near, digits, up=up)
-    past = math.isclose(near, own) or (first < own if up else first > own)
-    return past and (far is None or first != to_digits(far, digits, up=up))
+    """How many digits, rounded one way, tell the two ends apart, and the near one from a price of one's own; two at least."""
+    for digits in range(2, MOST_DIGITS):
+        first = to_digits(near, digits, up=up)
+        past = math.isclose(near, own) or (first < own if up else first > own)
+        if past and (far is None or first != to_digits(far, digits, up=up)):
+            return digits
+    return MOST_DIGITS
 
 
 def _price(x: float, digits: int) -> str:

@@ -65,13 +65,13 @@ def size_json(sizing: Sizing) -> str:
 
 
 def size_blocks(sizing: Sizing, *, full: bool = False) -> Iterable[Block]:
-    """The plan to rent, in MOST_LINES of a terminal: with fewer plans, then fewer reasons; or all that is known."""
+    """The plan to rent, in MOST_LINES of a terminal: with fewer plans, then fewer reasons; with `full` all that is known."""
     if full:
-        return _tell(sizing)
+        return (*_lead(sizing, sizing.plans, None), *_details(sizing))
     every = len(dict.fromkeys(sizing.left_out_why))
     shorter = (*((most, every) for most in range(SHOWN, 0, -1)), *((1, why) for why in range(every - 1, -1, -1)))
-    told = (tuple(_lead(sizing, most, why)) for most, why in shorter)
-    return next((blocks for blocks in told if render(blocks).count("\n") < MOST_LINES), tuple(_lead(sizing, 1, 0)))
+    told = (tuple(_short(sizing, most, why)) for most, why in shorter)
+    return next((blocks for blocks in told if render(blocks).count("\n") < MOST_LINES), tuple(_short(sizing, 1, 0)))
 
 
 def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
@@ -87,22 +87,26 @@ def _own(sizing: Sizing) -> list[SizedPlan]:
     return [plan for plan in sizing.plans if plan.owned is not None]
 
 
-def _lead(sizing: Sizing, most: int, why: int) -> Iterable[Block]:
-    """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, at most so many plans and reasons."""
+def _lead(sizing: Sizing, shown: tuple[SizedPlan, ...], why: int | None) -> Iterable[Block]:
+    """The cheapest plan that holds the SLO, what it does at the peak, and how sure that is; what to know of the plans shown."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield from _correct(sizing)
-    yield from _few_slots(sizing.plans[:1])
-    own = _own(sizing)
+    yield from _few_slots(sizing.plans[:1] if why is not None else shown)
     lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
     yield Paragraph(f"{lead}: {fleet_words(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     yield from _other_way(sizing)
-    shown = sizing.plans[:most]
-    shown = shown if not own or own[0] in shown or most == 1 else (*shown[:-1], own[0])
     yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown, why)))
-    yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
+    yield from (Gap(), Paragraph(_load(sizing)))
+
+
+def _short(sizing: Sizing, most: int, why: int) -> Iterable[Block]:
+    """The answer with at most so many plans and reasons why cards have none."""
+    best, own, shown = sizing.plans[0], _own(sizing), sizing.plans[:most]
+    shown = shown if not own or own[0] in shown or most == 1 else (*shown[:-1], own[0])
+    yield from (*_lead(sizing, shown, why), Gap())
     rows = ((plan, _plan(plan).cells) for plan in shown)
     yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
@@ -167,11 +171,11 @@ def _how_sure(sizing: Sizing) -> str:
     return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
 
 
-def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int) -> Iterable[str]:
+def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Iterable[str]:
     """What does not hold, that the model is untrained, which cards have no plan (at most so many reasons), old prices shown."""
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
-    yield from (block.text for block in _smaller(sizing))
+    yield from _smaller(sizing)
     yield from _full(sizing)
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
@@ -211,16 +215,9 @@ def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
     return old_prices({f"{plan.vendor} {plan.gpu}": plan.price_days for plan in plans if plan.owned is None})
 
 
-def _tell(sizing: Sizing) -> Iterable[Block]:
+def _details(sizing: Sizing) -> Iterable[Block]:
+    """All that the short answer leaves out: every plan, the day, ways to run the first one, other fleets, what all rests on."""
     best = sizing.plans[0]
-    yield Title(f"Fleet for {sizing.system}: {sizing.title}")
-    yield from _correct(sizing)
-    yield from _few_slots(sizing.plans)
-    yield Paragraph(_load(sizing))
-    if sizing.untrained is not None:
-        yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
-    yield Paragraph(_answer(sizing, best), strong=True)
-    yield from _yours(sizing)
     yield Heading("Plans, cheapest first")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {number_of(best.spares, 'spare')} more." if best.spares else ""
@@ -228,17 +225,13 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed; {busy(best)} (roi compare"
-        f" tells the load over what they hold instead){means(best)}{whose_usd(sizing)}. At the peak"
-        f" {figure(best.fleet.load.in_flight)} requests are in flight."
+        f" tells the load over what they hold instead){means(best)}{whose_usd(sizing)}.{_exact(best)}"
         f"{_behind(best, trace=sizing.trace is not None)}{UNLISTED if len(sizing.plans) > 1 else ''}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
     if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
-    yield from _smaller(sizing)
-    said = (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans), *no_plan(sizing))
-    yield from map(Paragraph, said)
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)
@@ -271,8 +264,8 @@ def _behind(plan: SizedPlan, *, trace: bool) -> str:
             " requests that crowd one find another empty.")
 
 
-def _load(sizing: Sizing, *, limits: bool = True) -> str:
-    """The requests that the fleet must hold, and within which limits."""
+def _load(sizing: Sizing) -> str:
+    """The requests that the fleet must hold."""
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
@@ -285,8 +278,7 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
-    slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
-    return (f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
+    return (f"{rate}; {lengths}. {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
             " (serving.headroom).")
 
 
@@ -298,13 +290,12 @@ def slo_words(slo: Slo) -> str:
     return ", ".join(limits) or "none, everything can wait"
 
 
-def _answer(sizing: Sizing, best: SizedPlan) -> str:
-    asked = best.replicas > best.replicas_unbound
-    needed = f"{best.replicas_unbound if best.replicas_exact is None else f'{best.replicas_exact:.2f}'}"
-    exact = (f"The load needs {needed}, serving.replicas_least asks for {best.replicas}" if asked
-             else "Needed" if best.replicas_exact is None else f"The load needs {needed}, rounded up")
-    slow = f"no fleet{of_yours(best)} holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
-    return f"{fleet_words(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
+def _exact(best: SizedPlan) -> str:
+    """How many replicas the load needs before they are rounded up, where that is known, or the scenario asks for more."""
+    needed = str(best.replicas_unbound) if best.replicas_exact is None else f"{best.replicas_exact:.2f}"
+    if best.replicas > best.replicas_unbound:
+        return f" The load needs {needed}, serving.replicas_least asks for {best.replicas}."
+    return "" if best.replicas_exact is None else f" The load needs {needed} of the first, rounded up."
 
 
 def _plan(plan: SizedPlan) -> Row:
@@ -317,14 +308,13 @@ def _plan(plan: SizedPlan) -> Row:
 
 
 def _ways(sizing: Sizing) -> Iterable[Block]:
-    """The ways to run the cheapest plan, and whether the API alone costs less."""
+    """The ways to run the cheapest plan."""
     if not sizing.ways:
         return
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
     rows = [Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
                  f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways]
     yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(rows))
-    yield from _api_alone(sizing)
 
 
 def _api_alone(sizing: Sizing) -> Iterable[Block]:
@@ -356,9 +346,8 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     yield Heading("What this rests on")
-    old = [f"{told[0].lower()}{told[1:]}." for told in _old_prices(sizing.plans)]
     capacity = f"capacity: {best.source} ({best.basis})."
-    yield Bullets((capacity, engine, arrivals(sizing), *old, *(() if measured else (measure,))))
+    yield Bullets((capacity, engine, arrivals(sizing), *(() if measured else (measure,))))
 
 
 def _yours(sizing: Sizing) -> Iterable[Block]:
@@ -375,7 +364,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
                         " yours.")
 
 
-def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
+def _smaller(sizing: Sizing) -> Iterable[str]:
     """What becomes of the first plan with a replica less."""
     best = sizing.plans[0]
     fewer = [fleet for fleet in best.fleets if fleet.replicas == best.replicas - 1]
@@ -385,8 +374,8 @@ def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
     holds = ("would still hold the SLO (serving.replicas_least asks for more)" if fewer[0].holds and asked
              else f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
              else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
-    yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
-                    f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+    yield (f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)} s,"
+           f" TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
 
 
 def _s(x: float) -> str:

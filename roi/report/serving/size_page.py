@@ -1,40 +1,27 @@
-"""`roi size --html` and --figure: the plan to rent, what it does over a day, and every fleet that was replayed."""
-
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+"""`roi size --html`: the plan to rent, what it does over a day, and every fleet that was replayed."""
 
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY
-from roi.disk import replace_file
-from roi.errors import InputError, RoiError, needs
 from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
-from roi.report.layout.blocks import Heading, Title
 from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.serving.fleet_words import plan_name
 from roi.report.serving.size import frontier, size_blocks, slo_words
-from roi.units import GIB
 
 SHOWN = 7
 """Plans that have a colour of their own."""
 OTHER = "other plans"
-FIGURES = (".svg", ".png", ".html")
-ADDRESSES = 80 * GIB
-"""V8, which draws, reserves so many when it starts, and ends the process where it does not get them: 64 GiB are too few."""
 
 
 def size_page(sizing: Sizing, *, version: str) -> Page:
     """The report as a page."""
-    more = [block for block in size_blocks(sizing, full=True) if not isinstance(block, Title)]
     day = day_of_load(sizing)
     pictures = {
         "Rent against latency": [Picture(rent_against_latency(sizing), "Circle: the SLO holds at the peak; cross: it is broken."
                                          " Dashed: fleets that no cheaper one beats. Ring: what the cheapest plan needs.")],
         "A day's load": [] if day is None else [Picture(day, "Dashed: what the fleet holds at the SLO, nothing kept free.")],
     }
-    return told((*size_blocks(sizing, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+    return told(size_blocks(sizing, full=True), f"roi {version}.", pictures)
 
 
 def rent_against_latency(sizing: Sizing) -> Spec:
@@ -100,38 +87,3 @@ def day_of_load(sizing: Sizing) -> Spec | None:
             f" {'holds' if best.replicas == 1 else 'hold'} {figure(held)} at the SLO."
             f" {percent(sizing.day.within_slo)} of a day's requests are within both limits.")
     return spec("A day's load", said, height=220, layer=layer, data={"values": rows})
-
-
-def check_figure(path: Path) -> None:
-    """Raise where the figure could not be written, before the work is done and not after it."""
-    if path.suffix.lower() not in FIGURES:
-        raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
-    if not path.parent.is_dir():
-        raise InputError(f"--figure: no folder {path.parent}")
-    if sys.platform != "win32":
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if most != resource.RLIM_INFINITY and most < ADDRESSES:
-            raise RoiError(f"--figure: to draw takes {ADDRESSES / GIB:g} GiB of addresses, though little memory; the limit here"
-                           f" (ulimit -v) is {most / GIB:.3g} GiB")
-    _converter()
-
-
-def write_figure(spec: Mapping[str, Any], path: Path, *, fresh: bool = False) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all, and if `fresh` over no file; a browser fetches nothing for it."""
-    convert, sized = _converter(), {**spec, "width": 620}
-    match path.suffix.lower():
-        case ".svg":
-            figure = convert.vegalite_to_svg(sized)
-        case ".png":
-            figure = convert.vegalite_to_png(sized, scale=2)
-        case _:
-            figure = convert.vegalite_to_html(sized, bundle=True)
-    replace_file(path, figure, "--figure", fresh=fresh)
-
-
-def _converter() -> Any:  # Any: a module
-    with needs("report", "vl-convert"):
-        import vl_convert
-    return vl_convert

@@ -110,7 +110,7 @@ def test_cost_of_a_request_falls_between_steps_and_jumps_at_each() -> None:
     assert all(b < 1.5 * a for a, b in rises)
 
 
-def test_drivers_probabilities_experiments_and_gates_are_the_comparisons() -> None:
+def test_drivers_probabilities_and_experiments_are_the_comparisons() -> None:
     c = bundled()
     names = names_of(c)
     ends = [row["usd"] for row in values(charts.drivers(c)) if "side" in row]
@@ -120,8 +120,6 @@ def test_drivers_probabilities_experiments_and_gates_are_the_comparisons() -> No
     for o in options_of(c):
         shares = {row["measure"]: row["share"] for row in values(best, option=names[o.id])}
         assert (shares.get("best"), shares.get("beats staying")) == (o.probability_best, chance(o, c.verdict.counts))
-    told = {row["label"] for row in values(charts.gates(c))}
-    assert {gate.question for gate in c.gates} <= told
     costs = [row["usd"] for row in values(charts.worth(c), measure="costs")]
     assert costs
     assert set(costs) <= {round(e.cost_usd, 2) for e in c.experiments}

@@ -9,7 +9,6 @@ import pytest
 from roi.answers.fit import TrainingSet, fit_model
 from roi.answers.quality import QualityQuestion, answer_quality
 from roi.answers.size import size_file
-from roi.estimate.accuracy.training_errors import RowLabel, Score
 from roi.estimate.training.plan import TrainingPlan
 from roi.quality.result_rows import Asked
 from roi.report.quality.quality_page import differences, scores
@@ -17,7 +16,6 @@ from roi.report.serving.size import frontier
 from roi.report.serving.size_page import day_of_load, rent_against_latency
 from roi.report.training.fit_page import parts_at_peak, room_of_cards, timeline
 from roi.report.usage.usage_page import spend_by_day
-from roi.report.validate_page import MOST_POINTS, predicted_against_measured
 from roi.units import GIB
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -42,17 +40,6 @@ def test_scores_and_differences_are_those_that_were_measured() -> None:
     assert {line["at"] for line in spec["layer"][0]["data"]["values"]} == {0.85}
     told = plain(differences(measured))["layer"][1]["data"]["values"]
     assert [row["share"] for row in told] == pytest.approx([100 * d.value for d in measured.differences], abs=1e-5)
-
-
-def test_every_row_of_a_table_is_a_point_until_there_are_too_many() -> None:
-    """10 GiB measured and 11 predicted lie 10% above the line."""
-    label = RowLabel("a", "one", "lora", "L40S", "reserved", memory=True, throughput=False)
-    one = Score(label, "memory", 10 * GIB, 11 * GIB, 9 * GIB, 12 * GIB)
-    points = plain(predicted_against_measured([one], "Memory", "GiB", 1 / GIB))["data"]["values"]
-    assert points == [{"id": "a", "source": "one", "measured": 10.0, "predicted": 11.0, "error": 10.0}]
-    many = plain(predicted_against_measured([one] * (3 * MOST_POINTS), "Memory", "GiB", 1 / GIB))
-    assert len(many["data"]["values"]) == MOST_POINTS
-    assert "One row in 3 is drawn." in many["description"]
 
 
 def test_memory_of_a_plan_is_the_reports_by_card_and_by_part() -> None:

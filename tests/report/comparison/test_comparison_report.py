@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -65,7 +65,6 @@ def save(tmp_path: Path, c: Comparison) -> Path:
     path = tmp_path / "saved.json"
     path.write_text(comparison_json(c, version="9.9", scenario=None, warnings=("w",)))
     return path
-
 
 
 @pytest.mark.full
@@ -325,13 +324,6 @@ def test_an_infeasible_option_is_explained_by_its_reason() -> None:
     assert f"not possible {barred.reason}" in text
 
 
-def test_colour_is_only_where_it_is_asked_for() -> None:
-    c = answer("draws=0")
-    plain, coloured = comparison_text(c, (), full=True), comparison_text(c, (), full=True, colour=True)
-    assert "\x1b" not in plain
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
-
-
 def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
     c = answer("draws=0")
     facts = {**c.case.facts, "title": c.case["title"].model_copy(update={"value": "a\x1b[2Jb"})}
@@ -396,11 +388,6 @@ def test_of_options_within_a_cent_the_recommended_one_is_the_best_of_its_kind() 
     assert (found, luna.tested, haiku.tested) == (c.verdict.recommended, True, False)
     untold = replace(c, verdict=replace(c.verdict, recommended=None))
     assert find_option(untold, "cheaper-api") == luna.id
-
-
-def test_the_drivers_of_the_json_are_those_of_the_comparison() -> None:
-    c = answer(*BILL)
-    assert as_json(c)["drivers"] == [asdict(d) for d in c.drivers]
 
 
 def test_a_payback_beside_a_negative_npv_is_explained() -> None:

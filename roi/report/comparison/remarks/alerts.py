@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import date
+from math import inf
 from typing import Final
 
-from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
+from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, UNKNOWN
@@ -15,10 +16,18 @@ from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
-from roi.report.comparison.remarks.latency import latency_known, out_for_latency, staying_late
+from roi.report.comparison.remarks.latency import latency_known, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
-from roi.report.comparison.remarks.stated import NAMED, flat_servers, for_nothing, paid_out, unstated_reasoning, unused_names
+from roi.report.comparison.remarks.stated import (
+    NAMED,
+    flat_servers,
+    for_nothing,
+    paid_out,
+    unstated_reasoning,
+    unused_names,
+    what_is_out,
+)
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
@@ -42,16 +51,19 @@ from roi.report.layout.wording import (
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
-DEAR_KWH = 1.0
-"""USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
-CHEAP_HOUR = 5.0
-"""USD an hour, all costs of an employee, for which nobody programs: below most minimum wages (7.25 in the USA)."""
+UNUSUAL: Final = {
+    "own_hardware.usd_per_kwh": (0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
+    "people.usd_per_hour": (5.0, inf, "People at ${} an hour: below most minimum wages"),
+    "workload.peak_to_mean": (0.0, 24.0, "A busiest minute of {} x the mean: as if all of a day came within an hour"),
+    "training.examples": (10.0, inf, "Training examples: {}; vendors refuse fewer than 10"),
+}
+"""Least and most of what is usual, beyond which a cent was typed for a dollar, or one for many.
+
+The dearest grids ask about $0.5 a kWh, and no diesel generator costs much over 1; most minimum wages are above $5 an hour (7.25
+in the USA); OpenAI's guide to fine-tuning asks for ten examples.
+"""
 DEAR_ERRORS = 1000.0
 """Times today's API bill: whom wrong answers cost so much more than the answers would let people check each of them."""
-HOUR_PEAK = 24.0
-"""The busiest minute over the mean where all requests of a day come within one hour."""
-FEW_EXAMPLES = 10.0
-"""Examples below which vendors refuse to tune (OpenAI's fine-tuning guide), and from which no task is learnt."""
 FAR_OFF = 1.25
 """Times the estimate, or part of it, beyond which a bill is told although no figure of the leading option hangs on why."""
 DRIVING = 3
@@ -113,34 +125,18 @@ def _at_list(c: Comparison) -> str:
 
 def _unlikely(c: Comparison) -> list[str]:
     """Figures far from what is usual: cents typed for dollars, a year's amount for a month's, a count of 1."""
-    power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
-    dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
-    told = [dear] if power > DEAR_KWH else []
+    told = [f"{words.format(figure(case_number(c.case, path)))} ({path})" for path, (least, most, words) in UNUSUAL.items()
+            if path in c.case and not least <= case_number(c.case, path) <= most]
+    committed, labels, enough = (case_number(c.case, path, 0.0) for path in (
+        "commitment.usd_per_month", "evaluation.labels", "verdict.min_items"))
     if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := bill_at_todays_list(c.case)):
         told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
-    return [*told, *_hardly(c)]
-
-
-def _hardly(c: Comparison) -> list[str]:
-    """What is possible, but hardly meant: wages, the price of a wrong answer, the peak, and counts that tell nothing."""
-    wage, peak, examples, labels, enough = (case_number(c.case, path, usual) for path, usual in (
-        ("people.usd_per_hour", CHEAP_HOUR), ("workload.peak_to_mean", 1.0), ("training.examples", FEW_EXAMPLES),
-        ("evaluation.labels", 0.0), ("verdict.min_items", 0.0)))
-    stay = option_of(c, "stay")
+    stay, each = option_of(c, "stay"), usd(case_number(c.case, PRICE_OF_ERRORS))
     wrong = stay.errors_monthly_usd
-    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
-    each = usd(case_number(c.case, PRICE_OF_ERRORS))
-    told = list[str]()
-    if wage < CHEAP_HOUR:
-        told.append(f"People at {usd(wage)} an hour: below most minimum wages (people.usd_per_hour, in USD)")
-    if wrong > DEAR_ERRORS * billed > 0.0:
-        told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / billed)} x the API's"
+    api = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
+    if wrong > DEAR_ERRORS * api > 0.0:
+        told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / api)} x the API's"
                     f" bill ({PRICE_OF_ERRORS}, USD of one wrong answer)")
-    if HOUR_PEAK < peak <= PEAK_MOST:
-        told.append(f"A busiest minute of {figure(peak)} x the mean: as if all of a day came within {figure(PEAK_MOST / peak)}"
-                    " minutes (workload.peak_to_mean)")
-    if examples < FEW_EXAMPLES and any(o.trains for o in c.options):
-        told.append(f"Training examples: {figure(examples)}; vendors refuse fewer than {FEW_EXAMPLES:.0f} (training.examples)")
     if 0.0 < labels < enough:
         told.append(f"Items of an evaluation: {figure(labels)}; a score of fewer than {figure(enough)} counts as not tested"
                     " (evaluation.labels, verdict.min_items)")
@@ -216,16 +212,6 @@ def _full(c: Comparison) -> list[str]:
     """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
     fleet = c.leader.fleet
     return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
-
-
-def _no_own(c: Comparison) -> list[str]:
-    """Why no option on own cards has a row, without what could be done about it; empty where one has, or none is asked for."""
-    if any(f"options.{o.id}.owned" in c.case for o in c.options):
-        return []
-    reasons = [o.reason.partition(". ")[0] for o in c.infeasible if f"options.{o.id}.owned" in c.case]
-    more = len(set(reasons)) - 1
-    others = f"; and {number_of(more, 'other reason')}" if more > 0 else ""
-    return [f"No option on own GPUs: {reasons[0]}{others}"] if reasons else []
 
 
 def _old(c: Comparison) -> list[str]:
@@ -346,21 +332,21 @@ def _exact(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": endings, "latency as measured": out_for_latency,
+    "a gate that is no": _gates, "known ends": endings, "what is out": what_is_out,
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several,
     "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
-    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
-    "gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
+    "unknown gates": _unknown_gates, "latency": latency_known, "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "latency as measured", "today's latency", "stated for nothing",
+ALWAYS: Final = ("a gate that is no", "known ends", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
                  "the bill's requests", "today's units", "today's servers")

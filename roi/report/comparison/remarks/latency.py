@@ -61,11 +61,6 @@ def _measured(c: Comparison, id: str, path: str) -> float:
     return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
 
 
-def out_for_latency(c: Comparison) -> list[str]:
-    """APIs that are out for the latency that was measured of them."""
-    return [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.binding_field in SLO and o.kind in PLAIN]
-
-
 def latency_known(c: Comparison) -> list[str]:
     """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
     lead = c.leader

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
 from roi.report.comparison.option_figures import own_path
@@ -33,9 +32,8 @@ def one_of_several(c: Comparison) -> list[str]:
 
 
 def adapters_at_once(c: Comparison) -> list[str]:
-    """Where options that lead, follow or are named have fewer slots than adapters; which option stated slots leave no room."""
-    out = [f"{o.label} is out: {o.reason}" for o in c.infeasible if o.binding_field == ADAPTER_SLOTS]
-    return [told for told in (slots_of(c, _named(c)), *out[:1]) if told]
+    """Where options that lead, follow or are named have fewer slots than adapters."""
+    return [told] if (told := slots_of(c, _named(c))) else []
 
 
 def _named(c: Comparison) -> list[OptionResult]:

@@ -1,11 +1,14 @@
-"""Remarks on what a scenario states in vain, or should state: terms, scores of what is out, reasoning of what reasons."""
+"""Remarks on what a scenario states in vain, or should state: costs and terms of what is out, reasoning of what reasons."""
 
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import ADAPTER_SLOTS
+from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.reading import PLAIN
 from roi.errors import first_of
-from roi.facts.fact import Basis, Value
+from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import option_of
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import any_unstated
@@ -14,6 +17,8 @@ from roi.report.layout.wording import case_number, figure, number_of, usd
 BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBENT})
 """Lines of a vendor's bill, which its credits pay."""
 CENT = 0.005
+MOST_OUT = 2
+"""Reasons why options are out that the screen tells."""
 NAMED = 3
 """Names that a list on the screen has at most."""
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
@@ -83,31 +88,36 @@ def unused_names(c: Comparison) -> list[str]:
 
 
 def for_nothing(c: Comparison) -> list[str]:
-    """What is stated for nothing: a cost after the horizon, hours to wait of nothing, terms and scores of what is out."""
+    """What is stated for nothing: a cost after the horizon, hours to wait of requests none of which can."""
     facts, waits, horizon = c.case.facts, "workload.waits_hours", case_number(c.case, "horizon_months")
     begins = {path: case_number(c.case, path) for path in facts if path.startswith("costs.") and path.endswith(".from_month")}
     told = [f"{facts[path.replace('.from_month', '.name')].value} costs nothing within the horizon of {figure(horizon)} months:"
             f" it begins in month {figure(month)} ({path})" for path, month in begins.items() if month > horizon]
     if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
         told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
-    works = {o.kind for o in c.options}
-    out = [o for o in c.infeasible if o.score is None and not o.fails_gate and any(
-        f"options.{o.id}.{name}" in facts or (f"kinds.{o.kind}.{name}" in facts and o.kind not in works)
-        for name in OWN_TERMS)]
-    more = f"; and {number_of(len(out) - 1, 'other option')} that options names" if len(out) > 1 else ""
-    told += [f"{o.label} has terms of its own (options) and is out: {o.reason.partition('. ')[0]}{more}" for o in out[:1]]
-    return told + _scored_for_nothing(c, {o.id for o in out})
+    return told
 
 
-def _scored_for_nothing(c: Comparison, told: set[str]) -> list[str]:
-    """Systems that were evaluated and of which no option works, but what is `told`, or as a score, gate, latency or card."""
-    works = {c.case[f"options.{o.id}.system"].value for o in c.options}
-    out: dict[Value, str] = {}
+def what_is_out(c: Comparison) -> list[str]:
+    """Options that cannot work although somebody scored them, or stated their terms, latency, slots for adapters or cards.
+
+    Each reason once, of the first option that has it. What misses the bar or fails a gate has remarks of its own.
+    """
+    system = {o.id: c.case[f"options.{o.id}.system"].value for some in (c.options, c.infeasible) for o in some}
+    kinds, systems = {o.kind for o in c.options}, {system[o.id] for o in c.options}
+    owns = any(f"options.{o.id}.owned" in c.case for o in c.options)
+
+    def stated(o: InfeasibleOption) -> bool:
+        own = [f"options.{o.id}.", *([] if o.kind in kinds else [f"kinds.{o.kind}."])]
+        scored = o.quality.status == "evaluated" and o.kind != "own-hardware" and system[o.id] not in systems
+        return (scored or o.binding_field == ADAPTER_SLOTS or (o.binding_field in SLO and o.kind in PLAIN)
+                or (not owns and f"options.{o.id}.owned" in c.case)
+                or any(f"{each}{name}" in c.case for each in own for name in OWN_TERMS))
+
+    first: dict[str, str] = {}
     for o in c.infeasible:
-        if (o.quality.status == "evaluated" and o.score is None and o.id not in told and o.kind != "own-hardware"
-                and not o.fails_gate and o.binding_field not in SLO):
-            why = o.reason.partition(". ")[0]
-            out.setdefault(c.case[f"options.{o.id}.system"].value, f"{o.label} is scored and out: {why}")
-    said = [line for name, line in out.items() if name not in works]
-    more = f"; and {number_of(len(said) - 1, 'other system')} that quality.scores names" if len(said) > 1 else ""
-    return [f"{line}{more}" for line in said[:1]]
+        if o.score is None and not o.fails_gate and stated(o):
+            first.setdefault(o.reason.partition(". ")[0], o.label)
+    told = [f"{label} is out: {why}" for why, label in first.items()]
+    more = len(told) - MOST_OUT
+    return [*told[:MOST_OUT], *([f"More options are out, for {number_of(more, 'other reason')}: --full"] if more > 0 else [])]

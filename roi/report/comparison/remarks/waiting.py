@@ -1,7 +1,5 @@
 """Remarks on work that can wait: batch tiers that promise no answer in time, hours that are moved, what levers take."""
 
-from collections.abc import Iterable
-
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.api_bill import WAYS
@@ -57,17 +55,6 @@ def _cache_switched(c: Comparison, o: OptionResult) -> str:
     if _is_new(c, o, "cache_read"):
         return "cache on"
     return "cache off" if _pays(today, "cache_read") and not _pays(o, "cache_read") else ""
-
-
-def switched_on(c: Comparison, shown: Iterable[OptionResult]) -> str:
-    """Which of the levers that are shown have a cache or a batch price otherwise than today's requests; empty for none."""
-    found = dict[str, list[str]]()
-    for o in shown:
-        ways = [word for word in (_cache_switched(c, o), "batch on" if _is_new(c, o, "batch") else "") if word]
-        if ways and o.kind in LEVERED:
-            found.setdefault(" and ".join(ways).replace("cache on and batch on", "cache and batch on"), []).append(
-                o.label.rpartition(", ")[2])
-    return "".join(f" With {ways} too: {', '.join(names)}." for ways, names in found.items())
 
 
 def hours_moved(c: Comparison) -> list[str]:

@@ -1,6 +1,7 @@
 """What does a training plan need, on which GPU does it fit, how long does it take and what does it cost?
 
-    MODEL --choose_model--> shape --memory_evidence--> a dry run's peaks, else the closed form
+    MODEL --choose_model--> shape --plan_on_stored--> the plan that its checkpoint admits
+          --memory_evidence--> a dry run's peaks, else the closed form
           --plan_speed--> what each card's speed rests on --fit_plan--> a line for every GPU
 """
 
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from roi.answers.fit_memory import memory_evidence
+from roi.answers.fit_stored import plan_on_stored
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu, load_gpus
@@ -128,6 +130,8 @@ class FitReport:
     """Day of the prices."""
     unquantised: "FitReport | None" = None
     """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
+    stored: str = ""
+    """How the weights that were named are packed, and what training makes of that; empty where they are not."""
     sharded: "FitReport | None" = None
     """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
@@ -162,6 +166,7 @@ def fit_model(
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")
     named = list({gpu.id: gpu for gpu in named}.values())
+    plan, told = plan_on_stored(plan, chosen.stored, model)
     plan = replace(plan, targets=usual_targets(shape, plan.targets))
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
@@ -192,14 +197,14 @@ def fit_model(
         built = None if dry_run is None else dry_run.trained_parameters
         count = float(trained_parameters(shape, plan) if built is None else built)
         return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
-                         dry_run=dry_run, kept=kept, as_of=day)
+                         dry_run=dry_run, kept=kept, as_of=day, stored=told)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
     if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
         split = (replace(plan, sharding=sharding) for sharding in SPLITS)
         reports = (report(each) for each in split if not refusal(shape, each))
         found = replace(found, sharded=next((each for each in reports if each.usable), None))
-    if not (plan.prepared and shape.mixture) or refusal(shape, other):
+    if not (plan.prepared and shape.mixture) or chosen.stored is not None or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
     cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])

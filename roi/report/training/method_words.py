@@ -39,7 +39,7 @@ def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
     package = "" if plan.tuner is None or plan.tuner.package == "peft" else f" ({plan.tuner.package}'s {plan.method})"
     if not plan.adapter:
         return trained + package
-    base = "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
+    base = f"GPTQ of {plan.gptq} bits" if plan.gptq else "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
     added = float(memory.preparation_bytes) / GIB
     rest = f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""
     if plan.shards_parameters and replace(plan, gpus=1, sharding="none", offload=False).prepared:

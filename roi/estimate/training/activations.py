@@ -184,9 +184,8 @@ def later_gradients_bytes(s: Setting) -> float:
 def retained_input_bytes(s: Setting) -> Number:
     """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
 
-    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the autograd node (ctx.tensors), not by save_for_backward:
-    non-reentrant checkpointing does not see it, and backward does not free it (one norm's output once). So did 4-bit products
-    once (`held_graphs`).
+    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the node (ctx.tensors), not by save_for_backward, so neither
+    non-reentrant checkpointing nor backward frees it; one norm's output counts once. So did 4-bit ones once (`held_graphs`).
     """
     if not s.keeps_inputs:
         return 0.0

@@ -76,9 +76,9 @@ class Setting:
         """Bytes of an element of the residual stream.
 
         peft casts what a quantised layer adds back to the layer's type, but not under autocast (peft/tuners/lora/bnb.py,
-        requires_conversion): DoRA's fp32 magnitudes then make the stream fp32. So does torch's LayerNorm, which autocast runs in
-        fp32: bitsandbytes' products return the type of their input (nn/modules.py, Linear4bit.forward), and an MLP's are added
-        to the stream.
+        requires_conversion): DoRA's fp32 magnitudes then make the stream fp32. So does LayerNorm, which autocast runs in fp32:
+        bitsandbytes' products return the type of their input (nn/modules.py, Linear4bit.forward), and an MLP's are added to
+        the stream.
         """
         packed = self.plan.method == "qdora" and self.plan.autocast
         widened = packed and bool(self.targets & {"o_proj", "down_proj"})

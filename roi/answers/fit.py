@@ -26,10 +26,10 @@ from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, fit_plan
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
-from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.adapters import end_parameters, trained_parameters
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
-from roi.estimate.training.targets import usual_targets
+from roi.estimate.training.targets import apart_from_ends, usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -167,7 +167,8 @@ def fit_model(
                          " `roi size` says what such a Mac serves")
     named = list({gpu.id: gpu for gpu in named}.values())
     plan, told = plan_on_stored(plan, chosen.stored, model)
-    plan = replace(plan, targets=usual_targets(shape, plan.targets))
+    targets, ends = apart_from_ends(shape, plan.targets) if plan.targeted else (plan.targets, False)
+    plan = replace(plan, targets=usual_targets(shape, targets), ends=ends or plan.ends)
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
              f" {plan.seq:,.0f}")
@@ -195,7 +196,7 @@ def fit_model(
                          ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
         lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
         built = None if dry_run is None else dry_run.trained_parameters
-        count = float(trained_parameters(shape, plan) if built is None else built)
+        count = float(trained_parameters(shape, plan) + end_parameters(shape, plan) if built is None else built)
         return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
                          dry_run=dry_run, kept=kept, as_of=day, stored=told)
 

@@ -12,13 +12,14 @@ import torch
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
+from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.fitting.distance import FORMULA_ERROR
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import UNRUN, TrainingPlan
 from roi.estimate.training.stacks import trainer_habits
 from roi.facts.model import ModelShape
-from roi.profiling.dry.dry_run import dry_run
+from roi.profiling.dry.dry_run import adapter_settings, dry_run
 
 torch.set_num_threads(1)
 
@@ -157,3 +158,31 @@ def test_closed_form_and_dry_run_agree_where_25_random_plans_showed_that_they_di
                         **{"rank": 8.0, **fields})
     run, memory = dry_run(model_config(find_model(model)), plan, workspace_bytes=0.0), training_memory(find_model(model), plan)
     assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(run.tape.live_bytes.max(), rel=within)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("model", "method", "trainer", "loss"), [
+    ("tinyllama-1.1b", "lora", "hf", "fp32"), ("tinyllama-1.1b", "qlora", "hf", "fp32"), ("smollm2-135m", "lora", "trl", "fp32"),
+    ("smollm2-135m", "qlora", "hf", "fp32"), ("tinyllama-1.1b", "lora", "hf", "chunked"),
+])
+def test_embedding_and_head_that_are_trained_whole_take_what_pefts_copies_take(monkeypatch, model, method, trainer, loss):
+    """A copy of each, tied or not, in the type that k-bit preparation gave them; --dry-run refuses them, so peft is asked here.
+
+    A step after another takes as much: the head's gradient, which a loss in chunks makes in forward, was held twice there.
+    """
+    monkeypatch.delitem(UNRUN, "ends")
+    plain = adapter_settings
+
+    def with_ends(*asked):
+        settings = plain(*asked)
+        settings.modules_to_save = ["embed_tokens", "lm_head"]
+        return settings
+
+    monkeypatch.setattr("roi.profiling.dry.dry_run.adapter_settings", with_ends)
+    habits, shape = trainer_habits(trainer, "bf16"), find_model(model)
+    plan = TrainingPlan(method=method, trainer=trainer, loss=loss, seq=1024.0, ends=True, logits_kept=habits.logits_kept,
+                        autocast=habits.autocast)
+    run, memory = dry_run(model_config(shape), plan, workspace_bytes=0.0), training_memory(shape, plan)
+    assert run.trained_parameters == trained_parameters(shape, plan) + 2 * shape.vocab * shape.hidden
+    assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(run.tape.live_bytes.max(), rel=0.012)
+    assert replay_allocator(run.tape, repeats=2).peak_allocated_bytes == run.tape.live_bytes.max()

@@ -87,6 +87,11 @@ class Setting:
         return 4.0 if widened or normed or (returned and self.plan.stack == "transformers") else self.plan.stream_bytes
 
     @property
+    def tied(self) -> bool:
+        """True where embedding and head are one parameter; copies that are trained beside adapters are two."""
+        return self.model.tied and not self.plan.ends
+
+    @property
     def made(self) -> float:
         """Bytes of an element that an MLP's products make: as the stream, unless a norm alone widened that."""
         return self.plan.stream_bytes if self.model.family in NORMED_EMBEDDING else self.w

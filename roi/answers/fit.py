@@ -1,6 +1,7 @@
 """What does a training plan need, on which GPU does it fit, how long does it take and what does it cost?
 
-    MODEL --choose_model--> shape --memory_evidence--> a dry run's peaks, else the closed form
+    MODEL --choose_model--> shape --plan_on_stored--> the plan that its checkpoint admits
+          --memory_evidence--> a dry run's peaks, else the closed form
           --plan_speed--> what each card's speed rests on --fit_plan--> a line for every GPU
 """
 
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from roi.answers.fit_memory import memory_evidence
+from roi.answers.fit_stored import plan_on_stored
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu, load_gpus
@@ -24,10 +26,10 @@ from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, fit_plan
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
-from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.adapters import end_parameters, trained_parameters
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
-from roi.estimate.training.targets import usual_targets
+from roi.estimate.training.targets import apart_from_ends, usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -128,6 +130,8 @@ class FitReport:
     """Day of the prices."""
     unquantised: "FitReport | None" = None
     """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
+    stored: str = ""
+    """How the weights that were named are packed, and what training makes of that; empty where they are not."""
     sharded: "FitReport | None" = None
     """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
@@ -162,7 +166,9 @@ def fit_model(
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")
     named = list({gpu.id: gpu for gpu in named}.values())
-    plan = replace(plan, targets=usual_targets(shape, plan.targets))
+    plan, told = plan_on_stored(plan, chosen.stored, model)
+    targets, ends = apart_from_ends(shape, plan.targets) if plan.targeted else (plan.targets, False)
+    plan = replace(plan, targets=usual_targets(shape, targets), ends=ends or plan.ends)
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
              f" {plan.seq:,.0f}")
@@ -190,16 +196,16 @@ def fit_model(
                          ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
         lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
         built = None if dry_run is None else dry_run.trained_parameters
-        count = float(trained_parameters(shape, plan) if built is None else built)
+        count = float(trained_parameters(shape, plan) + end_parameters(shape, plan) if built is None else built)
         return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
-                         dry_run=dry_run, kept=kept, as_of=day)
+                         dry_run=dry_run, kept=kept, as_of=day, stored=told)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
     if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
         split = (replace(plan, sharding=sharding) for sharding in SPLITS)
         reports = (report(each) for each in split if not refusal(shape, each))
         found = replace(found, sharded=next((each for each in reports if each.usable), None))
-    if not (plan.prepared and shape.mixture) or refusal(shape, other):
+    if not (plan.prepared and shape.mixture) or chosen.stored is not None or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
     cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])

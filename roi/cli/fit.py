@@ -37,7 +37,8 @@ NO_HOURS = "hours and USD need --examples"
                    " llama_adapter_v2 (--stack litgpt), houlsby, llamapro or lisa.")
 @click.option("--rank", type=int, default=16, show_default=True,
               help="Rank of the adapter, or the size it has instead; LitGPT's, ms-swift's and LMFlow's have theirs.")
-@click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
+@click.option("--targets", default="all-linear", show_default=True,
+              help="all-linear, attention, qv, or names with commas; embed_tokens,lm_head beside them: both trained whole.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
 @click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence; at most the context.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")

@@ -81,7 +81,7 @@ def add_plans(
     """
     if path_of(Option, "infeasible", option=id) in sheet.facts:
         return
-    choice = weight_choice(s, shape, tuned=shared_adapters)
+    choice = weight_choice(s, shape, system, tuned=shared_adapters)
     plans, why_none, source = _find_plans(sheet, s, choice, system, offers)
     if plans:
         sheet.plans[id] = plans
@@ -129,7 +129,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
     sheet.facts.update(facts)
     if not offers:
         return "no vendor of the scenario rents it"
-    choice = weight_choice(s, find_model(option.system.partition("+")[0]), tuned=option.trains)
+    choice = weight_choice(s, find_model(option.system.partition("+")[0]), option.system, tuned=option.trains)
     plans, why, _ = _find_plans(sheet, s, choice, option.system, offers)
     return "another card is never dearer" if plans else why
 

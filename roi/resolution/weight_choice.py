@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.catalog.models.stored_weights import StoredWeights, stored_by_name
 from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank
 from roi.estimate.serving.replica_memory import default_sequence_limit
 from roi.estimate.serving.weight_formats import ON_METAL, runs_format
@@ -38,13 +39,20 @@ class WeightChoice:
     """Of each of them."""
     merged: bool = False
     """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
+    named: StoredWeights | None = None
+    """How the name of the model says that its checkpoint is packed; None where it says nothing."""
+
+    @property
+    def published(self) -> str | None:
+        """The format of the checkpoint that was named, by its name or else its publisher; None: 16 bit, or no server's."""
+        return self.shape.published_dtype if self.named is None else self.named.served
 
     def asked(self, gpu: Gpu) -> tuple[str, ...]:
         """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones.
 
         On Apple's GPUs no fit speaks for the publisher's own, and the usual GGUF files stand in.
         """
-        own, stated = self.shape.published_dtype, self.serving.weight_dtypes
+        own, stated = self.published, self.serving.weight_dtypes
         if gpu.apple:
             return stated or USUAL_GGUF
         if stated is not None or own is None or self.merged:
@@ -57,14 +65,16 @@ class WeightChoice:
 
     def source(self, dtype: str) -> str:
         """Who says that the weights are served in this format."""
-        published = dtype == self.shape.published_dtype and not self.merged
-        return f"published in {dtype}: {self.shape.source}" if published else "scenario serving.weight_dtypes"
+        if dtype != self.published or self.merged:
+            return "scenario serving.weight_dtypes"
+        return f"published in {dtype}: {self.shape.source if self.named is None else 'by the name of the model'}"
 
     def remark(self, dtypes: Iterable[str]) -> str:
         """What has to be made before the weights can be served in these formats; empty where they are published, or usual."""
-        own, made = self.shape.published_dtype, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
+        own, made = self.published, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
         if own is None:
-            return ""
+            return "" if self.named is None or self.merged else (
+                f"its name says {self.named.told}, with which no server here is known; its 16-bit release is taken")
         if self.merged:
             return (f"an adapter is merged into a 16-bit copy, not into {own}{f', then converted to {made}' if made else ''};"
                     f" serving.adapters=shared keeps the base in {own} where the engine serves adapters beside it")
@@ -115,12 +125,15 @@ class WeightChoice:
                 f" {others or 'no format'} (serving.weight_dtypes)")
 
 
-def weight_choice(s: Scenario, shape: ModelShape, *, tuned: bool) -> WeightChoice:
-    """The formats of a base model's weights, or of one that is `tuned`, its adapters at run time or merged.
+def weight_choice(s: Scenario, shape: ModelShape, system: str, *, tuned: bool) -> WeightChoice:
+    """The formats of the weights of a system's base model, or of one that is `tuned`, its adapters at run time or merged.
+
+    The system is called as the scenario calls it, for a name may say how a checkpoint is packed.
 
     Several adapters of one workload are at run time, wherever they are: of each workload on the base as many.
     """
     serving, each = s.serving, s.training.adapters
     at_run_time = tuned and (serving.adapters == "shared" or each > 1)
     return WeightChoice(serving=serving, shape=shape, merged=tuned and not at_run_time,
+                        named=stored_by_name(system.partition("+")[0]),
                         adapters=serving.adapters_on_base * each if at_run_time else 0, rank=s.training.rank)

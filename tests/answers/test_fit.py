@@ -52,6 +52,17 @@ CASES = [
 ]
 
 
+def test_embedding_and_head_are_targets_that_are_trained_whole_both_or_refused():
+    """Llama 3.1 8B: 41,943,040 parameters of adapters, and 128,256 x 4,096 twice; new tokens need them."""
+    got = answer("llama-3.1-8b", "--targets", "all-linear,embed_tokens,lm_head", "--gpu", "H100")
+    assert got["trained_parameters"] == 41_943_040 + 2 * 128_256 * 4_096
+    assert (got["plan"]["targets"], got["plan"]["ends"]) == ("all-linear", True)
+    for targets in ("q_proj,lm_head", "embed_tokens,lm_head"):
+        assert "are known trained whole, both, beside adapters" in run("llama-3.1-8b", "--targets", targets).output
+    split = run("llama-3.1-8b", "--targets", "qv,embed_tokens,lm_head", "--gpus", "2", "--sharding", "fsdp")
+    assert (split.exit_code, "not known with sharding fsdp" in split.output) == (2, True)
+
+
 def test_json_holds_the_plan_the_bytes_and_every_gpu():
     got = answer("llama-3.1-8b", "--gpu", "T4,H100", "--examples", "1000")
     assert got["schema"] == "roi.fit/1"

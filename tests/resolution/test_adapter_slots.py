@@ -67,7 +67,7 @@ def test_merged_adapters_and_models_without_one_take_nothing() -> None:
                         "incumbent": {"provider": "openai", "model": "gpt-5.4"}})
     found = resolve(load_scenario(None, ("candidates.gpus=[RTX-4090]",)))
     plan = found.plans[ADAPTER][0]
-    assert weight_choice(s, plan.serving.shape, tuned=True).slots(plan.serving.gpu, 1) is None
+    assert weight_choice(s, plan.serving.shape, "", tuned=True).slots(plan.serving.gpu, 1) is None
     assert plan.serving.slots is None
 
 

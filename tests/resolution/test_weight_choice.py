@@ -4,6 +4,7 @@ import pytest
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
+from roi.catalog.models.stored_weights import stored_by_name
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.plausibility import PERFECT
 from roi.estimate.serving.weight_formats import weight_bytes
@@ -81,3 +82,17 @@ def test_one_h100_serves_gpt_oss_120b_and_a_card_too_old_names_what_runs():
     why = none.case.facts["options.self-hosted-base:gpt-oss-120b.infeasible"].value
     assert why == ("vllm runs gpt-oss-120b in nvfp4 on none of H100-80GB-SXM; it runs there in bf16, fp8, int8, int4, mxfp4"
                    " (serving.weight_dtypes)")
+
+
+def test_a_checkpoint_that_is_named_is_served_as_it_is_packed_and_merged_into_16_bits():
+    """bf16 and fp8 of a model whose name says -AWQ-INT4 were planned without a word."""
+    name, h100 = "llama-3.1-70b-instruct-awq-int4", find_gpu("H100")
+    named = {"shape": find_model(name), "named": stored_by_name(name)}
+    each = WeightChoice(serving=Serving(), **named)
+    assert each.running(h100) == ("int4",)
+    assert each.source("int4") == "published in int4: by the name of the model"
+    assert WeightChoice(serving=Serving(weight_dtypes=("fp8",)), **named).running(h100) == ("fp8",)
+    assert WeightChoice(serving=Serving(), merged=True, **named).running(h100) == ("bf16", "fp8")
+    bnb = WeightChoice(serving=Serving(), shape=find_model("llama-3-8b"), named=stored_by_name("unsloth/llama-3-8b-bnb-4bit"))
+    assert bnb.running(h100) == ("bf16", "fp8")
+    assert bnb.remark(("fp8",)).startswith("its name says 4-bit bitsandbytes")

@@ -28,6 +28,7 @@ from roi.catalog.models.decoder_layers import (
 )
 from roi.catalog.models.hub import is_hub_name, read_hub_model
 from roi.catalog.models.shapes import find_model, load_models
+from roi.catalog.models.stored_weights import StoredWeights, stored_by_name
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.model import ModelShape
 
@@ -163,6 +164,8 @@ class ChosenModel(NamedTuple):
     shape: ModelShape
     config: ModelConfig | None
     """None where transformers has no class for it."""
+    stored: StoredWeights | None
+    """How the checkpoint that was named is packed: by its config.json, its name, or its publisher; None: it is not."""
 
 
 def choose_model(name: str) -> ChosenModel:
@@ -173,7 +176,7 @@ def choose_model(name: str) -> ChosenModel:
         raise InputError(f"MODEL: {name!r} names no model; a name of the catalog, or the path of a config.json")
     if is_hub_name(name):
         held = read_hub_model(name)
-        return ChosenModel(held.check(shape_of_config(held.config)), held.config)
+        return ChosenModel(held.check(shape_of_config(held.config)), held.config, held.config.stored)
     if path.suffix != ".json" and not path.is_dir():
         try:
             listed = find_model(name, "MODEL")
@@ -183,8 +186,9 @@ def choose_model(name: str) -> ChosenModel:
                 raise InputError(f"{error}; or give the path of its config.json{there}") from error
     if listed is None:
         config = read_config(path)
-        return ChosenModel(shape_of_config(config), config)
+        return ChosenModel(shape_of_config(config), config, config.stored)
+    stored = stored_by_name(name) or stored_by_name(f"-{listed.published_dtype}")
     try:
-        return ChosenModel(listed, model_config(listed))
+        return ChosenModel(listed, model_config(listed), stored)
     except InputError:
-        return ChosenModel(listed, None)
+        return ChosenModel(listed, None, stored)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from roi.catalog.models.architectures import WIDTH_ENTRIES, known_types, text_part
+from roi.catalog.models.stored_weights import StoredWeights, stored_weights
 from roi.catalog.rows import read_json
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
@@ -54,6 +55,8 @@ class ModelConfig(NamedTuple):
     """The module of that code which holds queries, keys and values, where the class has three; else empty."""
     besides: str = ""
     """What a model with vision or audio has besides its text decoder, which is all that is read of it; else empty."""
+    stored: StoredWeights | None = None
+    """How the weights beside it are packed; None where they are not."""
 
     @property
     def config_hash(self) -> str:
@@ -91,16 +94,17 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     alone = not any(name.endswith("_config") and isinstance(part, dict) for name, part in entries.items()
                     if name != "quantization_config")  # inside another's, transformers leaves out what is the class's own
     inner = text_part(entries) or entries.get("text_config")
-    besides = ""
+    besides, stored = "", stored_weights(entries)
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         besides, entries = _besides(entries), inner
+        stored = stored or stored_weights(inner)
     for name, value in entries.items():
         _check_entry(f"{field}: {file}: {name[:60]}", name, value)
     if alone and entries["model_type"] in known_types():
         lacks = [names[0] for names in (WIDTH_ENTRIES, DEPTH_ENTRIES) if all(entries.get(name) is None for name in names)]
         if lacks:
             raise InputError(f"{field}: {file} states no {' and no '.join(lacks)}, and nothing can be counted without")
-    return ModelConfig(str(path), entries, "", besides=besides)
+    return ModelConfig(str(path), entries, "", besides=besides, stored=stored)
 
 
 def _besides(entries: Mapping[str, Any]) -> str:  # Any: JSON

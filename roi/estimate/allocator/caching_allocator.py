@@ -101,7 +101,8 @@ def _order(tape: Tape, events: list[int], repeats: int) -> Iterator[tuple[int, i
 
     A repeated step plays only the blocks that come and go in it: what a step leaves alive is made once (states, casts), and
     the next one has it. What forward made and the step frees after the optimizer is what the loop's variables hold, its
-    output and loss; a loop gives them up when the next forward has returned, so there the two live side by side.
+    output and loss; a loop gives them up when the next forward has returned, so there the two live side by side. A gradient
+    that forward made, of a head whose loss runs in chunks, went with the others.
     """
     begin = dict(tape.phase_starts)  # the last of each name
     start = begin.get("step", len(events))
@@ -110,7 +111,8 @@ def _order(tape: Tape, events: list[int], repeats: int) -> Iterator[tuple[int, i
     returned = next((index for name, index in tape.phase_starts if name == "backward" and index >= start), None)
     late = [] if returned is None else [
         i for i in range(max(begin.get("optimizer", len(events)), start), len(events))
-        if -events[i] in passing and tape.blocks[-events[i] - 1].phase in ("forward", "loss")
+        if -events[i] in passing and (block := tape.blocks[-events[i] - 1]).phase in ("forward", "loss")
+        and block.part != "gradients"
     ]
     waiting = set(late)
     yield from ((index, 0) for index in range(start))

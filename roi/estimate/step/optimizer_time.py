@@ -7,7 +7,7 @@ import numpy as np
 from roi.estimate.training.adapters import end_parameters, projected_linears, trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.optimizers import HELD
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -31,7 +31,7 @@ them to."""
 def update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number:
     """Seconds of one optimizer step, which moves bytes: of the card's memory; offloaded of the host's, which cards share."""
     moved = trained_parameters(model, plan) * _update_bytes(plan, plan.trained_bytes)
-    moved = moved + end_parameters(model, plan) * _update_bytes(plan, DTYPE_BYTES[plan.dtype])
+    moved = moved + end_parameters(model, plan) * _update_bytes(plan, plan.stream_bytes)
     return moved / HOST_MEMORY_BYTES_PER_S if plan.offload else moved / bandwidth / plan.shards
 
 

@@ -184,15 +184,15 @@ def later_gradients_bytes(s: Setting) -> float:
 def retained_input_bytes(s: Setting) -> Number:
     """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
 
-    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the autograd node (ctx.tensors), not by save_for_backward:
-    non-reentrant checkpointing does not see it, and backward does not free it. So did 4-bit products once (`held_graphs`).
+    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the node (ctx.tensors), not by save_for_backward, so neither
+    non-reentrant checkpointing nor backward frees it; one norm's output counts once. So did 4-bit ones once (`held_graphs`).
     """
     if not s.keeps_inputs:
         return 0.0
     h, m = s.model.hidden, s.model
     mixing: list[tuple[Number, int]] = [(int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
     mlps: list[tuple[Number, int]] = [(int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
-    return _mean(mixing, m.layers) + _mean(mlps, m.layers)
+    return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(s.one_norm and s.plan.int8)
 
 
 def selected_bytes(s: Setting) -> Number:
@@ -231,7 +231,9 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
 
 
 def _norm_again(s: Setting, linears: list[Linear]) -> Number:
-    """Bytes a token of the one norm's output, where adapters of an MLP keep the tensor that those of token mixing keep too."""
+    """Bytes a token of the one norm's output, where an MLP's products keep the tensor that those of token mixing keep too."""
+    if s.one_norm and s.plan.int8 and not s.plan.checkpointing:
+        return s.w * s.model.hidden
     both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
     shared = s.one_norm and both and not (s.recast or s.lowered)
     return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)

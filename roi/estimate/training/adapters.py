@@ -108,8 +108,11 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 def end_parameters(model: ModelShape, plan: TrainingPlan) -> float:
-    """Parameters of embedding and head where both are trained beside adapters, else 0; peft keeps the frozen ones as well."""
-    return float(model.embedding_parameters + (0 if model.tied else model.head_parameters)) if plan.ends else 0.0
+    """Parameters of embedding and head where both are trained beside adapters, else 0; peft keeps the frozen ones as well.
+
+    Where the model ties them, each has a copy of its own all the same (peft's ModulesToSaveWrapper).
+    """
+    return float(model.embedding_parameters + model.head_parameters) if plan.ends else 0.0
 
 
 def nf4_bytes_per_weight(*, double_quant: bool) -> float:

@@ -33,7 +33,7 @@ from roi.estimate.training.activations import (
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states, layers_recomputed
 from roi.estimate.training.stacks import built_model
@@ -225,7 +225,7 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
 
 def _rows_copied(s: Setting) -> float:
     """Bytes of the whole embedding into which trainable tokens put their rows, as a tied head reads it."""
-    return s.w * s.model.embedding_parameters * float(s.plan.method == "trainable_tokens" and s.model.tied)
+    return s.w * s.model.embedding_parameters * float(s.plan.method == "trainable_tokens" and s.tied)
 
 
 def _retained(s: Setting) -> Number:
@@ -236,7 +236,7 @@ def _retained(s: Setting) -> Number:
 def _gradient(s: Setting, parameters: float) -> float:
     """Bytes of the gradient of so many parameters of embedding or head; 0 where they are frozen."""
     if s.plan.adapter:
-        return parameters * DTYPE_BYTES[s.plan.dtype] * float(s.plan.ends)
+        return parameters * s.plan.stream_bytes * float(s.plan.ends)
     return parameters * s.plan.trained_bytes
 
 
@@ -268,7 +268,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w
         tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
-        head = 0.0 if s.plan.adapter else (4.0 + s.plan.trained_bytes) * m.head_parameters
+        head = _gradient(s, m.head_parameters) + 4.0 * m.head_parameters * float(not s.plan.adapter or s.plan.ends)
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
     lowered_head = 2.0 * m.head_parameters if s.lowered and s.plan.stream_bytes >= 4.0 else 0.0
     capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
@@ -276,7 +276,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input
         # (liger_kernel/ops/fused_linear_cross_entropy.py); its fp32 form and gradient, and the gradient of the head's input
         rows = np.minimum(s.tokens, np.maximum(s.tokens * m.hidden / m.vocab, 1.0))
-        head = 0.0 if s.plan.adapter else _gradient(s, m.head_parameters)
+        head = _gradient(s, m.head_parameters)
         part = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
         return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
     if s.plan.loss == "split":
@@ -325,7 +325,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
         # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
-    head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
+    head = _gradient(s, s.model.head_parameters) if s.tied or not _adds_to_old(s) else 0.0
     # a fused norm keeps its input as it is, and the first one's is the checkpoint
     twice = stream * layers_recomputed(s.plan) * float(s.fused_norms)
     kept = _saved(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
@@ -338,14 +338,14 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.gradient_shards
+    waiting: Number = 0.0 if s.tied else _gradient(s, s.model.embedding_parameters) / s.plan.gradient_shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     waiting = waiting + later_gradients_bytes(s)
     stream = s.w * s.model.hidden * s.tokens
     others = stream + _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
-    if _adds_to_old(s) and s.model.tied:
+    if _adds_to_old(s) and s.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
     working = np.maximum(_recomputed(s, layer) - gathered.layer_gradients_bytes * float(flat_gradients(s.plan)), 0.0)
     return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
@@ -363,7 +363,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     """
     again = float(_adds_to_old(s))
     apart = s.plan.reduces_early or s.plan.applied_in_backward
-    new = 2.0 + again if s.model.tied else max(again, float(apart))
+    new = 2.0 + again if s.tied else max(again, float(apart))
     unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)

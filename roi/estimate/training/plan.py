@@ -178,7 +178,9 @@ class TrainingPlan:
             raise InputError(f"offload: not usable with sharding: {self.sharding!r};"
                              " take zero2, zero3 or fsdp")
         if self.ends and (self.sharding != "none" or not self.adapter):
-            raise InputError(f"ends: usable with an adapter and without sharding, not with {self.sharding!r}")
+            what = f"with sharding {self.sharding}" if self.adapter else f"with method {self.method}"
+            raise InputError(f"targets: embedding and head trained whole beside adapters are not known {what}; leave out"
+                             " embed_tokens and lm_head")
         if self.sharding == "none":
             return
         if self.gpus < 2 and self.sharding == "fsdp" and not self.offload:

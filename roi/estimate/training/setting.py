@@ -76,12 +76,20 @@ class Setting:
         """Bytes of an element of the residual stream.
 
         peft casts what a quantised layer adds back to the layer's type, but not under autocast (peft/tuners/lora/bnb.py,
-        requires_conversion): DoRA's fp32 magnitudes then make the stream fp32.
+        requires_conversion): DoRA's fp32 magnitudes then make the stream fp32. So does LayerNorm, which autocast runs in fp32:
+        bitsandbytes' products return the type of their input (nn/modules.py, Linear4bit.forward), and an MLP's are added to
+        the stream.
         """
         packed = self.plan.method == "qdora" and self.plan.autocast
         widened = packed and bool(self.targets & {"o_proj", "down_proj"})
         normed = self.plan.adapter and self.plan.autocast and self.model.family in NORMED_EMBEDDING
-        return 4.0 if widened or normed else self.plan.stream_bytes
+        returned = self.plan.autocast and self.layer_norm and (self.plan.quantised or self.plan.int8) and not self.plan.gptq
+        return 4.0 if widened or normed or (returned and self.plan.stack == "transformers") else self.plan.stream_bytes
+
+    @property
+    def tied(self) -> bool:
+        """True where embedding and head are one parameter; copies that are trained beside adapters are two."""
+        return self.model.tied and not self.plan.ends
 
     @property
     def made(self) -> float:

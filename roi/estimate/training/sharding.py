@@ -114,12 +114,12 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     adapters = gradients if plan.adapter and plan.method != "llamapro" else trained * 0.0  # whose layers are the model's own
     whole = layer_unit_bytes(model, plan) * model.layers + 0.0 * gradients if plan.adapter else gradients
     if plan.sharding == "none":
-        ends = DTYPE_BYTES[plan.dtype] * end_parameters(model, plan)
+        ends = plan.stream_bytes * end_parameters(model, plan)
         gradients = gradients + ends
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
             weights_bytes=weights, adapters_bytes=adapters + ends,
-            moments_bytes=states + state_bytes_each(plan, DTYPE_BYTES[plan.dtype]) * end_parameters(model, plan),
+            moments_bytes=states + state_bytes_each(plan, plan.stream_bytes) * end_parameters(model, plan),
             gradients_bytes=gradients, update_bytes=update + ends * float(plan.multi_tensor), buckets_bytes=bucket,
         )
     share = 1.0 / np.asarray(gpus, dtype=float)
@@ -323,7 +323,7 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
     buckets of hidden^2 numbers, and ZeRO-3 gathers at least a layer at a time.
     """
     trained = trained_parameters(model, plan)
-    gradients = trained * plan.trained_bytes + DTYPE_BYTES[plan.dtype] * end_parameters(model, plan)
+    gradients = trained * plan.trained_bytes + plan.stream_bytes * end_parameters(model, plan)
     share = (plan.gpus - 1) / plan.gpus
 
     def takes(collective: Collective, nbytes: Number, calls: Number) -> Number:

@@ -18,6 +18,8 @@ EXPERT_FAMILIES: Final = (
 """Families whose experts peft adapts as 3-D parameters: those that transformers converts as Mixtral or Qwen2-MoE
 (conversion_mapping.py, _MODEL_TO_CONVERSION_PATTERN; peft/utils/transformers_weight_conversion.py). It then takes every
 gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
+ENDS: Final = ("embed_tokens", "lm_head")
+"""Targets that peft and Unsloth take for modules_to_save: trained whole, as new tokens need it."""
 MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""
 
@@ -61,6 +63,16 @@ def asked_targets(targets: str | tuple[str, ...]) -> tuple[str, ...]:
     """The names that a plan's targets are, sets spelled out; all-linear stays a name."""
     asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
     return tuple(name.strip() for name in asked)
+
+
+def apart_from_ends(model: ModelShape, targets: str | tuple[str, ...]) -> tuple[str | tuple[str, ...], bool]:
+    """(The targets without embedding and head, whether these are named); an InputError where one of them is, or they alone."""
+    asked = asked_targets(targets)
+    named, others = [name for name in ENDS if name in asked], tuple(name for name in asked if name not in ENDS)
+    if named and (len(named) < len(ENDS) or not others):
+        raise InputError(f"targets: {','.join(asked)!r}: embedding and head of {model.id} are known trained whole, both, beside"
+                         f" adapters on other targets: all-linear,{','.join(ENDS)}")
+    return (others[0] if named and len(others) == 1 else others if named else targets), bool(named)
 
 
 def usual_targets(model: ModelShape, targets: str | tuple[str, ...]) -> str | tuple[str, ...]:

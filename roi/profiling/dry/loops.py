@@ -122,8 +122,8 @@ class Optimizer:
 
     def _state_sizes(self) -> list[tuple[int, torch.dtype]]:
         kind = self.plan.optimizer
-        if kind in ("adamw", "adamw-bf16"):
-            return [(p.numel(), p.dtype if kind == "adamw" else torch.bfloat16) for p in self.trained for _ in range(2)]
+        if kind in ("adamw", "adamw-fused", "adamw-bf16"):
+            return [(p.numel(), torch.bfloat16 if kind == "adamw-bf16" else p.dtype) for p in self.trained for _ in range(2)]
         if kind == "paged-adamw":
             return [(p.numel(), torch.float32) for p in self.trained if p.numel() < SMALL_PAGE for _ in range(2)]
         sizes: list[tuple[int, torch.dtype]] = [(CODES, torch.float32)] * 2

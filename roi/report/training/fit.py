@@ -201,6 +201,8 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
         cast = ", k-bit preparation casts them to fp32" * report.plan.prepared
         yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
+    if report.stored:
+        yield report.stored
     if report.unquantised is not None and (less := report.unquantised.recommended) is not None:
         better = "Fits" if report.recommended is None else "Cheaper"
         yield (f"{better} without quantisation: --method {report.unquantised.plan.method}, {less.fit.gpu.id}"

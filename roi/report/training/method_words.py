@@ -5,6 +5,7 @@ from typing import Final
 
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import ENDS
 from roi.units import GIB
 
 TRAINS: Final = {
@@ -26,6 +27,7 @@ TRAINS: Final = {
 def method_words(plan: TrainingPlan) -> str:
     """The method of training, with the rank and the targets of its adapters (qlora r16, all), or a tuner's size."""
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    targets += f",{','.join(ENDS)}" * plan.ends
     size = f" r{plan.rank:g}"
     if plan.tuner is not None and plan.tuner.size != "r":
         size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
@@ -39,9 +41,10 @@ def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
     package = "" if plan.tuner is None or plan.tuner.package == "peft" else f" ({plan.tuner.package}'s {plan.method})"
     if not plan.adapter:
         return trained + package
-    base = "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
+    base = f"GPTQ of {plan.gptq} bits" if plan.gptq else "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
     added = float(memory.preparation_bytes) / GIB
     rest = f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""
     if plan.shards_parameters and replace(plan, gpus=1, sharding="none", offload=False).prepared:
         rest = f", what is not quantised in {plan.dtype}, not cast to fp32: {plan.sharding} gathers one dtype"
+    trained += ", embedding and head whole" * plan.ends
     return f"{trained}{package}; base in {base}{rest}"

@@ -16,7 +16,8 @@ def fit_json(report: FitReport) -> str:
     cheaper = None if usual is None else usual.recommended
     return json.dumps({
         "schema": SCHEMA, "model": report.model.id, "parameters": report.model.parameters,
-        "model_note": report.model.note or None, "method": report.plan.method, "plan": asdict(report.plan),
+        "model_note": report.model.note or None, "stored": report.stored or None,
+        "method": report.plan.method, "plan": asdict(report.plan),
         "training_set": asdict(report.training_set) if report.training_set else None,
         "trained_parameters": report.trained_parameters,
         "memory": {

@@ -49,7 +49,7 @@ def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -
     """Units of today's terms in each month, shape (..., H): no fewer than today, more as the peak, or the users, ask.
 
     Where today's model is asked for less, so that a request takes `part` of what it does today, as many as each month's peak
-    takes, at least one: who changes that keeps no idle ones. None: asked as today. Those that spill over are that part of today's.
+    takes, at least one: who changes that keeps no idle ones; units that spill over are that part of today's. None: as today.
     """
     if terms.seats:
         if terms.growth is None:

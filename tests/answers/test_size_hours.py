@@ -36,30 +36,33 @@ def compared_rent(found, id):
 
 
 def test_a_fleet_for_the_hours_of_work_leads_with_what_compare_pays_on_the_same_card(file):
-    """2.5/s of the 5 that an L40S holds: 12 of 24 hours and a quarter to start, with a spare 2 x 12.25 / 24 GPUs at $1.6:
-    $1,192.33. All day the L4 is cheaper, 2 x $1.0 x 730 = $1,460 against $2,336; it takes all day, and so costs that."""
+    """2.5/s of the 5 that an L40S holds: 12 hours of one, and a quarter to start. Seven and a spare are the cheapest, 8 x
+    (12 / 7 + 1/4) = 15.71 hours a day at $1.6: $764.76. All day the L4 is cheaper, 2 x $1.0 x 730 = $1,460 against $2,336; six
+    and a spare work 7 x (24 / 6 + 1/4) = 29.75 hours, $904.90.
+    """
     case = resolved(file, *BATCH, CAPACITY, *RENTS, *STEADY)
     found = size_service(case, frontier=False)
     best, other = found.plans
     assert (best.gpu, best.runs, other.gpu) == ("L40S", FOR_THE_WORK, "L4")
-    assert best.usd_per_month == pytest.approx(2 * 12.25 / 24 * 1.6 * 730)
-    assert (best.gpus_paid, best.fleet.usd_per_month) == (pytest.approx(24.5 / 24), pytest.approx(2336.0))
-    assert other.usd_per_month == pytest.approx(1460.0)
+    assert best.usd_per_month == pytest.approx(8 * (12 / 7 + 0.25) / 24 * 1.6 * 730)
+    assert (best.gpus_paid, best.fleet.usd_per_month) == (pytest.approx(8 * (12 / 7 + 0.25) / 24), pytest.approx(2336.0))
+    assert (best.replicas, best.working) == (1, 7)
+    assert other.usd_per_month == pytest.approx(min((b + 1) * (24 / b + 0.25) for b in range(1, 40)) / 24 * 730.0)
     assert compared_rent(case, found.option) == (pytest.approx(best.usd_per_month), "L40S")
     assert (found.ways[0].name, found.ways[0].usd) == (FOR_THE_WORK, pytest.approx(best.usd_per_month))
     for full in (False, True):
         said = " ".join(size_text(found, full=full).split())
-        assert ("1 replica and 1 spare of 1 x L40S fp8, RunPod, for the hours of work alone: $1,192 a month. Paid all day and"
-                " all month they cost $2,336.") in said
-    assert "A day's requests take 12.2 hours of this fleet" in " ".join(size_text(found).split())
+        assert ("7 replicas and 1 spare of 1 x L40S fp8, RunPod, for the hours of work alone: $765 a month. Paid all day and"
+                " all month the 1 replica and 1 spare that the load needs cost $2,336.") in said
+    assert "A day's requests take 1.96 hours of this fleet" in " ".join(size_text(found).split())
 
 
 def test_size_rounds_to_the_steps_of_a_bill_as_compare_does_and_says_where_there_are_none_to_round(file):
-    """12.25 hours are 13 started ones of an L40S and a spare."""
+    """Seven L40S and a spare for two started hours: 12 hours of work are 1.71 of seven, and a quarter to start."""
     case = resolved(file, *BATCH, CAPACITY, *RENTS, *STEADY, "serving.billing_hours=1")
     found = size_service(case, frontier=False)
     best = found.plans[0]
-    assert best.usd_per_month == pytest.approx(2 * 13 / 24 * 1.6 * 730)
+    assert best.usd_per_month == pytest.approx(8 * 2 / 24 * 1.6 * 730)
     assert compared_rent(case, found.option)[0] == pytest.approx(best.usd_per_month)
     said = resolved(file, "serving.billing_hours=1").warnings
     assert any(line.startswith("serving.billing_hours moves nothing") for line in said)

@@ -139,7 +139,6 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         least = 0 if workload["can_wait_share"] == 1.0 else 1
         made["serving"] |= {"autoscale": True, "autoscale_floor": int(rng.integers(least, 3)),
                             "startup_hours": between(0.05, 2.0), "billing_hours": between(0.0, 1.0)}
-        made["serving"]["spares"] *= least  # as roi takes it; a stated spare idles the longer the fewer replicas work
     if often(0.3):
         _on_a_large_model(made, between(0.8, 0.95), between(0.85, 0.97))
     if often():

@@ -108,8 +108,8 @@ def test_draws_and_months_at_once_equal_each_alone() -> None:
             one = size_fleet(peak[i, j], peak[i, j] / 2, capacity[i, 0])
             hourly = size_autoscaled_fleet(peak[i, j] / 2, capacity[i, 0], DAY_AND_NIGHT, burst=1.3)
             for name in vars(one):
-                assert getattr(many, name)[i, j] == getattr(one, name), name
-                assert getattr(followed, name)[i, j] == getattr(hourly, name), name
+                for all_of_them, alone in ((many, one), (followed, hourly)):
+                    assert np.broadcast_to(getattr(all_of_them, name), peak.shape)[i, j] == getattr(alone, name), name
 
 
 def test_autoscaling_holds_the_next_hour_where_starting_takes_time() -> None:

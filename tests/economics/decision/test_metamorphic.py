@@ -24,7 +24,7 @@ from roi.facts.case import Case
 
 QUICK = (0, 1, 3, 5, 7, 8)
 """Of the first ten those that hold every kind of option and of fact that is in any of them."""
-FOUND = (133,)
+FOUND = (133, 253, 263, 283, 285)
 """Seeds beyond the first sixty in which an error was found."""
 FULL = (*range(60), *range(WIDER, MORE + 4), *range(COUNTED, COUNTED + 8))
 SEEDS = [pytest.param(seed, marks=() if seed in QUICK else pytest.mark.full if seed in (*FULL, *FOUND) else pytest.mark.slow)
@@ -309,13 +309,17 @@ def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     if post.quantity == "requests_per_day":
         return at_volume(case, factor)
     own = f"options.{post.option}."
+    if post.quantity == "error_rate":  # of what was counted too, on the incumbent's items or by itself
+        rate = f"systems.{case[own + 'system'].value}."
+        return {f"{rate}error_rate": factor * post.today, **dict.fromkeys(
+            (f"{rate}right_where_right", f"{rate}right_where_wrong", f"{rate}error_rate_low", f"{rate}error_rate_high"))}
     places = {
         "api_price_ratio": (own + "price.",),
         "usd_per_gpu": ("purchase.", "own_hardware.resale_usd_per_gpu."),
         "run_hours_per_month": (own + "run_", f"changes.{case[own + 'group'].value}.run_"),
-        "usd_per_gpu_hour": (own + "plans.",), "error_rate": (f"systems.{case[own + 'system'].value}.error_rate",),
+        "usd_per_gpu_hour": (own + "plans.", "gpu_rents."),
     }[post.quantity]  # fmt: skip
-    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "error_rate", "run_hours_per_month")
+    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "run_hours_per_month")
     return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))
 
 

@@ -1,5 +1,7 @@
 """`roi size` of a fleet that does not run all day: what it leads with is what `roi compare` pays for the same plan."""
 
+from pathlib import Path
+
 import pytest
 from sizing_support import size_text, sized_scenario
 
@@ -133,3 +135,19 @@ def test_where_everything_waits_a_fleet_must_answer_as_much_as_is_asked(file):
     best = found.plans[0]
     assert [(fleet.replicas, fleet.holds) for fleet in best.fleets] == [(1, False), (2, True)]
     assert "A replica less, 1 in place of 2, would not answer as much as is asked: TTFT" in " ".join(size_text(found).split())
+
+
+@pytest.mark.parametrize(("a_day", "waits", "usd"), [
+    (200, 0.25, 115), (14_400, 0.25, 161), (200, 1.0, 29), (14_400, 1.0, 76)])
+def test_a_gpu_by_the_second_costs_its_starts_and_the_work_as_docs_size_says(file, a_day, waits, usd):
+    """Starts of 0.02 hours, 24 / waits, and requests / 5 seconds, at $1.95: 96 x 0.02 + 40 / 3600 = 1.93 hours, $114.54."""
+    stated = ("gpu_rents=[{gpu: L40S, vendor: serverless, usd_per_gpu_hour: 1.95}]", "candidates.vendors=[serverless]",
+              "candidates.gpus=[L40S]", "serving.autoscale=true", "serving.autoscale_floor=0", "serving.startup_hours=0.02",
+              "workload.can_wait_share=1", f"workload.waits_hours={waits}", f"workload.requests_per_day={a_day}",
+              "serving.headroom=0", L40S, *STEADY)
+    found = size_service(resolved(file, *stated), frontier=False)
+    best, hours = found.plans[0], 24 / waits * 0.02 + a_day / 5 / 3600
+    assert (best.runs, best.spares, best.vendor) == (FOR_THE_WORK, 0, "serverless")
+    assert best.usd_per_month == pytest.approx(hours * 1.95 * 365 / 12)
+    assert round(best.usd_per_month) == usd
+    assert f"${usd}" in (Path(__file__).parents[2] / "docs/size.md").read_text(encoding="utf-8")

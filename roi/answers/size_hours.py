@@ -5,8 +5,9 @@ from typing import Any, Final
 import numpy as np
 
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.self_hosting import by_deadline, let_wait
-from roi.estimate.replay.fleet import Fleet, burst_from_peak, size_autoscaled_fleet, size_queue_fleet
+from roi.economics.lines.self_hosting import let_wait
+from roi.estimate.replay.fleet import Fleet, burst_from_peak
+from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import SECONDS_PER_HOUR
 
@@ -41,12 +42,16 @@ def fleet_by_the_hour(
         "gpus_per_instance": float(plan.offer.gpus_per_instance), "headroom": option.headroom, "spares": option.spares,
         "pooling": pooling,
     }  # fmt: skip
-    if name == FOR_THE_WORK:
-        return size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, **by_deadline(shared), **common)
-    return size_autoscaled_fleet(
+    work = name == FOR_THE_WORK
+    hourly = size_autoscaled_fleet(
         np.asarray(mean), alone, shared.load_curve, burst=float(burst_from_peak(shared.peak_to_mean, shared.load_curve)),
         replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(let_wait(shared, option)),
-        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, **common)
+        waits_hours=shared.waits_hours, to_none=work or option.autoscale_floor == 0, **common)
+    if not work:
+        return hourly
+    queue = size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, load_curve=shared.load_curve,
+                             waits_hours=shared.waits_hours, **common)
+    return queue if option.billing_hours > 1.0 else min(queue, hourly, key=lambda fleet: float(fleet.gpus))
 
 
 def least_by_the_hour(option: Option) -> int:

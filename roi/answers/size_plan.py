@@ -121,6 +121,8 @@ class SizedPlan:
     """When its GPUs exist by the scenario, in the words of its way: ALL_DAY, BY_THE_HOUR or FOR_THE_WORK."""
     gpus_paid: float
     """GPUs, spares included: those of `fleet`, or the mean over the hours in which they exist and those in which not."""
+    working: int
+    """Replicas at the same time, spares left out: more than are needed where these idle, for the work, for a shorter time."""
     usd_per_month: float
     """What those cost at today's volume, as `roi compare` pays them."""
     fleets: tuple[FleetPoint, ...]
@@ -182,13 +184,15 @@ def size_plan(
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
 
-    def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float]:
+    def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float, int]:
         if running == ALL_DAY:
-            return _rent(plan, option, replicas)[1:]
-        gpus = float(fleet_by_the_hour(running, shared, option, plan, load.mean_requests_per_s, alone, pooling).gpus)
-        return gpus, monthly_usd(plan, option, gpus)
+            return *_rent(plan, option, replicas)[1:], replicas
+        fleet = fleet_by_the_hour(running, shared, option, plan, load.mean_requests_per_s, alone, pooling)
+        share = float(fleet.share_of_day)
+        working = replicas if share in {0.0, 1.0} else round(float(fleet.replicas) / share) - option.spares
+        return float(fleet.gpus), monthly_usd(plan, option, float(fleet.gpus)), working
 
-    gpus_paid, usd_per_month = paid(replicas, alone, capacity.pooling)
+    gpus_paid, usd_per_month, working = paid(replicas, alone, capacity.pooling)
     usd_fast = paid(fastest, capacity.fast.requests_per_s, capacity.pooling_fast)[1]
     usd_slow = None if slowest is None else paid(slowest, capacity.slow.requests_per_s, capacity.pooling_slow)[1]
     busy = float(load_ratio(load.requests_per_s, fleet_capacity(replicas + option.spares, alone, capacity.pooling)))
@@ -197,7 +201,7 @@ def size_plan(
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
         price_days=(as_of - plan.offer.date).days, gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_unbound=unbound or replicas,
-        replicas_exact=exact, replicas_fast=fastest, replicas_slow=slowest, runs=running, gpus_paid=gpus_paid,
+        replicas_exact=exact, replicas_fast=fastest, replicas_slow=slowest, runs=running, gpus_paid=gpus_paid, working=working,
         usd_per_month=usd_per_month, usd_per_month_fast=usd_fast, usd_per_month_slow=usd_slow, spares=option.spares,
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,

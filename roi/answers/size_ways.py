@@ -19,8 +19,9 @@ from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import Service, service
 from roi.economics.lines.line import pick
-from roi.economics.lines.self_hosting import by_deadline, let_wait, spilled, waiting
+from roi.economics.lines.self_hosting import let_wait, spilled, waiting
 from roi.estimate.replay.fleet import (
+    HOURS,
     Fleet,
     demand_to_hold,
     fleet_capacity,
@@ -84,7 +85,8 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
         none = ", none in hours without calls" if option.autoscale_floor == 0 else ""
         found.append(followed(BY_THE_HOUR, f"{start}, at least {least_by_the_hour(option)}, spares on top{none}"))
         if let_wait(shared, option) >= 1.0 and shared.waits_hours > option.startup_hours:
-            often = "once a day" if not (by := by_deadline(shared)) else f"{by['starts']:.3g} times a day"
+            times = HOURS / shared.waits_hours
+            often = "once a day" if times <= 1.0 else f"{times:.3g} times a day"
             found.append(followed(FOR_THE_WORK, f"{start} {often}; serving.autoscale_floor: 0"))
     paid = runs(shared, option, plan, is_trace=False)
     found.sort(key=lambda each: each.name != paid)

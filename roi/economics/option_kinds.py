@@ -3,7 +3,8 @@
 from typing import Final
 
 LEVERS: Final = frozenset({"shorter-prompt", "less-reasoning", "shorter-prompt+less-reasoning"})
-"""Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
+"""Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again; an option of that
+name is paid as today, by the token or the unit."""
 KEEPS_MODEL: Final = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned", "by-token"})
 """Kinds in which the incumbent answers as it does today, for less or at another speed."""
 SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

@@ -121,7 +121,7 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
-        provisioned=_provisioned(values, "stay" if kind in LEVERS else id),
+        provisioned=_provisioned(values, "stay" if id in LEVERS else id),
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
         own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},

@@ -1,5 +1,7 @@
 """`roi size` of a fleet that does not run all day: what it leads with is what `roi compare` pays for the same plan."""
 
+from pathlib import Path
+
 import pytest
 from sizing_support import size_text, sized_scenario
 
@@ -36,30 +38,33 @@ def compared_rent(found, id):
 
 
 def test_a_fleet_for_the_hours_of_work_leads_with_what_compare_pays_on_the_same_card(file):
-    """2.5/s of the 5 that an L40S holds: 12 of 24 hours and a quarter to start, with a spare 2 x 12.25 / 24 GPUs at $1.6:
-    $1,192.33. All day the L4 is cheaper, 2 x $1.0 x 730 = $1,460 against $2,336; it takes all day, and so costs that."""
+    """2.5/s of the 5 that an L40S holds: 12 hours of one, and a quarter to start. Seven and a spare are the cheapest, 8 x
+    (12 / 7 + 1/4) = 15.71 hours a day at $1.6: $764.76. All day the L4 is cheaper, 2 x $1.0 x 730 = $1,460 against $2,336; six
+    and a spare work 7 x (24 / 6 + 1/4) = 29.75 hours, $904.90.
+    """
     case = resolved(file, *BATCH, CAPACITY, *RENTS, *STEADY)
     found = size_service(case, frontier=False)
     best, other = found.plans
     assert (best.gpu, best.runs, other.gpu) == ("L40S", FOR_THE_WORK, "L4")
-    assert best.usd_per_month == pytest.approx(2 * 12.25 / 24 * 1.6 * 730)
-    assert (best.gpus_paid, best.fleet.usd_per_month) == (pytest.approx(24.5 / 24), pytest.approx(2336.0))
-    assert other.usd_per_month == pytest.approx(1460.0)
+    assert best.usd_per_month == pytest.approx(8 * (12 / 7 + 0.25) / 24 * 1.6 * 730)
+    assert (best.gpus_paid, best.fleet.usd_per_month) == (pytest.approx(8 * (12 / 7 + 0.25) / 24), pytest.approx(2336.0))
+    assert (best.replicas, best.working) == (1, 7)
+    assert other.usd_per_month == pytest.approx(min((b + 1) * (24 / b + 0.25) for b in range(1, 40)) / 24 * 730.0)
     assert compared_rent(case, found.option) == (pytest.approx(best.usd_per_month), "L40S")
     assert (found.ways[0].name, found.ways[0].usd) == (FOR_THE_WORK, pytest.approx(best.usd_per_month))
     for full in (False, True):
         said = " ".join(size_text(found, full=full).split())
-        assert ("1 replica and 1 spare of 1 x L40S fp8, RunPod, for the hours of work alone: $1,192 a month. Paid all day and"
-                " all month they cost $2,336.") in said
-    assert "A day's requests take 12.2 hours of this fleet" in " ".join(size_text(found).split())
+        assert ("7 replicas and 1 spare of 1 x L40S fp8, RunPod, for the hours of work alone: $765 a month. Paid all day and"
+                " all month the 1 replica and 1 spare that the load needs cost $2,336.") in said
+    assert "A day's requests take 1.96 hours of this fleet" in " ".join(size_text(found).split())
 
 
 def test_size_rounds_to_the_steps_of_a_bill_as_compare_does_and_says_where_there_are_none_to_round(file):
-    """12.25 hours are 13 started ones of an L40S and a spare."""
+    """Seven L40S and a spare for two started hours: 12 hours of work are 1.71 of seven, and a quarter to start."""
     case = resolved(file, *BATCH, CAPACITY, *RENTS, *STEADY, "serving.billing_hours=1")
     found = size_service(case, frontier=False)
     best = found.plans[0]
-    assert best.usd_per_month == pytest.approx(2 * 13 / 24 * 1.6 * 730)
+    assert best.usd_per_month == pytest.approx(8 * 2 / 24 * 1.6 * 730)
     assert compared_rent(case, found.option)[0] == pytest.approx(best.usd_per_month)
     said = resolved(file, "serving.billing_hours=1").warnings
     assert any(line.startswith("serving.billing_hours moves nothing") for line in said)
@@ -130,3 +135,19 @@ def test_where_everything_waits_a_fleet_must_answer_as_much_as_is_asked(file):
     best = found.plans[0]
     assert [(fleet.replicas, fleet.holds) for fleet in best.fleets] == [(1, False), (2, True)]
     assert "A replica less, 1 in place of 2, would not answer as much as is asked: TTFT" in " ".join(size_text(found).split())
+
+
+@pytest.mark.parametrize(("a_day", "waits", "usd"), [
+    (200, 0.25, 115), (14_400, 0.25, 161), (200, 1.0, 29), (14_400, 1.0, 76)])
+def test_a_gpu_by_the_second_costs_its_starts_and_the_work_as_docs_size_says(file, a_day, waits, usd):
+    """Starts of 0.02 hours, 24 / waits, and requests / 5 seconds, at $1.95: 96 x 0.02 + 40 / 3600 = 1.93 hours, $114.54."""
+    stated = ("gpu_rents=[{gpu: L40S, vendor: serverless, usd_per_gpu_hour: 1.95}]", "candidates.vendors=[serverless]",
+              "candidates.gpus=[L40S]", "serving.autoscale=true", "serving.autoscale_floor=0", "serving.startup_hours=0.02",
+              "workload.can_wait_share=1", f"workload.waits_hours={waits}", f"workload.requests_per_day={a_day}",
+              "serving.headroom=0", L40S, *STEADY)
+    found = size_service(resolved(file, *stated), frontier=False)
+    best, hours = found.plans[0], 24 / waits * 0.02 + a_day / 5 / 3600
+    assert (best.runs, best.spares, best.vendor) == (FOR_THE_WORK, 0, "serverless")
+    assert best.usd_per_month == pytest.approx(hours * 1.95 * 365 / 12)
+    assert round(best.usd_per_month) == usd
+    assert f"${usd}" in (Path(__file__).parents[2] / "docs/size.md").read_text(encoding="utf-8")

@@ -66,11 +66,10 @@ from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import (
     demand_to_hold,
     fleet_capacity,
-    size_autoscaled_fleet,
     size_fleet,
-    size_queue_fleet,
     spill_share,
 )
+from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet
 from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
@@ -870,12 +869,15 @@ def test_a_commitment_is_paid_to_its_end() -> None:
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
     """docs/economics.md, 5.6. Twelve hours at 2/s need two replicas, twelve empty ones the floor of one: 1.5 in the mean.
 
-    Where all waits and the floor is 0, a load of 1.5 replicas is two for 18 hours, one to start: 38 GPU-hours, 57 with a spare.
+    Where half waits these hours are as many as the work takes, 24: one in the mean. Where all waits and the floor is 0, a load
+    of 1.5 replicas is two for 18 hours, one to start: 38 GPU-hours; with a spare sqrt(36) and it for 6 + 1: 49.
     """
     curve = np.repeat([0.0, 2.0], 12)
     fleet = size_autoscaled_fleet(np.array([1.0]), 1.0, curve, startup_s=0.0, spares=0.0)
     assert float(np.asarray(fleet.gpus)[0]) == pytest.approx(1.5)
-    for spares, hours in ((0.0, 38.0), (1.0, 57.0)):
+    half = size_autoscaled_fleet(np.array([1.0]), 1.0, curve, startup_s=0.0, spares=0.0, can_wait=0.5)
+    assert float(np.asarray(half.gpus)[0]) == pytest.approx(1.0)
+    for spares, hours in ((0.0, 38.0), (1.0, 49.0)):
         assert float(size_queue_fleet(1.5, 1.0, startup_s=3600.0, spares=spares).gpus) == pytest.approx(hours / 24)
 
 

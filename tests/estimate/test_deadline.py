@@ -10,11 +10,9 @@ from roi.estimate.replay.fleet import (
     demand_to_hold,
     load_curve_from_peak,
     share_within_day,
-    size_autoscaled_fleet,
-    size_queue_fleet,
-    smoothed,
     spill_share,
 )
+from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet, smoothed
 
 OFFICE = np.array([0.0] * 8 + [3.0] * 8 + [0.0] * 8)
 """All of a day in eight hours, at three times the mean."""
@@ -108,12 +106,12 @@ def test_a_queue_is_worked_off_as_often_as_its_deadline_asks() -> None:
     """10/s in the mean, 10 a replica, three busy ones for the hours at 3 x: a third of the day in all, and three starts of
     0.48 hours: 3 x 0.02 of a day. By whole hours each start's 2.67 + 0.48 become 4: half of the day.
     """
-    found = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=3.0, starts=3.0)
+    found = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, load_curve=OFFICE, waits_hours=8.0)
     assert found.gpus == pytest.approx(3 * (1 / 3 + 0.06))
-    billed = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=3.0, starts=3.0, billed_s=3600.0)
+    billed = size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0, load_curve=OFFICE, waits_hours=8.0, billed_s=3600.0)
     assert billed.gpus == pytest.approx(3 * 0.5)
     assert size_queue_fleet(10.0, 10.0, startup_s=1728.0, spares=0.0) == size_queue_fleet(
-        10.0, 10.0, startup_s=1728.0, spares=0.0, busiest=1.0, starts=1.0)
+        10.0, 10.0, startup_s=1728.0, spares=0.0, load_curve=OFFICE, waits_hours=24.0)
 
 
 def test_a_fleet_of_that_size_keeps_every_deadline_hour_by_hour() -> None:

@@ -13,12 +13,11 @@ from roi.estimate.replay.fleet import (
     demand_to_hold,
     load_curve_from_peak,
     load_ratio,
-    size_autoscaled_fleet,
     size_fleet,
-    size_queue_fleet,
     spill_share,
     valleys_filled,
 )
+from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
@@ -109,8 +108,8 @@ def test_draws_and_months_at_once_equal_each_alone() -> None:
             one = size_fleet(peak[i, j], peak[i, j] / 2, capacity[i, 0])
             hourly = size_autoscaled_fleet(peak[i, j] / 2, capacity[i, 0], DAY_AND_NIGHT, burst=1.3)
             for name in vars(one):
-                assert getattr(many, name)[i, j] == getattr(one, name), name
-                assert getattr(followed, name)[i, j] == getattr(hourly, name), name
+                for all_of_them, alone in ((many, one), (followed, hourly)):
+                    assert np.broadcast_to(getattr(all_of_them, name), peak.shape)[i, j] == getattr(alone, name), name
 
 
 def test_autoscaling_holds_the_next_hour_where_starting_takes_time() -> None:
@@ -201,25 +200,42 @@ def test_days_of_many_draws_come_at_once() -> None:
 def test_a_queue_is_worked_off_by_as_many_as_its_mean_needs_and_they_start_once() -> None:
     """2 requests/s of which one replica holds 8: 6 hours a day, and half an hour to start, of one GPU: 6.5 / 24.
 
-    9 requests/s are 1.125 replicas: two for 13.5 hours and the half, 28 of 48 GPU-hours; a spare makes them 42 of 72.
+    9 requests/s are 1.125 replicas: two for 13.5 hours and the half, 28 of 48 GPU-hours.
     """
     one = size_queue_fleet(2.0, 8.0, startup_s=1800.0, spares=0.0)
     assert (one.replicas, one.gpus) == (pytest.approx(6.5 / 24), pytest.approx(6.5 / 24))
     assert one.utilisation_mean == one.utilisation_peak == pytest.approx(0.25 / (6.5 / 24))
     two = size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=0.0)
     assert two.gpus == pytest.approx(2 * 14.0 / 24)
-    assert size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=1.0).gpus == pytest.approx(3 * 14.0 / 24)
+
+
+def test_a_spare_of_a_queue_idles_as_short_as_is_cheapest() -> None:
+    """27 hours of one replica, half an hour to start: two and a spare 3 x 14 = 42 hours; 7 = sqrt(27 / 0.5) and one 8 x 4.36 =
+    34.86, which no other number beats. By whole hours: 27 / 3.5 is 8 and one for four, 36, 27 / 4.5 is 6 and one for five.
+
+    Without time to start a minute counts: 40 and a spare, 41 x (27 / 40 + 1 / 60). More work never takes less.
+    """
+    rules = {"spares": 1.0, "startup_s": 1800.0}
+    each = [(b + 1) * (27.0 / b + 0.5) for b in range(1, 40)]
+    assert size_queue_fleet(9.0, 8.0, **rules).gpus == pytest.approx(min(each) / 24)
+    assert min(each) == pytest.approx(34.857, abs=1e-3)
+    assert size_queue_fleet(9.0, 8.0, billed_s=3600.0, **rules).gpus == pytest.approx(35.0 / 24)
+    assert size_queue_fleet(9.0, 8.0, spares=1.0, startup_s=0.0).gpus * 24 == pytest.approx(41 * (27 / 40 + 1 / 60), rel=1e-3)
+    for billed, pooling in ((0.0, 1.0), (0.0, 1.4), (900.0, 1.0), (3600.0, 1.4)):
+        gpus = size_queue_fleet(np.geomspace(1e-3, 3e4, 4000), 8.0, billed_s=billed, pooling=pooling, **rules).gpus
+        assert np.all(np.diff(gpus) >= -1e-9 * gpus[1:])  # type: ignore[index]
 
 
 def test_a_queue_is_worked_off_by_all_that_a_paid_instance_holds() -> None:
     """6 requests/s of which one replica of 2 GPUs holds 8 take it 18 hours; an instance of 4 GPUs holds two, which take 9.
 
-    With the half hour 9.5 hours of 4 GPUs; a spare is the second of them, and one works. 18 requests/s take three, so two
-    instances and four replicas: 13.5 hours and the half of 8 GPUs, no less than for 16, which fill one instance all day.
+    With the half hour 9.5 hours of 4 GPUs. With a spare four instances are the cheapest: seven work, 18 / 7 hours and the half.
+    18 requests/s take three, so two instances and four replicas: 13.5 hours and the half of 8 GPUs, no less than for 16, which
+    fill one instance all day.
     """
     rules = {"startup_s": 1800.0, "gpus_per_replica": 2.0, "gpus_per_instance": 4.0}
     assert size_queue_fleet(6.0, 8.0, spares=0.0, **rules).gpus == pytest.approx(4 * 9.5 / 24)
-    assert size_queue_fleet(6.0, 8.0, spares=1.0, **rules).gpus == pytest.approx(4 * 18.5 / 24)
+    assert size_queue_fleet(6.0, 8.0, spares=1.0, **rules).gpus == pytest.approx(16 * (18 / 7 + 0.5) / 24)
     assert size_queue_fleet(18.0, 8.0, spares=0.0, **rules).gpus == pytest.approx(8 * 14.0 / 24)
     gpus = size_queue_fleet(np.linspace(0.1, 100.0, 400), 8.0, spares=0.0, **rules).gpus
     assert np.all(np.diff(gpus) >= -1e-12)
@@ -256,6 +272,50 @@ def test_a_queue_costs_no_more_than_the_fixed_fleet_that_waits_and_each_element_
 def test_a_fleet_of_nothing_is_as_full_as_what_it_is_asked_for() -> None:
     """No capacity: full beyond measure where anything is asked, empty where nothing is."""
     assert load_ratio(np.array([0.0, 3.0, 3.0]), np.array([0.0, 0.0, 2.0])).tolist() == [0.0, np.inf, 1.5]
+
+
+def test_what_can_wait_fills_the_hours_that_replicas_have_and_takes_more_only_where_the_day_is_short() -> None:
+    """Mean 4/s, 6 by day and 2 by night, with a burst of 2 12 and 4: 192 hours of replicas at once. Half waits: 96, which the
+    work fills; all but an eighth waits: 24 are there, and the day's work takes 96. 4.1/s are 98.4: four all day and one for 2.4
+    hours, three, and the hour that it starts in.
+    """
+    rules = {"burst": 2.0, "spares": 0.0, "startup_s": 0.0}
+    for share, hours in ((0.0, 192.0), (0.5, 96.0), (0.25, 144.0), (0.875, 96.0), (1.0, 96.0)):
+        assert size_autoscaled_fleet(4.0, 1.0, DAY_AND_NIGHT, can_wait=share, **rules).gpus == pytest.approx(hours / 24)
+    for spares in (0.0, 1.0):
+        late = {**rules, "spares": spares, "startup_s": 600.0, "can_wait": 0.875}
+        assert size_autoscaled_fleet(4.1, 1.0, DAY_AND_NIGHT, **late).gpus == pytest.approx((96 + 3 + 1) / 24 + spares)
+
+
+SHARES = np.linspace(0.0, 1.0, 201)
+
+
+@given(
+    curve=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0]), min_size=24, max_size=24).filter(lambda x: sum(x) > 1.0),
+    mean=st.floats(0.01, 60.0), burst=st.floats(1.0, 4.0), pooling=st.floats(1.0, 1.6), spares=st.integers(0, 3),
+    instance=st.sampled_from([1.0, 3.0]), startup_s=st.sampled_from([0.0, 600.0, 9000.0]), to_none=st.booleans(),
+    waits=st.sampled_from([0.4, 5.5, 24.0, 72.0]),
+)
+def test_more_work_that_can_wait_never_takes_more_gpus(
+    curve: list[float], mean: float, burst: float, pooling: float, spares: int, instance: float, startup_s: float,
+    to_none: bool, waits: float,
+) -> None:
+    """Nor does more load at any share; and where all waits, as a queue or by the hour, whichever is less."""
+    day = np.array(curve) / np.mean(curve)
+    rules: dict[str, Any] = {"startup_s": startup_s, "spares": float(spares), "gpus_per_instance": instance, "pooling": pooling,
+                             "waits_hours": waits}
+    hourly = {**rules, "burst": burst, "to_none": to_none, "replicas_minimum": float(spares) + (not to_none)}
+    gpus = np.asarray(size_autoscaled_fleet(mean + 0.0 * SHARES, 1.0, day, can_wait=SHARES, **hourly).gpus)
+    assert np.all(np.diff(gpus) <= EXACT * gpus[:-1])
+    queue = float(size_queue_fleet(mean, 1.0, load_curve=day, **rules).gpus)
+    assert min(queue, gpus[-1]) <= gpus[-2] * (1.0 + EXACT)
+    loads = mean * np.geomspace(0.5, 2.0, 101)
+    for share in (0.3, 0.95, 1.0):
+        more = np.asarray(size_autoscaled_fleet(loads, 1.0, day, can_wait=share, **hourly).gpus)
+        assert np.all(np.diff(more) >= -EXACT * more[1:])
+
+
+EXACT = 1e-9
 
 
 @pytest.mark.parametrize("floor", [0.0, 1.0])

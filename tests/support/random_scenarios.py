@@ -13,6 +13,8 @@ WIDER = 200
 """The first seed whose scenario may have deadlines, hours of work, a large model, a measured latency and a bill besides."""
 MORE = 220
 """The first whose scenario may have besides what `_more` draws: other terms, a model that is served, several adapters."""
+COUNTED = 240
+"""The first whose scenario may have besides lengths of its own, scores that are counts, and capacities that are stated."""
 KINDS = ("cache_batch", "api", "cascade", "vendor_tuned", "self_hosted", "self_hosted_adapter", "own_hardware")
 GPUS = ("l40s", "h100-sxm", "l4", "rtx-4090")
 
@@ -116,7 +118,8 @@ def scenario(seed: int) -> dict[str, Any]:
     if "cards" in own and own["life_months"] < made["horizon_months"]:  # a new card takes its place, at a price that is known
         own["purchase_usd_per_gpu"] = {gpu: round(2.5 * owned["resale_usd_per_gpu"][gpu])}
     made = widened(made, np.random.default_rng([seed, 1])) if seed >= WIDER else made
-    return _more(made, np.random.default_rng([seed, 2])) if seed >= MORE else made
+    made = _more(made, np.random.default_rng([seed, 2])) if seed >= MORE else made
+    return _counted(made, np.random.default_rng([seed, 3])) if seed >= COUNTED else made
 
 
 def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -139,7 +142,6 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         least = 0 if workload["can_wait_share"] == 1.0 else 1
         made["serving"] |= {"autoscale": True, "autoscale_floor": int(rng.integers(least, 3)),
                             "startup_hours": between(0.05, 2.0), "billing_hours": between(0.0, 1.0)}
-        made["serving"]["spares"] *= least  # as roi takes it; a stated spare idles the longer the fewer replicas work
     if often(0.3):
         _on_a_large_model(made, between(0.8, 0.95), between(0.85, 0.97))
     if often():
@@ -199,6 +201,41 @@ def _more(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         each = {"usd_per_request": between(0.0, 0.002)} if often(0.6) else {}
         made["costs"] = [{"name": "servers", "option": "stay", "usd_per_month": between(500.0, 40000.0), **each}]
         made["candidates"] |= dict.fromkeys(("shorter_prompt", "less_reasoning", "flexible_tier", "provisioned_throughput"))
+    return made
+
+
+def _counted(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """The scenario with lengths of its own, scores counted on the same items, and stated capacities, each by a coin."""
+    workload, quality, candidates, serving = (made[block] for block in ("workload", "quality", "candidates", "serving"))
+
+    def often(chance: float = 0.5) -> bool:
+        return bool(rng.random() < chance)
+
+    if often(0.6):
+        shares = rng.dirichlet(np.ones(int(rng.integers(2, 6)))).clip(0.01).round(4)
+        shares[0] += 1.0 - shares.sum()
+        given, answered = workload.pop("input_tokens"), workload.pop("output_tokens")
+        least = workload["shared_prefix_tokens"] if often() else 1.0  # shorter prompts than what others share
+        times = np.exp(rng.normal(0.0, 0.7, (len(shares), 2)))
+        workload["lengths"] = [
+            {"input_tokens": round(max(given * float(x), least, 1.0), 2), "output_tokens": round(answered * float(y), 2),
+             "share": round(float(share), 4)} for share, (x, y) in zip(shares, times, strict=True)]
+    if often(0.6):
+        items = int(rng.integers(40, 800))
+        right = rng.random(items) < quality["scores"]["gpt-5.4"]
+        quality["scores"]["gpt-5.4"] = {"value": float(right.mean()), "items": items}
+        for system, score in quality["scores"].items():
+            if system != "gpt-5.4" and often(0.7):
+                same = rng.random(items) < 0.6
+                own = np.where(same, right, rng.random(items) < score)
+                counts = {"both_right": right & own, "only_incumbent": right & ~own, "only_this": ~right & own,
+                          "both_wrong": ~right & ~own}
+                quality["scores"][system] = {"value": float(own.mean()), "items": items,
+                                             "paired": {name: int(each.sum()) for name, each in counts.items()}}
+    if candidates["self_hosted"] and often(0.4):
+        model, gpus = str(rng.choice(candidates["self_hosted"])), serving["tensor_parallel"][0]
+        serving["capacities"] = [{"model": model, "gpu": candidates["gpus"][0], "gpus": gpus, "pooling": 1.0 + 0.5 * often(),
+                                  "requests_per_s": float(f"{np.exp(rng.uniform(np.log(0.2), np.log(60.0))):.4g}")}]
     return made
 
 

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 from roi import measure_usage
 from roi.cli import main
+from roi.economics.decision.comparison import compare
 from roi.errors import InputError
+from roi.resolution.resolution import resolve
 from roi.scenario.demand import Quality
 from roi.scenario.file import load_scenario, overlay, read_part
 from roi.scenario.quantity import value_of
@@ -344,3 +346,32 @@ def test_what_is_cached_below_the_minimum_of_the_mean_is_billed_as_recorded(tmp_
     assert made.exit_code == 0, made.stderr
     told = run("compare", mine, "--set", "draws=0").stdout
     assert "Bill not checked: computed $59 in month 1" in told
+
+
+@pytest.mark.parametrize(("at_once", "in_batch"), [
+    ("gpt-4.1,openai,3000,0,0,300", "gpt-4.1,openai,6000,0,0,200"),
+    ("gpt-4.1,openai,3000,0,0,300", "gpt-4.1,openai,900,0,0,90"),
+    ("gpt-4.1,openai,3000,2048,0,300", "gpt-4.1,openai,6000,0,0,200"),
+    ("claude-sonnet-5-5,anthropic,3000,1500,500,300", "claude-sonnet-5-5,anthropic,9000,1500,500,100"),
+], ids=["longer", "shorter", "not cached", "cached too"])  # fmt: skip
+def test_calls_in_batch_of_another_length_or_cache_cost_a_month_what_they_do_in_the_log(tmp_path, at_once, in_batch):
+    """Sixteen of 48 calls of a day in batch. Of 4 x (3,000 x 2 + 300 x 8) + 2 x (6,000 x 2 + 200 x 8) = 60,800 millionths of a
+    USD of six without batch 27,200 lie there, 0.447, not a third: half of that is saved, $0.0472 of six, $0.3776 a day.
+    """
+    log, out, rows = tmp_path / "log.csv", tmp_path / "part.yaml", []
+    for hour in range(24):
+        what, batch = (in_batch, "true") if hour % 3 == 0 else (at_once, "false")
+        rows += [f"2026-10-05T{hour:02d}:{minute}:00Z,{what},{batch}\n" for minute in ("01", "59")]
+    columns = "timestamp,model,provider,input_tokens,cached_tokens,cache_write_tokens,output_tokens,batch\n"
+    log.write_text(columns + "".join(rows), encoding="utf-8")
+    answer = run("usage", log, "--output", out, "--tasks", "0", "--format", "json")
+    assert answer.exit_code == 0
+    listed = json.loads(answer.stdout)["list_usd"]
+    base = {"schema": "roi.scenario/1", "as_of": "2026-10-05", "draws": 0, "workload": {"growth_per_year": 0.0}}
+    overlay(base, read_part(out))
+    paid = compare(resolve(load_scenario(base)).case)
+    [stay] = [o for o in paid.options if o.id == "stay"]
+    if "gpt-4.1,openai,6000" in in_batch and "2048" not in at_once:
+        assert listed == pytest.approx(8 * (60_800 - 27_200 / 2) / 1e6)
+    assert sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API")) == pytest.approx(
+        listed * 365 / 12, rel=1e-4)

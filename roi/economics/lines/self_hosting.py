@@ -24,21 +24,17 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.shared_fleet import alone_on_fleet, fleet_load, of_the_fleet, part_of_fleet
 from roi.economics.worked_out import PLATFORM
 from roi.estimate.replay.fleet import (
-    HOURS,
     Fleet,
     burst_from_peak,
     demand_to_hold,
-    either,
     fleet_capacity,
     instances_needed,
     replicas_needed,
     share_within_day,
-    size_autoscaled_fleet,
     size_fleet,
-    size_queue_fleet,
-    smoothed,
     spill_share,
 )
+from roi.estimate.replay.hourly_fleet import either, size_autoscaled_fleet, size_queue_fleet
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 
@@ -89,14 +85,6 @@ def within_day(shared: Shared) -> Number:
     """The same of servers that let all wait that can."""
     return shared.once_for("within a day", (shared.can_wait, shared.peak_to_mean), lambda: share_within_day(
         shared.can_wait, shared.waits_hours, shared.peak_to_mean, shared.load_curve))
-
-
-def by_deadline(shared: Shared) -> dict[str, float]:
-    """How often a queue is worked off in a day, and its busiest hours over the mean, as `size_queue_fleet` takes them."""
-    if shared.waits_hours >= HOURS:
-        return {}
-    busiest = float(np.max(smoothed(shared.load_curve, max(shared.waits_hours, 1.0))))
-    return {"busiest": busiest, "starts": HOURS / shared.waits_hours}
 
 
 def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
@@ -165,10 +153,12 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
         waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, **common,
     )
     if option.autoscale_floor == 0:
+        queue = size_queue_fleet(
+            mean, plan.capacity, startup_s=start, billed_s=option.billing_hours * SECONDS_PER_HOUR,
+            load_curve=shared.load_curve, waits_hours=shared.waits_hours, **common)
         all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0
-        billed = option.billing_hours * SECONDS_PER_HOUR
-        queue = size_queue_fleet(mean, plan.capacity, startup_s=start, billed_s=billed, **by_deadline(shared), **common)
-        hourly = either(all_wait, queue, hourly)
+        hourly = either(all_wait if option.billing_hours > 1.0 else all_wait & (np.asanyarray(queue.gpus) < hourly.gpus),
+                        queue, hourly)
     return either(bound, fixed, hourly)
 
 

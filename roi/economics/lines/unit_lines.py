@@ -45,18 +45,21 @@ def units_needed(shared: Shared, terms: Provisioned, part: Number = 1.0) -> Arra
     return np.asanyarray(np.ceil(peak / unit_holds(shared, terms) * part - EXACT))
 
 
-def units_kept(shared: Shared, terms: Provisioned, part: Number = 1.0) -> Array:
+def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -> Array:
     """Units of today's terms in each month, shape (..., H): no fewer than today, more as the peak, or the users, ask.
 
-    Where a request takes `part` of what it does today, as few as that leaves of today's.
+    Where today's model is asked for less, so that a request takes `part` of what it does today, as many as each month's peak
+    takes, at least one: who changes that keeps no idle ones; units that spill over are that part of today's. None: as today.
     """
     if terms.seats:
         if terms.growth is None:
             asked = requests(shared)
             return np.asanyarray(np.ceil(terms.units * (asked / asked[..., :1]) - EXACT))
         return np.asanyarray(np.ceil(terms.units * growth_path(terms.growth, shared.horizon) - EXACT))
-    kept = np.ceil(terms.units * part - EXACT) + np.zeros(shared.horizon)
-    return np.asanyarray(kept if terms.spills else np.maximum(kept, units_needed(shared, terms, part)))
+    least, part = (terms.units, 1.0) if part is None else (1.0, part)
+    if terms.spills:
+        return np.asanyarray(np.ceil(terms.units * part - EXACT) + np.zeros(shared.horizon))
+    return np.asanyarray(np.maximum(units_needed(shared, terms, part), least))
 
 
 def over_units(shared: Shared, terms: Provisioned, part: Number = 1.0) -> Number:
@@ -105,12 +108,12 @@ def unit_lines(shared: Shared, option: Option, stay: Option, share: Share, kind:
     if terms.gives_back or not any_positive(terms.units):
         return provisioned_lines(shared, option, share)
     part = part_of_today(shared, option, stay)
-    units, usd = units_kept(shared, terms, part), unit_usd(shared, stay, terms)
+    units, usd = units_kept(shared, terms, None if option is stay else part), unit_usd(shared, stay, terms)
     what = "seats" if terms.seats else "units"
 
     def arithmetic(month: int) -> str:
         more = ""
-        if not terms.seats and pick(units, month) > pick(terms.units):
+        if not (terms.seats or terms.spills) and pick(units, month) != pick(terms.units):
             peak = pick(mean_load(shared), month) * pick(shared.peak_to_mean, month)
             more = f"{peak:,.6g} requests/s at the peak / {pick(unit_holds(shared, terms)) / pick(part):,.6g} a unit: "
         paid = f"{pick(units, month):,.0f} {what} x ${pick(usd, month):,.6g}"

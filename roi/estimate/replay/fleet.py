@@ -3,23 +3,21 @@
     replicas  = round up(those whose capacity x (1 - headroom) holds the demand) + spares, at least a minimum
     instances = round up(replicas / replicas an instance holds), since vendors rent instances of some GPUs each
 
-A fixed fleet holds the peak in every hour; an autoscaled one follows the hours of the day. What one replica holds comes from
-a replay (load_curve.py); several behind one router hold more each, since they share their bursts (`fleet_capacity`).
+A fixed fleet holds the peak in every hour; one that follows the hours of the day is in hourly_fleet.py. What one replica holds
+comes from a replay (load_curve.py); several behind one router hold more each, since they share their bursts (`fleet_capacity`).
 Months are the last axis; leading axes (draws, plans) broadcast.
 
 A load curve is 24 hourly means as multiples of the day's mean (last axis, mean 1); `burst` is how far the traffic inside an
 hour rises above that hour's mean, so that peak = mean x max(curve) x burst.
 """
 
-from dataclasses import dataclass, fields
-from math import ceil
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
-from roi.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
 Number = float | Array
@@ -36,8 +34,6 @@ LITTLE_FREE: Final = 0.1
 """Of what a fleet holds, what is free at the peak and little: so much more load breaks the SLO, and the law itself rests on
 replays of 600 requests. Longer ones broke 8 of 11 fleets of one to three replicas (Qwen3-8B on L40S and A100, three mixes of
 lengths) that had less, and none of five that had more."""
-NEGLIGIBLE_START_S: Final = 60.0
-"""A replica that starts within a minute follows the hourly curve without running ahead of it."""
 HOURS: Final = 24
 """Hours of a load curve."""
 RANGE_HALVINGS: Final = 60
@@ -60,6 +56,8 @@ class Fleet:
     """Mean demand over the capacity of all replicas; above 1 the load cannot be served."""
     utilisation_peak: Number
     """Demand at the peak, after what can wait has moved, over the capacity of all replicas."""
+    share_of_day: Number = 1.0
+    """In which the replicas of a fleet exist that is there for the work alone; of others all of it."""
 
 
 def round_up(count: Number) -> Number:
@@ -113,13 +111,6 @@ def share_within_day(can_wait: Number, waits_hours: float, peak_to_mean: Number,
         held = np.maximum(held, most / (k - 1 + within + waits_hours))
     share: Number = np.minimum(waits, np.maximum(1.0 - held / peak_to_mean, 0.0))[()]
     return share
-
-
-def smoothed(load_curve: Array, over_hours: float) -> Array:
-    """The hours of a day with each one's work spread evenly over itself and what follows of `over_hours`, 1 to 24 of them."""
-    weights = np.clip(over_hours - np.arange(HOURS), 0.0, 1.0) / over_hours
-    moved = [weight * np.roll(load_curve, k, axis=-1) for k, weight in enumerate(weights) if weight > 0.0]
-    return np.asarray(np.sum(moved, axis=0))
 
 
 def replicas_needed(
@@ -195,92 +186,6 @@ def size_fleet(
     return Fleet(
         replicas=replicas, instances=instances, gpus=instances * gpus_per_instance,
         utilisation_mean=load_ratio(mean_requests_per_s, served), utilisation_peak=load_ratio(demand, served),
-    )
-
-
-def size_autoscaled_fleet(
-    mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Array, *, burst: Number = 1.0,
-    startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
-    spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, across_instances: bool = False,
-    pooling: Number = 1.0, waits_hours: float = HOURS, to_none: bool = False,
-) -> Fleet:
-    """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
-
-    `load_curve` has 24 multiples of the mean on its last axis (leading axes as the demand's, or none). Each hour holds
-    mean x multiple x burst of what cannot wait; what the day is short of (can_wait) is spread evenly over the day, or each
-    hour's over as many hours as it may wait (`waits_hours`; of less than one, that part of it waits). Where a start takes
-    more than a minute, an hour also holds what each hour needs that begins before a replica started now would serve. Where it
-    has nothing to hold, with `to_none`, no replica exists, spares among them. What can wait is answered at once in months in
-    which that takes fewer GPUs: spread over the day it may keep replicas in hours that have little else.
-    Instances are whole in every hour; the fleet's figures are means over the hours. Ignored: minimum billing periods.
-    """
-    mean = np.asanyarray(mean_requests_per_s)[..., None]
-    later = 1.0 if waits_hours >= HOURS else smoothed(load_curve, max(waits_hours, 1.0))
-    ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
-    each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
-    capacity, *rules = (np.asanyarray(x)[..., None] for x in each)
-    takes, holds = np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None]
-
-    def fleet(waits: Array) -> Fleet:
-        now = (1.0 - waits)[..., None] * np.asanyarray(burst)[..., None] * load_curve
-        hourly = mean * (now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later)
-        held = np.max([np.roll(hourly, -hours, axis=-1) for hours in range(min(ahead, 23) + 1)], axis=0)
-        replicas = replicas_needed(held, capacity, *rules)
-        replicas = np.where(held > 0.0, replicas, 0.0) if to_none else replicas
-        instances = instances_needed(replicas, takes, holds, across_instances=across_instances)
-        busiest = np.max(load_ratio(hourly, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
-        day_replicas, day_instances = np.mean(replicas, axis=-1), np.mean(instances, axis=-1)
-        return Fleet(
-            replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
-            utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
-            utilisation_peak=busiest,
-        )
-
-    waits = np.asanyarray(can_wait) * min(waits_hours, 1.0)
-    spread = fleet(waits)
-    if not np.any(waits > 0.0):
-        return spread
-    at_once = fleet(np.zeros(()))
-    return either(np.asanyarray(at_once.gpus) < spread.gpus, at_once, spread)
-
-
-def either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
-    """The figures of one fleet where `first` is true, else those of the other."""
-    if not np.any(first):
-        return other
-    return Fleet(**{f.name: np.where(first, getattr(one, f.name), getattr(other, f.name)) for f in fields(Fleet)})
-
-
-def size_queue_fleet(
-    mean_requests_per_s: Number, capacity_requests_per_s: Number, *, startup_s: float = 600.0, gpus_per_replica: Number = 1.0,
-    gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0, pooling: Number = 1.0, billed_s: float = 0.0,
-    busiest: float = 1.0, starts: float = 1.0,
-) -> Fleet:
-    """A fleet for requests that all wait: it works a day's off, and exists for those hours and its start alone.
-
-    As many replicas as the mean load needs, rounded up, and all others that their instances hold, since these are paid too,
-    run for that load / what they hold of the day, and start once; with the start no longer than the day. Where rent is
-    billed in steps of `billed_s` the time is rounded up to whole ones. The fleet's figures are means over the day. Requests
-    that wait less than a day are worked off in several `starts`, by replicas that hold the load of the `busiest` hours that
-    long, over the mean.
-    """
-    held = np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom))
-    busy = np.maximum(round_up(np.asanyarray(replicas_to_hold(mean_requests_per_s * busiest, held, pooling))), 1.0)
-    per_instance = np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)
-    busy = np.maximum(busy, instances_needed(busy + spares, gpus_per_replica, gpus_per_instance) * per_instance - spares)
-    working = np.asanyarray(load_ratio(mean_requests_per_s, fleet_capacity(busy, held, pooling)))
-    each = working / starts + startup_s / SECONDS_PER_DAY
-    if billed_s > 0.0:
-        each = np.asanyarray(round_up(each * (SECONDS_PER_DAY / billed_s))) * (billed_s / SECONDS_PER_DAY)
-    day = each * starts
-    share = np.where(working > 0.0, np.minimum(day, 1.0), 0.0)
-    replicas = busy + spares
-    instances = share * instances_needed(replicas, gpus_per_replica, gpus_per_instance)
-    full = load_ratio(mean_requests_per_s, fleet_capacity(replicas, capacity_requests_per_s, pooling))
-    running = np.where(share > 0.0, share, 1.0)
-    return Fleet(
-        replicas=(replicas * share)[()], instances=instances[()], gpus=(instances * gpus_per_instance)[()],
-        utilisation_mean=(full / running)[()], utilisation_peak=(full / running)[()],
     )
 
 

@@ -30,10 +30,10 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     paid = "" if sizing.workloads == 1.0 else (
         f", this workload's part of {usd(best.usd_per_month * sizing.workloads)} for all {sizing.workloads:,.0f}"
         " (serving.adapters_on_base)")
-    held = best.fleet.instances
-    instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
+    held = _instances(best)
+    instances = "" if held == best.working + best.spares else f" on {number_of(held, 'instance')}"
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
-    return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
+    return (f"{number_of(best.working, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
             f" {usd(best.usd_per_month)} a month{'' if best.owned is None else ' of power and space'}{paid}"
             f"{'' if best.owned is None else f'; {_used(best.fleet.gpus, best.owned)}'}"
             f"{_compared(sizing, best)}.{_all_day(best)}")
@@ -41,7 +41,8 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
 
 def hours_of_work(sizing: Sizing, best: SizedPlan) -> str:
     """What becomes of a day's requests where the fleet exists for the hours of work alone."""
-    hours, starts = HOURS * best.gpus_paid / best.fleet.gpus, HOURS / min(sizing.waits_hours, HOURS)
+    hours = HOURS * best.gpus_paid / (_instances(best) * best.gpus_per_instance)
+    starts = HOURS / min(sizing.waits_hours, HOURS)
     often = "one start" if starts == 1.0 else f"{figure(starts)} starts"
     waits = "" if starts == 1.0 else f" for {figure(sizing.waits_hours)} hours (workload.waits_hours)"
     return f"A day's requests take {figure(hours)} hours of this fleet, {often} included. No SLO: everything can wait{waits}."
@@ -65,7 +66,16 @@ def busy(best: SizedPlan) -> str:
 
 def _all_day(best: SizedPlan) -> str:
     """What the fleet would cost all day, where it does not run all day."""
-    return "" if best.runs == ALL_DAY else f" Paid all day and all month they cost {usd(best.fleet.usd_per_month)}."
+    many = number_of(best.replicas, "replica") + (f" and {number_of(best.spares, 'spare')}" if best.spares else "")
+    they = "they" if best.working == best.replicas else f"the {many} that the load needs"
+    return "" if best.runs == ALL_DAY else f" Paid all day and all month {they} cost {usd(best.fleet.usd_per_month)}."
+
+
+def _instances(best: SizedPlan) -> int:
+    """Instances that run at the same time."""
+    if best.working == best.replicas:
+        return best.fleet.instances
+    return -(-(best.working + best.spares) // (best.gpus_per_instance // best.tensor_parallel))
 
 
 def _compared(sizing: Sizing, best: SizedPlan) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 
 from roi.catalog.models.quality_priors import quality_prior
 from roi.economics.inputs import Option, Tokens, path_of
+from roi.economics.option_kinds import LEVERS
 from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
@@ -64,7 +65,8 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
 def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
     """Facts of each lever that the scenario names, with the cache and the batch price that a change of model would have too.
 
-    Where units or seats are paid today, both stay as they are; on a flexible tier batch does, whose place it takes.
+    On a flexible tier batch stays as it is today, whose place it takes. Where units or seats are paid today, asking for less on
+    them leaves both as they are, and is an option by the token besides.
     """
     c, i, model = s.candidates, s.incumbent, s.incumbent.model
     if c.shorter_prompt is not None:
@@ -89,13 +91,18 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
     if c.flexible_tier is not None:
         _flexible_tier(sheet, s, vendor, c.flexible_tier)
     add_provisioned(sheet, s, vendor)
-    for id in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE):
+    for id in (each for lever in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE) for each in (lever, by_token(lever))):
         if path_of(Option, "kind", option=id) in sheet.facts:
-            cached = i.uses_cache or i.paid_by is None or id == FLEXIBLE
-            add_price(sheet, id, price, discount=None, uses_cache=cached, batch_share=None, terms=terms,
-                      cache_as_today=i.uses_cache and i.paid_by is not None)
-            as_today = id == FLEXIBLE or i.paid_by is not None or bool(late_batch(s, i))
+            on_units = i.paid_by is not None and id in LEVERS
+            add_price(sheet, id, price, discount=None, uses_cache=i.uses_cache or not on_units, batch_share=None, terms=terms,
+                      cache_as_today=i.uses_cache and on_units)
+            as_today = id == FLEXIBLE or on_units or bool(late_batch(s, i))
             sheet.state(path_of(OptionFacts, "batch_as_today", option=id), as_today, "roi")
+
+
+def by_token(lever: str) -> str:
+    """The option of a lever that is paid by the token where units or seats are paid today."""
+    return f"{lever}:by-token"
 
 
 def _flexible_tier(sheet: FactSheet, s: Scenario, vendor: str, lever: FlexibleTier) -> None:
@@ -110,24 +117,31 @@ def _flexible_tier(sheet: FactSheet, s: Scenario, vendor: str, lever: FlexibleTi
 
 
 def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[str, ShorterPrompt | LessReasoning]) -> None:
-    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say."""
+    """The option of one lever, or of both: a system of its own, whose tokens are the incumbent's but for what they say.
+
+    Where units or seats are paid today there are two, on these and by the token.
+    """
     model, name = s.incumbent.model, "+".join(levers)
     words = name.replace("-", " ") if len(levers) == 1 else "less of both"  # a table's row has room for no more
-    system, hours = tuned(model, name), path_of(Option, "setup_hours", option=name)
+    system, ids = tuned(model, name), [name] if s.incumbent.paid_by is None else [name, by_token(name)]
     add_score(sheet, s, system, quality_prior("asked-for-less" if len(levers) == 1 else "asked-for-less-twice"))
-    add_option(sheet, name, name, f"{model}, {words}", system, "api", vendor)
-    sheet.state(path_of(OptionFacts, "base", option=name), model, "roi")
+    for id in ids:
+        add_option(sheet, id, name, f"{model if id == name else _by_the_token(s)}, {words}", system, "api", vendor)
+        sheet.state(path_of(OptionFacts, "base", option=id), model, "roi")
     stated = [lever.setup_hours for lever in levers.values() if lever.setup_hours is not None]
     if len(levers) > 1 and stated:
         each = [as_spread(s.people.setup_hours.api if x.setup_hours is None else x.setup_hours) for x in levers.values()]
         low, high = (sum(x.value if getattr(x, end) is None else getattr(x, end) for x in each) for end in ("low", "high"))
         both = Spread(value=sum(x.value for x in each), low=low, high=high)
-        sheet.quantity(hours, both, "hours", stated=True, source="hours of each lever")
+        for id in ids:
+            sheet.quantity(path_of(Option, "setup_hours", option=id), both, "hours", stated=True, source="hours of each lever")
     for key, lever in levers.items():
         for field in type(lever).model_fields:
             if getattr(lever, field) is not None:
-                where = hours if field == "setup_hours" else path_of(Tokens, field, system=system)
-                sheet.field(where, lever, field, f"candidates.{key.replace('-', '_')}")
+                own = [path_of(Option, field, option=id) for id in ids] if field == "setup_hours" else [
+                    path_of(Tokens, field, system=system)]
+                for path in own:
+                    sheet.field(path, lever, field, f"candidates.{key.replace('-', '_')}")
 
 
 def _by_the_token(s: Scenario) -> str:

@@ -1,6 +1,6 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,6 +9,7 @@ from roi.clock import today
 from roi.errors import InputError, UnknownName
 from roi.facts.case import OWN_SERVERS
 from roi.facts.exchange_rate import told_rates
+from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
@@ -44,7 +45,44 @@ def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> 
 
     Raises InputError where the records name no model, or its provider is not known.
     """
-    return {"workload": dict(_workload(w)), "incumbent": dict(_incumbent(found, w, bill, day))}
+    price = None if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS else _price(w)
+    share, more = w.batch_share or 0.0, 1.0
+    if share and price is not None:
+        share, more = in_batch(found.chosen, price)
+    return {"workload": dict(_workload(w, share, more, writes=_writes(found.chosen))),
+            "incumbent": dict(_incumbent(found, w, price, share, bill, day))}
+
+
+def in_batch(rows: Sequence[Priced], price: ApiPrice) -> tuple[float, float]:
+    """(Share of what the rows cost at once, uncached, that went through batch; times of what calls find in a cache).
+
+    A scenario has one share of batch for all lengths and one hit rate for calls at once and in batch. As a share of requests
+    it would take calls in batch for as long as the others. And calls in batch read from a cache where the list has no price for
+    that, or less of it: what is read at once, of fewer calls, is more of each. So these tokens cost what they do at the list.
+    """
+    given, made = price.input_usd_per_mtok[0], price.output_usd_per_mtok[0]
+    plain, cached = {True: 0.0, False: 0.0}, {True: (0, 0), False: (0, 0)}
+    for each in (row.spend for row in rows):
+        read, written = each.tokens["cache_read"], each.tokens["cache_write"]
+        asked = each.tokens["uncached_input"] + read + written
+        plain[each.batch] += asked * given + each.tokens["output"] * made
+        cached[each.batch] = cached[each.batch][0] + read, cached[each.batch][1] + written
+    every = plain[True] + plain[False]
+    share = plain[True] / every if every else 0.0
+    saves = {False: _saved(given, price.cache_read_usd_per_mtok, price.cache_write_usd_per_mtok),
+             True: _saved((price.batch_input_usd_per_mtok or (0.0,))[0], price.batch_cache_read_usd_per_mtok,
+                          price.batch_cache_write_usd_per_mtok)}
+    saved = sum(saves[way](*cached[way]) for way in (False, True))
+    in_all = cached[False][0] + cached[True][0], cached[False][1] + cached[True][1]
+    counted = (1.0 - share) * saves[False](*in_all) + share * saves[True](*in_all)
+    return share, saved / counted if saved * counted > 0.0 else 1.0
+
+
+def _saved(given: float, read: Sequence[float] | None, write: Sequence[float] | None) -> Callable[[int, int], float]:
+    """What tokens read from a cache and written to it cost less than plain input; nothing where reading has no price."""
+    if read is None:
+        return lambda _read, _written: 0.0
+    return lambda reads, writes: reads * (given - read[0]) + writes * (0.0 if write is None else given - write[0])
 
 
 def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
@@ -54,7 +92,11 @@ def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
                " their days")
 
 
-def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
+def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: bool) -> Iterator[tuple[str, Any]]:
+    """Fields of the block; `share` waits, and calls find `found_more` times what the log's mean call does in a cache.
+
+    Where they are counted that write to it (`writes`), so do they, of a prefix that is so much longer.
+    """
     days, used = days_told(w.days), w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
         a_day = round(w.requests_per_day, 3)
@@ -75,11 +117,13 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
         yield "input_tokens", round(w.input_tokens, 2)
         yield "output_tokens", round(w.output_tokens, 2)
     if w.prefix is not None:
-        yield "shared_prefix_tokens", {"value": round(w.prefix.tokens, 2), "low": round(w.prefix.low, 2),
-                                       "high": round(w.prefix.high, 2), "source": f"usage: {w.prefix.how}"}
-        yield "cache_hit_rate", round(w.prefix.hit_rate, 6)
-    if w.batch_share:
-        yield "can_wait_share", round(w.batch_share, 6)
+        hit_rate = w.prefix.hit_rate if writes else min(w.prefix.hit_rate * found_more, 1.0)
+        more = w.prefix.hit_rate * found_more / hit_rate if hit_rate else 1.0
+        tokens, low, high = (round(x * more, 2) for x in (w.prefix.tokens, w.prefix.low, w.prefix.high))
+        yield "shared_prefix_tokens", {"value": tokens, "low": low, "high": high, "source": f"usage: {w.prefix.how}"}
+        yield "cache_hit_rate", round(hit_rate, 6)
+    if share:
+        yield "can_wait_share", round(share, 6)
     if w.shape is not None:
         yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
 
@@ -114,18 +158,11 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     return bins
 
 
-def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> Iterator[tuple[str, Any]]:
-    if w.choice.model == NO_MODEL:
-        raise InputError("--output: the records name no model: say which one it is, --provider and --model")
-    if (w.choice.provider or "").lower() == OWN_SERVERS:
-        if bill is not None:
-            raise InputError("--bill: no vendor bills a model that you serve: costs, option: stay, say what it costs")
-        yield "provider", OWN_SERVERS
-        yield "model", w.choice.model
-        return
+def _price(w: MeasuredWorkload) -> ApiPrice:
+    """The list of the model on its last day; InputError where there is none, with how one is added."""
     last = day_of(w.days.last)
     try:
-        price = find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
+        return find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
     except InputError as error:
         if not isinstance(error, UnknownName) and "earliest price" not in str(error):
             raise
@@ -133,14 +170,27 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
         raise InputError(f"--output: no price of {name} on {last}, the last day of these files: {error}; roi prices add api"
                          f" {seller}/{name} --input USD --output USD --source WHERE --date {day_of(w.days.first)} gives it one"
                          f"{'' if w.choice.provider else f', and --provider {seller} here'}") from None
+
+
+def _incumbent(
+    found: Usage, w: MeasuredWorkload, price: ApiPrice | None, share: float, bill: float | None, day: int,
+) -> Iterator[tuple[str, Any]]:
+    if w.choice.model == NO_MODEL:
+        raise InputError("--output: the records name no model: say which one it is, --provider and --model")
+    if price is None:
+        if bill is not None:
+            raise InputError("--bill: no vendor bills a model that you serve: costs, option: stay, say what it costs")
+        yield "provider", OWN_SERVERS
+        yield "model", w.choice.model
+        return
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
-    if w.batch_share:
-        yield "batch_share", round(w.batch_share, 6)
+    if share:
+        yield "batch_share", round(share, 6)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
@@ -179,8 +229,11 @@ def paid_a_month(
 
 def writes_nothing(rows: Sequence[Priced]) -> bool:
     """True where tokens were read from a cache and none are told as written to it: the list price has no write in it."""
-    read, written = (any(each.spend.tokens[name] for each in rows) for name in ("cache_read", "cache_write"))
-    return read and not written
+    return any(each.spend.tokens["cache_read"] for each in rows) and not _writes(rows)
+
+
+def _writes(rows: Sequence[Priced]) -> bool:
+    return any(each.spend.tokens["cache_write"] for each in rows)
 
 
 def _apart(each: Priced) -> bool:

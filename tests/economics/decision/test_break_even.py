@@ -368,6 +368,17 @@ def test_a_floor_grows_with_the_volume_until_it_has_earned_what_it_costs_to_run_
     assert found.first > 237 * 0.3 * 86_400
 
 
+def test_a_floor_on_own_cards_of_four_replicas_at_least_is_searched_from_them_on() -> None:
+    """Floors of 1 to 4 cost the same there, so that from the first on none seemed better than the next; five are the best."""
+    shared, options = read_all(case := random_case(285), random_case(285).values())
+    id, volume = "hybrid-own:qwen3-8b", 483_610.0
+    assert case["serving.replicas_least"].value == 4
+    there = replace(shared, requests_per_day=volume)
+    costs = [float(evaluate(there, replace(options[id], replicas_fixed=n), options).pv) for n in range(1, 38)]
+    assert np.argmin(costs) + 1 == 5
+    assert Curves(shared, options).of(id).at(np.array([volume]))[0] == pytest.approx([min(costs)])
+
+
 @pytest.mark.full
 def test_a_tie_over_a_stretch_is_won_from_its_start() -> None:
     """Two options that run on the same cards: above the last volume that loses they cost the same, which wins; the volume at

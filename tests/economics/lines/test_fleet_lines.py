@@ -43,15 +43,16 @@ def test_a_batch_that_may_wait_for_a_replica_that_failed_pays_no_spare_that_nobo
 
 
 def test_a_queue_pays_for_its_hours_of_work_and_one_start_a_day() -> None:
-    """1/s of which a replica holds 4: 6 hours of the day and a quarter to start: 6.25 / 24 x $2 x 730 = $380.21, and as much
-    for a spare. A share that waits which is drawn below 1 follows the hours, with one replica at least: $1,460.
+    """1/s of which a replica holds 4: 6 hours of the day and a quarter to start: 6.25 / 24 x $2 x 730 = $380.21. With a spare
+    five and it are the cheapest, 6 x (6 / 5 + 1/4) = 8.7 hours, 2.45 more. A share that waits which is drawn below
+    1 follows the hours, with one replica at least: $1,460.
     """
     serving = {"autoscale": True, "autoscale_floor": 0, "startup_hours": 0.25, "spares": 1, "headroom": 0.0}
     case = case_of(serving=serving, workload={"can_wait_share": 1.0})
     four = plan(SELF, capacity_requests_per_s=4.0, pooling=1.0)
     w = World(case, **four)
     assert w.line(SELF, "GPU rent")[1] == pytest.approx([6.25 / 24 * 1460.0] * 24)
-    assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([6.25 / 24 * 1460.0] * 24)
+    assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([2.45 / 24 * 1460.0] * 24)
     some = World(case, **four, **{"workload.can_wait_share": 0.9})
     assert some.line(SELF, "GPU rent")[1] == pytest.approx([1460.0] * 24)
     both = World(case, **four, **{"workload.can_wait_share": np.array([[1.0], [0.9]])})

@@ -91,17 +91,38 @@ def test_what_is_handed_on_to_todays_model_costs_nothing_more_while_its_units_ar
     assert floor.line(HYBRID, "spilled to gpt-5.4")[1][:7:6] == pytest.approx([0.0, 0.2 * STAY])
 
 
-def test_a_shorter_prompt_takes_fewer_of_todays_units_as_it_costs_less_by_the_token() -> None:
-    """800 of 1,000 prompt tokens less: $0.002 in place of $0.004 a request, so five units in place of ten; at 1.5 times the
-    requests the peak of 4.5/s takes 5.6 of them, six.
+def test_a_shorter_prompt_takes_as_many_units_as_the_peak_does_at_its_cost_by_the_token_over_todays() -> None:
+    """800 of 1,000 prompt tokens less: $0.002 in place of $0.004 a request, so that one unit holds 0.8/s. The peak of 3/s takes
+    3.75 of them, four; at 1.5 times the requests 5.6, six. Ten today, of which eight are in use, are not halved: the two idle
+    ones go as they do without a shorter prompt. At a hundredth of the requests one is left. What spills over keeps its part.
     """
     shorter = {"workload": {"shared_prefix_tokens": 800.0}, "candidates": {"shorter_prompt": {"prefix_tokens": 0.0}}}
     w = world(incumbent=ten(**HALF_YEAR), **shorter)
-    assert w.line("shorter-prompt", UNITS)[1] == pytest.approx([3500.0] * 24)
-    assert w.line("shorter-prompt", OWED)[1][:7] == pytest.approx([3500.0] * 5 + [max(PART * 7000.0 - 3500.0, 0.0), 0.0])
+    assert w.line("shorter-prompt", UNITS)[1] == pytest.approx([2800.0] * 24)
+    assert w.line("shorter-prompt", OWED)[1][:7] == pytest.approx([4200.0] * 5 + [max(PART * 7000.0 - 2800.0, 0.0), 0.0])
     more = {"steps": [{"from_month": 3, "ratio": 1.5}], **shorter["workload"]}
     grown = world(incumbent=ten(), workload=more, candidates=shorter["candidates"])
-    assert grown.line("shorter-prompt", UNITS)[1][1:3] == pytest.approx([3500.0, 4200.0])
+    assert grown.line("shorter-prompt", UNITS)[1][1:3] == pytest.approx([2800.0, 4200.0])
+    few = {"steps": [{"from_month": 3, "ratio": 0.01}], **shorter["workload"]}
+    assert world(incumbent=ten(), workload=few, candidates=shorter["candidates"]).line("shorter-prompt", UNITS)[1][2] == 700.0
+    spills = world(incumbent=ten(spills_over=True), **shorter)
+    assert spills.line("shorter-prompt", UNITS)[1] == pytest.approx([3500.0] * 24)
+
+
+def test_less_asked_is_an_option_by_the_token_too_with_the_cache_that_a_change_has() -> None:
+    """$0.002 of $0.004 a request is half of today's price by the token, and nothing is owed for units after five months and
+    0.98 of the sixth. Both ways at once are one more. Its evaluation and hours are those of the same lever on units.
+    """
+    asked = {"shorter_prompt": {"prefix_tokens": 0.0, "setup_hours": 7.0}, "less_reasoning": {"output_ratio": 0.5}}
+    w = world(incumbent=ten(**HALF_YEAR), workload={"shared_prefix_tokens": 800.0}, candidates=asked)
+    half = w.costed("shorter-prompt:by-token").total.monthly
+    assert half[:7:6] == pytest.approx([STAY / 2 + 7000.0, STAY / 2])
+    for lever in ("shorter-prompt", "less-reasoning", "shorter-prompt+less-reasoning"):
+        on_units, by_token = w.options[lever], w.options[f"{lever}:by-token"]
+        assert (by_token.system, by_token.setup_hours, by_token.error_rate) == (
+            on_units.system, on_units.setup_hours, on_units.error_rate)
+        assert (on_units.provisioned is None, by_token.provisioned is None) == (False, True)
+    assert "shorter-prompt:by-token" not in world(workload={"shared_prefix_tokens": 800.0}, candidates=asked).options
 
 
 def test_seats_grow_with_users_and_hold_any_load_at_a_fee_that_no_successor_moves() -> None:

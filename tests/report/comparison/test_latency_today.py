@@ -184,3 +184,23 @@ def test_what_a_lever_takes_that_today_does_not_is_told_in_the_advice() -> None:
     words = {o.kind: batch_words(both, o) for o in both.options}
     assert words["shorter-prompt"] == "; with its prompt cache on; what can wait at its batch price"
     assert words["flexible-tier"] == "; with its prompt cache on"
+
+
+@pytest.mark.parametrize(("overrides", "told"), [
+    ((), True), (("serving.prefix_hit_rate=0.5",), False), (("workload.cache_hit_rate=0.2",), False),
+    (("serving.capacities=[{model: qwen3-8b, gpu: L40S, requests_per_s: 5}]",), False),
+], ids=["as the API", "stated", "little found", "a capacity that is stated"])  # fmt: skip
+def test_a_fleet_that_leads_and_finds_its_prompts_only_because_an_api_does_says_so(overrides, told) -> None:
+    """2,500 of 3,000 tokens by 90% of the calls are 2,250; by 20% 500, a sixth."""
+    own = {
+        "schema": "roi.scenario/1", "as_of": "2026-11-24", "draws": 0, "horizon_months": 24,
+        "workload": {"requests_per_day": 600_000, "input_tokens": 3000, "output_tokens": 300, "shared_prefix_tokens": 2500,
+                     "cache_hit_rate": 0.9},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4", "uses_cache": True},
+        "quality": {"bar": 0.8, "scores": {name: {"value": 0.9, "items": 300} for name in ("gpt-5.4", "qwen3-8b")}},
+        "candidates": {"api_models": [], "self_hosted": ["qwen3-8b"], "methods": [], "hybrid": False, "gpus": ["L40S"]},
+    }
+    c = compare(resolve(load_scenario(own, overrides)).case)
+    assert c.leader.fleet is not None
+    said = "! qwen3-8b self-hosted is sized to find 2,250 of 3,000 prompt tokens in its cache, as the API does"
+    assert (said in flat(c)) is told

@@ -82,6 +82,18 @@ def test_a_peak_above_what_units_hold_and_a_commitment_that_is_over_are_told() -
     assert "commitment is over" not in flat(of(ten()))
 
 
+def test_units_of_which_the_peak_takes_next_to_none_are_asked_about_whether_they_spill_over_or_not() -> None:
+    """3 requests a second at the peak on ten units of 40 each: 0.75%."""
+    share = {"provisioned_throughput": {"units": 10, "usd_per_month": 713.0, "peak_utilization": 0.01}}
+    over = {"provisioned_throughput": {**share["provisioned_throughput"], "spills_over": True}}
+    for terms, field, told in ((share, "peak_utilization", "1%"), (over, "peak_utilization", "1%"),
+                               (ten(requests_per_s=40.0), "requests_per_s", "0.8%")):
+        assert (f"! Today's peak takes {told} of today's units, as stated: is that what is in use"
+                f" (incumbent.provisioned_throughput.{field})?") in flat(of(terms))
+    assert "of today's units, as stated" not in flat(of({"provisioned_throughput": {**share["provisioned_throughput"],
+                                                                                     "peak_utilization": 0.2}}))
+
+
 def test_a_bill_that_is_not_the_units_is_told_on_the_screen() -> None:
     said = "! The bill, $9,000, is 1.26 x what incumbent.provisioned_throughput and its overflow come to, $7,130"
     assert said in flat(of({**ten(), "bill_usd_per_month": 9000.0}))

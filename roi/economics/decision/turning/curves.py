@@ -264,11 +264,12 @@ class _Curve:
         owed = self.curves.shared.commitment_usd, 0.0 if units is None else units.committed_months
         if any(np.any(np.asarray(x) > 0) for x in owed) or np.any(np.isfinite(self.owned)):
             most = np.minimum(np.ceil(self.most[plan] * volumes / each), self.owned[plan] / each)
-            low, high = np.ones_like(exact), np.maximum(most, 1.0)
+            low = np.maximum(np.ceil(self.option.replicas_least / each), 1.0)  # below them all floors cost the same
+            high = np.maximum(most, low)
             for k in range(self.count):  # more volume wants no smaller a floor: between those at the volumes around
                 known, sizes = self.halved.get(k, (np.empty(0), np.empty(0)))
                 at = np.searchsorted(known, volumes[plan == k])
-                low[plan == k] = np.concatenate([[1.0], sizes])[at]
+                low[plan == k] = np.maximum(low[plan == k], np.concatenate([[1.0], sizes])[at])
                 high[plan == k] = np.fmin(np.concatenate([sizes, [np.inf]])[at], high[plan == k])
             high = np.maximum(low, high)
             while np.any(wide := high > low):

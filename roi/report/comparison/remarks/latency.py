@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.option_kinds import KEEPS_MODEL
@@ -17,6 +19,9 @@ from roi.report.layout.wording import (
 )
 
 SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
+
+MUCH_FOUND: Final = 0.25
+"""Share of the prompt tokens from which what a fleet holds turns on their being found: a third more to compute without."""
 
 
 def staying_late(c: Comparison) -> list[str]:
@@ -81,3 +86,22 @@ def latency_known(c: Comparison) -> list[str]:
         return [told + rests]
     above = str(c.case[f"options.{lead.id}.spills_to"].value)
     return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]
+
+
+def prefix_hits(c: Comparison) -> list[str]:
+    """That the leading option's fleet is sized for prompts that it finds in its cache as often as an API's cache does.
+
+    Where that is stated of own servers, or what a replica holds is, there is nothing to tell.
+    """
+    o, hits = c.leader, case_number(c.case, "workload.cache_hit_rate", 0.0)
+    held = None if o.fleet is None else c.case.facts.get(f"{o.fleet.plan}.capacity_requests_per_s")
+    if hits <= 0.0 or held is None or held.basis is Basis.STATED or "serving.prefix_hit_rate" in c.case:
+        return []
+    prefix = case_number(c.case, "workload.shared_prefix_tokens", 0.0)
+    prompts, weights = (np.asarray(c.case[f"workload.{name}"].value, dtype=np.float64).ravel()
+                        for name in ("input_tokens", "weights"))
+    prompt, found = float(weights @ prompts), hits * float(weights @ np.minimum(prompts, prefix))
+    if found < MUCH_FOUND * prompt:
+        return []
+    return [(f"{o.label} is sized to find {figure(found)} of {figure(prompt)} prompt tokens in its cache, as the API does;"
+             " it computes what it does not find: serving.prefix_hit_rate")]

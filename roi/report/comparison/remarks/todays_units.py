@@ -4,12 +4,14 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.calendar import EXACT
-from roi.report.layout.wording import case_number, figure
+from roi.report.layout.wording import case_number, figure, percent
 from roi.units import SECONDS_PER_DAY
 
 TODAY: Final = "options.stay.provisioned."
 LITTLE: Final = 0.5
 """Share of the mean load below which whoever pays for units in place of tokens hardly means what one is said to hold."""
+IDLE: Final = 0.1
+"""Share of the units that the peak takes below which the same is asked: nobody buys ten times what the highest load takes."""
 
 
 def paid_by_unit(c: Comparison) -> bool:
@@ -20,10 +22,12 @@ def paid_by_unit(c: Comparison) -> bool:
 def full_units(c: Comparison) -> list[str]:
     """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full.
 
-    Where it does, that they hold less than half of the mean load, though they are paid.
+    Where it does, that they hold less than half of the mean load, though they are paid; and that the peak takes next to none.
     """
-    if not paid_by_unit(c) or f"{TODAY}requests_per_s" not in c.case:
+    if not paid_by_unit(c) or f"{TODAY}seats" in c.case:
         return []
+    if f"{TODAY}peak_utilization" in c.case:
+        return _idle(case_number(c.case, f"{TODAY}peak_utilization"), "peak_utilization")
     of_day, peak, each, paid = (case_number(c.case, path) for path in (
         f"{TODAY}of_requests_per_day", "workload.peak_to_mean", f"{TODAY}requests_per_s", f"{TODAY}units"))
     mean = of_day / SECONDS_PER_DAY
@@ -33,7 +37,15 @@ def full_units(c: Comparison) -> list[str]:
             (f"Today's units hold {figure(paid * each)} of {figure(mean)} requests a second, the mean; all others are billed by"
              " the token: is that what they hold (incumbent.provisioned_throughput.requests_per_s)?")]
     if peak / each <= paid * (1.0 + EXACT):
-        return []
+        return _idle(peak / each / paid, "requests_per_s")
     told = f"Today's peak is {figure(peak / each / paid)} x what today's units hold as stated"
     asked = "is it spills_over: true, or another requests_per_s or workload.peak_to_mean?"
     return [f"{told}, and they answer it, so they are counted as full: {asked}"]
+
+
+def _idle(taken: float, field: str) -> list[str]:
+    """That today's peak takes few of today's units, on which every option with fewer of them rests."""
+    if taken >= IDLE:
+        return []
+    return [(f"Today's peak takes {percent(taken)} of today's units, as stated: is that what is in use"
+             f" (incumbent.provisioned_throughput.{field})?")]

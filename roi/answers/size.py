@@ -24,7 +24,7 @@ from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
 from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.calendar import incumbent_share
-from roi.economics.lines.line import rent_level
+from roi.economics.lines.line import FarVolume, far_volume, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
@@ -96,6 +96,9 @@ class Sizing:
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
     """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
+    far_volume: FarVolume | None
+    """The month of the horizon whose requests are furthest from today's, for which the fleets are; None where none has twice or
+    half as many, and for a trace."""
     headroom: float
     fleet_share: float
     """Share of the rent that this workload pays, and of power and space of owned cards; below 1 where others share the base."""
@@ -207,6 +210,7 @@ def size_service(
         busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
         peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
+        far_volume=None if trace is not None else far_volume(shared),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), workloads=float(option.workloads), slo=load.slo,
         rent_level=float(np.mean(_rent_levels(shared, option, plan))) if best.owned is None else 1.0,
         compared=None if trace is not None or best.owned is not None else _compared(

@@ -31,10 +31,12 @@ from roi.report.serving.fleet_words import (
     busy,
     fleet_words,
     hours_of_work,
+    later_load,
     means,
     no_plan,
     of_yours,
     plan_name,
+    too_few_words,
     whose_usd,
 )
 
@@ -287,7 +289,7 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return (f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
-            " (serving.headroom).")
+            f" (serving.headroom).{later_load(sizing)}")
 
 
 def slo_words(slo: Slo) -> str:
@@ -370,9 +372,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:
         least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
-        spares = ", spares included" if least.spares else ""
-        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed{spares}, {least.owned} are"
-                        " yours.")
+        yield Paragraph(f"Your own cards do not hold it: {too_few_words(least)}.")
 
 
 def _smaller(sizing: Sizing) -> Iterable[Paragraph]:

@@ -64,6 +64,10 @@ NAMES: Final = {
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
+                   "account", "account_name", "team", "department", "cost_center", "app", "app_name", "application", "service",
+                   "workflow", "agent", "product", "environment")  # fmt: skip
+"""Names of columns by which calls may belong together, or that say who or where one was: by these they are grouped if asked."""
 NEEDED: Final = ("time", "input", "output")
 """What a table of one's own must hold."""
 SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
@@ -138,9 +142,15 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
         flatten=partial(row_of, columns=(*columns.values(), *ids)) if any("." in name for name in columns.values()) else None,
-        remarks=() if unsure is None else (
+        remarks=(*_groups(header, columns), *(() if unsure is None else (
             (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
-             f" --map thinking={unsure} says that it is"),))
+             f" --map thinking={unsure} says that it is"),))))
+
+
+def _groups(header: Iterable[str], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Which columns may say what calls belong together, where none was found that does."""
+    found = [] if "group" in columns else [name for name in header if name.lower() in GROUPING]
+    return (f"calls are not told apart by {' or '.join(found)}: --map group={found[0]} does",) if found else ()
 
 
 def _of_gemini(columns: Mapping[str, str]) -> bool:

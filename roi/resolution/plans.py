@@ -129,7 +129,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
     sheet.facts.update(facts)
     if not offers:
         return "no vendor of the scenario rents it"
-    choice = weight_choice(s, find_model(option.system.partition("+")[0]), tuned=option.trains)
+    choice = weight_choice(s, find_model(option.system.partition("+")[0]), tuned=option.trains or "+" in option.system)
     plans, why, _ = _find_plans(sheet, s, choice, option.system, offers)
     return "another card is never dearer" if plans else why
 

@@ -1054,6 +1054,7 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
+    assert ("On the same items both pay their labels once." in told) == (told.count("on your evaluation set") == 2)
 
 
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -133,6 +133,8 @@ class Sizing:
     replay."""
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
+    late_api: Mapping[str, float]
+    """Limits of the SLO that the API of these ways misses, ttft_p95_s and tpot_p95_s, and what was measured of it, s."""
     ways: tuple[Way, ...]
     """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
     that plan is rented and cards are owned, a floor on those besides."""
@@ -227,6 +229,7 @@ def size_service(
             for name in left_out),
         day=None if trace is not None or best.runs == FOR_THE_WORK else replay_day(
             plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
+        late_api=_late_api(resolved, options, option.system, load.slo),
         ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
         else ways(shared, options, options[own], plan, mean) if best.owned is not None
         else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),
@@ -299,6 +302,15 @@ def _compared(
     level = float(np.mean(_rent_levels(shared, option, taken)[first:]))
     return ComparedRent(plan=at, usd_per_month=float(np.mean(rent[first:])),
                         drifted_usd_per_month=sized[at][0].usd_per_month * level)
+
+
+def _late_api(resolved: Resolved, options: Mapping[str, Option], system: str, slo: Slo) -> dict[str, float]:
+    """Limits that the API misses to which a floor of this system spills, and what the scenario says was measured of it."""
+    hybrid, facts = options.get(f"hybrid:{system}"), resolved.case.facts
+    if hybrid is None or (vendor := facts.get(f"options.{hybrid.spills_to}.vendor")) is None:
+        return {}
+    found = {name: facts.get(f"apis.{vendor.value}.{name}") for name in asdict(slo)}
+    return {name: fact.number() for name, fact in found.items() if fact is not None and fact.number() > getattr(slo, name)}
 
 
 def _rent_levels(shared: Shared, option: Option, plan: FleetPlan) -> Array:

@@ -797,7 +797,8 @@ def test_a_model_whose_context_the_p95_of_the_requests_exceeds_cannot_take_them(
     assert does_not_fit(mean, "m", 1100) is None
     assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.97, 0.03]), "m", 1000) is None
     assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.9, 0.1]), "m+lora", 1000) == (
-        "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths")
+        "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths, or"
+        " compare those that fit in a scenario of their own")
 
 
 def lengths(prompts: list[float], answers: list[float], weights: list[float]) -> SystemLengths:

@@ -54,6 +54,14 @@ def too_few_words(plan: SizedPlan) -> str:
     return f"{plan.fleet.gpus} x {plan.gpu} are needed{spares}, {owned} are yours{bare}"
 
 
+def late_api(sizing: Sizing) -> Iterable[str]:
+    """That the API of a floor, or alone, misses the SLO as it was measured."""
+    missed = [f"{name.split('_')[0].upper()} p95 {figure(found)} s as measured, at most {figure(getattr(sizing.slo, name))}"
+              for name, found in sizing.late_api.items()]
+    if missed:
+        yield f"The API misses the SLO: {' and '.join(missed)}. So do all of it there and what a floor leaves to it."
+
+
 def later_load(sizing: Sizing) -> str:
     """That growth and steps bring another load than today's, for which the fleets are; empty where they hardly do."""
     if (far := sizing.far_volume) is None:

@@ -6,7 +6,7 @@ The plan to rent comes first, everything else with `--full`.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import itemgetter
 
 from roi.answers.size import Sizing
@@ -31,6 +31,7 @@ from roi.report.serving.fleet_words import (
     busy,
     fleet_words,
     hours_of_work,
+    late_api,
     later_load,
     means,
     no_plan,
@@ -174,7 +175,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int) -> Iterable[s
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
-    yield from _full(sizing)
+    yield from (*late_api(sizing), *_full(sizing))
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     yield from no_plan(sizing, most)
@@ -239,8 +240,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
-    said = (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans), *no_plan(sizing))
-    yield from map(Paragraph, said)
+    said = (late_api(sizing), _full(sizing), _broken(sizing, sizing.plans), _refused(sizing, sizing.plans), no_plan(sizing))
+    yield from map(Paragraph, chain.from_iterable(said))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
 from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.calendar import incumbent_share
-from roi.economics.lines.line import rent_level
+from roi.economics.lines.line import FarVolume, far_volume, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
@@ -96,6 +96,9 @@ class Sizing:
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
     """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
+    far_volume: FarVolume | None
+    """The month of the horizon whose requests are furthest from today's, for which the fleets are; None where none has twice or
+    half as many, and for a trace."""
     headroom: float
     fleet_share: float
     """Share of the rent that this workload pays, and of power and space of owned cards; below 1 where others share the base."""
@@ -130,6 +133,8 @@ class Sizing:
     replay."""
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
+    late_api: Mapping[str, float]
+    """Limits of the SLO that the API of these ways misses, ttft_p95_s and tpot_p95_s, and what was measured of it, s."""
     ways: tuple[Way, ...]
     """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
     that plan is rented and cards are owned, a floor on those besides."""
@@ -207,6 +212,7 @@ def size_service(
         busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
         peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
+        far_volume=None if trace is not None else far_volume(shared),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), workloads=float(option.workloads), slo=load.slo,
         rent_level=float(np.mean(_rent_levels(shared, option, plan))) if best.owned is None else 1.0,
         compared=None if trace is not None or best.owned is not None else _compared(
@@ -223,6 +229,7 @@ def size_service(
             for name in left_out),
         day=None if trace is not None or best.runs == FOR_THE_WORK else replay_day(
             plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
+        late_api=_late_api(resolved, options, option.system, load.slo),
         ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
         else ways(shared, options, options[own], plan, mean) if best.owned is not None
         else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),
@@ -295,6 +302,15 @@ def _compared(
     level = float(np.mean(_rent_levels(shared, option, taken)[first:]))
     return ComparedRent(plan=at, usd_per_month=float(np.mean(rent[first:])),
                         drifted_usd_per_month=sized[at][0].usd_per_month * level)
+
+
+def _late_api(resolved: Resolved, options: Mapping[str, Option], system: str, slo: Slo) -> dict[str, float]:
+    """Limits that the API misses to which a floor of this system spills, and what the scenario says was measured of it."""
+    hybrid, facts = options.get(f"hybrid:{system}"), resolved.case.facts
+    if hybrid is None or (vendor := facts.get(f"options.{hybrid.spills_to}.vendor")) is None:
+        return {}
+    found = {name: facts.get(f"apis.{vendor.value}.{name}") for name in asdict(slo)}
+    return {name: fact.number() for name, fact in found.items() if fact is not None and fact.number() > getattr(slo, name)}
 
 
 def _rent_levels(shared: Shared, option: Option, plan: FleetPlan) -> Array:

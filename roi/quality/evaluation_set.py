@@ -216,7 +216,8 @@ class _Rows:
             raise InputError(
                 f"FILES: item {tuple(self.items)[item][:40]!r} of {tuple(self.systems)[system][:80]} occurs with scores"
                 f" {scores[order[at - 1]]:g} and {scores[order[at]]:g} ({int(other.sum()):,} such rows); repeated runs, and"
-                " several judges, need a column run (--map run=judge), or --repeats; of several metrics keep the rows of one")
+                " several judges, need a column run (--map run=judge), or --repeats; of several metrics keep the rows of one,"
+                " of several dates those of the last: a model may have changed behind its name")
         keep = np.ones(len(key), dtype=bool)
         keep[order[again]] = False
         notes.drop(COPY, "FILES", int(again.sum()))

@@ -90,7 +90,7 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value, once the"
                         " recommendation is carried out; +- its Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
-                        " valued alone.")
+                        " valued alone; systems that are judged on the same items pay their labels once.")
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count wrong answers.")

@@ -108,8 +108,9 @@ def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> s
         return None
     mean = float(lengths.weights @ (prompts + answers))
     what = f"{over:.0%} of the requests do" if prompts.size > 1 else f"a mean request of {mean:,.0f} tokens does"
+    apart = ", or compare those that fit in a scenario of their own" if 0.0 < over < 1.0 else ""
     return (f"{what} not fit the context of {model.partition('+')[0]}, {context_tokens:,.0f} tokens with the answer; shorten"
-            f" {too_long_field(prompts, answers)}")
+            f" {too_long_field(prompts, answers)}{apart}")
 
 
 def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths: SystemLengths) -> str:

@@ -32,7 +32,29 @@ RENAMED: Final = dict.fromkeys(
     " that models end after a year, and that the next one is 40% cheaper",
 )
 """Fields of older scenarios, and of prices that fall year by year, and what to write in their place."""
-
+WISHES: Final = dict.fromkeys(
+    ("tpm", "rpm", "tpm_limit", "rpm_limit", "rate_limit", "rate_limits", "tokens_per_minute", "requests_per_minute"),
+    "no field; a vendor's rate limits are in no figure: name no candidates that cannot take the peak, and what more of it costs"
+    " as candidates.provisioned_throughput or under costs",
+) | dict.fromkeys(
+    ("region", "regions", "data_residency", "residency", "jurisdiction", "exclude", "excluded", "forbidden"),
+    "no field; only what candidates names is compared: leave out of its lists, gpus and vendors what is not allowed; what a"
+    " region costs more is stated in apis.NAME or gpu_rents",
+) | dict.fromkeys(
+    ("vat", "tax", "taxes", "tax_rate", "depreciation"), "no field; all amounts are before tax, depreciation and financing",
+) | dict.fromkeys(
+    ("exchange_rate", "fx", "fx_rate"),
+    "no field; amounts are in USD: convert yours at the rate of a day, and say which in their source",
+) | dict.fromkeys(
+    ("on_call", "oncall", "no_on_call", "no_oncall"),
+    "no field; hours of on-call are in people.run_hours_per_month, by kind of change; where nobody may be on call, name no"
+    " candidates.self_hosted",
+) | dict.fromkeys(
+    ("fallback", "failover", "backup", "standby"),
+    "no field; what a second vendor that stands by costs is a cost of your own: costs: [{name: standby, option: all,"
+    " usd_per_month: 100}]",
+)
+"""What people wish to say that no field holds, and what says it, or that nothing does."""
 
 MEANT: Final = {
     "name": "title", "description": "title", "date": "as_of", "day": "as_of", "requests": "workload.requests_per_day",
@@ -146,6 +168,8 @@ def _unknown(places: list[str], value: object, schema: type) -> str:
     glued = GLUED.fullmatch(name)
     if name in RENAMED:
         return RENAMED[name]
+    if schema is Scenario and name in WISHES:
+        return WISHES[name]
     if name.isdigit():
         return "unknown key; a comma does not group digits: write 1000 for 1,000"
     if value is None and glued is not None and glued[1] in fields:

@@ -72,7 +72,7 @@ def test_more_cards_than_are_owned_are_no_plan_and_said(size):
     found = size("own_hardware.cards={A100-80GB-SXM: 1}")
     assert all(plan.owned is None for plan in found.plans)
     said = " ".join(size_text(found).split())
-    assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, spares included, 1 are yours." in said
+    assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, spares included, 1 are yours, enough without a" in said
     found = size("own_hardware.cards={A100-80GB-SXM: 1}", "serving.tensor_parallel=[2]", "candidates.gpus=[MI300X]",
                  "candidates.vendors=[TensorWave]")
     assert "do not hold it: serving.tensor_parallel names no replica as small" in " ".join(size_text(found).split())

@@ -265,3 +265,22 @@ def test_on_a_trace_too_a_minimum_of_replicas_sets_their_number(file, tmp_path):
     found = sized(file, "serving.replicas_least=3", trace=read_trace(tmp_path / "t.csv"))
     assert (found.plans[0].replicas, found.plans[0].replicas_unbound) == (3, 1)
     assert "The load needs 1, serving.replicas_least asks for 3." in " ".join(size_text(found, full=True).split())
+
+
+def test_that_more_is_asked_later_than_what_the_fleet_is_sized_for_is_said(file):
+    """Two steps of x 2 are four times today's load from month 5 on."""
+    found = sized(file, "workload.growth_per_year=0", "workload.steps=[{from_month: 3, ratio: 2}, {from_month: 5, ratio: 2}]",
+                  frontier=False)
+    said = "In month 5 requests are 4 x today's (workload.steps, growth_per_year), for which this is no fleet: --set"
+    assert said in " ".join(size_text(found).split())
+    assert json.loads(size_json(found))["far_volume"] == {"month": 5, "times": 4.0}
+    assert json.loads(size_json(sized(file, frontier=False)))["far_volume"] is None
+
+
+def test_that_the_api_above_a_floor_misses_the_slo_as_measured_is_said(file):
+    """As `roi compare` says of staying: 0.6 s where 0.5 are asked; at 0.5 s, and where nobody measured it, nothing is."""
+    for measured, missed in ((0.6, {"ttft_p95_s": 0.6}), (0.5, {}), ("null", {})):
+        found = sized(file, "workload.ttft_p95_s=0.5", f"incumbent.ttft_p95_s={measured}", frontier=False)
+        assert found.late_api == missed
+        said = "The API misses the SLO: TTFT p95 0.6 s as measured, at most 0.5. So do all of it there and what a floor leaves"
+        assert (said in " ".join(size_text(found).split())) == bool(missed)

@@ -65,6 +65,14 @@ def test_a_model_of_layers_that_no_shape_expresses_is_refused_with_that_reason(n
         find_model(name)
 
 
+@pytest.mark.parametrize("name", [
+    "answerdotai/ModernBERT-large", "bert-base-uncased", "deberta-v3-base", "FacebookAI/xlm-roberta-large", "setfit",
+    "sentence-transformers/all-MiniLM-L6-v2", "BAAI/bge-m3", "intfloat/e5-large"])
+def test_an_encoder_is_refused_with_what_to_state_of_it_and_not_with_models_that_write(name):
+    with pytest.raises(ScenarioError, match=r"an encoder writes no tokens.* an API of your own .*docs/start\.md"):
+        find_model(name)
+
+
 def test_no_two_models_share_a_name_in_any_spelling():
     held = defaultdict(set)
     for model in load_models():

@@ -311,11 +311,11 @@ def test_a_model_without_a_token_price_is_an_error_not_zero():
 
 
 def test_an_embedding_models_input_price_is_named_with_what_to_write():
-    """$0.02 a million tokens in, none out; a model that is free has no price to name."""
+    """$0.02 a million tokens in, none out; of a model that is free the fields are named, and no price."""
     with pytest.raises(ScenarioError, match=r"state a price, as apis=\{openai/text-embedding-3-small: \{input_usd_per_mtok:"
                                             r" 0.02, output_usd_per_mtok: 0\}\}"):
         find_api_price("openai", "text-embedding-3-small", DAY)
-    with pytest.raises(ScenarioError, match=r"state a price$"):
+    with pytest.raises(ScenarioError, match=r"\{openrouter/qwen/qwq-32b:free: \{input_usd_per_mtok: USD,"):
         find_api_price("openrouter", "qwen/qwq-32b:free", DAY)
 
 

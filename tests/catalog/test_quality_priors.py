@@ -125,7 +125,8 @@ def test_open_models_are_told_over_an_open_incumbent_by_both_sizes() -> None:
 
 
 @pytest.mark.parametrize(("incumbent", "ratio"), [
-    ("gpt-5.4", 2.7), ("llama-3.1-405b", 2.7), ("llama-v3p1-8b-instruct", 1.0), ("some-model-70b-turbo", 1.63),
+    ("gpt-5.4", 2.7), ("llama-3.1-405b", 2.7), ("qwen3-8b+lora", 2.7), ("llama-v3p1-8b-instruct", 1.0),
+    ("some-model-70b-turbo", 1.63),
 ])  # fmt: skip
 def test_over_a_vendors_or_a_larger_incumbent_the_published_errors_stand(incumbent: str, ratio: float) -> None:
     assert prior_of_model("qwen3-8b", 0.04, incumbent).ratio == ratio

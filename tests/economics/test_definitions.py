@@ -796,7 +796,8 @@ def test_a_model_whose_context_the_p95_of_the_requests_exceeds_cannot_take_them(
     assert does_not_fit(mean, "m", 1100) is None
     assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.97, 0.03]), "m", 1000) is None
     assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.9, 0.1]), "m+lora", 1000) == (
-        "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths")
+        "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths, or"
+        " compare those that fit in a scenario of their own")
 
 
 def lengths(prompts: list[float], answers: list[float], weights: list[float]) -> SystemLengths:
@@ -996,6 +997,10 @@ def test_owned_cards_are_a_limit() -> None:
     assert choose_plan(s, replace(o, plans=(replace(p, gpus_owned=3.0),)), options).infeasible is None
     grown = str(choose_plan(replace(s, growth=1.0), o, options).infeasible)  # 3 x 2^(23/12) = 11.3
     assert grown.startswith("needs 12 x H100-80GB-SXM at the peak of month 24, when the load has grown (3 at go-live)")
+    less = shared(peak_to_mean=2.0), replace(o, spares=1), options  # two serve, one is spare
+    assert str(choose_plan(*less).infeasible).startswith(
+        "needs 3 x H100-80GB-SXM at the peak, spares included; owned: 2, enough without a spare (serving.spares: 0). ")
+    assert "enough" not in str(choose_plan(s, *less[1:]).infeasible)
     free = replace(TERMS, colocation_usd_per_kw=0.0, usd_per_kwh=0.0, kept_per_year=1.0)
     hybrid = option("hybrid", plan=p, plans=(p,), hardware=free, spills_to="stay")
     assert choose_plan(s, hybrid, {"stay": STAY, hybrid.id: hybrid}).replicas_fixed == 2

@@ -150,7 +150,7 @@ def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_
     assert found.code == 2
     told = "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs, and several judges, need a column run"
     assert told in found.error
-    assert found.error.endswith("; of several metrics keep the rows of one")
+    assert "; of several metrics keep the rows of one, of several dates those of the last: a model may have" in found.error
     repeated = quality(path, *TODAY, "--repeats")
     assert repeated.scores["other"] == (12, 0.625)
     assert repeated.data["runs"] == 2

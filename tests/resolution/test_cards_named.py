@@ -53,3 +53,11 @@ def test_a_stated_rent_says_which_field_holds_the_size_of_its_instances() -> Non
 
     assert why().endswith("the largest that these vendors rent has 1 (gpu_rents.0.gpus_per_instance)")
     assert why(gpus_per_instance=2) == ""
+
+
+def test_a_day_before_the_first_rent_of_a_card_is_told_with_that_day_and_not_as_cards_that_nobody_rents_out() -> None:
+    """Modal's rents of 2026-05-07 are the first that can be ordered, and AWS's of 2026-09-06 the first of an A10G."""
+    for gpus, told in (([], "a GPU that is known is of 2026-05-07"), (["A10G"], "A10G that is known is of 2026-09-06")):
+        scenario = quiet({"as_of": "2025-11-24", "candidates": {"gpus": gpus}})
+        with pytest.raises(ScenarioError, match=f"as_of: '2025-11-24' .*the earliest rent of {told}; state one in gpu_rents"):
+            resolve(check_scenario(scenario))

@@ -181,6 +181,21 @@ def test_a_model_that_one_serves_has_costs_and_no_terms_of_a_vendor() -> None:
             case_of(**{**mine, **change})
 
 
+def test_an_adapter_that_one_serves_already_is_not_trained_again_on_other_cards() -> None:
+    """A tuned 8B on two L40S is asked to move: no label, run or retraining; the hours of a model that is served as it is."""
+    mine = {"incumbent": {"provider": "self-hosted", "model": "Qwen3-8B+lora"}, "apis": {}, "accept": [],
+            "quality": {"scores": {"qwen3-8b+lora": 0.93}}, "candidates": {"api_models": [], "cascade_first": []},
+            "costs": [{"name": "servers", "option": "stay", "usd_per_month": 1591}]}
+    moved, id = case_of(**mine), "self-hosted-adapter:qwen3-8b+lora"
+    names = World(moved).names(id)
+    assert "GPU rent" in names
+    assert not [name for name in names if "train" in name]
+    assert moved[f"options.{id}.group"].value == "self_hosted"
+    other = {**mine, "incumbent": {"provider": "self-hosted", "model": "llama-3.3-70b"}}
+    other["quality"] = {"scores": {"llama-3.3-70b": 0.93}}
+    assert "training data, labels" in World(case_of(**other)).names(id)
+
+
 def refusals() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"options": {"cascades": {"setup_hours": 1}}}, r"options: unknown option.*cascades.*cascade"),

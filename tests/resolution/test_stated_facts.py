@@ -1,6 +1,7 @@
 """What the user knows of GPUs, training and serving stands in for what the catalog says, and is told as stated."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from roi.facts.fact import Basis
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario, load_scenario
 from roi.scenario.quantity import Spread
+from roi.scenario.yaml import parse_yaml
 
 RENT = {"gpu": "h100-sxm", "vendor": "CoreWeave", "usd_per_gpu_hour": 1.25}
 H100 = "H100-80GB-SXM"
@@ -385,3 +387,18 @@ def test_fields_of_old_say_what_took_their_place() -> None:
 def test_a_mistake_names_its_place(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_scenario(None, (override,))
+
+
+def test_an_encoder_is_an_api_without_a_price_that_costs_what_is_stated_and_no_vendor_ends() -> None:
+    """The guide's: $1,034 and 8 hours of $100 a month once live, $1,500 and 80 hours before; no migration, no token."""
+    text = (Path(__file__).parents[2] / "docs" / "start.md").read_text()
+    block = next(each for each in text.split("```yaml\n") if "own/modernbert" in each.partition("```")[0])
+    data = parse_yaml(block.partition("```")[0], "docs/start.md")
+    people = {"usd_per_hour": 100, "wage_growth_per_year": 0}
+    case = resolve(check_scenario({
+        "as_of": "2026-11-24", "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "people": people, "draws": 0,
+        "workload": {"requests_per_day": 60_000, "input_tokens": 900, "output_tokens": 8}, **data})).case
+    o = next(o for o in compare(case).options if o.id == "cheaper-api:own/modernbert")
+    assert o.cash_monthly_usd == pytest.approx(1_034 + 8 * 100)
+    assert o.upfront_usd == pytest.approx(1_500 + 80 * 100 + 100 + 300 * 0.5)
+    assert o.tested

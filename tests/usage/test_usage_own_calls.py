@@ -112,6 +112,16 @@ def test_a_table_without_cached_tokens_says_that_its_input_may_be_too_dear(tmp_p
         assert note not in " ".join(run_usage("--provider", "openai", told).stdout.split())
 
 
+def test_a_column_by_which_calls_may_belong_together_is_named_where_none_does(tmp_path: Path) -> None:
+    """An agency's calls by client were one group, and nothing said that they need not be."""
+    path = table(tmp_path, f"{PLAIN},client", *("gpt-6-luna,100,10,a", "gpt-6-luna,100,10,b") * 3)
+    note = "calls are not told apart by client: --map group=client does"
+    assert note in " ".join(run_usage("--provider", "openai", path).stdout.split())
+    told = run_usage("--provider", "openai", "--map", "group=client", path).stdout
+    assert "By group" in told
+    assert note not in " ".join(told.split())
+
+
 @pytest.mark.full
 def test_a_table_that_tells_what_was_read_from_a_cache_and_not_what_was_written_says_so(tmp_path: Path) -> None:
     """gpt-6-luna bills writes at 1.25 times its input; gemini-2.5-flash has no price of writes."""

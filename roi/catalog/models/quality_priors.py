@@ -34,10 +34,11 @@ class QualityPrior(DatedRow):
 def quality_prior(kind: Kind, size: float = 0.0, incumbent: str | None = None) -> QualityPrior:
     """The row of this kind, for so many parameters (open) or this price over the incumbent's (vendor).
 
-    An open model's errors are told over an open incumbent's of a known size, else over a vendor's.
+    An open model's errors are told over an open incumbent's of a known size, else over a vendor's: a tuned one (qwen3-8b+lora),
+    which is as good on its task as a vendor's, is no open model as it was released.
     """
     rows = [row for row in read_rows("models/quality_priors.csv", QualityPrior) if row.kind == kind]
-    today = None if incumbent is None else parameters_of(incumbent)
+    today = None if incumbent is None or "+" in incumbent else parameters_of(incumbent)
     classes = sorted({row.over for row in rows if row.over is not None})
     over = None if today is None else next((most for most in classes if today <= most), None)
     return next(row for row in rows if row.over == over and (row.up_to is None or size <= row.up_to))

@@ -27,6 +27,11 @@ ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 SEARCHED: Final = re.compile(r"nemotron-?(?:51b|super-?49b|ultra-?253b)")
 """Models whose layers a search has shaped one by one (NVIDIA's Puzzle), as in a key."""
 SEARCHED_WHY: Final = "its layers differ in width and some have no attention, which no shape of the catalog expresses"
+ENCODER: Final = re.compile(r"(?:^|[/-])(?:[a-z]*bert[a-z]*|electra|setfit|[a-z]*minilm|mpnet|gliner|e5|bge|gte)(?=[-/.]|$)")
+"""Models that read a text and write none: they classify it, or make a vector of it."""
+ENCODER_WHY: Final = (
+    "an encoder writes no tokens, and neither its memory nor its speed is worked out here; compare it as an API of your own"
+    " without a price by the token, with what its training and its server cost under `costs` (docs/start.md shows one)")
 
 POINT: Final = re.compile(r"(?<=\d)_(?=\d)")
 APART: Final = re.compile(r"[\s_:]+")
@@ -100,7 +105,8 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
 
 def why_none(name: str) -> str | None:
     """Why the catalog has no shape of a model that it knows by name; None of any other."""
-    return SEARCHED_WHY if SEARCHED.search(dashed(name)) else None
+    dashes = dashed(name)
+    return SEARCHED_WHY if SEARCHED.search(dashes) else ENCODER_WHY if ENCODER.search(dashes) else None
 
 
 def known_model(name: str, *, exact: bool = False) -> ModelShape | None:

@@ -35,9 +35,10 @@ def list_price(
     unmodelled = _unmodelled(standard)
     if unmodelled:
         rates = tier_rates(standard, "input_mtok", [0]) if standard.output_mtok is None else None
-        write = (f", as apis={{{provider.id}/{asked}: {{input_usd_per_mtok: {rates[0]:g}, output_usd_per_mtok: 0}}}} where it"
-                 " has no output, as embeddings" if rates else "")
-        raise NoListPrice(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price{write}")
+        used, made = (f"{rates[0]:g}", "0") if rates else ("USD", "USD")
+        write = f"apis={{{provider.id}/{asked}: {{input_usd_per_mtok: {used}, output_usd_per_mtok: {made}}}}}"
+        where = " where it has no output, as embeddings" if rates else ""
+        raise NoListPrice(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price, as {write}{where}")
     own = _lists(provider, model)
     batch, listed_from = (variant_before(model, BATCH, noon) if own else None) or (None, None)
     batch = variant_prices(model, BATCH, noon) if own and batch is None else batch

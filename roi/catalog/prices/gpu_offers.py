@@ -135,6 +135,12 @@ def rented_offers(s: "Scenario") -> Offers:
     kept = tuple(o for o in rented if not gpus or o.gpu in gpus)
     owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
     if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
+        later = [row.date for row in price_rows(RentalOffer) if not row.index and row.date > s.as_of
+                 and (not gpus or row.gpu in gpus) and (not wanted or row.vendor.lower() in wanted)]
+        if later:
+            card = " or ".join(c.gpus) or "a GPU"
+            raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {card} that is known is of {min(later)};"
+                                " state one in gpu_rents, take a later day, or no candidates.self_hosted")
         near = list(dict.fromkeys(each for name in c.gpus for each in nearest(name, {o.gpu for o in rented})))
         raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of"
                             f" date{f'; nearest that are: {first_of(near, NEAR)}' if near else ''}")

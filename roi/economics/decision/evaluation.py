@@ -120,16 +120,25 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     best = int(np.argmin(costs))
     if np.isinf(costs[best]):
         best = int(np.argmin(needed / owned))
-        spares = ", spares included" if option.spares else ""
         each = np.broadcast_to(tried.costs.fleet.gpus, (len(option.plans), shared.horizon))[best]
-        month = int(np.argmax(each))
-        first = each[each > 0.0][0]
-        when = f" of month {month + 1}, when the load has grown ({first:,.0f} at go-live)" if first < each[month] else ""
-        return replace(option, plan=option.plans[best], below_bar=False, infeasible=(
-            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{when}{spares}; owned: {owned[best]:,.0f}. Own or"
-            " rent more, or let an API take what lies above them (candidates.hybrid)"
-        ))
+        least = replace(option, plan=option.plans[best])
+        return replace(least, below_bar=False, infeasible=_too_few_owned(shared, least, options, each, owned[best]))
     return replace(option, plan=option.plans[best])
+
+
+def _too_few_owned(shared: Shared, option: Option, options: Mapping[str, Option], gpus: Array, owned: float) -> str:
+    """Why the option's plan is not possible where it needs `gpus` cards by month, shape (H,), and so many are owned."""
+    assert option.plan is not None
+    month = int(np.argmax(gpus))
+    first = gpus[gpus > 0.0][0]
+    when = f" of month {month + 1}, when the load has grown ({first:,.0f} at go-live)" if first < gpus[month] else ""
+    spares = held = ""
+    if option.spares:
+        bare = evaluate(shared, replace(option, spares=0), options).costs.fleet
+        spares = ", spares included"
+        held = ", enough without a spare (serving.spares: 0)" if bare is not None and np.max(bare.gpus) <= owned else ""
+    return (f"needs {gpus[month]:,.0f} x {option.plan.gpu} at the peak{when}{spares}; owned: {owned:,.0f}{held}. Own or rent"
+            " more, or let an API take what lies above them (candidates.hybrid)")
 
 
 def stacked(plans: tuple[Plan, ...]) -> Plan:

@@ -255,6 +255,26 @@ def requests(shared: Shared) -> Array:
     return shared.once("requests", made)
 
 
+@dataclass(frozen=True)
+class FarVolume:
+    """The month, from 1 on, whose requests are furthest from today's by their ratio, and how many times today's they are."""
+
+    month: int
+    times: float
+
+
+def far_volume(shared: Shared) -> FarVolume | None:
+    """The first month whose requests are furthest from today's, central values; None where none has twice or half as many.
+
+    Growth and `workload.steps` together. A volume that is told, of a fleet or of a threshold, is today's: the load passes one
+    that lies within this range although today's stays.
+    """
+    over = requests(shared) / (shared.requests_per_day * DAYS_PER_MONTH)
+    far = np.round(np.abs(np.log2(over)), 9)
+    month = int(np.argmax(far))
+    return FarVolume(month + 1, float(over[month])) if far[month] >= 1.0 else None
+
+
 def billed_requests(shared: Shared) -> Array:
     """Requests as they are billed and load the servers, shape (..., H).
 

@@ -182,6 +182,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     if other is not None and not brief:
         what = to_measure(c, other)
         told.append(f"Also, valued alone: {what[0].lower()}{what[1:]}; worth {short_usd(other.worth_usd)} (roi next).")
+        told += ["On the same items both pay their labels once."] if e.kind == other.kind == "evaluate" else []
     return [Labelled("THEN", tuple(told))]
 
 

@@ -7,6 +7,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import Basis
 from roi.report.comparison.remarks.todays_units import paid_by_unit
+from roi.report.comparison.remarks.volume import steps
 from roi.report.layout.wording import (
     KINDS,
     case_number,
@@ -63,6 +64,7 @@ def included(c: Comparison) -> list[str]:
         found.append(f"the real bill: {figure(factor)} x the estimate at the scenario's prices, split into volume and price")
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     found.append(f"discounting at {rate} a year; growth of requests and wages, drift of GPU rent")
+    found += [f"steps of the volume, besides growth: {', '.join(told)}"] if (told := steps(c)) else []
     draws = case_number(c.case, "draws")
     if draws > 0 and c.case.uncertain:
         found.append(f"uncertainty: {len(c.case.uncertain)} facts with a spread, {draws:,.0f} draws, the same for all options")

@@ -48,6 +48,29 @@ def hours_of_work(sizing: Sizing, best: SizedPlan) -> str:
     return f"A day's requests take {figure(hours)} hours of this fleet, {often} included. No SLO: everything can wait{waits}."
 
 
+def too_few_words(plan: SizedPlan) -> str:
+    """How many cards of one's own this plan needs, how many there are, and whether those are enough without a spare."""
+    spares, owned = ", spares included" if plan.spares else "", plan.owned or 0
+    bare = ", enough without a spare (serving.spares: 0)" if plan.replicas * plan.tensor_parallel <= owned else ""
+    return f"{plan.fleet.gpus} x {plan.gpu} are needed{spares}, {owned} are yours{bare}"
+
+
+def late_api(sizing: Sizing) -> Iterable[str]:
+    """That the API of a floor, or alone, misses the SLO as it was measured."""
+    missed = [f"{name.split('_')[0].upper()} p95 {figure(found)} s as measured, at most {figure(getattr(sizing.slo, name))}"
+              for name, found in sizing.late_api.items()]
+    if missed:
+        yield f"The API misses the SLO: {' and '.join(missed)}. So do all of it there and what a floor leaves to it."
+
+
+def later_load(sizing: Sizing) -> str:
+    """That growth and steps bring another load than today's, for which the fleets are; empty where they hardly do."""
+    if (far := sizing.far_volume) is None:
+        return ""
+    return (f" In month {far.month} requests are {figure(far.times)} x today's (workload.steps, growth_per_year), for which"
+            " this is no fleet: --set workload.requests_per_day sizes for them.")
+
+
 def means(best: SizedPlan) -> str:
     """Of what GPUs and USD are the mean, where the fleet does not run all day."""
     return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"

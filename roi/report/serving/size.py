@@ -31,10 +31,13 @@ from roi.report.serving.fleet_words import (
     busy,
     fleet_words,
     hours_of_work,
+    late_api,
+    later_load,
     means,
     no_plan,
     of_yours,
     plan_name,
+    too_few_words,
     whose_usd,
 )
 
@@ -176,7 +179,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Ite
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from _smaller(sizing)
-    yield from _full(sizing)
+    yield from (*late_api(sizing), *_full(sizing))
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     yield from no_plan(sizing, most)
@@ -279,7 +282,7 @@ def _load(sizing: Sizing) -> str:
             else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     return (f"{rate}; {lengths}. {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
-            " (serving.headroom).")
+            f" (serving.headroom).{later_load(sizing)}")
 
 
 def slo_words(slo: Slo) -> str:
@@ -359,9 +362,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:
         least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
-        spares = ", spares included" if least.spares else ""
-        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed{spares}, {least.owned} are"
-                        " yours.")
+        yield Paragraph(f"Your own cards do not hold it: {too_few_words(least)}.")
 
 
 def _smaller(sizing: Sizing) -> Iterable[str]:

@@ -178,10 +178,10 @@ def _self_hosted(
     `cards` are those that can be rented, bought, and that are there already.
     """
     system = name if method is None else tuned(name, method)
-    untuned = method is None
+    untuned, trains = method is None, method is not None and not _is_there(sheet, s, system)
     prior = quality_prior("open", float(shape.parameters), s.incumbent.model) if untuned else quality_prior("tuned")
     add_system(sheet, s, system, prior)
-    plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
+    plain, rented = "self-hosted-base" if untuned else "self-hosted-adapter", "self_hosted_adapter" if trains else "self_hosted"
     (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)
     kinds = [
         (plain, plain, rented, "self-hosted", offers),
@@ -192,7 +192,7 @@ def _self_hosted(
     ]
     for name_of_kind, kind, group, words, found in kinds:
         id = f"{name_of_kind}:{system}"
-        add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None,
+        add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=trains,
                    context_tokens=shape.context_tokens, context_source="catalog")
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
@@ -209,10 +209,19 @@ def _self_hosted(
         if path("infeasible") in sheet.facts:
             continue
         if s.serving.adapters_on_base > 1:
-            _add_shared_hours(sheet, s, id, group, trains=method is not None)
+            _add_shared_hours(sheet, s, id, group, trains=trains)
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
-        if method is not None:
+        if trains and method is not None:
             add_training(sheet, s, id, shape, method, own if found is own else ())
+
+
+def _is_there(sheet: FactSheet, s: Scenario, system: str) -> bool:
+    """True where the tuned model answers today, on servers of one's own; a warning says what that leaves out."""
+    if not (s.incumbent.served and s.incumbent.model.lower() == system):
+        return False
+    sheet.warnings.append(f"{system} is today's model, which is there: no training, labels or retraining of it is counted; what"
+                          " training it again costs, here and today, is a cost of all (costs)")
+    return True
 
 
 def _add_shared_hours(sheet: FactSheet, s: Scenario, id: str, group: str, *, trains: bool) -> None:

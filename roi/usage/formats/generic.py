@@ -23,6 +23,7 @@ from roi.usage.formats.nested import columns_of, values_of
 from roi.usage.formats.own_columns import (
     COUNTS,
     DETAILS,
+    GROUPING,
     IDS,
     MADE,
     NAMES,
@@ -118,9 +119,15 @@ def _format(found: Mapping[str, str], header: Sequence[str], options: FileOption
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
-        remarks=() if unsure is None else (
+        remarks=(*_groups(header, columns), *(() if unsure is None else (
             (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
-             f" --map thinking={unsure} says that it is"),))
+             f" --map thinking={unsure} says that it is"),))))
+
+
+def _groups(header: Iterable[str], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Which columns may say what calls belong together, where none was found that does."""
+    found = [] if "group" in columns else [name for name in header if name.lower() in GROUPING]
+    return (f"calls are not told apart by {' or '.join(found)}: --map group={found[0]} does",) if found else ()
 
 
 def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_several: bool = False) -> Format | None:

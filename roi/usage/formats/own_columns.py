@@ -44,6 +44,10 @@ NAMES: Final = {
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
+                   "account", "account_name", "team", "department", "cost_center", "app", "app_name", "application", "service",
+                   "workflow", "agent", "product", "environment")  # fmt: skip
+"""Names of columns by which calls may belong together, or that say who or where one was: by these they are grouped if asked."""
 NEEDED: Final = ("time", "input", "output")
 """What a table of one's own must hold."""
 SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}

@@ -995,6 +995,7 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
+    assert ("On the same items both pay their labels once." in told) == (told.count("on your evaluation set") == 2)
 
 
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:
@@ -1534,3 +1535,16 @@ def test_cash_on_rented_gpus_is_told_at_the_mean_of_rents_too_where_that_is_anot
     assert f"(at today's rents ${mean:,.0f}" in flat(c)
     assert "at today's rents" not in flat(exact)
     assert exact.cash_at_mean_rents("stay") is None
+
+
+def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_steps_are_among_what_counts() -> None:
+    """100,000 a day x 2 x 2 from month 7 on; a fall of 30% a year leaves 0.7^(35/12) = 35.3% in month 36; x 1.5 is not far."""
+    steps, none = "workload.steps=[{from_month: 4, ratio: 2}, {from_month: 7, ratio: 2}]", "workload.growth_per_year=0"
+    said = "! 400,000 requests a day in month 7, 4 x today's (workload.steps); volumes below are today's, and change as much"
+    assert said in flat(apis(none, steps))
+    assert "steps of the volume, besides growth: x 2 from month 4, x 2 from month 7" in included(apis(none, steps))
+    fall = apis("workload.growth_per_year=-0.3")
+    assert "! 35,300 requests a day in month 36, 0.353 x today's (growth_per_year); volumes below" in flat(fall)
+    less = apis(none, "workload.steps=[{from_month: 2, ratio: 1.5}]")
+    assert "x today's (" not in flat(less)
+    assert any("x 1.5 from month 2" in told for told in included(less))

@@ -29,6 +29,7 @@ from roi.report.comparison.remarks.stated import (
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
+from roi.report.comparison.remarks.volume import moved_volume
 from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
@@ -336,7 +337,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several,
-    "a cache without a price": _cache_without_price, "the bill's requests": _of_requests, "the bill": _bill,
+    "a cache without a price": _cache_without_price, "a volume that moves": moved_volume,
+    "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
@@ -350,5 +352,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 ALWAYS: Final = ("a gate that is no", "known ends", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
-                 "the bill's requests", "today's units", "today's servers")
+                 "a volume that moves", "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

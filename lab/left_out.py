@@ -18,7 +18,7 @@ from typing import Any, Final
 from by_chance import by_chance, likeness
 from efficiency_fit import Work, same_shape, works_of
 from fit_serving_efficiencies import Fits, ends_of, engine_of, inferred, misses_of, settled, spreads_from
-from serving_spreads import Spreads
+from serving_spreads import Miss, Spreads
 
 from roi.answers.validate import open_table
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
@@ -45,13 +45,16 @@ EVIDENCE: Final = (
 )
 
 
-def without_its_model(works: Sequence[Work]) -> Callable[[ServingRun], ServingEvidence | None]:
+def without_its_model(
+    works: Sequence[Work], misses: dict[str, list[Miss]] | None = None,
+) -> Callable[[ServingRun], ServingEvidence | None]:
     """Evidence from `works` without the run's own model, in the fit and in the spread; None where nothing else speaks for it.
 
     A model is its architecture and size: Llama-3-8B is left out with Llama-3.1-8B. Of the fit it is left out within the engine:
-    a base of several engines keeps what others did with it. The spread is that of a model that no engine was seen with.
+    a base of several engines keeps what others did with it. The spread is that of a model that no engine was seen with, out of
+    `misses` (`misses_of(works)`, where they are not at hand).
     """
-    misses = misses_of(works)
+    misses = misses_of(works) if misses is None else misses
     known: dict[tuple[str, Hashable], tuple[Fits, EngineEfficiencies]] = {}
     spreads: dict[Hashable, Spreads] = {}
 
@@ -109,11 +112,13 @@ def joined_tables(tables: Sequence[ServingTable]) -> ServingTable:
                         tuple(label for t in tables for label in t.labels))
 
 
-def validate_without_model(table: ServingTable, works: Sequence[Work] | None = None) -> LeftOutAnswer:
-    """Every run of the table predicted from a fit of the table's other models; `works` are those of its runs, where counted."""
+def validate_without_model(
+    table: ServingTable, works: Sequence[Work] | None = None, misses: dict[str, list[Miss]] | None = None,
+) -> LeftOutAnswer:
+    """Every run of the table predicted from a fit of its other models; `works` of its runs and their `misses` where known."""
     skipped = inferred()
     known = settled(works_of(run for run in table.runs if run.id not in skipped)) if works is None else works
-    evidence = without_its_model(known)
+    evidence = without_its_model(known, misses)
     judged = judged_groups(table.runs, {label.id: label for label in table.labels})
     labels = [label for label in table.labels if label.group in judged]
     inside = {label.id for label in labels}

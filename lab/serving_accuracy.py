@@ -42,9 +42,10 @@ EACH = 12
 
 def keep(tables: Sequence[Path], folder: Path) -> None:
     """Run `roi validate` on the tables, as it is and with models left out, and keep both answers without their single rows."""
-    rows = read_tables(tables)
-    plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
-    misses = misses_of(read_works(tables))
+    rows, works = read_tables(tables), read_works(tables)
+    misses = misses_of(works)
+    plain = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence)
+    left = validate_without_model(rows, works, misses)
     own = left_in_blocks(left_in(loads_of(misses)))
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
                                            "engines": engines(),

@@ -260,7 +260,7 @@ def _published_step(
     """The step as it is published for the engine, with its habits, as plans without a profile have it."""
     habits = engine_habits(engine.engine)
     return roofline_iteration(as_cached(shape, habits), gpu, gpus, weight_dtype, prefill_context, on_card(engine, gpu),
-                              experts_apart=habits.experts_apart)
+                              experts_apart=habits.experts_apart, wgmma=habits.wgmma)
 
 
 def speed_over(server: MeasuredServer, engine: str) -> float:

@@ -421,6 +421,29 @@ def test_kernels_of_4_bit_weights_multiply_16_rows_and_unpack_experts_by_themsel
     assert own == pytest.approx(1.4 * none)
 
 
+@pytest.mark.parametrize(("model", "gpu", "engine", "seconds"), [
+    ("qwen3-8b", "H20", "sglang", 128 / (0.5 * 148e12)), ("qwen3-30b-a3b", "H20", "sglang", 128 / (0.5 * 148e12)),
+    ("qwen3-1.7b", "H20", "sglang", 1 / (0.8 * 4e12)), ("qwen3-8b", "H20", "vllm", 1 / (0.8 * 4e12)),
+    ("qwen3-8b", "H100", "sglang", 1 / (0.8 * 3.35e12))])
+def test_decode_attention_multiplies_tiles_of_128_rows_where_a_card_has_few_flops_a_byte(model, gpu, engine, seconds):
+    """A byte of keys and values takes 128 FLOPs: 1.7 ps on an H20, which reads it in 0.31; on an H100 0.26 of 0.37 ps.
+
+    Groups of 4 and 8 query heads; of 2, as Qwen3-1.7B's, are left to CUDA cores.
+    """
+    plan = replace(PLAN, shape=find_model(model), gpu=find_gpu(gpu), habits=engine_habits(engine))
+    assert float(plan.iteration(RequestShape(1.0, 2.0), ROUND).kv_byte_s) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("gpu", "engine", "rows"), [
+    ("H20", "sglang", 64 * 2 / 3 / 1.2), ("H20", "vllm", 64), ("RTX-4090", "sglang", 64)])
+def test_few_rows_in_fp8_take_two_thirds_of_those_in_16_bits_with_kernels_of_warp_groups(gpu, engine, rows):
+    """Nor does power slow them, which makes products of prompts in fp8 1.2 times as long as at their peak."""
+    plan = replace(PLAN, gpu=find_gpu(gpu), habits=engine_habits(engine))
+    found = {dtype: replace(plan, weight_dtype=dtype).iteration(
+        RequestShape(1.0, 2.0), replace(ROUND, least_rows=64.0, fp8_products=1.2)) for dtype in ("fp8", "bf16")}
+    assert {dtype: float(step.least_rows) for dtype, step in found.items()} == pytest.approx({"fp8": rows, "bf16": 64.0})
+
+
 @pytest.mark.parametrize(("gpu", "longer"), [("H200", 1.4), ("MI300X", 1.4), ("B200", 1.0), ("MI355X", 1.0)])
 def test_experts_in_mxfp4_are_unpacked_where_no_unit_multiplies_4_bits(gpu, longer):
     """gpt-oss: reading its experts takes 1.4 times as long; attention in 16 bits does not, and its tiles have 64 rows."""

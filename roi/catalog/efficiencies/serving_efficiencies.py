@@ -175,6 +175,7 @@ class HabitsRow(DatedRow):
     step_tokens: PositiveFloat | None = None
     prompts_alone: bool
     experts_apart: bool
+    wgmma: bool
     reserves: bool
 
 
@@ -200,7 +201,7 @@ def engine_habits(family: str) -> EngineHabits:
     for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
         if row.engine == family:
             return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
-                                row.prompts_alone, row.experts_apart, row.reserves)
+                                row.prompts_alone, row.experts_apart, row.wgmma, row.reserves)
     return VLLM
 
 

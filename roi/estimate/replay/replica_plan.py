@@ -116,7 +116,8 @@ class ReplicaPlan:
         """
         found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
-            attention_parallel=self.attention_parallel, experts_apart=self.habits.experts_apart)
+            attention_parallel=self.attention_parallel, experts_apart=self.habits.experts_apart,
+            wgmma=self.habits.wgmma)
         if self.stages > 1.0:  # while a batch passes all stages, each host schedules those of as many batches
             more = self.stages - 1.0
             host, each = found.host_s + more * efficiencies.host_step_s, found.host_sequence_s * self.stages

@@ -38,6 +38,15 @@ UNPACKING_ROWS: Final = 16.0
 FULL_ROWS: Final = 256.0
 """Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
 rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
+FEW_ROWS_IN_FP8: Final = 2.0 / 3.0
+"""Time that products with a few sequences take in fp8, over 16 bits at their own rate: cuBLAS multiplies few rows by mma.sync,
+which reaches two thirds of wgmma's rate (`Gpu.warp_groups`), DeepGEMM's kernels of fp8 blocks by wgmma."""
+TILE_ROWS: Final = 128.0
+"""Rows of queries that FlashAttention-3 multiplies at a time (tile_size_fwd_sm90, heads of 128), those of one KV head put
+together and padded: where each has one token, all but its query heads are padding."""
+TILED_GROUP: Final = 4.0
+"""Query heads of a KV head from which decode attention is computed by such tiles; CUDA cores do fewer (FlashInfer's
+should_use_tensor_core). Measured in SGLang 0.4.6 on an H20: 2 heads read the cache at 2.4e12 bytes/s, 4 and 8 at 1.0e12."""
 ACTIVATION_PASSES: Final = 12.0
 """Times that a hidden vector is read or written in a layer, whole on every GPU of a tensor-parallel group: two norms read
 it and the residual and write both, the products before attention and MLP read it, those after write it."""
@@ -240,17 +249,18 @@ def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float, float]:
 def roofline_iteration(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
     prefill_context: Number, efficiencies: Efficiencies, *, attention_parallel: bool = False, experts_apart: bool = False,
+    wgmma: bool = False,
 ) -> Iteration:
     """Coefficients of an engine step from the roofline and its efficiencies.
 
     `gpu` and `weight_dtype` are one value or one a plan, `tensor_parallel` a number or an array of plans;
     `prefill_context` is the mean number of tokens before a computed prompt token (cached prefix + half the rest).
     `attention_parallel`: attention on every GPU for its own sequences, experts spread over all (a mixture of experts).
-    `experts_apart`: experts in 4 bits have kernels of their own (`EngineHabits`).
+    `experts_apart`: experts in 4 bits have kernels of their own; `wgmma`: it has tiles of warp groups (`EngineHabits`).
 
         a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
         b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes + activations
-        c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
+        c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV), or as long as tiles multiply
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes + activations
 
     A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
@@ -295,13 +305,18 @@ def roofline_iteration(
         weight_dtype, lambda w: float(w in EIGHT_BIT))
     waits = (looped * e.host_expert_s > 0.0) | (e.host_linear_s * per_plan(weight_dtype, lambda w: float(w == "fp8")) > 0.0)
     waited, host = np.where(waits, host, 0.0)[()], np.where(waits, 0.0, host)[()]
-    rows = ranks * np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows)[()]
+    fp8 = per_pair(gpu, weight_dtype, lambda g, w: float(wgmma and g.warp_groups and weight_format(w).computes_in == "fp8"))
+    few = 1.0 + fp8 * (FEW_ROWS_IN_FP8 / e.fp8_products - 1.0)  # power is left where units wait for memory
+    rows = ranks * np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows * few)[()]
+    group = query_group(shape)
+    tiles = per_plan(gpu, lambda g: float(wgmma and g.warp_groups)) * (group >= TILED_GROUP) * TILE_ROWS
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
         step_s=overhead + read + waited,
         sequence_s=product + e.sequence_overhead_s / ranks + token + net / e.reduce_bytes_per_s,
-        kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
+        kv_byte_s=np.maximum((1.0 + e.kv_reread * (group - 1.0)) / (bandwidth * e.kv_mbu),
+                             tiles * e.attention_products / (rate16 * e.prefill_mfu)),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
             e.prefill_mfu * tp) + token,
         experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),

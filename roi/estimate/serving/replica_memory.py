@@ -62,6 +62,9 @@ class EngineHabits:
     """True where a step computes prompts or decodes, never both, and prompts go first (`Server.prompts_alone`)."""
     experts_apart: bool = False
     """True where experts in 4 bits are multiplied by kernels of their own, one expert after the other."""
+    wgmma: bool = False
+    """True where decode attention, and products of few sequences in fp8, are multiplied by tiles of warp groups on cards that
+    have them (`TILE_ROWS`, `FEW_ROWS_IN_FP8`). It shows where a card has few FLOPs a byte (H20): known of SGLang alone."""
     reserves: bool = False
     """True where a request waits until the KV of its whole answer fits (`Requests.kv_mean`): TensorRT-LLM and TGI, and those
     that cache as long as asked and cannot evict; vLLM, LMDeploy and DeepSpeed-FastGen take blocks as tokens come, SGLang a

@@ -129,8 +129,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
     sheet.facts.update(facts)
     if not offers:
         return "no vendor of the scenario rents it"
-    shape, tuned = find_model(option.system.partition("+")[0]), option.trains or "+" in option.system
-    choice = weight_choice(s, shape, option.system, tuned=tuned)
+    choice = weight_choice(s, find_model(option.system.partition("+")[0]), option.system, tuned="+" in option.system)
     plans, why, _ = _find_plans(sheet, s, choice, option.system, offers)
     return "another card is never dearer" if plans else why
 

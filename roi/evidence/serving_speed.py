@@ -48,15 +48,18 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
 
     Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
-    bandwidth than NVIDIA's. Fits are made with this too. Of Apple's the shares are those of one chip, taken for all. What
-    unpacking adds to reading is instructions there: it grows as a chip has fewer FLOPs for a byte than the fitted one.
+    bandwidth than NVIDIA's. No product passes the datasheet's rate, but by what was measured on the card. Fits are made with
+    this too. Of Apple's the shares are those of one chip, taken for all. What unpacking adds to reading is instructions there:
+    it grows as a chip has fewer FLOPs for a byte than the fitted one.
     """
     if gpu.apple:
         fewer = _flops_a_byte(find_gpu(APPLE_REFERENCE)) / _flops_a_byte(gpu)
         return replace(efficiencies, unpacking=efficiencies.unpacking * fewer,
                        expert_unpacking=efficiencies.expert_unpacking * fewer)
     ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.amd else 1.0
-    return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio,
+    most = max(matrix_share(gpu), 1.0)
+    return replace(efficiencies, decode_mfu=np.minimum(efficiencies.decode_mfu * ratio, most),
+                   prefill_mfu=np.minimum(efficiencies.prefill_mfu * ratio, most),
                    decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
 
 

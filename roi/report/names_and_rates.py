@@ -82,6 +82,8 @@ def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
     """
     if path.endswith(RENT) and (rented := SELLER.match(fact.source)) and rented[1] != OWN_VENDOR:
         give(rented[1], "vendor")
+    if path.endswith(".ends_elsewhere"):
+        give(str(fact.value).partition(" ")[0], "vendor")
     if not (isinstance(fact.value, str) and path.endswith(NAMED)):
         return
     if path.startswith("costs."):

@@ -50,14 +50,17 @@ class WeightChoice:
     def asked(self, gpu: Gpu) -> tuple[str, ...]:
         """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones.
 
-        On Apple's GPUs no fit speaks for the publisher's own, and the usual GGUF files stand in.
+        Those too where a name says another format, which does not run: its release is there to be served in them. On Apple's
+        GPUs no fit speaks for the publisher's own, and the usual GGUF files stand in.
         """
         own, stated = self.published, self.serving.weight_dtypes
         if gpu.apple:
             return stated or USUAL_GGUF
         if stated is not None or own is None or self.merged:
             return stated or USUAL_DTYPES
-        return (own,) if self.runs(gpu, own) else ("bf16",)
+        if self.runs(gpu, own):
+            return (own,)
+        return ("bf16",) if self.named is None else USUAL_DTYPES
 
     def running(self, gpu: Gpu) -> tuple[str, ...]:
         """Those of them that this card and the engine run."""

@@ -225,8 +225,11 @@ def test_a_closed_model_at_two_vendors_has_one_end_and_an_announced_one_stays() 
                                                                            "openai/gpt-6-luna"))
         assert cloud == pytest.approx(today, rel=1e-4)
         assert abs(np.corrcoef(today.ravel(), luna.ravel())[0, 1]) < 0.1
-    o = next(o for o in compare(case).options if o.id == azure)
-    assert o.npv_p10_p50_p90 == pytest.approx((-400.0, -400.0, -400.0), abs=10.0)
+    below = case_of(**{"draws": 512, "candidates": {**ONLY, "api_models": ["azure/gpt-6-sol"]}, **changes,
+                       "quality": {"bar": 0.9, "scores": {sol: {"value": 0.89, "items": 300}}}})
+    for one in (case, below):  # no bar is held against the answers of today
+        o = next(o for o in compare(one).options if o.id == azure)
+        assert o.npv_p10_p50_p90 == pytest.approx((-400.0, -400.0, -400.0), abs=10.0)
     stated = case_of(**{**changes, "candidates": {**ONLY, "api_models": ["azure/gpt-6-sol"]},
                         "apis": {"azure/gpt-6-sol": {"ends_in_months": 5}}})
     assert "vendors.azure/gpt-6-sol.first_end_months.follows" not in stated

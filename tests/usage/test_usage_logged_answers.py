@@ -167,11 +167,12 @@ def written(documents: list[dict[str, Any]], how: str, folder: Path) -> Path:
 def test_each_line_of_a_log_of_several_vendors_is_read_by_its_own_names(how: str, tmp_path: Path) -> None:
     """Uncached 600 + 200 + 600 + 600, read 400 + 3,000 + 400 + 400, written 1,000, output 4 x 100 with Gemini's thoughts.
 
-    Such a log was refused, or one vendor's cached tokens were lost where two have one name for the input.
+    Such a log was refused, or one vendor's cached tokens were lost where two have one name for the input, or all other
+    lines, without a word, where one answer of Gemini's made it a file of Gemini's answers.
     """
     answers = [(OPENAI, "gpt-6-luna"), (ANTHROPIC, "claude-haiku-4-5"), (RESPONSES, "gpt-6-sol"), (GEMINI, "gemini-2.5-flash")]
-    documents = [{"ts": "2026-11-02T10:00:00Z", "task": "support", "response": {"model": model, "usage": usage}}
-                 for usage, model in answers]
+    named = [{"model": model, "usageMetadata" if usage is GEMINI else "usage": usage} for usage, model in answers]
+    documents = [{"ts": "2026-11-02T10:00:00Z", "task": "support", "response": each} for each in named]
     rows = records(tmp_path, file := written(documents, how, tmp_path))
     assert totals(rows) == {"uncached_input": 2000, "cache_read": 4200, "cache_write": 1000, "output": 400, "requests": 4}
     assert [row["perhaps_cached"] for row in rows] == [0, 0, 0, 0]

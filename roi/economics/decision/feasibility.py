@@ -105,11 +105,13 @@ def score_of(option: Option, options: Mapping[str, Option]) -> float:
 def meets_bar(
     shared: Shared, option: Option, options: Mapping[str, Option], spill: Number | None = None
 ) -> NDArray[np.bool_]:
-    """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it.
+    """Where the score reaches the bar, shape (n,). What keeps the incumbent's model, at whatever vendor, is not held to it.
 
     With `spill`, the share that a floor leaves to another model's API, all answers together must reach it too.
     """
-    if option.keeps_model:
+    today = options["stay"]  # of a second move it is the first, to which the bar does apply
+    resold = option.api is not None and today.api is not None and option.vendor != today.vendor
+    if option.keeps_model or (resold and option.system == today.system):
         return np.ones(1, dtype=bool)
 
     def wrong(of: Option) -> Number:

@@ -50,6 +50,8 @@ UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "step_in_backward": (True,), "gptq": (2, 3, 4, 8), "fp8": (True,), "ends": (True,),
     "optimizer": get_args(Optimizer)[7:], "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
 """Fields of a plan -> values that the closed form alone knows."""
+UNRUN_WORDS: Final = {"ends": "--targets: embed_tokens and lm_head", "gptq": "a base packed by GPTQ", "fp8": "products in fp8"}
+"""What those fields are called where they are named, which people do not type."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,8 @@ class TrainingPlan:
     def check_runs_dry(self) -> None:
         """InputError where the closed form alone knows the step, with the first field that makes it so."""
         for field in self._unrun():
-            raise InputError(f"{field}: {getattr(self, field)!r} is not run dry; leave --dry-run out for the closed form")
+            what = UNRUN_WORDS.get(field, f"{field}: {getattr(self, field)}")
+            raise InputError(f"{what} is not run dry; leave --dry-run out for the closed form")
 
     def _unrun(self) -> list[str]:
         return [field for field, unrun in UNRUN.items() if getattr(self, field) in unrun]

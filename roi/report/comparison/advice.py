@@ -107,7 +107,7 @@ def _change(c: Comparison, label: str) -> Block:
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
-        while_, live = holds_while(c), _live_in(c, o)
+        while_, live = holds_while(c), _live_in(o)
         change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
         return Labelled(label, (change, *_later(c), *what_follows(c, o), *figures(c, o), *held), "good")
     mean, _ = npv_of(c, first)
@@ -116,7 +116,7 @@ def _change(c: Comparison, label: str) -> Block:
         f" It reaches the bar ({percent(case_number(c.case, 'quality.bar'))}) in {share(good)} of the draws.")
     head = (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
             f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}.{reaches}"), *what_follows(c, first)
-    move, then = c.second_move, f"Then {o.label}, prepared meanwhile{_live_in(c, o)}: {what_it_is(c, o)}."
+    move, then = c.second_move, f"Then {o.label}, prepared meanwhile{_live_in(o)}: {what_it_is(c, o)}."
     if move is None or move.npv_usd <= 0:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
@@ -129,10 +129,9 @@ def _change(c: Comparison, label: str) -> Block:
         f"Without the first: {straight} {' '.join(beats)}", *_later(c)), "good")
 
 
-def _live_in(c: Comparison, o: OptionResult) -> str:
-    """In how many months what is ordered now should answer users; empty where that is within SOON."""
-    months = o.months_to_live + (c.better_later[0] if c.better_later is not None else 0)
-    return f", live in {months:.0f} months" if months >= SOON else ""
+def _live_in(o: OptionResult) -> str:
+    """In how many months what is ordered now answers users, as its figures are; empty where that is within SOON."""
+    return f", live in {figure(o.months_to_live)} months" if o.months_to_live >= SOON else ""
 
 
 def _later(c: Comparison) -> list[str]:

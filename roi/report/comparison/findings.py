@@ -40,6 +40,8 @@ MEASURES = {
 """What each kind of experiment does."""
 ALSO_WORTH = 0.25
 """Share of the best test's net worth from which the best one of another option is told beside it."""
+AT_BAR = 1e-9
+"""An error rate this close to the bar's is the bar's."""
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
@@ -207,9 +209,18 @@ def _judged(o: OptionResult | InfeasibleOption) -> bool:
 
 
 def wins_at(c: Comparison, e: Experiment) -> str:
-    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
+    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by.
+
+    Beside today's model it is how many more answers may be wrong than of today's, where the bar alone does not decide.
+    """
     o, v = _about(c, e), c.verdict
     if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
+        today, bar = option_of(c, "stay").quality.error_rate, 1.0 - case_number(c.case, "quality.bar", 0.0)
+        if e.paired and abs(v.wins_at_error_rate - bar) > AT_BAR:
+            most, so_far = (100.0 * (rate - today) for rate in (v.wins_at_error_rate, o.quality.error_rate))
+            at = f"at most {figure(most)} more" if most >= 0 else f"at least {figure(-most)} fewer"
+            return (f" It wins if of 100 answers {at} are wrong than of today's model (so far {figure(abs(so_far))}"
+                    f" {'more' if so_far >= 0 else 'fewer'}).")
         at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
         return f" It wins if at most {at} of its answers are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
     if isinstance(o, InfeasibleOption):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
@@ -23,6 +24,10 @@ VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-
 """A number or a time: a first line that has one is a row, perhaps with a prompt in it, and none of it is shown."""
 TOTALS: Final = frozenset({"tokens", "totaltokens", "tokenstotal", "tokencount", "totaltokencount", "tokensused", "numtokens"})
 """Names of counts of input and output together, plain."""
+ANSWERS: Final = frozenset({"gemini-calls", "openai-calls"})
+"""Formats whose lines are answers as a vendor's API gave them."""
+LOOKED_AT: Final = 1_000
+"""Documents after a vendor's answer among which one of another kind is looked for."""
 MAP: Final = f"for your own table name the columns: {OWN_COLUMNS}"
 
 
@@ -158,14 +163,15 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
     """The format of the first of these documents that has one; raises InputError with the first's keys where none has.
 
     A log may begin with other lines (metrics, a title, what a session is about), so a known format anywhere comes before a
-    table of one's own.
+    table of one's own; a vendor's answers do not where other lines hold a usage too, as of a gateway of several vendors.
     """
-    seen = []
-    for document in documents:
+    seen: list[Document] = []
+    rest = iter(documents)
+    for document in rest:
         seen.append(document)
         known = _recognised(document, formats)
         if known is not None and not options.columns:
-            return known
+            return _beside_others(known, (*seen, *islice(rest, LOOKED_AT)), options) or known
     other = known_by_keys(seen[0]) if seen and not {"schema", "evalId"}.isdisjoint(seen[0]) else None
     if other is not None:
         raise InputError(f"{shown}: {other.what} and no usage export: {other.reading(shown)}")
@@ -185,6 +191,14 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
         except InputError as error:
             failed = failed or error
     raise failed or InputError(f"{shown}: JSON, but no object")
+
+
+def _beside_others(known: Format, documents: Sequence[Document], options: FileOptions) -> Format | None:
+    """The format of lines of one's own where a vendor's answers stand among lines with another usage; None elsewhere."""
+    others = [each for each in documents if known.recognises is None or not known.recognises(each)]
+    if known.name not in ANSWERS or format_of_lines(options, others) is None:
+        return None
+    return format_of_lines(options, documents)
 
 
 def _of_document(

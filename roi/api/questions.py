@@ -144,7 +144,7 @@ def size(
         >>> from roi import size
         >>> found = size(frontier=False)
         >>> found.plans[0].gpu, found.plans[0].replicas
-        ('RTX-4090', 2)
+        ('RTX-4090', 3)
     """
     check_type("asked", asked, OF_SOURCE | Resolved, f"{SOURCES}, or what resolve returned")
     check_type("model", model, str | None, "the name of a model, or None")

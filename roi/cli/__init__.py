@@ -21,6 +21,7 @@ from roi.errors import RoiError, day_meant, nearest, told_of
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
+WRITE = re.compile(r"; write (\S+)")
 REFUSED = re.compile(r"(?P<value>.+?) (?:is not a valid|is not in the range|does not match the format)", re.DOTALL)
 """What click says of a value that its type does not take."""
 NO_MEMORY = ("failed to map segment", "can't start new thread")
@@ -203,7 +204,13 @@ def _meant(shown: str, parameter: click.Parameter) -> str:
     from roi.scenario.quantity import as_meant  # for a mistake
 
     kind = "int" if isinstance(parameter.type, click.types.IntParamType) else "float"
-    return as_meant(shown.strip("'\""), kind, "", parameter.name or "")
+    told = as_meant(shown.strip("'\""), kind, "", parameter.name or "")
+    try:
+        if found := WRITE.fullmatch(told):
+            parameter.type.convert(found[1], parameter, None)
+    except click.BadParameter:  # the number is understood, and out of range
+        return ""
+    return told
 
 
 def _taken(kind: Any) -> str:  # Any: a type of click

@@ -48,9 +48,9 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
 
     Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
-    bandwidth than NVIDIA's. No product passes the datasheet's rate, but by what was measured on the card. Fits are made with
-    this too. Of Apple's the shares are those of one chip, taken for all. What unpacking adds to reading is instructions there:
-    it grows as a chip has fewer FLOPs for a byte than the fitted one.
+    bandwidth than NVIDIA's. Products of prompts do not pass the datasheet's rate, but by what was measured on the card. Fits
+    are made with this too. Of Apple's the shares are those of one chip, taken for all. What unpacking adds to reading is
+    instructions there: it grows as a chip has fewer FLOPs for a byte than the fitted one.
     """
     if gpu.apple:
         fewer = _flops_a_byte(find_gpu(APPLE_REFERENCE)) / _flops_a_byte(gpu)
@@ -58,7 +58,7 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
                        expert_unpacking=efficiencies.expert_unpacking * fewer)
     ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.amd else 1.0
     most = max(matrix_share(gpu), 1.0)
-    return replace(efficiencies, decode_mfu=np.minimum(efficiencies.decode_mfu * ratio, most),
+    return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio,
                    prefill_mfu=np.minimum(efficiencies.prefill_mfu * ratio, most),
                    decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
 

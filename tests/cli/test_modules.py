@@ -31,13 +31,16 @@ BUDGETS = {
     ("schema",): Budget("cli disk errors units facts numerics scenario", DATA),
     ("fit", "llama-3.1-8b", "--method", "qlora"): Budget(
         f"{PLAIN} estimate.training estimate.fitting estimate.step estimate.accuracy evidence.training_speed"
-        " evidence.measured_links scenario.quantity answers.fit answers.fit_memory answers.telling report.layout"
+        " evidence.measured_links scenario.quantity answers.fit answers.fit_memory answers.fit_stored"
+        " answers.telling report.layout"
         " report.training", DATA),
     ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
     ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with
-        "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing numerics.sequence numerics.spreads"
-        " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet economics.decision"
+        "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing"
+        " numerics.normal numerics.sequence numerics.spreads"
+        " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet"
+        " estimate.replay.hourly_fleet economics.decision"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"
         " economics.paid_units economics.place economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),

@@ -32,7 +32,7 @@ NEGLIGIBLE_START_S: Final = 60.0
 """A replica that starts within a minute follows the hourly curve without running ahead of it."""
 SHARES: Final = 20
 """Shares, evenly from 0 on, of which what waits less than a day takes the best that it reaches."""
-COUNTS: Final = np.unique([*range(1, 33), *np.ceil(32 * 1.05 ** np.arange(1, 280))])
+COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in range(1, 280))}), dtype=np.float64)
 """Instances that may work a queue off together where spares stand beside them, and steps of billed time that it may take: all
 small numbers, then within 5% of any. They are the same for every load, so that more of it never costs less."""
 

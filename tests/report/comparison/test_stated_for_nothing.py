@@ -47,6 +47,8 @@ def test_a_credit_that_is_more_than_the_bill_is_told_with_what_of_it_pays_nothin
     assert said.endswith("where a vendor's credit lapses (costs.0.usd_per_month, to_month)")
     assert credit(10_512.0) == credit(9_000.0) == []
     assert "the bill of gpt-6-luna that it could pay, $394 in month 3; $606 of it" in credit(1000.0, "all")[0]
+    (two,) = paid_out(of(costs=[{"name": name, "option": "stay", "usd_per_month": -6000.0} for name in ("old", "new")]))
+    assert two.startswith("old and new: more than the bill of gpt-5.4 that it could pay, $10,512 in month 1; $1,488 of it is")
     costs = [{"name": "credits", "option": "stay", "usd_per_month": -20_000.0}]
     assert "$9,488 of it is counted as cash paid out" in " ".join(screen(of(costs=costs), ()).split())
 

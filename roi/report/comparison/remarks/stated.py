@@ -55,28 +55,27 @@ def flat_servers(c: Comparison) -> list[str]:
 
 
 def paid_out(c: Comparison) -> list[str]:
-    """Of the stated credits that are larger than what they can pay for, the one by which an option is paid most.
+    """The month and the option in which stated credits together most exceed what they can pay for.
 
     An option's bill is its API's in each month, or where it has none all of its other cash.
     """
-    most = ("", 0.0, 0, "", 0.0)
-    named = [path for path in c.case if path.startswith("costs.") and path.endswith(".name")]
-    stated = {str(c.case[path].value): path for path in named}
+    names = {str(c.case[path].value): path for path in c.case if path.startswith("costs.") and path.endswith(".name")}
+    most, told = CENT, ""
     for o in c.options:
         cash = [line for line in o.lines if line.cash]
         bills = [line for line in cash if line.kind in BILLED] or [line for line in cash if line.kind is not LineKind.OWN]
-        bill = [sum(line.monthly_usd[month] for line in bills) for month in range(len(o.monthly_usd))]
-        for line in (line for line in cash if line.kind is LineKind.OWN and line.name in stated):
-            for month, usd_now in enumerate(line.monthly_usd):
-                beyond = -usd_now - max(bill[month], 0.0)
-                if usd_now < 0 and beyond > max(most[1], CENT):
-                    most = line.name, beyond, month, o.label, bill[month]
-    name, beyond, month, label, billed = most
-    if not name:
-        return []
-    where = stated[name].replace(".name", ".usd_per_month")
-    return [(f"{name}: more than the bill of {label} that it could pay, {usd(billed)} in month {month + 1}; {usd(beyond)} of it"
-             f" is counted as cash paid out, where a vendor's credit lapses ({where}, to_month)")]
+        own = [line for line in cash if line.kind is LineKind.OWN and line.name in names]
+        for month in range(len(o.monthly_usd)):
+            bill = sum(line.monthly_usd[month] for line in bills)
+            held = [line for line in own if line.monthly_usd[month] < 0]
+            beyond = -sum(line.monthly_usd[month] for line in held) - max(bill, 0.0)
+            if beyond > most:
+                fields = " and ".join(names[line.name].replace(".name", ".usd_per_month") for line in held)
+                most, told = beyond, (
+                    f"{' and '.join(line.name for line in held)}: more than the bill of {o.label} that it could pay,"
+                    f" {usd(bill)} in month {month + 1}; {usd(beyond)} of it is counted as cash paid out, where a vendor's"
+                    f" credit lapses ({fields}, to_month)")
+    return [told] if told else []
 
 
 def unused_names(c: Comparison) -> list[str]:

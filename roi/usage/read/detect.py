@@ -171,7 +171,8 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
         seen.append(document)
         known = _recognised(document, formats)
         if known is not None and not options.columns:
-            return _beside_others(known, (*seen, *islice(rest, LOOKED_AT)), options) or known
+            mixed = _beside_others(known, (*seen, *islice(rest, LOOKED_AT)), options) if known.name in ANSWERS else None
+            return mixed or known
     other = known_by_keys(seen[0]) if seen and not {"schema", "evalId"}.isdisjoint(seen[0]) else None
     if other is not None:
         raise InputError(f"{shown}: {other.what} and no usage export: {other.reading(shown)}")
@@ -196,9 +197,7 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
 def _beside_others(known: Format, documents: Sequence[Document], options: FileOptions) -> Format | None:
     """The format of lines of one's own where a vendor's answers stand among lines with another usage; None elsewhere."""
     others = [each for each in documents if known.recognises is None or not known.recognises(each)]
-    if known.name not in ANSWERS or format_of_lines(options, others) is None:
-        return None
-    return format_of_lines(options, documents)
+    return None if format_of_lines(options, others) is None else format_of_lines(options, documents)
 
 
 def _of_document(

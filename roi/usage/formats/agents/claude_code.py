@@ -4,8 +4,8 @@ A line with message.usage holds what one request had used when the line was writ
 their own, with the same message id and request id, and a resumed session has old lines in a new file. So a call is known by
 both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice
 the input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too.
-Ignored: `costUSD` of old versions, `iterations` within one request. Source: captured
-lines in public repositories (2025-07 to 2026-08).
+Ignored: `costUSD` of old versions, `iterations` within one request. Source: captured lines in public repositories (2025-07 to
+2026-08).
 """
 
 from collections.abc import Iterator

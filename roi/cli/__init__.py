@@ -148,7 +148,9 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
     told: tuple[str, int] | None = None
     match error:
         case click.NoSuchOption():
-            hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
+            # what replaces files is no guess
+            near = next((each for each in error.possibilities or () if each != "--force"), None)
+            hint = f"; did you mean {near}?" if near else "; see --help"
             told = f"no option {error.option_name!r}{_field_of(error) or hint}", 2
         case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
             told = _said(error), 2

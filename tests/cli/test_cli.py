@@ -97,6 +97,7 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["profile", "device", "--device", "cpuu"], "--device: 'cpuu' is not one of cuda, cpu; nearest: cpu"),
     (["compare", "--draws", "many"], "--draws: 'many' is not usable; a whole number from 0 to 1,048,576"),
     (["compare", "--draws", "-1"], "--draws: -1 is not usable; a whole number from 0 to 1,048,576"),
+    (["size", "--figure", "x.svg"], "no option '--figure'; see --help\n"),
     (["size", "--times", "0"], "--times: 0.0 is not usable; a number above 0\n"),
     (["fit", "qwen3-8b", "--rank", "9" * 5000 + "x"], "--rank: '" + "9" * 56 + "... is not usable; a whole number\n"),
     (["fit", "qwen3-8b", "--as-of", "2026-13-01"], "--as-of: '2026-13-01' is not usable; a day such as 2026-11-24"),

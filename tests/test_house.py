@@ -1,6 +1,7 @@
 """The house keeps its rules: a pure engine, light doors, small files, public names that exist."""
 
 import ast
+import builtins
 import json
 import re
 import subprocess
@@ -228,6 +229,14 @@ def test_no_test_imports_another() -> None:
 def test_every_module_says_what_it_is() -> None:
     silent = [file for file in FILES if (text := file.read_text(encoding="utf-8")) and not ast.get_docstring(parsed(text)[0])]
     assert silent == []
+
+
+@pytest.mark.parametrize("package", sorted(ROOT.rglob("__init__.py")), ids=str)
+def test_no_package_calls_a_builtin_that_its_own_file_replaces(package: Path) -> None:
+    """Loading `roi/cli/next.py` binds `next` in `roi/cli/__init__.py`: a call of the builtin there worked only before that."""
+    files = {path.stem for path in package.parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    named = {node.id for node in parsed(package.read_text(encoding="utf-8"))[1] if isinstance(node, ast.Name)}
+    assert files & set(dir(builtins)) & named == set()
 
 
 def test_every_room_has_its_floor_on_the_map() -> None:

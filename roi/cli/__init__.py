@@ -148,9 +148,8 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
     told: tuple[str, int] | None = None
     match error:
         case click.NoSuchOption():
-            # what replaces files is no guess
-            near = next((each for each in error.possibilities or () if each != "--force"), None)
-            hint = f"; did you mean {near}?" if near else "; see --help"
+            near = [each for each in error.possibilities or () if each != "--force"]  # what replaces files is no guess
+            hint = f"; did you mean {near[0]}?" if near else "; see --help"
             told = f"no option {error.option_name!r}{_field_of(error) or hint}", 2
         case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
             told = _said(error), 2

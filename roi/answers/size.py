@@ -23,8 +23,10 @@ from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
 from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field
 from roi.economics.inputs import Array, Option, Shared
+from roi.economics.lines.api_bill import service_of_long
+from roi.economics.lines.api_request import long_share, without_long
 from roi.economics.lines.calendar import incumbent_share
-from roi.economics.lines.line import FarVolume, far_volume, rent_level
+from roi.economics.lines.line import FarVolume, far_volume, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
@@ -35,7 +37,7 @@ from roi.estimate.replay.traffic import Lengths
 from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import ENGINE, FleetPlan, slo_of
 from roi.resolution.plans import why_no_plan
-from roi.resolution.request_lengths import TOO_LONG, system_lengths
+from roi.resolution.request_lengths import LONGEST, TOO_LONG, option_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.training.training_runs import mean_tokens
 from roi.scenario.demand import MOST_TOKENS, Bin
@@ -43,7 +45,7 @@ from roi.scenario.file import load_scenario
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.traces import Trace
-from roi.units import SECONDS_PER_DAY
+from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
 KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
 """Options that run a fleet of their own, the tuned one first."""
@@ -74,6 +76,19 @@ class ComparedRent:
     """The same were the load to stay today's: what the plan costs today, with that rent's drift alone."""
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Requests that are too long for the model, or for every replica of it, and go to an API: none of the load is theirs."""
+
+    to: str
+    """The API, as the report calls it."""
+    longest_tokens: float
+    """Prompt and answer in the model's own tokens beyond which they do."""
+    share_of_requests: float
+    usd_per_month: float
+    """What the API bills for them at today's volume and price."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sizing:
     """The answer of `roi size`."""
@@ -102,6 +117,8 @@ class Sizing:
     headroom: float
     fleet_share: float
     """Share of the rent that this workload pays, and of power and space of owned cards; below 1 where others share the base."""
+    sent_on: Elsewhere | None
+    """None where the replicas take all requests."""
     workloads: float
     """Workloads on the fleet, this one among them: requests a second, replicas and GPUs are those of all, USD this one's."""
     rent_level: float
@@ -178,6 +195,7 @@ def size_service(
     shared, options = read_all(resolved.case, resolved.case.values())
     owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
     option = _option(options, model, owned)
+    taken = without_long(shared, option)
     own = f"{OWN}:{option.system}"
     plans, (mean, peak, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
     if trace is not None:
@@ -214,6 +232,7 @@ def size_service(
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         far_volume=None if trace is not None else far_volume(shared),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), workloads=float(option.workloads), slo=load.slo,
+        sent_on=_sent_on(resolved, shared, option, options),
         rent_level=float(np.mean(_rent_levels(shared, option, plan))) if best.owned is None else 1.0,
         compared=None if trace is not None or best.owned is not None else _compared(
             shared, options, option, resolved.plans[option.id], sized),
@@ -230,9 +249,9 @@ def size_service(
         day=None if trace is not None or best.runs == FOR_THE_WORK else replay_day(
             plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
         late_api=_late_api(resolved, options, option.system, load.slo),
-        ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
-        else ways(shared, options, options[own], plan, mean) if best.owned is not None
-        else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),
+        ways=ways_on_trace(taken, options, option.system, best, mean) if trace is not None
+        else ways(taken, options, options[own], plan, mean) if best.owned is not None
+        else (*ways(taken, options, option, plan, mean), *own_floor(taken, options, options.get(own), yours, mean)),
     )
 
 
@@ -304,6 +323,16 @@ def _compared(
                         drifted_usd_per_month=sized[at][0].usd_per_month * level)
 
 
+def _sent_on(resolved: Resolved, shared: Shared, option: Option, options: Mapping[str, Option]) -> Elsewhere | None:
+    """What is too long for the option, and what the API that takes it bills at today's volume."""
+    if option.long_to is None:
+        return None
+    share, to = float(long_share(shared, option)), service_of_long(shared, option, options[option.long_to])
+    requests = float(shared.requests_per_day * shared.volume_factor) * DAYS_PER_MONTH * share
+    return Elsewhere(to=to.option.label, longest_tokens=resolved.case[LONGEST.format(option=option.id)].number(),
+                     share_of_requests=share, usd_per_month=requests * pick(to.cost.usd) * pick(to.price))
+
+
 def _late_api(resolved: Resolved, options: Mapping[str, Option], system: str, slo: Slo) -> dict[str, float]:
     """Limits that the API misses to which a floor of this system spills, and what the scenario says was measured of it."""
     hybrid, facts = options.get(f"hybrid:{system}"), resolved.case.facts
@@ -351,10 +380,13 @@ def _load(
     if trace is not None:
         tokens = option.tokens
         seen = trace.seen_as(float(tokens.ratio), float(tokens.output_ratio), float(tokens.reasoning_tokens))
-        mean = trace.requests_per_s * times
+        longest = resolved.case.facts.get(LONGEST.format(option=option.id))
+        seen = seen if longest is None else seen.within(longest.number())
+        mean = seen.requests_per_s * times
         return mean, mean, Load(traffic=seen.at(times), requests_per_s=mean, mean_requests_per_s=mean, slo=slo, is_trace=True)
-    mean = float(shared.requests_per_day * shared.volume_factor * option.workloads) / SECONDS_PER_DAY
+    taken = 1.0 - long_share(shared, option)
+    mean = float(shared.requests_per_day * shared.volume_factor * option.workloads * taken) / SECONDS_PER_DAY
     peak = float(mean * shared.peak_to_mean)
     hold = float(demand_to_hold(peak, mean, waiting(shared, option)))
-    lengths = system_lengths(resolved.case.facts, option.system)
+    lengths = option_lengths(resolved.case.facts, option.id, option.system)
     return mean, peak, Load(traffic=lengths, requests_per_s=hold, mean_requests_per_s=mean, slo=slo, is_trace=False)

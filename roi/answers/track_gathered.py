@@ -120,10 +120,10 @@ def _once(month: str, figure: str, source: str, billed: float | None, told: floa
 
 
 def _models(options: Mapping[str, Option], id: str) -> Models:
-    """The models that the option calls: its own, and the incumbent's, what it escalates or spills to."""
+    """The models that the option calls: its own, and the incumbent's, what it escalates, spills or is too long goes to."""
     option, stay = options[id], options["stay"]
     others = [stay.vendor, options[option.escalates_to].vendor]
-    others += [options[option.spills_to].vendor] if option.spills_to is not None else []
+    others += [options[to].vendor for to in (option.spills_to, option.long_to) if to is not None]
     own = option.vendor if option.api is not None and not option.trains else None  # an adapter has a name of its own
     return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)))
 
@@ -212,6 +212,6 @@ def came_of(
     if told:
         notes.append("no bill says what was paid: what commitments ask beyond the export's calls is counted as paid,"
                      f" {', '.join(told)}; --bill says otherwise")
-    if options[id].spills_to is not None or any_positive(options[id].escalated):
+    if (options[id].spills_to, options[id].long_to) != (None, None) or any_positive(options[id].escalated):
         return paid  # what is handed on are other requests than the rest
     return tuple(replace(each, waiting_usd=_of_a_call(month, each.calls_usd)) for month, each in zip(months, paid, strict=True))

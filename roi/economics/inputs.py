@@ -338,13 +338,15 @@ class Option:
     escalates_to: str = "stay"
     escalates_to_cached: Annotated[bool, At("options.{option}.escalates_to_cached")] = False
     """True where the escalated requests find a prompt cache that is off today."""
+    too_long: Annotated[Array | None, At("options.{option}.too_long")] = None
+    long_to: Annotated[str | None, At("options.{option}.long_to")] = None
+    """1 for each length bin that it cannot take and hands on unseen to that option's API, else 0; None where it takes all."""
     end_to_end: Annotated[str | None, At("options.{option}.end_to_end")] = None
     end_to_end_error: Number | None = None
     """The cascade as a system of its own, where its answers were evaluated end to end, and that system's error rate."""
     kept_error: Annotated[Number | None, At("systems.{system}.kept_error_rate")] = None
-    """Error rate of the answers that it keeps."""
     escalated_error: Annotated[Number | None, At("systems.{system}.escalated_error_rate")] = None
-    """Error rate of the second model on what is escalated."""
+    """Error rate of the answers that it keeps, and of the second model on what is escalated."""
     measured_kept: Annotated[Number | None, At("systems.{system}.measured_kept_error_rate")] = None
     measured_escalated: Annotated[Number | None, At("systems.{system}.measured_escalated_error_rate")] = None
     """The shares of both that were counted as wrong, where the rates are the means of what the counts leave."""
@@ -357,9 +359,8 @@ class Option:
     hardware: Hardware | None = None
     provisioned: Provisioned | None = None
     commitment_usd: Annotated[Number, At("apis.{vendor}.commitment.usd_per_month", absent=0.0)] = 0.0
-    """Spend a month that is owed to the option's own vendor from go-live on."""
     commitment_months: Annotated[Number, At("apis.{vendor}.commitment.months", absent=0.0)] = 0.0
-    """Months from today to the end of that commitment."""
+    """Spend a month that is owed to the option's own vendor from go-live on, and months from today to the end of that."""
     costs: tuple[OwnCost, ...] = ()
     spares: Annotated[int, own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1

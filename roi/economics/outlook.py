@@ -138,14 +138,15 @@ class PricesAhead:
     lists: tuple[tuple[str, float | None], ...]
     """First day of each, and the cost of the option's mean request by it over today's; None where that is free today."""
     more_usd: Array | None
-    """USD that they add to each month of the option, shape (H,); None of a model that takes what a fleet of `ids` does not."""
+    """USD that they add to each month of the option, shape (H,); None of one that takes what an option of `ids` does not."""
 
 
 def prices_ahead(case: Case, ids: Sequence[str]) -> list[PricesAhead]:
-    """Announced lists of the models of the options `ids`, and of those that take what their fleets do not; each model once."""
+    """Announced lists of the models of the options `ids`, and of those that take what they do not; each model once."""
     shared, options = read_all(case, case.values(), ids=tuple(ids))
     found: dict[str, PricesAhead] = {}
-    for id in dict.fromkeys((*ids, *(other for id in ids if (other := options[id].spills_to) is not None))):
+    handed = (to for id in ids for to in (options[id].spills_to, options[id].long_to) if to is not None)
+    for id in dict.fromkeys((*ids, *handed)):
         option, vendor = options[id], options[id].vendor
         if option.api is None or not option.api.announced or vendor is None or vendor in found:
             continue

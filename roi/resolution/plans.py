@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, rented_offers
-from roi.economics.inputs import Array, Option, Plan, Shared, path_of
+from roi.economics.inputs import Array, Option, Plan, path_of
 from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
@@ -28,9 +27,11 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.found_plans import FoundPlan, cheapest_plans
 from roi.resolution.plan_capacity import (
     ENGINE,
     LATENCY,
+    NO_FIT,
     FleetPlan,
     PlanEvidence,
     ServingPlan,
@@ -41,53 +42,43 @@ from roi.resolution.plan_capacity import (
     slo_of,
     why_none_holds,
 )
-from roi.resolution.request_lengths import SystemLengths, system_lengths, too_long
+from roi.resolution.request_lengths import SystemLengths, option_lengths, send_on, too_long
 from roi.resolution.weight_choice import WeightChoice, weight_choice
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
 from roi.store.profiles.loading import Store
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Grid = list[tuple[Gpu, int, str]]
 
-LARGER = (3.0, 10.0, 30.0)
-"""Multiples of today's volume at which the cheapest plan is kept too."""
-MOST_PLANS = 9
-"""Plans of one option that go into the Case, the cheapest at today's volume first."""
-WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
-"""Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
-
-
-class _Found(NamedTuple):
-    """An offer that a replica fits on."""
-
-    offer: Offer
-    gpus: int
-    """Tensor-parallel degree."""
-    dtype: str
-    capacity: float
-    """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
-    stated: int | None = None
-    """Number of the row of `serving.capacities` that states its capacity, which is then not replayed."""
+SMALL = (NO_FIT, "KV memory", "a replica needs")
+"""Words in the reason why no plan holds where memory is what lacks."""
 
 
 def add_plans(
     sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool,
+    long_to: str | None = None,
 ) -> None:
     """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO.
 
-    None are looked for where it is infeasible already.
+    None are looked for where it is infeasible already. Where no card has room for the longest requests, those go to the API of
+    the option `long_to`, no more of them than must.
     """
     if path_of(Option, "infeasible", option=id) in sheet.facts:
         return
     choice = weight_choice(s, shape, system, tuned=shared_adapters)
-    plans, why_none, source = _find_plans(sheet, s, choice, system, offers)
+    lengths = option_lengths(sheet.facts, id, system)
+    plans, why_none, source = _find_plans(sheet, s, choice, system, offers, lengths)
+    if not plans and long_to is not None and any(word in why_none for word in SMALL):
+        plans, longest = _find_for_shorter(sheet, s, choice, system, offers, lengths)
+        if plans:
+            send_on(sheet, id, system, longest, long_to, "the longest that a replica on these cards holds")
+            lengths = lengths.within(longest)
     if plans:
         sheet.plans[id] = plans
         remark = choice.remark(dict.fromkeys(plan.serving.weight_dtype for plan in plans))
         said = (f"serving weights of {system}: {remark}" if remark else "",
-                too_long(sheet.known, plans, system, system_lengths(sheet.facts, system)))
+                too_long(sheet.known, plans, system, lengths))
         sheet.warnings += [each for each in said if each and each not in sheet.warnings]
     else:
         sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
@@ -95,8 +86,30 @@ def add_plans(
         _add_plan_facts(sheet, s, id, number, plan, choice)
 
 
+def _find_for_shorter(
+    sheet: FactSheet, s: Scenario, choice: WeightChoice, system: str, offers: Offers, lengths: SystemLengths,
+) -> tuple[tuple[FleetPlan, ...], float]:
+    """The plans that hold requests of the most tokens that any holds, and these; none where not the shortest bin fits.
+
+    By halves: what holds longer requests holds shorter ones.
+    """
+    limits = np.unique(lengths.whole_tokens)[:-1]
+
+    def found(number: int) -> tuple[tuple[FleetPlan, ...], float]:
+        longest = float(limits[number])
+        return _find_plans(sheet, s, choice, system, offers, lengths.within(longest))[0], longest
+
+    held = found(0) if limits.size else ((), 0.0)
+    low, high = 0, limits.size if held[0] else 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried = found(middle)
+        low, high, held = (middle, high, tried) if tried[0] else (low, middle, held)
+    return held
+
+
 def _find_plans(
-    sheet: FactSheet, s: Scenario, choice: WeightChoice, system: str, offers: Offers,
+    sheet: FactSheet, s: Scenario, choice: WeightChoice, system: str, offers: Offers, lengths: SystemLengths,
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
     """The cheapest plans that hold the SLO, replayed or as stated; where none does, why, and who says so."""
     if not offers:
@@ -105,11 +118,10 @@ def _find_plans(
         if any(find_gpu(name).apple for name in s.candidates.gpus):
             return (), "nobody rents Apple's GPUs out; own_hardware says what one costs", "catalog"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
-    lengths = system_lengths(sheet.facts, system)
     found, why_none = _candidates(s, sheet.known, choice, system, lengths, offers)
     held, refused = list[FleetPlan](), list[FleetPlan]()
     while found and not held:
-        chosen = _with_measured(sheet, _cheapest(sheet, found), found)
+        chosen = _with_measured(sheet, cheapest_plans(sheet, found), found)
         for each in chosen:
             serving = _serving_plan(choice, find_gpu(each.offer.gpu), each.gpus, each.dtype)
             plan = (_replayed(sheet, s, each.offer, serving, lengths) if each.stated is None else
@@ -130,7 +142,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
     if not offers:
         return "no vendor of the scenario rents it"
     choice = weight_choice(s, find_model(option.system.partition("+")[0]), option.system, tuned="+" in option.system)
-    plans, why, _ = _find_plans(sheet, s, choice, option.system, offers)
+    plans, why, _ = _find_plans(sheet, s, choice, option.system, offers, option_lengths(facts, option.id, option.system))
     return "another card is never dearer" if plans else why
 
 
@@ -142,10 +154,10 @@ def _serving_plan(choice: WeightChoice, gpu: Gpu, gpus: int, dtype: str) -> Serv
 
 def _candidates(
     s: Scenario, known: KnownRuns, choice: WeightChoice, system: str, lengths: SystemLengths, offers: Offers,
-) -> tuple[list[_Found], str]:
+) -> tuple[list[FoundPlan], str]:
     """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
-    found = [_Found(o, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
+    found = [FoundPlan(o, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
              for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
     known_cards = {gpu_id for gpu_id, _ in stated}
     grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in choice.replicas(gpu)
@@ -157,7 +169,7 @@ def _candidates(
            s.serving.kv_dtype, slo_of(s), choice.adapters, choice.rank if choice.adapters else 0, s.serving.adapter_slots)
     result = known.once(key, partial(_closed_form, s, choice, lengths.shape, grid, known.store))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-    found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+    found += [FoundPlan(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
     told = "" if found else _too_small(grid, rates, offers)
     if found or told:
@@ -215,13 +227,13 @@ def _as_stated(
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=ends, capacity=capacity)
 
 
-def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) -> list[_Found]:
+def _with_measured(sheet: FactSheet, chosen: list[FoundPlan], found: list[FoundPlan]) -> list[FoundPlan]:
     """The chosen plans, and the cheapest on cards whose server was profiled: published speeds may have passed them over."""
     servers = {each.offer.gpu: sheet.known.servers(each.offer.gpu) for each in found}
     for _, passed in servers.values():
         sheet.warnings += [f"profile {name} says nothing of serving speed: {reason}" for name, reason in passed]
     measured = [each for each in found if servers[each.offer.gpu][0]]
-    return list(dict.fromkeys([*chosen, *(_cheapest(sheet, measured)[:2] if measured else [])]))
+    return list(dict.fromkeys([*chosen, *(cheapest_plans(sheet, measured)[:2] if measured else [])]))
 
 
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
@@ -291,41 +303,6 @@ def _nearest(slo: Slo, grid: Grid, result: ServingCapacity) -> int:
     late, ttft, tpot = (np.broadcast_to(x, len(grid)) for x in (np.isin(result.binding, LATENCY), result.ttft_s, result.tpot_s))
     strain = np.where(late, np.maximum(ttft / slo.ttft_p95_s, tpot / slo.tpot_p95_s), np.inf)
     return min(range(len(grid)), key=lambda k: (strain[k], -grid[k][0].memory_bytes * grid[k][1]))
-
-
-def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
-    """At most MOST_PLANS plans, none of which another beats in rent, power of cards that are owned, and capacity alike.
-
-    The two with the lowest rent at today's peak, of each card that is owned the one that draws least then (what it would sell
-    for is no bill), the lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it),
-    per request at scale the best of four cards and terms, the smallest instance, and more of the first.
-    """
-    a_day, peak = (sheet.facts[path_of(Shared, name)].number() for name in ("requests_per_day", "peak_to_mean"))
-    workloads = sheet.facts.get(path_of(Option, "workloads"))
-    a_day *= 1.0 if workloads is None else workloads.number()
-    size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
-    hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
-    owned = [p.offer.watts or find_gpu(p.offer.gpu).power_w if p.offer.owned is not None else 0.0 for p in found]
-    power, capacity = np.array(owned) * size, np.array([p.capacity for p in found])
-    held = capacity * (size // np.array([p.gpus for p in found]))
-    bound = np.array([p.offer.minimum_months for p in found])
-    no_worse = ((hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity)
-                & (bound[:, None] <= bound) & (power[:, None] <= power))
-    better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held) | (power[:, None] < power))
-    unbeaten = np.flatnonzero(~better.any(axis=0))
-
-    def by_rent(times: float, hourly: Array = hourly) -> list[int]:
-        rent = hourly * np.ceil(times * a_day / SECONDS_PER_DAY * peak / held + 1.0)
-        return [int(k) for k in unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]]
-
-    today = by_rent(1.0)
-    drawing = {found[k].offer.gpu: k for k in reversed(by_rent(1.0, power)) if power[k] > 0}
-    by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
-    smallest = unbeaten[np.argmin(hourly[unbeaten])]
-    kinds = {(found[k].offer.gpu, found[k].offer.minimum_months > 0): int(k) for k in reversed(by_scale)}  # the best of each
-    scale = [k for k in map(int, by_scale) if k in kinds.values()]
-    first = [*today[:2], *drawing.values(), *(by_rent(times)[0] for times in LARGER), *scale[:4], smallest, *today[2:]]
-    return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 
 def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:

@@ -8,17 +8,21 @@ from typing import Final
 import numpy as np
 
 from roi.economics.decision.alarms import too_long_field
-from roi.economics.inputs import Array, Shared, Tokens, path_of
+from roi.economics.inputs import Array, Option, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.fact import Fact
+from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, load_of
+from roi.scenario.scenario import Scenario
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
 PREFIX_HITS: Final = "serving.prefix_hit_rate"
 """Path of the fact, where it is stated."""
+LONGEST: Final = "options.{option}.longest_tokens"
+"""Path of the longest request that an option takes, which hands longer ones on."""
 TOO_LONG: Final = 0.05
 """Share of requests beyond a model's context from which it cannot do the work: the P95 of the lengths, as of an SLO, must fit.
 Where only means are known, the mean must: how far lengths spread around it is not known, and nothing shorter will do."""
@@ -52,9 +56,25 @@ class SystemLengths:
         """True where the prefix is all of every prompt: then it is a conversation so far, another one in each request."""
         return bool(np.all(self.prefix_tokens >= self.prompt_tokens))
 
+    @property
+    def whole_tokens(self) -> Array:
+        """Prompt and answer of each bin."""
+        return self.prompt_tokens + self.output_tokens
+
     def over(self, context_tokens: float) -> float:
         """Share of the requests that are longer than a context, answer included; of a mean alone, 0 or 1."""
-        return float(self.weights @ (self.prompt_tokens + self.output_tokens > context_tokens))
+        return float(self.weights @ (self.whole_tokens > context_tokens))
+
+    def within(self, most_tokens: float) -> "SystemLengths":
+        """The requests of at most so many tokens, answer included, alone; one bin of them as two, since one would be a mean."""
+        [kept] = np.nonzero(self.whole_tokens <= most_tokens)
+        if kept.size == self.weights.size:
+            return self
+        kept = np.repeat(kept, 2) if kept.size == 1 else kept
+        prompt, prefix, output, weights = (
+            row[kept] for row in (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights))
+        return SystemLengths(prompt_tokens=prompt, prefix_tokens=prefix, output_tokens=output, weights=weights / weights.sum(),
+                             hit_rate=self.hit_rate)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -99,6 +119,36 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
                          output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
                          hit_rate=float(row(Shared, "hit_rate")[0] if own is None else own.number()))
+
+
+def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLengths:
+    """The same of the requests that the option takes: without those that are too long for it."""
+    lengths, longest = system_lengths(facts, system), facts.get(LONGEST.format(option=id))
+    return lengths if longest is None else lengths.within(longest.number())
+
+
+def send_on(sheet: FactSheet, id: str, system: str, most_tokens: float, to: str, source: str) -> None:
+    """State that requests of more than `most_tokens`, answer included, go to the API of the option `to`; once more, anew."""
+    lengths = system_lengths(sheet.facts, system)
+    longest, long, target = LONGEST.format(option=id), *(path_of(Option, name, option=id) for name in ("too_long", "long_to"))
+    for path in (longest, long, target):
+        sheet.facts.pop(path, None)
+    sheet.state(longest, most_tokens, source, "tokens")
+    sheet.state(long, tuple(float(tokens > most_tokens) for tokens in lengths.whole_tokens), source, "share")
+    sheet.state(target, to, "the API that takes what is too long: today's, or the cheapest that passes the bar")
+    sheet.warnings.append(f"{system}: {lengths.over(most_tokens):.1%} of requests are longer than {most_tokens:,.0f} tokens"
+                          f" with the answer, and go to {sheet.facts[path_of(Option, 'label', option=to)].value}"
+                          " (candidates.by_length)")
+
+
+def takes_long(sheet: FactSheet, s: Scenario, id: str | None) -> str | None:
+    """The option `id` where what is too long for others may go to its API, which takes all that is asked; else None."""
+    if id is None or not s.candidates.by_length or (id == "stay" and s.incumbent.served):
+        return None
+    vendor, today = (sheet.facts[path_of(Option, "vendor", option=each)].value for each in (id, "stay"))
+    context = sheet.facts.get("incumbent.context_tokens") if vendor == today else None
+    over = 0.0 if context is None else system_lengths(sheet.facts, s.incumbent.model).over(context.number())
+    return id if over == 0.0 else None
 
 
 def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> str | None:

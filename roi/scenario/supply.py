@@ -381,6 +381,8 @@ class Candidates(Section):
     """Also consider self-hosted models without training."""
     hybrid: bool = True
     """Also consider a self-hosted floor that spills to the API."""
+    by_length: bool = True
+    """Requests that are too long for a candidate go to an API that takes them; false = it must take all of them."""
     own_hardware: bool = False
     """Also consider buying the GPUs."""
     gpus: Names = ()

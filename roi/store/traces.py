@@ -107,6 +107,12 @@ class Trace:
             arrival_s=self.arrival_s, input_tokens=given, cached_tokens=cached,
             output_tokens=self.output_tokens * token_ratio * output_ratio + reasoning_tokens)
 
+    def within(self, most_tokens: float) -> "Trace":
+        """The calls of at most so many tokens, answer included, alone, from the first of them on."""
+        kept = self.input_tokens + self.output_tokens <= most_tokens
+        arrivals = self.arrival_s[kept]
+        return Trace(arrivals - arrivals[0], self.input_tokens[kept], self.cached_tokens[kept], self.output_tokens[kept])
+
 
 def read_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a CSV (columns of COLUMNS); InputError names the column, the line and the value that cannot be used."""

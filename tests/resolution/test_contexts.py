@@ -55,21 +55,68 @@ def test_the_whole_request_must_fit_with_its_answer(tokens: int, barred_by_it: b
     assert ("hybrid:qwen3-8b" in barred(compare(resolve(check_scenario({**alone, "apis": {}})).case))) == barred_by_it
 
 
-def of_lengths(share: float) -> Resolved:
-    """This share of the requests is of 60,000 tokens."""
-    bins = [{"input_tokens": 1000, "output_tokens": 100, "share": 1.0 - share},
-            {"input_tokens": 60_000, "output_tokens": 100, "share": share}]
-    workload = {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": bins}
-    return resolve(check_scenario({**LONG, "workload": workload, "apis": {}, "candidates": {"self_hosted": ["qwen3-8b"],
-                                                                                          "gpus": ["h100-sxm"]}}))
+def of_lengths(*bins: tuple[int, float], incumbent: dict[str, str] | None = None, **candidates: object) -> Resolved:
+    """Prompts of so many tokens have this share of the requests; every answer has 100."""
+    lengths = [{"input_tokens": tokens, "output_tokens": 100, "share": share} for tokens, share in bins]
+    scores = {**LONG["quality"]["scores"], "gpt-4o": 0.92}
+    return resolve(check_scenario({
+        **LONG, "workload": {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": lengths}, "apis": {},
+        "quality": {**LONG["quality"], "scores": scores}, "incumbent": incumbent or LONG["incumbent"],
+        "costs": [{"name": "servers", "option": "stay", "usd_per_month": 1.0}],
+        "candidates": {"self_hosted": ["qwen3-8b"], "gpus": ["h100-sxm"], **candidates}}))
 
 
-def test_of_known_lengths_a_twentieth_may_be_longer_with_a_warning() -> None:
+def test_where_all_must_stay_with_a_candidate_a_twentieth_may_be_longer_with_a_warning() -> None:
     told = "qwen3-8b: 4.0% of requests are longer than its context, 40,960 tokens"
-    few, many = of_lengths(0.04), of_lengths(0.06)
+    few, many = (of_lengths((1000, 1.0 - share), (60_000, share), by_length=False) for share in (0.04, 0.06))
     assert any(warning.startswith(told) for warning in few.warnings)
     assert barred(compare(few.case), "context") == {}
     assert "6% of the requests do not fit" in barred(compare(many.case), "context")["hybrid:qwen3-8b"]
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.04, 0.4, 0.9])
+def test_what_is_longer_than_a_context_goes_to_the_api_and_the_fleet_is_for_the_rest(share: float) -> None:
+    """Replicas are replayed with the short requests alone: as without the long ones, whatever their share is. All can wait, so
+    today's model in batch is the cheapest API."""
+    found, short = of_lengths((1000, 1.0 - share), (60_000, share)), of_lengths((1000, 0.5), (1000, 0.5))
+    case, id = found.case, "self-hosted-base:qwen3-8b"
+    stated = [case[f"options.{id}.{name}"].value for name in ("too_long", "long_to", "longest_tokens")]
+    assert stated == [(0.0, 1.0), "cache-batch", 40_960]
+    assert any(f"qwen3-8b: {share:.1%} of requests are longer than 40,960 tokens" in told for told in found.warnings)
+    held, alone = ({(p.offer.gpu, p.serving.weight_dtype): p.capacity.alone.requests_per_s for p in each.plans[id]}
+                   for each in (found, short))
+    assert held == pytest.approx(alone)
+    [option] = [o for o in compare(case).options if o.id == id]
+    assert option.sent_on is not None
+    assert option.sent_on.share_of_requests == pytest.approx(share)
+    assert option.sent_on.share_of_tokens == pytest.approx(60_100 * share / (60_100 * share + 1100 * (1.0 - share)))
+
+
+def test_what_is_too_long_goes_nowhere_where_all_fits_where_nothing_does_and_where_no_api_takes_it() -> None:
+    """gpt-4o takes 128,000 tokens itself; a model that one serves is no API."""
+    fits, none = of_lengths((1000, 0.5), (40_000, 0.5)), of_lengths((60_000, 0.5), (70_000, 0.5))
+    too_short = of_lengths((1000, 0.9), (130_000, 0.1), incumbent={"provider": "openai", "model": "gpt-4o"})
+    own = of_lengths((1000, 0.9), (60_000, 0.1), incumbent={"provider": "self-hosted", "model": "gpt-6.1-sol"})
+    for found in (fits, none, too_short, own):
+        assert not any(path.endswith((".too_long", ".long_to")) for path in found.case.facts)
+    assert barred(compare(fits.case), "context") == {}
+    for found in (none, too_short, own):
+        assert "self-hosted-base:qwen3-8b" in barred(compare(found.case), "context")
+
+
+def test_a_card_that_has_no_room_for_the_longest_serves_the_longest_that_it_holds() -> None:
+    """Beside 16.4 GB of weights a card of 24 GB holds 20,100 tokens of 144 KiB (3.0 GB), and no 40,100 (5.9 GB)."""
+    bins = (1000, 0.9), (20_000, 0.06), (39_000, 0.02), (40_000, 0.02)
+    id, kept = "self-hosted-base:qwen3-8b", {"gpus": ["RTX-4090"], "base": True, "methods": [], "hybrid": False}
+    serving = {"weight_dtypes": ["bf16"], "tensor_parallel": [1]}
+    lengths = [{"input_tokens": tokens, "output_tokens": 100, "share": share} for tokens, share in bins]
+    data = {**LONG, "workload": {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": lengths}, "apis": {},
+            "serving": serving, "candidates": {"self_hosted": ["qwen3-8b"], **kept}}
+    case = resolve(check_scenario(data)).case
+    assert case[f"options.{id}.too_long"].value == (0.0, 0.0, 1.0, 1.0)
+    assert case[f"options.{id}.longest_tokens"].value == 20_100
+    refused = resolve(check_scenario({**data, "candidates": {"self_hosted": ["qwen3-8b"], **kept, "by_length": False}})).case
+    assert "KV memory" in str(refused[f"options.{id}.infeasible"].value)
 
 
 def test_requests_longer_than_a_replica_holds_are_told_with_their_share_and_nothing_is_where_all_fit() -> None:

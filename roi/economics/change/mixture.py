@@ -42,11 +42,11 @@ class Mixture:
 
 
 def _reached(cases: Iterable[Case], ids: Iterable[str]) -> frozenset[str]:
-    """The options, staying, and those that one of them spills requests to."""
+    """The options, staying, and those that one of them hands requests to."""
     found = {"stay", *ids}
     for case in cases:
-        spills = (case.facts.get(f"options.{id}.spills_to") for id in sorted(found))
-        found |= {str(fact.value) for fact in spills if fact is not None and fact.value is not None}
+        handed = (case.facts.get(f"options.{id}.{name}") for id in sorted(found) for name in ("spills_to", "long_to"))
+        found |= {str(fact.value) for fact in handed if fact is not None and fact.value is not None}
     return frozenset(found)
 
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
+from roi.economics.lines.api_request import long_share, only_long
 from roi.economics.lines.line import Line, Totals, any_positive
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.lines.shared_fleet import fleet_load
 from roi.economics.reading import read_option, read_shared
@@ -66,6 +68,22 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class SentOn:
+    """Requests that are too long for the option, and go to an API unseen once it serves alone."""
+
+    to: str
+    """Id of the option whose API answers them."""
+    longest_tokens: float
+    """Prompt and answer, in the option's own tokens, beyond which they are sent on."""
+    share_of_requests: float
+    """Of all requests."""
+    share_of_tokens: float
+    """Of all tokens, input and output, in the incumbent's."""
+    usd_per_month: float
+    """What that API bills for them in a mean month in which the option serves alone."""
+
+
+@dataclass(frozen=True)
 class Choice:
     """The plan that was chosen for an option at the central values."""
 
@@ -93,7 +111,7 @@ def read_all(
     """
     shared = read_shared(values, *(case.facts.get(path_of(Shared, name)) for name in ("rent_drift", "usd_per_error")))
     chosen = choices or {}
-    told = (values.get(path_of(Option, "spills_to", option=id)) for id in ids)
+    told = (values.get(path_of(Option, name, option=id)) for id in ids for name in ("spills_to", "long_to"))
     wanted = dict.fromkeys(("stay", *ids, *(str(id) for id in told if id is not None))) if ids else case.options
     options = {id: read_option(values, id, shared, chosen[id].plan if id in chosen else None) for id in wanted}
     for id, choice in chosen.items():
@@ -188,7 +206,8 @@ def can_be_in_use(option: Option) -> bool:
     """True of an API that answers alone and is paid by the token: what it costs in use is its bill."""
     more = option.provisioned, option.training
     owed = option.escalated, option.hosting_usd, option.commitment_usd
-    return option.kind != "stay" and option.api is not None and more == (None, None) and not any(map(any_positive, owed))
+    alone = option.kind != "stay" and option.api is not None and option.too_long is None
+    return alone and more == (None, None) and not any(map(any_positive, owed))
 
 
 def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[Shared, dict[str, Option]]:
@@ -223,6 +242,19 @@ def mean_cash(done: Evaluated, start: int | None = None) -> float:
     """
     _, monthly = cash_flows(done)
     return float(monthly[alone_from(done.option, monthly.size) if start is None else start:].mean())
+
+
+def sent_on(case: Case, done: Evaluated, start: int) -> SentOn | None:
+    """What is too long for the option, from the month `start` on, counted from 0; None where it takes all requests."""
+    option, shared = done.option, done.shared
+    if option.too_long is None or option.long_to is None:
+        return None
+    share = float(long_share(shared, option))
+    billed = sum(float(line.monthly[start:].mean()) for line in done.costs.lines if line.kind is LineKind.LONG)
+    longest = case[f"options.{option.id}.longest_tokens"].number()
+    tokens = share * only_long(shared, option).mean_tokens / shared.mean_tokens
+    return SentOn(to=option.long_to, longest_tokens=longest, share_of_requests=share, share_of_tokens=tokens,
+                  usd_per_month=billed)
 
 
 def mean_errors(done: Evaluated, start: int) -> float:

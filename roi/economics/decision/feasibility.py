@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Number, Option, Shared
+from roi.economics.lines.api_request import long_share
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Values
 
@@ -107,7 +108,8 @@ def meets_bar(
 ) -> NDArray[np.bool_]:
     """Where the score reaches the bar, shape (n,). What keeps the incumbent's model, at whatever vendor, is not held to it.
 
-    With `spill`, the share that a floor leaves to another model's API, all answers together must reach it too.
+    With `spill`, the share that a floor leaves to another model's API, all answers together must reach it too; so must they
+    with those of another model's API to what is too long for the option.
     """
     today = options["stay"]  # of a second move it is the first, to which the bar does apply
     resold = option.api is not None and today.api is not None and option.vendor != today.vendor
@@ -121,9 +123,13 @@ def meets_bar(
         return np.asarray(1.0 - np.asarray(rate, dtype=np.float64) >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
     own = wrong(option)
-    if spill is None or option.spills_to is None or options[option.spills_to].same_model:
-        return reached(own)
-    return reached(own) & reached(own + spill * (wrong(options[option.spills_to]) - own))
+    handed = (spill, option.spills_to), (long_share(shared, option), option.long_to)
+    others = [(share, options[to]) for share, to in handed
+              if share is not None and to is not None and not options[to].same_model]
+    together = own
+    for share, other in others:
+        together = together + share * (wrong(other) - together)
+    return reached(own) & reached(together) if others else reached(own)
 
 
 def can_fail(shared: Shared, usd_per_error: Number, counts: str) -> bool:

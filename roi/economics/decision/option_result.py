@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, percentiles
-from roi.economics.decision.evaluation import Evaluated, alone_from, cash_flows, mean_cash, mean_errors
+from roi.economics.decision.evaluation import Evaluated, SentOn, alone_from, cash_flows, mean_cash, mean_errors, sent_on
 from roi.economics.decision.feasibility import FAILED, binding_field, binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.api_request import long_share
 from roi.economics.lines.line import Line, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
@@ -70,7 +71,7 @@ class FleetResult:
     fleet_requests_per_s: float
     """Of all replicas behind one router at the SLO, spares included."""
     share_of_requests: float
-    """That it answers itself; below 1 for a hybrid, whose API takes the rest."""
+    """That it answers itself; below 1 where an API takes the rest: what is above a floor, what is too long."""
     little_free: bool
     """True where less than LITTLE_FREE of what it holds is free at the peak, and no API takes what is more."""
 
@@ -233,6 +234,8 @@ class OptionResult:
     """What training takes; None where it trains nothing."""
     quality: QualityResult
     """How often it answers wrong, and whether that was measured."""
+    sent_on: SentOn | None = None
+    """What is too long for it; None where it takes all requests."""
 
 
 class Standing(NamedTuple):
@@ -312,6 +315,7 @@ def option_result(
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
         fleet=_fleet(case, done, start), training=_training(option),
         quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:])), drawn),
+        sent_on=sent_on(case, done, start),
     )
 
 
@@ -358,7 +362,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         usd_per_gpu_hour=float(plan.usd_per_gpu_hour), rental=str(case[rental].value) if rental in case else None,
         minimum_months=float(plan.minimum_months), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
-        share_of_requests=1.0 - at(months.spill),
+        share_of_requests=(1.0 - at(months.spill)) * (1.0 - float(long_share(done.shared, done.option))),
         little_free=done.option.replicas_fixed is None and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
     )
 

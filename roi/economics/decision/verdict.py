@@ -228,7 +228,7 @@ def error_rate_that_decides(
     """
     at = at_bar = 1.0 - shared.quality_bar
     against = options[rival]
-    spills = against.spills_to == subject
+    spills = subject in {against.spills_to, against.long_to}
 
     def having(error_rate: float) -> dict[str, Option]:
         return {**options, subject: with_error_rate(options[subject], error_rate)}

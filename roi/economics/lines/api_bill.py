@@ -1,7 +1,7 @@
 """What an API bills over the horizon, line by line: its price moves, and the model ends, as the facts of its vendor say."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.api_request import RequestCost, at_list, request_cost
+from roi.economics.lines.api_request import RequestCost, at_list, only_long, request_cost, without_long
 from roi.economics.lines.calendar import Happened, Path, Share, whole
 from roi.economics.lines.line import (
     Along,
@@ -111,7 +111,8 @@ class Service:
 def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> Service:
     """The service that `option`'s API is, with the shared hit rate unless another is given.
 
-    The incumbent's own price factor (negotiated price, from the bill) applies to the incumbent alone.
+    The incumbent's own price factor (negotiated price, from the bill) applies to the incumbent alone. The mean request is that
+    of those which the option's model takes.
     """
     key = (id(option), hit_rate is None)
     known = shared.memo.get(key)
@@ -121,15 +122,21 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     factor = shared.price_factor if option.same_model else 1.0
     if hit_rate is None:
         hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
-    api, steps = option.api, []
+    api, taken, steps = option.api, without_long(shared, option), []
     for later in api.announced:
-        then = request_cost(shared, option.tokens, at_list(api, later), hit_rate)
+        then = request_cost(taken, option.tokens, at_list(api, later), hit_rate)
         steps.append((live_months(shared, later.from_months).whole, then))
     made = shared.memo[key] = Service(
         option=option, factor=factor, successors=successors(shared, option), steps=tuple(steps),
-        cost=request_cost(shared, option.tokens, api, hit_rate),
+        cost=request_cost(taken, option.tokens, api, hit_rate),
     )
     return made
+
+
+def service_of_long(shared: Shared, option: Option, to: Option) -> Service:
+    """The service that `to`'s API is to the requests alone that are too long for `option`."""
+    long = service(only_long(shared, option), to)
+    return replace(service(shared, to), cost=long.cost, steps=long.steps)
 
 
 def billed_at_price(shared: Shared, api: Service, since: Array | None = None) -> Path:

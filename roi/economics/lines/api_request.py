@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import AnnouncedRates, Api, Array, Number, Shared, Tokens
+from roi.economics.inputs import AnnouncedRates, Api, Array, Number, Option, Shared, Tokens
 from roi.economics.lines.line import any_positive
 from roi.units import MTOK
 
@@ -91,6 +91,32 @@ def mean_over_lengths(shared: Shared, x: Number) -> Number:
     weighted = np.asanyarray(x) * shared.weights
     total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
     return total
+
+
+def long_share(shared: Shared, option: Option) -> Number:
+    """Share of the requests that are too long for the option, which hands them on unseen; 0 where it takes all."""
+    mask = option.too_long
+    if mask is None:
+        return 0.0
+    return shared.once_for("share too long", (mask,), lambda: shared.weights @ mask)
+
+
+def only_long(shared: Shared, option: Option) -> Shared:
+    """The record with the lengths of the requests alone that are too long for the option."""
+    mask = option.too_long
+    return shared if mask is None else shared.once_for("those too long", (mask,), lambda: _of_bins(shared, mask))
+
+
+def without_long(shared: Shared, option: Option) -> Shared:
+    """The record with the lengths of the requests alone that the option takes: itself where it takes all."""
+    mask = option.too_long
+    return shared if mask is None else shared.once_for("those it takes", (mask,), lambda: _of_bins(shared, 1.0 - mask))
+
+
+def _of_bins(shared: Shared, part: Array) -> Shared:
+    """The record with this part of each length bin alone."""
+    weights = shared.weights * part
+    return replace(shared, weights=weights / weights.sum())
 
 
 def _pooled(shared: Shared) -> Shared:

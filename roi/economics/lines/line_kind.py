@@ -21,6 +21,8 @@ class LineKind(StrEnum):
     """Requests that the option answers first and hands on."""
     SPILLED = "spilled"
     """Requests above what the option's own fleet holds."""
+    LONG = "too-long"
+    """Requests that are too long for the option's own model, or for a replica of it."""
     JUDGE = "judge"
     """What decides which requests are escalated."""
     COMMITMENT = "commitment"

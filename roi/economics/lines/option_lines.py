@@ -9,7 +9,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.inputs import Array, Number, Option, Shared, path_of
 from roi.economics.lines.api_bill import (
     SAME,
     Service,
@@ -17,9 +17,11 @@ from roi.economics.lines.api_bill import (
     errors_at_usd,
     judge_line,
     service,
+    service_of_long,
     some_draws,
     whole_request_line,
 )
+from roi.economics.lines.api_request import long_share, without_long
 from roi.economics.lines.calendar import Share, incumbent_share, whole
 from roi.economics.lines.commitment_lines import bill_of, incumbent_commitment, own_commitment_line
 from roi.economics.lines.line import (
@@ -77,7 +79,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """Every line of `option`, shape (H,) or (n, H) each.
 
     Until live the incumbent serves everything; in parallel both do, and the incumbent's answers are used; then the option
-    serves, except what it escalates (paid twice) and what its fleet spills (paid once, to the API).
+    serves, except what it escalates (paid twice) and what its fleet spills or cannot take, too long (paid once, to the API).
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
@@ -98,9 +100,9 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     for h in handed:
         lines.append(h.line)
         if h.escalated:
-            lines += judge_line(shared, _seen(live, fleet), some_draws(h.fraction))
-        if not h.to_incumbent:
-            lines += migration_line(shared, h.to.option, since=option.months_to_live)
+            lines += judge_line(shared, _seen(shared, option, live, fleet), some_draws(h.fraction))
+    for to in {h.to.option.id: h.to.option for h in handed if not h.to_incumbent}.values():
+        lines += migration_line(shared, to, since=option.months_to_live)
     lines += _incumbent_lines(shared, option, stay, kept, handed, left, own)
     later = kept.rest
 
@@ -225,8 +227,8 @@ class _Handed:
 def _model_lines(shared: Shared, option: Option, stay: Option, share: Share) -> list[Line]:
     """What the option's own model costs in its share of the months, by the token, by the unit, or by both."""
     priced = option.api is not None and (option.provisioned is None or option.provisioned.spills)
-    lines = api_lines(shared, service(shared, option), spilled_share(shared, option, stay, share)) if priced else []
-    return lines + unit_lines(shared, option, stay, share)
+    taken = spilled_share(shared, option, stay, _seen(shared, option, share))
+    return (api_lines(shared, service(shared, option), taken) if priced else []) + unit_lines(shared, option, stay, share)
 
 
 def _own_lines(shared: Shared, option: Option, stay: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
@@ -254,36 +256,47 @@ def _same_provider(option: Option, stay: Option) -> bool:
 def _handed_on(
     shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, live: Share, kept: Share
 ) -> Iterator[_Handed]:
-    """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor.
+    """What the option escalates (it answered first, so both models are paid), what lies above a floor, and what is too long.
 
-    Each in the months in which it serves alone.
+    Each in the months in which it serves alone. What is too long is handed on unseen, so the others are parts of the rest.
     """
-    if not any_positive(option.escalated) and option.spills_to is None:
+    if not any_positive(option.escalated) and option.spills_to is None and option.long_to is None:
         return
     alone = alone_months(shared, live, kept)
     if any_positive(option.escalated):
         target = options[option.escalates_to]
         if option.escalates_to_cached:
             target = shared.once(("cached", target.id), partial(_cached, target))
-        to = service(shared, target, shared.escalated_hit_rate)
+        to = service(without_long(shared, option), target, shared.escalated_hit_rate)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
-        paid = paid_by_token(shared, target, _seen(alone, fleet))
+        paid = paid_by_token(shared, target, _seen(shared, option, alone, fleet))
         line = whole_request_line(shared, f"escalated to {target.label}", paid, to, facts, option.escalated,
                                   kind=LineKind.ESCALATED)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
-        to, share = service(shared, target), Share(np.asanyarray(fleet.spill * alone.whole), 0.0, shared.horizon)
+        to, reaching = service(without_long(shared, option), target), _seen(shared, option, alone)
+        share = Share(np.asanyarray(fleet.spill * reaching.whole), 0.0, shared.horizon)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         paid = paid_by_token(shared, target, share)
         line = whole_request_line(shared, f"spilled to {target.label}", paid, to, facts, kind=LineKind.SPILLED)
         yield _Handed(line, fleet.spill, to, target.same_model)
+    if option.long_to is not None:
+        target, long = options[option.long_to], long_share(shared, option)
+        to = service_of_long(shared, option, target)
+        paid = paid_by_token(shared, target, Share(np.asanyarray(long * alone.whole), 0.0, shared.horizon))
+        facts = (path_of(Option, "too_long", option=option.id), "workload.weights")
+        line = whole_request_line(shared, f"too long, to {target.label}", paid, to, facts, kind=LineKind.LONG)
+        yield _Handed(line, long, to, target.same_model)
 
 
-def _seen(share: Share, fleet: FleetMonths | None) -> Share:
-    """What reaches an option of `share` of the months' requests: not what its fleet spills."""
-    return share if fleet is None else Share(np.asanyarray(share.whole * (1.0 - fleet.spill)), 0.0, share.horizon)
+def _seen(shared: Shared, option: Option, share: Share, fleet: FleetMonths | None = None) -> Share:
+    """What reaches an option of `share` of the months' requests: not what is too long for it, nor what its fleet spills."""
+    if fleet is None and option.too_long is None:
+        return share
+    seen = share.whole if fleet is None else share.whole * (1.0 - fleet.spill)
+    return Share(np.asanyarray(seen * (1.0 - long_share(shared, option))), 0.0, share.horizon)
 
 
 def _cached(option: Option) -> Option:

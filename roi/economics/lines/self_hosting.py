@@ -130,7 +130,7 @@ def _running(live: Share, gpus: Number) -> Array:
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
     """Requests/s that the option's fleet must hold in each month, worked out once for all fleets that wait alike."""
     waits = waiting(shared, option)
-    alike = waits, option.workloads
+    alike = waits, mean
     return shared.once_for("demand", alike, lambda: np.asanyarray(mean * demand_to_hold(shared.peak_to_mean, 1.0, waits)))
 
 

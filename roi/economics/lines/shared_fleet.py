@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.api_request import long_share
 from roi.economics.lines.line import Arithmetic, Line, Words, billed_requests, is_zero, pick
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -15,11 +16,17 @@ def alone_on_fleet(option: Option) -> bool:
 
 
 def fleet_load(shared: Shared, option: Option) -> Array:
-    """Mean requests/s on the option's fleet in each month: those of every workload that shares it, each as many as this one."""
+    """Mean requests/s on the option's fleet in each month: those of every workload that shares it, each as many as this one.
+
+    Without those that are too long for it.
+    """
     own = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
+    if option.too_long is not None:
+        taken, every = 1.0 - long_share(shared, option), own
+        own = shared.once_for("load that fits", (taken,), lambda: np.asanyarray(every * taken))
     if alone_on_fleet(option):
         return own
-    return shared.once_for("load of all", (option.workloads,), lambda: np.asanyarray(own * option.workloads))
+    return shared.once_for("load of all", (option.workloads, own), lambda: np.asanyarray(own * option.workloads))
 
 
 def of_the_fleet(share: Number) -> str:

@@ -12,7 +12,15 @@ import numpy as np
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.api_request import RequestCost, mean_over_lengths, request_cost, seen_tokens
+from roi.economics.lines.api_request import (
+    RequestCost,
+    long_share,
+    mean_over_lengths,
+    only_long,
+    request_cost,
+    seen_tokens,
+    without_long,
+)
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
 from roi.economics.lines.line_kind import UNUSED, LineKind
 from roi.economics.lines.option_lines import month_shares
@@ -49,6 +57,7 @@ BILLED: Final = UNUSED | {
     LineKind.PROVISIONED_LEFT,
     LineKind.ESCALATED,
     LineKind.SPILLED,
+    LineKind.LONG,
     LineKind.INCUMBENT,
     LineKind.HOSTING,
 }
@@ -124,6 +133,8 @@ class _Party:
     option: Option
     cost: RequestCost | None
     own: bool
+    lengths: Shared
+    """The record with the lengths of these calls."""
 
 
 def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Figures:
@@ -134,9 +145,9 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
     safe = np.where(calls > 0, calls, 1.0)
     given, made, read, own = (np.zeros(1) for _ in range(4))
     for p in parties:
-        seen, part = seen_tokens(shared, p.option.tokens), p.calls / safe
-        given = given + part * mean_over_lengths(shared, seen.total)
-        made = made + part * mean_over_lengths(shared, seen.output)
+        seen, part = seen_tokens(p.lengths, p.option.tokens), p.calls / safe
+        given = given + part * mean_over_lengths(p.lengths, seen.total)
+        made = made + part * mean_over_lengths(p.lengths, seen.output)
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens + p.cost.batch_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
@@ -174,23 +185,26 @@ def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done
     shares = month_shares(shared, option)
     live, kept, alone = (each.whole for each in (*shares, alone_months(shared, *shares)))
     fleet = done.costs.fleet
-    spill = np.zeros(1) if fleet is None else fleet.spill
-    yield _party(shared, option, live * (1.0 - spill), own=True)
+    spill, long, taken = np.zeros(1) if fleet is None else fleet.spill, long_share(shared, option), without_long(shared, option)
+    yield _party(taken, option, live * (1.0 - spill) * (1.0 - long), own=True)
     if np.any(kept > 0):
         yield _party(shared, stay, kept, own=False)
+    if option.long_to is not None:
+        yield _party(only_long(shared, option), options[option.long_to], np.asanyarray(long * alone), own=False)
+    alone = alone * (1.0 - long)
     if option.spills_to is not None and fleet is not None:
-        yield _party(shared, options[option.spills_to], np.asanyarray(spill * alone), own=False)
+        yield _party(taken, options[option.spills_to], np.asanyarray(spill * alone), own=False)
     if np.any(np.asanyarray(option.escalated) > 0):
         seen = alone * (1.0 - spill)
         target = options[option.escalates_to]
         if option.escalates_to_cached and target.api is not None:
             target = replace(target, api=replace(target.api, uses_cache=True))
-        cost = service(shared, target, shared.escalated_hit_rate).cost
-        yield _Party(np.asanyarray(option.escalated * seen), target, cost, own=False)
+        cost = service(taken, target, shared.escalated_hit_rate).cost
+        yield _Party(np.asanyarray(option.escalated * seen), target, cost, own=False, lengths=taken)
 
 
 def _party(shared: Shared, option: Option, calls: Array, *, own: bool) -> _Party:
-    return _Party(calls, option, None if option.api is None else service(shared, option).cost, own)
+    return _Party(calls, option, None if option.api is None else service(shared, option).cost, own, shared)
 
 
 def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]:
@@ -205,7 +219,7 @@ def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]
     whole = np.maximum(cost.usd, 1e-300)
     made = cost.output_usd + cost.batch_usd * cost.output_usd / np.maximum(cost.usd - cost.batch_usd, 1e-300)
     hit = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
-    less = request_cost(shared, option.tokens, option.api, hit * 0.5)
+    less = request_cost(without_long(shared, option), option.tokens, option.api, hit * 0.5)
     return (whole - made) / whole, made / whole, (cost.usd - less.usd) * 2.0 / whole
 
 
@@ -282,7 +296,8 @@ def paid(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[s
     if shares_price(option, options):
         return billed(figures(shared, known[id], known), seen)
     known |= {"stay": dearer(known["stay"], 1.0 / price), "stay, handed on to": stay}
-    to = {name: "stay, handed on to" for name in ("escalates_to", "spills_to") if getattr(option, name) == "stay"}
+    handing = ("escalates_to", "spills_to", "long_to")
+    to = {name: "stay, handed on to" for name in handing if getattr(option, name) == "stay"}
     found = figures(shared, replace(known[id], **to), known)  # type: ignore[arg-type]  # names of options
     return replace(billed(replace(found, waiting_usd=np.zeros(1)), seen), waiting_usd=np.asanyarray(found.waiting_usd * price))
 

@@ -314,7 +314,8 @@ def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
     Empty where nothing tells them, or they are as the forecast says.
     """
     shares = [each.own_share for each in came]
-    if option.kind == "stay" or option.same_model or option.spills_to is not None or all(s is None for s in shares):
+    handing = option.spills_to is not None or option.long_to is not None
+    if option.kind == "stay" or option.same_model or handing or all(s is None for s in shares):
         return {}
     to_live, parallel = (
         float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)

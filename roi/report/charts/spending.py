@@ -11,8 +11,8 @@ from roi.report.layout.wording import number_of, short_usd, usd
 
 OWN, WRONG = "your own costs", "wrong answers (no cash)"
 KINDS_OF_COST: Final[Mapping[str, frozenset[LineKind]]] = {
-    "API": UNUSED | {LineKind.API, LineKind.ESCALATED, LineKind.SPILLED, LineKind.JUDGE, LineKind.PROVISIONED,
-                     LineKind.PROVISIONED_LEFT},
+    "API": UNUSED | {LineKind.API, LineKind.ESCALATED, LineKind.SPILLED, LineKind.LONG, LineKind.JUDGE,
+                     LineKind.PROVISIONED, LineKind.PROVISIONED_LEFT},
     "incumbent, until live": frozenset({LineKind.INCUMBENT}),
     "GPUs and hardware": frozenset({LineKind.RENT, LineKind.RENT_LEFT, LineKind.HARDWARE}),
     "training": frozenset({LineKind.TRAINING, LineKind.RETRAINING}),

@@ -3,9 +3,9 @@
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.facts.fact import OWN_VENDOR
-from roi.report.comparison.option_figures import gpu_count, of_todays_model
+from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
 from roi.report.comparison.remarks.waiting import batch_words
-from roi.report.layout.wording import MEANINGS, case_number, number_of, percent
+from roi.report.layout.wording import MEANINGS, case_number, number_of, percent, usd
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
 MOSTLY = 0.5
@@ -42,6 +42,16 @@ def fleet_of(c: Comparison, o: OptionResult, *, grown: bool = False) -> str:
     shared = f" for all {several:,.0f} workloads" if several > 1.0 else ""
     number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}{shared}"
     return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+
+
+def sent_on(c: Comparison, o: OptionResult) -> str:
+    """Which requests are too long for the option, and what the API bills that takes them; empty where it takes all."""
+    found = o.sent_on
+    if found is None:
+        return ""
+    return (f"{percent(found.share_of_requests)} of the requests, {percent(found.share_of_tokens)} of the tokens, are too long"
+            f" for {o.label} (above {found.longest_tokens:,.0f} with the answer): to {option_of(c, found.to).label},"
+            f" {usd(found.usd_per_month)} a month (candidates.by_length)")
 
 
 def terms(f: FleetResult) -> str:

@@ -26,7 +26,7 @@ from roi.report.comparison.option_figures import (
     option_of,
     quality,
 )
-from roi.report.comparison.option_words import terms
+from roi.report.comparison.option_words import sent_on, terms
 from roi.report.comparison.remarks.shared_base import slots_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
@@ -166,6 +166,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     mean = sum(month) if o.id == "stay" else o.mean_monthly_usd  # of another option what is no cash too
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
+    long = sent_on(c, o)
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
     bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
     legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)
@@ -174,7 +175,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}. Basis of each line's weakest fact: {legend}."
                   f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o.fleet)}{_trained(c, o)} Quality: {quality(c, o)},"
-                  f" {percent(o.quality.error_rate)} wrong{handed}."),
+                  f" {percent(o.quality.error_rate)} wrong{handed}.{long and f' {long}.'}"),
     ]
 
 

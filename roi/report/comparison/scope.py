@@ -40,6 +40,7 @@ COUNTED: Final[Mapping[LineKind, str]] = {
     LineKind.ESCALATED: "escalated requests, which pay the first model and the incumbent",
     LineKind.JUDGE: "the judge that decides what is escalated, for every request that the first model answers",
     LineKind.SPILLED: "requests above the floor's capacity, at the API's price and error rate",
+    LineKind.LONG: "requests too long for an option's own model, at the price and error rate of the API that takes them",
     LineKind.MIGRATION: MOVES,
     LineKind.INCUMBENT_MIGRATION: MOVES,
     LineKind.COMMITMENT: COMMITTED,

@@ -15,6 +15,7 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.drivers import Driver
+from roi.economics.decision.evaluation import SentOn
 from roi.economics.decision.option_result import FleetResult, InfeasibleOption, OptionResult, QualityResult, TrainingResult
 from roi.economics.finance import discount_factors
 from roi.errors import UnknownName
@@ -27,7 +28,7 @@ Cells = tuple[Value, ...]
 """A row: numbers, names, flags, None; the value of a fact may be a list."""
 SPREAD: Final = "_p10_p50_p90"
 ENDS: Final = ("_p10", "_p50", "_p90")
-PARTS: Final = {"fleet": FleetResult, "training": TrainingResult, "quality": QualityResult}
+PARTS: Final = {"fleet": FleetResult, "training": TrainingResult, "quality": QualityResult, "sent_on": SentOn}
 """Records inside an option; their figures stand behind the record's name: fleet_gpus."""
 FACT: Final = ("value", "low", "high", "unit", "basis", "source", "date")
 

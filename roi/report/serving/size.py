@@ -282,7 +282,15 @@ def _load(sizing: Sizing) -> str:
             else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     return (f"{rate}; {lengths}. {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
-            f" (serving.headroom).{later_load(sizing)}")
+            f" (serving.headroom).{_sent_on(sizing)}{later_load(sizing)}")
+
+
+def _sent_on(sizing: Sizing) -> str:
+    """What is too long, and where it goes."""
+    found = sizing.sent_on
+    return "" if found is None else (
+        f" {percent(found.share_of_requests)} of all requests, of more than {found.longest_tokens:,.0f} tokens with the answer,"
+        f" go to {found.to}: {usd(found.usd_per_month)} a month, in no figure here (candidates.by_length).")
 
 
 def slo_words(slo: Slo) -> str:

@@ -17,6 +17,7 @@ from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.own_terms import check_names, check_served
+from roi.resolution.request_lengths import takes_long
 from roi.resolution.system_facts import add_system
 from roi.resolution.vendors.api_terms import (
     LIST_TERMS,
@@ -213,7 +214,8 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         ways.append((f"{id}+cache", f"{label}, cached"))
     for id, label in ways:
         path = partial(path_of, Option, option=id)
-        add_option(sheet, id, kind, label, model, group, vendor, context_tokens=context, context_source=said)
+        add_option(sheet, id, kind, label, model, group, vendor, context_tokens=context, context_source=said,
+                   long_to=None if cascade else takes_long(sheet, s, "stay"))
         add_price(sheet, id, price, discount=None if "discount" in terms.own.model_fields_set else 0.0,
                   uses_cache=terms.own.uses_cache, batch_share=None, terms=terms)
         if cascade:

@@ -21,7 +21,7 @@ from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.request_lengths import does_not_fit, system_lengths
+from roi.resolution.request_lengths import does_not_fit, send_on, system_lengths
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Incumbent, Seats, UnitsToday
 from roi.scenario.quantity import Share, Spread, value_of
@@ -124,18 +124,22 @@ def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPr
 
 def add_option(
     sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False,
-    context_tokens: int | None = None, context_source: str = "",
+    context_tokens: int | None = None, context_source: str = "", long_to: str | None = None,
 ) -> None:
     """The frame of an option; infeasible where its model cannot take the requests, or ends before the change could be live.
 
     `context_tokens` are those of a candidate's model, None where nobody says; its system's facts are known by then.
+    `long_to` is the option whose API takes what is longer; None where none may.
     """
     path = partial(path_of, Option, option=id)
     if context_tokens is not None:
         lengths = system_lengths(sheet.facts, system)
-        if refused := does_not_fit(lengths, system, context_tokens):
+        over = lengths.over(context_tokens)
+        if long_to is not None and 0.0 < over < 1.0:
+            send_on(sheet, id, system, context_tokens, long_to, context_source)
+        elif refused := does_not_fit(lengths, system, context_tokens):
             sheet.state(path("infeasible"), refused, context_source)
-        elif over := lengths.over(context_tokens):
+        elif over:
             sheet.warnings.append(f"{system}: {over:.1%} of requests are longer than its context, {context_tokens:,} tokens;"
                                   " they are counted as if it took them: cut them, or send them elsewhere")
     for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):

@@ -25,11 +25,20 @@ from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
+from roi.resolution.request_lengths import takes_long
 from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
 from roi.resolution.vendors.api_options import add_vendor
-from roi.resolution.vendors.api_terms import Terms, add_option, add_price, add_terms, terms_of, too_slow, with_rates
+from roi.resolution.vendors.api_terms import (
+    Terms,
+    add_option,
+    add_price,
+    add_terms,
+    terms_of,
+    too_slow,
+    with_rates,
+)
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People
@@ -81,9 +90,9 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     for name in s.candidates.vendor_tuned:
         stated = _stated_tuning(s, name)
         by_vendor = _tuning_rows(name, s.as_of, "candidates.vendor_tuned") if stated is None else (stated,)
-        _tuned_elsewhere(sheet, s, "vendor-tuned", name, by_vendor)
+        _tuned_elsewhere(sheet, s, "vendor-tuned", name, by_vendor, spill)
     for name in s.candidates.hosted_adapters:
-        _tuned_elsewhere(sheet, s, "hosted-adapter", name, _adapter_rows(s, name, "candidates.hosted_adapters"))
+        _tuned_elsewhere(sheet, s, "hosted-adapter", name, _adapter_rows(s, name, "candidates.hosted_adapters"), spill)
 
 
 def _adapter_rows(s: Scenario, name: str, field: str) -> tuple[TuningPrice, ...]:
@@ -113,7 +122,7 @@ def _refuse_trained(s: Scenario) -> None:
 
 
 def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
-    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent.
+    """The API that a hybrid spills to: the cheapest that takes all, was evaluated and passes the bar, else the incumbent.
 
     By the mean of its months, in which prices that are announced count. None where that would be a model that one serves: all
     of it would have to be kept for what is spilled.
@@ -121,7 +130,7 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
-    passing = [o for o in options.values() if o.api is not None and o.infeasible is None
+    passing = [o for o in options.values() if o.api is not None and o.infeasible is None and o.too_long is None
                and not (s.incumbent.served and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
@@ -190,10 +199,11 @@ def _self_hosted(
         *[("hybrid-own", "hybrid", rented, "own GPUs + spill", own)] * (owned and hybrid),
         *[("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
     ]
+    long_to = takes_long(sheet, s, spill)
     for name_of_kind, kind, group, words, found in kinds:
         id = f"{name_of_kind}:{system}"
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=trains,
-                   context_tokens=shape.context_tokens, context_source="catalog")
+                   context_tokens=shape.context_tokens, context_source="catalog", long_to=long_to)
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid" and spill is not None:
@@ -210,7 +220,7 @@ def _self_hosted(
             continue
         if s.serving.adapters_on_base > 1:
             _add_shared_hours(sheet, s, id, group, trains=trains)
-        add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
+        add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None, long_to=long_to)
         if trains and method is not None:
             add_training(sheet, s, id, shape, method, own if found is own else ())
 
@@ -245,7 +255,9 @@ def _add_shared_hours(sheet: FactSheet, s: Scenario, id: str, group: str, *, tra
             f"of {whole:g} h all but {min(own, whole):g}: what another API model takes{added} is this workload's own"))
 
 
-def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...]) -> None:
+def _tuned_elsewhere(
+    sheet: FactSheet, s: Scenario, kind: str, name: str, rows: tuple[TuningPrice, ...], spill: str | None,
+) -> None:
     """A model that a vendor tunes and serves: billed by the token where it can be, else on the vendor's dedicated GPUs."""
     own = _terms_of_tuned(s, name)
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
@@ -262,7 +274,7 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     add_terms(sheet, vendor, terms)
     context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
-               context_tokens=context, context_source=source)
+               context_tokens=context, context_source=source, long_to=takes_long(sheet, s, spill))
     if "unverified" in row.note or (row.note and s.training.adapters * s.serving.adapters_on_base > 1):
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
@@ -287,7 +299,7 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
                   uses_cache=own.own.uses_cache and "cache_read" in own.own.rates,
                   batch_share=None if "batch_input" in own.own.rates else 0.0)
     else:
-        _dedicated(sheet, s, id, system, rows)
+        _dedicated(sheet, s, id, system, rows, takes_long(sheet, s, spill))
 
 
 def _terms_of_tuned(s: Scenario, name: str) -> Terms:
@@ -329,14 +341,16 @@ def _context_tokens(s: Scenario, row: TuningPrice, model: str) -> tuple[int | No
     return None, ""
 
 
-def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:
+def _dedicated(
+    sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...], long_to: str | None,
+) -> None:
     """A deployment on the vendor's GPUs, rented by the hour whether used or not."""
     offers = tuple(Offer(gpu=r.gpu, vendor=r.vendor, kind=RentalKind.ON_DEMAND, usd_per_gpu_hour=r.usd_per_hosting_hour,
                          gpus_per_instance=1, minimum_months=0, source=r.source, date=r.date, usd_per_gpu=0.0)
                    for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0)
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")
     if offers:
-        add_plans(sheet, s, id, shape, system, offers, shared_adapters=True)
+        add_plans(sheet, s, id, shape, system, offers, shared_adapters=True, long_to=long_to)
     else:
         name = f"apis.{id.partition(':')[2]}+tuned"
         why = f"the catalog has no price for serving it there: {name}.input_usd_per_mtok and output_usd_per_mtok state it"

@@ -55,7 +55,7 @@ def year(bins: Bins, paid: str = "openai/gpt-5.4", **blocks: Any) -> dict[str, E
         "incumbent": {"provider": provider, "model": model, **blocks.pop("incumbent", {})},
         "timing": {"months_to_live": NONE, "months_in_parallel": 0.0},
         "drift": {"model_life_months": 1200.0},
-        "candidates": {"api_models": [m for m in MODELS if m != paid]},
+        "candidates": {"api_models": [m for m in MODELS if m != paid], "by_length": False},
         **blocks,
     }
     case = resolve(check_scenario(data)).case

@@ -16,6 +16,7 @@ from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
+from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
@@ -336,7 +337,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "what is out": what_is_out,
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
-    "workloads on the fleet": one_of_several,
+    "workloads on the fleet": one_of_several, "what is too long": lambda c: [told] if (told := sent_on(c, c.leader)) else [],
     "a cache without a price": _cache_without_price, "a volume that moves": moved_volume,
     "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
@@ -351,6 +352,6 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 """What remarks are about, and what finds them, in the order in which they stand."""
 ALWAYS: Final = ("a gate that is no", "known ends", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
-                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "a cache without a price",
-                 "a volume that moves", "the bill's requests", "today's units", "today's servers")
+                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "what is too long",
+                 "a cache without a price", "a volume that moves", "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

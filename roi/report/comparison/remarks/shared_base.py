@@ -11,7 +11,8 @@ from roi.report.comparison.option_figures import own_path
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.wording import case_number, few_slots, figure, percent
 
-BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.ESCALATED})
+BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.LONG,
+                          LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
 
 

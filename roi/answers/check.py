@@ -180,7 +180,9 @@ def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float
     """The figure that the field of a policy bounds, and what is to say of it."""
     if name == "evidence_age_days":
         return _oldest(c, o, day)
-    counts = c.verdict.counts
+    counts, challenger = c.verdict.counts, next((x for x in c.options if x.id == c.verdict.challenger), None)
+    if name == "monthly_cash_usd" and o.id == "stay" and challenger is not None:
+        return challenger.staying_cash_monthly_usd, f"in the months in which {challenger.label} would serve alone"
     figures = {
         "monthly_cash_usd": o.cash_monthly_usd, "upfront_usd": o.upfront_usd, "expected_npv_usd": value(o, counts),
         "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months,

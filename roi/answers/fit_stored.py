@@ -7,7 +7,7 @@ finegrained_fp8.py) and peft 0.21 (tuners/lora/bnb.py, gptq.py).
 from dataclasses import replace
 from typing import Final, Literal
 
-from roi.catalog.models.stored_weights import StoredWeights
+from roi.catalog.models.stored_weights import UNNAMED, StoredWeights
 from roi.errors import InputError
 from roi.estimate.training.plan import TrainingPlan
 
@@ -27,7 +27,7 @@ UNPACKED: Final = {
 NO_MEMORY: Final = ("awq", "aqlm", "eetq", "hqq", "quanto", "sinq", "torchao")
 """Methods on which transformers trains adapters, with kernels of packages that no formula here knows."""
 INFERENCE: Final = ("auto-round", "bitnet", "exl2", "exl3", "fbgemm_fp8", "fouroversix", "fp_quant", "gemma", "gguf", "higgs",
-                    "metal", "modelopt", "nvfp4", "quark", "spqr", "vptq")
+                    "metal", "mlx", "modelopt", "nvfp4", "quark", "spqr", "vptq")
 """Methods on which transformers does not train as they are stored, or that it does not load."""
 WAY: Final = "give its 16-bit release (or take quantization_config out of the file) with --method qlora, or lora"
 
@@ -43,6 +43,9 @@ def plan_on_stored(plan: TrainingPlan, stored: StoredWeights | None, model: str)
         return _on_bitsandbytes(plan, stored, model)
     if stored.method == "gptq":
         return _on_gptq(plan, stored, model)
+    if stored.method == UNNAMED:
+        raise InputError(f"MODEL: {model} is stored in {stored.bits} bits by its name, which does not say by which method; give"
+                         f" its config.json, or {WAY}")
     if (why := UNPACKED.get("fp8" if stored.method == "mxfp8" else stored.method)) is not None:
         again = (f"; it packs nothing a second time: for --method {plan.method} save the unpacked weights first, or take a"
                  " 16-bit release") * (plan.quantised or plan.int8)

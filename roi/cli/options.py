@@ -148,12 +148,16 @@ def written_options(*forms: str) -> Callable[[F], F]:
     """`--format` of these forms, `--output`, the name of which tells the form where no --format is given, and `--force`."""
     def form_of(ctx: click.Context, _: click.Parameter, form: str) -> str:
         output: Path | None = ctx.params.get("output")
+        if output is not None and (suffix := output.suffix.lower()) in OPENED:
+            own = OWN_OPTIONS.get(suffix)
+            page = "; --html FILE.html writes a page, which a browser prints" * (
+                own is None and any("--html" in option.opts for option in ctx.command.params))
+            if own is None or any(own in option.opts for option in ctx.command.params):
+                raise InputError(f"--output: {output} would hold text; write {own or '--output'}"
+                                 f" {output if own else output.with_suffix('.md')}{page}")
         if output is None or ctx.get_parameter_source("form") is not ParameterSource.DEFAULT:
             return form
-        suffix = output.suffix.lower()
-        if any(OWN_OPTIONS.get(suffix) in option.opts for option in ctx.command.params):
-            raise InputError(f"--output: {output} would hold text; write {OWN_OPTIONS[suffix]} {output}")
-        named = SUFFIXES.get(suffix, form)
+        named = SUFFIXES.get(output.suffix.lower(), form)
         return named if named in forms else form
 
     def options(command: F) -> F:

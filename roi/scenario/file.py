@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError
 from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, servers_before, tell_day
-from roi.scenario.meaning import ITEM
+from roi.scenario.meaning import ITEM, field_paths, meaning_of
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
 from roi.scenario.quantity import value_of
@@ -23,6 +23,10 @@ from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, S
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
+GROUPED: Final = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
+"""A number whose digits a point may group, as in German."""
+COUNTS: Final = frozenset({"requests/day", "tokens", "examples", "labels", "USD/month"})
+"""Units of fields of which three decimals say nothing."""
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
@@ -255,6 +259,9 @@ def _set(data: dict[str, Any], override: str) -> None:
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
         raise ScenarioError("--set", override, f"write it as {form}")
     value = set_value(text.strip(), path)
+    if isinstance(value, float) and GROUPED.fullmatch(text.strip()) and _is_count(path.strip()):
+        whole = text.strip().replace(".", "")
+        raise ScenarioError("--set", override, f"write {whole}, or {value:g} for so many: a point groups no digits")
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
@@ -265,6 +272,11 @@ def _set(data: dict[str, Any], override: str) -> None:
         place[at] = here
         place = here
     place[_place_in(place, last, override)] = value
+
+
+def _is_count(path: str) -> bool:
+    """True where the field at the path counts what nobody gives in thousandths, as requests."""
+    return path in field_paths() and meaning_of(path).unit in COUNTS
 
 
 def _place_in(place: Any, key: str, override: str) -> str | int:

@@ -1,6 +1,7 @@
 """What a file is that stands where another belongs, and the command that reads it: told by its keys, or by how it begins."""
 
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
@@ -23,6 +24,11 @@ USAGE_JSON: Final = re.compile(rb'\s*\[\s*\{|[^}]*"(object|data|results|usage|re
 """How JSON of usage begins: a list of objects, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet, packed files and databases begin, and words that records of usage hold."""
+PAGE: Final = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+"""How a page for a browser begins."""
+GZIP: Final = b"\x1f\x8b"
+OF_SCENARIO: Final = re.compile(rb"(\s*\{\s*|.*^)\"?schema\"?: ?[\"']?roi\.", re.DOTALL | re.MULTILINE)
+"""YAML or JSON that this program reads, by its beginning."""
 COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"
 IN_AND_OUT: Final = re.compile(rb"(?=%s)%s" % (COLUMN % b"input", COLUMN % b"output"), re.IGNORECASE)
 """A first line of columns that are called as `--map` calls what they hold, so that no names need be said."""
@@ -60,6 +66,10 @@ SAVED: Final = OtherFile("a saved comparison", "roi compare")
 USAGE: Final = OtherFile("records of usage", "roi usage")
 EVALUATION: Final = OtherFile("results of an evaluation", "roi quality")
 MODEL: Final = OtherFile("a model's config.json", "roi fit")
+WEB_PAGE: Final = OtherFile("a page for a browser", "commands read the scenario behind it, or what --output FILE.json kept",
+                            takes=False)
+JSON_SCHEMA: Final = OtherFile("a JSON Schema", "editors read it; roi init writes a scenario to start from", takes=False)
+PACKED: Final = OtherFile("packed with gzip", "gunzip -k")
 ANSWERS: Final = {
     "roi.usage/": OtherFile("an answer of roi usage", "roi usage FILES --output part.yaml writes what is read", takes=False),
     "roi.quality/": OtherFile("an answer of roi quality", "roi quality FILES --output quality.yaml writes what is read",
@@ -72,7 +82,8 @@ ANSWERS: Final = {
 """What a file of this program is that is no part of a question, by how its schema begins."""
 BY_SCHEMA: Final = {PART_SCHEMA: USAGE_PART, QUALITY_PART: EVALUATED_PART, POLICY: LIMITS, SCENARIO_SCHEMA: SCENARIO}
 BY_KEYS: Final = {frozenset({"saved"}): LIMITS, frozenset({"facts"}): LIMITS, frozenset({"evalId", "results"}): EVALUATION,
-                  frozenset({"config", "results"}): EVALUATION, frozenset({"model_type"}): MODEL}
+                  frozenset({"config", "results"}): EVALUATION, frozenset({"model_type"}): MODEL,
+                  frozenset({"$schema", "properties"}): JSON_SCHEMA, frozenset({"$defs", "properties"}): JSON_SCHEMA}
 """What a mapping without a schema is, by keys that it has; promptfoo's results among them."""
 
 
@@ -94,24 +105,45 @@ def known_by_keys(data: Mapping[str, Any]) -> OtherFile | None:  # Any: plain va
 
 def what_it_is(path: Path) -> OtherFile | None:
     """What the file is; None where nobody knows it, or it cannot be read."""
-    try:
-        if not path.is_file():
-            return None
-        with open_to_read(path) as file:
-            head, size = file.read(HEAD), path.stat().st_size
-    except OSError:
+    head = _head_of(path)
+    if head is None:
         return None
-    if path.suffix.lower() in RECORDS:
-        return _known_records(head)
+    if (plain := _no_plain_file(path, head)) is not None or path.suffix.lower() in RECORDS:
+        return plain or _known_records(head)
     if (said := SCHEMA_SAID.match(head)) is not None:
         return known_by_keys({"schema": said[1].decode("utf-8", "replace")})
     try:
-        known = known_by_keys(read_yaml(path)) if size <= SIZE_LIMIT else None
+        known = known_by_keys(read_yaml(path)) if path.stat().st_size <= SIZE_LIMIT else None
     except InputError:
         known = None
     if known is not None or path.suffix.lower() != ".json" or not USAGE_JSON.match(head):
         return known
     return EVALUATION if SCORES_JSON.match(head) else USAGE
+
+
+def _head_of(path: Path) -> bytes | None:
+    """How the file begins; None where it is none, or cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with open_to_read(path) as file:
+            head: bytes = file.read(HEAD)
+    except OSError:
+        return None
+    return head
+
+
+def _no_plain_file(path: Path, head: bytes) -> OtherFile | None:
+    """A page for a browser, or a packed file (.gz) of this program, by its beginning; None of what is neither."""
+    if PAGE.match(head):
+        return WEB_PAGE
+    if path.suffix.lower() != ".gz" or not head.startswith(GZIP):
+        return None
+    try:
+        unpacked = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+    except zlib.error:
+        return None
+    return PACKED if Path(path.stem).suffix.lower() in {".yaml", ".yml"} or OF_SCENARIO.match(unpacked) else None
 
 
 def _known_records(head: bytes) -> OtherFile | None:
@@ -143,18 +175,16 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
 
     `option`: what asks for a part of one in that place; `scenario`: the file that it would be laid over.
     """
-    records = path.suffix.lower() in RECORDS
-    if not path.is_file() or not (records or path.suffix.lower() == ".json"):
+    records, head = path.suffix.lower() in RECORDS, _head_of(path)
+    if head is None:  # which the reading of the scenario words
         return
-    try:
-        with open_to_read(path) as file:
-            head = file.read(HEAD)
-    except OSError:  # which the reading of the scenario words
+    wanted, at = "part of a scenario" if option else "scenario", f"{option}: {path}" if option else str(path)
+    if (plain := _no_plain_file(path, head)) is not None:
+        raise InputError(f"{at}: {plain.what} and no {wanted}; {plain.reading(path)}")
+    if not (records or path.suffix.lower() == ".json"):
         return
-    at = f"{option}: {path}" if option else str(path)
     if not head.strip():
         raise InputError(f"{at}: empty; {f'`roi {option[2:]} FILES --output` writes one' if option else START}")
-    wanted = "part of a scenario" if option else "scenario"
     compare = "roi compare" if scenario is None else f"roi compare {scenario}"
     use = f"--output part.yaml, then {compare} --usage part.yaml"
     judge = f"roi quality {path} --incumbent SYSTEM --output quality.yaml, then {compare} --quality quality.yaml"

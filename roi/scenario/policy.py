@@ -63,7 +63,8 @@ class Policy(Section):
     recommended_is_tested: bool = True
     """True: the recommended option's answers were evaluated on enough items, or are the incumbent's own."""
     monthly_cash_usd: AmountRange | None = None
-    """Cash of a mean month of the recommended option once it serves alone, at the central values."""
+    """Cash of a mean month of the recommended option once it serves alone, at the central values; of staying in the months in
+    which its challenger would, as the screen of roi compare tells it."""
     upfront_usd: AmountRange | None = None
     """Set-up of the recommended option."""
     expected_npv_usd: Range | None = None

@@ -84,11 +84,28 @@ def test_a_model_that_sees_says_outside_its_decoder_how_it_is_packed(tmp_path):
     ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", "8-bit gptq", "int8"), ("Qwen/Qwen3-8B-AWQ", "4-bit awq", "int4"),
     ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "fp8", "fp8"), ("nvidia/Llama-3.1-8B-Instruct-NVFP4", "nvfp4", "nvfp4"),
     ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "4-bit compressed-tensors", "int4"),
+    ("llama-3.1-8b-AWQ-INT4", "4-bit awq", "int4"), ("mobiuslabsgmbh/Llama-3.1-8B-Instruct-HQQ", "hqq", None),
+    ("llama-3.1-8b-exl2", "exl2", None), ("bartowski/Meta-Llama-3.1-8B-Instruct-GGUF", "gguf", None),
+    ("llama-3.1-8b-Q4_K_M", "gguf", None), ("llama-3.1-8b-q8_0", "gguf", None), ("llama-3.1-8b-mlx-4bit", "mlx", None),
+    ("mlx-community/Llama-3.1-8B-Instruct-4bit", "4-bit packing of no named method", None),
+    ("llama-3.1-8b-int8", "8-bit packing of no named method", None),
 ])  # fmt: skip
 def test_a_name_says_how_its_checkpoint_is_packed(name, told, served):
     found = stored_by_name(name)
     assert (found.told, found.served) == (told, served)
     assert find_model(name)
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("llama-3.1-8b-HQQ", "stored in hqq; transformers trains adapters on it, but what its kernels"),
+    ("llama-3.1-8b-EXL2", "stored in exl2, on which transformers does not train"),
+    ("llama-3.1-8b-GGUF", "stored in gguf, on which transformers does not train"),
+    ("llama-3.1-8b-4bit", "stored in 4 bits by its name, which does not say by which method; give its config.json"),
+])  # fmt: skip
+def test_training_on_what_a_name_says_and_no_formula_knows_is_refused(name, said):
+    told = CliRunner().invoke(main, ["fit", name, "--gpu", "H100"])
+    assert (told.exit_code, said in told.output) == (2, True), told.output
+    assert "16-bit release" in told.output
 
 
 def test_a_name_without_a_packing_says_nothing_and_gpt_oss_is_what_its_publisher_made_it():

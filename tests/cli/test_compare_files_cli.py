@@ -156,6 +156,8 @@ def test_a_part_takes_the_place_of_its_like_and_of_no_scenario(good: Path, tmp_p
       for option in ("--xlsx", "--html", "--output")),
     (["--output", "a.html"], "--output: a.html would hold text; write --html a.html"),
     (["--output", "a.xlsx"], "--output: a.xlsx would hold text; write --xlsx a.xlsx"),
+    (["--output", "a.pdf"], "--output: a.pdf would hold text; write --output a.md; --html FILE.html writes a page"),
+    (["--output", "a.docx", "--format", "markdown"], "--output: a.docx would hold text; write --output a.md"),
     (["--redact"], "--redact: without effect here"),
     (["--html", "r.html", "--redact", "--xlsx", "m.xlsx"], "--redact: what it hides in the page would stand in --xlsx"),
     (["--html", "r.html", "--redact", "--csv", "out"], "--redact: what it hides in the page would stand in --csv"),

@@ -342,6 +342,10 @@ def test_a_chance_that_is_asked_stands_beside_staying_too(tmp_path: Path) -> Non
     policy = file(tmp_path, "policy.yaml", text="schema: roi.policy/1\nexpected_npv_usd: {at_least: 50000}\n"
                   "chance_to_beat_staying: {at_least: 0.8}\n")
     rules = json.loads(ask("check", small, policy, "--format", "json").stdout)["rules"]
+    told = json.loads(ask("compare", small, "--format", "json").stdout)  # as the screen: in the challenger's months
+    cash = next(o for o in told["options"] if o["id"] == told["challenger"])["staying_cash_monthly_usd"]
+    month = file(tmp_path, "month.yaml", text=f"monthly_cash_usd: {{at_least: {cash!r}, at_most: {cash!r}}}\n")
+    assert ask("check", small, month).exit_code == 0
     for name, limit in (("chance_to_beat_staying", 0.8), ("expected_npv_usd", 50_000)):
         rule = next(rule for rule in rules if rule["name"] == name)
         assert (rule["holds"], rule["limit"], rule["found"]) == (True, limit, "staying")

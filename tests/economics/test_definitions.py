@@ -35,8 +35,8 @@ from roi.economics.finance import (
     return_on_investment,
 )
 from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Shared, Tokens, Training
-from roi.economics.lines.api_bill import api_lines, service
-from roi.economics.lines.api_request import request_cost, seen_tokens
+from roi.economics.lines.api_bill import api_lines, service, service_of_long
+from roi.economics.lines.api_request import long_share, request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
 from roi.economics.lines.commitment_lines import commitment_line, own_commitment_line
 from roi.economics.lines.hardware import hardware_lines, purchases
@@ -798,6 +798,22 @@ def test_a_model_whose_context_the_p95_of_the_requests_exceeds_cannot_take_them(
     assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.9, 0.1]), "m+lora", 1000) == (
         "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths, or"
         " compare those that fit in a scenario of their own")
+
+
+def test_what_is_too_long_is_paid_at_its_own_lengths_and_counts_towards_the_bar() -> None:
+    """As 4.16 says. Of two kinds of requests, 75% of 1,000 tokens and 25% of 9,000, at $1 a million: a quarter is too
+    long, and costs $0.009 each, the others $0.001. 90% right of its own, 70% of the other API's: 0.75 x 90 + 0.25 x 70 = 85%.
+    """
+    mask, flat = np.array([0.0, 1.0]), replace(api(), edges=np.zeros(1), input=np.ones(1), output=np.ones(1))
+    s = shared(input_tokens=np.array([1000.0, 9000.0]), output_tokens=np.zeros(2), weights=np.array([0.75, 0.25]))
+    to = option("cheaper-api", api=flat, error_rate=0.3)
+    own = option("hosted-open", api=flat, error_rate=0.1, too_long=mask, long_to=to.id)
+    assert long_share(s, own) == 0.25
+    assert service_of_long(s, own, to).cost.usd == pytest.approx(0.009)
+    assert service(s, own).cost.usd == pytest.approx(0.001)
+    assert service(s, to).cost.usd == pytest.approx(0.003)
+    options = {"stay": option("stay", api=flat), own.id: own, to.id: to}
+    assert [bool(meets_bar(replace(s, quality_bar=bar), own, options).all()) for bar in (0.85, 0.86)] == [True, False]
 
 
 def lengths(prompts: list[float], answers: list[float], weights: list[float]) -> SystemLengths:

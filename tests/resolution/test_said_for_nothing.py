@@ -100,3 +100,9 @@ def test_hours_of_bought_cards_move_nothing_where_cards_are_there_already() -> N
                     " self_hosted and self_hosted_adapter")
     bought = resolved(people=hours, candidates={"own_hardware": True, "gpus": ["l40s"]}).warnings
     assert not [w for w in bought if w.startswith("people.")]
+
+
+def test_an_empty_list_of_vendors_says_that_it_counts_as_all_of_them() -> None:
+    told = "candidates.vendors: [] names none, and counts as left out"
+    assert any(w.startswith(told) for w in resolved(candidates={"vendors": []}).warnings)
+    assert not any(w.startswith(told) for w in resolved().warnings)

@@ -27,6 +27,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for schema, name in (("usage", "answer"), ("fit", "fit"), ("profile", "profile")):
         (tmp_path / f"{name}.json").write_text(json.dumps({"schema": f"roi.{schema}/1", "workload": {"input_tokens": 1}}))
     for name, content in {"empty.csv": b"", "bytes.csv": bytes(range(256)), "packed.yaml": gzip.compress(b"a: 1\n"),
+                          "schema.json": b'{"$defs": {}, "properties": {}, "title": "a\\nb"}',
+                          "page.html": b"<!DOCTYPE html>\n<html lang=en>", "calls.csv.gz": gzip.compress(b"model,tokens\n"),
+                          "tickets.yaml.gz": gzip.compress((EXAMPLES / "tickets.yaml").read_bytes()),
+                          "saved.json.gz": gzip.compress(SAVED_JSON.encode()),
                           "sheet.yaml": b"PK\x03\x04", "numbers.json": b"[1, 2]",
                           "excel.csv": "date,model,tokens in\n".encode("utf-16")}.items():
         (tmp_path / name).write_bytes(content)
@@ -77,6 +81,15 @@ def test_what_is_no_part_of_that_kind_is_named_with_the_command_that_reads_it(op
     (("compare", "tickets.yaml", "--quality", "bytes.csv"), "--quality: bytes.csv: a zero byte; this is not a text file"),
     (("compare", "excel.csv"), "records of usage and no scenario; what was spent: roi usage excel.csv --output part.yaml"),
     (("compare", "packed.yaml"), "packed.yaml: a gzip, to be unpacked first, no text"),
+    (("compare", "tickets.yaml.gz"), "tickets.yaml.gz: packed with gzip and no scenario; gunzip -k tickets.yaml.gz"),
+    (("compare", "saved.json.gz"), "saved.json.gz: packed with gzip and no scenario; gunzip -k saved.json.gz"),
+    (("compare", "tickets.yaml", "--usage", "tickets.yaml.gz"), "packed with gzip and no part of a scenario; gunzip -k"),
+    (("compare", "calls.csv.gz"), "calls.csv.gz: records of usage and no scenario; what was spent: roi usage calls.csv.gz"),
+    (("compare", "schema.json"), "schema.json: a JSON Schema and no scenario; editors read it; roi init writes a scenario"),
+    (("check", "tickets.yaml", "page.html"), "page.html: a page for a browser and no policy: commands read the"),
+    (("compare", "page.html"), "page.html: a page for a browser and no scenario; commands read the scenario behind it"),
+    (("fit", "saved.json"), "what roi wrote (roi.comparison/3) and no config.json of a model; roi compare saved.json"),
+    (("fit", "profile.json"), "profile.json: what roi wrote (roi.profile/1) and no config.json of a model; MODEL is a name or"),
     (("check", "tickets.yaml", "sheet.yaml"), "sheet.yaml: a ZIP, or a workbook whose sheet can be saved as CSV, no text"),
     (("compare", "numbers.json"), "numbers.json:1: it should be a mapping of names to values, not a list"),
     (("validate", "tickets.yaml"), "no table; one is a CSV with a row a run; a scenario: roi compare tickets.yaml"),

@@ -1,5 +1,6 @@
 """A scenario is written and read without loss, and every mistake is named with its field, value and what is allowed."""
 
+import re
 from datetime import date as Date
 from datetime import timedelta
 from pathlib import Path
@@ -416,3 +417,17 @@ def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name
 def test_what_is_refused_says_what_to_write_in_its_place(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         check_scenario({**MINIMAL, **changes})
+
+
+@pytest.mark.parametrize(("override", "says"), [
+    ("workload.requests_per_day=20.000", "write 20000, or 20 for so many: a point groups no digits"),
+    ("training.examples=1.500", "write 1500, or 1.5 for so many"),
+    ("incumbent.bill_usd_per_month=14.500", "write 14500, or 14.5"),
+])  # fmt: skip
+def test_a_count_whose_digits_a_point_may_group_is_asked_for(override: str, says: str) -> None:
+    """A German 20,000 was taken as 20.000. Of other figures three decimals say something: USD an hour, a ratio of 1.250."""
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        load_scenario(None, (override,))
+    for other in ("workload.peak_to_mean=1.250", "people.usd_per_hour=95.000", "workload.requests_per_day=20.5",
+                  "workload.requests_per_day=0.500", "workload.requests_per_day=1234.500"):
+        load_scenario(None, (other,))

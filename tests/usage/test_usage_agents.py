@@ -9,6 +9,7 @@ import pytest
 from usage_support import CANARY, DATA, run_usage, totals, usage_answer
 from usage_support import records as read
 
+from roi.errors import InputError
 from roi.usage.formats.agents import codex
 
 AGENTS = DATA / "agents"
@@ -174,6 +175,22 @@ def test_messages_in_opencodes_database_are_read(tmp_path: Path) -> None:
     assert totals(read(tmp_path, tmp_path / "opencode.db")) == counts(
         uncached_input=1500, cache_read=1000, cache_write=500, output=1000
     )
+
+
+@pytest.mark.parametrize(("tables", "said"), [
+    (("calls", "users"), "and not OpenCode's, which has a table message; its tables: calls, users. Write that of your calls"),
+    ((), "its tables: none. "), (tuple("abcdefg"), "its tables: a, b, c, d, e, .... "),
+])  # fmt: skip
+def test_another_database_is_told_by_its_tables(tmp_path: Path, tables: tuple[str, ...], said: str) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as database:
+        database.execute("CREATE TABLE made (id TEXT)")
+        for name in tables:
+            database.execute(f"CREATE TABLE {name} (id TEXT)")
+        database.execute("DROP TABLE made")
+    database.close()
+    with pytest.raises(InputError) as raised:
+        read(tmp_path, tmp_path / "other.db")
+    assert said in str(raised.value)
 
 
 @pytest.fixture

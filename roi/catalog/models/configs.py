@@ -87,6 +87,10 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
+        schema = str(entries.get("schema", "")) if isinstance(entries, dict) else ""
+        if schema.startswith("roi."):
+            reads = f"roi compare {file}" if schema.startswith("roi.comparison/") else f"{field} is a name or a config.json"
+            raise InputError(f"{field}: {file}: what roi wrote ({schema[:40]}) and no config.json of a model; {reads}")
         raise InputError(f'{field}: {file} has no "model_type"; is it the config.json of a model?')
     for name in PARTS:
         if not isinstance(entries.get(name), dict | None):

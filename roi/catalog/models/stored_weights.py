@@ -43,6 +43,8 @@ class StoredWeights(NamedTuple):
 LARGEST_BITS: Final = 16
 FLOATS: Final = {"fp8": 8, "mxfp8": 8, "fbgemm_fp8": 8, "mxfp4": 4, "nvfp4": 4}
 """quant_method of floating-point weights -> their bits."""
+UNNAMED: Final = "packing of no named method"
+"""Method of a checkpoint whose name says its bits alone."""
 NAMES: Final = (
     (r"(?:bnb-4bit|nf4)", StoredWeights("bitsandbytes", 4, double_quant=True)), (r"bnb-8bit", StoredWeights("bitsandbytes", 8)),
     (r"gptq(?:-int8|-8bit)", StoredWeights("gptq", 8)), (r"gptq(?:-\w+)?", StoredWeights("gptq", 4)),
@@ -50,9 +52,14 @@ NAMES: Final = (
     (r"nvfp4", StoredWeights("nvfp4", 4, floats=True)),
     (r"fp8(?:-(?:dynamic|static|block|kv))?", StoredWeights("fp8", 8, floats=True)),
     (r"(?:quantized-)?w4a16", StoredWeights("compressed-tensors", 4)),
-    (r"(?:quantized-)?w8a(?:8|16)", StoredWeights("compressed-tensors", 8)),
+    (r"(?:quantized-)?w8a(?:8|16)", StoredWeights("compressed-tensors", 8)), (r"(?:gptq-)?marlin", StoredWeights("gptq", 4)),
+    *((rf"{method}(?:-\w+)*", StoredWeights(method, None))
+      for method in ("hqq", "aqlm", "eetq", "quanto", "sinq", "torchao", "exl2", "exl3", "mlx", "auto-round", "autoround")),
+    (r"i?q[2-8](?:[.-]\w+)*|(?:b?f16-)?gguf", StoredWeights("gguf", None)),
+    *((rf"(?:int{bits}|{bits}-?bits?)", StoredWeights(UNNAMED, bits)) for bits in (8, 4)),
 )  # fmt: skip
-"""How the end of a name tells what packed the weights; unsloth's files of bitsandbytes have their scales quantised too."""
+"""How the end of a name tells what packed the weights, the first that fits; unsloth's files of bitsandbytes have their scales
+quantised too, and a name that ends in bits alone does not say by which method."""
 
 
 def stored_by_name(name: str) -> StoredWeights | None:

@@ -19,6 +19,11 @@ from roi.usage.read.record import Document
 DAMAGED_ZIP: Final = zipfile.BadZipFile
 GZIP: Final = b"\x1f\x8b"
 """First bytes of a gzip, whatever its name is."""
+MOST_NAMED: Final = 5
+"""Tables of a database that a message names."""
+LONGEST_NAME: Final = 40
+"""Letters of such a name, at most."""
+TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 
 
 @contextmanager
@@ -60,4 +65,17 @@ def message_documents(file: SourceFile) -> Iterator[Document]:
             if isinstance(document, dict):
                 yield {**document, "id": own, "sessionID": session}
     except sqlite3.Error as error:
-        raise InputError(f"{file.shown}: a database of SQLite without messages of OpenCode: {type(error).__name__}") from None
+        raise InputError(f"{file.shown}: {_why_no_messages(file.path, error)}") from None
+
+
+def _why_no_messages(path: Path, error: sqlite3.Error) -> str:
+    """What a database is that OpenCode's messages cannot be read from, and how its calls can."""
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        found = connection.execute(TABLES).fetchmany(MOST_NAMED + 1)
+    except sqlite3.Error:
+        return f"no database of SQLite that can be read: {error}"
+    names = [str(name)[:LONGEST_NAME] for (name,) in found]
+    tables = (", ".join(names[:MOST_NAMED]) or "none") + (", ..." if len(names) > MOST_NAMED else "")
+    return (f"a database of SQLite, and not OpenCode's, which has a table message; its tables: {tables}. Write that of your"
+            " calls as CSV (sqlite3 -header -csv) and give that")

@@ -63,8 +63,8 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     _refuse_twice("serving.capacities", [(c.model.lower(), find_gpu(c.gpu, f"serving.capacities.{n}.gpu", "gpus").id, c.gpus)
                                          for n, c in enumerate(s.serving.capacities)], "model, gpu, gpus")
     if offers and not s.candidates.vendors and "vendors" in s.candidates.model_fields_set:
-        sheet.warnings.append("candidates.vendors: [] names none, and counts as left out: all that rent the cards; where none may"
-                              " be rented, leave candidates.self_hosted empty, or pass over what is no own-hardware option")
+        sheet.warnings.append("candidates.vendors: [] names none, and counts as left out: all that rent the cards; where none"
+                              " may be, leave candidates.self_hosted empty, or go by the options on own GPUs alone")
     for_training = None if s.training.gpu is None else find_gpu(s.training.gpu, "training.gpu").id
     unused = [o for o in rents(s) if o.stated is not None and o not in offers and o.gpu != for_training]
     sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"

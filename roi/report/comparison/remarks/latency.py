@@ -50,7 +50,8 @@ def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> boo
     if o.fleet is not None:
         plans, rate = f"options.{o.id}.plans.", ".capacity_requests_per_s"
         held = [fact for path, fact in c.case.facts.items() if path.startswith(plans) and path.endswith(rate)]
-        return o.kind != "hybrid" and not any(fact.basis is Basis.STATED for fact in held)
+        whole = o.kind != "hybrid" and o.sent_on is None
+        return whole and not any(fact.basis is Basis.STATED for fact in held)
     return o.kind in PLAIN and all(0.0 < _measured(c, o.id, path) <= case_number(c.case, path) for path in limits)
 
 

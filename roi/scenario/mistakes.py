@@ -63,8 +63,8 @@ WISHES: Final = dict.fromkeys(
     " working day's; hourly_weights are the hours of a mean day",
 ) | dict.fromkeys(
     ("off_peak_discount", "off_peak", "offpeak_discount", "night_discount", "off_peak_price"),
-    "no field; a price by the hour is stated as its mean: discount: 0.2 where 40% of the tokens come while half is off; of today's"
-    " model, candidates.flexible_tier is what moving more of them there saves",
+    "no field; a price by the hour is stated as its mean: discount: 0.2 where 40% of the tokens come while half is off;"
+    " candidates.flexible_tier is what moving more of them there saves of today's model",
 ) | dict.fromkeys(
     ("hosting_usd_per_hour", "hosting_usd_per_month", "hosting_fee", "usd_per_hosting_hour", "hosting"),
     "no field; what hosting costs by the hour x 730 is a cost of your own: costs: [{name: hosting, option: stay,"

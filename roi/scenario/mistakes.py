@@ -69,6 +69,10 @@ WISHES: Final = dict.fromkeys(
     ("hosting_usd_per_hour", "hosting_usd_per_month", "hosting_fee", "usd_per_hosting_hour", "hosting"),
     "no field; what hosting costs by the hour x 730 is a cost of your own: costs: [{name: hosting, option: stay,"
     " usd_per_month: 1241}]",
+) | dict.fromkeys(
+    ("one_off", "once", "total_requests", "requests_total", "documents", "number_of_documents"),
+    "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
+    " timing.months_to_live (docs/start.md)",
 )
 """What people wish to say that no field holds, and what says it, or that nothing does."""
 

@@ -20,7 +20,6 @@ from roi.scenario.supply import (
     Training,
 )
 
-
 T = TypeVar("T")
 
 
@@ -173,8 +172,8 @@ class Scenario(Section):
             new = {old: name if names.count(name) == 1 else old for old, name in zip(said, names, strict=True)}
             return {new[old]: value for old, value in said.items()}
 
-        q = self.quality
-        blocks = {name: renamed(getattr(q, name)) for name in ("scores", "escalated", "kept_error_rate", "escalated_error_rate")}
+        q, of = self.quality, ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
+        blocks = {name: renamed(getattr(q, name)) for name in of}
         if blocks != {name: getattr(q, name) for name in blocks}:
             object.__setattr__(self, "quality", q.model_copy(update=blocks))
         object.__setattr__(self, "tokens", renamed(self.tokens))

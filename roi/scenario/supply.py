@@ -383,6 +383,9 @@ class Candidates(Section):
     """Also consider a self-hosted floor that spills to the API."""
     own_hardware: bool = False
     """Also consider buying the GPUs."""
+    rented: bool = True
+    """Also consider renting the GPUs that serve; false where they may only be bought, or are there. An adapter for cards that
+    are bought is trained on a rented one all the same, for some hours."""
     gpus: Names = ()
     """GPUs to consider; empty = all that vendors rent."""
     vendors: Names = ()

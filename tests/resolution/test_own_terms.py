@@ -264,17 +264,18 @@ def test_all_of_it_is_set_from_the_command_line_too() -> None:
 def test_a_model_may_be_named_under_quality_and_tokens_as_under_candidates() -> None:
     """provider/model is the model, tuned or in a cascade too; its plain name goes first where both are written."""
     luna, plain = "openai/gpt-6-luna", "gpt-6-luna"
-    said = {"quality": {"scores": {"openai/gpt-5.4": 0.95, luna: {"value": 0.9, "items": 200}, f"{luna} > openai/gpt-5.4": 0.94},
-                        "escalated": {luna: 0.1}}, "tokens": {luna: {"ratio": 1.6}}}
-    meant = {"quality": {"scores": {"gpt-5.4": 0.95, plain: {"value": 0.9, "items": 200}, f"{plain} > gpt-5.4": 0.94},
-                         "escalated": {plain: 0.1}}, "tokens": {plain: {"ratio": 1.6}}}
-    assert case_of(**said).facts == case_of(**meant).facts
+
+    def said(today: str, other: str) -> dict[str, Any]:
+        scores = {today: 0.95, other: {"value": 0.9, "items": 200}, f"{other} > {today}": 0.94}
+        return {"quality": {"scores": scores, "escalated": {other: 0.1}}, "tokens": {other: {"ratio": 1.6}}}
+
+    assert case_of(**said("openai/gpt-5.4", luna)).facts == case_of(**said("gpt-5.4", plain)).facts
     both = case_of(tokens={luna: {"ratio": 1.6}, plain: {"ratio": 1.2}})
     assert (both[f"systems.{plain}.token_ratio"].value, both["unused"].value) == (1.2, f"tokens.{luna}")
 
 
 def test_one_tokenizer_has_one_ratio_whoever_serves_the_weights_and_tuned_or_not() -> None:
-    """Llama 3.1 8B at a host makes 1.6 times the tokens, so it does on one's own cards; what is stated of a system goes first."""
+    """Llama 3.1 8B makes 1.6 times the tokens at a host, and so on own cards; what is stated of a system goes first."""
     llama = {"candidates": {"hosted_models": ["groq/llama-3.1-8b-instant"], "self_hosted": ["llama-3.1-8b", "qwen3-8b"]}}
     names = ("llama-3.1-8b-instant", "llama-3.1-8b", "llama-3.1-8b+lora", "qwen3-8b")
 

@@ -244,6 +244,7 @@ MINIMAL: dict[str, Any] = {
     ("workload.days_per_week=5", "no field; requests_per_day is of a mean calendar day: 1,000 on five days"),
     ("apis={deepseek/deepseek-v4-pro: {off_peak_discount: 0.5}}", "no field; a price by the hour is stated as its mean"),
     ("incumbent.hosting_usd_per_hour=1.7", "no field; what hosting costs by the hour x 730 is a cost of your own"),
+    ("workload.total_requests=2e8", "no field; a job that is done once is horizon_months: 1, requests_per_day: all of"),
     ("budget_usd=10000", "nearest: upfront_usd of a policy, for roi check"),
     ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_of, bill_is_volume_share"),
     ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),

@@ -9,7 +9,7 @@ from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score, add_share
 from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.quantity import value_of
+from roi.scenario.quantity import Spread, value_of
 from roi.scenario.scenario import Scenario
 
 TOKEN_RATIO = (1.0, 0.9, 1.15)
@@ -22,11 +22,10 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     if path("ratio") in sheet.facts:
         return
     tokens, incumbent = s.tokens.get(system) or TokenRatios(), system == s.incumbent.model
-    stated = f"scenario tokens.{system}"
-    same = same_weights(system.partition("+")[0], s.incumbent.model)
-    if tokens.ratio is not None or incumbent or same:
-        why = stated if tokens.ratio is not None or not same else f"the tokenizer of {s.incumbent.model}"
-        sheet.quantity(path("ratio"), 1.0 if tokens.ratio is None else tokens.ratio, "ratio", stated=True, source=why)
+    stated, alike = f"scenario tokens.{system}", _same_tokenizer(s, system)
+    if incumbent or alike is not None:
+        ratio, why = (1.0, stated) if alike is None else alike
+        sheet.quantity(path("ratio"), 1.0 if ratio is None else ratio, "ratio", stated=True, source=why)
     else:
         value, low, high = TOKEN_RATIO
         sheet.add(path("ratio"), value, "ratio", basis=Basis.ASSUMED, low=low, high=high,
@@ -44,3 +43,21 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
         add_share(sheet, f"systems.{system}.escalated_share", share if value_of(share) > 0 else 0.0,
                   f"scenario quality.escalated.{system}")
     add_score(sheet, s, system, prior)
+
+
+def _same_tokenizer(s: Scenario, system: str) -> tuple[float | Spread | None, str] | None:
+    """Tokens over the incumbent's as stated of the system, else of its weights under another name, tuned or not; and where.
+
+    No ratio (None) where the incumbent has those weights, which is 1; None in place of both where nothing says it.
+    """
+    def base(name: str) -> str:
+        return name.partition("+")[0].lower()
+
+    if (own := s.tokens.get(system)) is not None and own.ratio is not None:
+        return own.ratio, f"scenario tokens.{system}"
+    if same_weights(base(system), s.incumbent.model):
+        return None, f"the tokenizer of {s.incumbent.model}"
+    for name, other in s.tokens.items():
+        if other.ratio is not None and (base(name) == base(system) or same_weights(base(name), base(system))):
+            return other.ratio, f"scenario tokens.{name}: one tokenizer"
+    return None

@@ -53,6 +53,26 @@ WISHES: Final = dict.fromkeys(
     ("fallback", "failover", "backup", "standby"),
     "no field; what a second vendor that stands by costs is a cost of your own: costs: [{name: standby, option: all,"
     " usd_per_month: 100}]",
+) | dict.fromkeys(
+    ("retry_rate", "retries", "retry_share", "failure_rate", "format_error_rate", "invalid_share"),
+    "no field; a call that is asked again is paid again: where 4% are, tokens.MODEL.ratio: 1.04 says so of a candidate, and"
+    " requests_per_day, or the bill, of all calls that are made today has it for today's model",
+) | dict.fromkeys(
+    ("weekends", "weekend", "days_per_week", "working_days", "workdays", "weekdays", "business_days", "business_hours"),
+    "no field; requests_per_day is of a mean calendar day: 1,000 on five days of the week are 714, and peak_to_mean is 7/5 of a"
+    " working day's; hourly_weights are the hours of a mean day",
+) | dict.fromkeys(
+    ("off_peak_discount", "off_peak", "offpeak_discount", "night_discount", "off_peak_price"),
+    "no field; a price by the hour is stated as its mean: discount: 0.2 where 40% of the tokens come while half is off;"
+    " candidates.flexible_tier is what moving more of them there saves of today's model",
+) | dict.fromkeys(
+    ("hosting_usd_per_hour", "hosting_usd_per_month", "hosting_fee", "usd_per_hosting_hour", "hosting"),
+    "no field; what hosting costs by the hour x 730 is a cost of your own: costs: [{name: hosting, option: stay,"
+    " usd_per_month: 1241}]",
+) | dict.fromkeys(
+    ("one_off", "once", "total_requests", "requests_total", "documents", "number_of_documents"),
+    "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
+    " timing.months_to_live (docs/start.md)",
 )
 """What people wish to say that no field holds, and what says it, or that nothing does."""
 
@@ -65,7 +85,8 @@ MEANT: Final = {
     "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
     **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
     **dict.fromkeys(("credits", "credits_usd", "incumbent.credits", "incumbent.credits_usd"),
-                    "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}]"),
+                    "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}] (a cloud's for GPUs: option:"
+                    " self-hosted-adapter)"),
     "workload.prompt_tokens": "input_tokens", "workload.completion_tokens": "output_tokens",
     "workload.latency": "ttft_p95_s, tpot_p95_s", "incumbent.name": "model", "incumbent.vendor": "provider",
     "incumbent.price": "apis.PROVIDER/MODEL.input_usd_per_mtok and output_usd_per_mtok", "quality.threshold": "bar",

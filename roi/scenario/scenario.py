@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date as Date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -19,6 +19,8 @@ from roi.scenario.supply import (
     Timing,
     Training,
 )
+
+T = TypeVar("T")
 
 
 class Deciding(Section):
@@ -152,6 +154,30 @@ class Scenario(Section):
     """Alarms that are meant: values that look impossible, and are true here."""
     _stated: frozenset[str] = PrivateAttr(default=frozenset())
     _bill_told: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _by_model(self) -> Self:
+        """Take what is said of a model under quality and tokens by the name that it has under candidates, provider/model, too.
+
+        A system is a model, wherever it answers: where its plain name is said as well, that holds. Of two vendors' own one is
+        the other's same model (docs/economics.md, 4.11), and both stay as they are written.
+        """
+        c = self.candidates
+        vendors = (*c.api_models, *c.hosted_models, *c.cascade_first, *c.vendor_tuned, *c.hosted_adapters)
+        plain = {name: model_part(name) for name in (f"{self.incumbent.provider}/{self.incumbent.model}", *vendors)}
+
+        def renamed(said: dict[str, T]) -> dict[str, T]:
+            parts = [[part.partition("+") for part in name.split(" > ")] for name in said]
+            names = [" > ".join(plain.get(model, model) + plus + how for model, plus, how in each) for each in parts]
+            new = {old: name if names.count(name) == 1 else old for old, name in zip(said, names, strict=True)}
+            return {new[old]: value for old, value in said.items()}
+
+        q, of = self.quality, ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
+        blocks = {name: renamed(getattr(q, name)) for name in of}
+        if blocks != {name: getattr(q, name) for name in blocks}:
+            object.__setattr__(self, "quality", q.model_copy(update=blocks))
+        object.__setattr__(self, "tokens", renamed(self.tokens))
+        return self
 
     def with_stated(self, paths: Iterable[str]) -> Self:
         """The scenario, in which what was laid over the file at these paths is the user's own, be it what its template says."""

@@ -385,6 +385,9 @@ class Candidates(Section):
     """Requests that are too long for a candidate go to an API that takes them; false = it must take all of them."""
     own_hardware: bool = False
     """Also consider buying the GPUs."""
+    rented: bool = True
+    """Also consider renting the GPUs that serve; false where they may only be bought, or are there. An adapter for cards that
+    are bought is trained on a rented one all the same, for some hours."""
     gpus: Names = ()
     """GPUs to consider; empty = all that vendors rent."""
     vendors: Names = ()

@@ -259,3 +259,29 @@ def test_all_of_it_is_set_from_the_command_line_too() -> None:
     assert s.costs[0].upfront_usd == 6
     assert scenario_data(s)["costs"] == [{"name": "review", "option": "all", "upfront_usd": 6.0}]
     assert resolve(load_scenario(None, ("costs=[{name: review, option: all, upfront_usd: 5}]",))).case["costs.0.name"].value
+
+
+def test_a_model_may_be_named_under_quality_and_tokens_as_under_candidates() -> None:
+    """provider/model is the model, tuned or in a cascade too; its plain name goes first where both are written."""
+    luna, plain = "openai/gpt-6-luna", "gpt-6-luna"
+
+    def said(today: str, other: str) -> dict[str, Any]:
+        scores = {today: 0.95, other: {"value": 0.9, "items": 200}, f"{other} > {today}": 0.94}
+        return {"quality": {"scores": scores, "escalated": {other: 0.1}}, "tokens": {other: {"ratio": 1.6}}}
+
+    assert case_of(**said("openai/gpt-5.4", luna)).facts == case_of(**said("gpt-5.4", plain)).facts
+    both = case_of(tokens={luna: {"ratio": 1.6}, plain: {"ratio": 1.2}})
+    assert (both[f"systems.{plain}.token_ratio"].value, both["unused"].value) == (1.2, f"tokens.{luna}")
+
+
+def test_one_tokenizer_has_one_ratio_whoever_serves_the_weights_and_tuned_or_not() -> None:
+    """Llama 3.1 8B makes 1.6 times the tokens at a host, and so on own cards; what is stated of a system goes first."""
+    llama = {"candidates": {"hosted_models": ["groq/llama-3.1-8b-instant"], "self_hosted": ["llama-3.1-8b", "qwen3-8b"]}}
+    names = ("llama-3.1-8b-instant", "llama-3.1-8b", "llama-3.1-8b+lora", "qwen3-8b")
+
+    def ratios(**tokens: float) -> list[float]:
+        case = case_of(**llama, tokens={name: {"ratio": ratio} for name, ratio in tokens.items()})
+        return [case[f"systems.{name}.token_ratio"].number() for name in names]
+
+    assert ratios(**{"llama-3.1-8b-instant": 1.6}) == [1.6, 1.6, 1.6, 1.0]
+    assert ratios(**{"llama-3.1-8b": 1.6, "llama-3.1-8b+lora": 1.7}) == [1.6, 1.6, 1.7, 1.0]

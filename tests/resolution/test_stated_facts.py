@@ -402,3 +402,17 @@ def test_an_encoder_is_an_api_without_a_price_that_costs_what_is_stated_and_no_v
     assert o.cash_monthly_usd == pytest.approx(1_034 + 8 * 100)
     assert o.upfront_usd == pytest.approx(1_500 + 80 * 100 + 100 + 300 * 0.5)
     assert o.tested
+
+
+def test_where_none_is_rented_cards_are_bought_or_there_and_what_rents_says_why_it_is_out() -> None:
+    """A body that may buy and not rent: the adapter on own GPUs is as it was, floors and rented fleets are out."""
+    def kinds(**changes: Any) -> dict[str, Any]:
+        case = resolved(candidates={"methods": ["lora"], "rented": False, **changes}).case
+        return {id: case[f"options.{id}.infeasible"].value for id in (SELF, ADAPTER, HYBRID)}
+
+    why = "no GPU is rented (candidates.rented: false)"
+    assert kinds(own_hardware=True) == dict.fromkeys((SELF, ADAPTER, HYBRID), why)
+    bought = [resolved(candidates={"own_hardware": True, "rented": rented}).case for rented in (True, False)]
+    assert plans(bought[0], OWN) == plans(bought[1], OWN) != []
+    with pytest.raises(ScenarioError, match=r"candidates.rented: .*write candidates.own_hardware: true, or own_hardware.cards"):
+        resolved(candidates={"rented": False})

@@ -74,6 +74,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
         live = float(np.min(option.months_to_live))
         if option.kind != "stay" and live >= shared.horizon:
             ended = f"live after {live:g} month{'' if live == 1.0 else 's'}, when the horizon of {shared.horizon} is over"
+            ended += "; 0 under timing.months_to_live where a job that is done once waits for it" * (shared.horizon == 1)
             return replace(option, infeasible=ended)
         if option.trains and failed is not None:
             return replace(option, infeasible=FAILED + failed)

@@ -50,6 +50,7 @@ OF_TUNED = frozenset({"ends_in_months", "successor_price_ratio", "successor_erro
 """What may be stated under `apis` of a model that a vendor tunes."""
 NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
 """Why an option on rented GPUs has no plan where only the cards that are owned are asked for."""
+NONE_RENTED = "no GPU is rented (candidates.rented: false)"
 
 
 def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
@@ -79,6 +80,9 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     check_capacities(s, (*offers, *bought, *own))
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
                        " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
+    if s.candidates.self_hosted and not (s.candidates.rented or s.candidates.own_hardware or own):
+        why = "nothing is left to serve candidates.self_hosted on: write candidates.own_hardware: true, or own_hardware.cards"
+        raise ScenarioError("candidates.rented", "false", why)
     spill, t = _cheapest_spill(sheet, s), s.training
     if t.adapters > 1 and s.candidates.self_hosted and s.candidates.methods and s.serving.adapters == "merged":
         why = ("several need serving.adapters: shared, which applies them on one base; merged, the default, folds one adapter"
@@ -213,12 +217,9 @@ def _self_hosted(
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
-        if owned and not offers and name_of_kind in {plain, "hybrid"}:
-            sheet.state(path("infeasible"), NOT_RENTED, "scenario")
-        elif kind == "hybrid" and spill is None:
-            sheet.state(path("infeasible"), NO_SPILL, "scenario")
-        elif method is not None and (why := unserved(method, shared=s.serving.adapters == "shared")):
-            sheet.state(path("infeasible"), why, "peft, vLLM")
+        to_rent = name_of_kind in {plain, "hybrid"}
+        if (out := _out(s, kind, method, rented=to_rent, none=not offers, spill=spill)) is not None:
+            sheet.state(path("infeasible"), *out)
         if path("infeasible") in sheet.facts:
             continue
         if s.serving.adapters_on_base > 1:
@@ -226,6 +227,18 @@ def _self_hosted(
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None, long_to=long_to)
         if trains and method is not None:
             add_training(sheet, s, id, shape, method, own if found is own else ())
+
+
+def _out(s: Scenario, kind: str, method: str | None, *, rented: bool, none: bool, spill: str | None) -> tuple[str, str] | None:
+    """Why the scenario leaves an option no plan to look for, and who says so; `none`: no card that it may rent is known."""
+    if rented and not s.candidates.rented:
+        return NONE_RENTED, "scenario"
+    if rented and none and s.own_hardware.cards:
+        return NOT_RENTED, "scenario"
+    if kind == "hybrid" and spill is None:
+        return NO_SPILL, "scenario"
+    why = "" if method is None else unserved(method, shared=s.serving.adapters == "shared")
+    return (why, "peft, vLLM") if why else None
 
 
 def _is_there(sheet: FactSheet, s: Scenario, system: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from roi.usage.measure.aggregate import Ints
-from roi.usage.measure.peak import above_chance, busiest_by_chance, shrunk
+from roi.usage.measure.peak import Array, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
+DAYS_OF_WEEK: Final = 7
 LEAST_CALLS: Final = 1.0
 """Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
 below which no hour does."""
@@ -116,11 +117,17 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
     mean = float(calls.sum()) / count
     hours = _whole_hours(minutes, calls, whole=whole)
     profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
+    weekdays = _by_weekday(minutes, calls, complete) if whole else None
     counted = hours.size > 1
-    day = np.array([mean * 60.0]) if profile is None else profile / len(complete)  # calls in each hour of a mean day
-    top, hour = float(day.max()), float(hours.max()) if counted else mean * 60.0
+    usual, there = np.array([mean * 60.0]), np.array([hours.size])  # calls in each hour of a usual week, how often it came
+    if profile is not None and weekdays is not None:
+        of_day, dates = weekdays
+        usual = (of_day[:, None] * (profile / len(complete))).ravel()
+        there = np.repeat(dates, 24)
+    hour = float(hours.max()) if counted else mean * 60.0
+    top = min(float(usual.max()), hour) if counted else float(usual.max())
     if counted:
-        top += above_chance(hour, top, busiest_by_chance(day, np.full(day.size, len(complete) if whole else hours.size)))
+        top += above_chance(hour, top, busiest_by_chance(np.minimum(usual, hour), there))
     rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
     chance = busiest_by_chance(rates / 60.0, times * 60.0)
     by_minute = mean >= LEAST_CALLS or calls.max() > TWICE * chance
@@ -129,20 +136,23 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
         peak = min(peak + above_chance(float(calls.max()), hour / 60.0, chance), float(calls.max()))
     return Shape(
         hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
-        weekday_weights=_by_weekday(minutes, calls, complete) if whole else None,
+        weekday_weights=tuple(weekdays[0].tolist()) if weekdays is not None and weekdays[1].size == DAYS_OF_WEEK else None,
         minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
         hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
         minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
         peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
 
 
-def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...] | None:
-    """Mean calls of Monday to Sunday over the mean day's, less chance's share of what differs; 1970-01-01 was a Thursday."""
-    there = np.bincount((np.asarray(complete) + 3) % 7, minlength=7)
-    if not there.all():
-        return None
-    sums = np.bincount((minutes // 1440 + 3) % 7, weights=calls, minlength=7)
-    return tuple((shrunk(sums.astype(float), there.astype(float)) / (calls.sum() / len(complete))).tolist())
+def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[Array, Ints]:
+    """Mean calls of each weekday that is there over the mean day's, less chance's share of what differs; and its dates.
+
+    From Monday on; 1970-01-01 was a Thursday.
+    """
+    dates = np.bincount((np.asarray(complete) + 3) % DAYS_OF_WEEK, minlength=DAYS_OF_WEEK)
+    sums = np.bincount((minutes // 1440 + 3) % DAYS_OF_WEEK, weights=calls, minlength=DAYS_OF_WEEK).astype(float)
+    sums, dates = sums[dates > 0], dates[dates > 0]
+    rates = shrunk(sums, dates.astype(float)) if dates.size > 1 else sums / dates
+    return rates / (calls.sum() / len(complete)), dates
 
 
 def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:

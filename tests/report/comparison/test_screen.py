@@ -419,7 +419,8 @@ def test_one_request_a_day_is_told_as_one() -> None:
 def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
     """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
-    assert "No other option can work: gpt-6-luna: live after 1 month, when the horizon of 1 is over" in text
+    told = "when the horizon of 1 is over; 0 under timing.months_to_live where a job that is done once waits for it"
+    assert f"No other option can work: gpt-6-luna: live after 1 month, {told}" in text
     late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}", "quality.bar=0.8"))
     assert "at no volume (3 months are over before it serves alone)" in late
     assert "from 0 a day on" not in late

@@ -6,7 +6,7 @@ from quiet_scenario import CHEAPER, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
-from roi.report.comparison.remarks.stated import OWN_TERMS, paid_out
+from roi.report.comparison.remarks.stated import OWN_TERMS, RENTED, paid_out
 from roi.report.comparison.screen import screen
 from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
@@ -51,6 +51,23 @@ def test_a_credit_that_is_more_than_the_bill_is_told_with_what_of_it_pays_nothin
     assert two.startswith("old and new: more than the bill of gpt-5.4 that it could pay, $10,512 in month 1; $1,488 of it is")
     costs = [{"name": "credits", "option": "stay", "usd_per_month": -20_000.0}]
     assert "$9,488 of it is counted as cash paid out" in " ".join(screen(of(costs=costs), ()).split())
+
+
+def test_a_credit_for_gpus_is_held_against_their_rent() -> None:
+    """A cloud's credit to the adapter pays its rent and platform, which the line names; up to that it is no remark."""
+    def credit(usd: float) -> Comparison:
+        return of(candidates={"cascade_first": [], "self_hosted": ["qwen3-8b"], "gpus": ["L40S"], "vendors": ["RunPod"]},
+                  costs=[{"name": "credits", "option": "self-hosted-adapter", "usd_per_month": -usd, "to_month": 12}])
+
+    c = credit(9000.0)
+    (option,) = (o for o in c.options if o.kind == "self-hosted-adapter")
+    months = [sum(line.monthly_usd[k] for line in option.lines if line.kind in RENTED) for k in range(12)]
+    owed = [-sum(line.monthly_usd[k] for line in option.lines if line.name == "credits") for k in range(12)]
+    beyond, month = max((owed[k] - months[k], -k) for k in range(12))
+    (said,) = paid_out(c)
+    assert 500.0 < months[-month] < 9000.0
+    assert f"that it could pay, ${months[-month]:,.0f} in month {1 - month}; ${beyond:,.0f} of it" in said
+    assert paid_out(credit(500.0)) == []
 
 
 def test_hours_to_wait_of_requests_that_cannot_are_told() -> None:

@@ -16,6 +16,8 @@ from roi.report.layout.wording import case_number, figure, number_of, usd
 
 BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBENT})
 """Lines of a vendor's bill, which its credits pay."""
+RENTED: Final = frozenset({LineKind.RENT, LineKind.PLATFORM})
+"""Lines of a cloud's bill, which its credits to an option on rented GPUs pay."""
 CENT = 0.005
 MOST_OUT = 2
 """Reasons why options are out that the screen tells."""
@@ -57,24 +59,29 @@ def flat_servers(c: Comparison) -> list[str]:
 def paid_out(c: Comparison) -> list[str]:
     """The month and the option in which stated credits together most exceed what they can pay for.
 
-    An option's bill is its API's in each month, or where it has none all of its other cash.
+    An option's bill is its API's in each month, or where it has none all of its other cash; towards a credit that options on
+    GPUs alone have, it is the rent of those and what goes with it.
     """
-    names = {str(c.case[path].value): path for path in c.case if path.startswith("costs.") and path.endswith(".name")}
+    fields = {str(c.case[path].value): path.removesuffix(".name") for path in c.case
+              if path.startswith("costs.") and path.endswith(".name")}
+    everybody = {name for name, field in fields.items() if c.case[f"{field}.option"].value in {"stay", "all", "all but stay"}}
     most, told = CENT, ""
     for o in c.options:
         cash = [line for line in o.lines if line.cash]
+        own = [line for line in cash if line.kind is LineKind.OWN and line.name in fields]
         bills = [line for line in cash if line.kind in BILLED] or [line for line in cash if line.kind is not LineKind.OWN]
-        own = [line for line in cash if line.kind is LineKind.OWN and line.name in names]
+        if not any(line.name in everybody for line in own):
+            bills = [line for line in cash if line.kind in RENTED] or bills
         for month in range(len(o.monthly_usd)):
             bill = sum(line.monthly_usd[month] for line in bills)
             held = [line for line in own if line.monthly_usd[month] < 0]
             beyond = -sum(line.monthly_usd[month] for line in held) - max(bill, 0.0)
             if beyond > most:
-                fields = " and ".join(names[line.name].replace(".name", ".usd_per_month") for line in held)
+                where = " and ".join(f"{fields[line.name]}.usd_per_month" for line in held)
                 most, told = beyond, (
                     f"{' and '.join(line.name for line in held)}: more than the bill of {o.label} that it could pay,"
                     f" {usd(bill)} in month {month + 1}; {usd(beyond)} of it is counted as cash paid out, where a vendor's"
-                    f" credit lapses ({fields}, to_month)")
+                    f" credit lapses ({where}, to_month)")
     return [told] if told else []
 
 

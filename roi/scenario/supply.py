@@ -26,6 +26,15 @@ from roi.scenario.quantity import (
 )
 
 
+def whole_part_of_a_day(hours: float) -> float:
+    """Hours up to one, or as many as go into a day without a rest."""
+    if hours > 1.0 and 24.0 % hours:
+        fit = [each for each in (2, 3, 4, 6, 8, 12, 24) if each > hours]
+        raise ValueError(f"{hours:g} hours do not go into a day; steps of more than an hour are 2, 3, 4, 6, 8, 12 or 24 hours"
+                         f" (the next is {fit[0]})")
+    return hours
+
+
 class ByKind(Section):
     """One quantity for each kind of change; the blocks below give each its default."""
 
@@ -241,9 +250,10 @@ class Serving(Section):
     calls (a 0 in workload.hourly_weights): none is rented in those."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
-    billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.0
-    """With autoscale_floor: 0, the steps in which a day's hours of rent are billed: 1 where each started hour is paid, 24 each
-    started day; 0 by the second."""
+    billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False), AfterValidator(whole_part_of_a_day)] = 0.0
+    """With autoscale: true, the steps in which rent is billed from each start on: 1 where each started hour is paid, 24 each
+    started day; 0 by the second. Above 1 a whole part of a day (2, 3, 4, 6, 8, 12, 24). Up to 1 it counts for GPUs that exist
+    for the work alone (autoscale_floor: 0); a fleet that follows the hours pays whole ones anyway."""
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1

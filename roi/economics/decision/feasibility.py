@@ -110,8 +110,7 @@ def meets_bar(
     With `spill`, the share that a floor leaves to another model's API, all answers together must reach it too.
     """
     today = options["stay"]  # of a second move it is the first, to which the bar does apply
-    resold = option.api is not None and today.api is not None and option.vendor != today.vendor
-    if option.keeps_model or (resold and option.system == today.system):
+    if option.keeps_model or _resold(option, today):
         return np.ones(1, dtype=bool)
 
     def wrong(of: Option) -> Number:
@@ -121,9 +120,16 @@ def meets_bar(
         return np.asarray(1.0 - np.asarray(rate, dtype=np.float64) >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
     own = wrong(option)
-    if spill is None or option.spills_to is None or options[option.spills_to].same_model:
+    to = None if option.spills_to is None else options[option.spills_to]
+    if spill is None or to is None or to.same_model or _resold(to, today):
         return reached(own)
-    return reached(own) & reached(own + spill * (wrong(options[option.spills_to]) - own))
+    return reached(own) & reached(own + spill * (wrong(to) - own))
+
+
+def _resold(option: Option, today: Option) -> bool:
+    """True of today's model at another vendor's API, under its name or the one by which that vendor sells it."""
+    elsewhere = option.api is not None and today.api is not None and option.vendor != today.vendor
+    return elsewhere and not option.trains and option.kind != "cascade" and today.system in (option.system, option.answers_as)
 
 
 def can_fail(shared: Shared, usd_per_error: Number, counts: str) -> bool:

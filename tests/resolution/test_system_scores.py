@@ -237,7 +237,8 @@ def test_a_closed_model_at_two_vendors_has_one_end_and_an_announced_one_stays() 
 
 
 @pytest.mark.parametrize(("maker", "made", "elsewhere", "another"), [
-    ("anthropic", "claude-haiku-4-5", "aws/anthropic.claude-haiku-4-5-20251001-v1:0", "aws/anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("anthropic", "claude-haiku-4-5", "aws/anthropic.claude-haiku-4-5-20251001-v1:0",
+     "aws/anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("anthropic", "claude-sonnet-4-5", "openrouter/anthropic/claude-sonnet-4.5", "openrouter/anthropic/claude-haiku-4.5"),
 ])
 def test_todays_model_is_held_to_no_bar_under_the_name_by_which_a_cloud_sells_it(
@@ -247,10 +248,9 @@ def test_todays_model_is_held_to_no_bar_under_the_name_by_which_a_cloud_sells_it
     score is out.
     """
     score = {"value": 0.89, "items": 300}
-    case = case_of(**{
-        "draws": 256, "incumbent": {"provider": maker, "model": made}, "candidates": {**ONLY, "api_models": [elsewhere, another]},
-        "quality": {"bar": 0.9, "scores": {made: score, another.partition("/")[2]: score}}})
-    found = compare(case)
+    quality = {"bar": 0.9, "scores": {made: score, another.partition("/")[2]: score}}
+    found = compare(case_of(draws=256, incumbent={"provider": maker, "model": made}, quality=quality,
+                            candidates={**ONLY, "api_models": [elsewhere, another]}))
     assert f"cheaper-api:{elsewhere}" in {o.id for o in found.options}
     assert {x.id for x in found.infeasible if "below the bar" in x.reason} == {f"cheaper-api:{another}"}
 

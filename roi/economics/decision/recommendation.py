@@ -67,7 +67,8 @@ def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], count
     likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
     most = max(value(results[id], counts) for id in likely)
     equal = (id for id in likely if value(results[id], counts) >= most - CENT)
-    return Choices(leader=min(equal, key=lambda id: results[id].wrong_share), counts=counts, candidates=candidates, likely=likely)
+    leader = min(equal, key=lambda id: results[id].wrong_share)
+    return Choices(leader=leader, counts=counts, candidates=candidates, likely=likely)
 
 
 def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:

@@ -314,7 +314,8 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     if v.autoscale_floor == 0 and not (v.autoscale and (_all_wait(s) or empty_hours)):
         waits = value_of(s.workload.can_wait_share)
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g}), or hours without"
+                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g}"
+                            f"{'' if v.lets_wait else ', with serving.lets_wait: false'}), or hours without"
                             " any, a 0 in workload.hourly_weights; where some come at once, a host that bills an adapter by the"
                             " token is apis.VENDOR/MODEL+tuned")
     if "autoscale_floor" in v.model_fields_set and not v.autoscale:

@@ -222,6 +222,6 @@ def test_a_large_fleet_that_leads_says_that_its_assumed_hours_do_not_grow_with_i
     }
     c = compare(resolve(load_scenario(own, overrides)).case)
     assert c.leader.fleet is not None
-    said = ("! 30 engineer hours a month run up to 85 GPUs as they would one: assumed, and the same for any fleet; of so many 1.22"
-            " fail a month (people.run_hours_per_month)")
+    said = ("! 30 engineer hours a month run up to 85 GPUs as they would one: assumed, and the same for any fleet; of so many"
+            " 1.22 fail a month (people.run_hours_per_month)")
     assert (said in flat(c)) is told

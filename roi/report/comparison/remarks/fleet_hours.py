@@ -18,5 +18,5 @@ def hours_of_a_fleet(c: Comparison) -> list[str]:
     if o.fleet is None or o.fleet.gpus_most * FAILS_A_MONTH < FAILURES or not guessed(c.case[own_path(c, o, "run_hours")]):
         return []
     gpus, hours = o.fleet.gpus_most, case_number(c.case, own_path(c, o, "run_hours"))
-    return [f"{figure(hours)} engineer hours a month run up to {gpu_count(gpus)} GPUs as they would one: assumed, and the same for"
-            f" any fleet; of so many {figure(gpus * FAILS_A_MONTH)} fail a month (people.run_hours_per_month)"]
+    return [(f"{figure(hours)} engineer hours a month run up to {gpu_count(gpus)} GPUs as they would one: assumed, and the same"
+             f" for any fleet; of so many {figure(gpus * FAILS_A_MONTH)} fail a month (people.run_hours_per_month)")]

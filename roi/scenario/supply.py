@@ -22,17 +22,9 @@ from roi.scenario.quantity import (
     spread,
     unit,
     whole,
+    whole_part_of_a_day,
     zero_alone,
 )
-
-
-def whole_part_of_a_day(hours: float) -> float:
-    """Hours up to one, or as many as go into a day without a rest."""
-    if hours > 1.0 and 24.0 % hours:
-        fit = [each for each in (2, 3, 4, 6, 8, 12, 24) if each > hours]
-        raise ValueError(f"{hours:g} hours do not go into a day; steps of more than an hour are 2, 3, 4, 6, 8, 12 or 24 hours"
-                         f" (the next is {fit[0]})")
-    return hours
 
 
 class ByKind(Section):

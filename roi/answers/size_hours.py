@@ -42,16 +42,16 @@ def fleet_by_the_hour(
         "gpus_per_instance": float(plan.offer.gpus_per_instance), "headroom": option.headroom, "spares": option.spares,
         "pooling": pooling,
     }  # fmt: skip
-    work = name == FOR_THE_WORK
+    work, billed = name == FOR_THE_WORK, option.billing_hours * SECONDS_PER_HOUR
     hourly = size_autoscaled_fleet(
         np.asarray(mean), alone, shared.load_curve, burst=float(burst_from_peak(shared.peak_to_mean, shared.load_curve)),
         replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(let_wait(shared, option)),
-        waits_hours=shared.waits_hours, to_none=work or option.autoscale_floor == 0, **common)
+        waits_hours=shared.waits_hours, to_none=work or option.autoscale_floor == 0, billed_s=billed, **common)
     if not work:
         return hourly
-    queue = size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, load_curve=shared.load_curve,
-                             waits_hours=shared.waits_hours, **common)
-    return queue if option.billing_hours > 1.0 else min(queue, hourly, key=lambda fleet: float(fleet.gpus))
+    queue = size_queue_fleet(mean, alone, billed_s=billed, load_curve=shared.load_curve, waits_hours=shared.waits_hours,
+                             **common)
+    return min(queue, hourly, key=lambda fleet: float(fleet.gpus))
 
 
 def least_by_the_hour(option: Option) -> int:

@@ -307,6 +307,7 @@ class Option:
     tokens: Tokens
     error_rate: Number
     evaluated: bool
+    answers_as: str | None = None  # the system whose very answers it gives, under a name of another vendor's
     test_note: Annotated[str | None, At("options.{option}.test_note")] = None
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None

@@ -111,13 +111,14 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
     own_rate = _read(ErrorRate, values, names)
     whole_rate = None if whole is None else _read(ErrorRate, values, {**names, "system": whole})
     told_of = whole_rate or own_rate
+    repacked = path_of(ErrorRate, "ratio", system=system) in values  # a host of open weights serves them in a way of its own
     batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
     if batch is None:
         batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_hours <= shared.waits_hours else 0.0
     return _read(
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate, values),
         end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), measured_error=told_of.measured,
-        items=told_of.items if facts.items is None else facts.items,
+        items=told_of.items if facts.items is None else facts.items, answers_as=None if repacked else own_rate.same_as,
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),

@@ -302,9 +302,11 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     v = s.serving
     if v.billing_hours:
         sheet.state("serving.billing_hours", v.billing_hours, "scenario serving.billing_hours", "hours")
-        if v.autoscale_floor > 0:
-            sheet.warnings.append("serving.billing_hours moves nothing: it is of GPUs that run for the hours of work alone"
-                                  " (serving.autoscale_floor: 0)")
+        if not v.autoscale:
+            sheet.warnings.append("serving.billing_hours moves nothing: GPUs run all day without serving.autoscale: true")
+        elif v.autoscale_floor > 0 and v.billing_hours <= 1.0:
+            sheet.warnings.append("serving.billing_hours moves nothing: a fleet that follows the hours of the day"
+                                  " (serving.autoscale_floor above 0) pays whole hours anyway")
     if v.autoscale_floor == 0 and _all_wait(s) and not _outlasts_a_start(s):
         raise ScenarioError("workload.waits_hours", s.workload.waits_hours, "serving.autoscale_floor: 0 lets requests wait for"
                             f" a start: more than serving.startup_hours, {v.startup_hours:g}")
@@ -312,7 +314,8 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
     if v.autoscale_floor == 0 and not (v.autoscale and (_all_wait(s) or empty_hours)):
         waits = value_of(s.workload.can_wait_share)
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g}), or hours without"
+                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits:g}"
+                            f"{'' if v.lets_wait else ', with serving.lets_wait: false'}), or hours without"
                             " any, a 0 in workload.hourly_weights; where some come at once, a host that bills an adapter by the"
                             " token is apis.VENDOR/MODEL+tuned")
     if "autoscale_floor" in v.model_fields_set and not v.autoscale:

@@ -135,6 +135,15 @@ def whole(q: float | Spread) -> float | Spread:
     return q
 
 
+def whole_part_of_a_day(hours: float) -> float:
+    """Hours up to one, or as many as go into a day without a rest."""
+    if hours > 1.0 and 24.0 % hours:
+        fit = [each for each in (2, 3, 4, 6, 8, 12, 24) if each > hours]
+        raise ValueError(f"{hours:g} hours do not go into a day; steps of more than an hour are 2, 3, 4, 6, 8, 12 or 24 hours"
+                         f" (the next is {fit[0]})")
+    return hours
+
+
 def zero_alone(q: float | Spread) -> float | Spread:
     """The quantity, where 0 is a choice and no figure: its ends are 0 too, else draws would choose differently."""
     s = as_spread(q)

@@ -22,6 +22,7 @@ from roi.scenario.quantity import (
     spread,
     unit,
     whole,
+    whole_part_of_a_day,
     zero_alone,
 )
 
@@ -241,9 +242,10 @@ class Serving(Section):
     calls (a 0 in workload.hourly_weights): none is rented in those."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
-    billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.0
-    """With autoscale_floor: 0, the steps in which a day's hours of rent are billed: 1 where each started hour is paid, 24 each
-    started day; 0 by the second."""
+    billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False), AfterValidator(whole_part_of_a_day)] = 0.0
+    """With autoscale: true, the steps in which rent is billed from each start on: 1 where each started hour is paid, 24 each
+    started day; 0 by the second. Above 1 a whole part of a day (2, 3, 4, 6, 8, 12, 24). Up to 1 it counts for GPUs that exist
+    for the work alone (autoscale_floor: 0); a fleet that follows the hours pays whole ones anyway."""
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1

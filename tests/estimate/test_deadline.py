@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roi.estimate.replay.fleet import (
@@ -10,6 +10,7 @@ from roi.estimate.replay.fleet import (
     demand_to_hold,
     load_curve_from_peak,
     share_within_day,
+    size_fleet,
     spill_share,
 )
 from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet, smoothed
@@ -132,3 +133,51 @@ def test_a_fleet_of_that_size_keeps_every_deadline_hour_by_hour() -> None:
             queue = [item for item in queue if item[1] > 1e-9]
             late = max(late, *(hour - item[0] - hours for item in queue), 0.0) if queue else late
         assert late == 0.0
+
+
+DEADLINES = (0.01, 0.3, 1.0, 1.7, 2.0, 3.5, 5.0, 8.0, 9.0, 12.0, 17.0, 23.9, 24.0, 48.0)
+
+
+@settings(max_examples=25)
+@given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0), st.floats(0.05, 60.0), st.floats(1.0, 1.5), st.integers(0, 2),
+       st.sampled_from([0.0, 600.0, 9000.0]), st.sampled_from([0.0, 1.0, 4.0, 24.0]), st.booleans(),
+       st.sampled_from([1.0, 4.0]))
+def test_a_longer_deadline_never_takes_more_gpus_nor_following_the_hours_more_than_all_day(
+    curve: np.ndarray, can_wait: float, burst: float, mean: float, pooling: float, spares: int, startup_s: float, billed: float,
+    to_none: bool, instance: float,
+) -> None:
+    """A plan that answers within two hours answers within twelve; and one for all day is one that follows the hours."""
+    rules = {"pooling": pooling, "spares": float(spares), "gpus_per_instance": instance}
+    loads, peak = np.array([mean, mean * 1.3]), burst * float(curve.max())
+    hourly, queue, all_day = [], [], []
+    for hours in DEADLINES:
+        more = {**rules, "startup_s": startup_s, "billed_s": billed * 3600.0, "load_curve": curve, "waits_hours": hours}
+        hourly.append(size_autoscaled_fleet(loads, 1.0, burst=burst, can_wait=can_wait, to_none=to_none, **more).gpus)
+        queue.append(size_queue_fleet(loads, 1.0, **more).gpus)
+        waits = share_within_day(can_wait, hours, peak, curve)
+        all_day.append(size_fleet(loads * peak, loads, 1.0, can_wait=waits, **rules).gpus)
+    for fleets in (hourly, queue):
+        assert np.all(np.diff(np.array(fleets), axis=0) <= 1e-9 * np.array(fleets)[:-1])
+    assert np.all(np.array(hourly) <= np.array(all_day) * (1 + 1e-9))
+
+
+def test_two_peaks_an_hour_apart_are_not_smeared_into_the_nights_replicas() -> None:
+    """2 in one hour of four, 2/3 in the others: of 3/s, 6 and 2. All may wait two hours: each 6 over two hours and 2 over two
+    are 4, 4, 2, 2 and so 12 for four hours, as 3 all day; half an hour ahead each holds the next's: 4, 4, 2, 4. A level of 3 is
+    the least, and no longer deadline takes more.
+    """
+    curve = np.tile([2.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0], 6)
+    for hours in (3.0, 4.0, 8.0, 12.0, 24.0):
+        found = size_autoscaled_fleet(3.0, 1.0, curve, can_wait=1.0, waits_hours=hours, spares=0.0, startup_s=1800.0)
+        assert found.gpus == pytest.approx(3.0)
+
+
+def test_what_is_started_is_paid_for_whole_steps() -> None:
+    """One all day and three for eight hours: 24 + 3 x 8 = 48 hours. In steps of six hours these three are paid for twelve, 60;
+    of eight and four, which eight hours fill, still 48; of a day 4 x 24. Started an hour ahead, nine hours: three of four, 60.
+    """
+    curve = np.where(OFFICE > 0.0, 2.0, 0.5)
+    for step, ahead, hours in ((0.0, 0.0, 48.0), (1.0, 0.0, 48.0), (6.0, 0.0, 60.0), (8.0, 0.0, 48.0), (4.0, 0.0, 48.0),
+                               (24.0, 0.0, 96.0), (4.0, 600.0, 60.0), (1.0, 600.0, 51.0)):
+        found = size_autoscaled_fleet(2.0, 1.0, curve, spares=0.0, startup_s=ahead, billed_s=step * 3600.0)
+        assert found.gpus == pytest.approx(hours / 24), (step, ahead)

@@ -294,16 +294,16 @@ SHARES = np.linspace(0.0, 1.0, 201)
     curve=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0]), min_size=24, max_size=24).filter(lambda x: sum(x) > 1.0),
     mean=st.floats(0.01, 60.0), burst=st.floats(1.0, 4.0), pooling=st.floats(1.0, 1.6), spares=st.integers(0, 3),
     instance=st.sampled_from([1.0, 3.0]), startup_s=st.sampled_from([0.0, 600.0, 9000.0]), to_none=st.booleans(),
-    waits=st.sampled_from([0.4, 5.5, 24.0, 72.0]),
+    waits=st.sampled_from([0.4, 5.5, 24.0, 72.0]), billed=st.sampled_from([0.0, 2.0, 8.0, 24.0]),
 )
 def test_more_work_that_can_wait_never_takes_more_gpus(
     curve: list[float], mean: float, burst: float, pooling: float, spares: int, instance: float, startup_s: float,
-    to_none: bool, waits: float,
+    to_none: bool, waits: float, billed: float,
 ) -> None:
     """Nor does more load at any share; and where all waits, as a queue or by the hour, whichever is less."""
     day = np.array(curve) / np.mean(curve)
     rules: dict[str, Any] = {"startup_s": startup_s, "spares": float(spares), "gpus_per_instance": instance, "pooling": pooling,
-                             "waits_hours": waits}
+                             "waits_hours": waits, "billed_s": billed * 3600.0}
     hourly = {**rules, "burst": burst, "to_none": to_none, "replicas_minimum": float(spares) + (not to_none)}
     gpus = np.asarray(size_autoscaled_fleet(mean + 0.0 * SHARES, 1.0, day, can_wait=SHARES, **hourly).gpus)
     assert np.all(np.diff(gpus) <= EXACT * gpus[:-1])

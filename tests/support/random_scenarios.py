@@ -141,7 +141,7 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     if often():
         least = 0 if workload["can_wait_share"] == 1.0 else 1
         made["serving"] |= {"autoscale": True, "autoscale_floor": int(rng.integers(least, 3)),
-                            "startup_hours": between(0.05, 2.0), "billing_hours": between(0.0, 1.0)}
+                            "startup_hours": between(0.05, 2.0), "billing_hours": _step(between(0.0, 1.0))}
     if often(0.3):
         _on_a_large_model(made, between(0.8, 0.95), between(0.85, 0.97))
     if often():
@@ -151,6 +151,11 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         usd = max(workload["requests_per_day"] * 30.4 * each * between(0.4, 2.5), 0.01)
         incumbent |= {"bill_usd_per_month": round(usd, 2), "bill_is_volume_share": between(0.0, 1.0)}
     return made
+
+
+def _step(drawn: float) -> float:
+    """Hours of a step of the bill: up to 0.7 as drawn, above some that go into a day."""
+    return drawn if drawn <= 0.7 else (2.0, 6.0, 24.0)[int(drawn * 1e3) % 3]
 
 
 def _more(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -194,6 +199,8 @@ def _more(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     for may_be, block, drawn in terms:
         if may_be and often():
             block.update(drawn)
+    if serving.get("lets_wait") is False:  # then nothing waits for a start
+        serving["autoscale_floor"] = max(serving.get("autoscale_floor", 1), 1)
     if made["training"].get("adapters", 1) > 1 or serving.get("adapters_on_base", 1) > 1:
         serving["adapters"] = "shared"
     if not (seats or units) and often(0.2):

@@ -113,8 +113,7 @@ def meets_bar(
     with those of another model's API to what is too long for the option.
     """
     today = options["stay"]  # of a second move it is the first, to which the bar does apply
-    resold = option.api is not None and today.api is not None and option.vendor != today.vendor
-    if option.keeps_model or (resold and option.system == today.system):
+    if option.keeps_model or _resold(option, today):
         return np.ones(1, dtype=bool)
 
     def wrong(of: Option) -> Number:
@@ -126,11 +125,17 @@ def meets_bar(
     own = wrong(option)
     handed = (spill, option.spills_to), (long_share(shared, option), option.long_to)
     others = [(share, options[to]) for share, to in handed
-              if share is not None and to is not None and not options[to].same_model]
+              if share is not None and to is not None and not (options[to].same_model or _resold(options[to], today))]
     together = own
     for share, other in others:
         together = together + share * (wrong(other) - together)
     return reached(own) & reached(together) if others else reached(own)
+
+
+def _resold(option: Option, today: Option) -> bool:
+    """True of today's model at another vendor's API, under its name or the one by which that vendor sells it."""
+    elsewhere = option.api is not None and today.api is not None and option.vendor != today.vendor
+    return elsewhere and not option.trains and option.kind != "cascade" and today.system in (option.system, option.answers_as)
 
 
 def can_fail(shared: Shared, usd_per_error: Number, counts: str) -> bool:

@@ -237,6 +237,11 @@ class OptionResult:
     sent_on: SentOn | None = None
     """What is too long for it; None where it takes all requests."""
 
+    @property
+    def wrong_share(self) -> float:
+        """Of its answers, once it serves alone, at the central values."""
+        return self.quality.wrong_rate
+
 
 class Standing(NamedTuple):
     """Of an option's result what decides whether it is recommended, where the rest is not asked for."""
@@ -247,6 +252,8 @@ class Standing(NamedTuple):
     expected_cash_npv_usd: float
     probability_npv_positive: float | None
     probability_cash_positive: float | None
+    wrong_share: float
+    """Of its answers, as in an option's result or in the mean of the draws."""
 
 
 def standing(shared: Shared, option: Option, drawn: Drawn) -> Standing:
@@ -255,7 +262,7 @@ def standing(shared: Shared, option: Option, drawn: Drawn) -> Standing:
     return Standing(
         tested=tested(shared, option), binds=binds(option), expected_npv_usd=float(npvs.mean()),
         expected_cash_npv_usd=float(cash.mean()), probability_npv_positive=float(np.mean(npvs > 0)),
-        probability_cash_positive=float(np.mean(cash > 0)),
+        probability_cash_positive=float(np.mean(cash > 0)), wrong_share=float(np.mean(drawn.wrong[option.id])),
     )
 
 

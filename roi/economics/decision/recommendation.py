@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from roi.economics.decision.option_result import OptionResult, Standing
+from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.inputs import Shared
 
 LUCK: Final = 2.0
@@ -59,11 +59,16 @@ def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shar
 
 
 def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], counts: str) -> Choices:
-    """The likely candidate with the highest expected NPV; staying where none is above zero."""
+    """The likely candidate with the highest expected NPV; staying where none is above zero.
+
+    Of those that are equal to the cent the one with the fewest wrong answers, then the first: staying, then what changes least.
+    """
     candidates = tuple(id for id, r in results.items() if r.tested)
     likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
-    return Choices(leader=max(likely, key=lambda id: value(results[id], counts)), counts=counts, candidates=candidates,
-                   likely=likely)
+    most = max(value(results[id], counts) for id in likely)
+    equal = (id for id in likely if value(results[id], counts) >= most - CENT)
+    leader = min(equal, key=lambda id: results[id].wrong_share)
+    return Choices(leader=leader, counts=counts, candidates=candidates, likely=likely)
 
 
 def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:

@@ -146,19 +146,18 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
                        can_wait=waiting(shared, option), **common)
     if not option.autoscale or np.all(bound):
         return fixed
-    start = option.startup_hours * SECONDS_PER_HOUR
+    start, billed = option.startup_hours * SECONDS_PER_HOUR, option.billing_hours * SECONDS_PER_HOUR
     hourly = size_autoscaled_fleet(
         mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
         startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=let_wait(shared, option),
-        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, **common,
+        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, billed_s=billed, **common,
     )
     if option.autoscale_floor == 0:
         queue = size_queue_fleet(
-            mean, plan.capacity, startup_s=start, billed_s=option.billing_hours * SECONDS_PER_HOUR,
-            load_curve=shared.load_curve, waits_hours=shared.waits_hours, **common)
+            mean, plan.capacity, startup_s=start, billed_s=billed, load_curve=shared.load_curve, waits_hours=shared.waits_hours,
+            **common)
         all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0
-        hourly = either(all_wait if option.billing_hours > 1.0 else all_wait & (np.asanyarray(queue.gpus) < hourly.gpus),
-                        queue, hourly)
+        hourly = either(all_wait & (np.asanyarray(queue.gpus) < hourly.gpus), queue, hourly)
     return either(bound, fixed, hourly)
 
 

@@ -49,7 +49,8 @@ def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -
     """Units of today's terms in each month, shape (..., H): no fewer than today, more as the peak, or the users, ask.
 
     Where today's model is asked for less, so that a request takes `part` of what it does today, as many as each month's peak
-    takes, at least one: who changes that keeps no idle ones; units that spill over are that part of today's. None: as today.
+    takes, at least one: who changes that keeps no idle ones. None: as today. Units that spill over are as many as today;
+    `units_at_least_cost` has those of who asks for less.
     """
     if terms.seats:
         if terms.growth is None:
@@ -58,27 +59,54 @@ def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -
         return np.asanyarray(np.ceil(terms.units * growth_path(terms.growth, shared.horizon) - EXACT))
     least, part = (terms.units, 1.0) if part is None else (1.0, part)
     if terms.spills:
-        return np.asanyarray(np.ceil(terms.units * part - EXACT) + np.zeros(shared.horizon))
+        return np.asanyarray(np.ceil(terms.units - EXACT) + np.zeros(shared.horizon))
     return np.asanyarray(np.maximum(units_needed(shared, terms, part), least))
 
 
-def over_units(shared: Shared, terms: Provisioned, part: Number = 1.0) -> Number:
-    """Share of each month's requests above what today's number of units holds, by the load curve; 0 of seats."""
+def units_at_least_cost(shared: Shared, option: Option, stay: Option, part: Number) -> Array:
+    """Of today's units those that cost least with what spills over from them, shape (..., H): one to as many as today.
+
+    A request takes `part` of what it does today. Units that are owed cost the same whether they are kept or not. What spills is
+    convex in what is held, so that the least is where one unit more first costs more than it saves.
+    """
+    terms = stay.provisioned
+    assert terms is not None
+    usd, api, owed = unit_usd(shared, stay, terms), service(shared, option), terms.units * _runs(shared, terms)
+    by_token = billed_requests(shared) * api.cost.usd * api.level
+
+    def cost(units: Array) -> Array:
+        return np.asanyarray(np.maximum(units, owed) * usd + by_token * over_units(shared, terms, part, units))
+
+    least = np.ones_like(cost(np.ones(shared.horizon)))
+    most = np.maximum(np.ceil(terms.units - EXACT), 1.0) * least
+    while np.any(least < most):
+        middle = np.floor((least + most) / 2.0)
+        more = (least < most) & (cost(middle + 1.0) < cost(middle))
+        least, most = np.where(more, middle + 1.0, least), np.where(more, most, middle)
+    return least
+
+
+def over_units(shared: Shared, terms: Provisioned, part: Number = 1.0, units: Number | None = None) -> Number:
+    """Share of each month's requests above what so many units hold, today's where left out, by the load curve; 0 of seats."""
     if terms.seats:
         return 0.0
-    held = np.ceil(terms.units * part - EXACT) * unit_holds(shared, terms) / part
+    held = (np.ceil(terms.units - EXACT) if units is None else units) * unit_holds(shared, terms) / part
     return spill_share(shared.load_curve, burst_from_peak(shared.peak_to_mean, shared.load_curve), held / mean_load(shared))
 
 
 def spilled_share(shared: Shared, option: Option, stay: Option, share: Share) -> Share:
     """Of `share` of each month's requests, those that an option's API bills by the token.
 
-    All of them where nothing is paid by the unit, and else what spills over from units that are as many as today.
+    All of them where nothing is paid by the unit, and else what spills over from today's units, or from those that are kept.
     """
     terms = option.provisioned
     if terms is None:
         return share
-    over = over_units(shared, terms, part_of_today(shared, option, stay)) if terms.spills else 0.0
+    over: Number = 0.0
+    if terms.spills:
+        part = part_of_today(shared, option, stay)
+        kept = None if option is stay else units_at_least_cost(shared, option, stay, part)
+        over = over_units(shared, terms, part, kept)
     return Share(np.asanyarray(over * share.whole), 0.0, shared.horizon)
 
 
@@ -109,6 +137,8 @@ def unit_lines(shared: Shared, option: Option, stay: Option, share: Share, kind:
         return provisioned_lines(shared, option, share)
     part = part_of_today(shared, option, stay)
     units, usd = units_kept(shared, terms, None if option is stay else part), unit_usd(shared, stay, terms)
+    if terms.spills and option is not stay:
+        units = units_at_least_cost(shared, option, stay, part)
     what = "seats" if terms.seats else "units"
 
     def arithmetic(month: int) -> str:

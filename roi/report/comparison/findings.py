@@ -180,12 +180,20 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     beside = ", beside NEXT" if next_move(c) is not None else ""
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
-    other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd), None)
+    other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd
+                  and not _inside(x, e)), None)
     if other is not None and not brief:
         what = to_measure(c, other)
         told.append(f"Also, valued alone: {what[0].lower()}{what[1:]}; worth {short_usd(other.worth_usd)} (roi next).")
-        told += ["On the same items both pay their labels once."] if e.kind == other.kind == "evaluate" else []
+        spared = case_number(c.case, "evaluation.usd_per_label") * min(e.items or 0, other.items or 0)
+        if e.kind == other.kind == "evaluate" and spared > 0.0:
+            told.append(f"On the same items, whose labels are paid once, it adds about {usd(other.cost_usd - spared)}.")
     return [Labelled("THEN", tuple(told))]
+
+
+def _inside(x: Experiment, e: Experiment) -> bool:
+    """True of the test of today's model alone, which one beside it holds."""
+    return e.paired and e.kind == x.kind == "evaluate" and x.option == "stay"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

@@ -100,6 +100,7 @@ def excluded(c: Comparison) -> list[str]:
     if silent:
         found.append("reasoning tokens where tokens.MODEL.reasoning_tokens does not state them; they are billed as output")
     if kinds & {"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"}:
+        found.append("engineer hours that grow with the fleet: people.run_hours_per_month are the same for any")
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")

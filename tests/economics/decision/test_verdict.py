@@ -10,6 +10,7 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.option_result import Standing
 from roi.economics.decision.recommendation import choose
 from roi.economics.decision.turning.error_price import Row
 from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, decide
@@ -104,6 +105,24 @@ def test_a_first_move_can_be_undone_and_comes_before_what_cannot(leads: bool, ot
 def test_what_has_not_paid_back_when_the_second_move_is_live_is_no_first_move(paid: float, first: str | None) -> None:
     found = results_of(paid, adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False))
     assert (found.recommended, found.first_move, found.second) == (ADAPTER, first, CHEAPER)
+
+
+def test_of_equal_savings_the_fewest_wrong_answers_lead_then_what_comes_first() -> None:
+    """Equal to the cent on cash: 2% wrong before 5%, whichever stands first; the same answers go to the first of the two. A
+    cent more is more.
+    """
+    shared, _ = read_all(case := case_of(), case.values())
+
+    def led(*options: tuple[float, float]) -> str:
+        rows = {f"{k}": Standing(tested=True, binds=False, expected_npv_usd=usd, expected_cash_npv_usd=usd, wrong_share=wrong,
+                                 probability_npv_positive=None, probability_cash_positive=None)
+                for k, (usd, wrong) in enumerate(options)}
+        return choose(shared, rows, "cash").leader
+
+    assert led((900.0, 0.05), (900.004, 0.02), (900.004, 0.03)) == "1"
+    assert led((900.0, 0.02), (900.004, 0.05)) == "0"
+    assert led((900.0, 0.05), (900.0, 0.05)) == "0"
+    assert led((900.0, 0.02), (900.02, 0.05)) == "1"
 
 
 def test_an_option_that_nobody_tested_is_never_recommended() -> None:

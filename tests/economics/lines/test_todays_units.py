@@ -94,7 +94,7 @@ def test_what_is_handed_on_to_todays_model_costs_nothing_more_while_its_units_ar
 def test_a_shorter_prompt_takes_as_many_units_as_the_peak_does_at_its_cost_by_the_token_over_todays() -> None:
     """800 of 1,000 prompt tokens less: $0.002 in place of $0.004 a request, so that one unit holds 0.8/s. The peak of 3/s takes
     3.75 of them, four; at 1.5 times the requests 5.6, six. Ten today, of which eight are in use, are not halved: the two idle
-    ones go as they do without a shorter prompt. At a hundredth of the requests one is left. What spills over keeps its part.
+    ones go as they do without a shorter prompt. At a hundredth of the requests one is left.
     """
     shorter = {"workload": {"shared_prefix_tokens": 800.0}, "candidates": {"shorter_prompt": {"prefix_tokens": 0.0}}}
     w = world(incumbent=ten(**HALF_YEAR), **shorter)
@@ -105,8 +105,24 @@ def test_a_shorter_prompt_takes_as_many_units_as_the_peak_does_at_its_cost_by_th
     assert grown.line("shorter-prompt", UNITS)[1][1:3] == pytest.approx([2800.0, 4200.0])
     few = {"steps": [{"from_month": 3, "ratio": 0.01}], **shorter["workload"]}
     assert world(incumbent=ten(), workload=few, candidates=shorter["candidates"]).line("shorter-prompt", UNITS)[1][2] == 700.0
-    spills = world(incumbent=ten(spills_over=True), **shorter)
-    assert spills.line("shorter-prompt", UNITS)[1] == pytest.approx([3500.0] * 24)
+
+
+def test_of_units_that_spill_over_a_shorter_prompt_keeps_those_that_cost_least_with_what_spills() -> None:
+    """1.5/s for half of the day and 0.5 for the other, of which a unit holds 0.1, and 0.2 at half the tokens, $5,256 in all.
+    The first two serve day and night, 0.2 of it or $1,051 each for $700; the third 0.1 of it all day and 0.1 by day, $788; the
+    fourth by day alone $525.60. Three, and half x (1.5 - 0.6) spills. Half of today's ten, five, cost $349 more. While ten are
+    owed, as many as the peak of 1.5 takes, eight, in month 6 too.
+    """
+    workload = {"hourly_weights": (1.5,) * 12 + (0.5,) * 12, "peak_to_mean": 1.5, "shared_prefix_tokens": 800.0}
+    w = world(incumbent=ten(requests_per_s=0.1, spills_over=True, **HALF_YEAR), workload=workload,
+              candidates={"shorter_prompt": {"prefix_tokens": 0.0}})
+    assert w.line("shorter-prompt", UNITS)[1] == pytest.approx([5600.0] * 6 + [2100.0] * 18)
+    tokens = np.sum([w.line("shorter-prompt", name)[1] for name in ("API input, uncached", "API output")], axis=0)
+    assert tokens == pytest.approx([0.0] * 6 + [0.45 * STAY / 2] * 18)
+    assert w.line("shorter-prompt", OWED)[1][:7] == pytest.approx([1400.0] * 5 + [PART * 7000.0 - 5600.0, 0.0])
+    each = [700.0 * n + STAY / 2 * 0.5 * (max(1.5 - 0.2 * n, 0.0) + max(0.5 - 0.2 * n, 0.0)) for n in range(1, 11)]
+    assert 2100.0 + tokens[-1] == pytest.approx(min(each))
+    assert each[4] - min(each) == pytest.approx(348.8)
 
 
 def test_less_asked_is_an_option_by_the_token_too_with_the_cache_that_a_change_has() -> None:

@@ -204,3 +204,24 @@ def test_a_fleet_that_leads_and_finds_its_prompts_only_because_an_api_does_says_
     assert c.leader.fleet is not None
     said = "! qwen3-8b self-hosted is sized to find 2,250 of 3,000 prompt tokens in its cache, as the API does"
     assert (said in flat(c)) is told
+
+
+@pytest.mark.parametrize(("overrides", "told"), [
+    ((), True), (("workload.requests_per_day=2000000",), False), (("people.run_hours_per_month={self_hosted: 300}",), False),
+], ids=["many GPUs", "few", "hours that are stated"])  # fmt: skip
+def test_a_large_fleet_that_leads_says_that_its_assumed_hours_do_not_grow_with_it(overrides, told) -> None:
+    """18 million a day are 208/s, 417 at twice the mean, of which an L40S holds 5: 84 and a spare, 85 x 1.44% fail a month."""
+    own = {
+        "schema": "roi.scenario/1", "as_of": "2026-11-24", "draws": 0, "horizon_months": 24,
+        "workload": {"requests_per_day": 18_000_000, "input_tokens": 3000, "output_tokens": 300, "peak_to_mean": 2.0,
+                     "growth_per_year": 0.0},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+        "serving": {"headroom": 0.0, "capacities": [{"model": "qwen3-8b", "gpu": "L40S", "requests_per_s": 5, "pooling": 1.0}]},
+        "quality": {"bar": 0.8, "scores": {name: {"value": 0.9, "items": 300} for name in ("gpt-5.4", "qwen3-8b")}},
+        "candidates": {"api_models": [], "self_hosted": ["qwen3-8b"], "methods": [], "hybrid": False, "gpus": ["L40S"]},
+    }
+    c = compare(resolve(load_scenario(own, overrides)).case)
+    assert c.leader.fleet is not None
+    said = ("! 30 engineer hours a month run up to 85 GPUs as they would one: assumed, and the same for any fleet; of so many"
+            " 1.22 fail a month (people.run_hours_per_month)")
+    assert (said in flat(c)) is told

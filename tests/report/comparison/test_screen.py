@@ -24,6 +24,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
+from roi.report.comparison.findings import then
 from roi.report.comparison.option_figures import alone_from, option_of
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.remarks.alerts import alerts
@@ -996,7 +997,22 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
-    assert ("On the same items both pay their labels once." in told) == (told.count("on your evaluation set") == 2)
+    assert ("On the same items, whose labels are paid once, it adds about $" in told) == (
+        told.count("on your evaluation set") == 2)
+
+
+def test_what_is_also_worth_testing_costs_what_the_first_test_has_not_paid_and_is_not_inside_it() -> None:
+    """300 items at $2 a label for one, 200 for the other: of its cost $400 are paid already. Today's model is judged beside."""
+    c = answer("evaluation.usd_per_label=2")
+    one, *others = [e for e in c.experiments if e.kind == "evaluate" and e.option != "stay"][:2]
+    first = replace(one, net_usd=1e6, paired=True, items=300)
+    second = replace(others[0], net_usd=9e5, items=200, cost_usd=523.0)
+    today = replace(second, option="stay", net_usd=9.5e5)
+    verdict = replace(c.verdict, measure_first=None, then=first)
+    told = " ".join(render(then(replace(c, experiments=(first, today, second), verdict=verdict))).split())
+    assert "On the same items, whose labels are paid once, it adds about $123." in told
+    assert told.count("Also, valued alone: ") == 1
+    assert option_of(c, second.option).label in told[told.index("Also, valued alone: "):told.index("it adds about")]
 
 
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:

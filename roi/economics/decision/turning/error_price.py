@@ -164,6 +164,7 @@ class _Priced:
         return Standing(
             tested=r.tested, binds=r.binds, expected_npv_usd=float(saved.mean()), expected_cash_npv_usd=r.expected_cash_npv_usd,
             probability_npv_positive=odds, probability_cash_positive=r.probability_cash_positive,
+            wrong_share=r.wrong_share,
         )
 
     def _crossings(self, bars: Shared, low: float, high: float) -> list[float]:

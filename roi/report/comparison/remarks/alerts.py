@@ -17,6 +17,7 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
 from roi.report.comparison.option_words import sent_on
+from roi.report.comparison.remarks.fleet_hours import hours_of_a_fleet
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
@@ -345,6 +346,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,
+    "hours of a large fleet": hours_of_a_fleet,
     "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,

@@ -20,6 +20,7 @@ of 0.1.11 to 0.1.16, and its pull request 3016.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.formats.clouds.bedrock import without_arn
 from roi.usage.formats.json_counts import documents_of, nested, object_of
 from roi.usage.formats.vendors.openai import STANDARD
@@ -86,15 +87,6 @@ NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
 """Operations that are one call of a language model; the last three are older words."""
-PROVIDERS: Final = {
-    "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
-    "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google", "gcp.vertex.agent": "google", "google_genai": "google", "google.vertex": "google",
-    "vertexai": "google",
-    "amazon-bedrock": "aws", "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai",
-    "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
-}  # fmt: skip
-"""The convention's words for providers that genai-prices spells otherwise."""
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -104,7 +96,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
     total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
     given = ambiguous_input(total, read, written, options, shows=True, known=of_genai)
-    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(PROVIDERS)
+    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(ALIASES)
     tier = text(table, ATTRIBUTES["tier"]).lower()
     model = _model(table, provider)
     inside, beside = count(table, ATTRIBUTES["reasoning"]), count(table, ATTRIBUTES["beside"])

@@ -114,10 +114,11 @@ def _line_documents(
     stream: BinaryIO, file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows
 ) -> Iterator[Document]:
     """The document of each line; lines that cannot be read are counted, those without a count of the format passed over."""
-    markers = (*form.markers, *COUNTED) if form.markers else ()
     for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
-        if markers and not any(marker in line for marker in markers):
-            continue
+        if form.markers and not any(marker in line for marker in form.markers):
+            own = form.mark and form.mark in line
+            if own or not any(part in line for part in COUNTED):
+                continue
         if shape.prefixed:
             line = line[line.find("{") :] if "{" in line else ""  # noqa: PLW2901 -- what a log writes before a document goes
         if line.strip():

@@ -92,7 +92,7 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 CLAUDE_CODE: Final = Format(
     name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
     uses=(WRITE_1H, SEARCHES, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
-    once=("call", "output_tokens"), markers=('"usage"',), equivalent=True, groups=GROUPS)
+    once=("call", "output_tokens"), markers=('"usage"',), mark='"sessionId"', equivalent=True, groups=GROUPS)
 CLAUDE_TELEMETRY: Final = replace(
     CLAUDE_CODE, name="claude-code-telemetry", title="Claude Code telemetry", flatten=event_rows, may_lack_hour=True,
-    recognises=lambda document: any(True for _ in event_rows(document)), markers=("api_request",))
+    recognises=lambda document: any(True for _ in event_rows(document)), markers=("api_request",), mark='"resourceLogs"')

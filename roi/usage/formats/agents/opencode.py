@@ -53,4 +53,4 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
 OPENCODE: Final = Format(
     name="opencode", title="OpenCode messages", grain="call", needs=frozenset({"created", "modelid", "call", *COUNTS}),
     uses=("providerid", "cost", *GROUPS), fields=fields, recognises=is_message, flatten=message_rows,
-    once=("call", "output"), markers=('"tokens"',), equivalent=True, groups=GROUPS)
+    once=("call", "output"), markers=('"tokens"',), mark='"sessionID"', equivalent=True, groups=GROUPS)

@@ -57,11 +57,11 @@ def usage(
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
     Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), answers of OpenAI's and Gemini's APIs,
-    sessions of Claude Code, Codex CLI, Gemini CLI and OpenCode, LiteLLM, Langfuse, LangSmith, Phoenix, spans of OpenTelemetry
-    GenAI, OpenInference and the AI SDK, AWS Bedrock logs (S3, CloudWatch), Azure's metrics and API Management's log,
-    OpenRouter, DeepSeek, Cursor, Helicone, Portkey, Cloudflare's AI Gateway, FOCUS, public traces, and any CSV, JSON lines or
-    Parquet with a time, input and output tokens, or with an answer's usage inside a line; a ZIP of them too. Prompts and
-    answers are never read.
+    sessions of Claude Code, Codex CLI, Gemini CLI and OpenCode, LiteLLM, Langfuse, LangSmith, Phoenix, PostHog, spans of
+    OpenTelemetry GenAI, OpenInference, the AI SDK and MLflow, AWS Bedrock logs (S3, CloudWatch), Azure's metrics and API
+    Management's log, OpenRouter, DeepSeek, Cursor, Helicone, Portkey, Cloudflare's AI Gateway, FOCUS, public traces, and any
+    CSV, JSON lines or Parquet with a time, input and output tokens, or with an answer's usage inside a line; a ZIP of them
+    too. Prompts and answers are never read.
     """
     from roi import __version__, clock
     from roi.answers.usage import answer_usage

@@ -3,8 +3,8 @@
     the same bytes in two files              before anything is read      the later file is left out, and a note says so
     the same row in several exports          once the rows are read       it counts in one of them, and the others are counted
     the same row twice in one export         once the rows are read       it counts once, where it has an id or is a bucket
-    one model on one day in two formats      once the sums are made       the run is refused
-    the same sums in two kinds of file       once the sums are made       the run is refused
+    the same sums in two kinds of file       once the sums are made       the later file is left out, and a note says so
+    some days of them, or in two formats     once the sums are made       the run is refused
 """
 
 import hashlib
@@ -164,11 +164,34 @@ def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], back
             raise InputError(f"FILES: {files.get(source, '')} ({source}) and {files.get(row.source, '')} ({row.source}) both"
                              f" count {row.model} on {day_of(row.day)}; the same calls would count twice: give one of them")
     seen: dict[tuple[object, ...], str] = {}
-    names = [table.format.name for table in tables]
-    for table in tables if len(set(names)) < len(names) else ():
-        for row in spend_by_day(table.records, backend):
-            key = (row.source, row.day, row.provider, row.model, row.rows, *sorted(row.tokens.items()))
+    for table, sums in _of_formats_read_twice(tables, backend):
+        for key in sums:
             other, shown = seen.setdefault(key, table.files[0].shown), table.files[0].shown
-            if other != shown and row.dropped is None and row.day is not None and row.rows > 1:
-                raise InputError(f"FILES: {other} and {shown} have the same calls on {day_of(row.day)}: the same"
+            if other != shown and key[0] is not None and key[4] > 1:
+                raise InputError(f"FILES: {other} and {shown} have the same calls on {day_of(key[0])}: the same"
                                  " number and the same tokens; give one of them")
+
+
+def leave_out_same_tables(tables: Sequence[LogTable], backend: Backend) -> Iterator[tuple[LogTable, LogTable]]:
+    """(table to leave out, table that has its calls): those of one format whose sums are alike on every day and of every model.
+
+    One log in two kinds of file (a CSV and its JSON lines) has other columns in each, so that its rows cannot be compared.
+    """
+    seen: dict[frozenset[Sums], LogTable] = {}
+    for table, sums in _of_formats_read_twice(tables, backend):
+        first = seen.setdefault(frozenset(sums), table)
+        if first is not table and any(key[4] > 1 for key in sums):
+            yield table, first
+
+
+Sums = tuple[int | None, str, str | None, str | None, int, tuple[tuple[str, int], ...]]
+"""Day, format, provider, model, rows and tokens; one row alone may be like another by chance."""
+
+
+def _of_formats_read_twice(tables: Sequence[LogTable], backend: Backend) -> Iterator[tuple[LogTable, set[Sums]]]:
+    """The tables of a format that another table is of too, each with its sums."""
+    names = [table.format.name for table in tables]
+    for table in tables:
+        if names.count(table.format.name) > 1:
+            yield table, {(row.day, row.source, row.provider, row.model, row.rows, tuple(sorted(row.tokens.items())))
+                          for row in spend_by_day(table.records, backend) if row.dropped is None}

@@ -11,7 +11,7 @@ from roi.errors import InputError, UnknownName
 from roi.scenario.other_files import SCENARIO, known_by_keys
 from roi.scenario.yaml import read_yaml
 from roi.usage.buckets import settle_buckets
-from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
+from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out_same_tables, without_copies
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
@@ -24,7 +24,7 @@ from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
-from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
+from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 
 EMPTY_OPENAI: Final = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso"})
 """Columns of an OpenAI dashboard export of a time without a call: buckets alone."""
@@ -81,6 +81,7 @@ def read_log(
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
         _read_source(list(alike), log, options, engine, folder / f"{k}", status)
+    _leave_out_same(log, engine)
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
     if strict:
@@ -88,6 +89,13 @@ def read_log(
     if not log.tables:
         raise InputError(f"FILES: nothing to read; empty: {', '.join(log.empty[:5])}")
     return log
+
+
+def _leave_out_same(log: Log, engine: DuckDB) -> None:
+    """Take from the log the tables whose calls another one has."""
+    for table, first in list(leave_out_same_tables(log.tables, engine)):
+        log.tables = [each for each in log.tables if each is not table]
+        log.left_out += [(each.shown, f"the same calls as in {first.files[0].shown}") for each in table.files]
 
 
 def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
@@ -141,7 +149,10 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
         return None
     if form is None:
         form, documents = _of_documents(documents, formats, file.shown, options)
-    return SniffedFile(file, shape, form, tuple(document_rows(documents, form)), pages=pages_of(documents))
+    unread = UnreadRows()
+    own = [each for k, each in enumerate(documents, start=1)
+           if not is_of_another(each, form, f"{file.shown}, object {k}", unread)]
+    return SniffedFile(file, shape, form, tuple(document_rows(own, form)), unread=unread, pages=pages_of(documents))
 
 
 def _refuse_yaml(path: Path) -> None:

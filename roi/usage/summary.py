@@ -29,7 +29,16 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, TIMES, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
+from roi.usage.read.record import (
+    AMOUNT_IN,
+    NO_TIME,
+    NOT_USD,
+    TIMES,
+    UNREAD_COST,
+    UNREAD_REQUESTS,
+    UNREADABLE_COUNT,
+    FileOptions,
+)
 from roi.usage.read.text_rows import UnreadRows
 from roi.usage.told import billed_too, lacking, notes, rows_told, silent, to_come
 
@@ -84,6 +93,8 @@ class Dropped:
     """File and line of the first, where that is known."""
     value: str = ""
     """The time or the number in another form that stands there, in a table of one's own."""
+    usd: float = 0.0
+    """What the rows of a cost export come to, such as those of web searches."""
 
 
 Model = tuple[str | None, str | None]
@@ -297,6 +308,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
     values: dict[tuple[str, str], str] = {}
+    costs: dict[tuple[str, str], float] = defaultdict(float)
     for table in log.tables:
         for reason, rows in table.unread.rows.items():
             sums[table.format.name, reason] += rows
@@ -304,6 +316,8 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     for row in every:
         if row.dropped is not None:
             sums[row.source, row.dropped] += row.rows
+            in_usd = row.kind == "cost" and not row.dropped.startswith((NOT_USD, AMOUNT_IN))
+            costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
     for raw in log.raws:
         name = raw.found[0].format.name
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
@@ -311,7 +325,8 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
             where[name, reason] = place
             values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
-        yield Dropped(source, reason, rows, where.get((source, reason), ""), values.get((source, reason), ""))
+        each = source, reason
+        yield Dropped(source, reason, rows, where.get(each, ""), values.get(each, ""), costs[each])
 
 
 def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:

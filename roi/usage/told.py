@@ -11,7 +11,7 @@ from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log
 from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.payees import models_called
-from roi.usage.measure.pricing import Priced, day_of
+from roi.usage.measure.pricing import Priced, day_of, searched_usd
 from roi.usage.read.record import TOKENS, Format
 
 AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
@@ -147,14 +147,14 @@ def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
 
 def _search_notes(priced: Sequence[Priced]) -> Iterator[str]:
     """What web searches that the provider ran cost beside the tokens, where a row tells of any."""
-    searched = [(each.spend.tokens["web_searches"], each.rates) for each in priced if each.spend.tokens["web_searches"]]
-    known = [(number, rates.usd_per_1000_searches) for number, rates in searched if rates and rates.usd_per_1000_searches]
-    money = sum(number * price / 1000 for number, price in known)
+    searched = [each for each in priced if each.spend.tokens["web_searches"]]
+    bare = [each for each in searched if each.rates is None or not each.rates.usd_per_1000_searches]
+    every, open_ones = (sum(each.spend.tokens["web_searches"] for each in rows) for rows in (searched, bare))
     if searched:
-        open_ones = sum(number for number, _ in searched) - sum(number for number, _ in known)
-        price = f"{_usd(money)} at list price, which no sum of tokens holds and a bill does" if known else ""
-        unpriced = f"{f'; for {open_ones:,} ' if known else ''}no price is known" if open_ones else ""
-        yield f"{sum(number for number, _ in searched):,} web searches, billed a piece: {price}{unpriced}"
+        money = searched_usd(searched)
+        price = f"{_usd(money)} at list price, which no sum of tokens holds and a bill does" if every > open_ones else ""
+        unpriced = f"{f'; for {open_ones:,} ' if price else ''}no price is known" if open_ones else ""
+        yield f"{every:,} web searches, billed a piece: {price}{unpriced}"
 
 
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from usage_support import CANARY, DATA, run_usage, totals, usage_answer
@@ -160,6 +161,27 @@ def test_gemini_telemetry_through_a_collector_counts_the_same(tmp_path: Path) ->
         json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}), encoding="utf-8"
     )
     assert totals(read(tmp_path, tmp_path / "otlp.jsonl")) == counts(uncached_input=110, cache_read=10, output=35)
+
+
+def test_claude_codes_telemetry_counts_a_request_once(tmp_path: Path) -> None:
+    """As a collector writes OTLP logs: the event's name as an attribute or as the body, an error, a request that two exporters
+    wrote: 120 + 9,000 + 300 + 45, and 10 + 0 + 0 + 5.
+    """
+    def event(name: str, counts: dict[str, str], **words: str) -> dict[str, Any]:
+        said = [{"key": key, "value": {"intValue": value}} for key, value in counts.items()]
+        words["model"] = "claude-sonnet-4-6"
+        said += [{"key": key, "value": {"stringValue": value}} for key, value in words.items()]
+        return {"timeUnixNano": "1791427770000000000", "body": {"stringValue": name}, "attributes": said}
+
+    first = {"input_tokens": "120", "output_tokens": "45", "cache_read_tokens": "9000", "cache_creation_tokens": "300"}
+    logs = [event("claude_code.api_request", first, request_id="r1"), event("claude_code.api_error", {}, error=CANARY),
+            event(CANARY, first, **{"event.name": "api_request", "request_id": "r1"}),
+            event(CANARY, {"input_tokens": "10", "output_tokens": "5"}, **{"event.name": "api_request"})]
+    file = tmp_path / "otlp.jsonl"
+    file.write_text("".join(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [each]}]}]}) + "\n" for each in logs))
+    rows = read(tmp_path, file)
+    assert totals(rows) == counts(uncached_input=130, cache_read=9000, cache_write=300, output=50, requests=2)
+    assert CANARY not in str(rows)
 
 
 def test_messages_in_opencodes_database_are_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from usage_support import DATA, fresh, records, totals, usage_answer
+from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.errors import InputError
 from roi.usage.formats.json_counts import NO_TOKENS
@@ -192,3 +192,19 @@ def test_web_searches_are_told_with_their_price(tmp_path):
         "input_tokens": 1, "output_tokens": 1, "server_tool_use": {"web_search_requests": 7}}}
     (tmp_path / "own.jsonl").write_text(json.dumps(line))
     assert "7 web searches, billed a piece: no price is known" in usage_answer(tmp_path / "own.jsonl")["notes"]
+
+
+def test_a_bill_has_web_searches_in_it_and_the_part_has_them_beside_it(tmp_path):
+    """100 a day at $10 a thousand are $30.42 of 365/12 days, beside tokens of $2 a day at list, $60.83; the bill is of both."""
+    head = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+            "usage_input_tokens_cache_read,usage_output_tokens,web_search_count\n")
+    days = "".join(f"2026-11-{k:02d},claude-haiku-4-5,k,Default,standard,,1000000,0,200000,100\n" for k in range(1, 31))
+    (tmp_path / "log.csv").write_text(head + days, encoding="utf-8")
+    words = (tmp_path / "log.csv", "--requests-per-day", "1000", "--bill", "91.25", "--output", tmp_path / "part.yaml")
+    found = usage_answer(*words)
+    assert (found["web_searches"], found["web_searches_usd"]) == (3000, pytest.approx(30.0))
+    assert found["reconciliation"]["factor"] == pytest.approx(1.0)
+    part = (tmp_path / "part.yaml").read_text(encoding="utf-8")
+    assert "bill_usd_per_month: 60.83" in part
+    assert "costs: [{name: web searches, option: all, usd_per_month: 30.42}]" in part
+    assert "$60 at list price, and $30 of web searches" in " ".join(run_usage(tmp_path / "log.csv").stdout.split())

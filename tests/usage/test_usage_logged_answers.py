@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from usage_support import CANARY, records, run_usage, totals, usage_answer
+from usage_support import CANARY, fresh, records, run_usage, totals, usage_answer
 
 OPENAI = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 400},
           "completion_tokens_details": {"reasoning_tokens": 60}}
@@ -28,6 +28,13 @@ DATADOG = {"id": "x", "type": "span", "attributes": {
     "span_kind": "llm", "model_name": "gpt-6-luna", "start_ns": 1793613600 * 10**9,
     "metrics": {"input_tokens": 1000, "output_tokens": 100, "cache_read_input_tokens": 400, "estimated_total_cost": 180000}}}
 
+POSTHOG = {"event": "$ai_generation", "timestamp": "2026-11-02T10:00:00Z", "properties": {
+    "$ai_provider": "openai", "$ai_model": "gpt-6-luna", "$ai_input_tokens": 200, "$ai_output_tokens": 100, "$ai_input": CANARY,
+    "$ai_cache_read_input_tokens": 3000, "$ai_cache_creation_input_tokens": 50, "$ai_cache_reporting_exclusive": True}}
+GENERATION = {"data": {
+    "id": "gen-a", "created_at": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "tokens_prompt": 18100,
+    "tokens_completion": 115, "native_tokens_prompt": 18054, "native_tokens_cached": 18041, "native_tokens_completion": 120}}
+
 
 def line(usage: dict[str, Any]) -> dict[str, Any]:
     """A line of a log around a usage, with its prompt."""
@@ -44,6 +51,7 @@ SHAPES = {
     "Anthropic's, laid flat": ({"timestamp": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", **ANTHROPIC, "input_tokens": 5000},
                                (1000, 3000, 1000, 100), 4000),
     "Braintrust's spans": (BRAINTRUST, (600, 400, 0, 100), 400), "Datadog's spans": (DATADOG, (600, 400, 0, 100), 400),
+    "PostHog's events": (POSTHOG, (200, 3000, 50, 100), 0), "a generation of OpenRouter": (GENERATION, (13, 18041, 0, 120), 0),
 }
 """A line; uncached input, cache reads, cache writes and output by hand; what is open, where no name tells it."""
 
@@ -201,3 +209,46 @@ def test_a_line_with_two_usages_counts_none_and_is_told(tmp_path: Path) -> None:
     two = {"timestamp": "2026-11-02T11:00:00Z", "model": "gpt-6-luna", "draft": {"usage": OPENAI}, "final": {"usage": OPENAI}}
     rows = records(tmp_path, written([line(OPENAI), two], "lines", tmp_path), provider="openai")
     assert [row["dropped"] for row in rows] == [None, "a line with several usages, none of which is told to be the call's"]
+
+
+@pytest.mark.parametrize(("exclusive", "uncached"), [(True, 200), (False, 200 - 50)])
+def test_an_event_of_posthog_says_itself_whether_its_input_counts_what_was_cached(
+    exclusive: bool, uncached: int, tmp_path: Path,
+) -> None:
+    """Beside it an embedding and a trace around the call, which are no calls; in lines, and in the cell of a table."""
+    told = {**POSTHOG["properties"], "$ai_cache_reporting_exclusive": exclusive, "$ai_cache_read_input_tokens": 0}
+    events = [{**POSTHOG, "properties": told}, {**POSTHOG, "event": "$ai_trace", "properties": told},
+              {**POSTHOG, "event": "$ai_embedding", "properties": {**told, "$ai_output_tokens": None}}]
+    table = pd.DataFrame(events).assign(properties=[json.dumps(each["properties"]) for each in events])
+    table.to_csv(tmp_path / "events.csv", index=False)
+    for k, file in enumerate((written(events, "lines", tmp_path), tmp_path / "events.csv")):
+        rows = records(fresh(tmp_path, f"{k}"), file)
+        assert totals(rows) == {"uncached_input": uncached, "cache_read": 0, "cache_write": 50, "output": 100, "requests": 1}
+        assert CANARY not in str(rows)
+
+
+ANSWER = {"id": "a", "object": "chat.completion", "created": 1793613600, "model": "gpt-6-luna", "usage": OPENAI}
+CLAUDE = {"type": "assistant", "timestamp": "2026-11-02T10:00:00Z", "sessionId": "s", "requestId": "r",
+          "message": {"id": "m", "model": "claude-haiku-4-5", "usage": ANTHROPIC}}
+BEDROCK = {"schemaType": "ModelInvocationLog", "timestamp": "2026-11-02T11:00:00Z", "modelId": "anthropic.claude-haiku-4-5",
+           "requestId": "b", "input": {"inputTokenCount": 100}, "output": {"outputTokenCount": 10}}
+OBSERVATION = {"type": "GENERATION", "start_time": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "usage_details": {"input": 9,
+               "output": 9}}  # fmt: skip
+KNOWN = {"claude-code": CLAUDE, "bedrock-log": BEDROCK, "openai-calls": ANSWER, "langfuse": OBSERVATION}
+"""A line of a known format each, and a kind that no name of a table of one's own tells."""
+
+
+@pytest.mark.parametrize("own", KNOWN)
+@pytest.mark.parametrize("how", ["lines", "a list"])
+def test_no_usage_of_another_kind_is_lost_without_a_word(own: str, how: str, tmp_path: Path) -> None:
+    """Beside 1,200 lines of one format, one of each other, and one of one's own: each is counted, with its place and its name.
+
+    They were left out in silence, or read as if their counts were the format's; --strict refuses them.
+    """
+    others = [each for name, each in KNOWN.items() if name != own]
+    lines = [{**KNOWN[own], "filler": k} for k in range(1200)]
+    file = written([*lines, *others, line({"prompt_tokens": 5, "completion_tokens": 5})], how, tmp_path)
+    dropped = [each for each in usage_answer(file)["dropped"] if each["reason"].startswith("a usage of another kind")]
+    assert sum(each["rows"] for each in dropped) == 4
+    assert all("file's (" in each["reason"] and each["where"].rpartition(" ")[2] >= "1201" for each in dropped)
+    assert "--strict: " in run_usage("--strict", file).stderr

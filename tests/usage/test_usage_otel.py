@@ -205,3 +205,26 @@ def test_requests_that_vllm_tells_are_calls_of_the_model_that_the_user_names(tmp
     assert [row["dropped"] for row in rows] == [None, None, "a span of no model"]
     assert (totals(rows)["uncached_input"], totals(rows)["output"]) == (74, 14)
     assert records(fresh(tmp_path, "n"), tmp_path / "s.jsonl", formats=FORMATS)[0]["dropped"] == "no model named"
+
+
+def test_spans_of_mlflow_whose_values_are_json_as_text_count_their_model_calls(tmp_path: Path) -> None:
+    """A trace as its API writes it, captured of an agent (27 in, 641 out of GPT-4.1), with the span around it and a call that
+    failed; and a row of its table of traces, whose input of 100 may count the 40 that were read.
+    """
+    def span(own: str, kind: str, parent: str | None = None, code: str = "OK", **usage: int) -> dict[str, Any]:
+        held = {"mlflow.spanType": f'"{kind}"', "mlflow.spanInputs": f'"{CANARY}"', "model": '"gpt-4.1-2025-04-14"'}
+        held |= {"mlflow.chat.tokenUsage": json.dumps(usage)} if usage else {}
+        return {"trace_id": "t", "span_id": own, "parent_span_id": parent, "start_time_unix_nano": 1764694340819104621,
+                "status": {"code": f"STATUS_CODE_{code}"}, "attributes": held}
+
+    spans = [span("a", "AGENT"), span("b", "CHAT_MODEL", "a", input_tokens=27, output_tokens=641),
+             span("c", "CHAT_MODEL", "a", "ERROR")]
+    sums = {"mlflow.trace.tokenUsage": '{"input_tokens": 27, "output_tokens": 641}'}
+    trace = {"info": {"trace_metadata": sums}, "data": {"spans": spans}}
+    row = {"trace_id": "u", "spans": [span("d", "LLM", input_tokens=100, output_tokens=10, cache_read_input_tokens=40)]}
+    (tmp_path / "traces.jsonl").write_text(f"{json.dumps(trace)}\n{json.dumps(row)}\n", encoding="utf-8")
+    rows = records(tmp_path, tmp_path / "traces.jsonl")
+    assert totals(rows) == {"uncached_input": 87, "cache_read": 40, "cache_write": 0, "output": 651, "requests": 2}
+    assert {row["model"] for row in rows if row["dropped"] is None} == {"gpt-4.1-2025-04-14"}
+    assert sum(row["perhaps_cached"] for row in rows) == 40
+    assert CANARY not in str(rows)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from usage_support import run_usage, usage_answer
 
@@ -154,3 +155,16 @@ def test_a_list_of_models_is_no_call_of_one(tmp_path: Path) -> None:
     found = usage_answer(file)
     assert found["requests"] == 2
     assert found["dropped"][0]["reason"] == "an operation that calls no model"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_who_is_paid_has_one_name_whatever_a_tool_calls_it(kind: str, tmp_path: Path) -> None:
+    """LangChain's, LiteLLM's and AWS's word are one provider with one workload, in text and where a table lies."""
+    rows = [f"2026-10-0{k}T00:00:00Z,claude-haiku-4-5,{paid},1000,10" for k, paid in enumerate(
+        ("amazon_bedrock", "bedrock", "aws"), start=1)]
+    file = own(tmp_path / "log.csv", *rows, head=HEAD.replace("model,", "model,provider,"))
+    if kind == "parquet":
+        pd.read_csv(file, parse_dates=["timestamp"]).to_parquet(file := tmp_path / "log.parquet")
+    found = usage_answer(file)
+    assert [(each["provider"], each["requests"]) for each in found["by_model"]] == [("aws", 3)]
+    assert (found["workload"]["provider"], found["workload"]["requests"]) == ("aws", 3)

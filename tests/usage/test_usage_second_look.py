@@ -202,15 +202,22 @@ def test_a_cost_with_a_decimal_comma_is_left_out_and_said(tmp_path):
 
 @pytest.mark.full
 def test_the_same_calls_in_two_kinds_of_file_never_count_twice(tmp_path):
-    """As lines of JSON, which are read by their own names, and as Parquet, which has times of its own: both are refused."""
+    """As lines of JSON, which are read by their own names, and as Parquet, which has times of its own: they count once.
+
+    Where one of them has a day more, what is twice cannot be told row by row, and is refused.
+    """
     csv = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]))
     names = HEAD.strip().split(",")
     lines = [json.dumps(dict(zip(names, line.split(","), strict=True))) for line in rows([5, 6]).splitlines()]
     jsonl = wrote(tmp_path / "log.jsonl", "\n".join(lines))
-    assert "have the same calls on 2026-10-05" in refused(csv, jsonl)
     frame = pd.read_csv(csv, parse_dates=["timestamp"])
     frame.to_parquet(tmp_path / "log.parquet")
-    assert "have the same calls on 2026-10-05" in refused(csv, tmp_path / "log.parquet")
+    for other in (jsonl, tmp_path / "log.parquet"):
+        found = json.loads(run("usage", csv, other, "--format", "json", "--tasks", "0").stdout)
+        assert found["requests"] == 48
+        assert any("is left out: the same calls as in " in note for note in found["notes"])
+    more = wrote(tmp_path / "more.csv", HEAD + rows([5, 6, 7]))
+    assert "have the same calls on 2026-10-05" in refused(more, jsonl)
 
 
 def test_requests_a_day_are_taken_where_no_day_is_whole_and_refused_where_they_are_counted(tmp_path):

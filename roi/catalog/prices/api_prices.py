@@ -22,12 +22,20 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
 ALIASES = {
-    "amazon": "aws", "azure-openai": "azure", "azure_openai": "azure", "bedrock": "aws", "fireworks-ai": "fireworks",
-    "fireworks_ai": "fireworks", "gemini": "google", "mistralai": "mistral", "moonshot": "moonshotai",
-    "together-ai": "together", "together_ai": "together", "togetherai": "together", "vertex": "google",
-    "vertex_ai": "google", "vertexai": "google", "xai": "x-ai",
+    "amazon": "aws", "amazon-bedrock": "aws", "amazon_bedrock": "aws", "aws-bedrock": "aws", "aws.bedrock": "aws",
+    "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure", "azure-openai": "azure",
+    "azure.ai.inference": "azure", "azure.ai.openai": "azure", "azure_openai": "azure", "azureopenai": "azure",
+    "bedrock": "aws", "codestral": "mistral", "cohere_chat": "cohere", "custom_openai": "openai", "fireworks-ai": "fireworks",
+    "fireworks_ai": "fireworks", "gcp.gemini": "google", "gcp.gen_ai": "google", "gcp.vertex.agent": "google",
+    "gcp.vertex_ai": "google", "gemini": "google", "google-ai-studio": "google", "google-vertex": "google",
+    "google-vertex-ai": "google", "google-vertex-anthropic": "google", "google.vertex": "google", "google_gemini": "google",
+    "google_genai": "google", "google_vertex": "google", "google_vertexai": "google", "grok": "x-ai", "mistral-ai": "mistral",
+    "mistral_ai": "mistral", "mistralai": "mistral", "moonshot": "moonshotai", "moonshot_ai": "moonshotai",
+    "perplexity-ai": "perplexity", "text-completion-openai": "openai", "together-ai": "together", "together_ai": "together",
+    "togetherai": "together", "vertex": "google", "vertex-ai": "google", "vertex_ai": "google", "vertexai": "google",
+    "x.ai": "x-ai", "x_ai": "x-ai", "xai": "x-ai",
 }  # fmt: skip
-"""Other names of providers."""
+"""Other names of providers: people's, and those of gateways, tracers and the convention of OpenTelemetry."""
 GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")
 """Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from roi.answers.usage_tasks import Task
 from roi.usage.measure.days import Days
 from roi.usage.measure.months import MonthChange
-from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.record import TOKENS, WEEKDAYS
@@ -25,7 +25,8 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "schema": SCHEMA, "roi_version": version,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
-        **counts(found.priced),
+        **counts(found.priced), "web_searches": sum(each.spend.tokens["web_searches"] for each in found.priced),
+        "web_searches_usd": searched_usd(found.priced),
         "by_model": [{
             "provider": provider, "model": model, **counts(group), **money(group),
             "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
@@ -56,7 +57,8 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
                 "chance_needed": task.passed_over_chance_needed, "saves_share": task.passed_over_saves_share,
                 "npv_usd": task.passed_over_npv_usd},
             "reason": task.reason or None} for task in tasks],
-        "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
+        "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "usd": d.usd, "where": d.where or None}
+                    for d in found.dropped],
         "notes": list(found.notes), "list_price_equivalent": found.equivalent,
     }, indent=1, allow_nan=False)
 

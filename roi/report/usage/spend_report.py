@@ -17,7 +17,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
-from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
@@ -58,8 +58,8 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
         yield Heading("Rows left out")
-        yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f'; first: {d.where}' if d.where else ''})"
-                            for d in found.dropped))
+        yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f', {usd(d.usd)}' * bool(d.usd)}"
+                            f"{f'; first: {d.where}' if d.where else ''})" for d in found.dropped))
     if found.notes:
         yield from (Heading("Notes"), Bullets(found.notes))
 
@@ -127,7 +127,9 @@ def _total(found: Usage) -> str:
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
     basis = "as list-price equivalent, not a bill" if found.equivalent else basis
-    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{without}"
+    searched = searched_usd(each for each in known if not each.spend.costed)
+    beside = f", and {usd(searched)} of web searches" if searched else ""
+    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{beside}{without}"
 
 
 Groups = Sequence[tuple[tuple[object, ...], list[Priced]]]

@@ -23,12 +23,14 @@ from roi.usage.formats.nested import columns_of, values_of
 from roi.usage.formats.own_columns import (
     COUNTS,
     DETAILS,
+    EXCLUSIVE,
     GROUPING,
     IDS,
     MADE,
     NAMES,
     NEEDED,
     OF_CALLS,
+    SPELLED,
     check_mapped,
     columns_found,
     counts_cached,
@@ -58,6 +60,8 @@ FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out"
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
+LLM: Final = ("llm", "$ai_generation")
+"""What tracers call a call of a model."""
 NO_USAGE: Final = "a line without a usage, as of a call that failed"
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
@@ -202,6 +206,9 @@ def _row_of_line(
     """What a line holds, in `columns`: (kind, the value's own name where it is the file's, the column's name)."""
     values = values_of(document)
     found, marks = _line_of(_names_in(values, dict(mapped)), mapped, shapes)
+    said = next((value for name, value in values.items() if name.endswith(EXCLUSIVE)), None)
+    if said is not None:
+        marks = marks._replace(includes_cache=str(said).lower() != "true", kind=marks.kind and marks.kind.partition(",")[0])
     row = {column: values.get(name or found.get(what, "")) for what, name, column in columns}
     yield row | {name: values.get(name) for name in ids} | dict(zip(map(str, LINE_MARKS), marks, strict=True))
 
@@ -220,9 +227,10 @@ def _line_of(
         alike = {others for counts, others in shapes if own <= {*counts}}
         includes = alike.pop() if len(alike) == 1 else None
     how = "are" if includes else "are not" if includes is False else "may or may not be"
-    kind = f"{found['input'].rpartition('.')[2]}, of which cached tokens {how} a part"
+    name = found["input"].rpartition(".")[2]
+    kind = f"{SPELLED.get(name, name)}, of which cached tokens {how} a part"
     if includes is None and found.keys().isdisjoint(("cached", "cache_write")):
-        kind = f"{found['input'].rpartition('.')[2]} and no cached tokens"
+        kind = f"{SPELLED.get(name, name)} and no cached tokens"
     return found, Marks(includes, thinking_beside(found), kind)
 
 
@@ -287,8 +295,9 @@ def _no_calls(
         yield failed & free, "failed call"
     if "run_type" in columns:
         kind = text(table, columns["run_type"]).lower()
-        told = columns["run_type"] == "run_type" or (kind == "llm").fill_null(False).cast("int64").max().over() > 0
-        yield (kind != "llm").fill_null(False) & told, NO_CALL
+        call = kind.isin(LLM).fill_null(False)
+        told = columns["run_type"] == "run_type" or call.cast("int64").max().over() > 0
+        yield kind.notnull() & ~call & told, NO_CALL
 
 
 def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table

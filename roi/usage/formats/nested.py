@@ -5,7 +5,9 @@ paths to numbers, short words and truth values are columns; a text as long as a 
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from roi.usage.formats.json_counts import object_of
@@ -19,6 +21,13 @@ LONGEST_LITERAL: Final = 1 << 12
 """Characters of a cell that is read as Python writes an object: a usage is that short."""
 LONGEST: Final = 120
 """Characters of a word; what is longer is a text."""
+GIVEN: Final = re.compile(r"(usage|tokens)[^.]*\.(input|prompt)$|tokens?_in$|(input|prompt|context|prefill|request)[^.]*token")
+MADE: Final = re.compile(r"(usage|tokens)[^.]*\.(output|completion)$|tokens?_out$"
+                         r"|(output|completion|candidates|generated|decode|response)[^.]*token")
+LONGEST_NAME: Final = 40
+"""Characters of a name that is shown."""
+LIMIT: Final = re.compile(r"max|limit|budget|price|cost")
+"""Of a path in lower case: what is like the count of an input, what is like that of an output, and what is no count."""
 
 
 def columns_of(documents: Iterable[Document]) -> tuple[str, ...]:
@@ -62,6 +71,16 @@ def values_of(document: Document) -> Document:
         if not isinstance(value, str) or 0 < len(value) <= LONGEST:
             found.setdefault(path.lower(), value)
     return found
+
+
+def usage_kind(document: Document) -> str | None:
+    """The name of the input's count where a document holds a usage, of whatever tool; None where it holds none."""
+    flat = ((key, value) for key, value in document.items() if not isinstance(value, dict))
+    counts = [path for path, value in chain(flat, _paths(document)) if isinstance(value, int | float)
+              and not isinstance(value, bool) and value > 0 and not LIMIT.search(path.lower())]
+    given = next((path for path in counts if GIVEN.search(path.lower())), None)
+    made = any(MADE.search(path.lower()) for path in counts)
+    return given.rpartition(".")[2][:LONGEST_NAME] if given is not None and made else None
 
 
 def _is_flat(key: str, value: object) -> bool:

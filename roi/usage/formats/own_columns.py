@@ -16,32 +16,38 @@ from roi.errors import InputError, nearest
 
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts",
-             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns"),
+             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time", "requested_at"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
-              "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount"),
+              "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount",
+              "$ai_input_tokens", "native_tokens_prompt"),
     "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
                "tokens_out", "num_decode_tokens", "response tokens", "output_length", "candidates_token_count",
-               "candidatestokencount"),
+               "candidatestokencount", "$ai_output_tokens", "native_tokens_completion"),
     "thinking": ("thoughts_token_count", "thoughtstokencount", "thoughts_tokens", "thinking_tokens", "reasoning_tokens",
-                 "output_reasoning_tokens", "reasoning_token_count", "reasoningtokens"),
+                 "output_reasoning_tokens", "reasoning_token_count", "reasoningtokens", "$ai_reasoning_tokens",
+                 "native_tokens_reasoning"),
     "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
                "cached_content_token_count", "cachedcontenttokencount", "cachereadinputtokens", "cachedinputtokens",
-               "cachereadtokens", "prompt_cached_tokens", "cache_read"),
+               "cachereadtokens", "prompt_cached_tokens", "cache_read", "$ai_cache_read_input_tokens", "native_tokens_cached"),
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
-                    "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation"),
-    "cache_write_1h": ("cache_write_1h_tokens", "ephemeral_1h_input_tokens", "cache_creation_1h_tokens"),
-    "searches": ("web_search_requests", "web_search_count"),
-    "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid"),
-    "provider": ("provider", "vendor", "provider_name", "ls_provider"),
-    "session": ("session_id", "conversation_id", "session"),
+                    "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation",
+                    "$ai_cache_creation_input_tokens"),
+    "cache_write_1h": ("cache_write_1h_tokens", "ephemeral_1h_input_tokens", "cache_creation_1h_tokens",
+                       "$ai_cache_creation_1h_input_tokens"),
+    "searches": ("web_search_requests", "web_search_count", "$ai_web_search_count"),
+    "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid",
+              "$ai_model"),
+    "provider": ("provider", "vendor", "provider_name", "ls_provider", "$ai_provider"),
+    "session": ("session_id", "conversation_id", "session", "$ai_session_id"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
-    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
+    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd", "$ai_total_cost_usd"),
     "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
     "requests": ("requests", "num_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
-    "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status"),
-    "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type"),
+    "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status",
+               "$ai_http_status"),
+    "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
 GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
@@ -52,10 +58,14 @@ NEEDED: Final = ("time", "input", "output")
 """What a table of one's own must hold."""
 SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
 """The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
+SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
+"""Names of inputs as an API writes them, where that is in two cases."""
 THOUGHTS: Final = NAMES["thinking"][:3]
 """Gemini's names of thinking, which its count of the output leaves out."""
-GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
-"""And of its input, which counts what was read from a cache."""
+COUNTS_CACHE: Final = ("prompt_token_count", "prompttokencount", "native_tokens_prompt")
+"""And of its input, which counts what was read from a cache, and of OpenRouter's of a generation."""
+EXCLUSIVE: Final = "$ai_cache_reporting_exclusive"
+"""What PostHog says of each call: whether its input leaves out what was read from a cache and written to it."""
 IDS: Final = ("request_id", "requestid", "response_id", "generation_id")
 """Columns by which a call that stands in its file twice is known (`usage.duplicates`); `id` may be anybody's."""
 OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
@@ -76,8 +86,8 @@ INPUT_ALONE: Final = ("input_tokens", "inputtokens")
 Bedrock's Converse."""
 METADATA: Final = "metadata"
 OF_METADATA: Final = ("group", "session", "provider")
-"""What is taken from there alone: elsewhere inside a line a word called so may be of a prompt, or of who serves for whom one
-pays.
+"""What is taken from there alone, or by a name that begins with $: elsewhere inside a line a word called so may be of a prompt,
+or of who serves for whom one pays.
 """
 IN_CENTS: Final = "req_units"
 """A column of Portkey's, whose `cost` is in cents."""
@@ -91,7 +101,7 @@ def _plain(name: str) -> str:
 
 INPUTS: Final = frozenset(map(_plain, NAMES["input"]))
 ALL_NAMES: Final = frozenset(each for names in SAID.values() for name in names for each in (name, _plain(name))) | {
-    IN_CENTS, *OF_CALLS, *IDS}  # fmt: skip
+    IN_CENTS, EXCLUSIVE, *OF_CALLS, *IDS}  # fmt: skip
 """Names of inputs, and all by which a column is found or told to be of a call."""
 
 
@@ -141,7 +151,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
         names = [*map(_plain, NAMES[what])]
         there = [path for path in paths if path.startswith(beginning) and leaf(path) in names]
         if what in OF_METADATA:
-            there = [path for path in there if METADATA in path.split(".")[:-1]]
+            there = [path for path in there if METADATA in path.split(".")[:-1] or leaf(path).startswith("$")]
         return min(there, key=lambda path: (path.count("."), names.index(leaf(path))), default=None)
 
     given = mapped["input"].lower() if "input" in mapped else _one_input(paths)
@@ -184,7 +194,7 @@ def may_be_column(name: str) -> bool:
 def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | None:
     """Whether the input counts cached tokens, as names say; None where they do not, or speak for both."""
     given = leaf(found["input"])
-    if given in GEMINI_INPUT:
+    if given in COUNTS_CACHE:
         return True
     usage, nested, _ = found["input"].rpartition(".")
     written, read = (leaf(found.get(what, "")) for what in ("cache_write", "cached"))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from roi.catalog.prices.api_prices import maker_of, sellers_of
+from roi.catalog.prices.api_prices import ALIASES, maker_of, sellers_of
 from roi.usage.measure.aggregate import Spend
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.names_alone import NOT_A_NAME, shown
@@ -15,9 +15,15 @@ Named = tuple[str | None, str]
 
 def in_names(row: Spend) -> Spend:
     """The sum with names alone as provider, model and tier."""
-    provider, model, tier = shown(row.provider), shown(row.model), shown(row.tier)
+    provider, model, tier = payee(row.provider), shown(row.model), shown(row.tier)
     same = (provider, model, tier) == (row.provider, row.model, row.tier)
     return row if same else replace(row, provider=provider, model=model, tier=tier)
+
+
+def payee(word: str | None) -> str | None:
+    """Who is paid, by the name that price lists have."""
+    named = shown(word)
+    return ALIASES.get(named, named) if named else named
 
 
 def models_called(every: Iterable[tuple[str | None, str | None]]) -> dict[tuple[str | None, str | None], str]:
@@ -28,12 +34,13 @@ def models_called(every: Iterable[tuple[str | None, str | None]]) -> dict[tuple[
 
 
 def to_names(records: Table, rows: Sequence[Spend]) -> Table:
-    """The records with their models called as in the `rows`' names, for tables that are read where they lie."""
-    models = dict.fromkeys(row.model for row in rows if row.model)
-    other = [(model, name) for model in models if (name := shown(model)) not in (model, NOT_A_NAME)]
-    if not other:
-        return records
-    return records.mutate(model=ibis.cases(*((records.model == model, name) for model, name in other), else_=records.model))
+    """The records with models and providers called as in the `rows`' names, for tables that are read where they lie."""
+    models, paid = ({getattr(row, column): called(getattr(row, column)) for row in rows}
+                    for column, called in (("model", shown), ("provider", payee)))
+    for column, names in (("model", models), ("provider", paid)):
+        other = [(records[column] == word, name) for word, name in names.items() if word and name not in (word, NOT_A_NAME)]
+        records = records.mutate(**{column: ibis.cases(*other, else_=records[column])}) if other else records
+    return records
 
 
 def makers(rows: Sequence[Spend], said: str | None) -> dict[Named, str]:

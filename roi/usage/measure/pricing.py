@@ -74,6 +74,12 @@ def _price(row: Spend, *, brief: bool) -> Priced:
     return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)
 
 
+def searched_usd(rows: Iterable[Priced]) -> float:
+    """List price of the web searches that the provider ran for these calls, in USD: billed a piece, beside the tokens."""
+    return sum(each.spend.tokens["web_searches"] * (each.rates.usd_per_1000_searches or 0.0) / 1000.0
+               for each in rows if each.rates is not None)
+
+
 def list_on(rows: Sequence[Priced], day: int) -> list[float | None]:
     """USD of each sum at the list price of the day."""
     return [own.list_usd for own in price_spend([replace(each.spend, day=day) for each in rows])]

@@ -7,7 +7,7 @@ from typing import Final
 
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.pricing import Priced, price_spend
+from roi.usage.measure.pricing import Priced, price_spend, searched_usd
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
@@ -69,8 +69,11 @@ def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_mon
 
 
 def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collection[str], of_list: float = 1.0,
-                  ) -> Reconciliation:
-    """The comparison with the services that what was paid is the price of; `of_list`: its list price over that of the rows."""
+                  beside: float = 0.0) -> Reconciliation:
+    """The comparison with the services that what was paid is the price of.
+
+    `of_list`: its list price over that of the rows; `beside`: USD of both sides that are of no tokens.
+    """
     rows = list(rows)
     if not found.far or not all(each.spend.source in untold for each in rows):
         return found
@@ -78,7 +81,7 @@ def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collect
     for name, service in SERVICES.items():
         as_it = price_spend(replace(each.spend, **service) for each in rows)  # type: ignore[arg-type]  # fields of Spend
         usd = sum(each.list_usd or 0.0 for each in as_it) * of_list
-        if abs(found.actual_usd - usd) <= NEAR * usd:
+        if abs(found.actual_usd - beside - usd) <= NEAR * usd:
             fitting.append(name)
     return replace(found, costs_as=tuple(fitting))
 
@@ -123,11 +126,11 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend], untold: Collecti
 
 def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[int], untold: Collection[str],
              ) -> list[Reconciliation]:
-    """The bill of a month against the list price of the mean complete day, over 365/12 days."""
+    """The bill of a month against the list price of the mean complete day, its web searches too, over 365/12 days."""
     days = set(complete)
     if bill is None or not days:
         return []
     rows, a_month = [each for each in priced if each.spend.day in days], DAYS_PER_MONTH / len(days)
-    listed = sum(each.list_usd or 0.0 for each in rows)
-    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed * a_month, actual_usd=bill,
-                                         days=len(days)), rows, untold, a_month)]
+    listed, searched = sum(each.list_usd or 0.0 for each in rows), searched_usd(rows) * a_month
+    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed * a_month + searched, actual_usd=bill,
+                                         days=len(days)), rows, untold, a_month, searched)]

@@ -13,7 +13,7 @@ from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
-from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, searched_usd
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -204,7 +204,8 @@ def paid_a_month(
 
     `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
-    The bill that the user gives is of all calls, at the list of their days. Else what the rows report that
+    The bill that the user gives is of all calls, at the list of their days, and of their web searches, which are no tokens and
+    come off it. Else what the rows report that
     they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
     factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
     requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
@@ -216,6 +217,8 @@ def paid_a_month(
     listed = sum(each.list_usd or 0.0 for each in rows)
     every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in log)
     if bill is not None:
+        searched = searched_usd(each for each in found.priced if each.spend.day in log) * DAYS_PER_MONTH / (len(log) or 1)
+        bill -= searched if searched < bill else 0.0
         return (bill * (listed / len(whole)) / (every / len(log)) if every and whole else None), None
     if rows and all(each.spend.costed for each in rows):
         return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
@@ -262,5 +265,10 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     if writes_nothing(found.chosen):
         yield ("no row counts tokens written to a cache: as long as no bill stands here, calls that miss it pay plain input;"
                " incumbent.writes_cache: true has them written at the list's price")
+    whole = set(w.days.complete)
+    if searched := searched_usd(each for each in found.chosen if each.spend.day in whole and not each.spend.costed):
+        a_month = round(searched / len(whole) * DAYS_PER_MONTH, 2)
+        yield (f"web searches: ${a_month:,} a month at list price, which are no tokens and in no figure here. An option without"
+               f" the tool buys them elsewhere: write costs: [{{name: web searches, option: all, usd_per_month: {a_month}}}]")
     if w.requests_per_day is None:
         yield "a bill that nothing reports is these tokens at list price: what a scenario's requests and lengths must come to"

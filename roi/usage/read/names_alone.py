@@ -9,6 +9,7 @@ and show nothing of what was said.
 import re
 from typing import Final
 
+from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 NAMED: Final = ("provider", "model", "tier")
@@ -33,11 +34,12 @@ FOR_PEOPLE: Final = (
 
 
 def names_shown(records: Table, said: str | None) -> Table:
-    """The records with names alone as provider, model and tier; `said` is the user's own word for the model.
+    """The records with names alone as provider, by its own name, model and tier; `said` is the user's own word for the model.
 
     For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
     """
-    return records.mutate(**{column: _shown(records[column], said) for column in NAMED})
+    names = {column: _shown(records[column], said) for column in NAMED}
+    return records.mutate(**names | {"provider": names["provider"].substitute(ALIASES)})
 
 
 def _shown(cell: Column, said: str | None) -> Column:

@@ -6,7 +6,7 @@ A delimited table goes through DuckDB's reader in one pass, Parquet is read wher
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from itertools import islice
 from pathlib import Path
@@ -60,6 +60,8 @@ class SniffedFile:
     format: Format
     rows: tuple[Cells, ...] = ()
     """Of a file that is one JSON document; its prompts are gone."""
+    unread: UnreadRows = field(default_factory=UnreadRows)
+    """Of such a file, what was left out when it was looked at."""
     cut_short: bool = False
     """True where its gzip is cut short."""
     pages: Pages = NO_PAGES
@@ -251,6 +253,8 @@ def _columns(found: SniffedFile) -> frozenset[str]:
 
 def _rows(found: SniffedFile, unread: UnreadRows) -> Iterator[Cells]:
     if found.shape.kind == "json":
+        for reason, rows in found.unread.rows.items():
+            unread.add(reason, found.unread.where[reason], rows)
         return iter(found.rows)
     if found.shape.kind in ("sqlite", "parquet"):
         documents = message_documents if found.shape.kind == "sqlite" else parquet_documents

@@ -171,6 +171,8 @@ class Format:
     """The same of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
     markers: tuple[str, ...] = ()
     """Texts of which a line of JSON holds one where it says something; other lines are not parsed. Empty: all are."""
+    mark: str = ""
+    """A text by which its other lines are known for its own before they are parsed, so that no other usage is looked for."""
     once: tuple[str, str] | None = None
     """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
     table_by_document: bool = False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from roi.disk import TOO_MANY_VALUES, UNIQUE, GivenTwice, lines_of, parse_json
 from roi.errors import InputError
+from roi.usage.formats.nested import usage_kind
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import LINE, Document, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, LONGEST_LINE, FileShape, opened
@@ -33,6 +34,9 @@ GIVEN_TWICE: Final = "a line that gives a key twice"
 TOO_FEW: Final = "a line with fewer cells than the header"
 TOO_MANY: Final = "a line with more cells than the header"
 NOT_CLOSED: Final = "a line of a cell whose quotes do not match"
+OF_ANOTHER_KIND: Final = "a usage of another kind than the file's ({}), not read; give such lines in a file of their own"
+COUNTED: Final = ('okens"', 'oken_count"', 'okenCount"', '"usage')
+"""Parts of the names of counts, one of which a line of a usage has, whatever its kind: most others need not be parsed."""
 LARGEST_DOCUMENT: Final = 1 << 28
 """Bytes of one JSON document: it is parsed as a whole, in some four times its size."""
 
@@ -109,16 +113,27 @@ def line_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRo
 def _line_documents(
     stream: BinaryIO, file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows
 ) -> Iterator[Document]:
-    """The document of each line; lines that cannot be read are counted, those without a marker of the format passed over."""
+    """The document of each line; lines that cannot be read are counted, those without a count of the format passed over."""
     for number, line in enumerate(_lines(stream, file, shape, unread), start=1):
         if form.markers and not any(marker in line for marker in form.markers):
-            continue
+            own = form.mark and form.mark in line
+            if own or not any(part in line for part in COUNTED):
+                continue
         if shape.prefixed:
             line = line[line.find("{") :] if "{" in line else ""  # noqa: PLW2901 -- what a log writes before a document goes
         if line.strip():
-            document = _line_document(line, f"{file.shown}, line {number}", unread, other_lines=shape.prefixed)
-            if document is not None:
+            where = f"{file.shown}, line {number}"
+            document = _line_document(line, where, unread, other_lines=shape.prefixed)
+            if document is not None and not is_of_another(document, form, where, unread):
                 yield document
+
+
+def is_of_another(document: Document, form: Format, where: str, unread: UnreadRows) -> bool:
+    """True of a document that holds a usage and is none of the format's; it is counted, so that none is lost without a word."""
+    if form.recognises is None or form.recognises(document) or (kind := usage_kind(document)) is None:
+        return False
+    unread.add(OF_ANOTHER_KIND.format(kind), where)
+    return True
 
 
 def _line_document(line: str, where: str, unread: UnreadRows, *, other_lines: bool) -> Document | None:

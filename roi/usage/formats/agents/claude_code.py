@@ -1,18 +1,23 @@
-"""Claude Code: transcripts of its sessions, ~/.claude/projects/PROJECT/SESSION.jsonl, sub-agents' among them.
+"""Claude Code: transcripts of its sessions, ~/.claude/projects/PROJECT/SESSION.jsonl, sub-agents' among them; its telemetry.
 
 A line with message.usage holds what one request had used when the line was written: the blocks of one answer are lines of
 their own, with the same message id and request id, and a resumed session has old lines in a new file. So a call is known by
 both ids, and its line with the most output counts. The four counts are Anthropic's, disjoint; writes kept an hour cost twice
 the input price. The model `<synthetic>` is the client's own word and no call. A suffix such as [1m] is the client's too.
-Ignored: `costUSD` of old versions, `iterations` within one request. Source: captured lines in public repositories (2025-07 to
-2026-08).
+Ignored: `costUSD` of old versions, `iterations` within one request.
+
+Telemetry. Events `api_request` as OTLP logs hold the same four counts, and not how long a cache keeps what was written;
+`cost_usd` in them is the client's own estimate. Sessions and telemetry of one time hold the same calls. Source: captured
+lines in public repositories (2025-07 to 2026-09).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from roi.usage.formats.agents.names import GROUPS, named, word
 from roi.usage.formats.json_counts import count_cell, nested
+from roi.usage.formats.tools.otel import events_of
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -21,6 +26,9 @@ COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_inpu
 SEARCHES: Final = "web_search_requests"
 WRITE_1H: Final = "ephemeral_1h_input_tokens"
 SYNTHETIC: Final = "<synthetic>"
+EVENTS: Final = ("api_request", "claude_code.api_request")
+IN_EVENTS: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")
+"""Names of requests' events, and of COUNTS in them."""
 OTHER_LINES: Final = (
     "summary",
     "file-history-snapshot",
@@ -71,7 +79,20 @@ def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
         "session": named("session", document.get("sessionId"), names=names)}  # fmt: skip
 
 
+def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
+    """A row for each request that an event, or OTLP logs, tell of."""
+    for event, time in events_of(document):
+        if event.get("event.name") in EVENTS and "input_tokens" in event:
+            yield {"timestamp": word(event.get("event.timestamp")) or time, "model": word(event.get("model")), "project": None,
+                   "session": named("session", event.get("session.id"), names=names), "call": word(event.get("request_id")),
+                   "speed": word(event.get("speed")),
+                   **{name: count_cell(event.get(own)) for name, own in zip(COUNTS, IN_EVENTS, strict=True)}}
+
+
 CLAUDE_CODE: Final = Format(
     name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
     uses=(WRITE_1H, SEARCHES, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
-    once=("call", "output_tokens"), markers=('"usage"',), equivalent=True, groups=GROUPS)
+    once=("call", "output_tokens"), markers=('"usage"',), mark='"sessionId"', equivalent=True, groups=GROUPS)
+CLAUDE_TELEMETRY: Final = replace(
+    CLAUDE_CODE, name="claude-code-telemetry", title="Claude Code telemetry", flatten=event_rows, may_lack_hour=True,
+    recognises=lambda document: any(True for _ in event_rows(document)), markers=("api_request",), mark='"resourceLogs"')

@@ -104,4 +104,5 @@ def _row(document: Document, usage: Document, about: Document) -> Document:
 CODEX_CLI: Final = Format(
     name="codex-cli", title="Codex CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
     uses=("provider", *GROUPS), fields=fields, recognises=is_rollout, session=session_rows, once=("call", "output_tokens"),
-    markers=('"session_meta"', '"turn_context"', '"token_count"', '"token_usage_record"'), equivalent=True, groups=GROUPS)
+    markers=('"session_meta"', '"turn_context"', '"token_count"', '"token_usage_record"'), mark='"payload"',
+    equivalent=True, groups=GROUPS)

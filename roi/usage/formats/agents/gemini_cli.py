@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from roi.usage.formats.agents.names import GROUPS, named, number, word
+from roi.usage.formats.agents.names import GROUPS, named, word
 from roi.usage.formats.json_counts import count_cell, documents_of, nested
-from roi.usage.formats.tools.otel import attributes_of
+from roi.usage.formats.tools.otel import events_of
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -61,27 +61,16 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
 
 def is_telemetry(document: Document) -> bool:
     """True for an event of Gemini CLI, of whatever kind, and for OTLP logs that hold one."""
-    return any(str(each.get("event.name", "")).startswith("gemini_cli.") for each, _ in _events(document))
+    return any(str(each.get("event.name", "")).startswith("gemini_cli.") for each, _ in events_of(document))
 
 
 def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
     """A row for each answer of the API in an event, or in OTLP logs."""
-    for event, time in _events(document):
+    for event, time in events_of(document):
         if event.get("event.name") == EVENT:
             yield {"timestamp": word(event.get("event.timestamp")) or time, "model": word(event.get("model")), "project": None,
                    "session": named("session", event.get("session.id"), names=names), "call": None,
                    **{name: count_cell(event.get(own)) for name, own in TELEMETRY.items()}}
-
-
-def _events(document: Document) -> Iterator[tuple[Document, object]]:
-    """(attributes, time) of each event."""
-    groups = documents_of(document, "resourceLogs")
-    for group in groups:
-        for scope in documents_of(group, "scopeLogs"):
-            for record in documents_of(scope, "logRecords"):
-                yield attributes_of(record), number(record.get("timeUnixNano")) or word(record.get("timeUnixNano"))
-    if not groups and isinstance(document.get("attributes"), dict):
-        yield document["attributes"], word(document.get("timestamp"))
 
 
 GEMINI_CLI: Final = Format(

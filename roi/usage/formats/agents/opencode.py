@@ -15,15 +15,13 @@ from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = ("input", "output", "reasoning", "read", "write")
-PROVIDERS: Final = {"amazon-bedrock": "aws", "google-vertex": "google", "google-vertex-anthropic": "google", "xai": "x-ai"}
-"""Its words for providers that genai-prices spells otherwise."""
 
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What messages say."""
     given, output, reasoning, read, written = (count(table, name) for name in COUNTS)
     return Fields(
-        at_us=instant(table, "created"), provider=text(table, "providerid").lower().substitute(PROVIDERS),
+        at_us=instant(table, "created"), provider=text(table, "providerid").lower(),
         model=text(table, "modelid"), uncached_input=given, cache_read=read, cache_write=written,
         output=output + reasoning, reasoning=reasoning, cost_usd=real(table, "cost").nullif(0.0), costs=("cost",),
         reasons=((given + output + reasoning + read + written == 0, "a message without token counts"),))
@@ -55,4 +53,4 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
 OPENCODE: Final = Format(
     name="opencode", title="OpenCode messages", grain="call", needs=frozenset({"created", "modelid", "call", *COUNTS}),
     uses=("providerid", "cost", *GROUPS), fields=fields, recognises=is_message, flatten=message_rows,
-    once=("call", "output"), markers=('"tokens"',), equivalent=True, groups=GROUPS)
+    once=("call", "output"), markers=('"tokens"',), mark='"sessionID"', equivalent=True, groups=GROUPS)

@@ -9,16 +9,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from roi.usage.formats.json_counts import amount, count_cell, documents_of, scalars
-from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import YES, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 NEEDS: Final = frozenset({"created_at", "provider", "model", "tokens_in", "tokens_out", "cached", "success"})
 NAMES: Final = frozenset({"id", "created_at", "provider", "model", "cached", "success"})
-WORDS: Final = {**PROVIDERS, "google-ai-studio": "google", "google-vertex-ai": "google", "aws-bedrock": "aws", "grok": "x-ai",
-                "azure-openai": "azure", "perplexity-ai": "perplexity"}  # fmt: skip
-"""Cloudflare's words for providers."""
 
 
 def calls_of(document: Document) -> list[Document]:
@@ -40,7 +36,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
     hit = text(table, "cached").lower().isin(YES).fill_null(False)
     failed = ~text(table, "success").lower().isin(YES).fill_null(True) & (output.fill_null(0) == 0)
     return Fields(
-        at_us=instant(table, "created_at"), provider=text(table, "provider").lower().substitute(WORDS),
+        at_us=instant(table, "created_at"), provider=text(table, "provider").lower(),
         model=text(table, "model"), uncached_input=given, output=output,
         cost_usd=real(table, "cost"), costs=("cost",),
         reasons=((hit, "answered from Cloudflare's cache"), (failed, "failed call")))

@@ -22,8 +22,6 @@ JSON_USES: Final = ("request_model", "response_model", "model_override", "provid
 NO_CACHE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The cache reference of an answer that came from the provider."""
 MODELS: Final = ("response_model", "model_override", "request_model", "model")
-PROVIDERS: Final = {"google_gemini": "google", "google_vertex": "google", "aws-bedrock": "aws", "x.ai": "x-ai", "grok": "x-ai"}
-"""Helicone's words that are neither genai-prices' nor common other names."""
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -34,7 +32,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     own_answer = ~text(table, "cache_reference_id").isin((NO_CACHE_ID,)).fill_null(True)
     failed = status.isnull() | (status < 0) | (status >= 400)
     return Fields(
-        at_us=instant(table, "request_created_at"), provider=text(table, "provider").lower().substitute(PROVIDERS),
+        at_us=instant(table, "request_created_at"), provider=text(table, "provider").lower(),
         model=ibis.coalesce(*(text(table, name) for name in MODELS)),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
         cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")), costs=("cost_usd", "cost"),

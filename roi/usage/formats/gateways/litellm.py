@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.formats.json_counts import has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
 from roi.usage.read.columns import DAY_US, count, find, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -46,9 +45,6 @@ FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"
 OTHER_CALLS: Final = "embedding|image|transcription|speech|moderation|rerank|ocr|search|video|vector_store|mcp|file|batch"
 """Words of call types that are no completion. A batch job's row holds many calls and comes again with each look at the job."""
-PROVIDERS: Final = ALIASES | {
-    "text-completion-openai": "openai", "custom_openai": "openai", "cohere_chat": "cohere", "codestral": "mistral",
-}  # fmt: skip
 FAMILIES: Final = {"bedrock": "aws", "azure": "azure", "vertex_ai": "google"}
 """Beginnings of provider names (bedrock_converse, azure_ai, vertex_ai-anthropic_models) and who is paid."""
 
@@ -57,8 +53,7 @@ def _provider(table: Table) -> Column:
     """Who is paid, from custom_llm_provider."""
     own = text(table, "custom_llm_provider").lower()
     named = [(own.startswith(start), ibis.literal(paid)) for start, paid in FAMILIES.items()]
-    known = [(own == name, ibis.literal(paid)) for name, paid in PROVIDERS.items()]
-    return ibis.cases(*named, *known, else_=own)
+    return ibis.cases(*named, else_=own)
 
 
 def _model(table: Table) -> Column:

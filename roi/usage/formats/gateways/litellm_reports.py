@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY, PROVIDERS
+from roi.catalog.prices.api_prices import ALIASES
+from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY
 from roi.usage.formats.json_counts import amount, nested
 from roi.usage.read.columns import DAY_US, bounded, count, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
@@ -39,7 +40,7 @@ def activity_rows(document: Document) -> Iterator[Document]:
     """A row for each model of each day."""
     for day, model, metrics in _by_model(document):
         head, _, rest = model.partition("/")
-        paid = head in PROVIDERS or head.startswith(tuple(FAMILIES)) or head in {"openai", "anthropic", "groq", "openrouter"}
+        paid = head in ALIASES or head.startswith(tuple(FAMILIES)) or head in {"openai", "anthropic", "groq", "openrouter"}
         yield {
             **{name: amount(metrics.get(name)) for name in METRICS},
             "date": day,

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from roi.usage.formats.json_counts import amount, count_at, count_cell, items_of, nested, object_of
-from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import count, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
@@ -20,9 +19,6 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguo
 NEEDS: Final = frozenset({"created_at", "ai_org", "ai_model", "req_units", "res_units"})
 TAKEN: Final = ("id", "created_at", "ai_org", "ai_model", "cost_currency", "is_success", "cache_status", "prompt_slug",
                 "response_status_code")  # fmt: skip
-WORDS: Final = {**PROVIDERS, "bedrock": "aws", "vertex-ai": "google", "azure-openai": "azure", "mistral-ai": "mistral",
-                "together-ai": "together", "fireworks-ai": "fireworks"}  # fmt: skip
-"""Portkey's words for providers."""
 HITS: Final = ("hit", "semantic hit")
 READ: Final = (("prompt_tokens_details", "cached_tokens"), ("input_tokens_details", "cached_tokens"),
                ("cache_read_input_tokens",))  # fmt: skip
@@ -52,7 +48,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     hit = text(table, "cache_status").lower().isin(HITS).fill_null(False)
     reasons = (failed & (output.fill_null(0) == 0), "failed call"), (hit, "answered from Portkey's cache")
     return Fields(
-        at_us=instant(table, "created_at"), provider=text(table, "ai_org").lower().substitute(WORDS),
+        at_us=instant(table, "created_at"), provider=text(table, "ai_org").lower(),
         model=text(table, "ai_model"), output=output, cost_usd=real(table, "cost") / CENTS, costs=("cost",),
         currency=text(table, "cost_currency"), **{**given, "reasons": (*reasons, *given["reasons"])})
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from roi.usage.formats.generic import NO_CALL
 from roi.usage.formats.json_counts import amount, count_at, documents_of, nested
-from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import count, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -24,8 +23,6 @@ COUNTS: Final = {
     "reasoning": ("completion_token_details", "reasoning"),
 }  # fmt: skip
 """A count, and where it stands."""
-WORDS: Final = {**PROVIDERS, "amazon_bedrock": "aws", "google_vertexai": "google", "mistralai": "mistral"}
-"""LangChain's words for providers."""
 
 
 def _runs(document: Document) -> list[Document]:
@@ -55,7 +52,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
     kind, left = text(table, "run_type").lower(), total - read - written
     failed = (text(table, "status").lower() == "error").fill_null(False) & (count(table, "completion_tokens") == 0)
     return Fields(
-        at_us=instant(table, "start_time"), provider=text(table, "ls_provider").lower().substitute(WORDS),
+        at_us=instant(table, "start_time"), provider=text(table, "ls_provider").lower(),
         model=text(table, "ls_model_name"), uncached_input=left, cache_read=read,
         cache_write=written, output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
         cost_usd=real(table, "total_cost"), costs=("total_cost",),

@@ -20,8 +20,9 @@ of 0.1.11 to 0.1.16, and its pull request 3016.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.formats.clouds.bedrock import without_arn
-from roi.usage.formats.json_counts import documents_of, nested
+from roi.usage.formats.json_counts import documents_of, nested, object_of
 from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -77,20 +78,15 @@ INTERFACE: Final = r"\.(responses|chat|messages|completions?|generative-ai|langu
 """What the AI SDK adds to a provider's name: openai.responses, anthropic.messages, google.generative-ai."""
 ROOTS: Final = ("gen_ai", "llm", "openinference", "ai", "session")
 """Beginnings of attributes that some exports nest as objects in place of names with dots."""
+MLFLOW: Final = "mlflow.spanType"
+OF_MLFLOW: Final = {"input": "input_tokens", "output": "output_tokens", "read": "cache_read_input_tokens",
+                    "written": "cache_creation_input_tokens"}  # fmt: skip
+"""What MLflow calls a span's kind, and the counts of its usage."""
 RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
 """Operations that are one call of a language model; the last three are older words."""
-PROVIDERS: Final = {
-    "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
-    "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google", "gcp.vertex.agent": "google", "google_genai": "google", "google.vertex": "google",
-    "vertexai": "google",
-    "amazon-bedrock": "aws", "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai",
-    "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
-}  # fmt: skip
-"""The convention's words for providers that genai-prices spells otherwise."""
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -100,7 +96,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
     total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
     given = ambiguous_input(total, read, written, options, shows=True, known=of_genai)
-    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(PROVIDERS)
+    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(ALIASES)
     tier = text(table, ATTRIBUTES["tier"]).lower()
     model = _model(table, provider)
     inside, beside = count(table, ATTRIBUTES["reasoning"]), count(table, ATTRIBUTES["beside"])
@@ -141,7 +137,7 @@ def _model(table: Table, provider: Column) -> Column:
 
 def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
-    if documents_of(document, *RESOURCE_SPANS):
+    if documents_of(document, *RESOURCE_SPANS) or _spans_of_trace(document):
         return True
     if "root_span_id" in document:  # Braintrust's, whose attributes say what a span is and hold no counts
         return False
@@ -151,8 +147,9 @@ def has_spans(document: Document) -> bool:
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
-    groups = documents_of(document, *RESOURCE_SPANS)
-    if not groups and has_spans(document):
+    groups, of_trace = documents_of(document, *RESOURCE_SPANS), _spans_of_trace(document)
+    yield from (_row(span, None, None) for span in of_trace)
+    if not groups and not of_trace and has_spans(document):
         yield _row(document, _mapping(document, "resource").get("service.name"), _first(document, "scope"))
     for group in groups:
         service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
@@ -161,8 +158,26 @@ def span_rows(document: Document) -> Iterator[Document]:
                 yield _row(span, service, _first(scope, "scope"))
 
 
+def _spans_of_trace(document: Document) -> list[Document]:
+    """The spans of a trace as MLflow writes it: under `data`, or in a row of its table of traces."""
+    spans = documents_of(nested(document, "data"), "spans") or documents_of(document, "spans")
+    return spans if any(MLFLOW in _mapping(span, "attributes") for span in spans) else []
+
+
+def _with_mlflow(attributes: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: attributes as they were parsed
+    """The attributes with the convention's names for what MLflow calls otherwise, each of whose values is JSON as text."""
+    if MLFLOW not in attributes:
+        return attributes
+    said = {name: held.strip('"') if isinstance(held, str) else held for name, held in attributes.items()}
+    usage = object_of(attributes.get("mlflow.chat.tokenUsage"))
+    counts = {ATTRIBUTES[what]: usage.get(name) for what, name in OF_MLFLOW.items()} if isinstance(usage, dict) else {}
+    kind = {"CHAT_MODEL": "chat", "LLM": "chat", "EMBEDDING": "embeddings"}.get(str(said[MLFLOW]), "invoke_agent")
+    names = {"asked": said.get("mlflow.llm.model") or said.get("model"), "provider": said.get("mlflow.llm.provider")}
+    return {ATTRIBUTES["operation"]: kind, **counts, **{ATTRIBUTES[what]: name for what, name in names.items() if name}, **said}
+
+
 def _row(span: Document, service: object, scope: object) -> Document:
-    attributes = _mapping(span, "attributes")
+    attributes = _with_mlflow(_mapping(span, "attributes"))
     context = nested(span, "context") or nested(span, "spanContext")
     trace = _first(span, "trace") or _first(context, "trace")
     own = _first(span, "span") or _first(context, "span")
@@ -236,6 +251,18 @@ def _dotted(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
 def attributes_of(holder: Document) -> Document:
     """Attributes by name, with plain values."""
     return {name: _value(held) for name, held in _mapping(holder, "attributes").items()}
+
+
+def events_of(document: Document) -> Iterator[tuple[Document, object]]:
+    """(attributes, time) of each event of a log, in OTLP/JSON or alone; an event without a name has that of its body."""
+    groups = documents_of(document, "resourceLogs")
+    for group in groups:
+        for scope in documents_of(group, "scopeLogs"):
+            for record in documents_of(scope, "logRecords"):
+                time = record.get("timeUnixNano")
+                yield {"event.name": _value(record.get("body")), **attributes_of(record)}, _value(time)
+    if not groups and isinstance(document.get("attributes"), dict):
+        yield document["attributes"], _value(document.get("timestamp"))
 
 
 def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed

@@ -93,7 +93,7 @@ def test_where_no_kernel_groups_the_experts_a_loop_multiplies_them():
 
 
 def test_liger_multiplies_experts_by_one_kernel_on_every_card_and_makes_a_frozen_weight_s_gradient():
-    """Of the layer of 8 experts, 10 tokens: 3 x 600,000 FLOPs of adapters on attention alone, 2 x 600,000 without its function."""
+    """Of the layer of 8 experts, 10 tokens, adapters on attention: 3 x 600,000 FLOPs, 2 x 600,000 without its function."""
     plan = TrainingPlan(seq=10.0, checkpointing=False, targets="attention")
     for kernels, share, groups in (("none", 2, 1.0), ("liger", 3, 8.0)):
         products = list(expert_products(ROUND, replace(plan, kernels=kernels), A100))

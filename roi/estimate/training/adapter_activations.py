@@ -34,7 +34,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         return held
     own = sum(x.inputs for x in on)
     if s.lowered:
-        copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on) * float(each > 2.0)
+        copies = 2.0 * rank * sum((x.inputs + x.outputs) * x.experts / x.active for x in on) * float(each > 2.0)
         shared = _shared_output(s, on) * (1.0 - s.dropped)
         total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copies
         return total + decomposed_saved(s, on) + held
@@ -42,7 +42,8 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         undropped: Number = each * own
     else:
         hidden = s.model.hidden
-        undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
+        readers = (x.active for x in on if x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj"))
+        undropped = s.w * hidden * max(readers, default=0)  # each expert of its own rows
         undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
         undropped += each * sum(x.inputs for x in on if x.name in MIXED_INPUT) * float(s.flash_lowered)
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)

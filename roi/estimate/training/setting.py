@@ -191,9 +191,10 @@ class Setting:
         return runs_fused(self.model, self.plan)
 
     def adapted(self, linears: list[Linear]) -> list[Linear]:
-        """Those of a layer's products that carry an adapter; fused ones count as one."""
+        """Those of a layer's products that carry an adapter: fused ones once, an expert's as often as a token passes one."""
         split = self.plan.split_experts
-        return [x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets]
+        on = (x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets)
+        return [x for x in on for _ in range(x.active)]
 
     def masked(self, a: Attention) -> Number:
         """1 where SDPA gets an explicit mask: padding, packing, a window that the sequence reaches, the class's own; else 0."""
@@ -236,7 +237,7 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
     batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
     if plan.method in VIRTUAL:
         seq = seq + plan.rank
-    targets = resolve_targets(model, plan.targets) if plan.targeted else frozenset()
+    targets = resolve_targets(model, plan.targets, split=plan.split_experts) if plan.targeted else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
@@ -262,7 +263,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     """
     unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
              or _unknown_layers(model, plan) or optimizer_refusal(plan) or _unquantised(model, plan) or _no_liger(model, plan))
-    if unrun or not plan.adapter or not trains_experts(model, plan.targets):
+    apart = plan.split_experts and not plan.weight_decomposed
+    if unrun or apart or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
     if plan.weight_decomposed:

@@ -299,7 +299,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"]) - _norm_again(s, linears) * t
     peak = peak + recomputed
     if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
-        dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
+        one = inner if k.experts == 1 else float(max(k.intermediate, k.shared_intermediate))  # experts one after the other
+        dequantised = DTYPE_BYTES[s.plan.dtype] * h * one
         results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:

@@ -166,6 +166,8 @@ def fit_model(
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")
     named = list({gpu.id: gpu for gpu in named}.values())
+    if plan.split_experts and not shape.mixture:
+        raise InputError(f"split_experts: {shape.id} has no experts; leave it out")
     plan, told = plan_on_stored(plan, chosen.stored, model)
     targets, ends = apart_from_ends(shape, plan.targets) if plan.targeted else (plan.targets, False)
     plan = replace(plan, targets=usual_targets(shape, targets), ends=ends or plan.ends)
@@ -205,7 +207,7 @@ def fit_model(
         split = (replace(plan, sharding=sharding) for sharding in SPLITS)
         reports = (report(each) for each in split if not refusal(shape, each))
         found = replace(found, sharded=next((each for each in reports if each.usable), None))
-    if not (plan.prepared and shape.mixture) or chosen.stored is not None or refusal(shape, other):
+    if not (plan.prepared and shape.mixture) or plan.split_experts or chosen.stored is not None or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
     cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])

@@ -56,6 +56,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
 @click.option("--stack", default="transformers", show_default=True, help="transformers, litgpt, torchtune or torchtitan.")
+@click.option("--split-experts", is_flag=True, help="Experts are modules, each quantised (transformers before 5).")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
 @click.option("--trainer", default="hf", show_default=True,
@@ -82,7 +83,7 @@ NO_HOURS = "hours and USD need --examples"
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
     dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", kernels: "Kernels", compiled: bool, loss: "Loss",
-    checkpoints: "Checkpoints", stack: "Stack",
+    checkpoints: "Checkpoints", stack: "Stack", split_experts: bool,
     dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
     tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", offload: bool, dry: bool,
@@ -124,6 +125,7 @@ def fit(
             logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
             autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
             sharding=sharding, offload=offload, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
+            split_experts=split_experts,
         )
     given = _given(click.get_current_context())
     plan = as_stack_does(plan, given)
@@ -184,6 +186,8 @@ def check_options(context: click.Context) -> None:
                      "--dtype fp32 has nothing to run in fewer bits; leave it out, or take bf16"),
         "trainer": ("--trainer", asked["stack"] != "transformers" and asked["trainer"] != "plain",
                     f"--stack {asked['stack']} runs a loop of its own; leave it out"),
+        "split_experts": ("--split-experts", asked["stack"] != "transformers",
+                          f"--stack {asked['stack']} has model classes of its own; leave it out"),
         "loss": ("--loss", asked["kernels"] == "liger" and asked["loss"] != "chunked",
                  "--kernels liger takes its loss in chunks; leave it out, or take --kernels fused"),
         "logits_kept": ("--logits-kept", bool(asked["logits_kept"]) and asked["kernels"] == "liger",

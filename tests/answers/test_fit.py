@@ -200,6 +200,13 @@ def test_what_offloading_asks_of_the_host_is_said():
     assert "Offload: at least 1,183 GiB of the host's memory, all GPUs together. Its speed is assumed, 60 GB/s and 20" in told
 
 
+def test_qlora_of_a_mixture_in_transformers_4_takes_a_seventh_of_what_5_does():
+    """Mixtral, adapters on attention, 2,048 tokens: 26 GiB, its experts in NF4; 175 as one parameter, which stays in fp32."""
+    words = ("mixtral-8x7b", "--method", "qlora", "--targets", "attention", "--gpu", "A100-80GB-SXM", "--format", "json")
+    peaks = [json.loads(run(*words, *more).stdout)["memory"]["peak_allocated_bytes"] for more in ((), ("--split-experts",))]
+    assert [peak / 2**30 for peak in peaks] == pytest.approx([175.0, 26.0], abs=0.1)
+
+
 @pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
 def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
@@ -313,6 +320,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
      "--optimizer: muon is not known with sharding fsdp"),
     (("llama-3.1-8b", "--offload"), "offload: not usable with sharding: 'none'; take zero2, zero3 or fsdp"),
+    (("llama-3.1-8b", "--split-experts"), "--split-experts: llama-3.1-8b has no experts"),
     (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
     (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
     (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),

@@ -92,6 +92,15 @@ def test_where_no_kernel_groups_the_experts_a_loop_multiplies_them():
     assert expert_operators(QWEN, replace(plan, dtype="fp16"), H100) - grouped == 9144.0 + 48 * 2 * (1 + 127 / 4)
 
 
+def test_liger_multiplies_experts_by_one_kernel_on_every_card_and_makes_a_frozen_weight_s_gradient():
+    """Of the layer of 8 experts, 10 tokens, adapters on attention: 3 x 600,000 FLOPs, 2 x 600,000 without its function."""
+    plan = TrainingPlan(seq=10.0, checkpointing=False, targets="attention")
+    for kernels, share, groups in (("none", 2, 1.0), ("liger", 3, 8.0)):
+        products = list(expert_products(ROUND, replace(plan, kernels=kernels), A100))
+        assert sum(float(p.flops) for p in products) == pytest.approx(share * 600_000)
+        assert {float(p.groups) for p in products} == {groups}
+
+
 def test_experts_of_transformers_4_are_products_of_their_own():
     """8 experts x 3 products x forward and input gradient, whose work is counted once: 1,200,000 FLOPs of 10 tokens."""
     split = TrainingPlan(targets="attention", seq=10.0, checkpointing=False, split_experts=True)

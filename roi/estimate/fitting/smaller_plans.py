@@ -42,7 +42,8 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     yield from _masked(plan)
     if plan.adapter and trains_experts(model, plan.targets):
         yield _alike(replace(plan, targets="attention"))
-    if plan.prepared and model.mixture:
+    whole = plan.prepared and model.mixture and not plan.split_experts
+    if whole:
         # k-bit preparation casts experts, which stay unquantised, to fp32
         yield _alike(replace(plan, method="lora"))
         yield _alike(replace(plan, method="lora", targets="attention"))
@@ -64,7 +65,7 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
         yield _alike(replace(asked, offload=True))  # slower, but the same training
     yield _shorter(quantised)
     # NF4 saves little where experts stay unquantised
-    least = replace(plan, method="lora") if not asked.adapter or (asked.prepared and model.mixture) else asked
+    least = replace(plan, method="lora") if not asked.adapter or whole else asked
     yield _shorter(least)
     if least.targeted and trains_experts(model, least.targets):
         yield _shorter(replace(least, targets="attention"))

@@ -3,8 +3,9 @@
 Tokens are sorted by expert; a layer then does two grouped products, gate with up and down, whatever the number of experts.
 On Hopper and the data centre's Blackwell, in bf16, a grouped product is one kernel; elsewhere torch multiplies one expert
 after the other (aten/src/ATen/native/cuda/GroupedBlas.cpp, _grouped_mm_cuda; ROCm takes that loop too), and waits for the
-groups' ends on the host. Adapters on experts are folded: peft writes W + B A of the whole layer in every forward, twice, since
-torch tries a parametrisation when it registers it (peft/tuners/lora/layer.py, ParamWrapper).
+groups' ends on the host. Liger's function is one Triton kernel a product on every card, and makes the gradient of frozen
+weights too (liger_kernel/ops/fused_moe.py). Adapters on experts are folded: peft writes W + B A of the whole layer in every
+forward, twice, since torch tries a parametrisation when it registers it (peft/tuners/lora/layer.py, ParamWrapper).
 
 Counted on the dry run's operators (transformers 5.24, peft 0.21, torch 2.13) of Qwen3-MoE and Mixtral. Ignored: the waits,
 uneven groups, biases, and how classes that send all tokens through all experts sort and weight them (`stacks.EVERY_EXPERT`).
@@ -18,6 +19,7 @@ import numpy as np
 from roi.estimate.step.work import FURTHER_KERNEL, Pass, Product, stacked_experts, tokens_of
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan
+from roi.estimate.training.setting import runs_fused
 from roi.estimate.training.targets import trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Mlp, ModelShape, Number
@@ -41,17 +43,18 @@ def expert_products(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> Iterator
 
     In a loop each expert's product has the device to itself.
     A frozen weight serves forward, recompute and the gradient of its input; its own gradient is made where it is trained, where
-    an adapter is folded into it, and where its type is not bf16 (transformers' own loop makes both, _grouped_mm_fallback_bwd).
+    an adapter is folded into it, where its type is not bf16 (transformers' own loop makes both, _grouped_mm_fallback_bwd), and
+    by Liger's function.
     """
     again, dtype, tokens = 2.0 if plan.checkpointing else 1.0, _dtype(plan), tokens_of(plan)
     each, folded = DTYPE_BYTES[dtype], _folded(model, plan)
     for k, inputs, outputs, rank in _parameters(model, plan):
         layers, experts, rows = float(k.layers), float(k.experts), tokens * k.experts_per_token / k.experts
-        calls, groups = (layers * experts, 1.0) if _in_turn(plan, gpu) else (layers, experts)
+        calls, groups = (layers * experts, 1.0) if _in_turn(model, plan, gpu) else (layers, experts)
         read = groups * inputs * outputs * each
         yield Product(calls, rows, outputs, inputs, dtype, read, again, groups)
         yield Product(calls, rows, inputs, outputs, dtype, read, groups=groups)
-        if folded or not plan.adapter or dtype != "bf16":
+        if _makes_gradients(model, plan):
             yield Product(calls, outputs, inputs, rows, dtype, read, groups=groups)
         if folded:
             yield Product(layers, outputs, inputs, rank, dtype, rounds=2.0 * again, groups=experts)
@@ -82,10 +85,10 @@ def expert_operators(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> float:
     A loop's products count one, and for each further one the share of a further kernel: the loop is torch's and runs no Python.
     """
     again, folded = 2.0 if plan.checkpointing else 1.0, _folded(model, plan)
-    gradients = 2.0 if folded or not plan.adapter or _dtype(plan) != "bf16" else 1.0
+    gradients = 2.0 if _makes_gradients(model, plan) else 1.0
     launched = 0.0
     for k in _mixtures(model, plan):
-        grouped = 2.0 * (1.0 + FURTHER_KERNEL * (k.experts - 1.0) * float(_in_turn(plan, gpu)))
+        grouped = 2.0 * (1.0 + FURTHER_KERNEL * (k.experts - 1.0) * float(_in_turn(model, plan, gpu)))
         ahead, back = ROUTING_FORWARD + grouped, ROUTING_BACKWARD + grouped * gradients
         if folded:
             router = ROUTER_ADAPTER if plan.targets == "all-linear" else (0.0, 0.0)
@@ -111,9 +114,14 @@ def _folded(model: ModelShape, plan: TrainingPlan) -> bool:
     return plan.targeted and trains_experts(model, plan.targets)
 
 
-def _in_turn(plan: TrainingPlan, gpu: Gpu) -> bool:
+def _makes_gradients(model: ModelShape, plan: TrainingPlan) -> bool:
+    """True where backward makes the gradient of the experts' weights, frozen or not."""
+    return _folded(model, plan) or not plan.adapter or _dtype(plan) != "bf16" or runs_fused(model, plan)
+
+
+def _in_turn(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> bool:
     """True where a grouped product is a loop over the experts."""
-    return _dtype(plan) != "bf16" or not is_hopper_or_newer(gpu)
+    return not runs_fused(model, plan) and (_dtype(plan) != "bf16" or not is_hopper_or_newer(gpu))
 
 
 def _dtype(plan: TrainingPlan) -> Dtype:

@@ -18,17 +18,16 @@ import numpy as np
 
 from roi.estimate.training.adapter_activations import (
     adapter_saved,
-    expert_factor_bytes,
-    expert_stack_bytes,
+    expert_peak,
+    expert_saved,
     int8_inputs,
     merge_bytes,
-    router_input_bytes,
     whole_tuner_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient, norm_bytes, norm_readers
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
-from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, Setting
+from roi.estimate.training.setting import POST_NORMED, Setting
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
@@ -192,7 +191,9 @@ def retained_input_bytes(s: Setting) -> Number:
     h, m = s.model.hidden, s.model
     mixing: list[tuple[Number, int]] = [(int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
     mlps: list[tuple[Number, int]] = [(int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
-    return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(s.one_norm and s.plan.int8)
+    # counted elsewhere: the one norm's output by attention, an input that is the layer's own by its checkpoint
+    again = (s.one_norm and s.plan.int8) or (m.family in POST_NORMED and s.plan.checkpointing)
+    return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(again)
 
 
 def selected_bytes(s: Setting) -> Number:
@@ -227,7 +228,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
     read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
     if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
         width = width - w * inner_width(k) * (1.0 - s.dropped)
-    return (width - _norm_again(s, linears)) * t + _expert_saved(s, k) + adapter_saved(s, linears)
+    return (width - _norm_again(s, linears)) * t + expert_saved(s, k) + adapter_saved(s, linears)
 
 
 def _norm_again(s: Setting, linears: list[Linear]) -> Number:
@@ -264,33 +265,6 @@ def _activated(s: Setting) -> float:
     return 4.0 if _written_out(s) and s.plan.autocast else s.made
 
 
-def _expert_saved(s: Setting, k: Mlp) -> Number:
-    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of trained weights.
-
-    Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
-    """
-    if k.experts == 1:
-        return 0.0
-    gradients = _weight_gradients(s) or not s.plan.adapter
-    width = router_input_bytes(s, k) + s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
-    width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
-    copied: Number = 0.0
-    if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
-        # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
-        copied = 2.0 / s.w * expert_stack_bytes(s, k) - (s.w - 2.0) * 3.0 * k.intermediate * k.experts_per_token * s.tokens
-    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k) + copied
-
-
-def _weight_gradients(s: Setting) -> bool:
-    """True where backward of frozen experts makes the gradient of their weights.
-
-    For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
-    grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
-    """
-    looped = (s.w >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
-    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or looped)
-
-
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
     """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of it.
 
@@ -325,7 +299,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"]) - _norm_again(s, linears) * t
     peak = peak + recomputed
     if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
-        dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
+        one = inner if k.experts == 1 else float(max(k.intermediate, k.shared_intermediate))  # experts one after the other
+        dequantised = DTYPE_BYTES[s.plan.dtype] * h * one
         results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
@@ -333,26 +308,7 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
-    return np.maximum(peak, _expert_peak(s, k))
-
-
-def _expert_peak(s: Setting, k: Mlp) -> Number:
-    """Bytes of the backward of experts at the highest of three moments; 0 where none of them is.
-
-    The gradient of the weighted results is put in the experts' order: a copy, zeros and the result, as wide as the router's
-    weights, while experts lack the gradients that are counted with all others. Where their weights get one, then all down
-    projections of the layer have theirs, then all gates and ups, when what the first kept is gone.
-    """
-    if k.experts == 1 or s.plan.split_experts or s.model.family in EVERY_EXPERT:
-        return 0.0
-    stack, first, kept = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0), _mlp_saved(s, k)
-    each, width, h = stack / (first + 1.0), s.w * k.experts_per_token * s.tokens, s.model.hidden
-    peak = kept + (12.0 / s.w if s.model.family in FP32_ROUTER else 3.0) * h * width - stack * float(not s.plan.adapter)
-    if not _weight_gradients(s):
-        return peak
-    down = kept + each + (k.intermediate + h) * width
-    others = (first * k.intermediate + 2.0 * h) * width
-    return np.maximum(peak, np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others))
+    return np.maximum(peak, expert_peak(s, k, _mlp_saved(s, k)))
 
 
 def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:

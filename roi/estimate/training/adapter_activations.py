@@ -1,4 +1,4 @@
-"""What adapters and int8 products of one layer keep for backward, in bytes.
+"""What adapters, int8 products and routed experts of one layer keep for backward, in bytes.
 
 An adapter adds B(A x) to a frozen product W x. The gradient of A needs x, that of B needs A x: an input of the target's width
 and `rank` elements a token. How wide x is stored, and whether targets share it, follows from the types that the plan mixes.
@@ -12,7 +12,7 @@ import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, Tuner
 from roi.estimate.training.plan import ATTENTION_INPUTS
-from roi.estimate.training.setting import FP32_ROUTER, MIXED_INPUT, OWN_INPUT, Setting
+from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, MIXED_INPUT, OWN_INPUT, Setting
 from roi.estimate.training.targets import adaptable, in_mlp
 from roi.facts.model import Linear, Mlp, Number
 
@@ -34,7 +34,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         return held
     own = sum(x.inputs for x in on)
     if s.lowered:
-        copies = 2.0 * rank * sum(x.inputs + x.outputs for x in on) * float(each > 2.0)
+        copies = 2.0 * rank * sum((x.inputs + x.outputs) * x.experts / x.active for x in on) * float(each > 2.0)
         shared = _shared_output(s, on) * (1.0 - s.dropped)
         total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copies
         return total + decomposed_saved(s, on) + held
@@ -42,7 +42,8 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         undropped: Number = each * own
     else:
         hidden = s.model.hidden
-        undropped = s.w * hidden * float(any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on))
+        readers = (x.active for x in on if x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj"))
+        undropped = s.w * hidden * max(readers, default=0)  # each expert of its own rows
         undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
         undropped += each * sum(x.inputs for x in on if x.name in MIXED_INPUT) * float(s.flash_lowered)
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
@@ -138,6 +139,61 @@ def router_input_bytes(s: Setting, k: Mlp) -> float:
     if k.experts == 1 or s.model.family not in FP32_ROUTER or shared or not trained:
         return 0.0
     return (2.0 if s.plan.autocast else 4.0) * s.model.hidden
+
+
+def expert_saved(s: Setting, k: Mlp) -> Number:
+    """Bytes that a mixture keeps on top: its products' outputs before they are weighted, inputs of trained weights.
+
+    Adapters on experts keep the folded weights of the layer's whole stack, and their factors.
+    """
+    if k.experts == 1:
+        return 0.0
+    if s.fused_experts:  # gate and up, and the norm's output, which a trained router keeps too
+        width = s.w * s.model.hidden * float(s.plan.adapter)
+        return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k)
+    gradients = _weight_gradients(s) or not s.plan.adapter
+    width = router_input_bytes(s, k) + s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
+    width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
+    copied: Number = 0.0
+    if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
+        # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
+        copied = 2.0 / s.w * expert_stack_bytes(s, k) - (s.w - 2.0) * 3.0 * k.intermediate * k.experts_per_token * s.tokens
+    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k) + copied
+
+
+def _weight_gradients(s: Setting) -> bool:
+    """True where backward of frozen experts makes the gradient of their weights.
+
+    For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
+    grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
+    """
+    looped = (s.w >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
+    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or looped)
+
+
+def expert_peak(s: Setting, k: Mlp, kept: Number) -> Number:
+    """Bytes of the backward of experts at the highest of three moments; 0 where none of them is.
+
+    The gradient of the weighted results is put in the experts' order: a copy, zeros and the result, as wide as the router's
+    weights, while experts lack the gradients that are counted with all others. Where their weights get one, then all down
+    projections of the layer have theirs, then all gates and ups, when what the first kept is gone. Liger's one function makes
+    the gradients of gate and up, the weighted product, those of the rows sent to experts and of their sum, and both weights',
+    frozen ones too, and holds all to its end (liger_kernel/ops/fused_moe.py, LigerFusedMoEFunction). `kept`: by the MLP.
+    """
+    if k.experts == 1 or s.plan.split_experts or s.model.family in EVERY_EXPERT:
+        return 0.0
+    stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
+    each, width, h = stack / (first + 1.0), s.w * k.experts_per_token * s.tokens, s.model.hidden
+    if s.fused_experts:
+        summed = s.w * h * s.tokens
+        made = (3.0 * k.intermediate + h) * width + summed
+        return stack * float(s.plan.adapter) + np.maximum(kept + made, summed + first * each * float(s.expert_adapters))
+    peak = kept + (12.0 / s.w if s.model.family in FP32_ROUTER else 3.0) * h * width - stack * float(not s.plan.adapter)
+    if not _weight_gradients(s):
+        return peak
+    down = kept + each + (k.intermediate + h) * width
+    others = (first * k.intermediate + 2.0 * h) * width
+    return np.maximum(peak, np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others))
 
 
 def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:

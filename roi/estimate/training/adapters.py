@@ -29,7 +29,7 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
     """The matrix products that carry an adapter, fused ones as one, experts apart; empty for full fine-tuning."""
     if not plan.targeted:
         return ()
-    names = resolve_targets(model, plan.targets)
+    names = resolve_targets(model, plan.targets, split=plan.split_experts)
     return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x, split=plan.split_experts) and x.name in names)
 
 

@@ -46,9 +46,10 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
         keys = _fresh(a) * a.kv_heads * a.head_dim
-        scaled = (a.heads * a.head_dim + keys) * (0.0 if s.plan.adapter else s.normalised)
+        both = a.heads * a.head_dim + keys
+        read = s.w if s.fused_head_norms else norm_bytes(s) + (0.0 if s.plan.adapter else s.normalised)
         values = keys * float(s.model.family.startswith(VALUE_NORMS))
-        saved = saved + t * (norm_bytes(s) * (a.heads * a.head_dim + keys + values) + scaled)
+        saved = saved + t * (read * both + norm_bytes(s) * values)
     # of a layer's own input (Gemma 4): GELU's input and result, and the product that a trained projection reads
     gate = sum(x.outputs for x in linears if x.name == "per_layer_input_gate")
     saved = saved + w * t * gate * (2.0 if s.plan.adapter else 3.0)

@@ -392,5 +392,5 @@ def _logit_bytes(s: Setting) -> float:
 
 
 def _kept_logits(s: Setting) -> Number:
-    """Bytes of logits that a loop holds through backward."""
-    return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept)
+    """Bytes of logits that a loop holds through backward; a head that works in chunks hands on none."""
+    return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept and not _chunked(s.plan))

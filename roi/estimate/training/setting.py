@@ -43,6 +43,12 @@ FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
+POST_NORMED: Final = ("olmo2", "olmo3", "exaone4")
+"""Families whose token mixing and MLP read the stream itself: norms come behind (modeling_olmo2.py, Olmo2DecoderLayer)."""
+LIGER_EXPERTS: Final = ("mixtral", "qwen3_moe", "qwen3_next", "qwen3_5_moe_text", "hunyuan_v1_moe")
+"""Families whose stacked experts Liger runs as one function (monkey_patch.py of 0.8.0, LigerExperts)."""
+LIGER_HEAD_NORMS: Final = ("gemma3_text", "gemma4_text", "exaone4")
+"""Families whose norms of queries and keys it runs too: into a model that is built it is put norm by norm (same file)."""
 LIGER: Final = frozenset((
     "exaone4", "falcon_h1", "gemma", "gemma2", "gemma3_text", "gemma4_text", "glm4", "gpt_oss", "granite", "hunyuan_v1_dense",
     "hunyuan_v1_moe", "llama", "llama4_text", "ministral", "mistral", "mixtral", "mllama_text_model", "nemotron", "olmo2",
@@ -140,6 +146,11 @@ class Setting:
         return self.plan.kernels != "none" and not self.model.norm_bias
 
     @property
+    def fused_head_norms(self) -> bool:
+        """True where norms of queries and keys are one kernel each."""
+        return self.fused_norms and (self.plan.kernels != "liger" or self.model.family in LIGER_HEAD_NORMS)
+
+    @property
     def layer_norm(self) -> bool:
         """True where norms are torch's LayerNorm: one kernel, which keeps its input as it is."""
         return self.model.norm_bias or self.model.family in UNBIASED
@@ -174,10 +185,16 @@ class Setting:
         """True where adapters sit on the experts."""
         return self.plan.targeted and not self.plan.split_experts and trains_experts(self.model, self.plan.targets)
 
+    @property
+    def fused_experts(self) -> bool:
+        """True where Liger runs a layer's stacked experts as one function."""
+        return runs_fused(self.model, self.plan)
+
     def adapted(self, linears: list[Linear]) -> list[Linear]:
-        """Those of a layer's products that carry an adapter; fused ones count as one."""
+        """Those of a layer's products that carry an adapter: fused ones once, an expert's as often as a token passes one."""
         split = self.plan.split_experts
-        return [x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets]
+        on = (x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets)
+        return [x for x in on for _ in range(x.active)]
 
     def masked(self, a: Attention) -> Number:
         """1 where SDPA gets an explicit mask: padding, packing, a window that the sequence reaches, the class's own; else 0."""
@@ -220,13 +237,18 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
     batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
     if plan.method in VIRTUAL:
         seq = seq + plan.rank
-    targets = resolve_targets(model, plan.targets) if plan.targeted else frozenset()
+    targets = resolve_targets(model, plan.targets, split=plan.split_experts) if plan.targeted else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
         model=model, plan=plan, targets=targets, batch=batch, tokens=batch * seq, pairs=batch * seq * seq, padded=padded,
         dropped=dropped, flash=has_flash(gpu),
     )
+
+
+def runs_fused(model: ModelShape, plan: TrainingPlan) -> bool:
+    """True where Liger runs a layer's stacked experts as one function."""
+    return plan.kernels == "liger" and model.family in LIGER_EXPERTS and not plan.split_experts
 
 
 def has_flash(gpu: Gpu | None) -> bool:
@@ -241,7 +263,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     """
     unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
              or _unknown_layers(model, plan) or optimizer_refusal(plan) or _unquantised(model, plan) or _no_liger(model, plan))
-    if unrun or not plan.adapter or not trains_experts(model, plan.targets):
+    apart = plan.split_experts and not plan.weight_decomposed
+    if unrun or apart or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
     if plan.weight_decomposed:

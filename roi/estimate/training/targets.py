@@ -92,13 +92,16 @@ def usual_targets(model: ModelShape, targets: str | tuple[str, ...]) -> str | tu
     return targets if tuple(found) == asked or targets in TARGET_SETS else tuple(dict.fromkeys(found))
 
 
-def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
+def resolve_targets(
+    model: ModelShape, targets: str | tuple[str, ...], field: str = "targets", *, split: bool = False,
+) -> frozenset[str]:
     """The names of the linear layers that carry an adapter; an InputError names the ones that the model has.
 
-    To name a part of a fused product is to name all of it. Experts are apart: see `trains_experts`.
+    To name a part of a fused product is to name all of it. Experts are apart (`trains_experts`), unless `split` says that they
+    are modules like others; a router, of which all-linear then makes one too, is left out.
     """
-    names = {linear.name for linear in model.linears if adaptable(linear)}
-    if trains_experts(model, targets):
+    names = {linear.name for linear in model.linears if adaptable(linear, split=split)}
+    if trains_experts(model, targets) and not split:
         experts = {*MLP_TARGETS, *(f"shared_{name}" for name in MLP_TARGETS)}
         if targets == "all-linear":
             return frozenset(names - experts)

@@ -16,9 +16,14 @@ from unittest.mock import patch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers.integrations import moe
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.modeling_utils import AttentionInterface
 
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.recorder import takes_cudnn
+
+CALLS_FLASH: Final = ("gemma2", "gpt_oss")
+"""Families that have no SDPA (soft-capped scores, sinks) and call FlashAttention as others do."""
 
 _LIBRARY = torch.library.Library("roi", "DEF")
 _LIBRARY.define("attention_forward(Tensor q, Tensor k, Tensor v, Tensor? mask) -> (Tensor, Tensor)")
@@ -103,6 +108,12 @@ def flash_on_cuda(dtype: torch.dtype, query: Tensor, key: Tensor, value: Tensor,
     return FusedAttention.apply(query, key, value, None)  # type: ignore[no-any-return]
 
 
+def _through_sdpa(*args: Any, softcap: float | None = None, s_aux: Tensor | None = None, **kwargs: Any) -> Any:  # Any: theirs
+    """What comes before and behind the kernel, which takes soft caps and sinks too."""
+    del softcap, s_aux
+    return sdpa_attention_forward(*args, **kwargs)
+
+
 def dropout_on_cuda(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
 ) -> Tensor:
@@ -156,7 +167,9 @@ def cuda_kernels(
     wider tensors (integrations/flash_attention.py, target_dtype).
     """
     attend = partial(attention_on_cuda, kernels=kernels, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
+    ways = {} if flash is None else {"sdpa": _through_sdpa}
     with (
+        patch.dict(AttentionInterface._global_mapping, ways),
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
         patch.object(torch.nn.functional, "dropout", dropout_on_cuda),

@@ -32,7 +32,7 @@ from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
-from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
+from roi.profiling.dry.cuda_on_meta import CALLS_FLASH, cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
@@ -217,6 +217,12 @@ def _parts(model: Any, names: Mapping[nn.Module, str]) -> Any:
     return parts
 
 
+def _call_flash(model: Any, plan: TrainingPlan, attention: str) -> None:  # Any: a PreTrainedModel
+    """Have FlashAttention called where the class was built with eager attention for want of SDPA."""
+    if plan.attention in FLASH_PACKAGES and model.config.model_type in CALLS_FLASH:
+        model.config._attn_implementation = attention
+
+
 def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: transformers' classes are chosen at run time
     """The model with its adapters, ready to train, every tensor without storage.
 
@@ -231,6 +237,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
     ):
         attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
         model = build_meta(_entries(config, plan), plan, config.name, attention)
+        _call_flash(model, plan, attention)
         model.config.use_cache = False
         model.tie_weights()
         if config.fused:

@@ -1,9 +1,10 @@
 """Triton kernels that stand in for a class's operators, as they allocate: Liger's, and those of Unsloth and fms-acceleration.
 
 None of them runs without a GPU, so each is an operator here that makes the tensors which its source makes: RMSNorm keeps its
-input and a figure a row, SwiGLU keeps gate and up and writes their gradients over them, and the loss either works on 16-bit
-logits or never makes them all (liger_kernel/ops: rms_norm.py, swiglu.py, fused_linear_cross_entropy.py, cross_entropy.py;
-unsloth/kernels: rms_layernorm.py, cross_entropy_loss.py).
+input and a figure a row, a gated product keeps gate and up and writes their gradients over them, stacked experts are one
+function, and the loss either works on 16-bit logits or never makes them all (liger_kernel/ops: rms_norm.py, swiglu.py,
+geglu.py, fused_moe.py, fused_linear_cross_entropy.py, cross_entropy.py; unsloth/kernels: rms_layernorm.py,
+cross_entropy_loss.py).
 """
 
 from roi.profiling.stack import torch
@@ -18,9 +19,10 @@ from unittest.mock import patch
 from torch import Tensor, nn
 
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import LIGER_EXPERTS, LIGER_HEAD_NORMS
 
-SWISH: Final = ("silu", "swish", "SiLU", "SiLUActivation")
-"""Activations that the fused product knows."""
+GATED: Final = ("silu", "swish", "SiLU", "SiLUActivation", "gelu_pytorch_tanh", "GELUTanh", "PytorchGELUTanh")
+"""Activations that the fused product knows: LigerSwiGLUMLP's and LigerGEGLUMLP's."""
 
 
 class RowNorm(torch.autograd.Function):
@@ -53,6 +55,31 @@ class GatedProduct(torch.autograd.Function):
     def backward(ctx: Any, *_: Any) -> Any:
         """Both gradients, written over gate and up."""
         return ctx.saved_tensors
+
+
+class RoutedExperts(torch.autograd.Function):
+    """All experts of a layer in one: rows sent to them, both products, and the sum over a token's experts."""
+
+    @staticmethod
+    def forward(  # Any: torch's own
+        ctx: Any, x: Tensor, gate_up: Tensor, down: Tensor, experts: Tensor, shares: Tensor,
+    ) -> Tensor:
+        """Keep the input, gate and up; the product and the rows that come back are freed."""
+        rows, width = experts.numel(), down.shape[-1]
+        kept = x.new_empty((rows, 2 * width))
+        _ = x.new_empty((rows, width)), x.new_empty((rows, x.shape[-1]))
+        ctx.save_for_backward(x, gate_up, down, kept, shares.flatten())
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        """Gradients of all that it read, of frozen weights too; nothing that it makes goes before the end."""
+        x, gate_up, down, kept, shares = ctx.saved_tensors
+        made = torch.empty_like(kept), x.new_empty((kept.shape[0], down.shape[-1]))
+        of_down, rows = torch.empty_like(down), x.new_empty((kept.shape[0], x.shape[-1]))
+        of_x, of_gate_up = torch.empty_like(x), torch.empty_like(gate_up)
+        del made, rows
+        return of_x, of_gate_up, of_down, None, torch.empty_like(shares).view(x.shape[0], -1)
 
 
 class LossOverLogits(torch.autograd.Function):
@@ -106,16 +133,22 @@ class LossInChunks(torch.autograd.Function):
 
 
 def fuse_kernels(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
-    """Norms of the model as one kernel each, and with Liger its gated products."""
+    """Norms of the model as one kernel each, and with Liger its gated products and stacked experts."""
     if plan.kernels == "none":
         return
-    for module in model.modules():
+    whole = plan.kernels != "liger" or model.config.model_type in LIGER_HEAD_NORMS
+    for name, module in model.named_modules():
         if type(module).__name__.endswith("RMSNorm") and isinstance(getattr(module, "weight", None), nn.Parameter):
-            module.forward = partial(_norm, module)
-        elif plan.kernels == "liger" and all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
-            act = module.act_fn
-            if type(act).__name__ in SWISH or getattr(act, "__name__", "") in SWISH:
-                module.forward = partial(_gated, module)
+            if whole or not name.endswith(("q_norm", "k_norm")):
+                module.forward = partial(_norm, module)
+        elif plan.kernels == "liger" and hasattr(module, "down_proj"):
+            act = getattr(module, "act_fn", getattr(module, "activation_fn", None))
+            if not (type(act).__name__ in GATED or getattr(act, "__name__", "") in GATED):
+                continue
+            if isinstance(module.down_proj, nn.Module):
+                module.forward = partial(_gated if hasattr(module, "gate_proj") else _halved, module)
+            elif model.config.model_type in LIGER_EXPERTS:
+                module.forward = partial(_routed, module)
 
 
 def _norm(module: Any, x: Tensor, *_: object, **__: object) -> Tensor:  # Any: the class's own norm
@@ -124,6 +157,17 @@ def _norm(module: Any, x: Tensor, *_: object, **__: object) -> Tensor:  # Any: t
 
 def _gated(module: Any, x: Tensor) -> Tensor:  # Any: the class's own MLP
     return module.down_proj(GatedProduct.apply(module.gate_proj(x), module.up_proj(x)))  # type: ignore[no-any-return]
+
+
+def _halved(module: Any, x: Tensor) -> Tensor:  # Any: the class's own MLP
+    """Gate and up are halves of one product, which the kernel copies (ensure_contiguous) while forward still holds it."""
+    gate, up = module.gate_up_proj(x).chunk(2, dim=-1)
+    return module.down_proj(GatedProduct.apply(gate.contiguous(), up.contiguous()))  # type: ignore[no-any-return]
+
+
+def _routed(module: Any, x: Tensor, experts: Tensor, shares: Tensor) -> Tensor:  # Any: the class's own experts
+    rows = x.reshape(-1, x.shape[-1])
+    return RoutedExperts.apply(rows, module.gate_up_proj, module.down_proj, experts, shares).view(x.shape)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -86,7 +86,8 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
     known = best.evidence.record
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
-    formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
+    checked = report.plan.runs_dry and not report.plan.split_experts
+    formula = "formula, held to dry runs" if checked else "formula"
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
@@ -168,6 +169,7 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     told = (
         (plan.kernels != "none", f"{plan.kernels} kernels"), (plan.loss != "fp32", f"{plan.loss} loss"),
         (plan.checkpoints != "inputs", f"{plan.checkpoints} checkpoints"), (plan.stack != "transformers", plan.stack),
+        (plan.split_experts, "experts apart"),
         (bool(plan.packed), "packed"),
         (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
         (plan.quantised and not plan.double_quant, "single quantisation"),
@@ -196,11 +198,16 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         yield ("Not counted: rows of a micro-batch are padded to its longest; hours and USD grow as lengths"
                " spread (--packed pads nothing)")
     if report.model.mixture:
-        adapters = "" if not report.plan.adapter else (
+        split = plan.split_experts
+        carried = trains_experts(report.model, plan.targets) or (split and plan.targets == "all-linear")
+        adapters = "" if not plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"
-            if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
-        cast = ", k-bit preparation casts them to fp32" * report.plan.prepared
-        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
+            if carried else ", and they carry no adapter")
+        cast = ", k-bit preparation casts them to fp32" * plan.prepared
+        before = f"Experts are modules of their own, as before transformers 5: bitsandbytes quantises each{adapters}"
+        yield (before if split else
+               f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
+               + "; before they were modules (--split-experts)" * plan.quantised)
     if report.stored:
         yield report.stored
     if report.unquantised is not None and (less := report.unquantised.recommended) is not None:

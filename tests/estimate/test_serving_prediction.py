@@ -93,6 +93,15 @@ def test_bursts_wait_for_each_other():
     assert bursts.requests_per_s == pytest.approx(calm.requests_per_s, rel=0.02)
 
 
+def test_a_closed_loop_has_the_requests_that_its_run_sent():
+    """As many as are in flight are a burst, and a static batch answers one too; ten for each in flight where none is stated."""
+    load = {"concurrency": 40.0, "length_cv": 0.1}
+    once, ten = (figures("closed", prompts=40.0 * n, **load) for n in (1.0, 10.0))
+    assert once.ttft_s == pytest.approx(figures("static", **load).ttft_s, rel=0.02)  # but for who is in its first step
+    assert ten == figures("closed", **load)
+    assert ten.ttft_s < figures("closed", prompts=160.0, **load).ttft_s < once.ttft_s
+
+
 @pytest.mark.parametrize("held", [1.0, 4.0, 32.0, 99.0])
 def test_a_closed_loop_obeys_littles_law(held):
     found = figures("closed", concurrency=held)

@@ -22,7 +22,7 @@ from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits
 from roi.estimate.accuracy.serving_errors import STREAMED, unsure_of
 from roi.estimate.accuracy.serving_run import ServingRun, holding_one, room_spread, run_figures
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER, loop_means
+from roi.estimate.replay.loads import LENGTH_SCATTER, loop_means
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests, replay
 from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
@@ -272,7 +272,7 @@ def _times(run: ServingRun, plan: ReplicaPlan, server: Server, step: Iteration, 
     load, server = run.load, replace(server, iteration=step, request_s=0.0)
     if load.kind == "closed":
         each = max(round((load.concurrency or 1.0) / busy), 1)
-        count = max(GENERATIONS * each, LEAST_CLOSED)
+        count = load.looped(busy)
         means = loop_means(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
         return dict(zip(("pace", "ttft", "tpot"), (means[0] / each, *means[1:]), strict=True))
     whole = (load.concurrency or 1.0) if load.kind == "static" else (load.prompts or 1000.0)

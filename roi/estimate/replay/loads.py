@@ -27,7 +27,8 @@ LoadKind = Literal["static", "closed", "open", "saturated"]
 """static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
 arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
 GENERATIONS: Final = 10
-"""Requests of a closed loop's replay for each one in flight: what load generators send (InferenceX, vLLM's serving sweeps)."""
+"""Requests of a closed loop for each one in flight, where none is stated: what load generators send (InferenceX, vLLM's serving
+sweeps)."""
 LEAST_CLOSED: Final = 24
 """Requests of a closed loop's replay at least."""
 LENGTH_SCATTER: Final = 0.06
@@ -81,6 +82,14 @@ class ServingLoad:
     def computed_tokens(self) -> float:
         """Mean prompt tokens that are computed."""
         return self.input_tokens - self.cached_tokens
+
+    def looped(self, busy: float) -> int:
+        """Requests that each of `busy` replicas answers of a closed loop: of the run's, else GENERATIONS for each in flight.
+
+        The first are sent at once: TTFT is a mean over all, that burst too, which is the more of a run the shorter it is.
+        """
+        each = max(round((self.concurrency or 1.0) / busy), 1)
+        return max(GENERATIONS * each if self.prompts is None else round(self.prompts / busy), each, LEAST_CLOSED)
 
     def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
         """`count` requests: lengths uniform around the mean, or gamma where they spread further than that can be."""
@@ -186,7 +195,7 @@ def _closed(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: floa
     flying = load.concurrency or 1.0
     busy = min(replicas, flying)
     each = max(round(flying / busy), 1)
-    count = max(round((load.prompts or 0.0) / busy), GENERATIONS * each, LEAST_CLOSED)
+    count = load.looped(busy)
     e2e_s, ttft_s, tpot_s = loop_means(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
     return OperatingFigures(flying / busy / e2e_s, ttft_s, tpot_s, load.output_tokens, load.input_tokens).times(busy)
 

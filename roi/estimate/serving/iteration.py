@@ -43,7 +43,8 @@ FEW_ROWS_IN_FP8: Final = 2.0 / 3.0
 which reaches two thirds of wgmma's rate (`Gpu.warp_groups`), DeepGEMM's kernels of fp8 blocks by wgmma."""
 TILE_ROWS: Final = 128.0
 """Rows of queries that FlashAttention-3 multiplies at a time (tile_size_fwd_sm90, heads of 128), those of one KV head put
-together and padded: where each has one token, all but its query heads are padding."""
+together and padded: where each has one token, all but its query heads are padding. 128 FLOPs a byte in 16 bits; in fp8 256, at
+twice the rate, since queries are cast to the cache's format (SGLang's flashattention_backend)."""
 TILED_GROUP: Final = 4.0
 """Query heads of a KV head from which decode attention is computed by such tiles; CUDA cores do fewer (FlashInfer's
 should_use_tensor_core). Measured in SGLang 0.4.6 on an H20: 2 heads read the cache at 2.4e12 bytes/s, 4 and 8 at 1.0e12."""

@@ -107,8 +107,8 @@ class ServingRow(CanonicalRow):
     arrival_cv: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Standard deviation over mean of the gaps between arrivals; 1: Poisson."""
     prompts: Annotated[float, Field(ge=1)] | None = None
-    """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000). Of a closed load with
-    prefill_replicas its end counts in the rate."""
+    """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000; a closed one: ten for each in
+    flight). Of a closed load with prefill_replicas its end counts in the rate."""
     sequence_limit: Annotated[float, Field(ge=1, le=1e6)] | None = None
     """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
     held_to_slo: Flag = False

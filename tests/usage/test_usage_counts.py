@@ -89,12 +89,19 @@ def test_what_is_beyond_an_int64_costs_its_row_alone(tmp_path: Path, name: str, 
     assert counted(tmp_path, name, text) == sorted([None, reason], key=str)
 
 
-def test_an_unsigned_column_of_parquet_is_read_within_the_bounds(tmp_path: Path) -> None:
-    rows = pa.table({"time": [1788220800, 1788220801], "model": ["gpt-4o"] * 2, "output_tokens": [1, 1],
-                     "input_tokens": pa.array([5, 2**64 - 1], pa.uint64())})
-    pq.write_table(rows, tmp_path / "unsigned.parquet")
-    found = records(tmp_path, tmp_path / "unsigned.parquet")
-    assert [(row["uncached_input"], row["dropped"]) for row in found] == [(5, None), (None, UNREAD)]
+@pytest.mark.parametrize(("kind", "most", "reason"), [
+    (pa.int32(), 2**31 - 1, None), (pa.uint32(), 2**32 - 1, None), (pa.int64(), 2**53, None), (pa.int64(), 2**63 - 1, UNREAD),
+    (pa.uint64(), 2**64 - 1, UNREAD)])
+def test_whole_numbers_of_parquet_are_read_within_the_bounds(
+    tmp_path: Path, kind: pa.DataType, most: int, reason: str | None,
+) -> None:
+    """No number of 32 bits is beyond the bounds; what is cached leaves the largest of them as it is."""
+    rows = pa.table({"time": [1788220800, 1788220801], "model": ["gpt-4o"] * 2, "output_tokens": pa.array([1, 1], kind),
+                     "input_tokens": pa.array([5, most], kind), "cached_tokens": pa.array([None, 4], kind)})
+    pq.write_table(rows, tmp_path / "calls.parquet")
+    found = records(tmp_path, tmp_path / "calls.parquet")
+    read = None if reason else most - 4
+    assert [(row["uncached_input"], row["dropped"]) for row in found] == [(5, None), (read, reason)]
 
 
 def test_times_of_parquet_are_read_in_every_unit(tmp_path: Path) -> None:

@@ -284,3 +284,32 @@ def test_that_the_api_above_a_floor_misses_the_slo_as_measured_is_said(file):
         assert found.late_api == missed
         said = "The API misses the SLO: TTFT p95 0.6 s as measured, at most 0.5. So do all of it there and what a floor leaves"
         assert (said in " ".join(size_text(found).split())) == bool(missed)
+
+
+def test_what_is_too_long_is_in_no_load_and_told_with_its_bill(tmp_path):
+    """A twentieth of 86,400 requests a day, one a second, is of 60,000 tokens, which qwen3-8b does not take: 0.95 a second are
+    left. 86,400 x 365/12 x 0.05 x (60,000 x $2 + 200 x $10 a million = $0.122) = $16,030.80 at claude-sonnet-5-5.
+    """
+    path = tmp_path / "long.yaml"
+    path.write_text("""
+as_of: 2026-11-24
+workload:
+  requests_per_day: 86400
+  peak_to_mean: 2
+  lengths:
+    - {input_tokens: 1000, output_tokens: 200, share: 0.95}
+    - {input_tokens: 60000, output_tokens: 200, share: 0.05}
+incumbent: {provider: anthropic, model: claude-sonnet-5-5}
+candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPod]}
+""", encoding="utf-8")
+    found = sized(path, frontier=False)
+    assert (found.mean_requests_per_s, found.peak_requests_per_s) == pytest.approx((0.95, 1.9))
+    assert (found.prompt_tokens, found.output_tokens) == pytest.approx((1000.0, 200.0))
+    assert found.sent_on is not None
+    assert (found.sent_on.to, found.sent_on.longest_tokens) == ("claude-sonnet-5-5", 40_960)
+    assert found.sent_on.usd_per_month == pytest.approx(16_030.80)
+    told = "5% of all requests, of more than 40,960 tokens with the answer, go to claude-sonnet-5-5: $16,031 a month, in no"
+    assert told in " ".join(size_text(found).split())
+    alone = next(way for way in found.ways if way.name == "all of it to the API")
+    assert alone.api_usd == pytest.approx(0.95 * 3600 * 730 * (1000 * 2e-6 + 200 * 10e-6))
+    assert json.loads(size_json(found))["sent_on"]["share_of_requests"] == 0.05

@@ -46,7 +46,8 @@ EVERYTHING = (
     "candidates.methods=[lora]", "serving.adapters=shared", "serving.adapters_on_base=2", "training.adapters=3",
     "workload.escalated_cache_hit_rate=0.1", "incumbent.successor_price_ratio=0.9", "incumbent.successor_error_ratio=1",
     "training.retrain_every_months=6", "tokens.gpt-6-luna.prompt_tokens_after_tuning=10",
-    "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini]",
+    "candidates.api_models=[openai/gpt-6-luna,anthropic/claude-haiku-5-5,openai/gpt-4.1,openai/o4-mini,openai/gpt-3.5-turbo]",
+    "workload.lengths.31.input_tokens=20000",
     "candidates.cascade_first=[openai/gpt-6-luna,anthropic/claude-haiku-5-5]", "quality.escalated.claude-haiku-5-5=0.1",
     "quality.scores.claude-haiku-5-5 > gpt-6-sol={value: 0.9, low: 0.8, high: 0.95, items: 200}",
     "quality.kept_error_rate.gpt-6-luna={value: 0.05, items: 300}", "quality.escalated={qwen3-8b: 0.1, claude-haiku-5-5: 0.1}",
@@ -73,7 +74,7 @@ ONLY_TOLD = (
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",
-    r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
+    r"options\..+\.longest_tokens", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""

@@ -201,7 +201,8 @@ def size_service(
     if trace is not None:
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
-        mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.own_hardware.cards else ""
+        mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.own_hardware.cards else (
+            "; the fleet of cards that are bought: roi compare --explain own-hardware" if own in options else "")
         raise InputError(f"{option.system}: {option.infeasible}{mine}{' (on this trace)' if trace is not None else ''}")
     yours = _one_size(owned.get(own, ()))
     plans, sized, too_few = (*plans, *yours), [], []

@@ -171,7 +171,7 @@ def _candidates(
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [FoundPlan(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
-    told = "" if found else _too_small(grid, rates, offers)
+    told = "" if found else _too_small(grid, rates, np.atleast_1d(result.binding), offers)
     if found or told:
         return found, told and told + held_at_once(_serving_plan(choice, *grid[0]), lengths)
     k = _nearest(slo_of(s), grid, result)
@@ -284,10 +284,9 @@ def _closed_form(
     )
 
 
-def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
-    """Where plans hold, but on more GPUs than an instance or a server of these offers has; else nothing."""
-    holding = [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]
-    if not holding:
+def _too_small(grid: Grid, rates: Array, binding: Array, offers: Offers) -> str:
+    """Where plans hold, but on more GPUs than an instance or a server of these offers has; what fewer miss, be it latency."""
+    if not (holding := [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]):
         return ""
     tp, gpu = min(holding)
     o = max((o for o in offers if o.gpu == gpu), key=lambda o: o.gpus_per_instance)
@@ -295,7 +294,10 @@ def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
     has = (f"instance; the largest that these vendors rent has {o.gpus_per_instance}{said}" if o.kind != "owned" else
            f"server; you own {o.owned}" if o.owned is not None and o.owned < tp else
            f"server; own_hardware.gpus_per_server is {o.gpus_per_instance}")
-    return f"a replica needs {tp} x {gpu} in one {has}"
+    most = max((n for card, n, _ in grid if card.id == gpu and n <= min(o.gpus_per_instance, o.owned or n)), default=0)
+    fewer = {str(why) for (card, n, _), why in zip(grid, binding, strict=True) if (card.id, n) == (gpu, most)}
+    late = " or ".join(f"workload.{each.lower()}_p95_s" for each in LATENCY if each in fewer)
+    return f"a replica needs {tp} x {gpu} in one {has}" + (f", too slow for {late}" if late else "")
 
 
 def _nearest(slo: Slo, grid: Grid, result: ServingCapacity) -> int:
@@ -354,16 +356,15 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     for name, value, unit in (("cancel_usd", o.cancel_usd, "USD"), ("later_bound", None if o.later_gpus_bound else 0.0, "")):
         if value is not None:
             quoted(path(name), value, unit)
-    gpu = serving.gpu
-    board = partial(sheet.add, path("watts"), unit="W")
+    gpu, board = serving.gpu, partial(sheet.add, path("watts"), unit="W")
     board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
         o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
     sheet.state(path("speed"), evidence.speed_path, evidence.source)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
-        told = choice.told(evidence.adapter_slots)
-        sheet.state(f"options.{id}.plans.{number}.adapter_slots", evidence.adapter_slots, told, "slots")
-        sheet.state(f"options.{id}.plans.{number}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
+        own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)
+        sheet.state(f"{own}.adapter_slots", evidence.adapter_slots, told, "slots")
+        sheet.state(f"{own}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     room = " and of its room for KV" if capacity.rooms else ""

@@ -73,6 +73,10 @@ WISHES: Final = dict.fromkeys(
     ("one_off", "once", "total_requests", "requests_total", "documents", "number_of_documents"),
     "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
     " timing.months_to_live (docs/start.md)",
+) | dict.fromkeys(
+    ("decay", "decay_per_month", "score_decay", "quality_decay", "data_drift", "concept_drift"),
+    "no field; a score is that of a mean month: of a model that loses 2 points until it is trained again state one point less"
+    " than at its best; training.retrain_every_months says how often that is",
 )
 """What people wish to say that no field holds, and what says it, or that nothing does."""
 

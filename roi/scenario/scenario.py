@@ -159,8 +159,8 @@ class Scenario(Section):
     def _by_model(self) -> Self:
         """Take what is said of a model under quality and tokens by the name that it has under candidates, provider/model, too.
 
-        A system is a model, wherever it answers: where its plain name is said as well, that holds. Of two vendors' own one is
-        the other's same model (docs/economics.md, 4.11), and both stay as they are written.
+        A system is a model, wherever it answers. What is said of one model at two vendors stays as it is written: one is the
+        other's same model (docs/economics.md, 4.11). ValueError where it is said of its plain name too.
         """
         c = self.candidates
         vendors = (*c.api_models, *c.hosted_models, *c.cascade_first, *c.vendor_tuned, *c.hosted_adapters)
@@ -169,6 +169,8 @@ class Scenario(Section):
         def renamed(said: dict[str, T]) -> dict[str, T]:
             parts = [[part.partition("+") for part in name.split(" > ")] for name in said]
             names = [" > ".join(plain.get(model, model) + plus + how for model, plus, how in each) for each in parts]
+            if twice := next((pair for pair in zip(said, names, strict=True) if pair[0] != pair[1] and pair[1] in said), None):
+                raise ValueError(f"{twice[0]} and {twice[1]} are one model here: say what is meant of one of them")
             new = {old: name if names.count(name) == 1 else old for old, name in zip(said, names, strict=True)}
             return {new[old]: value for old, value in said.items()}
 

@@ -262,7 +262,7 @@ def test_all_of_it_is_set_from_the_command_line_too() -> None:
 
 
 def test_a_model_may_be_named_under_quality_and_tokens_as_under_candidates() -> None:
-    """provider/model is the model, tuned or in a cascade too; its plain name goes first where both are written."""
+    """provider/model is the model, tuned or in a cascade too; both names at once are refused."""
     luna, plain = "openai/gpt-6-luna", "gpt-6-luna"
 
     def said(today: str, other: str) -> dict[str, Any]:
@@ -270,8 +270,8 @@ def test_a_model_may_be_named_under_quality_and_tokens_as_under_candidates() -> 
         return {"quality": {"scores": scores, "escalated": {other: 0.1}}, "tokens": {other: {"ratio": 1.6}}}
 
     assert case_of(**said("openai/gpt-5.4", luna)).facts == case_of(**said("gpt-5.4", plain)).facts
-    both = case_of(tokens={luna: {"ratio": 1.6}, plain: {"ratio": 1.2}})
-    assert (both[f"systems.{plain}.token_ratio"].value, both["unused"].value) == (1.2, f"tokens.{luna}")
+    with pytest.raises(InputError, match=r"openai/gpt-6-luna and gpt-6-luna are one model here: say what is meant"):
+        case_of(tokens={luna: {"ratio": 1.6}, plain: {"ratio": 1.2}})
 
 
 def test_one_tokenizer_has_one_ratio_whoever_serves_the_weights_and_tuned_or_not() -> None:

@@ -215,6 +215,18 @@ def test_a_replica_that_needs_more_cards_than_are_owned_or_than_a_server_has_say
     assert re.fullmatch(r"a replica needs [248] x A100-80GB-SXM in one server; own_hardware.gpus_per_server is 1", why(several))
 
 
+def test_where_one_card_holds_the_model_and_is_too_slow_the_limit_is_named() -> None:
+    """8B fits on one L4 and reads 4,000 tokens in more than half a second; where only pairs are asked for, not."""
+    def why(**serving: Any) -> str:
+        found = resolved(candidates={"self_hosted": ["llama-3.1-8b"], "gpus": ["L4"], "vendors": ["GCP"]}, serving=serving,
+                         workload={"input_tokens": 4000.0, "output_tokens": 150.0, "ttft_p95_s": 0.5, "tpot_p95_s": 1.0})
+        return str(found.case["options.self-hosted-base:llama-3.1-8b.infeasible"].value)
+
+    short = "a replica needs 2 x L4 in one instance; the largest that these vendors rent has 1"
+    assert why() == f"{short}, too slow for workload.ttft_p95_s"
+    assert why(tensor_parallel=[2]) == short
+
+
 def test_an_option_on_own_cards_trains_on_them_for_no_rent() -> None:
     """The rented option rents for it; where the card that trains is stated and not owned, all rent it."""
     path, adapter = "options.{}:qwen3-8b+lora.training.", "own-hardware"

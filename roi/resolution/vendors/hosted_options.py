@@ -77,6 +77,9 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
                " ones wear out within the horizon (own_hardware.life_months)")
         raise ScenarioError("own_hardware.purchase_usd_per_gpu", price, why)
     bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
+    if bought and s.candidates.methods and not s.candidates.rented:
+        sheet.warnings.append("candidates.rented: false is of what serves; an adapter for cards that are bought is trained on a"
+                              " rented one, for the hours that --explain tells")
     check_capacities(s, (*offers, *bought, *own))
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
                        " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]

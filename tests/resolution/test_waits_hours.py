@@ -80,12 +80,13 @@ def test_own_servers_hold_what_the_deadline_leaves_to_be_done_by_the_hour() -> N
     assert rent(can_wait_share=0.0) == rent(can_wait_share=0.0, waits_hours=8.0) == 4380.0
 
 
-def test_servers_by_the_hour_spread_an_hours_work_over_the_hours_that_it_may_take() -> None:
-    """With 8 hours: 3/8, 6/8 ... 3 and down again: of one replica each 1, 1, 2, 2, 2, 3, 3, 3, then 3, 3, 2, 2, 2, 1, 1, 1."""
+def test_servers_by_the_hour_spread_an_hours_work_over_as_many_hours_as_take_least() -> None:
+    """With 8 hours to wait, over three: 1, 2, six times 3, 2, 1 of one replica each, and one in the 14 other hours, 38 in all.
+    Over all eight it would be 40: 3/8, 6/8 ... 3 and down again are 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 2, 2, 2, 1, 1 and 9.
+    """
     case = case_of(workload={**WAITS, "waits_hours": 8.0}, serving={"autoscale": True, "startup_hours": 0.0})
     gpus = World(case, **plan(SELF, pooling=1.0)).line(SELF, "GPU rent")[1][0] / 1460.0
-    rates = [min(k + 1, 8, 15 - k) * 3 / 8 for k in range(15)]
-    assert gpus == pytest.approx((sum(np.ceil(np.round(rates, 9))) + 9) / 24)
+    assert gpus == pytest.approx((1 + 2 + 6 * 3 + 2 + 1 + 14) / 24)
 
 
 def test_a_queue_that_is_worked_off_starts_as_often_as_the_deadline_asks() -> None:

@@ -30,7 +30,8 @@ DATADOG = {"id": "x", "type": "span", "attributes": {
 
 POSTHOG = {"event": "$ai_generation", "timestamp": "2026-11-02T10:00:00Z", "properties": {
     "$ai_provider": "openai", "$ai_model": "gpt-6-luna", "$ai_input_tokens": 200, "$ai_output_tokens": 100, "$ai_input": CANARY,
-    "$ai_cache_read_input_tokens": 3000, "$ai_cache_creation_input_tokens": 50, "$ai_cache_reporting_exclusive": True}}
+    "$ai_cache_read_input_tokens": 3000, "$ai_cache_creation_input_tokens": 50, "$ai_cache_reporting_exclusive": True,
+    "$ai_span_name": "triage"}}
 GENERATION = {"data": {
     "id": "gen-a", "created_at": "2026-11-02T10:00:00Z", "model": "gpt-6-luna", "tokens_prompt": 18100,
     "tokens_completion": 115, "native_tokens_prompt": 18054, "native_tokens_cached": 18041, "native_tokens_completion": 120}}
@@ -224,6 +225,7 @@ def test_an_event_of_posthog_says_itself_whether_its_input_counts_what_was_cache
     for k, file in enumerate((written(events, "lines", tmp_path), tmp_path / "events.csv")):
         rows = records(fresh(tmp_path, f"{k}"), file)
         assert totals(rows) == {"uncached_input": uncached, "cache_read": 0, "cache_write": 50, "output": 100, "requests": 1}
+        assert [(row["provider"], row["group"]) for row in rows if row["dropped"] is None] == [("openai", "triage")]
         assert CANARY not in str(rows)
 
 

@@ -223,7 +223,4 @@ def items_behind(rates: Array) -> float:
 
 def repeated(values: Array, deviation: float) -> Array:
     """The chance of each result of a measurement at each value, its noise normal in the log: (results, values)."""
-    x, noise = np.log(values), deviation
-    results = np.arange(x.min() - REACH * noise, x.max() + REACH * noise, noise / 3.0)
-    chance = np.exp(-(((results[:, None] - x) / noise) ** 2) / 2.0)
-    return np.asarray(chance / chance.sum(axis=0))
+    return differences(np.log(values), deviation)

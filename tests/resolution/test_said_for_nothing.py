@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from quiet_scenario import quiet
+from quiet_scenario import SELF, quiet
 
 from roi.errors import ScenarioError, UnknownName
 from roi.resolution.resolution import Resolved, resolve
@@ -71,7 +71,9 @@ def test_two_rows_about_the_same_thing_are_refused(changes: dict[str, Any], told
 
 
 def test_rents_of_other_terms_stand_side_by_side() -> None:
-    resolved(gpu_rents=[RENT, {**RENT, "minimum_months": 12, "usd_per_gpu_hour": 1.5}])
+    facts = resolved(gpu_rents=[RENT, {**RENT, "minimum_months": 12, "usd_per_gpu_hour": 1.5}]).case.facts
+    assert [facts[f"gpu_rents.{k}.usd_per_gpu_hour"].value for k in (0, 1)] == [2.0, 1.5]
+    assert {facts[f"options.{SELF}.plans.{k}.minimum_months"].value for k in (0, 1)} == {0.0, 12.0}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from roi.usage.read.record import TOKENS, FileOptions, Format
 DATA = Path(__file__).parents[1] / "data" / "usage"
 CANARY = "CANARY-7f3a"
 """Stands in every fixture where a prompt or an answer would."""
+READ: dict[str, tuple[tuple[Format, ...], list[dict[str, Any]]]] = {}
+"""What `records` was asked, with the formats whose number is part of the question, and what it found."""
 
 
 def fresh(tmp_path: Path, name: str) -> Path:
@@ -26,13 +28,20 @@ def fresh(tmp_path: Path, name: str) -> Path:
     return tmp_path / name
 
 
-def records(tmp_path: Path, *files: Path | str, formats: tuple[Format, ...] = FORMATS, zone: str = "UTC",
+def records(tmp_path: Path, *files: Path | str, formats: tuple[Format, ...] = FORMATS, zone: str = "UTC", anew: bool = False,
             **said: Any) -> list[dict[str, Any]]:
-    """Records in the order of time; `said` are fields of FileOptions."""
-    engine = local_engine(tmp_path, zone)
-    log = read_log(find_files([str(file) for file in files]), formats, FileOptions(**said), engine, tmp_path)
-    rows = engine.to_pyarrow(log.records).to_pylist()
-    return sorted(rows, key=lambda row: (row["at_us"] or 0, row["model"] or ""))
+    """Records in the order of time; `said` are fields of FileOptions.
+
+    Files of which the same was asked before are not read again; with `anew` they are, and lie in `tmp_path` as they are staged.
+    """
+    contents = [Path(file).read_bytes() if Path(file).is_file() else None for file in files]
+    key = repr((files, contents, [id(form) for form in formats], zone, sorted(said.items())))
+    if anew or None in contents or key not in READ:
+        engine = local_engine(tmp_path, zone)
+        log = read_log(find_files([str(file) for file in files]), formats, FileOptions(**said), engine, tmp_path)
+        rows = engine.to_pyarrow(log.records).to_pylist()
+        READ[key] = formats, sorted(rows, key=lambda row: (row["at_us"] or 0, row["model"] or ""))
+    return [dict(row) for row in READ[key][1]]
 
 
 def totals(rows: list[dict[str, Any]]) -> dict[str, int]:

@@ -5,7 +5,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from usage_support import CANARY, DATA, fresh, records, run_usage, totals, usage_answer
@@ -73,17 +72,6 @@ def test_a_folder_as_s3_holds_it_is_read_at_every_depth(tmp_path: Path) -> None:
     text = gzip.decompress((DATA / "bedrock.jsonl.gz").read_bytes()).decode().replace("T00:00:", "T01:00:")
     (hours / "01" / "20261001T010000000Z_b.json.gz").write_bytes(gzip.compress(text.encode()))
     assert totals(records(fresh(tmp_path, "out"), tmp_path / "logs", formats=FORMATS))["requests"] == 8
-
-
-def test_no_body_is_ever_read(tmp_path: Path) -> None:
-    """Neither in a record, nor in a staged file, nor as a column."""
-    rows = records(fresh(tmp_path, "a"), DATA / "bedrock.jsonl.gz", formats=FORMATS)
-    rows += records(fresh(tmp_path, "b"), DATA / "bedrock_cloudwatch.json", formats=FORMATS)
-    assert CANARY not in str(rows)
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        assert CANARY.encode() not in file.read_bytes()
-        if file.suffix == ".parquet":
-            assert not {name for name in pq.read_schema(file).names if "body" in name.lower() or name in ("message", "input")}
 
 
 @pytest.mark.full

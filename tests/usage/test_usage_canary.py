@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from usage_support import CANARY, DATA, run_usage
+from usage_support import CANARY, DATA, fresh, records, run_usage
 
 from roi.usage import summary
 from roi.usage.formats import FORMATS
@@ -150,6 +150,9 @@ PLAIN = re.compile(
     re.IGNORECASE)
 """Numbers, times and flags."""
 NAMES = [*(str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*")) if path.is_file()), *WRITTEN]
+READ = ["langfuse_blob.csv", "langfuse_blob.jsonl", "langfuse_ui.json", "cloudflare.json", "azure_gateway.csv", "portkey.jsonl",
+        "bedrock.jsonl.gz", "bedrock_cloudwatch.json", "anthropic-cost-api.json"]
+"""Those of them that are read before every commit."""
 seen: set[str] = set()
 
 
@@ -199,6 +202,19 @@ def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is read and added up once, and told in every form."""
     summarize = cache(summary.summarize)
     monkeypatch.setattr("roi.answers.usage.summarize", lambda question, *_: summarize(question))
+
+
+def test_no_text_of_an_export_reaches_a_record_or_a_staged_file(tmp_path: Path) -> None:
+    """A file of each kind of reader as it stands; pages of Parquet are compressed, so that its cells are looked at."""
+    for name in READ:
+        content = content_of(name)
+        assert CANARY.encode() in (gzip.decompress(content) if name.endswith(".gz") else content), name
+        assert CANARY not in str(records(fresh(tmp_path, Path(name).name), DATA / name, anew=True)), name
+    staged = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path).parts[0] for path in staged} == {Path(name).name for name in READ}
+    for file in staged:
+        cells = str(pq.read_table(file).to_pylist()) if file.suffix == ".parquet" else ""
+        assert CANARY not in cells + file.read_bytes().decode("latin-1"), file
 
 
 @pytest.mark.full

@@ -5,9 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from usage_support import CANARY, DATA, fresh, records, totals
-
-from roi.usage.formats import FORMATS
+from usage_support import DATA, fresh, records, totals
 
 PAGE = DATA / "cloudflare.json"
 SUMS = {"uncached_input": 1312, "cache_read": 0, "cache_write": 0, "output": 160, "requests": 2}
@@ -34,9 +32,3 @@ def test_lines_and_a_table_are_the_same(tmp_path: Path) -> None:
     rows = records(fresh(tmp_path, "table"), tmp_path / "logs.csv")
     assert totals(rows) == SUMS
     assert {row["source"] for row in rows} == {"cloudflare-gateway"}
-
-
-def test_no_metadata_is_ever_read(tmp_path: Path) -> None:
-    assert CANARY not in str(records(fresh(tmp_path, "logs"), PAGE, formats=FORMATS))
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        assert CANARY.encode() not in file.read_bytes()

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-import pytest
-from usage_support import CANARY, DATA, fresh, records, totals
+from usage_support import DATA, records, totals
 
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 
@@ -43,15 +41,3 @@ def test_said_to_leave_them_out_the_input_is_whole(tmp_path: Path) -> None:
     """1,000 uncached beside 400 read."""
     first = records(tmp_path, DATA / "helicone.jsonl", formats=BOTH, includes_cache=False)[0]
     assert (first["uncached_input"], first["cache_read"], first["perhaps_cached"]) == (1000, 400, 0)
-
-
-@pytest.mark.full
-def test_no_body_and_no_property_is_ever_read(tmp_path: Path) -> None:
-    """Neither in a record, nor in a staged file, nor as a column."""
-    rows = records(fresh(tmp_path, "csv"), DATA / "helicone.csv", formats=BOTH)
-    rows += records(fresh(tmp_path, "json"), DATA / "helicone.jsonl", formats=BOTH)
-    assert CANARY not in str(rows)
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        assert CANARY.encode() not in file.read_bytes()
-        if file.suffix == ".parquet":
-            assert not {"request_body", "response_body", "request_properties", "properties"} & set(pq.read_schema(file).names)

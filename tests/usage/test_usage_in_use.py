@@ -91,20 +91,21 @@ def test_the_part_of_a_scenario_says_its_days(tmp_path: Path) -> None:
     assert "333 requests a day over all 90" in text
 
 
-@pytest.mark.parametrize(("days", "requests_per_day"), [
-    (range(90), 1000.0),  # in parallel all the time
-    (range(4, 90), 1000.0 * 86 / 90),  # a few days' delay tells nothing
-    (range(0, 90, 7), 1000.0 * 13 / 90),  # a job of every Monday
-    (range(60, 90, 7), 1000.0 * 5 / 30),  # one that began in November
-    ([40], 1000.0 / 90), ([40, 60], 2000.0 / 90),  # a job of single days
-    ([*range(14), *range(40, 50)], 24_000.0 / 90),  # seen again after a long while, and perhaps once more
-])  # fmt: skip
-def test_only_a_model_that_began_or_ended_has_days_of_its_own(
-    tmp_path: Path, days: Iterable[int], requests_per_day: float,
-) -> None:
-    path = log(tmp_path / "a.csv", {SOL: range(90), LUNA: days})
-    assert a_day(path, LUNA) == pytest.approx(requests_per_day)
-    assert a_day(path, SOL) == 1000.0
+def test_only_a_model_that_began_or_ended_has_days_of_its_own(tmp_path: Path) -> None:
+    """Beside one that is called on every day: a thousand on each day of a model, over its days."""
+    over_days = {
+        SOL: (range(90), 90), "gpt-4o": (range(90), 90),  # in parallel all the time
+        LUNA: (range(4, 90), 90),  # a few days' delay tells nothing
+        "gpt-4.1": (range(0, 90, 7), 90),  # a job of every Monday
+        "gpt-4.1-mini": (range(60, 90, 7), 30),  # one that began in November
+        "gpt-5": ([40], 90), "gpt-5-mini": ([40, 60], 90),  # a job of single days
+        "gpt-5-nano": ([*range(14), *range(40, 50)], 90),  # seen again after a long while, and perhaps once more
+    }
+    path = log(tmp_path / "a.csv", {model: days for model, (days, _) in over_days.items()})
+    found = {task["model"]: task["requests_per_day"] for task in usage_answer(path, "--tasks", "8")["tasks"]}
+    assert found == pytest.approx({model: 1000.0 * len(days) / over for model, (days, over) in over_days.items()})
+    for model in (LUNA, "gpt-4.1-mini"):
+        assert a_day(path, model) == pytest.approx(found[model])
 
 
 def test_calls_that_begin_within_a_day_leave_it_out(tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-from usage_support import CANARY, DATA, fresh, records, totals
+from usage_support import DATA, fresh, records, totals
 
 from roi.usage.formats.tools.otel import OTEL_GENAI
 from roi.usage.read.record import OVER, FileOptions
@@ -76,18 +75,6 @@ def test_spans_are_grouped_by_agent_where_asked(tmp_path: Path) -> None:
     """One call names its agent."""
     rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS, group_by="tag")
     assert [row["group"] for row in rows if row["dropped"] is None] == ["closer", None, None, None]
-
-
-@pytest.mark.full
-def test_no_message_and_no_event_is_ever_read(tmp_path: Path) -> None:
-    """Neither in a record, nor in a staged file, nor as a column."""
-    rows = records(fresh(tmp_path, "a"), DATA / "otel_otlp.jsonl", formats=FORMATS)
-    rows += records(fresh(tmp_path, "b"), DATA / "otel_flat.jsonl", formats=FORMATS)
-    assert CANARY not in str(rows)
-    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
-        assert CANARY.encode() not in file.read_bytes()
-        if file.suffix == ".parquet":
-            assert not {name for name in pq.read_schema(file).names if "message" in name or name in ("gen_ai.prompt", "events")}
 
 
 def spans(path: Path, *attributes: dict[str, object]) -> Path:

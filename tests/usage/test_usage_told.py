@@ -240,7 +240,7 @@ def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     heard: list[str] = []
     summarize(Question((str(tmp_path / "a.jsonl"),), FileOptions()), status=heard.append)
-    assert heard == [
+    assert [each for each in heard if not each.endswith("% of this step")] == [  # told where a step takes half a second
         "looking at file 1 of 1",
         "reading 1 file: table of your own",
         "2 rows read: table of your own",

@@ -245,7 +245,9 @@ def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> 
     case, choices, ids = bundled()
     option = "self-hosted-adapter:qwen3-8b+lora"
     many = draw(case, ids, choices, 256, 1)
-    for driver in find_drivers(case, many, option, choices, ["stay", option], {})[:4]:
+    drivers = find_drivers(case, many, option, choices, ["stay", option], {})[:4]
+    assert len(drivers) == 4
+    for driver in drivers:
         expected = spearmanr(many.facts[driver.path], many.npv[option]).statistic
         assert driver.rank_correlation == pytest.approx(expected, abs=1e-9), driver.path
         ends = []

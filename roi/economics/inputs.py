@@ -232,8 +232,7 @@ class Training:
     usd_per_gpu_hour: Annotated[Number, At("options.{option}.training.usd_per_gpu_hour", "training.usd_per_gpu_hour")]
     vendor_usd: Number
     runs: Annotated[Number, At("training.runs_until_good")]
-    labels: Number
-    """To buy."""
+    labels: Number  # to buy
     every_months: Annotated[Number | None, At("training.retrain_every_months")]
     retrain_runs: Annotated[Number, At("training.retrain_runs")]
     retrain_hours: Annotated[Number, At("training.retrain_hours")]
@@ -297,9 +296,8 @@ class Option:
     system: Annotated[str, At("options.{option}.system")]
     """What answers: a model, or model+lora; options with the same system share its quality and tokens."""
     group: Annotated[str, At("options.{option}.group")]
-    """Kind of change; options of a group share hours and months."""
     vendor: Annotated[str | None, At("options.{option}.vendor")]
-    """provider/model whose end forces a migration."""
+    """Kind of change, whose options share hours and months; provider/model whose end forces a migration."""
     infeasible: Annotated[str | None, At("options.{option}.infeasible")]
     trains: Annotated[bool, At("options.{option}.trains")]
     months_to_live: Annotated[Number, own("months_to_live", "changes.{group}.months_to_live")]
@@ -307,7 +305,8 @@ class Option:
     tokens: Tokens
     error_rate: Number
     evaluated: bool
-    answers_as: str | None = None  # the system whose very answers it gives, under a name of another vendor's
+    answers_as: str | None = None
+    """The system whose very answers it gives, under a name of another vendor's."""
     test_note: Annotated[str | None, At("options.{option}.test_note")] = None
     """What was not tested, where the option's models were: the gate of a cascade."""
     items: int | None = None

@@ -123,19 +123,6 @@ def _days_once():
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _compiled_once():
-    """What Ibis makes of an expression for DuckDB is made once a worker; it is loaded by the first engine, as without this."""
-    from compiled_before import compiled_once
-
-    from roi.usage.read import database
-
-    with pytest.MonkeyPatch.context() as patch:
-        patched, compiler_of = cache(lambda: compiled_once(patch)), database._step_by_step
-        patch.setattr(database, "_step_by_step", lambda compiler: (patched(), compiler_of(compiler))[1])
-        yield
-
-
 SAID = pytest.StashKey[list[str]]()
 
 

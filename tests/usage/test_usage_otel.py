@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from usage_support import DATA, fresh, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.tools.otel import OTEL_GENAI
 from roi.usage.read.record import OVER, FileOptions

@@ -181,7 +181,7 @@ class Work:
         """What its iteration depends on: runs that differ in concurrency alone share it."""
         system, load = self.run.system, self.run.load
         return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
-                system.attention_parallel, load.requests, self.run.engine)
+                system.attention_parallel, system.stream_interval, load.requests, self.run.engine)
 
     def predicted(
         self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,
@@ -329,10 +329,11 @@ OF_EXPERTS: Final = ("expert_layer_s", "expert_reading", "expert_products")
 """Coefficients of kernels of experts."""
 CARD_SPREAD: Final = 0.3
 """Spread of the coefficients between cards with one engine over that between engines."""
-OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
+OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products", "collective_latency_s")
 """Those that differ between cards as between engines: kernels of experts are others for every generation of cards (Triton's on
-Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
-products."""
+Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), power, which a card has more or less of, limits narrow
+products, and an all-reduce of a few KB takes what a card's links and switches do, and does the norm after it too where a kernel
+was written for that card (FlashInfer's on Blackwell, which InferenceX's scripts turn on for vLLM there)."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:

@@ -406,6 +406,17 @@ def test_hosts_of_a_pipeline_schedule_a_batch_of_every_stage_in_a_turn():
     assert float(replace(PLAN, stages=1.0).iteration(RequestShape(1000.0, 100.0), host).floor_s(100.0)) == pytest.approx(3e-3)
 
 
+def test_a_stream_that_sends_ten_tokens_at_a_time_takes_a_tenth_of_the_host_s_time_for_a_sequence():
+    """TensorRT-LLM, 1 ms a step and 10 us a sequence of the host: 100 sequences take 2 ms, and 1.1 where ten go out at once."""
+    host = replace(ROUND, host_step_s=1e-3, host_sequence_s=1e-5)
+    row = {"engine": "tensorrt-llm", "stream_interval": "10"}
+    plan = serving_run_of(**row).system.plan(engine_habits("tensorrt-llm"))
+    found = [replace(plan, stream_interval=each).iteration(RequestShape(1000.0, 100.0), host) for each in (1.0, 10.0)]
+    assert [float(step.floor_s(100.0)) for step in found] == pytest.approx([2e-3, 1.1e-3])
+    assert plan.stream_interval == 10.0
+    assert found[0].device_s(100.0, 1e9) == found[1].device_s(100.0, 1e9)
+
+
 def test_the_last_stage_of_a_pipeline_sets_its_pace():
     """8 stages, a batch on each: the head of Llama-3.1-8B, 525M x 2 bytes at 0.8 x 3.35e12 bytes/s, 0.392 ms, for each of them.
 

@@ -53,13 +53,15 @@ class ServingSystem:
     """GPUs that hold the layers one after the other, each of them of tensor_parallel."""
     attention_parallel: bool = False
     """Attention on every GPU for its own sequences, experts spread over all."""
+    stream_interval: float = 1.0
+    """Tokens of an answer that its stream sends at a time."""
 
     def plan(self, habits: EngineHabits) -> ReplicaPlan:
         """One replica, on an engine with these habits."""
         return ReplicaPlan(
             shape=self.shape, gpu=self.gpu, tensor_parallel=self.tensor_parallel, weight_dtype=self.weight_dtype,
             kv_dtype=self.kv_dtype, habits=habits, stages=self.stages, attention_parallel=self.attention_parallel,
-            sequence_limit=self.sequence_limit, since_0_28=False)
+            sequence_limit=self.sequence_limit, stream_interval=self.stream_interval, since_0_28=False)
 
 
 @dataclass(frozen=True)

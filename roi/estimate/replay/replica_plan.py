@@ -70,6 +70,10 @@ class ReplicaPlan:
     """Sequences that are decoded together at most, where it is not the engine's own."""
     adapters: AdapterSlots | None = None
     """Slots of those that are applied at run time."""
+    stream_interval: float = 1.0
+    """Tokens of an answer that its stream sends at a time; 1 by default in TensorRT-LLM and SGLang. The host makes a response
+    of so many at once (TensorRT-LLM: PyExecutor, of the first, every so many and the last). Ignored: what scheduling takes of a
+    sequence whatever is sent, some us of the tens."""
     since_0_28: bool = True
     """vLLM's third tier of step sizes; runs that were published until 2026 did not have it."""
 
@@ -118,6 +122,7 @@ class ReplicaPlan:
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
             attention_parallel=self.attention_parallel, experts_apart=self.habits.experts_apart,
             wgmma=self.habits.wgmma)
+        found = replace(found, host_sequence_s=found.host_sequence_s / self.stream_interval)
         if self.stages > 1.0:  # while a batch passes all stages, each host schedules those of as many batches
             more = self.stages - 1.0
             host, each = found.host_s + more * efficiencies.host_step_s, found.host_sequence_s * self.stages

@@ -111,6 +111,8 @@ class ServingRow(CanonicalRow):
     flight). Of a closed load with prefill_replicas its end counts in the rate."""
     sequence_limit: Annotated[float, Field(ge=1, le=1e6)] | None = None
     """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
+    stream_interval: Annotated[float, Field(ge=1, le=1e6)] = 1.0
+    """Tokens of an answer that the server was told to send at a time (stream_interval of TensorRT-LLM and SGLang)."""
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
     slo_ttft_ms: Positive | None = None
@@ -224,7 +226,7 @@ def serving_run(row: ServingRow) -> ServingRun:
             sequence_limit=row.sequence_limit or (
                 max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None),
             prefill_replicas=row.prefill_replicas, stages=row.pp,
-            attention_parallel=row.attention_parallel),
+            attention_parallel=row.attention_parallel, stream_interval=row.stream_interval),
         load=ServingLoad(
             kind=row.load, input_tokens=row.isl, output_tokens=row.osl, cached_tokens=row.cached_isl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,

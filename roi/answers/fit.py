@@ -28,7 +28,7 @@ from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import end_parameters, trained_parameters
 from roi.estimate.training.plan import Sharding, TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import STACKED_BEFORE, refusal
 from roi.estimate.training.targets import apart_from_ends, usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
@@ -166,8 +166,9 @@ def fit_model(
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")
     named = list({gpu.id: gpu for gpu in named}.values())
-    if plan.split_experts and not shape.mixture:
-        raise InputError(f"split_experts: {shape.id} has no experts; leave it out")
+    if plan.split_experts and not (shape.mixture and shape.family not in STACKED_BEFORE):
+        why = "the experts of {} are one parameter before transformers 5 too" if shape.mixture else "{} has no experts"
+        raise InputError(f"split_experts: {why.format(shape.id)}; leave it out")
     plan, told = plan_on_stored(plan, chosen.stored, model)
     targets, ends = apart_from_ends(shape, plan.targets) if plan.targeted else (plan.targets, False)
     plan = replace(plan, targets=usual_targets(shape, targets), ends=ends or plan.ends)

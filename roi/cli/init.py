@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import FRESH, PATH, Choice, tell
+from roi.cli.options import NEW_YAML, PATH, Choice, tell
 from roi.scenario import TEMPLATES
 
 
 @click.command()
-@click.argument("file", required=False, type=FRESH)
+@click.argument("file", required=False, type=NEW_YAML)
 @click.option("--template", "name", type=Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="The model that is paid today.")
 @click.option("--requests", metavar="NUMBER", help="Requests a day.")

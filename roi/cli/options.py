@@ -57,6 +57,7 @@ class Target(GivenPath):
 
 
 PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
+YAML, NEW_YAML = Target(endings=(".yaml",)), Target(fresh=True, endings=(".yaml",))
 PAGE, BOOK = Target(fresh=True, endings=(".html", ".htm")), Target(fresh=True, endings=(".xlsx",))
 
 
@@ -149,12 +150,11 @@ def written_options(*forms: str) -> Callable[[F], F]:
     def form_of(ctx: click.Context, _: click.Parameter, form: str) -> str:
         output: Path | None = ctx.params.get("output")
         if output is not None and (suffix := output.suffix.lower()) in OPENED:
-            own = OWN_OPTIONS.get(suffix)
-            page = "; --html FILE.html writes a page, which a browser prints" * (
-                own is None and any("--html" in option.opts for option in ctx.command.params))
-            if own is None or any(own in option.opts for option in ctx.command.params):
-                raise InputError(f"--output: {output} would hold text; write {own or '--output'}"
-                                 f" {output if own else output.with_suffix('.md')}{page}")
+            known = {name for option in ctx.command.params for name in option.opts}
+            own = OWN_OPTIONS.get(suffix) if OWN_OPTIONS.get(suffix) in known else None
+            page = "; --html FILE.html writes a page, which a browser prints" * (own is None and "--html" in known)
+            raise InputError(f"--output: {output} would hold text; write {own or '--output'}"
+                             f" {output if own else output.with_suffix('.md')}{page}")
         if output is None or ctx.get_parameter_source("form") is not ParameterSource.DEFAULT:
             return form
         named = SUFFIXES.get(output.suffix.lower(), form)

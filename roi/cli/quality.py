@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, TARGET, Number, format_option, page_options, pairs_of, read_day, tell
+from roi.cli.options import PATH, YAML, Number, format_option, page_options, pairs_of, read_day, tell
 from roi.errors import InputError
 
 
@@ -31,7 +31,7 @@ from roi.errors import InputError
 @click.option("--training", type=PATH, help="Ids of the training examples, one a line, or JSON lines with an id.")
 @click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
 @format_option("table", "json", "markdown")
-@click.option("--output", type=TARGET, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
+@click.option("--output", type=YAML, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
 @page_options
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,

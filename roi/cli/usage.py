@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @shared.format_option("table", "json", "csv")
-@click.option("--output", type=shared.TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--output", type=shared.YAML, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=shared.FRESH, help="Write arrivals and lengths of the calls: .csv or .parquet.")
 @shared.cache_option
 @shared.page_options

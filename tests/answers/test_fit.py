@@ -321,6 +321,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
      "--optimizer: muon is not known with sharding fsdp"),
     (("llama-3.1-8b", "--offload"), "offload: not usable with sharding: 'none'; take zero2, zero3 or fsdp"),
     (("llama-3.1-8b", "--split-experts"), "--split-experts: llama-3.1-8b has no experts"),
+    (("gpt-oss-20b", "--split-experts"), "--split-experts: the experts of gpt-oss-20b are one parameter"),
     (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
     (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
     (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),

@@ -107,6 +107,8 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["fit", "qwen3-8b", "--examples", "5k"], "--examples: '5k' is not usable; a number; write 5000\n"),
     (["track", "--setup", "$5,000"], "--setup: '$5,000' is not usable; a number from 0 to 1,000,000,000,000; write 5000\n"),
     (["quality", "x", "--margin", "5%"], "--margin: '5%' is not usable; a number from 0 to 1; write 0.05 for 5%\n"),
+    (["usage", "x.csv", "--output", "x.pdf"], "--output: x.pdf is the name of another kind of file; write x.yaml\n"),
+    (["size", "--output", "x.xlsx"], "--output: x.xlsx would hold text; write --output x.md; --html FILE.html writes a page"),
     (["compare", "--html", "x.pdf"], "--html: x.pdf is the name of another kind of file; write x.html\n"),
     (["compare", "--xlsx", "x.HTML"], "--xlsx: x.HTML is the name of another kind of file; write x.xlsx\n"),
     (["compare", "-"], "'-' is no file here; /dev/stdin and /dev/stdout are"),

@@ -100,6 +100,8 @@ def test_a_closed_loop_has_the_requests_that_its_run_sent():
     assert once.ttft_s == pytest.approx(figures("static", **load).ttft_s, rel=0.02)  # but for who is in its first step
     assert ten == figures("closed", **load)
     assert ten.ttft_s < figures("closed", prompts=160.0, **load).ttft_s < once.ttft_s
+    few = {"concurrency": 8.0, "length_cv": 0.1}
+    assert figures("closed", prompts=8.0, **few).ttft_s == pytest.approx(figures("static", **few).ttft_s, rel=0.05)
 
 
 @pytest.mark.parametrize("held", [1.0, 4.0, 32.0, 99.0])

@@ -165,11 +165,11 @@ def test_gemini_telemetry_through_a_collector_counts_the_same(tmp_path: Path) ->
 
 def test_claude_codes_telemetry_counts_a_request_once(tmp_path: Path) -> None:
     """As a collector writes OTLP logs: the event's name as an attribute or as the body, an error, a request that two exporters
-    wrote: 120 + 9,000 + 300 + 45, and 10 + 0 + 0 + 5.
+    wrote: 120 + 9,000 + 300 + 45, and 10 + 0 + 0 + 5. A suffix of the model's name is the client's.
     """
     def event(name: str, counts: dict[str, str], **words: str) -> dict[str, Any]:
         said = [{"key": key, "value": {"intValue": value}} for key, value in counts.items()]
-        words["model"] = "claude-sonnet-4-6"
+        words["model"] = "claude-sonnet-4-6[1m]"
         said += [{"key": key, "value": {"stringValue": value}} for key, value in words.items()]
         return {"timeUnixNano": "1791427770000000000", "body": {"stringValue": name}, "attributes": said}
 
@@ -181,6 +181,7 @@ def test_claude_codes_telemetry_counts_a_request_once(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [each]}]}]}) + "\n" for each in logs))
     rows = read(tmp_path, file)
     assert totals(rows) == counts(uncached_input=130, cache_read=9000, cache_write=300, output=50, requests=2)
+    assert {row["model"] for row in rows if row["dropped"] is None} == {"claude-sonnet-4-6"}
     assert CANARY not in str(rows)
 
 

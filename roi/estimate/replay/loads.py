@@ -30,7 +30,7 @@ GENERATIONS: Final = 10
 """Requests of a closed loop for each one in flight, where none is stated: what load generators send (InferenceX, vLLM's serving
 sweeps)."""
 LEAST_CLOSED: Final = 24
-"""Requests of a closed loop's replay at least."""
+"""Requests of a closed loop's replay at least, where the run does not say how many it sent."""
 LENGTH_SCATTER: Final = 0.06
 """Standard deviation over mean of lengths in closed loops that state none: InferenceX draws them from 0.8 to 1.0 of the
 nominal, and equal ones would keep all requests in step, which no server does."""
@@ -89,7 +89,7 @@ class ServingLoad:
         The first are sent at once: TTFT is a mean over all, that burst too, which is the more of a run the shorter it is.
         """
         each = max(round((self.concurrency or 1.0) / busy), 1)
-        return max(GENERATIONS * each if self.prompts is None else round(self.prompts / busy), each, LEAST_CLOSED)
+        return max(GENERATIONS * each, LEAST_CLOSED) if self.prompts is None else max(round(self.prompts / busy), 1)
 
     def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
         """`count` requests: lengths uniform around the mean, or gamma where they spread further than that can be."""

@@ -38,6 +38,9 @@ NORMED_EMBEDDING: Final = ("bloom",)
 EVERY_EXPERT: Final = ("llama4_text",)
 """Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
 (modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
+STACKED_BEFORE: Final = ("dbrx", "gpt_oss", "granitemoe", "granitemoehybrid", "granitemoeshared", "jetmoe", "llama4_text")
+"""Families whose experts were stacked in one parameter before transformers 5 too (GptOssExperts, Llama4TextExperts,
+GraniteMoeParallelExperts, DbrxExpertGLU): no module that bitsandbytes quantises or peft adapts."""
 FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "dots1", "exaone_moe", "glm4_moe",
                       "glm4_moe_lite", "glm_moe_dsa", "longcat_flash", "mimo_v2_flash", "nemotron_h", "solar_open")
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""

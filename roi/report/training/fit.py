@@ -6,6 +6,7 @@ from math import ceil
 from roi.answers.fit import FitReport, GpuLine
 from roi.errors import first_of
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import STACKED_BEFORE
 from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S, host_bytes
 from roi.estimate.training.stacks import trainer_habits
 from roi.estimate.training.targets import trains_experts
@@ -207,7 +208,8 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         before = f"Experts are modules of their own, as before transformers 5: bitsandbytes quantises each{adapters}"
         yield (before if split else
                f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
-               + "; before they were modules (--split-experts)" * plan.quantised)
+               + "; before they were modules (--split-experts)" * (
+                   plan.quantised and report.model.family not in STACKED_BEFORE))
     if report.stored:
         yield report.stored
     if report.unquantised is not None and (less := report.unquantised.recommended) is not None:

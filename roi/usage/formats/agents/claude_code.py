@@ -83,9 +83,10 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
     """A row for each request that an event, or OTLP logs, tell of."""
     for event, time in events_of(document):
         if event.get("event.name") in EVENTS and "input_tokens" in event:
-            yield {"timestamp": word(event.get("event.timestamp")) or time, "model": word(event.get("model")), "project": None,
-                   "session": named("session", event.get("session.id"), names=names), "call": word(event.get("request_id")),
-                   "speed": word(event.get("speed")),
+            model = word(event.get("model"))
+            yield {"timestamp": word(event.get("event.timestamp")) or time, "model": model and model.partition("[")[0],
+                   "project": None, "session": named("session", event.get("session.id"), names=names),
+                   "call": word(event.get("request_id")), "speed": word(event.get("speed")),
                    **{name: count_cell(event.get(own)) for name, own in zip(COUNTS, IN_EVENTS, strict=True)}}
 
 

@@ -26,7 +26,7 @@ class Provisioned:
     spills: Annotated[bool, At("options.{option}.provisioned.spills_over")] = False
     """True where what they do not hold is billed by the token, and no unit is added."""
     gives_back: Annotated[bool, At("options.{option}.provisioned.gives_back")] = False
-    """True where no more of today's units are kept than each month's peak takes."""
+    """True where no more of today's units are kept than each month's peak takes, or than cost least with what spills over."""
     seats: Annotated[bool, At("options.{option}.provisioned.seats")] = False
     """True of seats: they grow with users, hold any load, and their fee does not follow the model's price."""
     growth: Annotated[Number | None, At("options.{option}.provisioned.growth_per_year")] = None

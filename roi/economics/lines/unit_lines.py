@@ -133,7 +133,7 @@ def unit_lines(shared: Shared, option: Option, stay: Option, share: Share, kind:
     terms = option.provisioned
     if terms is None:
         return []
-    if terms.gives_back or not any_positive(terms.units):
+    if not any_positive(terms.units) or (terms.gives_back and not terms.spills):
         return provisioned_lines(shared, option, share)
     part = part_of_today(shared, option, stay)
     units, usd = units_kept(shared, terms, None if option is stay else part), unit_usd(shared, stay, terms)

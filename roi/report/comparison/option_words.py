@@ -18,7 +18,8 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     if f"options.{o.id}.provisioned.gives_back" in c.case:
-        words = "the same model on as many units as its peak takes"
+        spills = c.case[f"options.{o.id}.provisioned.spills_over"].value
+        words = f"the same model on as many units as {'cost least with what spills over' if spills else 'its peak takes'}"
     if o.kind == "cheaper-api" and of_todays_model(c, o):
         words = "the same model at another vendor"
     if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:

@@ -311,21 +311,6 @@ def too_slow(s: Scenario, own: ApiTerms) -> str:
     return ""
 
 
-def add_provisioned(sheet: FactSheet, s: Scenario, vendor: str) -> None:
-    """Units of throughput that could be paid: those that the scenario names, else today's without the idle ones."""
-    lever, model = s.candidates.provisioned_throughput, s.incumbent.model
-    id, block = "provisioned", "candidates.provisioned_throughput"
-    if lever is not None:
-        add_option(sheet, id, id, f"{model}, provisioned throughput", model, "cache_batch", vendor)
-        path = partial(path_of, Provisioned, option=id)
-        sheet.field(path("usd_per_unit"), lever, "usd_per_month", block)
-        sheet.field(path("requests_per_s"), lever, "requests_per_s", block)
-        sheet.state(path("minimum_months"), lever.minimum_months, f"scenario {block}.minimum_months", "months")
-    elif _idle_units(sheet, s) > 0:
-        add_option(sheet, id, id, f"{model}, no idle units", model, "cache_batch", vendor)
-        add_units_today(sheet, s, id, gives_back=True)
-
-
 def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool = False) -> None:
     """The units or seats that are paid today, as an option has them: as many, or where it `gives_back` as few as do."""
     today, path = s.incumbent.paid_by, partial(path_of, Provisioned, option=id)
@@ -342,7 +327,7 @@ def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool 
         field = "incumbent.provisioned_throughput"
         sheet.state(path("units"), float(today.units), f"scenario {field}.units", "units")
         sheet.state(path("of_requests_per_day"), _answered(s, today), "what today's units answer", "requests/day")
-        sheet.state(path("spills"), today.spills_over and not gives_back, f"scenario {field}.spills_over")
+        sheet.state(path("spills"), today.spills_over, f"scenario {field}.spills_over")
         for name, own in (("requests_per_s", "requests_per_s"), ("utilization", "peak_utilization")):
             if getattr(today, own) is not None:
                 sheet.field(path(name), today, own, field)
@@ -366,7 +351,7 @@ def _answered(s: Scenario, today: UnitsToday | Seats) -> float:
     return value_of(s.workload.requests_per_day) if today.at_requests_per_day is None else today.at_requests_per_day
 
 
-def _units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday, requests_per_day: float) -> float:
+def units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday, requests_per_day: float) -> float:
     """Units that the peak of so many requests a day takes, at the central values, were none spilled over."""
     if today.peak_utilization is not None:
         return today.units * value_of(today.peak_utilization) * requests_per_day / _answered(s, today)
@@ -376,16 +361,8 @@ def _units_asked(sheet: FactSheet, s: Scenario, today: UnitsToday, requests_per_
 
 def _warn_of_full_units(sheet: FactSheet, s: Scenario, today: UnitsToday, field: str) -> None:
     """Say where today's units would not hold today's peak, and nothing spills over."""
-    asked = _units_asked(sheet, s, today, _answered(s, today))
+    asked = units_asked(sheet, s, today, _answered(s, today))
     if asked > today.units * (1.0 + EXACT) and not today.spills_over:
         sheet.warnings.append(f"{field}: {today.units:,} units hold less than today's peak, which takes {asked:,.1f}; they are"
                               " counted as full, since they answer it: state spills_over: true, a larger requests_per_s, or"
                               " workload.peak_to_mean as measured")
-
-
-def _idle_units(sheet: FactSheet, s: Scenario) -> int:
-    """Units of throughput that are paid today and that today's peak does not take; 0 where they spill over."""
-    today = s.incumbent.paid_by
-    if not isinstance(today, UnitsToday) or today.spills_over:
-        return 0
-    return max(today.units - max(math.ceil(_units_asked(sheet, s, today, value_of(s.workload.requests_per_day)) - EXACT), 1), 0)

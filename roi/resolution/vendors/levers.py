@@ -1,12 +1,17 @@
 """Today's model otherwise: its cache and batch switched on, asked for less, on a slower tier, by units of throughput."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
 from roi.catalog.models.quality_priors import quality_prior
+from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Tokens, path_of
+from roi.economics.lines.calendar import EXACT
+from roi.economics.lines.unit_lines import units_at_least_cost
 from roi.economics.option_kinds import LEVERS
-from roi.economics.worked_out import OptionFacts
+from roi.economics.paid_units import Provisioned
+from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -15,14 +20,16 @@ from roi.resolution.vendors.api_terms import (
     Terms,
     add_option,
     add_price,
-    add_provisioned,
+    add_units_today,
     cache_loses,
     late_batch,
     not_cached,
+    units_asked,
     warn_of_no_batch,
 )
 from roi.scenario.apis import FlexibleTier, LessReasoning, ShorterPrompt
 from roi.scenario.demand import Tokens as TokenRatios
+from roi.scenario.demand import UnitsToday
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 
@@ -90,7 +97,7 @@ def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, term
         _asked_for_less(sheet, s, vendor, {SHORTER_PROMPT: c.shorter_prompt, LESS_REASONING: c.less_reasoning})
     if c.flexible_tier is not None:
         _flexible_tier(sheet, s, vendor, c.flexible_tier)
-    add_provisioned(sheet, s, vendor)
+    _add_provisioned(sheet, s, price, vendor, terms)
     for id in (each for lever in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS, FLEXIBLE) for each in (lever, by_token(lever))):
         if path_of(Option, "kind", option=id) in sheet.facts:
             on_units = i.paid_by is not None and id in LEVERS
@@ -142,6 +149,43 @@ def _asked_for_less(sheet: FactSheet, s: Scenario, vendor: str, levers: Mapping[
                     path_of(Tokens, field, system=system)]
                 for path in own:
                     sheet.field(path, lever, field, f"candidates.{key.replace('-', '_')}")
+
+
+def _add_provisioned(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
+    """Units of throughput that could be paid: those that the scenario names, else fewer of today's.
+
+    Where today's spill over, what fewer do not hold is billed by the token as it is today.
+    """
+    lever, i = s.candidates.provisioned_throughput, s.incumbent
+    id, block, model, today = "provisioned", "candidates.provisioned_throughput", i.model, i.paid_by
+    if lever is not None:
+        add_option(sheet, id, id, f"{model}, provisioned throughput", model, "cache_batch", vendor)
+        path = partial(path_of, Provisioned, option=id)
+        sheet.field(path("usd_per_unit"), lever, "usd_per_month", block)
+        sheet.field(path("requests_per_s"), lever, "requests_per_s", block)
+        sheet.state(path("minimum_months"), lever.minimum_months, f"scenario {block}.minimum_months", "months")
+    elif isinstance(today, UnitsToday) and _saves_units(sheet, s, today):
+        words = "fewer units" if today.spills_over else "no idle units"
+        add_option(sheet, id, id, f"{model}, {words}", model, "cache_batch", vendor)
+        add_units_today(sheet, s, id, gives_back=True)
+        if today.spills_over:
+            add_price(sheet, id, price, discount=None, uses_cache=i.uses_cache, batch_share=None, terms=terms,
+                      cache_as_today=i.uses_cache)
+            sheet.state(path_of(OptionFacts, "batch_as_today", option=id), True, "roi")
+
+
+def _saves_units(sheet: FactSheet, s: Scenario, today: UnitsToday) -> bool:
+    """True where today's peak leaves units idle, or, where they spill over, fewer cost less with what spills in some month.
+
+    At the central values.
+    """
+    if not today.spills_over:
+        return max(math.ceil(units_asked(sheet, s, today, value_of(s.workload.requests_per_day)) - EXACT), 1) < today.units
+    case = sheet.case()
+    as_billed = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
+    shared, options = read_all(case, {**case.values(), **as_billed}, ids=("stay",))
+    stay = options["stay"]
+    return bool((units_at_least_cost(shared, stay, stay, 1.0) < today.units).any())
 
 
 def _by_the_token(s: Scenario) -> str:

@@ -125,6 +125,27 @@ def test_of_units_that_spill_over_a_shorter_prompt_keeps_those_that_cost_least_w
     assert each[4] - min(each) == pytest.approx(348.8)
 
 
+def test_of_units_that_spill_over_the_same_model_keeps_those_that_cost_least_and_is_no_option_where_those_are_all() -> None:
+    """1.5/s for half of the day and 0.5 for the other, 0.1 a unit: each of the first five serves day and night, a tenth of
+    $10,512 by the token, for $700; each of the next ten half of that, $525.60. So five, and half x (1.5 - 0.5) spills. While
+    ten are owed all ten stay. At $500 each, less than any of the ten saves, there is no such option; nor of one unit.
+    """
+    workload = {"hourly_weights": (1.5,) * 12 + (0.5,) * 12, "peak_to_mean": 1.5}
+
+    def of(**terms: object) -> World:
+        return world(incumbent=ten(requests_per_s=0.1, spills_over=True, **terms), workload=workload)
+
+    by_hand = [10_160.8, 9809.6, 9458.4, 9107.2, 8756.0, 8930.4, 9104.8, 9279.2, 9453.6, 9628.0]
+    assert [cash(of(units=n), "stay")[0] for n in range(1, 11)] == pytest.approx(by_hand)
+    w = of()
+    assert w.line("provisioned", UNITS)[1] == pytest.approx([3500.0] * 24)
+    assert cash(w, "provisioned") == pytest.approx([min(by_hand)] * 24)
+    assert cash(of(**HALF_YEAR), "provisioned")[:7:6] == pytest.approx([9628.0, 8756.0])
+    assert of(**HALF_YEAR).line("provisioned", UNITS)[1][:7:6] == pytest.approx([7000.0, 3500.0])
+    for none in ({"usd_per_month": 500.0}, {"units": 5}, {"units": 1}):
+        assert "provisioned" not in of(**none).options
+
+
 def test_less_asked_is_an_option_by_the_token_too_with_the_cache_that_a_change_has() -> None:
     """$0.002 of $0.004 a request is half of today's price by the token, and nothing is owed for units after five months and
     0.98 of the sixth. Both ways at once are one more. Its evaluation and hours are those of the same lever on units.

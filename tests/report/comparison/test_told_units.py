@@ -44,6 +44,8 @@ def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> Non
     assert "gpt-5.4 by the token" in text
     alone = flat(of(ten(), quality={"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.5}, "bar": 0.9}))
     assert "Change to gpt-5.4, no idle units: the same model on as many units as its peak takes." in alone
+    spilling = flat(of(ten(requests_per_s=0.4, usd_per_month=1000.0, spills_over=True), quality=SCORES | {"bar": 0.9}))
+    assert "gpt-5.4, fewer units" in spilling
 
 
 @pytest.mark.parametrize(("a_day", "grows", "known"), [

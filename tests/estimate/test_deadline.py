@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from roi.estimate.replay.fleet import (
@@ -138,6 +138,7 @@ def test_a_fleet_of_that_size_keeps_every_deadline_hour_by_hour() -> None:
 DEADLINES = (0.01, 0.3, 1.0, 1.7, 2.0, 3.5, 5.0, 8.0, 9.0, 12.0, 17.0, 23.9, 24.0, 48.0)
 
 
+@example(np.array([0.0] * 19 + [8.0, 0.0, 0.0, 0.0, 16.0]), 0.0, 1.0, 1.0, 1.0, 0, 0.0, 1.0, False, 1.0)
 @settings(max_examples=25)
 @given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0), st.floats(0.05, 60.0), st.floats(1.0, 1.5), st.integers(0, 2),
        st.sampled_from([0.0, 600.0, 9000.0]), st.sampled_from([0.0, 1.0, 4.0, 24.0]), st.booleans(),

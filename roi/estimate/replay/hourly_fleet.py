@@ -221,8 +221,10 @@ def size_queue_fleet(
     if waits_hours >= HOURS or load_curve is None:
         return one(starts=1, busiest=1.0)
     often: list[int] = []
-    for starts in STARTS:  # twice as often takes no less: as many more starts, and no quieter hours between them
-        if starts * waits_hours >= HOURS * (1.0 - CEIL_TOLERANCE) and not any(starts % fewer == 0 for fewer in often):
+    for starts in STARTS:
+        # without billed steps twice as often takes no less: as many more starts, and no quieter hours between them
+        in_time = starts * waits_hours >= HOURS * (1.0 - CEIL_TOLERANCE)
+        if in_time and (billed_s > 0.0 or not any(starts % fewer == 0 for fewer in often)):
             often.append(starts)
     busiest = [float(np.max(smoothed(load_curve, max(HOURS / starts, 1.0)))) for starts in often or [STARTS[-1]]]
     fleets = [one(starts=starts, busiest=most) for starts, most in zip(often or [STARTS[-1]], busiest, strict=True)]

@@ -50,7 +50,7 @@ def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -
 
     Where today's model is asked for less, so that a request takes `part` of what it does today, as many as each month's peak
     takes, at least one: who changes that keeps no idle ones. None: as today. Units that spill over are as many as today;
-    `units_at_least_cost` has those of who asks for less.
+    `units_at_least_cost` has those of options with fewer.
     """
     if terms.seats:
         if terms.growth is None:

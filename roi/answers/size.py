@@ -37,7 +37,7 @@ from roi.estimate.replay.traffic import Lengths
 from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import ENGINE, FleetPlan, slo_of
 from roi.resolution.plans import why_no_plan
-from roi.resolution.request_lengths import LONGEST, TOO_LONG, option_lengths
+from roi.resolution.request_lengths import LONGEST, OF_CONTEXT, TOO_LONG, option_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.training.training_runs import mean_tokens
 from roi.scenario.demand import MOST_TOKENS, Bin
@@ -84,6 +84,8 @@ class Elsewhere:
     """The API, as the report calls it."""
     longest_tokens: float
     """Prompt and answer in the model's own tokens beyond which they do."""
+    of_context: bool
+    """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
     usd_per_month: float
     """What the API bills for them at today's volume and price."""
@@ -330,7 +332,8 @@ def _sent_on(resolved: Resolved, shared: Shared, option: Option, options: Mappin
         return None
     share, to = float(long_share(shared, option)), service_of_long(shared, option, options[option.long_to])
     requests = float(shared.requests_per_day * shared.volume_factor) * DAYS_PER_MONTH * share
-    return Elsewhere(to=to.option.label, longest_tokens=resolved.case[LONGEST.format(option=option.id)].number(),
+    longest, of_context = (resolved.case[path.format(option=option.id)] for path in (LONGEST, OF_CONTEXT))
+    return Elsewhere(to=to.option.label, longest_tokens=longest.number(), of_context=bool(of_context.value),
                      share_of_requests=share, usd_per_month=requests * pick(to.cost.usd) * pick(to.price))
 
 

@@ -72,7 +72,7 @@ def add_plans(
     if not plans and long_to is not None and any(word in why_none for word in SMALL):
         plans, longest = _find_for_shorter(sheet, s, choice, system, offers, lengths)
         if plans:
-            send_on(sheet, id, system, longest, long_to, "the longest that a replica on these cards holds")
+            send_on(sheet, id, system, longest, long_to, "the longest that a replica on these cards holds", of_context=False)
             lengths = lengths.within(longest)
     if plans:
         sheet.plans[id] = plans

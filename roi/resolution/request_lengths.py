@@ -23,6 +23,10 @@ PREFIX_HITS: Final = "serving.prefix_hit_rate"
 """Path of the fact, where it is stated."""
 LONGEST: Final = "options.{option}.longest_tokens"
 """Path of the longest request that an option takes, which hands longer ones on."""
+OF_CONTEXT: Final = "options.{option}.longest_is_context"
+"""Path of whether that is the model's context, or else the longest of the lengths known that its cards hold."""
+COUNTED: Final = "options.{option}.too_long_counted"
+"""Path of what is said of requests that an option is too short for and that are counted as if it answered them."""
 TOO_LONG: Final = 0.05
 """Share of requests beyond a model's context from which it cannot do the work: the P95 of the lengths, as of an SLO, must fit.
 Where only means are known, the mean must: how far lengths spread around it is not known, and nothing shorter will do."""
@@ -127,18 +131,34 @@ def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLen
     return lengths if longest is None else lengths.within(longest.number())
 
 
-def send_on(sheet: FactSheet, id: str, system: str, most_tokens: float, to: str, source: str) -> None:
-    """State that requests of more than `most_tokens`, answer included, go to the API of the option `to`; once more, anew."""
-    lengths = system_lengths(sheet.facts, system)
+def of_taken(facts: Mapping[str, Fact], s: Scenario, id: str) -> Scenario:
+    """The scenario with the lengths of the requests alone that the option takes: itself where it takes all."""
+    mask, bins = facts.get(path_of(Option, "too_long", option=id)), s.workload.lengths
+    if mask is None or bins is None:
+        return s
+    kept = [each for each, long in zip(bins, np.asarray(mask.value), strict=True) if not long]
+    whole = sum(each.share for each in kept)
+    lengths = tuple(each.model_copy(update={"share": each.share / whole}) for each in kept)
+    return s.model_copy(update={"workload": s.workload.model_copy(update={"lengths": lengths})})
+
+
+def send_on(sheet: FactSheet, id: str, system: str, most_tokens: float, to: str, source: str, *, of_context: bool) -> None:
+    """State that requests of more than `most_tokens`, answer included, go to the API of the option `to`; once more, anew.
+
+    `of_context`: the limit is the model's context, else the longest of the lengths known that its cards hold.
+    """
+    lengths, by_context = system_lengths(sheet.facts, system), OF_CONTEXT.format(option=id)
     longest, long, target = LONGEST.format(option=id), *(path_of(Option, name, option=id) for name in ("too_long", "long_to"))
-    for path in (longest, long, target):
+    for path in (longest, by_context, long, target):
         sheet.facts.pop(path, None)
+    sheet.state(by_context, of_context, source)
     sheet.state(longest, most_tokens, source, "tokens")
     sheet.state(long, tuple(float(tokens > most_tokens) for tokens in lengths.whole_tokens), source, "share")
     sheet.state(target, to, "the API that takes what is too long: today's, or the cheapest that passes the bar")
-    sheet.warnings.append(f"{system}: {lengths.over(most_tokens):.1%} of requests are longer than {most_tokens:,.0f} tokens"
-                          f" with the answer, and go to {sheet.facts[path_of(Option, 'label', option=to)].value}"
-                          " (candidates.by_length)")
+    held = "" if of_context else ", the longest of the lengths known that its cards hold"
+    limit = f"{'its context, ' * of_context}{most_tokens:,.0f} tokens with the answer{held}"
+    sheet.warnings.append(f"{system}: {lengths.over(most_tokens):.1%} of requests are longer than {limit}, and go to"
+                          f" {sheet.facts[path_of(Option, 'label', option=to)].value} (candidates.by_length)")
 
 
 def takes_long(sheet: FactSheet, s: Scenario, id: str | None) -> str | None:

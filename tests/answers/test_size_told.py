@@ -308,7 +308,7 @@ candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPo
     assert found.sent_on is not None
     assert (found.sent_on.to, found.sent_on.longest_tokens) == ("claude-sonnet-5-5", 40_960)
     assert found.sent_on.usd_per_month == pytest.approx(16_030.80)
-    told = "5% of all requests, of more than 40,960 tokens with the answer, go to claude-sonnet-5-5: $16,031 a month, in no"
+    told = "5% of all requests, longer than its context, 40,960 tokens with the answer, go to claude-sonnet-5-5: $16,031 a"
     assert told in " ".join(size_text(found).split())
     alone = next(way for way in found.ways if way.name == "all of it to the API")
     assert alone.api_usd == pytest.approx(0.95 * 3600 * 730 * (1000 * 2e-6 + 200 * 10e-6))

@@ -814,6 +814,8 @@ def test_what_is_too_long_is_paid_at_its_own_lengths_and_counts_towards_the_bar(
     assert service(s, to).cost.usd == pytest.approx(0.003)
     options = {"stay": option("stay", api=flat), own.id: own, to.id: to}
     assert [bool(meets_bar(replace(s, quality_bar=bar), own, options).all()) for bar in (0.85, 0.86)] == [True, False]
+    better = {**options, to.id: replace(to, error_rate=0.0)}  # 0.75 x 90 + 25 = 92.5%, and 90% of its own
+    assert [bool(meets_bar(replace(s, quality_bar=bar), own, better).all()) for bar in (0.9, 0.91)] == [True, False]
 
 
 def lengths(prompts: list[float], answers: list[float], weights: list[float]) -> SystemLengths:

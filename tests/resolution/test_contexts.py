@@ -67,7 +67,7 @@ def of_lengths(*bins: tuple[int, float], incumbent: dict[str, str] | None = None
 
 
 def test_where_all_must_stay_with_a_candidate_a_twentieth_may_be_longer_with_a_warning() -> None:
-    told = "qwen3-8b: 4.0% of requests are longer than its context, 40,960 tokens"
+    told = "qwen3-8b: 4.0% of requests, 69.5% of tokens, are longer than its context, 40,960 tokens"  # 2,404 : 2,404 + 1,056
     few, many = (of_lengths((1000, 1.0 - share), (60_000, share), by_length=False) for share in (0.04, 0.06))
     assert any(warning.startswith(told) for warning in few.warnings)
     assert barred(compare(few.case), "context") == {}
@@ -82,7 +82,7 @@ def test_what_is_longer_than_a_context_goes_to_the_api_and_the_fleet_is_for_the_
     case, id = found.case, "self-hosted-base:qwen3-8b"
     stated = [case[f"options.{id}.{name}"].value for name in ("too_long", "long_to", "longest_tokens")]
     assert stated == [(0.0, 1.0), "cache-batch", 40_960]
-    assert any(f"qwen3-8b: {share:.1%} of requests are longer than 40,960 tokens" in told for told in found.warnings)
+    assert any(f"qwen3-8b: {share:.1%} of requests are longer than its context, 40,960 " in told for told in found.warnings)
     held, alone = ({(p.offer.gpu, p.serving.weight_dtype): p.capacity.alone.requests_per_s for p in each.plans[id]}
                    for each in (found, short))
     assert held == pytest.approx(alone)
@@ -90,6 +90,25 @@ def test_what_is_longer_than_a_context_goes_to_the_api_and_the_fleet_is_for_the_
     assert option.sent_on is not None
     assert option.sent_on.share_of_requests == pytest.approx(share)
     assert option.sent_on.share_of_tokens == pytest.approx(60_100 * share / (60_100 * share + 1100 * (1.0 - share)))
+
+
+def test_an_adapter_is_trained_on_the_lengths_that_its_option_takes() -> None:
+    """1,000 examples of 0.6 x 1,100 + 0.4 x 3,100 = 1,900 tokens; run and memory are those without the long requests."""
+    def facts(*bins: tuple[int, float]) -> dict[str, object]:
+        lengths = [{"input_tokens": tokens, "output_tokens": 100, "share": share} for tokens, share in bins]
+        case = resolve(check_scenario({
+            **LONG, "workload": {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": lengths}, "apis": {},
+            "training": {"examples": 1000, "epochs": 1}, "candidates": {
+                "self_hosted": ["qwen3-8b"], "base": False, "hosted_adapters": ["fireworks/qwen3-8b"],
+                "gpus": ["RTX-4090"]}})).case
+        own, vendors = "self-hosted-adapter:qwen3-8b+lora", "hosted-adapter:fireworks/qwen3-8b"
+        paths = (f"options.{own}.training.memory_bytes", *(f"options.{id}.training.gpu_hours_per_run" for id in (own, vendors)),
+                 f"options.{vendors}.training.vendor_usd_per_run")
+        sources = [case[path].source for path in paths]
+        assert any(source.startswith("1,900,000 tokens") for source in sources), sources
+        return {path: case[path].value for path in paths}
+
+    assert facts((1000, 0.588), (3000, 0.392), (60_000, 0.02)) == pytest.approx(facts((1000, 0.6), (3000, 0.4)))
 
 
 def test_what_is_too_long_goes_nowhere_where_all_fits_where_nothing_does_and_where_no_api_takes_it() -> None:
@@ -115,6 +134,9 @@ def test_a_card_that_has_no_room_for_the_longest_serves_the_longest_that_it_hold
     case = resolve(check_scenario(data)).case
     assert case[f"options.{id}.too_long"].value == (0.0, 0.0, 1.0, 1.0)
     assert case[f"options.{id}.longest_tokens"].value == 20_100
+    [option] = [o for o in compare(case).options if o.id == id]
+    assert option.sent_on is not None
+    assert not option.sent_on.of_context
     refused = resolve(check_scenario({**data, "candidates": {"self_hosted": ["qwen3-8b"], **kept, "by_length": False}})).case
     assert "KV memory" in str(refused[f"options.{id}.infeasible"].value)
 

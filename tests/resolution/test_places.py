@@ -74,7 +74,8 @@ ONLY_TOLD = (
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",
-    r"options\..+\.longest_tokens", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
+    r"options\..+\.(?:longest_tokens|longest_is_context|too_long_counted)",
+    r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""

@@ -34,7 +34,7 @@ LOAD = re.compile(r"workload\.(?:input_tokens|output_tokens|weights|shared_prefi
                   r"serving\.prefix_hit_rate")
 """Facts of the workload that the capacity at the SLO follows from."""
 RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group in (
-    (r"workload\.(?:input_tokens|output_tokens|weights)|options\..+\.(?:too_long|longest_tokens|long_to)", "lengths", VOLUME),
+    (r"workload\.(?:input_tokens|output_tokens|weights)|options\..+\.(?:too_long\w*|longest_\w+|long_to)", "lengths", VOLUME),
     (r"workload\.(?:peak_to_mean|load_curve)", "peak", VOLUME),
     (r"workload\.steps\..+", "steps", VOLUME),
     (r"systems\.(?P<of>.+)\.(?:token_ratio|output_ratio|reasoning_tokens|prefix_tokens)", "tokens", VOLUME),

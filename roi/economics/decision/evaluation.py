@@ -75,6 +75,8 @@ class SentOn:
     """Id of the option whose API answers them."""
     longest_tokens: float
     """Prompt and answer, in the option's own tokens, beyond which they are sent on."""
+    of_context: bool
+    """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
     """Of all requests."""
     share_of_tokens: float
@@ -253,8 +255,9 @@ def sent_on(case: Case, done: Evaluated, start: int) -> SentOn | None:
     billed = sum(float(line.monthly[start:].mean()) for line in done.costs.lines if line.kind is LineKind.LONG)
     longest = case[f"options.{option.id}.longest_tokens"].number()
     tokens = share * only_long(shared, option).mean_tokens / shared.mean_tokens
-    return SentOn(to=option.long_to, longest_tokens=longest, share_of_requests=share, share_of_tokens=tokens,
-                  usd_per_month=billed)
+    told = f"options.{option.id}.longest_is_context"
+    return SentOn(to=option.long_to, longest_tokens=longest, of_context=told not in case or bool(case[told].value),
+                  share_of_requests=share, share_of_tokens=tokens, usd_per_month=billed)
 
 
 def mean_errors(done: Evaluated, start: int) -> float:

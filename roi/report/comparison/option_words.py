@@ -5,7 +5,7 @@ from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
 from roi.report.comparison.remarks.waiting import batch_words
-from roi.report.layout.wording import MEANINGS, case_number, number_of, percent, usd
+from roi.report.layout.wording import MEANINGS, case_number, limit_words, number_of, percent, usd
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
 MOSTLY = 0.5
@@ -50,8 +50,9 @@ def sent_on(c: Comparison, o: OptionResult) -> str:
     found = o.sent_on
     if found is None:
         return ""
+    limit = limit_words(found.longest_tokens, of_context=found.of_context)
     return (f"{percent(found.share_of_requests)} of the requests, {percent(found.share_of_tokens)} of the tokens, are too long"
-            f" for {o.label} (above {found.longest_tokens:,.0f} with the answer): to {option_of(c, found.to).label},"
+            f" for {o.label} (longer than {limit}): to {option_of(c, found.to).label},"
             f" {usd(found.usd_per_month)} a month (candidates.by_length)")
 
 

@@ -19,6 +19,7 @@ from roi.report.layout.wording import (
     correct_first,
     few_slots,
     figure,
+    limit_words,
     little_free,
     number_of,
     old_prices,
@@ -289,7 +290,8 @@ def _sent_on(sizing: Sizing) -> str:
     """What is too long, and where it goes."""
     found = sizing.sent_on
     return "" if found is None else (
-        f" {percent(found.share_of_requests)} of all requests, of more than {found.longest_tokens:,.0f} tokens with the answer,"
+        f" {percent(found.share_of_requests)} of all requests, longer than"
+        f" {limit_words(found.longest_tokens, of_context=found.of_context)},"
         f" go to {found.to}: {usd(found.usd_per_month)} a month, in no figure here (candidates.by_length).")
 
 

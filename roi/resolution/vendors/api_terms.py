@@ -21,7 +21,7 @@ from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.request_lengths import does_not_fit, send_on, system_lengths
+from roi.resolution.request_lengths import COUNTED, does_not_fit, send_on, system_lengths
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Incumbent, Seats, UnitsToday
 from roi.scenario.quantity import Share, Spread, value_of
@@ -136,12 +136,18 @@ def add_option(
         lengths = system_lengths(sheet.facts, system)
         over = lengths.over(context_tokens)
         if long_to is not None and 0.0 < over < 1.0:
-            send_on(sheet, id, system, context_tokens, long_to, context_source)
+            send_on(sheet, id, system, context_tokens, long_to, context_source, of_context=True)
         elif refused := does_not_fit(lengths, system, context_tokens):
             sheet.state(path("infeasible"), refused, context_source)
         elif over:
-            sheet.warnings.append(f"{system}: {over:.1%} of requests are longer than its context, {context_tokens:,} tokens;"
-                                  " they are counted as if it took them: cut them, or send them elsewhere")
+            tokens = lengths.whole_tokens * lengths.weights
+            share = float(tokens[lengths.whole_tokens > context_tokens].sum() / tokens.sum())
+            whose = f"the context of {system}" if kind == "cascade" else "its context"
+            told = (f"{over:.1%} of requests, {share:.1%} of tokens, are longer than {whose}, {context_tokens:,} tokens with"
+                    " the answer; they are counted as if answered")
+            sheet.state(COUNTED.format(option=id), told, context_source)
+            sheet.warnings.append(f"{label if kind == 'cascade' else system}: {told}: cut them, or send them"
+                                  " elsewhere")
     for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):
         sheet.state(path(name), value, "roi")
     if vendor is None:

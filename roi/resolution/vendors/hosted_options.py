@@ -25,7 +25,7 @@ from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plans import add_plans, add_published_speeds, check_capacities
-from roi.resolution.request_lengths import takes_long
+from roi.resolution.request_lengths import of_taken, takes_long
 from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
@@ -229,7 +229,7 @@ def _self_hosted(
             _add_shared_hours(sheet, s, id, group, trains=trains)
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None, long_to=long_to)
         if trains and method is not None:
-            add_training(sheet, s, id, shape, method, own if found is own else ())
+            add_training(sheet, of_taken(sheet.facts, s, id), id, shape, method, own if found is own else ())
 
 
 def _out(s: Scenario, kind: str, method: str | None, *, rented: bool, none: bool, spill: str | None) -> tuple[str, str] | None:
@@ -296,7 +296,7 @@ def _tuned_elsewhere(
                context_tokens=context, context_source=source, long_to=takes_long(sheet, s, spill))
     if "unverified" in row.note or (row.note and s.training.adapters * s.serving.adapters_on_base > 1):
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
-    tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
+    tokens, note = training_tokens(of_taken(sheet.facts, s, id)), f"{row.source}; {row.note}" if row.note else row.source
     quoted, path = partial(sheet.add, basis=Basis.QUOTED), partial(path_of, TrainingFacts, option=id)
     quoted(path("vendor_usd"), max(tokens / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job), "USD",
            source=f"{tokens:,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}", date=row.date)

@@ -27,7 +27,7 @@ from roi.facts.case import Case
 from roi.report.comparison.findings import then
 from roi.report.comparison.option_figures import alone_from, option_of
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.remarks.alerts import alerts
+from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, comparison_text, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
@@ -565,6 +565,38 @@ def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommenda
     assert "mean of months 3 to 36, when gpt-6-luna serves alone" in " ".join(comparison_text(c, (), "stay").split())
     assert "Trains on A100-80GB-SXM, Verda spot (roi fit: on-demand" in " ".join(
         comparison_text(c, (), "self-hosted-adapter:qwen3-8b+lora").split())
+
+
+@pytest.mark.parametrize(("long", "by_length", "about", "told"), [
+    (0.02, True, "what is too long", ("2% of the requests, 34.6% of the tokens, are too long for gpt-3.5-turbo (longer than its"
+     " context, 16,385 tokens with the answer): to gpt-5, $2,920 a month (candidates.by_length)")),
+    (0.001, True, "some that is too long", ("0.1% of the requests, 2.5% of the tokens, are too long for gpt-3.5-turbo (longer"
+     " than its context, 16,385 tokens with the answer): to gpt-5, $146 a month (candidates.by_length)")),
+    (0.02, False, "what is too long", ("gpt-3.5-turbo: 2.0% of requests, 34.6% of tokens, are longer than its context, 16,385"
+     " tokens with the answer; they are counted as if answered (candidates.by_length)"))])
+def test_what_is_too_long_for_the_leader_is_told_and_first_where_it_is_dear(
+    long: float, by_length: bool, about: str, told: str,
+) -> None:
+    """60,000 a day x 365/12 x 2% x (60,000 x $1.25 + 500 x $10 a million) = $2,920; 60,500 x 0.02 is 34.6% of 3,493 tokens
+    of the mean request. A cascade, which sees all, is warned of by its own name.
+    """
+    bins = ((1200, 150, 0.6 * (1.0 - long)), (3500, 300, 0.4 * (1.0 - long)), (60_000, 500, long))
+    found = resolve(check_scenario({
+        "as_of": "2026-11-24", "draws": 64, "title": "t", "incumbent": {"provider": "openai", "model": "gpt-5"},
+        "workload": {"requests_per_day": 60_000, "growth_per_year": 0, "peak_to_mean": 3, "lengths": [
+            {"input_tokens": given, "output_tokens": made, "share": share} for given, made, share in bins]},
+        "quality": {"bar": 0.85, "usd_per_error": 0.02, "scores": {
+            "gpt-5": {"value": 0.93, "items": 500}, "gpt-3.5-turbo": {"value": 0.88, "items": 500}}},
+        "candidates": {"api_models": ["openai/gpt-3.5-turbo"], "cascade_first": ["openai/gpt-3.5-turbo"],
+                       "by_length": by_length}}))
+    c = compare(found.case)
+    assert c.leader.id == "cheaper-api:openai/gpt-3.5-turbo"
+    order = [each for each, _ in remarks(c)]
+    assert [each for each in order if each.endswith("too long")] == [about]
+    assert order.index(about) == order.index("known ends") + 1
+    assert told in flat(c)
+    assert any(warning.startswith("gpt-3.5-turbo > gpt-5: ") and "than the context of gpt-3.5-turbo" in warning
+               for warning in found.warnings)
 
 
 @pytest.mark.full

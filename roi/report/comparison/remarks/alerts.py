@@ -73,6 +73,8 @@ DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
 """Characters of a source that are shown."""
+DEAR_LONG = 0.1
+"""Share of the leader's monthly cash that the bill of what is too long for it may be, before its line comes first."""
 LEGAL = "vendor_allows_training_on_outputs"
 """The gate that does not matter where people label."""
 
@@ -334,11 +336,24 @@ def _exact(c: Comparison) -> list[str]:
     return [f"{len(bare)} {told}"]
 
 
+def _long(c: Comparison, *, dear: bool) -> list[str]:
+    """What is too long for the leader: where it is sent, and at what bill; or that it is counted as if it were answered.
+
+    `dear`: where that bill is more than DEAR_LONG of the leader's cash, or nothing is billed at all; else the others.
+    """
+    o, path = c.leader, f"options.{c.leader.id}.too_long_counted"
+    if path in c.case:
+        return [f"{o.label}: {c.case[path].value} (candidates.by_length)"] if dear else []
+    large = o.sent_on is not None and o.sent_on.usd_per_month > DEAR_LONG * o.cash_monthly_usd
+    return [told] if (told := sent_on(c, o)) and large is dear else []
+
+
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": endings, "what is out": what_is_out,
+    "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
+    "what is out": what_is_out,
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
-    "workloads on the fleet": one_of_several, "what is too long": lambda c: [told] if (told := sent_on(c, c.leader)) else [],
+    "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
     "a cache without a price": _cache_without_price, "a volume that moves": moved_volume,
     "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
@@ -352,8 +367,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "what is out", "today's latency", "stated for nothing",
+ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
-                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "what is too long",
+                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
                  "a cache without a price", "a volume that moves", "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

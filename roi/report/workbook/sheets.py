@@ -118,13 +118,14 @@ def plan(c: Comparison, model: Model) -> Plan:
     }
     discount = discounts(model, c)
     roots[COMMON] = discount
+    rows = list(named(model))  # before the guards are read: a fleet is sized when it is first asked for, and decides branches
     roots[CHECKS] = list(model.trace.guards)
     used = {node for node in under(chain(*roots.values())) if node.op == "fact"}
     single, lists = assumptions(model.trace, c.case, used)
     facts = {each.node: each.name for each in single if each.node is not None}
     for line, nodes in enumerate(lists.values(), start=1):
         facts |= {node: f"{LISTS}!${letters(LIST_VALUE + k)}${line + 1}" for k, node in enumerate(nodes)}
-    layout = lay_out(model.trace.horizon, facts, roots, named(model), map(len, lists.values()))
+    layout = lay_out(model.trace.horizon, facts, roots, rows, map(len, lists.values()))
     guards = [(node, wanted, where) for node, (wanted, where) in model.trace.guards.items()]
     _tell_lines(sheets, layout)
     placed = Plan(c, model, sheets, single, lists, layout, discount, guards)

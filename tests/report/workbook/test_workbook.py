@@ -6,6 +6,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.formula import Tokenizer
 from recalculated import summary
 from small_scenario import SMALL
 
@@ -21,12 +22,27 @@ from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
 from roi.report.workbook.pen import number_format
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 HOSTILE = (
     '=HYPERLINK("http://evil.example","click")', "+1+1", "-2+3", "@SUM(A1)", "\x1b[31mred\x07", "<b>bold</b> & | ] ' \x00",
 )  # fmt: skip
 SHORT = {**SMALL, "horizon_months": 6}
+
+BINS = 40
+MANY: dict[str, Any] = {
+    **SMALL, "horizon_months": 36,
+    "workload": {"requests_per_day": 300_000, "growth_per_year": 0.1, "can_wait_share": 0.3, "lengths": [
+        {"input_tokens": 200.0 * 1.18**k, "output_tokens": 50.0 + 10.0 * k, "share": 1.0 / BINS} for k in range(BINS)]},
+    "candidates": {"api_models": ["openai/gpt-6-luna", "google/gemini-2.5-flash"], "cascade_first": ["openai/gpt-6-luna"],
+                   "self_hosted": ["qwen3-4b", "qwen3-8b", "llama-3.1-8b"], "methods": ["lora"], "hosted_models": [
+                       "groq/llama-3.1-8b-instant"]},
+    "serving": {"adapters_on_base": 4, "adapters": "shared", "spill_share": 0.1},
+}  # fmt: skip
+"""Many options and lengths, the longest of which are too long for what serves itself."""
+LETTERS, LEVELS, ARGUMENTS, WORDS = 8192, 64, 255, 255
+"""What Excel takes: characters of a formula, levels of nesting, arguments of a function, characters of a text in a formula
+(support.microsoft.com, "Excel specifications and limits")."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +114,43 @@ def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparis
         sheet = book[o.label]
         for row in sheet.iter_rows(min_row=6, max_row=5 + len(o.lines), min_col=3):
             assert all(str(cell.value).startswith("=") or cell.value == 0 for cell in row)
+
+
+def sizes(formula: str) -> tuple[int, int, int, int]:
+    """Characters, levels of brackets, most arguments of a bracket and characters of the longest text."""
+    open_brackets, levels, arguments, words = [0], 0, 0, 0
+    for token in Tokenizer(formula).items:
+        if token.subtype == "OPEN":
+            open_brackets.append(1)
+        elif token.type == "SEP":
+            open_brackets[-1] += 1
+        elif token.subtype == "CLOSE":
+            arguments = max(arguments, open_brackets.pop())
+        elif token.subtype == "TEXT":
+            words = max(words, len(token.value) - 2)
+        levels = max(levels, len(open_brackets) - 1)
+    return len(formula) - 1, levels, arguments, words
+
+
+def test_the_sizes_of_a_formula() -> None:
+    assert sizes('=SUM(1,MAX(A1,"ab",(2+3)),4)') == (27, 3, 3, 2)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("bundled", [True, False], ids=["bundled", "many options and lengths"])
+def test_excel_takes_every_formula(bundled: bool) -> None:
+    """What a check rests on has cells, as what a line rests on: a fleet's own stood in one formula of 47,000 characters."""
+    c = compare(resolve(load_scenario(overrides=("draws=0",)) if bundled else check_scenario(MANY)).case)
+    assert len(c.options) >= 10
+    assert any(o.fleet is not None for o in c.options)
+    book = opened(comparison_workbook(c, "1.0"))
+    for sheet in book:
+        for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"):
+            letters, levels, arguments, words = sizes(cell.value)
+            assert letters <= LETTERS, (sheet.title, cell.coordinate, letters)
+            assert levels <= LEVELS, (sheet.title, cell.coordinate, levels)
+            assert arguments <= ARGUMENTS, (sheet.title, cell.coordinate, arguments)
+            assert words <= WORDS, (sheet.title, cell.coordinate, words)
 
 
 @pytest.mark.full

@@ -218,13 +218,15 @@ def size_queue_fleet(
     one = partial(
         _queue_fleet, mean_requests_per_s, capacity_requests_per_s, startup_s=startup_s, gpus_per_replica=gpus_per_replica,
         gpus_per_instance=gpus_per_instance, headroom=headroom, spares=spares, pooling=pooling, billed_s=billed_s)
-    if waits_hours >= HOURS or load_curve is None:
+    if load_curve is None:
         return one(starts=1, busiest=1.0)
     often: list[int] = []
+    even = billed_s <= 0.0 and not np.any(np.asanyarray(pooling) > 1.0)
     for starts in STARTS:
-        # without billed steps twice as often takes no less: as many more starts, and no quieter hours between them
+        # twice as often takes no less, as many more starts and no quieter hours between them, but where billed time is rounded
+        # up to steps, or where the more replicas that these hours need each hold more
         in_time = starts * waits_hours >= HOURS * (1.0 - CEIL_TOLERANCE)
-        if in_time and (billed_s > 0.0 or not any(starts % fewer == 0 for fewer in often)):
+        if in_time and not (even and any(starts % fewer == 0 for fewer in often)):
             often.append(starts)
     busiest = [float(np.max(smoothed(load_curve, max(HOURS / starts, 1.0)))) for starts in often or [STARTS[-1]]]
     fleets = [one(starts=starts, busiest=most) for starts, most in zip(often or [STARTS[-1]], busiest, strict=True)]

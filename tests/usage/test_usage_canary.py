@@ -118,8 +118,9 @@ WRITTEN = {
         ]
     ),
     "claude-telemetry.jsonl": json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{
-        "timeUnixNano": "1791427770000000000", "body": {"stringValue": "claude_code.api_request"},
-        "attributes": [{"key": "model", "value": {"stringValue": "claude-sonnet-4-6"}},
+        "timeUnixNano": "1791427770000000000", "body": {"stringValue": CANARY},
+        "attributes": [{"key": "event.name", "value": {"stringValue": "api_request"}},
+                       {"key": "model", "value": {"stringValue": "claude-sonnet-4-6"}},
                        {"key": "user.email", "value": {"stringValue": CANARY}},
                        *({"key": key, "value": {"intValue": "5"}} for key in ("input_tokens", "output_tokens"))]}]}]}]}),
     "mooncake.jsonl": '{"timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,

@@ -235,7 +235,7 @@ def test_an_interrupt_keeps_what_was_sent():
         run = served(server, *closed_points((1,), (16, 64), (8,), 6, 0), watcher=Stop())
         sent = server.completions
         time.sleep(0.05)
-        assert server.completions == sent
+        assert server.completions <= sent + 1  # the one in flight may have been on its way; five more would follow it
     assert run.interrupted
     assert not run.profile.complete
     assert run.failure is None

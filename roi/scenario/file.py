@@ -26,7 +26,7 @@ from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, 
 GROUPED: Final = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 """A number whose digits a point may group, as in German."""
 COUNTS: Final = frozenset({"requests/day", "tokens", "examples", "labels", "USD/month"})
-"""Units of fields of which three decimals say nothing."""
+"""Units of fields of which nobody writes three decimals, the last of them 0."""
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
@@ -259,7 +259,7 @@ def _set(data: dict[str, Any], override: str) -> None:
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
         raise ScenarioError("--set", override, f"write it as {form}")
     value = set_value(text.strip(), path)
-    if isinstance(value, float) and GROUPED.fullmatch(text.strip()) and _is_count(path.strip()):
+    if isinstance(value, float) and text.rstrip().endswith("0") and GROUPED.fullmatch(text.strip()) and _is_count(path.strip()):
         whole = text.strip().replace(".", "")
         raise ScenarioError("--set", override, f"write {whole}, or {value:g} for so many: a point groups no digits")
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
@@ -275,7 +275,7 @@ def _set(data: dict[str, Any], override: str) -> None:
 
 
 def _is_count(path: str) -> bool:
-    """True where the field at the path counts what nobody gives in thousandths, as requests."""
+    """True where the field at the path counts, as requests or USD: 20.000 of it may be meant as twenty thousand."""
     return path in field_paths() and meaning_of(path).unit in COUNTS
 
 

@@ -434,5 +434,6 @@ def test_a_count_whose_digits_a_point_may_group_is_asked_for(override: str, says
     with pytest.raises(ScenarioError, match=re.escape(says)):
         load_scenario(None, (override,))
     for other in ("workload.peak_to_mean=1.250", "people.usd_per_hour=95.000", "workload.requests_per_day=20.5",
-                  "workload.requests_per_day=0.500", "workload.requests_per_day=1234.500"):
+                  "workload.requests_per_day=0.500", "workload.requests_per_day=1234.500",
+                  "incumbent.bill_usd_per_month=224.959"):
         load_scenario(None, (other,))

@@ -165,7 +165,7 @@ def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], back
                              f" count {row.model} on {day_of(row.day)}; the same calls would count twice: give one of them")
     seen: dict[tuple[object, ...], str] = {}
     for table, sums in _of_formats_read_twice(tables, backend):
-        for key in sums:
+        for key in sorted(sums, key=lambda key: key[0] or 0):
             other, shown = seen.setdefault(key, table.files[0].shown), table.files[0].shown
             if other != shown and key[0] is not None and key[4] > 1:
                 raise InputError(f"FILES: {other} and {shown} have the same calls on {day_of(key[0])}: the same"

@@ -12,15 +12,16 @@ ROW = {
 }  # fmt: skip
 
 FORMATS = """
-bf16 = BF16; bfloat16; bf16 (default); fp16/bf16
-fp16 = FP16; float16; half
+bf16 = BF16; bfloat16; bf16 (default); gemm nan/kv n.s.
+fp16 = FP16; float16; half; fp16/bf16; F16/F16
 fp32 = FP32; tf32; F32; all F32
-fp8 = FP8; fp8 (e4m3); FP8 W8A8; w8a8-fp8; fp8 dynamic; fp8 per-tensor
-int8 = INT8; int8 weight-only; w8a16; W8A8 INT8; SmoothQuant W8A8; GPTQ-Int8
+fp8 = FP8; fp8 (e4m3); FP8 W8A8; w8a8-fp8; fp8 dynamic; fp8 per-tensor; fp8_e4m3fn; w8a8_fp8; mxfp8
+int8 = INT8; int8 weight-only; w8a16; W8A8 INT8; SmoothQuant W8A8; GPTQ-Int8; w gptq-int8/kv bf16
 int8 * = bnb int8; LLM.int8(); bitsandbytes 8-bit; EETQ int8; GPTQ 8bit; 8bit
 int4 = INT4; AWQ; int4 AWQ; AWQ-INT4; GPTQ; GPTQ-Int4; w4a16; W4A16 g128; w4a8; torchao int4; W4A8KV4
+int4 = W4A8 AWQ (INT4-FP8); int4-awq
 int4 * = nf4; bnb nf4; NF4 double quant; 4-bit (bitsandbytes); bnb-4bit; 4bit; HQQ; quanto int4; EXL2 4.0bpw; q4f16_1
-nvfp4 = FP4; NVFP4
+nvfp4 = FP4; NVFP4; NVFP4/FP8 KV; W4A4 NVFP4
 mxfp4 = mxfp4; MXFP4 MoE
 f16 = F16
 q4_k_m = Q4_K_M; q4_k_m; Q4_K - Medium; Q4_K; gguf Q4_K_M; Q4_K_M (imatrix)
@@ -59,13 +60,16 @@ lmdeploy recent = TurboMind
 deepspeed-mii recent = DeepSpeed-MII 0.2; DeepSpeed-FastGen
 transformers recent = HF Transformers 4.40; transformers (sdpa); Hugging Face; AutoAWQ 0.2
 llama.cpp recent = llama.cpp b4567; llama.cpp (CUDA); llama-bench; llama-cpp-python 0.2.7; ik_llama.cpp
+llama.cpp recent = llama-server; llama.cpp build b6096
 llama.cpp recent * = LM Studio 0.3; KoboldCpp 1.70
 ollama recent = Ollama 0.3.12
 gpt-fast recent = gpt-fast
+gpt-fast recent * = transformers (torch.compile, static cache)
 other recent * = exllamav2 0.1.8; MLC-LLM; ktransformers 0.2.1; OpenVINO 2024.3; MLX; CTranslate2; n.s."""
 LOADS = """
 static c8 = static batch, batch 8; batch size 8; bs=8; benchmark_latency.py batch 8
-static c1 = single stream; latency test, batch 1
+static c1 = single stream; latency test, batch 1; single request; MLPerf v5.1 SingleStream
+closed c16 = 16 parallel slots; llama-server -np 16
 closed c16 = closed loop, concurrency 16; 16 concurrent users; 16 users; concurrency=16; genai-perf concurrency 16
 open r4 = online serving, request rate 4; server, 4 req/s; QPS=4; benchmark_serving.py --request-rate 4
 saturated = offline; max throughput; ShareGPT, rate inf; saturation; MLPerf v5.0 Offline; decode throughput
@@ -77,6 +81,12 @@ llama-3.1-8b = llama3.1-8b-datacenter; llama3.1-8b-edge; meta-llama/Meta-Llama-3
 llama-3.1-70b = amd/Llama-3.1-70B-Instruct-FP8-KV; Llama-3.1-Nemotron-70B-Instruct
 llama-3.1-8b * = llama 8B; Llama 8B Q4_K_M
 llama-7b = llama 7B mostly Q4_0
+llama-2-7b = LLaMA 7B v2; LLaMA v2 7B
+llama-3.3-70b = Llama v3.3 70B
+llama-3.1-405b = Llama v3.1 405B FP8
+gpt-oss-20b = gpt-oss 20B MXFP4 MoE
+qwen2.5-14b = deepseek-r1:14b
+deepseek-v3 = deepseek-r1:671b; DeepSeek R1 0528
 gpt-j-6b = GPT-J; GPT-J 6B; gptj-99; gptj-99.9
 mixtral-8x7b = mixtral-8x7b-99; Mixtral 8x7B Instruct
 mistral-7b-v0.3 * = Mistral-7B; Mistral 7B Instruct; mistral-7b-awq
@@ -87,6 +97,10 @@ codellama-70b = CodeLlama-70B-Instruct
 Llama-3-3-Nemotron-Super-49B-v1 = Llama-3_3-Nemotron-Super-49B-v1"""
 CARDS = """
 H100-80GB-SXM = 8x H100; 8xH100 SXM; H100 x8; NVIDIA H100-SXM-80GB
+GH200-96GB = NVIDIA GH200-GraceHopper-Superchip_GH200-96GB_aarch64x1
+GB200-192GB = GB200-NVL72_GB200-186GB_aarch64x4
+MI325X-256GB = AMD Instinct MI325X-NPS1-SPX-256GB-1000W
+RTX-PRO-6000-SE = RTX 6000 Pro Blackwell Server Edition
 A100-80GB-SXM * = A100; 4×A100; NVIDIA A100
 A10G = A10G (g5.xlarge)
 RTX-2080-Ti * = RTX 2080 Ti 22GB
@@ -136,10 +150,11 @@ def test_formats_of_weights_models_and_cards(column, canonical, meant, stands_in
 @pytest.mark.parametrize(("model", "weights"), [
     ("Qwen2.5-32B-Instruct-AWQ", "int4"), ("Qwen2.5-72B-Instruct-GPTQ-Int8", "int8"), ("Llama-3.1-70B-Instruct-FP8", "fp8"),
     ("nvidia/DeepSeek-R1-FP4", "nvfp4"), ("DeepSeek-R1", "fp8"), ("gpt-oss-120b", "mxfp4"),
-    ("llama3.1:8b-instruct-q4_K_M", "q4_k_m"), ("Llama-3.1-8B", "bf16"),
+    ("llama3.1:8b-instruct-q4_K_M", "q4_k_m"), ("Llama-3.1-8B", "bf16"), ("llama3.1:8b", "q4_k_m"),
 ])
 def test_a_format_that_no_cell_states_is_that_of_the_checkpoint_and_is_marked(model, weights):
-    row = cells("model", model, precision="n.s.")
+    """ollama's tags without a format are of Q4_K_M."""
+    row = cells("model", model, precision="n.s.", engine="Ollama" if ":" in model else "vLLM")
     assert (row["weight_dtype"], row["assumed"]) == (weights, "weight_dtype+kv_dtype")
 
 
@@ -174,11 +189,72 @@ def test_dates(text, expected):
     ("TP8", "8", ("8", "1", "")), ("tp=4", "8", ("4", "2", "")), ("TP4PP2", "8", ("4", "1", "2")),
     ("1", "8x", ("1", "8", "")),
     ("DP8", "8", ("1", "8", "")), ("n.s.", "4", ("4", "1", "")), ("tp8 ep8", "8", ("8", "1", "")),
-    ("TP0", "8", ("TP0", "", "")), ("8.0", "8", ("8", "1", "")),
+    ("TP0", "8", ("TP0", "", "")), ("8.0", "8", ("8", "1", "")), ("DEP8", "8", ("8", "1", "")), ("TEP4", "8", ("4", "2", "")),
+    ("2", "8", ("2", "4", "")),
 ])
 def test_how_gpus_share_a_model(tp, gpus, expected):
     row = cells("tp", tp, n_gpus=gpus)
     assert (row["tp"], row["replicas"], row["pp"]) == expected
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    ({"gpu": "8x H100", "tp": "8"}, "tp=8 replicas=1"), ({"gpu": "H100-SXM-80GBx8", "tp": "2"}, "tp=2 replicas=4"),
+    ({"n_gpus": "8", "tp": "2", "scenario": "P:D 1:3 concurrency 32"}, "tp=2 replicas=4 prefill_replicas=1"),
+    ({"n_gpus": "8", "tp": "2", "scenario": "P:D 1:1 concurrency 32"}, "tp=4 replicas=2 prefill_replicas=1"),
+    ({"n_gpus": "2", "tp": "", "engine": "llama.cpp"}, "tp=1 pp=2 replicas=1"),
+    ({"n_gpus": "2", "tp": "1", "engine": "transformers"}, "tp=1 pp=2 replicas=1"),
+    ({"n_gpus": "2", "tp": "2", "engine": "llama.cpp", "notes": "-sm row"}, "tp=2 replicas=1"),
+    ({"n_gpus": "8", "tp": "DEP8", "model": "DeepSeek-R1"}, "tp=8 attention_parallel=true replicas=1"),
+    ({"n_gpus": "8", "tp": "8", "model": "DeepSeek-R1", "notes": "dp attention"}, "tp=8 attention_parallel=true replicas=1"),
+])
+def test_gpus_are_counted_by_what_several_cells_say_of_them(change, expected):
+    row = cells("id", "own-1", **{"n_gpus": ""} | change)
+    names = ("tp", "pp", "attention_parallel", "replicas", "prefill_replicas")
+    assert " ".join(f"{name}={row[name]}" for name in names if row[name]) == expected
+
+
+@pytest.mark.parametrize(("model", "gpu", "precision", "expected"), [
+    ("llama2-70b-99", "NVIDIA H200-SXM-141GB", "FP8", ("1", "8")), ("llama2-70b-99", "NVIDIA H100-SXM-80GB", "FP8", ("2", "4")),
+    ("llama3.1-405b", "NVIDIA H200-SXM-141GB", "FP8", ("8", "1")), ("mixtral-8x7b", "NVIDIA L40S", "FP8", ("2", "4")),
+])
+def test_mlperf_s_replicas_are_as_small_as_weights_and_a_batch_allow(model, gpu, precision, expected):
+    """Weights of 70, 70, 406 and 47 GB beside 141, 80, 141 and 48 GB a GPU, 0.6 of which they may fill."""
+    row = cells("model", model, gpu=gpu, precision=precision, n_gpus="8", tp="", scenario="MLPerf v5.0 Offline", concurrency="")
+    assert ((row["tp"], row["replicas"]), "tp" in row["assumed"].split("+")) == (expected, True)
+
+
+@pytest.mark.parametrize(("scenario", "expected"), [
+    ("llama-bench tg128", "isl=1 osl=128 concurrency=1"), ("pp512", "isl=512 osl=1 concurrency=1"),
+    ("llama-bench -p 2048 -n 0 -b 2048 -ub 512 -ngl 99", "isl=2048 osl=1 concurrency=1"),
+    ("tg128 @ d4096", "isl=4097 cached_isl=4096 osl=128 concurrency=1"),
+])
+def test_llama_bench_runs_one_sequence_of_the_lengths_in_its_name(scenario, expected):
+    row = cells("scenario", scenario, engine="llama.cpp", isl="", osl="", concurrency="")
+    assert row["load"] == "static"
+    assert " ".join(f"{name}={row[name]}" for name in ("isl", "cached_isl", "osl", "concurrency") if row[name]) == expected
+
+
+@pytest.mark.parametrize(("notes", "rate", "batch"), [
+    ("throughput per GPU", "7200", "32"), ("tokens/s/GPU as printed", "7200", "32"), ("tok/s/GPU x 8 GPUs", "900", "32"),
+    ("batch 32 per GPU", "900", "256"), ("total output throughput", "900", "32"),
+])
+def test_figures_of_one_gpu_are_turned_into_those_of_all(notes, rate, batch):
+    row = cells("notes", notes, n_gpus="8", tp="8")
+    assert (row["output_tok_per_s"], row["concurrency"]) == (rate, batch)
+
+
+@pytest.mark.parametrize(("notes", "column", "expected"), [
+    ("MTP 2 steps", "engine", "vllm-with-speculative-decoding"), ("Eagle3", "engine", "vllm-with-speculative-decoding"),
+    ("no speculative decoding", "engine", "vllm"), ("MTP off", "engine", "vllm"), ("without MTP", "engine", "vllm"),
+    ("PD disaggregation", "prefill_replicas", "unstated"), ("non-disaggregated", "prefill_replicas", ""),
+])
+def test_what_no_configuration_expresses_is_left_for_validate_to_skip(notes, column, expected):
+    assert cells("notes", notes)[column] == expected
+
+
+def test_inferencex_draws_nine_tenths_of_the_lengths_that_it_names():
+    row = cells("source", "SemiAnalysisAI/InferenceMAX", isl="1024", osl="8192")
+    assert (row["isl"], row["osl"]) == ("921.6", "7372.8")
 
 
 def test_amd_s_first_builds_of_vllm_are_of_their_own_design_in_16_bits():

@@ -65,6 +65,7 @@ def plain(name: str) -> str:
 def read_name(name: str) -> GpuName:
     """The parts of a name. What is understood as a part is taken out, and the rest is the core."""
     text = re.sub(r"[_,;/®™()]+", " ", name.lower().strip())
+    text = re.sub(r"\b(\d000) pro\b", r"pro \1", text)  # RTX 6000 Pro, as NVIDIA's own tables have it too
     text = INSTANCE.sub(r"\1\2\3\4\5", LISTED.sub(r"\1", text)).replace("-", " ")
     found: dict[str, list[str]] = {}
 

@@ -36,8 +36,8 @@ ENGINES: Final = {
 }  # fmt: skip
 """What a word of a cell begins with; of several the first, of those at one place the longest. NIM and Triton serve a
 TensorRT-LLM engine where they say no other. An engine with none of these is `other`."""
-WEAK: Final = ("hf", "huggingface", "nim", "triton")
-"""Of these, makers and shells, which give way to an engine that stands beside them."""
+WEAK: Final = ("hf", "huggingface", "nim", "triton", "tensorrt", "trt")
+"""Of these, makers, shells and libraries, which give way to an engine that stands beside them."""
 GUESSED: Final = ("nim", "triton", "tensorrt", "trt", "koboldcpp", "lmstudio", "llamafile")
 """Of these, what stands for an engine that the cell does not name."""
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
@@ -57,7 +57,7 @@ SPECULATIVE: Final = re.compile(
 """Decoding with drafts, unless it is said to be off."""
 ATTENTION_PARALLEL: Final = re.compile(
     r"attention[ -](?:data[ -]parallel\w*|dp)\b|\bdp[ -]attention|\badp\b|\bdep ?\d+|\bdp ?=? ?\d+ ?[+,/ ] ?ep")
-PER_GPU: Final = r"[ -]?(?:per|/)[ -]?gpu\b"
+PER_GPU: Final = r"[ -]?(?:per|/)[ -]?gpu\b(?![ -]?h)"
 SPEED_OF_EACH: Final = (
     rf"(?:throughput|tok\w*(?:(?:/| per )s(?:ec(?:ond)?)?)?|tps|output){PER_GPU}|per[ -]gpu (?:\w+ )?(?:throughput|tok|tps)")
 BATCH_OF_EACH: Final = rf"(?:batch(?: size)?|bs|concurrency)[ =:]*\d+{PER_GPU}"
@@ -234,13 +234,17 @@ def _engine_word(row: Mapping[str, str]) -> str:
 
 
 def _design(name: str, row: Mapping[str, str]) -> str | None:
-    """The design of the engine's release, by its version, else by its year; None where neither is stated."""
+    """The design of the engine's release, by its version, else by its year; None where neither is stated.
+
+    A version of what stands for an engine (TensorRT 10.2, NIM 1.8) is not the engine's.
+    """
     told = f"{row.get('engine_version') or ''} {row['engine']}".lower()
-    stated = re.sub(r"(?:rocm|cuda|mlperf|inference|ubuntu|torch|py)[ -]?v?\d+(?:\.\d+)*|\bcu\d+\b", "", told)
+    stated = re.sub(r"(?:rocm|cuda|mlperf|inference|ubuntu|torch|tensorrt|trt|py)[ -]?v?\d+(?:\.\d+)*|\bcu\d+\b", "", told)
     version = re.search(r"(?<![\d.])(\d{1,2})\.(\d+)(?:\.(\d+))?", stated)
     year = re.match(r"\d{4}", row.get("date") or "") or re.search(r"20\d\d", f"{stated} {row.get('date') or ''}")
     if version and int(version[1]) > CONTAINERS:  # Triton's 24.07 is of July 2024
         return "recent" if 2000 + int(version[1]) >= FIRST_RECENT else "2024"
+    version = None if _engine_word(row) in GUESSED else version
     generation = re.search(r"\bv([01])\b(?!\.)", stated)
     if name == "vllm" and generation:
         return "recent" if generation[1] == "1" else "2024"
@@ -401,9 +405,9 @@ def _alone(row: Mapping[str, str], text: str) -> str:
     """One request at a time, where the scenario says so or where it says of no other number and the engine's users have one."""
     if row.get("concurrency") or FLYING.search(text) or BATCH.search(text):
         return ""
-    if re.search(r"\b(?:single|one)[ -]?(?:stream|request|user|sequence|prompt)\b", text):
+    if re.search(r"\b(?:single|one)[ -]?(?:stream|request|user|sequence|prompt|batch)\b", text):
         return "load=static concurrency=1"
-    several = re.search(r"rate|qps|rps|req|prompts|concurren|closed|users", text)
+    several = re.search(r"batch|rate|qps|rps|req|prompts|concurren|closed|users|\d seq", text)
     return "load=static concurrency=1 assumed+=load" if _runs_on(row, SINGLE) and not several else ""
 
 

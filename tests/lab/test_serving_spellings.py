@@ -234,9 +234,18 @@ def test_llama_bench_runs_one_sequence_of_the_lengths_in_its_name(scenario, expe
     assert " ".join(f"{name}={row[name]}" for name in ("isl", "cached_isl", "osl", "concurrency") if row[name]) == expected
 
 
+@pytest.mark.parametrize(("scenario", "expected"), [
+    ("text generation", ("static", "1", True)), ("single batch", ("static", "1", False)), ("", ("static", "1", True)),
+    ("batched generation", ("saturated", "", True)), ("16 concurrent users", ("closed", "16", False)),
+])
+def test_what_people_run_alone_is_one_request_at_a_time_where_they_tell_of_no_number(scenario, expected):
+    row = cells("scenario", scenario, engine="llama.cpp", concurrency="")
+    assert (row["load"], row["concurrency"], "load" in row["assumed"].split("+")) == expected
+
+
 @pytest.mark.parametrize(("notes", "rate", "batch"), [
     ("throughput per GPU", "7200", "32"), ("tokens/s/GPU as printed", "7200", "32"), ("tok/s/GPU x 8 GPUs", "900", "32"),
-    ("batch 32 per GPU", "900", "256"), ("total output throughput", "900", "32"),
+    ("batch 32 per GPU", "900", "256"), ("USD of tokens per GPU-hour", "900", "32"), ("total output throughput", "900", "32"),
 ])
 def test_figures_of_one_gpu_are_turned_into_those_of_all(notes, rate, batch):
     row = cells("notes", notes, n_gpus="8", tp="8")
@@ -255,6 +264,14 @@ def test_what_no_configuration_expresses_is_left_for_validate_to_skip(notes, col
 def test_inferencex_draws_nine_tenths_of_the_lengths_that_it_names():
     row = cells("source", "SemiAnalysisAI/InferenceMAX", isl="1024", osl="8192")
     assert (row["isl"], row["osl"]) == ("921.6", "7372.8")
+
+
+def test_a_version_of_tensorrt_or_of_nim_is_not_its_engine_s():
+    """TensorRT 9.3 and NIM 1.0 of 2024 ran TensorRT-LLM 0.8 and 0.10, before the present design (0.17)."""
+    asked = (
+        ("TensorRT 9.3.0, CUDA 12.2", ""), ("TensorRT", "10.2.0"), ("NIM", "1.0"), ("TensorRT 10.2, TensorRT-LLM 0.17", ""))
+    read = [cells("engine", engine, engine_version=version, date="2024-06") for engine, version in asked]
+    assert [row["design"] for row in read] == ["2024", "2024", "2024", "recent"]
 
 
 def test_amd_s_first_builds_of_vllm_are_of_their_own_design_in_16_bits():

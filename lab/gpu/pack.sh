@@ -20,5 +20,5 @@ for wheel in "$work"/wheels/*.whl; do (cd "$work/site" && unzip -qo "$wheel"); d
 find "$work/site/bitsandbytes" -name 'libbitsandbytes_*' ! -name "*_cuda${CUDA:-130}.so" ! -name '*_cpu.so' -delete
 tar -C "$work/site" -czf "$out/site.tgz" .
 git -C "$root" archive HEAD roi profiles pyproject.toml | gzip >"$out/src.tgz"
-cp "$here/run.sh" "$here/smoke.py" "$here/served.py" "$out/"
+cp "$here/run.sh" "$here/smoke.py" "$out/"
 ls -l "$out"

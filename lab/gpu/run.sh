@@ -55,7 +55,7 @@ smoke() { # every CUDA branch once, small: what crashes shows here
   done
 }
 
-probe() { roi probe 90 probe --budget 60s; cat "$GOT/logs/probe.txt"; }
+probe() { roi probe 90 probe; cat "$GOT/logs/probe.txt"; }
 
 device() { roi device 130 device --budget 75s; }
 
@@ -91,22 +91,8 @@ variants() { # a profile says under which allocator and attention it was made
 }
 
 serve() { # transformers serve, continuous batching, random weights of the real shape written to the machine's disk
-  local model=${SERVED:-llama-3.1-8b} tries pid
-  step served-model 150 "$PYTHON" "$here/served.py" "$GOT/../served" "$model"
-  export HF_HOME=/tmp/hf # an empty cache: without the folder its list of models answers 500
-  mkdir -p "$HF_HOME/hub"
-  (cd "$GOT/.." && exec setsid "$PYTHON" -m transformers.cli.transformers serve served --host 127.0.0.1 --port 8123 --device cuda \
-    --dtype bfloat16 --continuous-batching --cb-max-batch-tokens 2048) >"$GOT/logs/server.txt" 2>&1 &
-  pid=$!
-  for ((tries = 0; tries < 60; tries++)); do
-    "$PYTHON" -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8123/v1/models', timeout=2)" 2>/dev/null && break
-    kill -0 "$pid" 2>/dev/null || { say "the server ended: $(tail -n 1 "$GOT/logs/server.txt" | cut -c1-200)"; return; }
-    sleep 2
-  done
-  say "server answers after $((tries * 2)) s"
-  roi serve 240 serve http://127.0.0.1:8123 --model served --concurrency "1,8,32" --input-tokens "128,1024" --output-tokens 64 \
-    --gpu "${CARD:-H100-80GB-SXM}" --engine transformers --weight-dtype bf16 --catalog-model "$model" --budget 180s
-  kill -- "-$pid" 2>/dev/null
+  roi serve 400 serve --launch transformers "${SERVED:-llama-3.1-8b}" --engine-args "--dtype bfloat16 --cb-max-batch-tokens 2048" \
+    --start-timeout 4m --concurrency "1,8,32" --input-tokens "128,1024" --output-tokens 64 --budget 180s
 }
 
 machine

@@ -24,7 +24,7 @@ from roi.errors import RoiError
 from roi.profiling.server.dialect import failure, quick_usage, read_answer, served_request, unstreamed_usage
 from roi.profiling.server.http_client import Answer as HttpAnswer
 from roi.profiling.server.http_client import AnswerReader, NotHttp, WentOn, most_events
-from roi.profiling.server.said import without_key
+from roi.profiling.server.server_json import without_key
 
 pytestmark = pytest.mark.full
 CORPUS = Path(__file__).parent / "corpus"

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.facts.serve_profile import ServedRequest
 from roi.profiling.server.http_client import Answer
-from roi.profiling.server.said import block, blocks, count, json_object
+from roi.profiling.server.server_json import block, blocks, count, json_object
 
 COMPLETIONS: Final = "/v1/completions"
 CHAT: Final = "/v1/chat/completions"

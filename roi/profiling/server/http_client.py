@@ -19,7 +19,7 @@ from typing import Final
 from roi import __version__
 from roi.errors import RoiError
 from roi.profiling.server.endpoint import Endpoint
-from roi.profiling.server.said import without_key
+from roi.profiling.server.server_json import without_key
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""

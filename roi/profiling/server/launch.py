@@ -18,7 +18,7 @@ from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
 from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.http_client import ask_once
-from roi.profiling.server.said import blocks, json_object
+from roi.profiling.server.server_json import blocks, json_object
 from roi.units import GIB
 
 ENGINES: Final = ("vllm", "sglang", "transformers", "llama-server")

@@ -8,7 +8,7 @@ from typing import Final
 from roi.errors import UNSEEN, InputError, RoiError, nearest, visible
 from roi.profiling.server.dialect import failure, message
 from roi.profiling.server.http_client import Answer, HttpClient
-from roi.profiling.server.said import Json, block, blocks, json_object, positive, written_count
+from roi.profiling.server.server_json import Json, block, blocks, json_object, positive, written_count
 
 OWNERS: Final = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama"}
 """Who owns a model in /v1/models, where that tells the engine."""

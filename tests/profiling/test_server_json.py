@@ -8,7 +8,7 @@ from roi.errors import InputError
 from roi.profiling.server.dialect import failure, read_answer, unstreamed_usage
 from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.http_client import Answer
-from roi.profiling.server.said import count, positive, without_key, written_count
+from roi.profiling.server.server_json import count, positive, without_key, written_count
 
 STRANGE = [1, -1, 1.5, "x", None, [], {}, [[]], [None], True, 10**400, "\ud800"]
 

@@ -121,14 +121,14 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
     from roi.profiling.progress import show_progress
     from roi.profiling.stops import catch_stops
     from roi.report.profiles.shared_remarks import changed_since, kept
-    from roi.store.profiles.lookup import load_profiles, previous_profile, profile_folders, save_profile
+    from roi.store.profiles.lookup import load_profiles, previous_profile, save_profile
+    from roi.store.profiles.places import folders_beside
 
     gpu = find_gpu(session.environment.gpu) if session.environment.gpu else None
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:
             profile = measure(session)
-        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
-        before = previous_profile(load_profiles(folders, kinds={profile.kind}), profile)
+        before = previous_profile(load_profiles(folders_beside(keep.profiles), kinds={profile.kind}), profile)
         try:
             file = save_profile(profile, keep.profiles, keep.output)
         except RoiError:

@@ -102,7 +102,8 @@ def train(
     from roi.profiling.train.possible import check_possible
     from roi.profiling.train.short_run import TrainRequest, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
-    from roi.store.profiles.lookup import load_profiles, profile_folders
+    from roi.store.profiles.lookup import load_profiles
+    from roi.store.profiles.places import folders_beside
 
     where = pick_device(device)
     if model is None:
@@ -124,11 +125,8 @@ def train(
     def tell(profile: "TrainProfile", gpu: "Gpu | None", file: Path | None) -> str:
         if as_json:
             return train_json(profile)
-        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
-        reached = None if gpu is None else best_product(load_profiles(folders, kinds={"device"}), gpu.id, plan.dtype)
+        devices = load_profiles(folders_beside(keep.profiles), kinds={"device"})
+        reached = None if gpu is None else best_product(devices, gpu.id, plan.dtype)
         return train_text(profile, chosen.shape, gpu, file, reached)
 
-    shared.measure_and_tell(
-        session, keep, measure, say_kept=as_json,
-        tell=tell,
-    )
+    shared.measure_and_tell(session, keep, measure, tell, say_kept=as_json)

@@ -19,7 +19,8 @@ from roi.profiling.machine import PACKAGES, available_bytes, cpu_name, load_aver
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
-from roi.store.profiles.lookup import load_profiles, profile_folders
+from roi.store.profiles.loading import load_profiles
+from roi.store.profiles.places import folders_beside
 from roi.units import GIB
 
 ALLOCATOR: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
@@ -155,8 +156,7 @@ def with_probe(environment: Environment, profiles: Path | None) -> Environment:
     """The environment with the newest answers of this card under this driver and these versions of torch and cuDNN."""
     if environment.device != "cuda":
         return environment
-    folders = profile_folders([profiles] if profiles is not None and profiles.is_dir() else [])
-    for stored in load_profiles(folders, kinds={"probe"}).profiles:
+    for stored in load_profiles(folders_beside(profiles), kinds={"probe"}).profiles:
         if isinstance(stored.profile, ProbeProfile) and _same_stack(stored.profile.environment, environment):
             answers = stored.profile.answers
             attention = answers.attention.get(CAUSAL, environment.attention)

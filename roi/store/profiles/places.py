@@ -28,6 +28,11 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
     return tuple(distinct.values())
 
 
+def folders_beside(new: Path | None) -> tuple[Path, ...]:
+    """`profile_folders`, first among them the folder that a new profile goes into, where it is there already."""
+    return profile_folders([new] if new is not None and new.is_dir() else [])
+
+
 def user_folder() -> Path:
     """The user's own profiles, in the data folder of the platform; it may not exist yet."""
     return data_folder() / "profiles"

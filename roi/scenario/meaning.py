@@ -126,9 +126,9 @@ def _paths(block: type[Section], lead: str) -> Iterator[str]:
     for name, info in block.model_fields.items():
         path = f"{lead}{info.alias or name}"
         yield path
-        inside = _section(info.annotation)
+        inside = section_in(info.annotation)
         if inside is not None and inside is not Spread:
-            yield from _paths(inside, f"{path}.NAME." if _origin(info.annotation) is dict else f"{path}.")
+            yield from _paths(inside, f"{path}.NAME." if entries_in(info.annotation) is dict else f"{path}.")
 
 
 def _found(block: type[Section], keys: list[str]) -> Meaning | None:
@@ -137,8 +137,8 @@ def _found(block: type[Section], keys: list[str]) -> Meaning | None:
     if keys[0] not in names:
         return None
     info, told = block.model_fields[names[keys[0]]], block.descriptions().get(names[keys[0]], "")
-    inside, named = _section(info.annotation), _origin(info.annotation) is dict
-    if rest[:1] and ITEM.fullmatch(rest[0]) and _origin(info.annotation) is tuple:  # an item of a list
+    inside, named = section_in(info.annotation), entries_in(info.annotation) is dict
+    if rest[:1] and ITEM.fullmatch(rest[0]) and entries_in(info.annotation) is tuple:  # an item of a list
         rest = rest[1:]
     if not rest:
         return _meaning(info, told, inside)
@@ -155,7 +155,7 @@ def _meaning(info: FieldInfo, told: str, inside: type[Section] | None, entry: Ki
     marks = [*(info.metadata if entry is None else ()), *_marks(kind)]
     units = [extra["unit"] for extra in map(_extra, [info, *marks]) if "unit" in extra]
     block = None if inside is None or "value" in inside.model_fields else inside  # a number with its ends is no block
-    lead = "NAME." if _origin(kind) is dict else ""
+    lead = "NAME." if entries_in(kind) is dict else ""
     given = None if info.is_required() or block or entry is not None else info.get_default(call_default_factory=True)
     return Meaning(
         path="", meaning=" ".join(told.split()), unit=next(iter(units), ""), kind=_kind(kind),
@@ -205,7 +205,8 @@ def _form(kind: Kind) -> Kind:
     return get_origin(kind)
 
 
-def _origin(kind: Kind) -> Kind:
+def entries_in(kind: Kind) -> Kind:
+    """dict or tuple where a value is a mapping or a list of entries; None of anything else."""
     return next((_form(part) for part in _parts(kind) if _form(part) in (dict, tuple)), None)
 
 
@@ -214,13 +215,13 @@ def _entry(kind: Kind) -> Kind:
     return next(get_args(part)[1] for part in _parts(kind) if _form(part) is dict)
 
 
-def _section(kind: Kind) -> type[Section] | None:
+def section_in(kind: Kind) -> type[Section] | None:
     """The block that a value, an entry or an item of a list may be."""
     for part in _parts(kind):
         if isinstance(part, type) and issubclass(part, Section):
             return part
         if _form(part) in (dict, tuple):
-            inside = next((found for arg in get_args(part) if arg is not ... and (found := _section(arg))), None)
+            inside = next((found for arg in get_args(part) if arg is not ... and (found := section_in(arg))), None)
             if inside is not None:
                 return inside
     return None

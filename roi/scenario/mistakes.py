@@ -3,14 +3,13 @@
 import re
 from collections.abc import Sequence
 from math import isfinite
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Final
 
 from pydantic import ValidationError
 
 from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
-from roi.scenario.meaning import field_paths
-from roi.scenario.quantity import as_meant, of_many
+from roi.scenario.meaning import entries_in, field_paths, section_in
+from roi.scenario.quantity import Section, as_meant, of_many
 from roi.scenario.scenario import Scenario
 
 SHOWN = 3
@@ -111,7 +110,9 @@ INSTEAD: Final = {
 """What to write where a field does not take what was meant, by its name and words of the message."""
 
 
-def explain_mistakes(error: ValidationError, data: object, schema: type = Scenario, whole: str = "scenario") -> InputError:
+def explain_mistakes(
+    error: ValidationError, data: object, schema: type[Section] = Scenario, whole: str = "scenario",
+) -> InputError:
     """One sentence for the first few mistakes in `data`, which should be a `schema`: field, value, what is allowed."""
     problems: dict[str, str] = {}
     listed: set[str] = set()
@@ -139,7 +140,7 @@ def _of_another_branch(place: str, value: object) -> bool:
     return (block or "float" in place or "literal" in place) and block != isinstance(value, dict)
 
 
-def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:
+def _problem(places: list[str], kind: str, value: object, message: str, schema: type[Section]) -> str:
     if kind == "extra_forbidden":
         return _unknown(places, value, schema)
     if kind == "missing":
@@ -165,7 +166,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     return message if of_block else f"{written(value)} is not usable; {message}"
 
 
-def _entries(value: object, places: list[str], schema: type) -> str:
+def _entries(value: object, places: list[str], schema: type[Section]) -> str:
     """What a list holds in whose place something else stands: the value as its one item where that could be one."""
     names = fields_at([*places, "0"], schema)
     if isinstance(value, str) and not names:
@@ -177,7 +178,7 @@ def _entries(value: object, places: list[str], schema: type) -> str:
     return f"; write [{', '.join(words)}]" if words else ", such as [NAME]" if isinstance(value, dict) else ""
 
 
-def _fields(places: list[str], schema: type) -> str:
+def _fields(places: list[str], schema: type[Section]) -> str:
     """The first keys of a block in whose place something else stands."""
     names = fields_at(places, schema)
     return f", such as {_block_of(names)}" if names else ""
@@ -187,7 +188,7 @@ def _block_of(names: Sequence[str]) -> str:
     return f"{{{', '.join(f'{name}: ...' for name in names[:SHOWN])}}}"
 
 
-def _unknown(places: list[str], value: object, schema: type) -> str:
+def _unknown(places: list[str], value: object, schema: type[Section]) -> str:
     """What is said of a key that the schema does not have: the field that is meant, the nearest ones, or all there are."""
     name, fields = places[-1], fields_at(places[:-1], schema)
     glued = GLUED.fullmatch(name)
@@ -245,22 +246,16 @@ def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[l
     return keys, branch
 
 
-def fields_at(places: list[str], schema: type = Scenario) -> list[str]:
+def fields_at(places: list[str], schema: type[Section] = Scenario) -> list[str]:
     """Keys that the schema allows at a path."""
-    kind: Any = schema
+    block: type[Section] | None = schema
+    entry = False
     for place in places:
-        info = getattr(kind, "model_fields", {}).get(place)
-        kind = info.annotation if info is not None else _entry(kind)
-        blocks = [each for each in get_args(kind) if hasattr(each, "model_fields") or get_origin(each) in {dict, tuple}]
-        kind = blocks[0] if _is_union(kind) and blocks else kind
-    return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
-
-
-def _entry(kind: object) -> object:
-    """The type of an entry of a mapping or a list; None of anything else."""
-    origin = get_origin(kind)
-    return get_args(kind)[1 if origin is dict else 0] if origin in {dict, tuple} else None
-
-
-def _is_union(kind: object) -> bool:
-    return isinstance(kind, UnionType) or get_origin(kind) is Union
+        if entry:  # a name, or the number of an item
+            entry = False
+            continue
+        info = None if block is None else block.model_fields.get(place)
+        kind = None if info is None else info.annotation
+        block, entry = section_in(kind), entries_in(kind) is not None
+    fields = {} if block is None or entry else block.model_fields
+    return [info.alias or name for name, info in fields.items()]

@@ -249,6 +249,7 @@ MINIMAL: dict[str, Any] = {
     ("budget_usd=10000", "nearest: upfront_usd of a policy, for roi check"),
     ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_of, bill_is_volume_share"),
     ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),
+    ("serving.spill_share={value: 0.1, hihg: 0.2}", "serving.spill_share.hihg: unknown key; nearest: high"),
     ("workload/requests_per_day=5", "workload/requests_per_day: unknown key; nearest: workload.requests_per_day"),
     ("workload.requests_per_day={value:5}", "unknown key; write value: 5, with a colon and a blank"),
     ("workload.requests_per_day: 5", "--set: 'workload.requests_per_day: 5' is not usable; write it as workload.requests_"),

@@ -3,8 +3,8 @@
 The file holds one table for each model_type whose decoder transformers builds: the entries of its configuration with their
 defaults, and the numbers of its rules. A rule is a parameter tensor as `path: dimensions ? conditions`, where a dimension is a
 sum of products of entries and a condition says on which layers, and with which entries, the tensor is there.
-lab/architectures reads both off models that transformers builds without storage, and drops a type that its rules do not count
-to the last parameter.
+Both were read off models that transformers builds without storage, and tests hold every table to them, to the last parameter;
+lab/architecture_tables.py adds one.
 """
 
 import re

@@ -1,16 +1,17 @@
-"""Tables of types that the search does not reach, read off the classes of transformers 5.24: put into architectures.json.
+"""How a type gets into architectures.json: tables read off the classes of transformers 5.24, in short for their rules.
 
-    python lab/architectures/by_hand.py
+    python lab/architecture_tables.py
 
-Their sizes hold together (heads x width = expand x hidden), so that no entry moves alone, or the class makes other entries of
-those that are given; roi/catalog/models/rewritten.py does the same. tests/catalog/test_config_shapes.py holds each of them, at
-several sizes, to what transformers builds.
+The file's other tables stay as they are. They were found by a search over configurations that transformers built without
+storage; the types here are those that it did not reach: sizes that hold together (heads x width = expand x hidden), so that no
+entry moves alone, and classes that make other entries of those that are given, as roi/catalog/models/rewritten.py does.
+tests/catalog/test_config_shapes.py holds every table of the file, at several sizes, to what transformers builds.
 """
 
 import json
 from pathlib import Path
 
-FILE = Path(__file__).parents[2] / "roi" / "catalog" / "models" / "architectures.json"
+FILE = Path(__file__).parents[1] / "roi" / "catalog" / "models" / "architectures.json"
 M = "model.layers.L."
 
 
@@ -25,6 +26,7 @@ def linear(path, outputs, inputs, bias="", when=""):
 
 
 def vector(path, size, when=""):
+    """One tensor of a size."""
     return [f"{path}: 1 {size}" + (f" ? {when}" if when else "")]
 
 
@@ -65,11 +67,13 @@ def mamba2(at, inner, heads, groups, state, kernel, *, bias="", conv_bias, norm=
 
 
 def table(entries, tensors, *, layers="num_hidden_layers", derived=None, lists=(), pinned=None, aliases=None, passes=()):
+    """A type's table, as the file holds it."""
     derived = derived or {}
     return {"layers": layers, "entries": entries, "derived": derived, "filled": sorted(derived), "aliases": aliases or {},
             "lists": list(lists), "pinned": pinned or {}, "passes": list(passes), "tensors": tensors}
 
 
+ADAPTED = "use_shared_attention_adapter & layer_types[i]=hybrid"
 BIAS = "attention_bias"
 HEADS, KV = "num_attention_heads*head_dim", "num_key_value_heads*head_dim"
 DIM = {"head_dim": "hidden_size//num_attention_heads"}
@@ -111,7 +115,8 @@ TYPES = {
          *vector(M + "mlp.gate.weight", "num_local_experts hidden_size", "mlp_layer_types[i]=sparse"),
          *vector(M + "mlp.experts.gate_up_proj", "num_local_experts 2*moe_intermediate_size hidden_size",
                  "mlp_layer_types[i]=sparse"),
-         *vector(M + "mlp.experts.down_proj", "num_local_experts hidden_size moe_intermediate_size", "mlp_layer_types[i]=sparse"),
+         *vector(M + "mlp.experts.down_proj", "num_local_experts hidden_size moe_intermediate_size",
+                 "mlp_layer_types[i]=sparse"),
          # an MLP of width 0 takes the dense one's (HYV3MLP: intermediate_size or config.intermediate_size)
          *gated(M + "mlp.shared_experts.", "num_shared_experts*moe_intermediate_size", bias="mlp_bias",
                 when="num_shared_experts>0 & mlp_layer_types[i]=sparse"),
@@ -208,7 +213,8 @@ TYPES = {
          *vector(M + "attention_layernorm.weight", "attention_hidden_size", "i=0"),
          *vector(M + "pre_ff_layernorm.weight", "hidden_size", "i=0"),
          *linear(M + "linear", "hidden_size", "hidden_size", when="layer_types[i]=hybrid"),
-         *vector(M + "mamba.x_proj_weight", "n_mamba_heads mamba_dt_rank+2*mamba_d_state mamba_expand.hidden_size//n_mamba_heads",
+         *vector(M + "mamba.x_proj_weight",
+                 "n_mamba_heads mamba_dt_rank+2*mamba_d_state mamba_expand.hidden_size//n_mamba_heads",
                  "i>=1"),
          *vector(M + "mamba.dt_proj_weight", "n_mamba_heads mamba_expand.hidden_size//n_mamba_heads mamba_dt_rank", "i>=1"),
          *vector(M + "mamba.dt_proj_bias", "n_mamba_heads mamba_expand.hidden_size//n_mamba_heads", "i>=1"),
@@ -234,11 +240,9 @@ TYPES = {
          *linear(M + "feed_forward.down_proj", "hidden_size", "intermediate_size", "add_bias_linear", "i<num_mem_blocks"),
          *vector(M + "attention_layernorm.weight", "attention_hidden_size", "i<num_mem_blocks"),
          *vector(M + "pre_ff_layernorm.weight", "hidden_size", "i<num_mem_blocks"),
-         *(rule for which in "qkv" if which for rule in (
-             f"{M}{which}_adapter_in: 1 adapter_rank attention_hidden_size ? use_shared_attention_adapter & "
-             "layer_types[i]=hybrid",
-             f"{M}{which}_adapter_out: 1 attention_hidden_size adapter_rank ? use_shared_attention_adapter & "
-             "layer_types[i]=hybrid")),
+         *(rule for which in "qkv" for rule in (
+             f"{M}{which}_adapter_in: 1 adapter_rank attention_hidden_size ? {ADAPTED}",
+             f"{M}{which}_adapter_out: 1 attention_hidden_size adapter_rank ? {ADAPTED}")),
          f"{M}feed_forward.adapter_in: 1 adapter_rank hidden_size ? layer_types[i]=hybrid",
          f"{M}feed_forward.adapter_out: 1 2*intermediate_size adapter_rank ? layer_types[i]=hybrid",
          *linear(M + "linear", "hidden_size", "hidden_size", when="layer_types[i]=hybrid"),
@@ -247,7 +251,8 @@ TYPES = {
          *vector(M + "input_layernorm.weight", "hidden_size", "i>=num_mem_blocks")],
         derived={"intermediate_size": "4*hidden_size", "attention_hidden_size": "2*hidden_size", **KEYS,
                  "attention_head_dim": "2.hidden_size//num_attention_heads"},
-        layers="stacked_layers", lists=["layer_types"], passes=[["i<num_mem_blocks", "hybrid_layers//num_mem_blocks"], ["", "1"]]),
+        layers="stacked_layers", lists=["layer_types"],
+        passes=[["i<num_mem_blocks", "hybrid_layers//num_mem_blocks"], ["", "1"]]),
     "mamba2": table(
         dict(num_heads=128, head_dim=64, vocab_size=32768, hidden_size=4096, state_size=128, num_hidden_layers=64, expand=2,
              conv_kernel=4, n_groups=8, use_bias=False, use_conv_bias=True, tie_word_embeddings=False),
@@ -264,10 +269,12 @@ LINEAR, FULL = "layer_types[i]=linear_attention", "layer_types[i]!=linear_attent
 TYPES |= {
     "bamba": table(
         dict(vocab_size=128000, tie_word_embeddings=False, hidden_size=4096, intermediate_size=14336, num_hidden_layers=32,
-             num_attention_heads=32, num_key_value_heads=8, max_position_embeddings=262144, attention_bias=False, mlp_bias=False,
+             num_attention_heads=32, num_key_value_heads=8, max_position_embeddings=262144, attention_bias=False,
+             mlp_bias=False,
              **MAMBA),
         [*ends("model.final_layernorm.weight"), *vector(M + "input_layernorm.weight", "hidden_size"),
-         *vector(M + "pre_ff_layernorm.weight", "hidden_size"), *gated(M + "feed_forward.", "intermediate_size", bias="mlp_bias"),
+         *vector(M + "pre_ff_layernorm.weight", "hidden_size"),
+         *gated(M + "feed_forward.", "intermediate_size", bias="mlp_bias"),
          *attention(M + "self_attn.", HEADS, KV, bias=BIAS, when=FULL),
          *mamba2(M + "mamba.", "mamba_expand*hidden_size", "mamba_n_heads", "mamba_n_groups", "mamba_d_state", "mamba_d_conv",
                  when=LINEAR, **MIXER)],

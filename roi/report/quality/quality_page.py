@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from roi import __version__
 from roi.answers.quality import QualityAnswer
 from roi.quality.measured import Measured
 from roi.report.charts.look import Spec, rows_of, spec
@@ -16,7 +17,7 @@ ROW, MIDDLE, LINE = 42, 0.72, 0.48
 """Pixels of a row; where its interval lies and a dashed line begins, as shares of the row."""
 
 
-def quality_page(answer: QualityAnswer, *, version: str) -> Page:
+def quality_page(answer: QualityAnswer) -> Page:
     """The report as a page."""
     measured = answer.measured
     bar = "" if measured.bar is None else " Dashed: the bar."
@@ -25,7 +26,7 @@ def quality_page(answer: QualityAnswer, *, version: str) -> Page:
         f"Against {measured.incumbent}, on the same items": [] if not measured.differences else [Picture(
             differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: none, and the margin.")],
     }
-    return told(quality_blocks(answer), f"roi {version}.", pictures)
+    return told(quality_blocks(answer), f"roi {__version__}.", pictures)
 
 
 def scores(measured: Measured) -> Spec:

@@ -14,8 +14,7 @@ from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Verbatim
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import rate_usd
-from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, way_words
-from roi.report.training.speed_sources import speed_sources
+from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, speed_sources, way_words
 from roi.units import GIB
 
 _CARD: Final = ("GPU", "fits", "batch", "longest", "tokens/s")

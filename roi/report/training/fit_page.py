@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from roi import __version__
 from roi.answers.fit import FitReport
 from roi.facts.profiles import DryRunProfile
 from roi.report.charts.look import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
@@ -20,7 +21,7 @@ POINTS = 400
 """Columns of a timeline: each holds the highest of its slices."""
 
 
-def fit_page(report: FitReport, *, version: str) -> Page:
+def fit_page(report: FitReport) -> Page:
     """The report as a page."""
     dry = report.dry_run
     more = [block for block in detail_blocks(report) if dry is None or not isinstance(block, Verbatim)]
@@ -31,7 +32,7 @@ def fit_page(report: FitReport, *, version: str) -> Page:
         "One training step from end to end": [] if dry is None else [
             Picture(timeline(dry), "Memory that tensors hold, as the dry run of this step allocated and freed it.")],
     }
-    return told((*fit_blocks(report, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+    return told((*fit_blocks(report, full=False), Heading("All that is known"), *more), f"roi {__version__}.", pictures)
 
 
 def room_of_cards(report: FitReport) -> Spec:

@@ -12,8 +12,9 @@ from long_tables import every_row
 
 from roi.errors import MissingExtra
 from roi.report.layout.blocks import Bullets, Heading, Labelled, Paragraph, Row, Table, Verbatim
+from roi.report.names_and_rates import redaction
 from roi.report.page import page as page_file
-from roi.report.page.cover import redaction, without_places
+from roi.report.page.cover import without_places
 from roi.report.page.page import page_html
 from roi.report.page.parts import MOST_ROWS, Copied, Page, Part, Picture, Section, Unfolded, changed, limited
 

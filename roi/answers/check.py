@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Unpack
 
 from roi.answers.compare import CompareOptions, compare_file
-from roi.answers.crossed import held_against
+from roi.answers.held_signposts import held_against
 from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult

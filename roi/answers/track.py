@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.answers.compare import CompareOptions, compare_file
-from roi.answers.crossed import Post
+from roi.answers.held_signposts import Post
 from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of

@@ -186,7 +186,7 @@ def write_page(page: "Page", path: Path) -> None:
     import socket
 
     from roi.catalog.user_data import cache_folder
-    from roi.report.page.cover import without_places
+    from roi.report.page.hidden_places import without_places
     from roi.report.page.page import drawing_script, page_html
 
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data

@@ -10,7 +10,7 @@ from roi.answers.check import IN_PLACE, IN_USE, PRICED, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
-from roi.report.names_and_rates import redacted, secret
+from roi.report.redaction import redacted, secret
 
 SCHEMA = "roi.check/1"
 WORDS = {

@@ -20,8 +20,8 @@ from roi.report.comparison.option_figures import drawn, quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
-from roi.report.names_and_rates import hiding, redacted, secret
 from roi.report.page.parts import Change, Page, told
+from roi.report.redaction import hiding, redacted, secret
 
 SCHEMA = "roi.diff/1"
 MOST_CAUSES, MOST_OTHERS, MOST_NAMED = 12, 6, 3

@@ -3,7 +3,7 @@
 from roi import __version__
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES
-from roi.report.charts.look import ENDS, Spec, cents, money_axis, spec
+from roi.report.charts.style import ENDS, Spec, cents, money_axis, spec
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.track import track_blocks

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.fact import Fact
-from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
+from roi.report.charts.style import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.comparison.findings import experiment_name
 from roi.report.layout.blocks import printable, shortened
 from roi.report.layout.wording import fact_name, number_of, option_label, range_of, short_usd, usd

@@ -11,9 +11,9 @@ from roi.economics.outlook import Outlook, facts_behind
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report import charts
-from roi.report.charts.look import names_of, options_of
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
+from roi.report.charts.style import names_of, options_of
 from roi.report.comparison.advice import advice
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import counted, drawn, npv_of
@@ -34,8 +34,8 @@ from roi.report.layout.wording import (
     range_of,
     usd,
 )
-from roi.report.names_and_rates import HIDDEN, open_range, redacted, secret
 from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded
+from roi.report.redaction import HIDDEN, open_range, redacted, secret
 from roi.scenario.yaml import dump_yaml
 
 TREES = 12

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from roi import __version__
 from roi.answers.quality import QualityAnswer
 from roi.quality.measured import Measured
-from roi.report.charts.look import Spec, rows_of, spec
+from roi.report.charts.style import Spec, rows_of, spec
 from roi.report.layout.blocks import printable
 from roi.report.layout.wording import percent
 from roi.report.page.parts import Page, Picture, told

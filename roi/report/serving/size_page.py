@@ -3,7 +3,7 @@
 from roi import __version__
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY
-from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
+from roi.report.charts.style import Spec, cents, money_axis, own_colours, spec
 from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.serving.fleet_words import plan_name

@@ -5,7 +5,7 @@ from itertools import pairwise
 from roi import __version__
 from roi.answers.fit import FitReport
 from roi.facts.profiles import DryRunProfile
-from roi.report.charts.look import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
+from roi.report.charts.style import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
 from roi.report.layout.blocks import Heading, Verbatim
 from roi.report.page.parts import Page, Picture, told
 from roi.report.training.fit import fit_blocks

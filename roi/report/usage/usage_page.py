@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from roi import __version__
 from roi.answers.usage_tasks import Task
-from roi.report.charts.look import Spec, money_axis, own_colours, spec
+from roi.report.charts.style import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Verbatim
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told

@@ -11,10 +11,10 @@ from quiet_scenario import case_of, quiet
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.facts.case import Case
-from roi.report.charts.look import options_of
+from roi.report.charts.style import options_of
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.comparison_page import comparison_page
-from roi.report.page.cover import without_places
+from roi.report.page.hidden_places import without_places
 from roi.report.page.page import page_html
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario, scenario_data

@@ -17,10 +17,10 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
 from roi.report.comparison.option_words import sent_on
-from roi.report.comparison.remarks.fleet_hours import hours_of_a_fleet
+from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
+from roi.report.comparison.remarks.load import hours_moved, late_batch, moved_volume
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
-from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
 from roi.report.comparison.remarks.stated import (
     NAMED,
     flat_servers,
@@ -31,8 +31,6 @@ from roi.report.comparison.remarks.stated import (
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
-from roi.report.comparison.remarks.volume import moved_volume
-from roi.report.comparison.remarks.waiting import hours_moved, late_batch
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (

@@ -1,17 +1,34 @@
-"""Remarks on work that can wait: batch tiers that promise no answer in time, hours that are moved, what levers take."""
+"""Remarks on the load: a volume that is soon another, batch tiers that promise no answer in time, hours that are moved."""
+
+from itertools import count, takewhile
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult
-from roi.economics.lines.api_bill import WAYS
-from roi.economics.option_kinds import LEVERS
-from roi.economics.reading import PLAIN
+from roi.economics.lines.line import far_volume
+from roi.economics.reading import read_shared
 from roi.errors import first_of
-from roi.report.comparison.option_figures import option_of
 from roi.report.layout.wording import case_number, figure, percent
 from roi.units import HOURS_PER_DAY
 
-LEVERED = LEVERS | {"flexible-tier"}
-"""Kinds that change how today's model is asked or when it answers, and are priced with its cache on."""
+STEPS = "workload.steps"
+
+
+def moved_volume(c: Comparison) -> list[str]:
+    """That requests will be twice today's or half of them, so that the volumes that are told are not those of later months."""
+    far = far_volume(read_shared(c.case.values()))
+    if far is None:
+        return []
+    why = ", ".join(path for path, moves in ((STEPS, bool(steps(c))), (
+        "growth_per_year", case_number(c.case, "workload.growth_per_year") != 0.0)) if moves)
+    then = figure(far.times * case_number(c.case, "workload.requests_per_day"))
+    told = f"{then} requests a day in month {far.month}, {figure(far.times)} x today's ({why})"
+    return [f"{told}; volumes below are today's, and change as much"]
+
+
+def steps(c: Comparison) -> list[str]:
+    """Each step of the volume: x 2 from month 4."""
+    paths = takewhile(lambda path: f"{path}.ratio" in c.case, (f"{STEPS}.{n}" for n in count()))
+    return [f"x {figure(case_number(c.case, f'{path}.ratio'))} from month {figure(case_number(c.case, f'{path}.from_month'))}"
+            for path in paths]
 
 
 def late_batch(c: Comparison) -> list[str]:
@@ -28,33 +45,6 @@ def late_batch(c: Comparison) -> list[str]:
     paid = today > 0.0 and str(c.case["options.stay.vendor"].value) in late
     held = f"; today's bill still holds {percent(today)} at it (incumbent.batch_share)" if paid else ""
     return [f"{told} (workload.waits_hours); sooner is common, not promised{held}"]
-
-
-def batch_words(c: Comparison, o: OptionResult) -> str:
-    """How long the batch tier may take where it is switched on, or that another option's is used, or a lever's cache."""
-    if o.kind == "cache-batch" and _pays(o, "batch"):
-        hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
-        return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
-    cached = f"; with its prompt {word}" if o.kind in LEVERED and (word := _cache_switched(c, o)) else ""
-    return cached + ("; what can wait at its batch price" if o.kind in PLAIN and _is_new(c, o, "batch") else "")
-
-
-def _pays(o: OptionResult, way: str) -> bool:
-    """True where requests of the option are billed in this way."""
-    return any(line.name == WAYS[way] for line in o.lines)
-
-
-def _is_new(c: Comparison, o: OptionResult, way: str) -> bool:
-    """True where the option's requests are billed in a way in which today's are not."""
-    return _pays(o, way) and not _pays(option_of(c, "stay"), way)
-
-
-def _cache_switched(c: Comparison, o: OptionResult) -> str:
-    """What the option does with today's prompt cache: "cache on", "cache off", empty where it leaves it as it is."""
-    today = option_of(c, "stay")
-    if _is_new(c, o, "cache_read"):
-        return "cache on"
-    return "cache off" if _pays(today, "cache_read") and not _pays(o, "cache_read") else ""
 
 
 def hours_moved(c: Comparison) -> list[str]:

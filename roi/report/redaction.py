@@ -10,7 +10,7 @@ from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
 from roi.facts.fact import OWN_VENDOR, Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
-from roi.report.page.cover import HIDDEN as COVERED
+from roi.report.page.hidden_places import HIDDEN as COVERED
 from roi.report.page.parts import Change, T, changed
 
 HIDDEN = "hidden"

@@ -52,8 +52,8 @@ def diff_blocks(answer: DiffAnswer, *, full: bool = False, redact: bool = False)
 
 def diff_page(answer: DiffAnswer, *, redact: bool = False) -> Page:
     """The report as a page."""
-    foot = f"roi {__version__}.{' Rates, wages and names are left out.' if redact else ''}"
-    page = told(_blocks(answer, full=True, redact=redact), foot, {}, "What changed")
+    foot = " Rates, wages and names are left out." if redact else ""
+    page = told(_blocks(answer, full=True, redact=redact), {}, "What changed", foot)
     return redacted(page, *_comparisons(answer)) if redact else page
 
 

@@ -1,6 +1,5 @@
 """`roi track --html`: the months after a decision, and a picture of their cash."""
 
-from roi import __version__
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES
 from roi.report.charts.style import ENDS, Spec, cents, money_axis, spec
@@ -15,7 +14,7 @@ def track_page(answer: TrackAnswer) -> Page:
     """The report as a page."""
     note = "Line: 90% band of the forecast, tick: its centre, dot: what came."
     pictures = {"Cash by month": [Picture(cash_by_month(answer), note)]}
-    return told(track_blocks(answer, full=True), f"roi {__version__}.", pictures, "The answer")
+    return told(track_blocks(answer, full=True), pictures)
 
 
 def cash_by_month(a: TrackAnswer) -> Spec:

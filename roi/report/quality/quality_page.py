@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from roi import __version__
 from roi.answers.quality import QualityAnswer
 from roi.quality.measured import Measured
 from roi.report.charts.style import Spec, rows_of, spec
@@ -26,7 +25,7 @@ def quality_page(answer: QualityAnswer) -> Page:
         f"Against {measured.incumbent}, on the same items": [] if not measured.differences else [Picture(
             differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: none, and the margin.")],
     }
-    return told(quality_blocks(answer), f"roi {__version__}.", pictures)
+    return told(quality_blocks(answer), pictures)
 
 
 def scores(measured: Measured) -> Spec:

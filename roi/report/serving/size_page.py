@@ -1,6 +1,5 @@
 """`roi size --html`: the plan to rent, what it does over a day, and every fleet that was replayed."""
 
-from roi import __version__
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY
 from roi.report.charts.style import Spec, cents, money_axis, own_colours, spec
@@ -22,7 +21,7 @@ def size_page(sizing: Sizing) -> Page:
                                          " Dashed: fleets that no cheaper one beats. Ring: what the cheapest plan needs.")],
         "A day's load": [] if day is None else [Picture(day, "Dashed: what the fleet holds at the SLO, nothing kept free.")],
     }
-    return told(size_blocks(sizing, full=True), f"roi {__version__}.", pictures)
+    return told(size_blocks(sizing, full=True), pictures)
 
 
 def rent_against_latency(sizing: Sizing) -> Spec:

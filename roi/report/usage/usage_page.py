@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from roi import __version__
 from roi.answers.usage_tasks import Task
 from roi.report.charts.style import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Verbatim
@@ -28,7 +27,7 @@ def usage_page(found: Usage, tasks: Sequence[Task]) -> Page:
     blocks = [block for block in usage_blocks(found, tasks) if picture is None or not isinstance(block, Verbatim)]
     note = "What the source reports that it cost, else the list price of that day. Days that are not whole are in it."
     pictures = {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
-    return told(blocks, f"roi {__version__}.", pictures, "What was read")
+    return told(blocks, pictures, "What was read")
 
 
 def spend_by_day(found: Usage) -> Spec | None:

@@ -104,8 +104,8 @@ def check_file(
         policy = policy.model_copy(update={"saved": str(saved_file), "verdict_unchanged": True, "signposts_hold": True})
         folder = Path()
     if policy.saved is None and (policy.verdict_unchanged or policy.signposts_hold):
-        asked = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
-        raise InputError(f"{policy_file}: {asked} needs the comparison that was decided on: saved: decision.json, or --saved")
+        rule = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
+        raise InputError(f"{policy_file}: {rule} needs the comparison that was decided on: saved: decision.json, or --saved")
     given = None if file is None else read_saved(file)
     field = "--saved" if saved_file else f"{policy_file}: saved"
     saved = None if policy.saved is None else _saved(folder / policy.saved, field)

@@ -26,7 +26,7 @@ BROKEN = 3
 @shared.cache_option
 @click.pass_context
 def check(
-    ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None, form: str,
+    ctx: click.Context, /, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None, form: str,
     output: Path | None, redact: bool,
     **asked: Any,  # Any: options that `compare_file` takes
 ) -> None:

@@ -6,8 +6,8 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import Basis
-from roi.report.comparison.remarks.load import steps
 from roi.report.comparison.remarks.todays_units import paid_by_unit
+from roi.report.comparison.remarks.volume import steps
 from roi.report.layout.wording import (
     KINDS,
     case_number,

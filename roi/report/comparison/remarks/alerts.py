@@ -19,7 +19,6 @@ from roi.report.comparison.option_figures import error_path, guessed, npv_of, op
 from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
-from roi.report.comparison.remarks.load import hours_moved, late_batch, moved_volume
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.stated import (
     NAMED,
@@ -31,6 +30,7 @@ from roi.report.comparison.remarks.stated import (
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
+from roi.report.comparison.remarks.volume import hours_moved, late_batch, moved_volume
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (

@@ -1,4 +1,4 @@
-"""Remarks on the load: a volume that is soon another, batch tiers that promise no answer in time, hours that are moved."""
+"""Remarks on the volume: a volume that is soon another, batch tiers that promise no answer in time, hours that are moved."""
 
 from itertools import count, takewhile
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date as Date
 from pathlib import Path
 
+from roi import __version__
 from roi.answers.opening import open_runs
 from roi.answers.telling import Tell, keep_quiet
 from roi.answers.validate import open_table
@@ -63,7 +64,7 @@ class AddedRows:
 
 
 def add_served_rows(
-    tables: Sequence[Path], day: Date, version: str, *, profiles: Sequence[Path] = (), strict: bool = False,
+    tables: Sequence[Path], day: Date, *, profiles: Sequence[Path] = (), strict: bool = False,
     tell: Tell = keep_quiet,
 ) -> AddedRows:
     """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
@@ -84,7 +85,7 @@ def add_served_rows(
     files = [file for file in open_runs(profiles, tell).rows if file.table not in names]
     pieces, written, known = [], [], 0
     for path, rows in zip(tables, said, strict=True):
-        text = served_text(rows, day, version, path.stem)
+        text = served_text(rows, day, __version__, path.stem)
         file = ServedRows.model_validate_json(text)
         new = rows_once([*files, file])[-1]
         known += len(rows) - len(new)

@@ -10,11 +10,11 @@ from datetime import date as Date
 from functools import partial
 from math import isclose
 from pathlib import Path
+from typing import Unpack
 
-from roi.answers.compare import compare_file
-from roi.answers.crossed import held_against
+from roi.answers.compare import CompareOptions, compare_file
+from roi.answers.held_signposts import held_against
 from roi.answers.saved import Advice, Saved, differences, read_saved, replay
-from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
@@ -91,29 +91,27 @@ class CheckAnswer:
 
 def check_file(
     file: Path | None, policy_file: Path | None, *, today: Date, as_of: str | None = None, saved_file: Path | None = None,
-    overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None, profiles: Sequence[Path] = (),
-    tell: Tell = keep_quiet, cache: bool = True,
+    **asked: Unpack[CompareOptions],
 ) -> CheckAnswer:
     """The answer of `file` (a scenario, or a saved comparison) against the policy.
 
     Without a policy it is asked whether there is a verdict, on a tested option; with `saved_file` also whether it is that of
     the saved comparison, and whether its signposts hold. `as_of` is another day for prices than the scenario's own; ages are
-    counted from it, else from `today`. With `cache` replays of earlier runs are used again.
+    counted from it, else from `today`.
     """
     policy, folder = (Policy(), Path()) if policy_file is None else (load_policy(policy_file, file), policy_file.parent)
     if saved_file is not None:
         policy = policy.model_copy(update={"saved": str(saved_file), "verdict_unchanged": True, "signposts_hold": True})
         folder = Path()
     if policy.saved is None and (policy.verdict_unchanged or policy.signposts_hold):
-        asked = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
-        raise InputError(f"{policy_file}: {asked} needs the comparison that was decided on: saved: decision.json, or --saved")
+        rule = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
+        raise InputError(f"{policy_file}: {rule} needs the comparison that was decided on: saved: decision.json, or --saved")
     given = None if file is None else read_saved(file)
     field = "--saved" if saved_file else f"{policy_file}: saved"
     saved = None if policy.saved is None else _saved(folder / policy.saved, field)
     if as_of is not None and given is not None:
         raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
-    found = compare_file(file, overrides=overrides, as_of=as_of, part=part, quality=quality, profiles=profiles, tell=tell,
-                         cache=cache, saved=given)
+    found = compare_file(file, as_of=as_of, saved=given, **asked)
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold)
     moved = "" if saved is None or kept is None else differences(saved, kept)

@@ -7,7 +7,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from roi.answers.saved import Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
@@ -18,6 +18,25 @@ from roi.store.cases import KeptCase, case_name, find_case, keep_case
 
 if TYPE_CHECKING:
     from roi.evidence.known_runs import KnownRuns
+
+
+class CompareOptions(TypedDict, total=False):
+    """What is laid over a scenario, and how it is resolved: of every question that compares first."""
+
+    overrides: tuple[str, ...]
+    """Fields, each as a.b=value."""
+    part: Path | None
+    """What usage records settle."""
+    quality: Path | None
+    """What an evaluation settles."""
+    draws: int | None
+    seed: int | None
+    """In place of the scenario's."""
+    profiles: Sequence[Path]
+    """Folders of profiles to search first."""
+    tell: Tell
+    cache: bool
+    """True where Cases and replays of earlier runs are used again."""
 
 
 @dataclass(frozen=True, kw_only=True)

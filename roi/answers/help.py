@@ -19,7 +19,6 @@ from roi.facts.fact import Fact
 from roi.scenario.file import load_scenario
 from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
 from roi.scenario.quantity import Section
-from roi.scenario.scenario import Scenario
 
 NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
@@ -84,8 +83,9 @@ def explain_field(
     if number is None or meaning.path in NO_MONEY:
         why = "it is no number that can be halved or doubled; change it with --set and compare again"
     else:
+        most = scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
         try:
-            moves = _moves(meaning, file, overrides, fact, number, _most(meaning, scenario), cache=cache)
+            moves = _moves(meaning, file, overrides, fact, number, most, cache=cache)
         except InputError as error:
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
@@ -145,11 +145,6 @@ def _moves(
     pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
     order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -round(pull[label], 0))
     return Moves(at=(ends[0], ends[1]), ends=said, npv_usd={label: npv[label] for label in order})
-
-
-def _most(meaning: Meaning, scenario: Scenario) -> float:
-    """The most that another field of the scenario allows: a shared prefix lies within the longest prompt."""
-    return scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
 
 
 def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:

@@ -3,13 +3,12 @@
     FILE --compare_file--> Comparison, its verdict and experiments --> MEASURE FIRST, or DO NOW and THEN
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
-from roi.answers.compare import compare_file
-from roi.answers.telling import Tell, keep_quiet
+from roi.answers.compare import CompareOptions, compare_file
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
@@ -62,14 +61,9 @@ class NextAnswer:
         return settling(w.shared, w.central, w.drawn, ids, led, w.chosen.counts, asked, following)
 
 
-def next_file(
-    file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
-    draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True,
-) -> NextAnswer:
+def next_file(file: Path | None = None, **asked: Unpack[CompareOptions]) -> NextAnswer:
     """What to measure next in the scenario (or saved comparison) in `file`, as `roi compare` of it says."""
-    found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
-                         tell=tell, cache=cache)
+    found = compare_file(file, **asked)
     check_draws(found.comparison)
     return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note)
 

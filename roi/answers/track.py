@@ -6,20 +6,19 @@ exports, invoices, a cluster, a folder --> months as they came --track--> the fa
                                        --course--> when it pays back now, and whether to decide anew
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from datetime import timedelta
 from math import comb, inf, isfinite
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.answers.compare import compare_file
-from roi.answers.crossed import Post
-from roi.answers.telling import Tell, keep_quiet
+from roi.answers.compare import CompareOptions, compare_file
+from roi.answers.held_signposts import Post
 from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of
@@ -34,21 +33,16 @@ from roi.economics.tracking.seen_facts import Effect, Tracked, effects, overlap,
 from roi.economics.tracking.way_ahead import Ahead, Course, course
 from roi.errors import InputError, UnknownName
 
-LIMITS: Final[Mapping[str, str]] = {
-    "cash_usd_per_month": "cash of the last month, USD, at most",
-    "cash_over": "cash so far over the forecast's, as a share above it, at most",
-    "payback_months": "months until the cash is earned back, as it looks now, at most",
-    "price_factor": "what the last month paid over the forecast's prices for the same tokens, at most",
-    "held_share": "share of the figures that lie in their 90% bands, at least",
-    "wrong_share": "share of wrong answers that an evaluation found, at most",
-    "anew_usd": "what deciding anew would save from today, USD, at most",
+LIMITS: Final[Mapping[str, tuple[str, float, float]]] = {
+    "cash_usd_per_month": ("cash of the last month, USD, at most", 0.0, inf),
+    "cash_over": ("cash so far over the forecast's, as a share above it, at most", -1.0, inf),
+    "payback_months": ("months until the cash is earned back, as it looks now, at most", 0.0, inf),
+    "price_factor": ("what the last month paid over the forecast's prices for the same tokens, at most", 0.0, inf),
+    "held_share": ("share of the figures that lie in their 90% bands, at least", 0.0, 1.0),
+    "wrong_share": ("share of wrong answers that an evaluation found, at most", 0.0, 1.0),
+    "anew_usd": ("what deciding anew would save from today, USD, at most", -inf, inf),
 }
-"""What `--limit` may hold, and what it means."""
-RANGES: Final[Mapping[str, tuple[float, float]]] = {
-    "cash_usd_per_month": (0.0, inf), "cash_over": (-1.0, inf), "payback_months": (0.0, inf),
-    "price_factor": (0.0, inf), "held_share": (0.0, 1.0), "wrong_share": (0.0, 1.0),
-}  # fmt: skip
-"""What each figure may be, at least and at most: a limit outside says nothing. What deciding anew saves may be below 0."""
+"""What `--limit` may hold: what it means, and between what it lies, since another says nothing."""
 LEAST: Final = frozenset({"held_share"})
 """Limits that must be reached; the others must not be passed."""
 
@@ -142,24 +136,14 @@ class TrackAnswer:
         return Date.fromisoformat(f"{month}-01") + timedelta(days=int((months % 1.0) * days_in(month)))
 
 
-def track_file(
-    file: Path | None,
-    question: TrackQuestion,
-    *,
-    overrides: tuple[str, ...] = (),
-    draws: int | None = None,
-    seed: int | None = None,
-    profiles: Sequence[Path] = (),
-    tell: Tell = keep_quiet,
-    cache: bool = True,
-) -> TrackAnswer:
+def track_file(file: Path | None, question: TrackQuestion, **asked: Unpack[CompareOptions]) -> TrackAnswer:
     """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
 
     InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of
     another decision in the folder, and for months that the folder holds with other figures.
     """
-    asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell, cache=cache)
-    comparison, case = asked.comparison, asked.comparison.case
+    decided = compare_file(file, **asked)
+    comparison, case = decided.comparison, decided.comparison.case
     if case["draws"].number() < LEAST_DRAWS:
         raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")
     kept = {} if question.folder is None else {name: month for name, (_, month) in read_months(question.folder).items()}
@@ -172,7 +156,7 @@ def track_file(
         option=id,
         first_month=question.since or (_first_month(case["as_of"].value) if was is None else was.first_month),
     )
-    notes: list[str] = [asked.note] if asked.note else []
+    notes: list[str] = [decided.note] if decided.note else []
     months = tracked_months(question, decision, kept, shared, options, notes)
     days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
     shared, options = in_calendar(shared, options, days)
@@ -206,7 +190,7 @@ def track_file(
         held=held,
         held_by_quantity=by_quantity,
         notes=tuple(notes),
-        warnings=asked.warnings,
+        warnings=decided.warnings,
     )
     limits = tuple(Limit(name, limit, _against(answer, name)) for name, limit in (question.limits or {}).items())
     written = () if question.folder is None else tuple(keep_months(question.folder, months, revise=question.revise))

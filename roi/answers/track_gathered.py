@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -19,23 +18,6 @@ from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.seen_facts import Came
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
-
-TOLD: Final = frozenset(
-    {
-        "calls",
-        "own_calls",
-        "input_tokens",
-        "cache_read_tokens",
-        "output_tokens",
-        "api_usd",
-        "api_usd_from",
-        "calls_usd",
-        "own_usd",
-        "gpu_hours",
-        "gpu_usd",
-    }
-)
-"""Figures of a month that one source tells and another does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,33 +112,19 @@ def _models(options: Mapping[str, Option], id: str) -> Models:
 
 def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
     """The record of a month."""
-    counted = sums.input_tokens + sums.output_tokens > 0
-    return TrackedMonth(
-        month=month,
-        decision=decision,
-        calls=sums.calls,
-        own_calls=sums.own_calls,
-        input_tokens=sums.input_tokens if counted else None,
-        output_tokens=sums.output_tokens if counted else None,
-        cache_read_tokens=sums.cache_read_tokens if counted else None,
-        api_usd=sums.usd,
-        api_usd_from=sums.usd_from,  # type: ignore[arg-type]  # one of the three words
-        calls_usd=sums.calls_usd,
-        own_usd=sums.own_usd,
-        gpu_hours=sums.gpu_hours,
-        gpu_usd=sums.gpu_usd,
-        sources=tuple(dict.fromkeys(sums.sources)),
-    )
+    figures = vars(sums) | {"sources": tuple(dict.fromkeys(sums.sources))}
+    if sums.input_tokens + sums.output_tokens <= 0:
+        figures |= dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens"))
+    return TrackedMonth(month=month, decision=decision, **figures)
 
 
 def _filled(month: TrackedMonth, kept: TrackedMonth | None) -> TrackedMonth:
     """The month with what was kept of it in place of what nothing tells now."""
     if kept is None:
         return month
-    more = {name: x for name, x in kept.figures().items() if name in TOLD and getattr(month, name) is None and x is not None}
-    return (
-        month.model_copy(update={**more, "sources": tuple(dict.fromkeys((*kept.sources, *month.sources)))}) if more else month
-    )
+    more = {name: x for name, x in kept.figures().items() if getattr(month, name) is None and x is not None}
+    sources = tuple(dict.fromkeys((*kept.sources, *month.sources)))
+    return month.model_copy(update={**more, "sources": sources}) if more else month
 
 
 def _of_a_call(month: TrackedMonth, billed: float | None) -> float | None:

@@ -34,23 +34,17 @@ def judge(
     came, count = tracked.came, len(tracked.came)
     billed = [each.api_usd is not None for each in came]
     rent = [each.gpu_hours is not None or each.gpu_usd is not None for each in came]
-    told: dict[str, tuple[Sequence[float | None] | Array, Sequence[bool]]] = {
-        CASH: (tracked.months.cash_usd, [a or b for a, b in zip(billed, rent, strict=True)]),
-        CALLS: ([each.calls for each in came], [each.calls is not None for each in came]),
-        INPUT_TOKENS: ([each.input_tokens for each in came], [each.input_tokens is not None for each in came]),
-        OUTPUT_TOKENS: ([each.output_tokens for each in came], [each.output_tokens is not None for each in came]),
-        PRICES: (tracked.price, [each.tells_price for each in came]),
-        CACHED: ([each.cached_share for each in came], [each.cached_share is not None for each in came]),
-        HOURS: ([each.gpu_hours for each in came], [each.gpu_hours is not None for each in came]),
-        WRONG: (
-            [None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
-            [wrong is not None and k == count - 1 for k in range(count)],
-        ),
+    told: dict[str, Sequence[float | None] | Array] = {
+        CASH: tracked.months.cash_usd, CALLS: [each.calls for each in came],
+        INPUT_TOKENS: [each.input_tokens for each in came], OUTPUT_TOKENS: [each.output_tokens for each in came],
+        PRICES: tracked.price, CACHED: [each.cached_share for each in came], HOURS: [each.gpu_hours for each in came],
+        WRONG: [None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
     }
+    known = {name: [x is not None for x in values] for name, values in told.items()} | {  # these two are always worked out
+        CASH: [a or b for a, b in zip(billed, rent, strict=True)], PRICES: [each.tells_price for each in came]}
     seen, judged, inside = {}, [], []
     for name in QUANTITIES:
-        values, known = told[name]
-        band, there = expected.bands[name], np.array(known, dtype=bool)
+        values, band, there = told[name], expected.bands[name], np.array(known[name], dtype=bool)
         seen[name] = np.array([0.0 if x is None else float(x) for x in values])
         there &= (band.high > 0) | (seen[name] > 0)  # nothing was expected and nothing came: nothing to judge
         held = band.holds(seen[name])

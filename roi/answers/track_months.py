@@ -34,15 +34,15 @@ INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 @dataclass
 class MonthSums:
-    """What files tell of one month, added up; None where nothing tells it."""
+    """What files tell of one month, added up, by the names of a TrackedMonth; None where nothing tells it."""
 
     calls: float | None = None
     own_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
-    usd: float | None = None
-    usd_from: str | None = None
+    api_usd: float | None = None
+    api_usd_from: str | None = None
     calls_usd: float | None = None
     own_usd: float | None = None
     gpu_hours: float | None = None
@@ -224,11 +224,11 @@ def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
         found.cache_read_tokens += each.spend.tokens["cache_read"]
         found.output_tokens += each.spend.tokens["output"]
     if all(each.usd is not None for _, each in rows):
-        found.usd = float(sum(each.usd or 0.0 for _, each in rows))
+        found.api_usd = float(sum(each.usd or 0.0 for _, each in rows))
         found.own_usd = float(sum(each.usd or 0.0 for role, each in rows if role == "own"))
-        found.usd_from = "list price"
+        found.api_usd_from = "list price"
         if all(each.spend.costed for _, each in rows):
-            found.usd_from, found.calls_usd = "reported", found.usd
+            found.api_usd_from, found.calls_usd = "reported", found.api_usd
     return found
 
 
@@ -345,7 +345,7 @@ def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, floa
             known = ", ".join(list(usage)[:3])
             raise InputError(f"--bill: {path}: {month} is not in --actual, which has {known}")
         if "usd" in amounts:
-            sums.usd, sums.usd_from = amounts["usd"], "bill"
+            sums.api_usd, sums.api_usd_from = amounts["usd"], "bill"
         sums.gpu_usd, sums.gpu_hours = amounts.get("gpu_usd"), amounts.get("gpu_hours")
         sums.sources.append(visible(path.name)[:200] if path is not None else "bill")
     return found

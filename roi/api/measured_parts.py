@@ -1,6 +1,6 @@
 """What files say of a scenario, as the blocks that `load_scenario` lays over it: usage logs, results of an evaluation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
@@ -12,7 +12,7 @@ from roi.api.frames import Called, Frame, write_lines, write_parquet, written
 from roi.catalog.prices.api_prices import find_provider
 from roi.errors import InputError, NotAChoice, check_type
 from roi.quality.result_rows import Asked, read_scale
-from roi.report.layout.blocks import render
+from roi.report.layout.blocks import Block, render
 from roi.report.layout.html_blocks import render_html
 from roi.report.quality.quality import answers_of, quality_blocks
 from roi.scenario.file import BLOCKS
@@ -111,7 +111,23 @@ def measure_usage(
         return MeasuredUsage(part_yaml(spent, bill_usd_per_month, day), spent, called)
 
 
-class MeasuredUsage(dict[str, Any]):
+class Measured(dict[str, Any]):
+    """Blocks of a scenario as a dict, which show themselves as the report of the command that measures them."""
+
+    _called: Called
+    """Calls tables in memory by their names."""
+
+    def _blocks(self) -> Iterable[Block]:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self._called(render(list(self._blocks())))
+
+    def _repr_html_(self) -> str:
+        return self._called(render_html(list(self._blocks())))
+
+
+class MeasuredUsage(Measured):
     """The blocks `workload` and `incumbent` of a scenario, as a dict; in a notebook the report of `roi usage`."""
 
     def __init__(self, part: str, spent: "Usage", called: Called = str) -> None:
@@ -124,15 +140,10 @@ class MeasuredUsage(dict[str, Any]):
         """What the records do not tell, rows that are left out, and what else is to be known of them."""
         self._spent, self._called = spent, called
 
-    def __str__(self) -> str:
+    def _blocks(self) -> Iterable[Block]:
         from roi.report.usage.spend_report import usage_blocks
 
-        return self._called(render(list(usage_blocks(self._spent, ()))))
-
-    def _repr_html_(self) -> str:
-        from roi.report.usage.spend_report import usage_blocks
-
-        return self._called(render_html(list(usage_blocks(self._spent, ()))))
+        return usage_blocks(self._spent, ())
 
 
 def measure_quality(
@@ -192,7 +203,7 @@ def measure_quality(
         return MeasuredQuality(_blocks(called(answer.part), QUALITY_PART)["quality"], answer, called)
 
 
-class MeasuredQuality(dict[str, Any]):
+class MeasuredQuality(Measured):
     """The block `quality` of a scenario, as a dict, with what the results say; in a notebook the report of `roi quality`."""
 
     def __init__(self, block: Mapping[str, Any], answer: QualityAnswer, called: Called = str) -> None:
@@ -203,11 +214,8 @@ class MeasuredQuality(dict[str, Any]):
         """What makes the results say less than their figures."""
         self._answer, self._called = answer, called
 
-    def __str__(self) -> str:
-        return self._called(render(quality_blocks(self._answer)))
-
-    def _repr_html_(self) -> str:
-        return self._called(render_html(quality_blocks(self._answer)))
+    def _blocks(self) -> Iterable[Block]:
+        return quality_blocks(self._answer)
 
 
 def _pairs(name: str, given: object) -> tuple[tuple[str, str], ...]:

@@ -10,8 +10,8 @@ from typing import Any
 from roi.economics.decision.comparison import Comparison
 from roi.economics.outlook import Outlook
 from roi.report import charts
-from roi.report.charts.look import FRAME
 from roi.report.charts.savings import outlook_of
+from roi.report.charts.style import FRAME
 
 MIME = "application/vnd.vegalite.v5+json"
 """What Jupyter, marimo and VS Code call a Vega-Lite specification of the version that the pictures are written in."""

@@ -4,7 +4,7 @@ Each is a door to the function of roi/answers that the command of its name calls
 shows itself: in a notebook as the command's report, with `print` as text, with `to_json` as `--format json`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date as Date
 from pathlib import Path
@@ -47,77 +47,57 @@ OF_DIFF: Final = {**OF_SCENARIO, "--as-of": "as_of"}
 
 
 class Told:
-    """An answer that shows itself as the command's report."""
+    """An answer that shows itself as the report of its command."""
 
-    def _told(self, *, full: bool = False) -> Iterable[Block]:
-        raise NotImplementedError
+    _blocks: Callable[..., Iterable[Block]]
+    _json: Callable[..., str]
+
+    def to_json(self) -> str:
+        """What the command prints with `--format json`."""
+        return self._json()
 
     def to_markdown(self, *, full: bool = False) -> str:
         """The report as Markdown; with `full` all that is known."""
-        return render(list(self._told(full=full)), "markdown")
+        return render(list(self._blocks(full=full)), "markdown")
 
     def __str__(self) -> str:
-        return render(list(self._told()))
+        return render(list(self._blocks(full=False)))
 
     def __repr__(self) -> str:
-        said = [block for block in self._told() if isinstance(block, Paragraph)]
+        said = [block for block in self._blocks(full=False) if isinstance(block, Paragraph)]
         first = next((each for each in said if each.strong), said[0])
         return f"{type(self).__name__}({shortened(first.text, SHOWN)!r})"
 
     def _repr_html_(self) -> str:
-        return render_html(list(self._told()))
+        return render_html(list(self._blocks(full=False)))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Size(Told, Sizing):
     """The answer of `size`: `plans`, cheapest first, the `ways` to run the first one, its `day` (roi/answers/size.py)."""
 
-    def _told(self, *, full: bool = False) -> Iterable[Block]:
-        return size_blocks(self, full=full)
-
-    def to_json(self) -> str:
-        """What `roi size --format json` prints."""
-        return size_json(self)
+    _blocks, _json = size_blocks, size_json
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Fit(Told, FitReport):
     """The answer of `fit`: `lines`, a GPU each, those that fit first, and the `recommended` one (roi/answers/fit.py)."""
 
-    def _told(self, *, full: bool = False) -> Iterable[Block]:
-        return fit_blocks(self, full=full)
-
-    def to_json(self) -> str:
-        """What `roi fit --format json` prints."""
-        return fit_json(self)
+    _blocks, _json = fit_blocks, fit_json
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NextStep(Told, NextAnswer):
     """The answer of `next_step`: the `step`, its `experiment`, and the `comparison` it is of (roi/answers/next.py)."""
 
-    def _told(self, *, full: bool = False) -> Iterable[Block]:
-        return next_blocks(self, full=full)
-
-    def to_json(self) -> str:
-        """What `roi next --format json` prints."""
-        from roi import __version__
-
-        return next_json(self, version=__version__)
+    _blocks, _json = next_blocks, next_json
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Diff(Told, DiffAnswer):
     """The answer of `diff`: its sides `a` and `b`, `explained`, `turned`, `verdict_stays` (roi/answers/diff.py)."""
 
-    def _told(self, *, full: bool = False) -> Iterable[Block]:
-        return diff_blocks(self, full=full)
-
-    def to_json(self) -> str:
-        """What `roi diff --format json` prints."""
-        from roi import __version__
-
-        return diff_json(self, version=__version__)
+    _blocks, _json = diff_blocks, diff_json
 
 
 @in_python(OF_SIZE)

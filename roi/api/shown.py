@@ -94,9 +94,7 @@ class Comparison(engine.Comparison):
 
     def to_json(self) -> str:
         """What `roi compare --format json` prints; `roi compare` reads it again (docs/json.md)."""
-        from roi import __version__
-
-        return comparison_json(self, version=__version__, scenario=self.scenario, warnings=self.warnings)
+        return comparison_json(self, scenario=self.scenario, warnings=self.warnings)
 
     def to_markdown(self, *, full: bool = False) -> str:
         """The screen as Markdown; with `full` every option and fact behind it."""

@@ -26,7 +26,7 @@ from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
     *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
-    overrides: tuple[str, ...], no_cache: bool, strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
+    overrides: tuple[str, ...], cache: bool, strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
@@ -42,7 +42,7 @@ def calibrate(
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
     budgeted = click.get_current_context().get_parameter_source("budget") is ParameterSource.COMMANDLINE
-    if local is None and (overrides or device is not None or force or no_cache or budgeted):
+    if local is None and (overrides or device is not None or force or not cache or budgeted):
         raise click.UsageError("--set, --budget, --device, --force and --no-cache go with --local FILE")
     if add:
         if tables or output is not None or local is not None:
@@ -52,41 +52,40 @@ def calibrate(
     if local is not None:
         if tables or output is not None or strict:
             raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
-        _calibrate_local(local, profiles, budget, device, overrides, form, force=force, cache=not no_cache)
+        _calibrate_local(local, profiles, budget, device, overrides, form, force=force, cache=cache)
         return
     from roi import __version__, clock
     from roi.answers.calibrate import calibrate_runs
-    from roi.cli.output import check_targets, put, write
-    from roi.evidence.training_speed import calibration_text as file_text
-    from roi.report.training.calibrate import calibration_json, calibration_text
+    from roi.cli.output import check_targets, put, write_answer
+    from roi.evidence.training_speed import calibration_text
+    from roi.report.training.calibrate import calibration_blocks, calibration_json
 
     check_targets()
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
     if output is not None:
-        put(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]), forced=False)
+        put(output, calibration_text(groups, clock.today(), __version__, [table.name for table in tables]))
         tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
-    write(calibration_json(*told) if form == "json" else calibration_text(*told, form))
+    write_answer(lambda: calibration_json(*told), lambda: calibration_blocks(*told), form)
 
 
 def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:
-    from roi import __version__, clock
+    from roi import clock
     from roi.answers.calibrate_serving import add_served_rows
-    from roi.cli.output import write
-    from roi.report.serving.added_rows import added_json, added_text
+    from roi.cli.output import write_answer
+    from roi.report.serving.added_rows import added_blocks, added_json
 
-    added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict, tell=tell)
+    added = add_served_rows(tables, clock.today(), profiles=profiles, strict=strict, tell=tell)
     for path in added.written:
         tell(f"kept in {path}, which size and compare read from now on; remove the file to undo it")
-    write(added_json(added) if form == "json" else added_text(added, form))
+    write_answer(lambda: added_json(added), lambda: added_blocks(added), form)
 
 
 def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],
                      form: str, *, force: bool, cache: bool) -> None:
-    from roi import __version__
     from roi.answers.calibrate_local import calibrate_local
-    from roi.cli.output import write
+    from roi.cli.output import write_answer
     from roi.disk import make_folder
     from roi.scenario.file import load_scenario
 
@@ -94,7 +93,7 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
     from roi.profiling.progress import show_progress
     from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
     from roi.profiling.stops import catch_stops
-    from roi.report.training.local_calibration import local_json, local_text
+    from roi.report.training.local_calibration import local_blocks, local_json
 
     shared.check_new(None, profiles[0] if profiles else None)
     for folder in profiles[:1]:  # profiles are kept there, and searched
@@ -103,5 +102,5 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:
             found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell, cache=cache)
-        write(local_json(found, version=__version__) if form == "json" else local_text(found, form))
+        write_answer(lambda: local_json(found), lambda: local_blocks(found), form)
         shared.leave_if_cut(session.stops, interrupted=found.interrupted, failure=session.failure)

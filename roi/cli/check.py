@@ -1,6 +1,7 @@
 """`roi check`: does a decision keep to a policy? Exit code 3 where it does not."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,19 +26,17 @@ BROKEN = 3
 @shared.cache_option
 @click.pass_context
 def check(
-    ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None,
-    overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...], form: str,
-    output: Path | None, redact: bool, force: bool,  # noqa: ARG001 -- write reads it
-    no_cache: bool,
+    ctx: click.Context, /, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None, form: str,
+    output: Path | None, redact: bool,
+    **asked: Any,  # Any: options that `compare_file` takes
 ) -> None:
     """Hold the scenario in FILE (or a saved comparison) against POLICY, a YAML file of limits.
 
     roi schema --of policy lists what it may ask. Without POLICY: is there a verdict, on a tested option? The exit code is 3
     where a rule does not hold, and the answer says which one, and by how much.
     """
-    from roi import __version__
     from roi.answers.check import check_file
-    from roi.cli.output import check_targets, write, write_blocks
+    from roi.cli.output import check_targets, write_answer
     from roi.clock import today
     from roi.errors import InputError
     from roi.report.check import check_blocks, check_json
@@ -50,13 +49,9 @@ def check(
     scenario = shared.scenario_here(file)
     if scenario is None and saved is not None:
         raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")
-    found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
-                       part=part, quality=quality, profiles=profiles, tell=shared.tell, cache=not no_cache)
+    found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, tell=shared.tell, **asked)
     if found.note:
         shared.tell(found.note)
-    if form == "json":
-        write(check_json(found, version=__version__), output)
-    else:
-        write_blocks(check_blocks(found, redact=redact), form, output)
+    write_answer(lambda: check_json(found), lambda: check_blocks(found, redact=redact), form, output)
     if found.broken:
         ctx.exit(BROKEN)

@@ -1,6 +1,5 @@
 """`roi compare`: every option's cost, payback and risk; the verdict and why."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,6 @@ import click
 
 from roi.cli import options as shared
 from roi.errors import InputError
-
-TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
-"""The branches of the cost tree for an output that cannot show them."""
 
 
 @click.command()
@@ -31,10 +27,9 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @shared.cache_option
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files of a folder that are compared at the same time.  [default: 1]")
 def compare(
-    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, xlsx: Path | None, folder: Path | None,
-    explain: str | None, full: bool, draws: int | None, seed: int | None, no_cache: bool,
-    jobs: int | None,
+    *, file: Path | None, form: str, output: Path | None, html: Path | None, redact: bool, xlsx: Path | None,
+    folder: Path | None, explain: str | None, full: bool, jobs: int | None,
+    **asked: Any,  # Any: options that `compare_file` takes
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -46,13 +41,10 @@ def compare(
     comparison, or why there is none; where one has none the exit code is 2, after the last line.
     """
     if jobs is not None or form == "jsonl" or (file is not None and file.is_dir()):
-        asked = {"overrides": overrides, "part": part, "quality": quality, "draws": draws, "seed": seed, "profiles": profiles,
-                 "cache": not no_cache}
         shown_one = {"--html": html, "--xlsx": xlsx, "--csv": folder, "--explain": explain, "--full": full or None}
         other = next((name for name, x in shown_one.items() if x is not None), None)
         _compare_folder(file, form, jobs or 1, output, asked, other)
         return
-    from roi import __version__
     from roi.answers.compare import compare_file
     from roi.cli.output import check_replaced, check_targets, columns, in_colour, kind_of, write, write_page
     from roi.disk import replace_file, replace_in_folder
@@ -67,34 +59,30 @@ def compare(
         made = [("--csv", folder / name) for name in TABLE_FILES]
     check_targets(made=made)
     file = shared.scenario_here(file)
-    found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
-                         profiles=profiles, tell=shared.tell, cache=not no_cache)
+    found = compare_file(file, tell=shared.tell, **asked)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         from roi.report.comparison.answer_json import comparison_json
 
-        text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
+        text = comparison_json(found.comparison, scenario=found.scenario, warnings=found.warnings)
     else:
         text = comparison_text(found.comparison, found.warnings, shown, form, full=full, colour=in_colour(output),
                                width=columns(output))
-        if form == "table" and output is None and "utf" not in (sys.stdout.encoding or "").lower():
-            text = text.translate(TREE)
     if output is not None:
         check_replaced(output, kind_of(text))
     if html is not None:
         from roi.report.comparison.comparison_page import comparison_page
 
-        write_page(comparison_page(found.comparison, found.warnings, version=__version__, scenario=found.scenario,
-                                   redact=redact), html, force=force)
+        write_page(comparison_page(found.comparison, found.warnings, scenario=found.scenario, redact=redact), html)
     if xlsx is not None:
         from roi.report.workbook.book import comparison_workbook
 
-        replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
+        replace_file(xlsx, comparison_workbook(found.comparison), "--xlsx", fresh=not shared.forced())
         shared.tell(f"wrote {xlsx}")
     if folder is not None:
         from roi.report.comparison.tables import csv_files
 
-        replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
+        replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not shared.forced())
         shared.tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")
     if found.note:
         shared.tell(found.note)

@@ -1,6 +1,7 @@
 """`roi diff`: what changed between two answers, and what each change did."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,8 +21,9 @@ from roi.cli import options as shared
 @shared.full_option
 @shared.cache_option
 def diff(
-    *, first: Path, second: Path | None, days: tuple[str, ...], overrides: tuple[str, ...], profiles: tuple[Path, ...],
-    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, full: bool, no_cache: bool,
+    *, first: Path, second: Path | None, days: tuple[str, ...], form: str, output: Path | None, html: Path | None,
+    redact: bool, full: bool,
+    **asked: Any,  # Any: options that `diff_files` takes
 ) -> None:
     """What changed from A to B, and what each change did to NPV, cash and verdict.
 
@@ -29,22 +31,17 @@ def diff(
     itself at the prices of another day. Parts are grouped into prices, volume, quality, evidence, options, terms and version
     of roi, and add up to the cent.
     """
-    from roi import __version__
     from roi.answers.diff import diff_files
-    from roi.cli.output import check_targets, write, write_blocks, write_page
+    from roi.cli.output import check_targets, write_answer, write_page
     from roi.report.diff import diff_blocks, diff_json, diff_page
 
     check_targets()
     for day in days:
         shared.read_day(day, "--as-of")
-    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=shared.tell,
-                       cache=not no_cache)
+    found = diff_files(first, second, days=days, every=full, tell=shared.tell, **asked)
     if html is not None:
-        write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
+        write_page(diff_page(found, redact=redact), html)
     for side in () if redact else (found.a, found.b):
         if side.unlike:
             shared.tell(side.unlike)
-    if form == "json":
-        write(diff_json(found, version=__version__, redact=redact), output)
-    else:
-        write_blocks(diff_blocks(found, full=full, redact=redact), form, output)
+    write_answer(lambda: diff_json(found, redact=redact), lambda: diff_blocks(found, full=full, redact=redact), form, output)

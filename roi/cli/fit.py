@@ -4,27 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, format_option, full_option, method_and_optimizer, page_options, tell
+from roi.cli.options import PATH, format_option, full_option, method_option, optimizer_option, page_options, tell
 from roi.errors import InputError, visible
-
-if TYPE_CHECKING:
-    from roi.estimate.training.plan import (
-        Attend,
-        Checkpoints,
-        Dtype,
-        Kernels,
-        Loss,
-        Optimizer,
-        Sharding,
-        Stack,
-        Trainer,
-    )
-    from roi.facts.methods import Method
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
 NO_HOURS = "hours and USD need --examples"
@@ -32,9 +18,8 @@ NO_HOURS = "hours and USD need --examples"
 
 @click.command()
 @click.argument("model")
-@click.option("--method", default="lora", show_default=True,
-              help="full, lora, rslora, dora, qlora, qdora, lora-int8, a peft_type of peft (ia3, loha), llama_adapter,"
-                   " llama_adapter_v2 (--stack litgpt), houlsby, llamapro or lisa.")
+@method_option(help="full, lora, rslora, dora, qlora, qdora, lora-int8, a peft_type of peft (ia3, loha), llama_adapter,"
+                    " llama_adapter_v2 (--stack litgpt), houlsby, llamapro or lisa.")
 @click.option("--rank", type=int, default=16, show_default=True,
               help="Rank of the adapter, or the size it has instead; LitGPT's, ms-swift's and LMFlow's have theirs.")
 @click.option("--targets", default="all-linear", show_default=True,
@@ -45,7 +30,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--checkpoints", default="inputs", show_default=True,
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
-@click.option("--optimizer", default="adamw", show_default=True,
+@optimizer_option(
               help="adamw, adamw-foreach (Trainers before torch 2.8), -fused, -bf16, -32bit, -8bit, -4bit,"
                    " paged-adamw(-8bit), galore-adamw(-8bit) and apollo-adamw (--method full, --rank their projection's),"
                    " adafactor, adam-mini, muon, lion(-32bit, -8bit), paged-lion(-8bit), sgd, sgd-momentum, sophia,"
@@ -81,14 +66,10 @@ NO_HOURS = "hours and USD need --examples"
 @format_option("table", "json", "markdown")
 @page_options
 def fit(
-    *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
-    dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", kernels: "Kernels", compiled: bool, loss: "Loss",
-    checkpoints: "Checkpoints", stack: "Stack", split_experts: bool,
-    dropout: float, double_quant: bool, trainer: "Trainer",
-    logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
-    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", offload: bool, dry: bool,
-    profiles: tuple[Path, ...], as_of: datetime | None, full: bool, form: str,
-    html: Path | None, force: bool,
+    *, model: str, compiled: bool, logits_kept: bool | None, autocast: bool | None, examples: float | None,
+    tokens_per_example: float | None, epochs: float, gpu: str, dry: bool, profiles: tuple[Path, ...], as_of: datetime | None,
+    full: bool, form: str, html: Path | None,
+    **fields: Any,  # Any: those of a TrainingPlan
 ) -> None:
     """Print the cheapest GPU that training MODEL fits on, its hours and USD; with --full all that is known.
 
@@ -96,10 +77,10 @@ def fit(
     the network: config.json and the headers of the weights are read. Memory is the best evidence at hand: a dry run of this
     plan among the profiles, else the closed form.
     """
-    from roi import __version__, clock
+    from roi import clock
     from roi.answers.fit import TrainingSet, fit_model
     from roi.catalog.efficiencies.stack_defaults import as_stack_does
-    from roi.cli.output import check_targets, write, write_blocks, write_page
+    from roi.cli.output import check_targets, write_answer, write_page
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
@@ -109,7 +90,6 @@ def fit(
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
-    method, optimizer = method_and_optimizer(click.get_current_context())
     check_options(click.get_current_context())
     if as_of is not None:
         from roi.scenario.template import check_day
@@ -117,19 +97,13 @@ def fit(
         check_day(as_of.date(), "--as-of")
     check_targets()
     check_new(None, profiles[0] if dry and profiles else None)
-    habits = trainer_habits(trainer, dtype)
+    habits = trainer_habits(fields["trainer"], fields["dtype"])
     with _as_options(click.get_current_context()):
-        plan = TrainingPlan(
-            method=method, rank=rank, targets=targets, micro_batch=micro_batch, seq=seq, checkpointing=checkpointing,
-            dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
-            logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
-            autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
-            sharding=sharding, offload=offload, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
-            split_experts=split_experts,
-        )
+        plan = TrainingPlan(logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
+                            autocast=habits.autocast if autocast is None else autocast, **fields)
     given = _given(click.get_current_context())
     plan = as_stack_does(plan, given)
-    mean = seq if tokens_per_example is None else tokens_per_example
+    mean = fields["seq"] if tokens_per_example is None else tokens_per_example
     with _as_options(click.get_current_context()):
         found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
                           day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
@@ -137,11 +111,8 @@ def fit(
     if html is not None:
         from roi.report.training.fit_page import fit_page
 
-        write_page(fit_page(found, version=__version__), html, force=force)
-    if form == "json":
-        write(fit_json(found))
-    else:
-        write_blocks(fit_blocks(found, full=full), form)
+        write_page(fit_page(found), html)
+    write_answer(lambda: fit_json(found), lambda: fit_blocks(found, full=full), form)
     if found.kept:
         click.echo(visible(found.kept), err=True)
 

@@ -20,7 +20,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @set_option
 @cache_option
 @click.pass_context
-def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...], no_cache: bool) -> None:
+def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...], cache: bool) -> None:
     """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
 
     Another word, such as price, lists the fields that have to do with it; the end of several paths lists these. With FILE, or
@@ -44,7 +44,7 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
         raise click.UsageError("--set changes a scenario: give a FILE")
     several = fields_ending(words[0])
     try:
-        found = None if several else explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=not no_cache)
+        found = None if several else explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=cache)
     except UnknownName as error:
         found, several = None, fields_about(words[0]) if error.field == ASKED else ()
         if not several:

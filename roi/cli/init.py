@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import NEW_YAML, PATH, Choice, tell
+from roi.cli.options import NEW_YAML, PATH, Choice, replace_option, tell
 from roi.scenario import TEMPLATES
 
 
@@ -17,13 +17,12 @@ from roi.scenario import TEMPLATES
 @click.option("--usage", multiple=True, type=PATH,
               help="A usage export (as for roi usage), or what roi usage --output wrote; may be repeated.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
-@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@replace_option(help="Replace FILE where it exists.")
 @click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(
     *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...],
-    as_of: datetime | None, force: bool,  # noqa: ARG001 -- check_targets reads it
-    form: str,
+    as_of: datetime | None, form: str,
 ) -> None:
     """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.
 

@@ -6,17 +6,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from roi.errors import InputError, NotAChoice, day_meant, visible
-
-if TYPE_CHECKING:
-    from roi.estimate.training.plan import Optimizer
-    from roi.facts.methods import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -88,6 +85,23 @@ class Choice(click.Choice[str]):
             raise NotAChoice("option" if param is None else param.opts[0], value, map(str, self.choices))
         return super().convert(value, param, ctx)
 
+
+FORCED: Final = "roi.cli.options.forced"
+"""Where the context of a command that may replace files keeps whether it shall."""
+
+
+def _keep_forced(ctx: click.Context, _: click.Parameter, forced: bool) -> None:
+    ctx.meta[FORCED] = forced
+
+
+def forced() -> bool | None:
+    """True where --force lets a file be replaced; None where the command has no such option, or one that is about a GPU."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(FORCED)
+
+
+replace_option = partial(click.option, "--force", is_flag=True, expose_value=False, callback=_keep_forced)
+force_option = replace_option(help="Replace a file that is there, whatever it holds.")
 file_argument = click.argument("file", required=False, type=PATH)
 set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE",
                           help="Override a field of the scenario, a number as exact,"
@@ -99,7 +113,6 @@ quality_option = click.option("--quality", type=PATH,
                               help="What an evaluation settles (roi quality --output), laid over the scenario.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=PAGE, help="Write the report as one HTML file too, with pictures.")
-force_option = click.option("--force", is_flag=True, help="Replace a file that is there, whatever it holds.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 
 
@@ -169,7 +182,8 @@ def written_options(*forms: str) -> Callable[[F], F]:
     return options
 
 
-cache_option = click.option("--no-cache", is_flag=True, help="Resolve and replay all anew; read and keep nothing on disk.")
+cache_option = click.option("--no-cache", "cache", is_flag=True, callback=lambda _ctx, _param, given: not given,
+                            help="Resolve and replay all anew; read and keep nothing on disk.")
 
 
 def draws_options(command: F) -> F:
@@ -209,11 +223,18 @@ def page_options(command: F) -> F:
     return html_option(force_option(command))
 
 
-def method_and_optimizer(context: click.Context) -> tuple["Method", "Optimizer"]:
-    """Method and optimizer, whose names people write in many ways."""
-    from roi.estimate.training.optimizers import named_optimizer
+def _named_method(_: click.Context, __: click.Parameter, text: str) -> str:
     from roi.estimate.training.peft_methods import named_method
 
-    asked = context.params
-    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
-    return asked["method"], asked["optimizer"]
+    return named_method(text)
+
+
+def _named_optimizer(_: click.Context, __: click.Parameter, text: str) -> str:
+    from roi.estimate.training.optimizers import named_optimizer
+
+    return named_optimizer(text)
+
+
+method_option = partial(click.option, "--method", default="lora", show_default=True, callback=_named_method)
+optimizer_option = partial(click.option, "--optimizer", default="adamw", show_default=True, callback=_named_optimizer)
+"""Names that people write in many ways."""

@@ -3,14 +3,14 @@
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import HERE, Target, tell
+from roi.cli.options import HERE, Target, forced, tell
 from roi.disk import replace_file
 from roi.errors import InputError, visible
 
@@ -29,6 +29,8 @@ KINDS = (
     (re.compile(r"[\s#]*[^\n]+: \S+ requests? a day on [^\n]+\n\s*\d{4}-\d\d-\d\d "), "a comparison"),
 )
 """How what this program writes begins, and what that is; None: its schema says it."""
+PLAIN = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
+"""The branches of a cost tree for an output that cannot show them."""
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 """What turns a colour on or off."""
 
@@ -57,26 +59,24 @@ def write(text: str, output: Path | None = None) -> None:
     text = text if text.endswith("\n") else text + "\n"
     if output is None:
         encoding = sys.stdout.encoding or "utf-8"
+        text = text if "utf" in encoding.lower() else text.translate(PLAIN)
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
         put(output, text)
         tell(f"wrote {output}")
 
 
-def put(path: Path, text: str, *, forced: bool | None = None) -> None:
+def put(path: Path, text: str) -> None:
     """Write an answer to the file of --output, whole or not at all; InputError where something else is there, but for --force.
 
-    An answer of the same kind gives way, as where the same command runs every day. `forced` as of check_replaced.
+    An answer of the same kind gives way, as where the same command runs every day.
     """
-    check_replaced(path, kind_of(text), forced=forced)
+    check_replaced(path, kind_of(text))
     replace_file(path, text)
 
 
-def check_replaced(path: Path, kind: str, *, forced: bool | None = None) -> bool:
-    """True where a file of this kind is there; InputError where another one is, unless it is `forced`, by default by --force.
-
-    Where the command has no --force that is about files, False says so.
-    """
+def check_replaced(path: Path, kind: str) -> bool:
+    """True where a file of this kind is there; InputError where another one is, but for --force."""
     if not path.is_file():
         return False
     try:
@@ -84,9 +84,9 @@ def check_replaced(path: Path, kind: str, *, forced: bool | None = None) -> bool
             there = file.read(HEAD).decode("utf-8", "replace")
     except OSError as error:
         raise InputError(f"--output: {path} is there already and cannot be read: {error.strerror}") from error
-    same, context = kind_of(there) == kind, click.get_current_context(silent=True)
-    if not (same or not there.strip() or forced or (forced is None and context is not None and context.params.get("force"))):
-        remedy = FORCE if forced is None else "give another name"
+    same = kind_of(there) == kind
+    if not (same or not there.strip() or forced()):
+        remedy = "give another name" if forced() is None else FORCE
         raise InputError(f"--output: {path} is there already, and no such answer as this one; {remedy}")
     return same
 
@@ -98,6 +98,15 @@ def kind_of(text: str) -> str:
             return kind or str(found[1])
     line = text.strip().partition("\n")[0]
     return re.sub(r"\d[\d.,]*", "0", line.replace("\\", "").strip("# "))
+
+
+def write_answer(as_json: Callable[[], str], blocks: "Callable[[], Iterable[Block]]", form: str,
+                 output: Path | None = None) -> None:
+    """Write an answer in a form of --format: JSON, or its report."""
+    if form == "json":
+        write(as_json(), output)
+    else:
+        write_blocks(blocks(), form, output)
 
 
 def write_blocks(blocks: "Iterable[Block]", form: str = "table", output: Path | None = None) -> None:
@@ -125,14 +134,13 @@ def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = 
     folder is. What the command finds by itself to `read`, and the files `made` in a folder of an option, are given.
     """
     context = click.get_current_context()
-    force = bool(context.params.get("force"))
-    written = [(field, path, None if force else FORCE) for field, path in made]
+    written = [(field, path, None if forced() else FORCE) for field, path in made]
     for param in context.command.params:
         value = context.params.get(param.name or "")
         if isinstance(param.type, Target) and value is not None:
             field = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
             check_target(value, field, None)
-            written.append((field, value, FORCE if param.type.fresh and not force else None))
+            written.append((field, value, FORCE if param.type.fresh and not forced() else None))
     given = [each for each in (*read, *_read_by(context)) if os.path.isfile(each)]  # noqa: PTH113 -- whatever the text is
     for k, (field, path, _) in enumerate(written):
         if any(path.exists() and path.samefile(each) for each in given):
@@ -172,18 +180,18 @@ def check_target(path: Path, field: str, taken: str | None) -> None:
         raise InputError(f"{field}: {path.parent} does not let you write")
 
 
-def write_page(page: "Page", path: Path, *, force: bool) -> None:
+def write_page(page: "Page", path: Path) -> None:
     """Write a report as one HTML file, whole or not at all, and say so; the page tells no path, account or machine."""
     import getpass
     import socket
 
     from roi.catalog.user_data import cache_folder
-    from roi.report.page.cover import without_places
+    from roi.report.page.hidden_places import without_places
     from roi.report.page.page import drawing_script, page_html
 
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
     with suppress(KeyError, OSError):  # an account without a name has none to hide
         own.append(getpass.getuser())
     text = page_html(without_places(page, own), drawing_script(cache_folder()))
-    replace_file(path, text, "--html", fresh=not force)
+    replace_file(path, text, "--html", fresh=not forced())
     tell(f"wrote {path}")

@@ -106,12 +106,11 @@ def show(*, what: str | None, as_of: datetime | None, form: str) -> None:
     """List the newest price on or before a date of each offer of WHAT, with its age in days and its source."""
     from roi import clock
     from roi.answers.prices import known_prices
-    from roi.cli.output import write
-    from roi.report.layout.blocks import render
+    from roi.cli.output import write_answer
     from roi.report.prices import prices_blocks, prices_json
 
     found = known_prices(what, clock.today() if as_of is None else as_of.date())
-    write(prices_json(found) if form == "json" else render(prices_blocks(found), form))
+    write_answer(lambda: prices_json(found), lambda: prices_blocks(found), form)
 
 
 @click.group(cls=LazyGroup, doors=ADDED)
@@ -208,11 +207,10 @@ def refresh(*, only: str | None, form: str) -> None:
     """
     from roi import clock
     from roi.answers.prices import refresh_prices
-    from roi.cli.output import write
-    from roi.report.layout.blocks import render
+    from roi.cli.output import write_answer
     from roi.report.prices import refresh_blocks, refresh_json
 
     found = refresh_prices(clock.today(), gpus=only != "apis", apis=only != "gpus")
     for path, text in found.files:
         _keep(path, text)
-    write(refresh_json(found) if form == "json" else render(refresh_blocks(found), form))
+    write_answer(lambda: refresh_json(found), lambda: refresh_blocks(found), form)

@@ -3,29 +3,28 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roi.cli import profile_options as shared
-from roi.cli.options import method_and_optimizer
+from roi.cli.options import method_option, optimizer_option
 from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from roi.estimate.training.plan import Attend, Dtype, Kernels, Optimizer, Sharding, Trainer
+    from roi.estimate.training.plan import Dtype, Trainer
     from roi.facts.gpu import Gpu
-    from roi.facts.methods import Method
     from roi.facts.profiles import TrainProfile
     from roi.profiling.session import Session
 
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
+@method_option(help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
 @shared.rank_option
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")
-@click.option("--optimizer", default="adamw", show_default=True,
+@optimizer_option(
               help="adamw, adamw-fused, adamw-bf16, adamw-8bit, paged-adamw (fp32 states), paged-adamw-8bit.")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3 or eager.")
@@ -54,14 +53,11 @@ if TYPE_CHECKING:
 @shared.model_options
 @shared.keep_options
 def train(
-    *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
-    attention: "Attend", kernels: "Kernels", compiled: bool, checkpointing: bool, dropout: float, double_quant: bool,
-    trainer: "Trainer | None",
-    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], accumulation: int,
-    lengths: Path | None, packing: bool, budget: float,
-    gpus: int, sharding: "Sharding",
+    *, model: str | None, dtype: "Dtype | None", compiled: bool, trainer: "Trainer | None", autocast: bool | None,
+    micro_batch: tuple[int, ...], seq: tuple[int, ...], lengths: Path | None, packing: bool, budget: float, gpus: int,
     device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
     keep: shared.Keep,
+    **fields: Any,  # Any: those of a TrainingPlan
 ) -> None:
     """Train MODEL for a short time and keep what was measured.
 
@@ -76,7 +72,6 @@ def train(
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
-    method, optimizer = method_and_optimizer(click.get_current_context())
     examples = () if lengths is None else open_lengths(lengths, "--lengths")
     chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
     longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()
@@ -87,11 +82,10 @@ def train(
         stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
         rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
         return TrainingPlan(
-            method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
-            dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
-            autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
-            accumulation=accumulation, kernels=kernels, packed=packing,
+            micro_batch=micro_batch[0], seq=rows[0], dtype=stored, trainer=loop, gpus=gpus, packed=packing,
+            autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32",
             padded=bool(examples) and not packing,  # without lengths every sequence is full
+            **fields,
         ), rows
 
     first, _ = planned(device)

@@ -37,16 +37,15 @@ def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
     named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
     scale: str | None, right_from: float | None, repeats: bool, unscored: str, training: Path | None, strict: bool,
-    form: str, output: Path | None, html: Path | None, force: bool,
+    form: str, output: Path | None, html: Path | None,
 ) -> None:
     """What FILES, results per item and system, say of each system: folders and globs too.
 
     Read are JSON lines and CSV with id, system and score, promptfoo results, lm-evaluation-harness samples, Inspect logs (.eval
     needs the extra "quality") and Langfuse scores. Prompts and answers are never read.
     """
-    from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
-    from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
+    from roi.cli.output import check_replaced, check_targets, put, write_answer, write_page
     from roi.clock import today
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked, read_scale
@@ -72,11 +71,8 @@ def quality(
     if html is not None:
         from roi.report.quality.quality_page import quality_page
 
-        write_page(quality_page(answer, version=__version__), html, force=force)
-    if form == "json":
-        write(quality_json(answer, version=__version__))
-    else:
-        write_blocks(quality_blocks(answer), form)
+        write_page(quality_page(answer), html)
+    write_answer(lambda: quality_json(answer), lambda: quality_blocks(answer), form)
 
 
 def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:

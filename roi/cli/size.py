@@ -1,7 +1,7 @@
 """`roi size`: the fewest replicas that keep the SLO at the peak, and what that costs."""
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,9 +20,8 @@ from roi.cli import options as shared
 @shared.written_options("table", "json", "markdown")
 @shared.html_option
 def size(
-    *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
-    trace: Path | None, times: float, full: bool, form: str, output: Path | None,
-    html: Path | None, force: bool, no_cache: bool,
+    *, file: Path | None, trace: Path | None, times: float, full: bool, form: str, output: Path | None, html: Path | None,
+    **asked: Any,  # Any: options that `size_file` takes
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
 
@@ -30,10 +29,8 @@ def size(
     replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
-    from roi import __version__
     from roi.answers.size import size_file
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
-    from roi.report.layout.blocks import render
+    from roi.cli.output import check_targets, write_answer, write_page
     from roi.report.serving.size import size_blocks, size_json
 
     if times != 1.0 and trace is None:
@@ -41,16 +38,11 @@ def size(
     check_targets()
     file, shown = shared.scenario_here(file), full or form == "json" or html is not None
     with shared.watched() as status:
-        sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
-                           tell=shared.tell, status=status, cache=not no_cache, frontier=shown)
+        sizing = size_file(file, trace=trace, times=times, tell=shared.tell, status=status, frontier=shown, **asked)
     if html is not None:
         from roi.report.serving.size_page import size_page
 
-        write_page(size_page(sizing, version=__version__), html, force=force)
+        write_page(size_page(sizing), html)
     if file is None:
         shared.tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
-    text = size_json(sizing) if form == "json" else render(size_blocks(sizing, full=full), form, width=columns(output),
-                                                           colour=in_colour(output))
-    if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
-        text = text.encode("ascii", errors="replace").decode()
-    write(text, output)
+    write_answer(lambda: size_json(sizing), lambda: size_blocks(sizing, full=full), form, output)

@@ -1,15 +1,16 @@
 """`roi usage`: what was really spent, and the part of a scenario that it settles."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roi.cli import options as shared
-from roi.cli.export_options import export_options, file_options
+from roi.cli.export_options import export_options
 
 if TYPE_CHECKING:
-    from roi.usage.read.record import Dates
+    from roi.usage.read.record import FileOptions
 
 
 @click.command()
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=shared.Number(0, 1e9, min_open=True),
               help="Requests of a mean day, where the export does not count them.")
-@click.option("--bill", type=shared.Number(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
+@click.option("--bill", "bill_usd_per_month", type=shared.Number(0, 1e12, min_open=True), metavar="USD",
+              help="The real bill of a month.")
 @click.option("--scenario", type=shared.PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,
               help="Groups to compare, the largest; 0 = none.")
@@ -47,12 +49,9 @@ if TYPE_CHECKING:
 @shared.cache_option
 @shared.page_options
 def usage(
-    *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
-    provider: str | None, model: str | None, agents: bool, names: bool,
-    group_by: str | None, timezone: str, dates: "Dates", rates: tuple[str, ...], incumbent: str | None, task: str | None,
-    requests_per_day: float | None, bill: float | None, without: tuple[str, ...], scenario: Path | None, most: int,
-    strict: bool, backend: str | None, form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None,
-    force: bool,
+    *, files: tuple[str, ...], export: "Callable[..., FileOptions]", group_by: str | None, without: tuple[str, ...],
+    scenario: Path | None, most: int, form: str, output: Path | None, cache: bool, html: Path | None,
+    **asked: Any,  # Any: fields of a Question
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
@@ -63,9 +62,9 @@ def usage(
     CSV, JSON lines or Parquet with a time, input and output tokens, or with an answer's usage inside a line; a ZIP of them
     too. Prompts and answers are never read.
     """
-    from roi import __version__, clock
+    from roi import clock
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
+    from roi.cli.output import check_replaced, check_targets, put, write, write_answer, write_page
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_blocks
     from roi.scenario.yaml import PART_SCHEMA
@@ -73,18 +72,14 @@ def usage(
     from roi.usage.summary import Question
 
     shared.collect_often()
-    options = file_options(columns=columns_given, includes=input_includes_cache, provider=provider, model=model,
-                           group_by=group_by, dates=dates, rates=rates, today=clock.today())
-    question = Question(files=files, options=options,
-                        named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
-                        requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names,
-                        without=read_spans(without, "--without"))
+    question = Question(files=files, options=export(group_by=group_by, today=clock.today()),
+                        without=read_spans(without, "--without"), **asked)
     check_targets(_files_of(files))
     if output is not None:
         check_replaced(output, PART_SCHEMA.partition("/")[0])
     with shared.watched() as status:
         found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=shared.tell,
-                             status=status, cache=not no_cache)
+                             status=status, cache=cache)
     if output is not None and found.part is not None:
         put(output, found.part)
         counted = found.spent.workload is not None and found.spent.workload.requests_per_day is not None
@@ -93,15 +88,13 @@ def usage(
     if html is not None:
         from roi.report.usage.usage_page import usage_page
 
-        write_page(usage_page(found.spent, found.tasks, version=__version__), html, force=force)
-    if form == "json":
-        write(usage_json(found.spent, found.tasks, version=__version__))
-    elif form == "csv":
+        write_page(usage_page(found.spent, found.tasks), html)
+    if form == "csv":
         from roi.report.usage.spend_csv import usage_csv
 
         write(usage_csv(found.spent, found.tasks))
     else:
-        write_blocks(usage_blocks(found.spent, found.tasks))
+        write_answer(lambda: usage_json(found.spent, found.tasks), lambda: usage_blocks(found.spent, found.tasks), form)
 
 
 def _files_of(arguments: tuple[str, ...]) -> list[Path]:

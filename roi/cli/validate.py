@@ -18,7 +18,6 @@ INSTRUMENTS = ("closed-form", "dry-run")
 @written_options("table", "json", "markdown")
 def validate(
     *, table: Path, instrument: str, strict: bool, form: str, output: Path | None,
-    force: bool,  # noqa: ARG001 -- write reads it
 ) -> None:
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
@@ -36,9 +35,8 @@ def validate(
     """
     from roi.answers.validate import validate_table
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-    from roi.cli.output import check_targets, write
+    from roi.cli.output import check_targets, write_answer
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.layout.blocks import render
     from roi.report.validate import serving_validation_blocks, serving_validation_json, validation_blocks, validation_json
 
     def announce(row: int, total: int) -> None:
@@ -47,8 +45,8 @@ def validate(
     check_targets()
     found = validate_table(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
     if isinstance(found, ServingValidation):
-        write(serving_validation_json(found) if form == "json" else render(serving_validation_blocks(found), form), output)
+        write_answer(lambda: serving_validation_json(found), lambda: serving_validation_blocks(found), form, output)
         return
     told = (found, instrument, training_efficiencies().speed_basis())
-    write(validation_json(*told) if form == "json" else render(validation_blocks(*told), form), output)
+    write_answer(lambda: validation_json(*told), lambda: validation_blocks(*told), form, output)
 

@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from math import inf, isinf
 
+from roi import __version__
 from roi.answers.check import IN_PLACE, IN_USE, PRICED, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
-from roi.report.names_and_rates import secret, stand_ins, telling
-from roi.report.page.cover import redaction
-from roi.report.page.parts import changed
+from roi.report.redaction import redacted, secret
 
 SCHEMA = "roi.check/1"
 WORDS = {
@@ -38,20 +37,16 @@ UNITS = {"payback_months": " months", "evidence_age_days": " days"}
 def check_blocks(answer: CheckAnswer, *, redact: bool = False) -> Iterable[Block]:
     """The parts of the report; with `redact` without names and rates."""
     blocks = tuple(_blocks(answer, redact=redact))
-    if redact:
-        both = [c for c in (answer.comparison, answer.kept) if c is not None]
-        hidden = [text for c in both for text in telling(c.case)]
-        blocks = changed(blocks, redaction(stand_ins(*both), hidden))
-    return blocks
+    return redacted(blocks, *filter(None, (answer.comparison, answer.kept))) if redact else blocks
 
 
-def check_json(answer: CheckAnswer, *, version: str) -> str:
+def check_json(answer: CheckAnswer) -> str:
     """Every rule as JSON, schema roi.check/1; a payback that never comes is null."""
     c = answer.comparison
     rules = [{**asdict(rule), "found": None if rule.found == inf else rule.found,
               "over": None if rule.over == inf else rule.over, "sentence": _sentence(answer, rule)} for rule in answer.rules]
     return json.dumps({
-        "schema": SCHEMA, "roi_version": version, "holds": not answer.broken, "as_of": c.case["as_of"].value,
+        "schema": SCHEMA, "roi_version": __version__, "holds": not answer.broken, "as_of": c.case["as_of"].value,
         "day": answer.day.isoformat(), "recommended": c.verdict.recommended, "leader": c.verdict.leader, "rules": rules,
         "warnings": list(answer.warnings),
     }, indent=1, allow_nan=False)
@@ -70,8 +65,9 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
         yield Paragraph(f"{len(broken)} of {number_of(count, 'rule')} {do} not hold: {told}.", strong=True)
     ordered = sorted(answer.rules, key=lambda rule: rule.holds)
     yield Table(("rule", "asked", "found", "off by", ""), tuple(
-        Row((_name(answer, rule), *(("hidden", "hidden", "") if rule in hidden else _figures(answer, rule)),
-             "holds" if rule.holds else "BROKEN"), strong=not rule.holds) for rule in ordered), align="llrrl")
+        Row((_name(answer, rule), *(("hidden",) * 2 if rule in hidden else _asked_and_found(answer, rule)),
+             "" if rule in hidden else _over(rule), "holds" if rule.holds else "BROKEN"), strong=not rule.holds)
+        for rule in ordered), align="llrrl")
     yield from (Paragraph(f"{_sentence(answer, rule)}.") for rule in answer.rules
                 if rule.name in WRITTEN and rule.holds and not redact)
 
@@ -83,10 +79,6 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
         return secret(path, answer.comparison.case[path])
     priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
     return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in priced
-
-
-def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
-    return *_asked_and_found(answer, rule), _over(rule)
 
 
 def _name(answer: CheckAnswer, rule: Rule) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from roi import __version__
 from roi.answers.diff import DiffAnswer, Side
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.change.causes import GROUPS, Cause
@@ -19,9 +20,8 @@ from roi.report.comparison.option_figures import drawn, quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
-from roi.report.names_and_rates import secret, stand_ins, telling
-from roi.report.page.cover import redaction
-from roi.report.page.parts import Change, Page, changed, told
+from roi.report.page.parts import Change, Page, told
+from roi.report.redaction import hiding, redacted, secret
 
 SCHEMA = "roi.diff/1"
 MOST_CAUSES, MOST_OTHERS, MOST_NAMED = 12, 6, 3
@@ -47,22 +47,22 @@ WHICH = (".vendor", ".label", CACHE, ".kind")
 def diff_blocks(answer: DiffAnswer, *, full: bool = False, redact: bool = False) -> Iterable[Block]:
     """The parts of the report; with `redact` it tells no rate, no wage and no name."""
     blocks = tuple(_blocks(answer, full=full, redact=redact))
-    return changed(blocks, _hiding(answer)) if redact else blocks
+    return redacted(blocks, *_comparisons(answer)) if redact else blocks
 
 
-def diff_page(answer: DiffAnswer, *, version: str, redact: bool = False) -> Page:
+def diff_page(answer: DiffAnswer, *, redact: bool = False) -> Page:
     """The report as a page."""
-    foot = f"roi {version}.{' Rates, wages and names are left out.' if redact else ''}"
-    page = told(_blocks(answer, full=True, redact=redact), foot, {}, "What changed")
-    return changed(page, _hiding(answer)) if redact else page
+    foot = " Rates, wages and names are left out." if redact else ""
+    page = told(_blocks(answer, full=True, redact=redact), {}, "What changed", foot)
+    return redacted(page, *_comparisons(answer)) if redact else page
 
 
-def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
+def diff_json(answer: DiffAnswer, *, redact: bool = False) -> str:
     """The whole answer as JSON, schema roi.diff/1; with `redact` without facts, rates and names."""
     e, t = answer.explained, answer.turned
     numbered = (*e.causes, *answer.others)
     body: dict[str, Any] = {
-        "schema": SCHEMA, "roi_version": version, "changed": answer.changed,
+        "schema": SCHEMA, "roi_version": __version__, "changed": answer.changed,
         "a": _side_json(answer.a, "before" if redact else answer.a.name),
         "b": _side_json(answer.b, "after" if redact else answer.b.name),
         "verdict": {"changed": not answer.verdict_stays, "sentence": _verdict(answer),
@@ -76,7 +76,7 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
         "warnings": [] if redact else [*filter(None, [answer.two_tasks]), *answer.warnings],
     }
     if redact:
-        body = _renamed(body, _hiding(answer))
+        body = _renamed(body, hiding(*_comparisons(answer)))
     return json.dumps(body, indent=1, allow_nan=False)
 
 
@@ -90,9 +90,8 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
     }
 
 
-def _hiding(answer: DiffAnswer) -> Change:
-    sides = [side.comparison for side in (answer.a, answer.b)]
-    return redaction(stand_ins(*sides), dict.fromkeys(text for c in sides for text in telling(c.case)))
+def _comparisons(answer: DiffAnswer) -> tuple[Comparison, Comparison]:
+    return answer.a.comparison, answer.b.comparison
 
 
 def _renamed(body: Any, change: Change) -> Any:  # Any: plain JSON values

@@ -45,7 +45,8 @@ def _notes(a: FieldAnswer) -> Iterator[str]:
     unit = f", {UNITS.get(m.unit, f'in {m.unit}')}" if m.unit else ""
     yield f"Write: {m.kind}{unit}{f' ({m.bounds})' if m.bounds else ''}."
     if not m.fields:
-        yield f"Left out: {_left_out(m)}{_reason(m.default)}."
+        reason = f" ({m.default.source})" if isinstance(m.default, Spread) and m.default.source else ""
+        yield f"Left out: {_left_out(m)}{reason}."
     if not a.inside and a.scenario is None:
         yield f"Here: no scenario given; roi help {m.path} FILE says what it is there, and what it moves."
     elif not a.inside:
@@ -70,7 +71,8 @@ def _here(a: FieldAnswer) -> str:
 def _table(moves: Moves, unit: str) -> list[Block]:
     """The options that the field moves most, the rest counted."""
     if not moves.npv_usd:
-        return [Paragraph(f"It moves no option's NPV between {_ends(moves, unit)} ({moves.ends}).")]
+        between = " and ".join(quantity(at, unit) for at in moves.at)
+        return [Paragraph(f"It moves no option's NPV between {between} ({moves.ends}).")]
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
     heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
     left = len(rows) - SHOWN
@@ -78,10 +80,6 @@ def _table(moves: Moves, unit: str) -> list[Block]:
     more = f" {left} more option{' moves' if left == 1 else 's move'} less." if left > 0 else ""
     return [Gap(), Table(heads, tuple(rows[:SHOWN])),
             Paragraph(f"The rest central; the values are {moves.ends}.{not_there}{more}")]
-
-
-def _ends(moves: Moves, unit: str) -> str:
-    return " and ".join(quantity(at, unit) for at in moves.at)
 
 
 def _left_out(m: Meaning) -> str:
@@ -105,7 +103,3 @@ def _value(value: object, unit: str) -> str:
     if isinstance(value, tuple):
         return first_of([str(each) for each in value], SHOWN) or "none"
     return str(value)
-
-
-def _reason(default: object) -> str:
-    return f" ({default.source})" if isinstance(default, Spread) and default.source else ""

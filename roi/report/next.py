@@ -5,24 +5,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
+from roi.report.comparison.findings import experiment_name
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.wording import (
-    BESIDE,
-    MEASURES,
-    case_number,
-    duration,
-    fact_name,
-    money_of,
-    option_label,
-    percent,
-    short_usd,
-    told_apart,
-    usd,
-)
+from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
 
 SCHEMA = "roi.next/1"
 SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
@@ -35,11 +25,11 @@ POINTS = 7
 HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net if\nfirst", "net if\nafter")
 
 
-def next_json(answer: NextAnswer, *, version: str) -> str:
+def next_json(answer: NextAnswer) -> str:
     """What to measure next as JSON: the step, every experiment with its curve, and what compare says of the verdict."""
     c, e = answer.comparison, answer.experiment
     return json.dumps({
-        "schema": SCHEMA, "roi_version": version, "title": c.case["title"].value, "step": answer.step,
+        "schema": SCHEMA, "roi_version": __version__, "title": c.case["title"].value, "step": answer.step,
         "sentence": step_sentence(answer), "recommended": c.verdict.recommended, "leader": c.verdict.leader,
         "steps": c.verdict.steps, "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
         "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
@@ -68,11 +58,9 @@ def step_sentence(answer: NextAnswer) -> str:
 
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:
     """What the experiment does, on how much."""
-    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
+    told = experiment_name(c.case, e.kind, e.option, e.fact, paired=e.paired)
     if e.kind == "evaluate" and any(o.id == e.option and o.trains and not o.evaluated for o in c.options):
         told = f"train and {told}"
-    if e.fact is not None:
-        told += f": {fact_name(e.fact)}"
     if size is None:
         return told
     return f"{told}, {size:,} runs" if e.kind == "load-test" else f"{told} on {size:,} items"
@@ -121,8 +109,7 @@ def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         if (x := settled.get(p.option)) is None:
             told.append(f"{label} {lacks}: no test alone that is worth its cost would change that.")
             continue
-        what = MEASURES[x.kind].format(option_label(c.case, x.about)) + BESIDE * x.paired
-        what += f": {fact_name(x.fact)}" if x.fact else ""
+        what = experiment_name(c.case, x.kind, x.about, x.fact, paired=x.paired)
         size = "" if x.items is None else f", {x.items:,} runs" if x.kind == "load-test" else f" on {x.items:,} items"
         told.append(f"{label} {lacks}: {what}{size} ({usd(x.cost_usd)}, {duration(x.months)}). After"
                     f" {percent(x.likely_after)} of the results it would be recommended: {short_usd(x.net_usd)} on average over"

@@ -1,7 +1,6 @@
 """How `roi track` is told: is the decision on course, what was off, did the intervals hold, should we decide anew."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date as Date
 from math import isfinite
 
 import numpy as np
@@ -146,13 +145,10 @@ def _course(a: TrackAnswer) -> Iterator[str]:
 def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
     """A payback and its band, in months and as days."""
     middle, low, high = months
-    at = f"month {middle:.1f} ({_day(a.day_of(middle))})" if isfinite(middle) else "never within the horizon"
+    day = a.day_of(middle)
+    at = "never within the horizon" if day is None else f"month {middle:.1f} ({day.day} {day:%b %Y})"
     ends = [f"{x:.1f}" if isfinite(x) else "never" for x in (low, high)]
     return at if not isfinite(low) else f"{at}, 90% {ends[0]} to {ends[1]}"
-
-
-def _day(day: Date | None) -> str:
-    return "never" if day is None else f"{day.day} {day:%b %Y}"
 
 
 def _held(a: TrackAnswer) -> str:
@@ -331,4 +327,4 @@ def limit_sentence(limit: Limit) -> str:
         if limit.holds or limit.came is None or not isfinite(limit.came)
         else f", {figure(abs(limit.came - limit.limit))} past it"
     )
-    return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name]}){by}"
+    return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name][0]}){by}"

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from math import isfinite
 
+from roi import __version__
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import QUANTITIES
 from roi.report.layout.wording import case_number
@@ -13,7 +14,7 @@ from roi.report.track_off import off_sentence, over_forecast
 SCHEMA = "roi.track/1"
 
 
-def track_json(a: TrackAnswer, *, version: str) -> str:
+def track_json(a: TrackAnswer) -> str:
     """Everything as JSON: every month with its bands, the payback, each fact's effect, the ways to go on, the limits."""
 
     def month(k: int) -> dict[str, object]:
@@ -38,7 +39,7 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
     return json.dumps(
         {
             "schema": SCHEMA,
-            "roi_version": version,
+            "roi_version": __version__,
             "title": c.case["title"].value,
             "as_of": c.case["as_of"].value,
             "option": a.option,

@@ -51,16 +51,9 @@ def off_sentence(a: TrackAnswer) -> str:
     first, *rest = a.effects
     rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
     more = f" Then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}." if rest else ""
-    return f"{_named(first)}, {_what(a, first)}; {usd_signed(first.cash_usd)} of cash in {_months(a)}.{more}"
-
-
-def _named(e: Effect) -> str:
-    return f"{e.fact[0].upper()}{e.fact[1:]}"
-
-
-def _months(a: TrackAnswer) -> str:
-    first, last = a.months[0].month, a.months[-1].month
-    return first if first == last else f"{first} to {last}"
+    months = " to ".join(dict.fromkeys((a.months[0].month, a.months[-1].month)))
+    return (f"{first.fact[0].upper()}{first.fact[1:]}, {_what(a, first)}; {usd_signed(first.cash_usd)} of cash in"
+            f" {months}.{more}")
 
 
 def _what(a: TrackAnswer, e: Effect) -> str:

@@ -2,7 +2,7 @@
 
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES
-from roi.report.charts.look import ENDS, Spec, cents, money_axis, spec
+from roi.report.charts.style import ENDS, Spec, cents, money_axis, spec
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.track import track_blocks
@@ -10,11 +10,11 @@ from roi.report.track import track_blocks
 INSIDE, OUTSIDE, UNTOLD = "inside its band", "outside its band", "as forecast, nothing tells it"
 
 
-def track_page(answer: TrackAnswer, *, version: str) -> Page:
+def track_page(answer: TrackAnswer) -> Page:
     """The report as a page."""
     note = "Line: 90% band of the forecast, tick: its centre, dot: what came."
     pictures = {"Cash by month": [Picture(cash_by_month(answer), note)]}
-    return told(track_blocks(answer, full=True), f"roi {version}.", pictures, "The answer")
+    return told(track_blocks(answer, full=True), pictures)
 
 
 def cash_by_month(a: TrackAnswer) -> Spec:

@@ -96,7 +96,7 @@ def test_a_number_in_the_place_of_a_fact_is_refused_in_plain_words(tmp_path: Pat
 def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path) -> None:
     """An edited rent, an edited figure and a fact taken out each show; the file as it was written says nothing."""
     answer = compare_file(overrides=("draws=64",))
-    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    text = comparison_json(answer.comparison, scenario=answer.scenario, warnings=())
     file = tmp_path / "saved.json"
     file.write_text(text, encoding="utf-8")
     assert not any("what its facts give" in w for w in compare_file(file).warnings)
@@ -144,7 +144,7 @@ def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None
     """Figures and names of the verdict by what the facts give, texts and the scenario by their digests, facts by their own."""
     scenario = Path(__file__).parents[2] / "examples" / "tickets.yaml"
     answer = compare_file(scenario)
-    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    text = comparison_json(answer.comparison, scenario=answer.scenario, warnings=())
     file, body = tmp_path / "saved.json", json.loads(text)
     assert body["measure_first"] is not None
 
@@ -178,7 +178,7 @@ def test_cost_lines_as_they_were_before_each_had_a_kind_are_read_as_before(
     own = "costs=[{name: API gateway, option: all, usd_per_month: 50}]"
     scenario = Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml"
     answer = compare_file(scenario, overrides=("draws=0", own))
-    body = json.loads(comparison_json(answer.comparison, version="x", scenario=None, warnings=()))
+    body = json.loads(comparison_json(answer.comparison, scenario=None, warnings=()))
     assert {line["kind"] for option in body["options"] for line in option["lines"] if line["name"] == "API gateway"} == {"own"}
     assert body["schema"] == "roi.comparison/3"
     assert not any("own" in line for option in body["options"] for line in option["lines"])
@@ -199,7 +199,7 @@ def without_digest(text: str, **body: Any) -> str:
 def test_a_file_without_a_digest_says_that_nobody_can_tell_and_a_missing_fact_that_matters_shows(tmp_path: Path) -> None:
     """A fact that is needed is an error, one that moves a figure shows in it, one that moves the choice shows in that."""
     answer = compare_file(overrides=("draws=64",))
-    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    text = comparison_json(answer.comparison, scenario=answer.scenario, warnings=())
     file, case = tmp_path / "saved.json", json.loads(text)["case"]
 
     def told(gone: str, **body: Any) -> str:
@@ -233,7 +233,7 @@ def test_a_fact_that_is_taken_out_or_changed_is_refused_or_said_or_changes_nothi
     """Every fact of a comparison, the digest made anew: taken out, and with something else in its place."""
     scenario = Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml"
     answer = compare_file(scenario, overrides=("draws=16",))
-    text = comparison_json(answer.comparison, version="x", scenario=None, warnings=())
+    text = comparison_json(answer.comparison, scenario=None, warnings=())
     body, file, kinds, before = json.loads(text), tmp_path / "saved.json", [0, 0, 0], figures(text)
     for k, (name, fact) in enumerate(body["case"].items()):
         out = {path: each for path, each in body["case"].items() if path != name}
@@ -249,7 +249,7 @@ def test_a_fact_that_is_taken_out_or_changed_is_refused_or_said_or_changes_nothi
                 continue
             told = differences(saved, found)
             kinds[1 if told else 2] += 1
-            same = told or figures(comparison_json(found, version="x", scenario=None, warnings=())) == before
+            same = told or figures(comparison_json(found, scenario=None, warnings=())) == before
             assert same, f"{name}: {case.get(name)}"
     assert min(kinds) > 20
 
@@ -258,7 +258,7 @@ def test_a_credit_is_read_again(tmp_path: Path) -> None:
     credit = "costs=[{name: grant, option: all but stay, upfront_usd: -100}]"
     answer = compare_file(Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml", overrides=("draws=0", credit))
     file = tmp_path / "saved.json"
-    file.write_text(comparison_json(answer.comparison, version="x", scenario=None, warnings=()), encoding="utf-8")
+    file.write_text(comparison_json(answer.comparison, scenario=None, warnings=()), encoding="utf-8")
     assert compare_file(file).warnings == ()
 
 

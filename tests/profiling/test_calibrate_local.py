@@ -147,7 +147,7 @@ def test_what_is_measured_is_what_is_worth_most_a_minute_on_the_card_at_hand(mad
     moved = Moved(HOURS, before.case[HOURS], wider)
     found = LocalCalibration(before=before, after=before, done=((here[0], Path("kept.json")),), elsewhere=tuple(other),
                              moved=(moved,), notes=("a note",))
-    told = json.loads(local_json(found, version="1"))
+    told = json.loads(local_json(found))
     assert told["moved"] == [{"fact": HOURS, "before": [wider.low, before.case[HOURS].high], "after": [wider.low, 9.0]}]
     assert [one["model"] for one in told["measured"]] == ["llama-68m"]
     assert told["verdict_moved"] is False

@@ -352,7 +352,7 @@ def answers(url: str, name: str) -> dict[str, Any]:
     found = {what: sorted(rows, key=rank) for what, rows in found.items()}
     question = Question((name,), options, backend=url, bill_usd_per_month=100.0, incumbent=INCUMBENT.get(name))
     usage = summary.summarize(question)
-    return found | {"usage": json.loads(usage_json(usage, version="test"))}
+    return found | {"usage": json.loads(usage_json(usage))}
 
 
 def rank(row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ every picture. `description` says in a sentence what the picture says.
 from roi.report.charts.chances import npv, probability_best
 from roi.report.charts.measuring import drivers, worth
 from roi.report.charts.savings import cash
-from roi.report.charts.saw import break_even
 from roi.report.charts.spending import cost_by_line
+from roi.report.charts.volume_curve import break_even
 
 __all__ = ["break_even", "cash", "cost_by_line", "drivers", "npv", "probability_best", "worth"]

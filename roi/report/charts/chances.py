@@ -6,8 +6,20 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.recommendation import chance
 from roi.economics.inputs import Array
 from roi.economics.outlook import Outlook
-from roi.report.charts.look import FIRST, SECOND, Spec, by_option, cents, money_axis, names_of, options_of, pairs, rows_of, spec
 from roi.report.charts.savings import outlook_of
+from roi.report.charts.style import (
+    FIRST,
+    SECOND,
+    Spec,
+    by_option,
+    cents,
+    money_axis,
+    names_of,
+    options_of,
+    pairs,
+    rows_of,
+    spec,
+)
 from roi.report.comparison.option_figures import counted, npv_of
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import short_usd

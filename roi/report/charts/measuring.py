@@ -5,9 +5,10 @@ from collections.abc import Callable
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.facts.fact import Fact
-from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
+from roi.report.charts.style import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
+from roi.report.comparison.findings import experiment_name
 from roi.report.layout.blocks import printable, shortened
-from roi.report.layout.wording import BESIDE, MEASURES, fact_name, number_of, option_label, range_of, short_usd, usd
+from roi.report.layout.wording import fact_name, number_of, option_label, range_of, short_usd, usd
 
 LABEL = 60
 """Characters of a label that are shown."""
@@ -62,8 +63,8 @@ def worth(comparison: Comparison) -> Spec:
          "axis": money_axis([most], tickCount=4), "scale": {"domain": [0, 1.5 * max(most, 1.0)], "nice": False}}
     look = {"color": {"field": "measure", "type": "nominal", "legend": None,
                       "scale": {"domain": ["costs", "worth"], "range": "diverging"}}}
-    names = [shortened(experiment_name(c, e), LABEL) for e in found]
-    said = "; ".join(f"{experiment_name(c, e)}: costs {usd(e.cost_usd)}, worth {usd(worth_of(e))}" for e in found)
+    names = [shortened(_name(c, e), LABEL) for e in found]
+    said = "; ".join(f"{_name(c, e)}: costs {usd(e.cost_usd)}, worth {usd(worth_of(e))}" for e in found)
     told = f"Value of measuring. {said}." if found else "No experiment was valued: there are no draws."
     return pairs("What measuring is worth", told, rows, names, x, look)
 
@@ -79,8 +80,7 @@ def worth_of(e: Experiment) -> float:
     return max(e.worth_usd, e.first_net_usd + e.cost_usd, 0.0)
 
 
-def experiment_name(c: Comparison, e: Experiment) -> str:
+def _name(c: Comparison, e: Experiment) -> str:
     """What the experiment does, and on how many items."""
-    told = MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
-    told += f": {fact_name(e.fact)}" if e.fact else ""
+    told = experiment_name(c.case, e.kind, e.option, e.fact, paired=e.paired)
     return printable(told + (f", {number_of(e.items, 'item')}" if e.kind == "evaluate" and e.items else ""))

@@ -3,7 +3,7 @@
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.outlook import Outlook, look_ahead
-from roi.report.charts.look import Spec, by_option, cents, money_axis, names_of, options_of, spec
+from roi.report.charts.style import Spec, by_option, cents, money_axis, names_of, options_of, spec
 from roi.report.comparison.option_figures import counted
 from roi.report.layout.wording import months, number_of, short_usd
 

@@ -6,7 +6,7 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
-from roi.report.charts.look import ROW, THICK, THIN, Spec, cents, money_axis, names_of, options_of, rows_of, spec
+from roi.report.charts.style import ROW, THICK, THIN, Spec, cents, money_axis, names_of, options_of, rows_of, spec
 from roi.report.layout.wording import number_of, short_usd, usd
 
 OWN, WRONG = "your own costs", "wrong answers (no cash)"

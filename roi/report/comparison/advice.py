@@ -174,7 +174,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     parts = at_mean_rents(c, o)
-    parts += [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if (unused := _unused(c, o)) >= 1.0 else []
+    unused = sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)  # beyond the bill
+    parts += [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if unused >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
@@ -212,11 +213,6 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
     each = case_number(c.case, f"own_hardware.resale_usd_per_gpu.{o.fleet.gpu}", 0.0) if o.fleet is not None else 0.0
     number = o.upfront_no_cash_usd / each if each else 0.0
     return f"{number:.0f} of your own cards" if number > 1.5 and math.isclose(number, round(number)) else "your own cards"
-
-
-def _unused(c: Comparison, o: OptionResult) -> float:
-    """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
-    return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)
 
 
 def resale(c: Comparison, o: OptionResult) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from roi import __version__
 from roi.answers.saved import SCHEMA
 from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison
@@ -20,16 +21,14 @@ if TYPE_CHECKING:  # processes are for folders alone
 Json = dict[str, Any]  # Any: plain JSON values
 
 
-def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
+def comparison_json(c: Comparison, *, scenario: Json | None, warnings: Sequence[str]) -> str:
     """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
-    return json.dumps(_body(c, version, scenario, warnings), indent=1, allow_nan=False)
+    return json.dumps(_body(c, scenario, warnings), indent=1, allow_nan=False)
 
 
 def comparison_line(found: "ComparisonAnswer") -> str:
     """The same in one line, without what names its file."""
-    from roi import __version__
-
-    return json.dumps(_body(found.comparison, __version__, found.scenario, found.warnings), allow_nan=False)
+    return json.dumps(_body(found.comparison, found.scenario, found.warnings), allow_nan=False)
 
 
 def folder_line(found: "Compared") -> str:
@@ -38,7 +37,7 @@ def folder_line(found: "Compared") -> str:
     return f"{file}, {found.text[1:]}\n" if found.text is not None else f'{file}, "error": {json.dumps(found.error)}}}\n'
 
 
-def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence[str]) -> object:
+def _body(c: Comparison, scenario: Json | None, warnings: Sequence[str]) -> object:
     verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change or no verdict
     found: Mapping[str, Json] = {  # an option that cannot work has every key of one that can
         **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
@@ -47,7 +46,7 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
     }
     case = c.case.plain()
     body = {
-        "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": digest_of(case),
+        "schema": SCHEMA, "roi_version": __version__, "scenario": scenario, "case": case, "digest": digest_of(case),
         **asdict(c.verdict),
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),

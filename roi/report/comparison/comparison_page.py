@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from roi import __version__
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.recommendation import chance as beats
 from roi.economics.outlook import Outlook, facts_behind
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report import charts
-from roi.report.charts.look import names_of, options_of
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
+from roi.report.charts.style import names_of, options_of
 from roi.report.comparison.advice import advice
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import counted, drawn, npv_of
@@ -33,9 +34,8 @@ from roi.report.layout.wording import (
     range_of,
     usd,
 )
-from roi.report.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
-from roi.report.page.cover import redaction
-from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded, changed
+from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded
+from roi.report.redaction import HIDDEN, open_range, redacted, secret
 from roi.scenario.yaml import dump_yaml
 
 TREES = 12
@@ -54,7 +54,7 @@ NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie o
 
 
 def comparison_page(
-    c: Comparison, warnings: Sequence[str], *, version: str, scenario: dict[str, Any] | None, redact: bool = False,
+    c: Comparison, warnings: Sequence[str], *, scenario: dict[str, Any] | None, redact: bool = False,
 ) -> Page:
     """The report as a page. With `redact` it tells no rate, no wage and no name, and holds no scenario."""
     title, facts = (block.text for block in head(c))  # type: ignore[union-attr]  # a title and a paragraph
@@ -75,11 +75,11 @@ def comparison_page(
         *((Section("The scenario", _scenario(scenario)),) if scenario is not None and not redact else ()),
     )
     seed, n = c.case["seed"].value, case_number(c.case, "draws")
-    foot = (f"roi {version}. Prices and facts of {c.case['as_of'].value}; {n:,.0f} draws, seed {seed}. One file, which fetches"
-            " nothing.")
+    foot = (f"roi {__version__}. Prices and facts of {c.case['as_of'].value}; {n:,.0f} draws, seed {seed}. One file, which"
+            " fetches nothing.")
     foot += " Rates, wages and names are left out." if redact else ""
     page = Page(title=title, facts=tuple(facts.split(" | ")), sections=sections, foot=foot)
-    return changed(page, redaction(stand_ins(c), telling(c.case))) if redact else page
+    return redacted(page, c) if redact else page
 
 
 def _alerts(c: Comparison) -> Iterator[Block]:
@@ -163,10 +163,12 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
         _, *tree = (replace(each, heads=tuple(head or "basis" for head in each.heads)) if isinstance(each, Table) else each
                     for each in cost_tree(c, o.id))
         told = returns(c, o.id)[1:] if o.id != "stay" else []
-        lines = [_without_details(each) if redact and isinstance(each, Table) else each for each in tree]
+        if redact:
+            tree = [replace(each, rows=tuple(replace(row, detail="") for row in each.rows)) if isinstance(each, Table) else each
+                    for each in tree]
         term = number_of(len(o.monthly_usd), "month")
         yield Unfolded(f"{o.label}, {KINDS.get(o.kind, o.kind)}: {usd(o.tco_usd)} over {term}", (
-            *lines, *told, Unfolded("The facts behind these lines", (_facts(c.case, behind[o.id], redact),))))
+            *tree, *told, Unfolded("The facts behind these lines", (_facts(c.case, behind[o.id], redact),))))
     if c.infeasible:
         yield Heading("Not possible")
         yield Table(("option", "kind", "why"), tuple(
@@ -177,10 +179,6 @@ def _without_column(shown: Table, head: str) -> Table:
     at = [k for k, each in enumerate(shown.heads) if each.replace("\n", "").replace(" ", "") != head]
     rows = (replace(row, cells=tuple(row.cells[k] for k in at if k < len(row.cells))) for row in shown.rows)
     return replace(shown, heads=tuple(shown.heads[k] for k in at), rows=tuple(rows))
-
-
-def _without_details(shown: Table) -> Table:
-    return replace(shown, rows=tuple(replace(row, detail="") for row in shown.rows))
 
 
 def _with_lists(case: Case, paths: Sequence[str]) -> list[str]:

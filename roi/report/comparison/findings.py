@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
-from roi.economics.decision.turning.break_even import BreakEven
+from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import option_of, quality, rate_assumed
 from roi.report.comparison.second_look import next_move
@@ -37,7 +37,13 @@ MEASURES = {
     "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
     "quote": "Ask vendors for a quote",
 }
-"""What each kind of experiment does."""
+"""What each kind of experiment does, in a sentence; {0} is the option that it is about."""
+NAMES = {
+    "evaluate": "evaluate {0}", "load-test": "load-test {0}", "trial-run": "try the training of {0}",
+    "count-tokens": "count tokens with {0}", "usage-log": "a week of usage log", "invoice": "split an invoice",
+    "quote": "ask for a quote",
+}
+"""The same in a list."""
 ALSO_WORTH = 0.25
 """Share of the best test's net worth from which the best one of another option is told beside it."""
 AT_BAR = 1e-9
@@ -107,7 +113,9 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         label, told = option_label(c.case, id), dict[str, dict[str, None]]()
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
-            cells = [cell for _, b in crossings for cell in ((requests(b.first), _for_good(b)) if b else ("itself", ""))]
+            cells = [cell for _, b in crossings for cell in (
+                ("itself", "") if b is None else (requests(b.first), requests(b.stays)) if b.until is None else
+                (requests(b.first), f"to {requests(b.until)}"))]
             rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
             for words, b in crossings:
                 if b is not None and b.reason not in ORDINARY:
@@ -129,11 +137,6 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
                                 f" {requests(c.break_even_requests_per_day)} requests a day on."))
     return blocks
-
-
-def _for_good(b: BreakEven) -> str:
-    """From where it wins to the end, or the last volume at which it does."""
-    return requests(b.stays) if b.until is None else f"to {requests(b.until)}"
 
 
 def winner_changes(c: Comparison) -> list[Block]:
@@ -160,6 +163,12 @@ def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
     return f"{o.label} {used}: no more than {rival} up to {most}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
 
 
+def experiment_name(case: Case, kind: str, option: str, fact: str | None = None, *, paired: bool = False) -> str:
+    """What an experiment does with which option, and the fact that it tells, for a list."""
+    told = NAMES[kind].format(option_label(case, option)) + BESIDE * paired
+    return f"{told}: {fact_name(fact)}" if fact else told
+
+
 def next_step(c: Comparison) -> str:
     """What to measure next, in a sentence; empty where nothing is worth measuring."""
     e = c.verdict.measure_first or c.verdict.then
@@ -181,7 +190,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd
-                  and not _inside(x, e)), None)
+                  and not (e.paired and e.kind == x.kind == "evaluate" and x.option == "stay")), None)  # is held by e
     if other is not None and not brief:
         what = to_measure(c, other)
         told.append(f"Also, valued alone: {what[0].lower()}{what[1:]}; worth {short_usd(other.worth_usd)} (roi next).")
@@ -189,11 +198,6 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
         if e.kind == other.kind == "evaluate" and spared > 0.0:
             told.append(f"On the same items, whose labels are paid once, it adds about {usd(other.cost_usd - spared)}.")
     return [Labelled("THEN", tuple(told))]
-
-
-def _inside(x: Experiment, e: Experiment) -> bool:
-    """True of the test of today's model alone, which one beside it holds."""
-    return e.paired and e.kind == x.kind == "evaluate" and x.option == "stay"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

@@ -19,6 +19,16 @@ def option_of(c: Comparison, id: str) -> OptionResult:
     return next(o for o in c.options if o.id == id)
 
 
+def called(c: Comparison, id: str) -> str:
+    """The option by its label, staying by that word."""
+    return "staying" if id == "stay" else option_of(c, id).label
+
+
+def to_choose(c: Comparison, id: str) -> str:
+    """What it is to follow the advice for this option: to stay, or to change to it."""
+    return "to stay" if id == "stay" else f"to change to {option_of(c, id).label}"
+
+
 def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
     """Mean NPV of the draws with P10, P50 and P90, on what the verdict counts; without draws the central value."""
     return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90

@@ -2,12 +2,17 @@
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
+from roi.economics.lines.api_bill import WAYS
+from roi.economics.option_kinds import LEVERS
+from roi.economics.reading import PLAIN
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
-from roi.report.comparison.remarks.waiting import batch_words
-from roi.report.layout.wording import MEANINGS, case_number, limit_words, number_of, percent, usd
+from roi.report.layout.wording import MEANINGS, case_number, figure, limit_words, number_of, percent, usd
+from roi.units import HOURS_PER_DAY
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
+LEVERED = LEVERS | {"flexible-tier"}
+"""Kinds that change how today's model is asked or when it answers, and are priced with its cache on."""
 MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 
@@ -29,6 +34,33 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
     return f"{words} ({fleet_of(c, o, grown=True)}{over})" if o.fleet is not None else words
+
+
+def batch_words(c: Comparison, o: OptionResult) -> str:
+    """How long the batch tier may take where it is switched on, or that another option's is used, or a lever's cache."""
+    if o.kind == "cache-batch" and _pays(o, "batch"):
+        hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
+        return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
+    cached = f"; with its prompt {word}" if o.kind in LEVERED and (word := _cache_switched(c, o)) else ""
+    return cached + ("; what can wait at its batch price" if o.kind in PLAIN and _is_new(c, o, "batch") else "")
+
+
+def _pays(o: OptionResult, way: str) -> bool:
+    """True where requests of the option are billed in this way."""
+    return any(line.name == WAYS[way] for line in o.lines)
+
+
+def _is_new(c: Comparison, o: OptionResult, way: str) -> bool:
+    """True where the option's requests are billed in a way in which today's are not."""
+    return _pays(o, way) and not _pays(option_of(c, "stay"), way)
+
+
+def _cache_switched(c: Comparison, o: OptionResult) -> str:
+    """What the option does with today's prompt cache: "cache on", "cache off", empty where it leaves it as it is."""
+    today = option_of(c, "stay")
+    if _is_new(c, o, "cache_read"):
+        return "cache on"
+    return "cache off" if _pays(today, "cache_read") and not _pays(o, "cache_read") else ""
 
 
 def fleet_of(c: Comparison, o: OptionResult, *, grown: bool = False) -> str:

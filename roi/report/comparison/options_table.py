@@ -27,7 +27,7 @@ from roi.report.comparison.option_figures import (
     quality,
 )
 from roi.report.comparison.option_words import sent_on, terms
-from roi.report.comparison.remarks.shared_base import slots_of
+from roi.report.comparison.remarks.fleets import slots_of
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,

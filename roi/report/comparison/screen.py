@@ -11,6 +11,7 @@ from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
+    called,
     compared_from,
     counted,
     drawn,
@@ -186,7 +187,7 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
     """
     v, told = c.verdict, list[str]()
     if v.if_all_hours_are_paid is not None:
-        other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
+        other = called(c, v.if_all_hours_are_paid)
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
         named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))

@@ -10,10 +10,7 @@ from roi.economics.decision.turning.error_price import one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.report.comparison.option_figures import (
-    option_of,
-    own_path,
-)
+from roi.report.comparison.option_figures import called, option_of, own_path, to_choose
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
@@ -40,7 +37,7 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     """
     rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader}
     rivals["stay"] = option_of(c, "stay")
-    found = [(b, "staying" if rival.id == "stay" else rival.label, _today(c, o, rival, b))
+    found = [(b, called(c, rival.id), _today(c, o, rival, b))
              for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline)]
     ends = [b.until for b, _, _ in found]
     return "; ".join(_as_second(c, b, name) or _from(b, name, alike=b.until in ends[:k]) + missing
@@ -150,7 +147,7 @@ def at_rent(c: Comparison, o: OptionResult, told_before: str) -> str:
     if told:
         return f" {'Or' if told_before else 'It would win'} {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
-        return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
+        return f" At today's volume even free GPUs would not make it beat {called(c, leader)}."
     return ""
 
 
@@ -207,8 +204,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in (*after, *(s for s in c.signposts if not after or s.rival != c.verdict.first_move)):
         alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
         if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
-            in_use = ", once in use," if s in after else ""
-            rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label + in_use
+            rival = called(c, s.rival) + ", once in use," * (s in after and s.rival != "stay")
             side, now = _sided(c, s, whose="the option's", undone=True)
             found.setdefault(rival, []).append(side if now in told else side + now)
             told.add(now)
@@ -239,14 +235,13 @@ def flips_at(c: Comparison) -> str:
     today = case_number(c.case, "quality.usd_per_error")
     below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
-    named = ["staying" if id == "stay" else option_of(c, id).label for id in v.flips_to_one_of]
-    turns = f"turns to {' or '.join(named)}" if len(named) <= MOST_TURNS else "turns"
+    named = v.flips_to_one_of
+    turns = f"turns to {' or '.join(called(c, id) for id in named)}" if len(named) <= MOST_TURNS else "turns"
     unsure = _too_unsure(c, only, below=below)
     side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
     one = one_price(near, far)
     if far is not None and only is not None and one:
-        advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
-        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}{unsure}"
+        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is {to_choose(c, only)}{unsure}"
     digits = _digits(near, None if one else far, own, up=below)
     first = to_digits(near, digits, up=below)
     if far is None and math.isclose(near, own):

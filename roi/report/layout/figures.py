@@ -17,6 +17,13 @@ def bar_rows(shares: Sequence[float], height: int, wide: int = 1) -> list[str]:
     return ["".join(BLOCKS[round(fill * (len(BLOCKS) - 1))] * wide for fill in row) for row in rows]
 
 
+def highest(heights: Sequence[float], most: int) -> list[float]:
+    """The highest of each of at most `most` slices of the heights, of equal width."""
+    count = min(most, len(heights))
+    edges = [round(k * len(heights) / count) for k in range(count + 1)]
+    return [max(heights[a:b]) for a, b in pairwise(edges)]
+
+
 def timeline_rows(heights: Sequence[float], phases: Sequence[tuple[str, int]], resident: float) -> list[str]:
     """Rows of at most 80 columns: GiB upwards, the step's events to the right, its phases below.
 
@@ -24,9 +31,7 @@ def timeline_rows(heights: Sequence[float], phases: Sequence[tuple[str, int]], r
 
     `heights`: bytes in equal slices; `phases`: (name, slice where it begins); `resident`: bytes held before the step.
     """
-    count = min(WIDTH, len(heights))
-    edges = [round(k * len(heights) / count) for k in range(count + 1)]
-    columns = [max(heights[a:b]) for a, b in pairwise(edges)]  # the highest slice of each column
+    columns = highest(heights, WIDTH)
     top, bottom = max(columns), min(*columns, resident)
     span = max(top - bottom, 1.0)
     rows = []

@@ -152,12 +152,6 @@ PATTERNS = (
 )
 BESIDE = " beside today's model"
 """What is said of an evaluation of both on the same items."""
-MEASURES = {
-    "evaluate": "evaluate {0}", "load-test": "load-test {0}", "trial-run": "try the training of {0}",
-    "count-tokens": "count tokens with {0}", "usage-log": "a week of usage log", "invoice": "split an invoice",
-    "quote": "ask for a quote",
-}
-"""What each kind of experiment does; {0} is the option that it is about."""
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from roi.disk import replace_file
 from roi.errors import RoiError, needs
-from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
+from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
 from roi.report.layout.blocks import flat_heads, printable
 from roi.report.page.parts import Page, changed, limited
 

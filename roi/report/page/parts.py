@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from roi import __version__
 from roi.report.layout.blocks import Block, Bullets, Heading, Notes, Paragraph, Table, Title
 
 Spec = dict[str, Any]  # Any: plain JSON values
@@ -58,11 +59,11 @@ class Page:
     """How the report was made."""
 
 
-def told(blocks: Iterable[Block], foot: str, pictures: Mapping[str, Sequence[Part]], first: str = "The answer") -> Page:
+def told(blocks: Iterable[Block], pictures: Mapping[str, Sequence[Part]], first: str = "The answer", foot: str = "") -> Page:
     """A page of what a terminal shows: its title, what stands before the first heading, then a section for each heading.
 
     `pictures` stand at the end of the section of that name; those of a name that is no heading make a section of their own,
-    after the first. Hints at options of the command line are left out.
+    after the first. `foot` stands behind the version of roi. Hints at options of the command line are left out.
     """
     title, sections, shown = "", {first: list[Part]()}, first
     sections |= {name: [] for name in pictures if name != first}
@@ -79,7 +80,7 @@ def told(blocks: Iterable[Block], foot: str, pictures: Mapping[str, Sequence[Par
                 sections[shown].append(block)
     for name, parts in pictures.items():
         sections[name] = [*sections[name], *parts]
-    return Page(title=title, facts=(), foot=foot, sections=tuple(
+    return Page(title=title, facts=(), foot=f"roi {__version__}.{foot}", sections=tuple(
         Section(name, tuple(parts), lead=name == first) for name, parts in sections.items() if parts))
 
 

@@ -17,7 +17,7 @@ from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.numerics.least_squares import nnls
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
-from roi.report.training.method_words import method_words
+from roi.report.training.fit_words import method_words
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 

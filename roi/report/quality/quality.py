@@ -1,19 +1,28 @@
 """How `roi quality` is told: whether each is good enough, scores, differences, cascades, warnings; table, Markdown or JSON."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
+from roi import __version__
 from roi.answers.quality import QualityAnswer
 from roi.errors import first_of
 from roi.numerics.paired import ScorePosterior
-from roi.quality.measured import MOST_ITEMS, Difference, Measured, SystemScore
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.quality.good_enough import TESTED, GoodEnough, Word
+from roi.quality.measured import MOST_ITEMS, SURE, Difference, Measured, SystemScore
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, number_of, percent
-from roi.report.quality.quality_verdict import verdict_blocks, verdict_sentences
 
 SCHEMA = "roi.quality/1"
+LABELS: Final[dict[Word, tuple[str, str]]] = {"yes": ("YES", "good"), "unknown": ("UNKNOWN", "doubt"), "no": ("NO", "")}
+"""Label and tone of each word."""
+MANY: Final = 10_000
+"""Items to add from which the mean lies all but on the edge, so that no set of a usual size settles it."""
+EVEN: Final = 0.5
+"""A chance at which nothing is known."""
+MOST_TOLD: Final = 6
+"""Systems that have a paragraph of their own; the rest is counted."""
 
 
 def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
@@ -30,7 +39,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
         f"{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
         f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}."
         f" Read: {first_of(sources, 4)}{gone}.")
-    yield from verdict_blocks(answer)
+    yield from _verdicts(answer)
     if answer.warnings:
         yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
     yield Heading("Score of each system")
@@ -55,6 +64,96 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
         yield Heading("Rows left out")
         yield Bullets(tuple(f"{count:,}: {reason} (first: {found.notes.where[reason]})"
                             for reason, count in found.notes.left_out.items()))
+
+
+def _verdicts(answer: QualityAnswer) -> Iterator[Block]:
+    """A labelled paragraph a system other than the incumbent, the good ones first, and what good enough means."""
+    told, rest = answer.judged[:MOST_TOLD], answer.judged[MOST_TOLD:]
+    yield Gap()
+    for each in told:
+        label, tone = LABELS[each.good_enough]
+        yield Labelled(label, tuple(_sentences(answer, each)), tone)
+    if rest:
+        counted = ((sum(each.good_enough == word for each in rest), words) for word, words in (
+            ("yes", "good enough"), ("unknown", "not known yet"), ("no", "not good enough")))
+        said = ", ".join(f"{n} {words}" for n, words in counted if n)
+        yield Labelled("", (f"{number_of(len(rest), 'more system')}: {said}; --format json says it of each.",))
+    yield Gap()
+    yield Notes(tuple(_reading(answer.measured, len(answer.judged))))
+
+
+def _sentences(answer: QualityAnswer, each: GoodEnough) -> Iterator[str]:
+    """The answer on one system with how sure it is, and below it what would settle it or what to mind."""
+    measured, asked = answer.measured, _chances(answer.measured, each)
+    match each.good_enough:
+        case "yes":
+            yield f"{each.system} is good enough: {asked}."
+        case "no":
+            yield f"{each.system} is not good enough: {asked}."
+            yield from _bar_of_incumbent(measured, each)
+        case "unknown":
+            yield f"{each.system}: not known yet; {asked}."
+            yield _to_know(answer, each)
+    more = each.untested if each.more_items is None else each.more_items
+    if each.untested and (each.good_enough == "yes" or (each.good_enough == "unknown" and more < each.untested)):
+        yield (f"roi compare takes fewer than {TESTED} items for no test (verdict.min_items): add"
+               f" {number_of(each.untested, 'item')} for it.")
+
+
+def points(share: float) -> str:
+    """A part of a score in points of 100, with a decimal where it has one: 2, 2.5."""
+    return f"{100 * share:.1f}".removesuffix(".0")
+
+
+def _chances(measured: Measured, each: GoodEnough) -> str:
+    """How likely it is within the margin, and reaches the bar, with what was found and on how much."""
+    d, score = each.difference, each.score
+    worse = f"at most {points(measured.margin)} points worse than" if measured.margin else "no worse than"
+    said = (f"chance {chance(d.not_worse)} to be {worse} {measured.incumbent} (found {100 * d.value:+.1f}, 90%"
+            f" {100 * d.low:+.1f} to {100 * d.high:+.1f}, {number_of(d.pairs, 'pair')})").replace("-0.0", "+0.0")
+    if measured.bar is None:
+        return said
+    low, high = score.posterior.interval
+    return (f"{said}, {chance(score.reaches_bar)} to reach the bar of {percent(measured.bar)} (found"
+            f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(score.items, 'item')})")
+
+
+def _bar_of_incumbent(measured: Measured, each: GoodEnough) -> Iterator[str]:
+    """That the incumbent is below the bar as well, where that is what a system fails by."""
+    base, own = measured.scores[0], each.score.reaches_bar
+    if measured.bar is None or own is None or base.reaches_bar is None or own > 1.0 - SURE or base.reaches_bar > EVEN:
+        return
+    yield (f"Nor does {measured.incumbent} reach that bar, which is paid today: chance {chance(base.reaches_bar)}. Is it the"
+           " bar of this metric (--bar)?")
+
+
+def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
+    """What to add until it is known, or what keeps it open."""
+    d, reaches = each.difference, each.score.reaches_bar
+    if each.counted_wrong is not None:
+        return (f"Its items without a score are left out; counted as wrong, its score is {percent(each.counted_wrong)}: judge"
+                " them, or say --unscored wrong.")
+    kind = " in clusters of their own" if answer.found.clustered else ", not runs of the same" if answer.found.runs > 1 else ""
+    if each.more_items is not None and each.more_items < MANY:
+        return f"To know: add {number_of(each.more_items, 'item')}{kind}, if the means stay."
+    count = f"more than {MOST_ITEMS:,}" if each.more_items is None else f"{each.more_items:,}"
+    edge = "margin" if reaches is None or abs(d.not_worse - EVEN) <= abs(reaches - EVEN) else "bar"
+    sure = f"at most {100 * max(-d.low, 0.0):.1f} points worse" if edge == "margin" else (
+        f"a score of {percent(each.score.posterior.interval[0])} or more")
+    return (f"Items hardly settle it (to add, if the means stay: {count}): it lies all but on the {edge}. 95% sure is {sure};"
+            f" is another --{edge} yours?")
+
+
+def _reading(measured: Measured, systems: int) -> Iterator[str]:
+    """What good enough means here, and what else to mind."""
+    bar = "; no --bar is given" if measured.bar is None else f" and at least 95% to reach the bar of {percent(measured.bar)}"
+    either = "it" if measured.bar is None else "either"
+    yield (f"Good enough: a chance of at least 95% to be within the margin (--margin {measured.margin:g}){bar}; not: at most 5%"
+           f" of {either}. roi compare asks for the bar alone, and weighs the chance to miss it; roi next says what more items"
+           " are worth.")
+    if systems > 1:
+        yield (f"Each of the {systems} systems is judged by itself: the best of several looks better than it is; what is chosen"
+               " is better judged again, on new items.")
 
 
 def _as_compared(measured: Measured) -> Iterable[Block]:
@@ -87,7 +186,7 @@ def _interval(known: ScorePosterior) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def quality_json(answer: QualityAnswer, *, version: str) -> str:
+def quality_json(answer: QualityAnswer) -> str:
     """The whole answer as JSON; null where something is not known or not asked."""
     found, measured = answer.found, answer.measured
     unscored = dict(zip(found.systems, found.unscored, strict=True))
@@ -97,7 +196,7 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
          "smallest_difference_shown": each.smallest, "more_items": each.more_items, "agreement": asdict(each.agreement)}
         for each in measured.differences]
     return json.dumps({
-        "schema": SCHEMA, "roi_version": version,
+        "schema": SCHEMA, "roi_version": __version__,
         "incumbent": measured.incumbent, "bar": measured.bar, "margin": measured.margin,
         "metrics": list(found.notes.metrics), "items": len(found.items), "runs": found.runs,
         "clusters": len(set(found.clusters.tolist())) if found.clustered else None, "results_on": answer.results_on,
@@ -119,7 +218,7 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
 
 def answers_of(answer: QualityAnswer) -> list[dict[str, Any]]:
     """Whether each system but the incumbent is good enough: a word, the sentences of the screen, what to add to know."""
-    return [{"system": each.system, "good_enough": each.good_enough, "sentence": " ".join(verdict_sentences(answer, each)),
+    return [{"system": each.system, "good_enough": each.good_enough, "sentence": " ".join(_sentences(answer, each)),
              "more_items": each.more_items, "items_until_tested": each.untested} for each in answer.judged]
 
 

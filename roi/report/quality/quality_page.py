@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from roi.answers.quality import QualityAnswer
 from roi.quality.measured import Measured
-from roi.report.charts.look import Spec, rows_of, spec
+from roi.report.charts.style import Spec, rows_of, spec
 from roi.report.layout.blocks import printable
 from roi.report.layout.wording import percent
 from roi.report.page.parts import Page, Picture, told
@@ -16,7 +16,7 @@ ROW, MIDDLE, LINE = 42, 0.72, 0.48
 """Pixels of a row; where its interval lies and a dashed line begins, as shares of the row."""
 
 
-def quality_page(answer: QualityAnswer, *, version: str) -> Page:
+def quality_page(answer: QualityAnswer) -> Page:
     """The report as a page."""
     measured = answer.measured
     bar = "" if measured.bar is None else " Dashed: the bar."
@@ -25,7 +25,7 @@ def quality_page(answer: QualityAnswer, *, version: str) -> Page:
         f"Against {measured.incumbent}, on the same items": [] if not measured.differences else [Picture(
             differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: none, and the margin.")],
     }
-    return told(quality_blocks(answer), f"roi {version}.", pictures)
+    return told(quality_blocks(answer), pictures)
 
 
 def scores(measured: Measured) -> Spec:

@@ -1,10 +1,11 @@
 """How `roi calibrate --add` is told: what each table did to the interval of each model on a card."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from roi.answers.calibrate_serving import AddedRows, Piece
-from roi.report.layout.blocks import Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import number_of
 from roi.report.validate import place_of, reasons_told
 
@@ -22,8 +23,8 @@ def added_json(found: AddedRows) -> str:
     }, indent=1, allow_nan=False)  # fmt: skip
 
 
-def added_text(found: AddedRows, form: str = "table") -> str:
-    """The report in a form of `--format`: "table" or "markdown"."""
+def added_blocks(found: AddedRows) -> Iterable[Block]:
+    """The parts of the report."""
     rows = sum(piece.rows for piece in found.pieces) + found.known
     several = len({path for path, _ in found.skipped}) > 1
     unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
@@ -32,7 +33,7 @@ def added_text(found: AddedRows, form: str = "table") -> str:
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
                     for piece in found.pieces if piece.apart)
-    return render((
+    return (
         Title(f"Serving speed: {number_of(rows, 'row')} kept in {', '.join(path.name for path in found.written)}"),
         *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
@@ -41,7 +42,7 @@ def added_text(found: AddedRows, form: str = "table") -> str:
                   f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
         *reasons_told(f"{number_of(len(found.skipped), 'row')} left out", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
-    ), form)  # fmt: skip
+    )  # fmt: skip
 
 
 def _piece(piece: Piece) -> Row:

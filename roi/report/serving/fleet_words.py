@@ -33,9 +33,11 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     held = _instances(best)
     instances = "" if held == best.working + best.spares else f" on {number_of(held, 'instance')}"
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
+    used = "" if best.owned is None else (
+        f"; {best.fleet.gpus} of {number_of(best.owned, 'card')} {'is' if best.fleet.gpus == 1 else 'are'} used")
     return (f"{number_of(best.working, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
             f" {usd(best.usd_per_month)} a month{'' if best.owned is None else ' of power and space'}{paid}"
-            f"{'' if best.owned is None else f'; {_used(best.fleet.gpus, best.owned)}'}"
+            f"{used}"
             f"{_compared(sizing, best)}.{_all_day(best)}")
 
 
@@ -115,10 +117,6 @@ def _compared(sizing: Sizing, best: SizedPlan) -> str:
     if abs(rent.usd_per_month - rent.drifted_usd_per_month) <= ALIKE * rent.drifted_usd_per_month:
         return f" (roi compare: {months}, as rents drift)" if drift else ""
     return f" (roi compare: {months}, as {'volume changes' if level == '1' else 'volume and rent change'})"
-
-
-def _used(gpus: int, owned: int) -> str:
-    return f"{gpus} of {number_of(owned, 'card')} {'is' if gpus == 1 else 'are'} used"
 
 
 def no_plan(sizing: Sizing, most: int | None = None) -> Iterable[str]:

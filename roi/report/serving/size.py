@@ -95,7 +95,8 @@ def _lead(sizing: Sizing, shown: tuple[SizedPlan, ...], why: int | None) -> Iter
     """The cheapest plan that holds the SLO, what it does at the peak, and how sure that is; what to know of the plans shown."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
-    yield from _correct(sizing)
+    if not all(alarm.accepted for alarm in sizing.alarms):  # before any fleet
+        yield Labelled("CORRECT FIRST", correct_first(sizing.alarms, "the fleet follows"), "alarm")
     yield from _few_slots(sizing.plans[:1] if why is not None else shown)
     lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
     yield Paragraph(f"{lead}: {fleet_words(sizing, best)}", strong=True)
@@ -130,12 +131,6 @@ def _short(sizing: Sizing, most: int, why: int) -> Iterable[Block]:
     yield from (Gap(), Notes((
         heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
-
-
-def _correct(sizing: Sizing) -> Iterable[Block]:
-    """What cannot be true in the scenario, before any fleet."""
-    if not all(alarm.accepted for alarm in sizing.alarms):
-        yield Labelled("CORRECT FIRST", correct_first(sizing.alarms, "the fleet follows"), "alarm")
 
 
 def _few_slots(plans: Iterable[SizedPlan]) -> Iterable[Block]:
@@ -184,7 +179,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Ite
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     yield from no_plan(sizing, most)
-    yield from _old_prices(shown)
+    yield from old_prices({f"{plan.vendor} {plan.gpu}": plan.price_days for plan in shown if plan.owned is None})
 
 
 def _full(sizing: Sizing) -> Iterable[str]:
@@ -212,11 +207,6 @@ def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
     if told:
         yield (f"Requests longer than a replica holds, which it refuses: {', '.join(told)}. They count as slower than the SLO,"
                " as 5% may be.")
-
-
-def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
-    """Which rents are older than prices should be."""
-    return old_prices({f"{plan.vendor} {plan.gpu}": plan.price_days for plan in plans if plan.owned is None})
 
 
 def _details(sizing: Sizing) -> Iterable[Block]:

@@ -2,7 +2,7 @@
 
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY
-from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
+from roi.report.charts.style import Spec, cents, money_axis, own_colours, spec
 from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.serving.fleet_words import plan_name
@@ -13,7 +13,7 @@ SHOWN = 7
 OTHER = "other plans"
 
 
-def size_page(sizing: Sizing, *, version: str) -> Page:
+def size_page(sizing: Sizing) -> Page:
     """The report as a page."""
     day = day_of_load(sizing)
     pictures = {
@@ -21,7 +21,7 @@ def size_page(sizing: Sizing, *, version: str) -> Page:
                                          " Dashed: fleets that no cheaper one beats. Ring: what the cheapest plan needs.")],
         "A day's load": [] if day is None else [Picture(day, "Dashed: what the fleet holds at the SLO, nothing kept free.")],
     }
-    return told(size_blocks(sizing, full=True), f"roi {version}.", pictures)
+    return told(size_blocks(sizing, full=True), pictures)
 
 
 def rent_against_latency(sizing: Sizing) -> Spec:

@@ -10,7 +10,7 @@ import numpy as np
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.validate import place_of, reasons_told
 
 Skipped = Sequence[tuple[Path, SkippedRow]]
@@ -48,15 +48,15 @@ def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0
     }, indent=1, allow_nan=False)
 
 
-def calibration_text(found: Calibration, skipped: Skipped = (), untimed: int = 0, form: str = "table") -> str:
-    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
+def calibration_blocks(found: Calibration, skipped: Skipped = (), untimed: int = 0) -> Iterable[Block]:
+    """The parts of the report."""
     rows = [] if found.run_left_out is None else [_left_out("a run, by its group", found.run_left_out, strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
         rows += [_left_out(f"a {what}, by the others", blocks["all"], strong=True)] if "all" in blocks else []
         rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
     several = len({path for path, _ in skipped}) > 1
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
-    return render((
+    return (
         Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs"),
         *_not_compared(len(skipped), untimed),
         Paragraph(
@@ -79,7 +79,7 @@ def calibration_text(found: Calibration, skipped: Skipped = (), untimed: int = 0
         Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",)),
         *reasons_told("Skipped rows", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in skipped]),
-    ), form)
+    )
 
 
 def _not_compared(skipped: int, untimed: int) -> Iterable[Block]:

@@ -14,9 +14,19 @@ from roi.evidence.training_speed import LARGEST_JOB
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import number_of, old_prices, rate_usd
 from roi.report.training.fit_details import detail_blocks
-from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, run_words, short, way_words
-from roi.report.training.method_words import method_words, trained_words
-from roi.report.training.speed_sources import link_words, speed_words
+from roi.report.training.fit_words import (
+    MAYBE,
+    fits_word,
+    link_words,
+    method_words,
+    room_words,
+    run_cells,
+    run_words,
+    short,
+    speed_words,
+    trained_words,
+    way_words,
+)
 from roi.units import GIB
 
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}

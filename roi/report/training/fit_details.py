@@ -14,8 +14,7 @@ from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Verbatim
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import rate_usd
-from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, way_words
-from roi.report.training.speed_sources import speed_sources
+from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, speed_sources, way_words
 from roi.units import GIB
 
 _CARD: Final = ("GPU", "fits", "batch", "longest", "tokens/s")
@@ -66,25 +65,30 @@ def _memory_table(report: FitReport) -> Table:
     They are those of the card of the answer, else of the first.
     """
     fit = (report.recommended or report.lines[0]).fit
-    m, prepared = fit.memory, float(fit.memory.preparation_bytes)
-    own = "f" if report.dry is None else "d"
-    slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
-    gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
-    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
-    pools, gaps = m.beyond_bytes
-    parts = [(name, float(value), mark) for name, value, mark in (
-        (weights, m.weights_bytes, own), ("adapters", m.adapters_bytes, own), ("gathered layers", m.gathered_bytes, own),
-        ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
-        ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
-        (spaces, m.workspaces_bytes, own), ("pools of FSDP's streams", pools, slack), ("allocator slack", gaps, slack),
-        ("CUDA context" + ", collectives" * has_collectives(report.plan), m.context_bytes, "c"),
-    ) if value > 0]
+    m, parts = fit.memory, memory_parts(report)
     wide = max(len(mark) for _, _, mark in parts)
     rows = [Row((f"  {name}", f"{value / GIB:.2f} {mark:{wide}s}", "")) for name, value, mark in parts]
     interval = f"5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}"
     rows.append(Row(("  process", f"{float(m.process_bytes) / GIB:.2f} {'c':{wide}s}", interval)))
     heads = (f"Peak on {fit.gpu.id}, phase: {PHASES[int(m.peak_phase)]}", "GiB" + " " * (wide + 1), "")
     return Table(heads, tuple(rows), align="lrl", widths=(44, 7 + wide))
+
+
+def memory_parts(report: FitReport) -> list[tuple[str, float, str]]:
+    """(What lies in memory at the peak on the card of the answer, else of the first; its bytes; the letter of its source)."""
+    m = (report.recommended or report.lines[0]).fit.memory
+    prepared, (pools, gaps) = float(m.preparation_bytes), m.beyond_bytes
+    own = "f" if report.dry is None else "d"
+    slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
+    gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
+    weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    return [(name, float(value), mark) for name, value, mark in (
+        (weights, m.weights_bytes, own), ("adapters", m.adapters_bytes, own), ("gathered layers", m.gathered_bytes, own),
+        ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
+        ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
+        (spaces, m.workspaces_bytes, own), ("pools of FSDP's streams", pools, slack), ("allocator slack", gaps, slack),
+        ("CUDA context" + ", collectives" * has_collectives(report.plan), m.context_bytes, "c"),
+    ) if value > 0]
 
 
 def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:

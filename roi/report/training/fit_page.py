@@ -1,26 +1,23 @@
 """`roi fit --html`: the card to rent, what fills its memory, and a step from end to end where it was run dry."""
 
-from itertools import pairwise
-
 from roi.answers.fit import FitReport
 from roi.facts.profiles import DryRunProfile
-from roi.report.charts.look import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
+from roi.report.charts.style import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
 from roi.report.layout.blocks import Heading, Verbatim
+from roi.report.layout.figures import highest
 from roi.report.page.parts import Page, Picture, told
 from roi.report.training.fit import fit_blocks
-from roi.report.training.fit_details import detail_blocks
+from roi.report.training.fit_details import detail_blocks, memory_parts
 from roi.units import GIB
 
 SHOWN, FEW = 12, 3
 """Cards of the picture, the cheapest that fit; and of those that have too little, the largest, so many at most."""
-PARTS = ("weights", "adapters", "gathered layers", "gradients", "optimizer", "activations", "logits and loss", "workspaces",
-         "pools of FSDP's streams", "allocator slack", "CUDA context")
 STATES = ("fits", "tight", "does not fit")
 POINTS = 400
 """Columns of a timeline: each holds the highest of its slices."""
 
 
-def fit_page(report: FitReport, *, version: str) -> Page:
+def fit_page(report: FitReport) -> Page:
     """The report as a page."""
     dry = report.dry_run
     more = [block for block in detail_blocks(report) if dry is None or not isinstance(block, Verbatim)]
@@ -31,7 +28,7 @@ def fit_page(report: FitReport, *, version: str) -> Page:
         "One training step from end to end": [] if dry is None else [
             Picture(timeline(dry), "Memory that tensors hold, as the dry run of this step allocated and freed it.")],
     }
-    return told((*fit_blocks(report, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+    return told((*fit_blocks(report, full=False), Heading("All that is known"), *more), pictures)
 
 
 def room_of_cards(report: FitReport) -> Spec:
@@ -68,33 +65,29 @@ def room_of_cards(report: FitReport) -> Spec:
 
 def parts_at_peak(report: FitReport) -> Spec:
     """The parts alive at the peak on the card of the answer, else on the first, GiB; they sum to the process's memory."""
-    m = (report.recommended or report.lines[0]).fit.memory
-    sizes = (m.weights_bytes, m.adapters_bytes, m.gathered_bytes, m.gradients_bytes, m.optimizer_bytes, m.activations_bytes,
-             m.logits_bytes, m.workspaces_bytes, *m.beyond_bytes, m.context_bytes)
-    found = [(name, float(size)) for name, size in zip(PARTS, sizes, strict=True) if float(size) > 0]
+    found = memory_parts(report)
     rows: list[Spec] = [{"part": name, "zero": 0, "gib": _gib(size), "top": k + THIN, "bottom": k + THICK}
-                        for k, (name, size) in enumerate(found)]
-    y, labels = rows_of([f"{name}: {size / GIB:,.2f} GiB" for name, size in found])
+                        for k, (name, size, _) in enumerate(found)]
+    y, labels = rows_of([f"{name}: {size / GIB:,.2f} GiB" for name, size, _ in found])
     bars = {"mark": {"type": "rect"}, "encoding": {
         "x": {"field": "zero", "type": "quantitative", "title": "memory at the peak, GiB"}, "x2": {"field": "gib"},
         "y": {**y, "field": "top"}, "y2": {"field": "bottom"},
         "color": {"datum": "parts", "type": "nominal", "legend": None, "scale": {"domain": ["", "parts"]}},
         "tooltip": [{"field": "part"}, {"field": "gib", "title": "GiB", "format": ",.3f"}]}}
-    said = "; ".join(f"{name} {size / GIB:,.2f}" for name, size in found)
+    said = "; ".join(f"{name} {size / GIB:,.2f}" for name, size, _ in found)
     return spec("What fills the memory at the peak", f"Memory at the peak, GiB: {said}.", height=ROW * max(len(rows), 1),
                 layer=[bars, labels], data={"values": rows})
 
 
 def timeline(dry: DryRunProfile) -> Spec:
     """Memory over one training step, GiB, by operator in their order, with the phases of the step."""
-    heights = dry.timeline_bytes
-    count = min(POINTS, len(heights))
-    edges = [round(k * len(heights) / count) for k in range(count + 1)]
-    starts = [(name, at * count / len(heights)) for name, at in dry.timeline_phases]
+    heights = highest(dry.timeline_bytes, POINTS)
+    count = len(heights)
+    starts = [(name, at * count / len(dry.timeline_bytes)) for name, at in dry.timeline_phases]
     rows: list[Spec] = [
-        {"at": k, "to": k + 1, "zero": 0, "gib": _gib(max(heights[a:b])),
+        {"at": k, "to": k + 1, "zero": 0, "gib": _gib(height),
          "phase": next((n for n, at in reversed(starts) if at <= k), starts[0][0])}
-        for k, (a, b) in enumerate(pairwise(edges))
+        for k, height in enumerate(heights)
     ]
     phases = list(dict.fromkeys(name for name, _ in starts))
     x = {"field": "at", "type": "quantitative", "title": "operators of one step, in order",

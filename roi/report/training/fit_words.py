@@ -1,8 +1,59 @@
-"""One card of `roi fit` in words: what a run takes there, its room, and the way to a plan that fits."""
+"""The words of `roi fit`: what a method trains, what a run takes on a card, its room, and what its speed rests on."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 from roi.answers.fit import FitReport, GpuLine
-from roi.report.layout.wording import rate_usd
+from roi.estimate.training.memory import MemoryBreakdown
+from roi.estimate.training.peft_methods import TUNERS
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import ENDS
+from roi.evidence.training_speed import pieces_told
+from roi.report.layout.wording import figure, percent, rate_usd
 from roi.units import GIB
+
+TRAINS: Final = {
+    "full": "every weight", "lora": "low-rank adapters", "rslora": "low-rank adapters, scaled by the root of their rank",
+    "dora": "low-rank adapters and a magnitude an output", "qlora": "low-rank adapters",
+    "qdora": "low-rank adapters and a magnitude an output", "lora-int8": "low-rank adapters",
+    "path": "a narrow path beside each target", "weight": "a change of each target's weight that is made whole",
+    "scale": "a scale of each target", "adaption_prompt": "a prompt in the last attentions", "ln_tuning": "the norms",
+    "p_tuning": "an encoder of virtual tokens", "prefix_tuning": "keys and values before those of every layer",
+    "prompt_tuning": "virtual tokens before the text", "trainable_tokens": "rows of the embedding",
+    "llama_adapter": "a prompt in every attention from the third layer on",
+    "llama_adapter_v2": "a prompt in every attention from the third layer on, a scale and a bias of every product, norms",
+    "houlsby": "a bottleneck behind every MLP", "llamapro": "copies of layers, spread over the stack",
+    "lisa": "some layers at a time, embedding, head and last norm",
+}
+"""Method, or the family of a tuner with targets -> what it trains."""
+
+
+def method_words(plan: TrainingPlan) -> str:
+    """The method of training, with the rank and the targets of its adapters (qlora r16, all), or a tuner's size."""
+    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
+    targets += f",{','.join(ENDS)}" * plan.ends
+    size = f" r{plan.rank:g}"
+    if plan.tuner is not None and plan.tuner.size != "r":
+        size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
+    return plan.method + (size if plan.method != "full" or plan.projected else "") + (f", {targets}" if plan.targeted else "")
+
+
+def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
+    """What the plan trains, the type of the base where it is frozen, and what its cast to fp32 adds, or why there is none."""
+    named = plan.method in TRAINS or plan.tuner is None
+    trained = TRAINS[plan.method if named else plan.tuner.family]  # type: ignore[union-attr]  # by the line above
+    package = "" if plan.tuner is None or plan.tuner.package == "peft" else f" ({plan.tuner.package}'s {plan.method})"
+    if not plan.adapter:
+        return trained + package
+    base = f"GPTQ of {plan.gptq} bits" if plan.gptq else "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
+    added = float(memory.preparation_bytes) / GIB
+    rest = f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""
+    if plan.shards_parameters and replace(plan, gpus=1, sharding="none", offload=False).prepared:
+        rest = f", what is not quantised in {plan.dtype}, not cast to fp32: {plan.sharding} gathers one dtype"
+    trained += ", embedding and head whole" * plan.ends
+    return f"{trained}{package}; base in {base}{rest}"
+
 
 MAYBE = "maybe: fits only as torch gives back the cache that it would keep on a larger card"
 
@@ -77,3 +128,48 @@ def short(hours: float) -> str:
     if 0.0 < hours < 0.005:
         return "<0.01"
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
+
+
+LEAST_LINKED: Final = 0.02
+"""Share of the time in collectives from which on it is told."""
+_SPEED_WORDS = {
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "tuner": "LoRA's, at the pace of peft's tuners of its kind",
+    "mixture": "runs of dense models, none published is of a mixture",
+    "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
+}
+"""The words for each level of evidence that a speed may rest on."""
+
+
+def speed_words(level: str, method: str) -> str:
+    """The words for the evidence behind the method's speed; for one that is not peft's, that the pace is that of peft's."""
+    if level == "tuner" and (package := TUNERS[method].package) != "peft":
+        return f"LoRA's, at the pace of peft's tuners without targets ({method} is {package}'s)"
+    return _SPEED_WORDS[level]
+
+
+def speed_sources(report: FitReport) -> str:
+    """What tokens/s and hours rest on, cards of the same evidence together, and the ceiling of MFU that a profile shows."""
+    cards: dict[tuple[str, str], list[str]] = {}
+    for line in [line for line in report.lines if line.fit.fits] or report.lines:
+        found = line.evidence
+        sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
+        words = f"{speed_words(found.level, report.plan.method)}{sources} (n = {found.n})"
+        told = ": ".join(filter(None, (words, pieces_told(found))))
+        if line.ceiling is not None:
+            told += f"; MFU at most {100.0 * line.ceiling[0]:.0f}%, by the best product of {line.ceiling[1]}"
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
+    return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
+
+
+def link_words(gpus: int, line: GpuLine) -> Iterable[str]:
+    """How much of the time cards wait for PCIe, at which rate, and what half the rate would make of it."""
+    if line.link_bytes_per_s is None or not line.fit.gpu.pcie or line.link_share < LEAST_LINKED:
+        return
+    longer, rate = 1.0 + line.link_share, f"{line.link_bytes_per_s / 1e9:.0f} GB/s from each card"
+    half = f"{line.tokens_per_s / longer:,.0f} tokens a second" if line.hours is None else (
+        f"{figure(line.hours[0] * longer)} hours")
+    told = f"Link: {percent(line.link_share)} of the time is collectives over PCIe, none hidden, {rate}"
+    measured = bool(line.evidence.efficiency.links)
+    slower = "" if measured or gpus == 2 else f", as two reach; at half of it, as {gpus} may without peer-to-peer: {half}"
+    yield f"{told}{', as measured' * measured}{slower}"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from roi import __version__
 from roi.answers.usage_tasks import Task
 from roi.usage.measure.days import Days
 from roi.usage.measure.months import MonthChange
@@ -19,10 +20,10 @@ from roi.usage.summary import Usage
 SCHEMA = "roi.usage/1"
 
 
-def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str:
+def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
     """The whole answer as JSON; null where something is not known."""
     return json.dumps({
-        "schema": SCHEMA, "roi_version": version,
+        "schema": SCHEMA, "roi_version": __version__,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
         **counts(found.priced), "web_searches": sum(each.spend.tokens["web_searches"] for each in found.priced),

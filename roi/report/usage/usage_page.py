@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from roi.answers.usage_tasks import Task
-from roi.report.charts.look import Spec, money_axis, own_colours, spec
+from roi.report.charts.style import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Verbatim
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
@@ -21,13 +21,13 @@ MOST_BARS = 120
 """Bars at most: more days are put together."""
 
 
-def usage_page(found: Usage, tasks: Sequence[Task], *, version: str) -> Page:
+def usage_page(found: Usage, tasks: Sequence[Task]) -> Page:
     """The report as a page; the chart made of characters gives way to a picture."""
     picture = spend_by_day(found)
     blocks = [block for block in usage_blocks(found, tasks) if picture is None or not isinstance(block, Verbatim)]
     note = "What the source reports that it cost, else the list price of that day. Days that are not whole are in it."
     pictures = {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
-    return told(blocks, f"roi {version}.", pictures, "What was read")
+    return told(blocks, pictures, "What was read")
 
 
 def spend_by_day(found: Usage) -> Spec | None:

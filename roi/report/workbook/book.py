@@ -9,6 +9,7 @@ from datetime import datetime, time
 from io import BytesIO
 from typing import Any, Final
 
+from roi import __version__
 from roi.economics.decision.comparison import Comparison
 from roi.errors import InputError, needs
 from roi.report.layout.blocks import printable
@@ -25,7 +26,7 @@ MOST: Final = 4_000
 A4: Final = 9
 
 
-def comparison_workbook(c: Comparison, version: str) -> bytes:
+def comparison_workbook(c: Comparison) -> bytes:
     """The workbook of a comparison. InputError where it has too many options; MissingExtra without XlsxWriter."""
     months = int(c.case["horizon_months"].number())
     if len(c.options) * months > MOST:
@@ -41,15 +42,15 @@ def comparison_workbook(c: Comparison, version: str) -> bytes:
         workbook.set_properties(
             {
                 "title": printable(str(c.case["title"].value))[:200],
-                "comments": f"roi {version}",
+                "comments": f"roi {__version__}",
                 "created": datetime.combine(datetime.fromisoformat(str(c.case["as_of"].value)), time()),
             }
         )  # no name of a user, and the same bytes for the same comparison
-        _write(workbook, plan(c, trace_comparison(c)), version)
+        _write(workbook, plan(c, trace_comparison(c)))
     return file.getvalue()
 
 
-def _write(workbook: Any, p: Plan, version: str) -> None:
+def _write(workbook: Any, p: Plan) -> None:
     """All sheets, in the order in which they are read."""
     pen = Pen(workbook, p.model.trace.horizon)
     options = {each.name: each for each in p.options}
@@ -64,7 +65,7 @@ def _write(workbook: Any, p: Plan, version: str) -> None:
         sheet.hide_gridlines(2)
         if name in options:
             sheet.set_tab_color("#4472C4")
-    write_summary(pen, sheets[SUMMARY], p, version)
+    write_summary(pen, sheets[SUMMARY], p)
     write_assumptions(pen, sheets[ASSUMPTIONS], p)
     for name, each in options.items():
         write_option(pen, sheets[name], p, each)

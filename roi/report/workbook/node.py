@@ -33,14 +33,6 @@ def _power(a: float, b: float) -> float:
         return math.inf
 
 
-def _exp(a: float) -> float:
-    return math.exp(a) if a < 709 else math.inf
-
-
-def _log(a: float) -> float:
-    return math.log(a) if a > 0 else -math.inf if a == 0 else math.nan
-
-
 def _interpolated(x: float, *rest: float) -> float:
     """The value at `x` on straight lines between points, given as all their x (rising) and then all their y."""
     n = len(rest) // 2
@@ -60,8 +52,8 @@ RULES: Final[dict[str, Callable[..., Scalar]]] = {
     "/": _divided,
     "^": _power,
     "neg": lambda a: -a,
-    "exp": _exp,
-    "log": _log,
+    "exp": lambda a: math.exp(a) if a < 709 else math.inf,
+    "log": lambda a: math.log(a) if a > 0 else -math.inf if a == 0 else math.nan,
     "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
     "ceil": lambda a: float(math.ceil(a)) if math.isfinite(a) else a,
     "floor": lambda a: float(math.floor(a)) if math.isfinite(a) else a,

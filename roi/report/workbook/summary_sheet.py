@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from roi import __version__
 from roi.economics.decision.recommendation import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
@@ -47,7 +48,7 @@ SINCE = "Since changed: {}. The words below are of the assumptions as roi had th
 BROKEN = "At these assumptions roi takes another branch than these formulas: see the sheet Checks, and run roi with them."
 
 
-def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
+def write_summary(pen: Pen, sheet: Any, p: Plan) -> None:
     """The summary; its figures are formulas, those that follow from draws, where there are any, are numbers, and said to be."""
     c = p.comparison
     heads = DRAWN if drawn(c) else ()
@@ -87,7 +88,7 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
         row += 1
         pen.text(sheet, row, 0, f"Cannot work: {option.label}: {option.reason}")
     row += 1
-    for line in _limits(p, version):
+    for line in _limits(p):
         row += 1
         sheet.merge_range(row, 0, row, last, "", pen.style(text_wrap=True, **GREY))
         pen.text(sheet, row, 0, line, text_wrap=True, **GREY)
@@ -172,7 +173,7 @@ def _irr(pen: Pen, each: OptionSheet) -> str:
     return f'=IF({there},IFERROR(IF({rate}<{LARGEST_RATE:.0f},{rate},"none"),"none"),"none")'
 
 
-def _limits(p: Plan, version: str) -> list[str]:
+def _limits(p: Plan) -> list[str]:
     """What follows the cells and what does not."""
     plans = [
         f"{each.result.label} on {each.result.fleet.gpu} at {each.result.fleet.vendor}"
@@ -188,7 +189,7 @@ def _limits(p: Plan, version: str) -> list[str]:
         NOT_FOLLOWED + chosen,
         f"Fixed, because the formulas hold for this value alone: {held}.",
         WORKED_OUT,
-        f"Made by roi {version} from facts as of {p.comparison.case['as_of'].value}.",
+        f"Made by roi {__version__} from facts as of {p.comparison.case['as_of'].value}.",
     ]
 
 

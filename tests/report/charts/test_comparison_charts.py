@@ -14,9 +14,9 @@ from roi.economics.decision.recommendation import chance
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.outlook import costs_along, look_ahead
 from roi.report import charts
-from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS, names_of, options_of
-from roi.report.charts.saw import crossings
 from roi.report.charts.spending import KINDS_OF_COST
+from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS, names_of, options_of
+from roi.report.charts.volume_curve import crossings
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 

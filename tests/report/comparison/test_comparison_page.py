@@ -11,10 +11,10 @@ from quiet_scenario import case_of, quiet
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.facts.case import Case
-from roi.report.charts.look import options_of
+from roi.report.charts.style import options_of
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.comparison_page import comparison_page
-from roi.report.page.cover import without_places
+from roi.report.page.hidden_places import without_places
 from roi.report.page.page import page_html
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario, scenario_data
@@ -28,7 +28,7 @@ def answer(*overrides: str) -> Comparison:
 
 
 def html_of(c: Comparison, scenario: dict | None = None, *, redact: bool = False) -> str:
-    page = comparison_page(c, ("a warning",), version="9.9", scenario=scenario, redact=redact)
+    page = comparison_page(c, ("a warning",), scenario=scenario, redact=redact)
     return page_html(without_places(page, ["ada-lovelace", "gpu-box-7"]), "0;")
 
 
@@ -83,7 +83,7 @@ def number(text: str) -> float:
 def bundled() -> tuple[dict, list[Rows], str]:
     c = answer("draws=256")
     html = html_of(c, {"title": "x"})
-    return json.loads(comparison_json(c, version="9.9", scenario=None, warnings=())), tables(html), html
+    return json.loads(comparison_json(c, scenario=None, warnings=())), tables(html), html
 
 
 @pytest.mark.full

@@ -53,7 +53,7 @@ def answer(*overrides: str) -> Comparison:
 
 
 def as_json(c: Comparison) -> dict:
-    text = comparison_json(c, version="9.9", scenario={"title": "x"}, warnings=("w",))
+    text = comparison_json(c, scenario={"title": "x"}, warnings=("w",))
 
     def never(constant: str) -> float:
         raise AssertionError(constant)
@@ -63,7 +63,7 @@ def as_json(c: Comparison) -> dict:
 
 def save(tmp_path: Path, c: Comparison) -> Path:
     path = tmp_path / "saved.json"
-    path.write_text(comparison_json(c, version="9.9", scenario=None, warnings=("w",)))
+    path.write_text(comparison_json(c, scenario=None, warnings=("w",)))
     return path
 
 
@@ -209,7 +209,7 @@ DAMAGE = {
 @cache
 def whole() -> str:
     """The text of a comparison without draws, as it is saved."""
-    return comparison_json(answer("draws=0"), version="9.9", scenario=None, warnings=("w",))
+    return comparison_json(answer("draws=0"), scenario=None, warnings=("w",))
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 
 from roi.economics.decision.comparison import Comparison, compare
+from roi.report.comparison.option_words import batch_words
 from roi.report.comparison.remarks.alerts import remarks
-from roi.report.comparison.remarks.waiting import batch_words
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario

@@ -13,9 +13,10 @@ from long_tables import every_row
 from roi.errors import MissingExtra
 from roi.report.layout.blocks import Bullets, Heading, Labelled, Paragraph, Row, Table, Verbatim
 from roi.report.page import page as page_file
-from roi.report.page.cover import redaction, without_places
+from roi.report.page.hidden_places import without_places
 from roi.report.page.page import page_html
 from roi.report.page.parts import MOST_ROWS, Copied, Page, Part, Picture, Section, Unfolded, changed, limited
+from roi.report.redaction import redaction
 
 HOSTILE = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> \x1b[31m=HYPERLINK("http://x")\x00 \u202e'
 SPEC = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": "t", "description": "d", "mark": "line"}

@@ -44,7 +44,7 @@ def compared(path: Path | None, values: dict[str, float] | None = None) -> Compa
 def changed(c: Comparison) -> dict[str, float]:
     """Five changed assumptions. Not the requests where a bill is stated: its gap to the estimate then changes too."""
     gap = "reconciliation.factor" in c.case and c.case["reconciliation.factor"].number() != 1.0
-    cells = openpyxl.load_workbook(BytesIO(comparison_workbook(c, "1.0"))).defined_names
+    cells = openpyxl.load_workbook(BytesIO(comparison_workbook(c))).defined_names
     fields = [k for k in CHANGES if k.replace(".", "_") in cells and not (gap and k == "workload.requests_per_day")][:5]
     return {k: CHANGES[k] if k.endswith("growth_per_year") else c.case[k].number() * CHANGES[k] for k in fields}
 
@@ -72,7 +72,7 @@ def agrees(found: dict, c: Comparison) -> None:
 @pytest.mark.parametrize("path", [None, *CASES], ids=lambda path: "bundled" if path is None else path.stem)
 def test_libreoffice_computes_every_case_to_the_cent(path: Path | None, tmp_path: Path) -> None:
     c = compared(path)
-    book = recalculated(comparison_workbook(c, "1.0"), tmp_path)
+    book = recalculated(comparison_workbook(c), tmp_path)
     assert broken_cells(book) == []
     assert checks(book).startswith("All checks hold")
     agrees(summary(book), c)
@@ -85,7 +85,7 @@ def test_five_changed_assumptions_give_what_set_gives(path: Path | None, tmp_pat
     c = compared(path)
     values = changed(c)
     assert len(values) == 5
-    book = recalculated(comparison_workbook(c, "1.0"), tmp_path, {k.replace(".", "_"): v for k, v in values.items()})
+    book = recalculated(comparison_workbook(c), tmp_path, {k.replace(".", "_"): v for k, v in values.items()})
     after = compared(path, values)
     assert broken_cells(book) == []
     found = {o.label for o in after.options}
@@ -111,7 +111,7 @@ def test_prices_that_are_announced_are_in_the_formulas(tmp_path: Path) -> None:
     after = compare(resolve(load_scenario(None, (*words, *(f"{k}={v}" for k, v in values.items())))).case)
     cells = {"drift_successor_price_ratio": 0.8, "discount_rate_per_year": 0.2}
     for told, changes in ((c, {}), (after, cells)):
-        book = recalculated(comparison_workbook(c, "1.0"), tmp_path, changes)
+        book = recalculated(comparison_workbook(c), tmp_path, changes)
         assert broken_cells(book) == []
         agrees(summary(book), told)
 
@@ -121,7 +121,7 @@ def test_prices_that_are_announced_are_in_the_formulas(tmp_path: Path) -> None:
 def test_a_branch_that_roi_would_leave_is_said(tmp_path: Path) -> None:
     """Hours that are paid anyway stand in another branch of the engine: the workbook says that it no longer follows."""
     c = compared(None)
-    book = recalculated(comparison_workbook(c, "1.0"), tmp_path, {"people_existing_hours_per_month": 20.0})
+    book = recalculated(comparison_workbook(c), tmp_path, {"people_existing_hours_per_month": 20.0})
     assert checks(book).startswith("At these assumptions roi takes another branch")
 
 
@@ -129,7 +129,7 @@ def test_a_branch_that_roi_would_leave_is_said(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_what_is_kept_where_an_assumption_is_changed_is_said_beside_the_checks_and_above_the_words(tmp_path: Path) -> None:
     """roi compare at other values may take another plan or recommend another option; the words above are of the old ones."""
-    content = comparison_workbook(compared(None), "1.0")
+    content = comparison_workbook(compared(None))
     same = recalculated(content, tmp_path)
     assert checks(same) == HOLD
     assert same["Summary"]["A2"].value == WORDS
@@ -155,7 +155,7 @@ def test_a_second_program_computes_two_cases_of_three_options_and_their_changes(
     c = compared(path)
     assert len(c.options) == 3
     file = tmp_path / "book.xlsx"
-    file.write_bytes(comparison_workbook(c, "1.0"))
+    file.write_bytes(comparison_workbook(c))
     model = formulas.ExcelModel().loads(str(file)).finish(circular=False)
     book, values = openpyxl.load_workbook(file), changed(c)
     cells = {}

@@ -52,7 +52,7 @@ def small() -> Comparison:
 
 @pytest.fixture(scope="module")
 def content(small: Comparison) -> bytes:
-    return comparison_workbook(small, "1.0")
+    return comparison_workbook(small)
 
 
 def opened(content: bytes, **kw: Any) -> Any:
@@ -74,7 +74,7 @@ def test_what_staying_costs_a_month_is_one_figure_on_the_summary() -> None:
     """Staying grows with its volume: words and row both take the months in which the nearest other option serves alone."""
     c = compare(resolve(check_scenario({**SHORT, "workload": {**SMALL["workload"], "growth_per_year": 0.5}})).case)
     stay = next(o for o in c.options if o.id == "stay")
-    cash = summary(opened(comparison_workbook(c, "1.0"), data_only=True))[stay.label]["cash a month, USD"]
+    cash = summary(opened(comparison_workbook(c), data_only=True))[stay.label]["cash a month, USD"]
     assert f"Cash {usd(cash)} a month" in render(advice(c))
     assert cash != pytest.approx(stay.cash_monthly_usd, abs=0.01)
 
@@ -84,7 +84,7 @@ def test_the_drawn_figures_are_those_that_the_verdict_counts_and_say_which(templ
     """A template's guess of what a wrong answer costs decides nothing: mean, percentiles and chances are then on cash."""
     priced = {**SHORT, "draws": 64, "template": template, "quality": {"usd_per_error": 0.05, **SMALL["quality"]}}
     c = compare(resolve(check_scenario(priced)).case)
-    rows = summary(opened(comparison_workbook(c, "1.0"), data_only=True))
+    rows = summary(opened(comparison_workbook(c), data_only=True))
     for o in (o for o in c.options if o.id != "stay"):
         mean, spread = npv_of(c, o)
         told = [rows[o.label][f"{head}, {words}{unit}"] for head, unit in (("mean NPV", ", USD"), ("P10", ""), ("P90", ""))]
@@ -98,13 +98,13 @@ def test_the_drawn_figures_are_those_that_the_verdict_counts_and_say_which(templ
 
 def test_a_workbook_without_draws_has_no_column_and_no_word_of_a_mean() -> None:
     c = compare(resolve(check_scenario({**SHORT, "draws": 0})).case)
-    sheet = opened(comparison_workbook(c, "1.0"), data_only=True).worksheets[0]
+    sheet = opened(comparison_workbook(c), data_only=True).worksheets[0]
     said = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert "total cost, USD" in said
     assert not [text for text in said if any(word in text for word in ("mean NPV", "P10", "chance to", "from its draws"))]
     assert any("There are no draws: nothing says how sure it is." in text for text in said)
     drawn = compare(resolve(check_scenario({**SHORT, "draws": 64})).case)
-    heads = [str(cell.value) for row in opened(comparison_workbook(drawn, "1.0")).worksheets[0].iter_rows() for cell in row]
+    heads = [str(cell.value) for row in opened(comparison_workbook(drawn)).worksheets[0].iter_rows() for cell in row]
     assert any(text.startswith("mean NPV") for text in heads)
 
 
@@ -143,7 +143,7 @@ def test_excel_takes_every_formula(bundled: bool) -> None:
     c = compare(resolve(load_scenario(overrides=("draws=0",)) if bundled else check_scenario(MANY)).case)
     assert len(c.options) >= 10
     assert any(o.fleet is not None for o in c.options)
-    book = opened(comparison_workbook(c, "1.0"))
+    book = opened(comparison_workbook(c))
     for sheet in book:
         for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"):
             letters, levels, arguments, words = sizes(cell.value)
@@ -163,7 +163,7 @@ def test_power_that_colocation_includes_is_said_wherever_costs_stand(usd_per_kwh
         {"model": "qwen3-8b", "gpu": "L40S", "gpus": 1, "requests_per_s": 2.0}]}}
     c = compare(resolve(check_scenario({**SHORT, **served, "own_hardware": own})).case)
     o = next(o for o in c.options if o.kind == "own-hardware")
-    rows = {row[0].value: row[-1].value for row in opened(comparison_workbook(c, "1.0"), data_only=True)[o.label].iter_rows()}
+    rows = {row[0].value: row[-1].value for row in opened(comparison_workbook(c), data_only=True)[o.label].iter_rows()}
     power = [(name, rows[name] > 0) for name in rows if str(name).startswith("electricity")]
     assert power == [("electricity", True) if usd_per_kwh else ("electricity, included in colocation", False)]
     for form in ("table", "markdown"):
@@ -206,7 +206,7 @@ def test_units_stand_apart_heads_have_room_and_what_is_looked_up_is_not_shown(co
 
 
 def test_the_same_comparison_gives_the_same_bytes(small: Comparison, content: bytes) -> None:
-    assert comparison_workbook(small, "1.0") == content
+    assert comparison_workbook(small) == content
 
 
 def hostile(path: str) -> str:
@@ -220,7 +220,7 @@ def test_no_name_becomes_a_formula_a_link_or_illegal_xml(small: Comparison, cont
              for path, f in small.case.facts.items()}
     options = tuple(replace(o, label=name) for o, name in zip(small.options, HOSTILE, strict=False))
     case = small.case.model_copy(update={"facts": facts})
-    plain, book = opened(content), opened(comparison_workbook(replace(small, case=case, options=options), HOSTILE[0]))
+    plain, book = opened(content), opened(comparison_workbook(replace(small, case=case, options=options)))
 
     def formulas(workbook: Any) -> int:
         return sum(cell.data_type == "f" for sheet in workbook for row in sheet.iter_rows() for cell in row)
@@ -254,4 +254,4 @@ def test_number_formats_show_four_digits() -> None:
 def test_too_many_options_are_refused_before_anything_is_traced(small: Comparison) -> None:
     many = replace(small, options=small.options * 2500)
     with pytest.raises(InputError, match=r"--xlsx: 10,000 options over 6 months are too many .* 4,000\. .*--csv"):
-        comparison_workbook(many, "1.0")
+        comparison_workbook(many)

@@ -15,12 +15,11 @@ from roi.economics.outlook import bill_at_todays_list
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed
+from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
-from roi.report.comparison.remarks.fleet_hours import hours_of_a_fleet
+from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
-from roi.report.comparison.remarks.shared_base import adapters_at_once, one_of_several
 from roi.report.comparison.remarks.stated import (
     NAMED,
     flat_servers,
@@ -31,8 +30,7 @@ from roi.report.comparison.remarks.stated import (
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
-from roi.report.comparison.remarks.volume import moved_volume
-from roi.report.comparison.remarks.waiting import hours_moved, late_batch
+from roi.report.comparison.remarks.volume import hours_moved, late_batch, moved_volume
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
@@ -180,8 +178,7 @@ def _turns(c: Comparison, path: str) -> str:
     then = c.leader_at({path: end})
     if then == c.verdict.leader:
         return ""
-    advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"
-    return f"at {quantity(end, c.case[path].unit)} the advice is {advice}"
+    return f"at {quantity(end, c.case[path].unit)} the advice is {to_choose(c, then)}"
 
 
 def _uncounted(c: Comparison) -> list[str]:

@@ -10,7 +10,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import prices_ahead
 from roi.facts.fact import Value
-from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed
+from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
 LONGER = 6.0
@@ -104,8 +104,7 @@ def _as_suggested(c: Comparison, model: str) -> str:
     at, suggested = case_number(c.case, ratio), f"{model.partition('/')[0]}/{c.case[f'vendors.{model}.successor'].value}"
     errors = _errors_over_todays(c, suggested, path_of(Option, "first_error_ratio", vendor=model))
     then = c.leader_at({stated: at, **errors}, like=ratio)
-    advice = ("the same" if then == c.verdict.leader else "to stay until then" if then == "stay" else
-              f"to change to {option_of(c, then).label}")
+    advice = "the same" if then == c.verdict.leader else to_choose(c, then) + " until then" * (then == "stay")
     compared = any(c.case[path].value == suggested for path in c.case.facts if path.endswith(".vendor"))
     name = "" if compared else " (candidates.api_models compares it)"
     scored = "".join(f" and {figure(x)} x the wrong answers" for x in errors.values())

@@ -9,7 +9,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import option_of
+from roi.report.comparison.option_figures import option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import any_unstated
 from roi.report.layout.wording import case_number, figure, number_of, usd
@@ -43,9 +43,7 @@ def unstated_reasoning(c: Comparison) -> list[str]:
     if c.leader.fleet is not None:
         return [told]
     then = c.leader_at({own: each})
-    label = next(o.label for o in c.options if o.id == then)
-    change = "to stay" if then == "stay" else f"to change to {label}"
-    return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]
+    return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {to_choose(c, then)}'}"]
 
 
 def flat_servers(c: Comparison) -> list[str]:

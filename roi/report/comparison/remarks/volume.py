@@ -1,11 +1,13 @@
-"""Remarks on a volume that is soon another: growth, and steps that come at once."""
+"""Remarks on the volume: a volume that is soon another, batch tiers that promise no answer in time, hours that are moved."""
 
 from itertools import count, takewhile
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line import far_volume
 from roi.economics.reading import read_shared
-from roi.report.layout.wording import case_number, figure
+from roi.errors import first_of
+from roi.report.layout.wording import case_number, figure, percent
+from roi.units import HOURS_PER_DAY
 
 STEPS = "workload.steps"
 
@@ -27,3 +29,31 @@ def steps(c: Comparison) -> list[str]:
     paths = takewhile(lambda path: f"{path}.ratio" in c.case, (f"{STEPS}.{n}" for n in count()))
     return [f"x {figure(case_number(c.case, f'{path}.ratio'))} from month {figure(case_number(c.case, f'{path}.from_month'))}"
             for path in paths]
+
+
+def late_batch(c: Comparison) -> list[str]:
+    """Batch tiers that are out, since what can wait must be answered before they promise it."""
+    waits, ending = case_number(c.case, "workload.waits_hours", HOURS_PER_DAY), ".batch_hours"
+    late = {path.removeprefix("apis.").removesuffix(ending): case_number(c.case, path) for path in c.case.facts
+            if path.endswith(ending) and case_number(c.case, path) > waits}
+    if not late or case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
+        return []
+    hours = " or ".join(figure(each) for each in sorted(set(late.values())))
+    tier, today = "tier" if len(late) == 1 else "tiers", case_number(c.case, "options.stay.batch_share", 0.0)
+    told = (f"Left out, the batch {tier} of {first_of(list(late), 2)}: promised within {hours} hours, the work has"
+            f" {figure(waits)}")
+    paid = today > 0.0 and str(c.case["options.stay.vendor"].value) in late
+    held = f"; today's bill still holds {percent(today)} at it (incumbent.batch_share)" if paid else ""
+    return [f"{told} (workload.waits_hours); sooner is common, not promised{held}"]
+
+
+def hours_moved(c: Comparison) -> list[str]:
+    """That the leading option's fleet rests on moving what can wait to other hours of its day."""
+    o, waits = c.leader, case_number(c.case, "workload.can_wait_share", 0.0)
+    fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
+    if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
+        return []
+    within = case_number(c.case, "workload.waits_hours", HOURS_PER_DAY)
+    when = "at any hour of the day" if within >= HOURS_PER_DAY else f"within {figure(within)} hours"
+    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them {when}"
+    return [f"{told}; serving.lets_wait: false keeps their hours"]

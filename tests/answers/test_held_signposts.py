@@ -3,7 +3,7 @@
 import pytest
 from quiet_scenario import CHEAPER, SELF, case_of
 
-from roi.answers.crossed import held_against
+from roi.answers.held_signposts import held_against
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.turning.signposts import Signpost
 from roi.facts.case import Case

@@ -5,7 +5,7 @@ import math
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.turning.curves import LEAST, MOST
 from roi.economics.outlook import CostCurve, costs_along
-from roi.report.charts.look import Spec, by_option, names_of, options_of, spec
+from roi.report.charts.style import Spec, by_option, names_of, options_of, spec
 from roi.report.comparison.option_figures import counted
 from roi.report.layout.wording import case_number, figure, requests
 

@@ -1,7 +1,8 @@
-"""What a redacted report of a comparison does not tell: names, rates, and hours from which a wage follows."""
+"""What a redacted report of comparisons does not tell: names, rates, and hours from which a wage follows."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from math import inf
 
 from roi.economics.decision.comparison import Comparison
@@ -9,6 +10,8 @@ from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
 from roi.facts.fact import OWN_VENDOR, Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
+from roi.report.page.hidden_places import HIDDEN as COVERED
+from roi.report.page.parts import Change, T, changed
 
 HIDDEN = "hidden"
 """What stands for the value of a fact that is not told."""
@@ -21,6 +24,59 @@ SELLER = re.compile(r"(.+?) (?:on-demand|spot|reserved|owned): ")
 
 UNUSED_NAME = re.compile(r"^(?:quality\.\w+|tokens|apis)\.")
 """What stands before a name of which something is stated and that no incumbent or candidate has."""
+MONEY = r"-?\$[\d.,]*\d(?:k|M|bn|tn)?"
+RATES = (
+    rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
+    rf"(?<=between ){MONEY} and {MONEY}(?= each)|(?<=, counted at ){MONEY}",
+    rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
+    rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=a wrong answer costs less than about ){MONEY}|(?<=a wrong answer costs more than about ){MONEY}",
+    rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
+    r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
+)
+"""What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
+COUNTS = r"\b\d[\d,.]*[kM]?(?= (?:more|fewer) a month\b)"
+"""How many more answers are wrong: beside what they cost, it tells the price of one."""
+NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
+"""Of the path of a fact, or of a field that a remark names, what stands before a name."""
+BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
+"""What may stand before a name: no part of a word, or the place of a fact whose path is told."""
+CUT_NAME = re.compile(r"([\w.+@-]*[\w+@-]{2})[.]{3}(?![.])")
+"""The beginning of a word that was cut to a picture's width, which may be a name's: that stands for it."""
+
+
+def redacted(part: T, *comparisons: Comparison) -> T:
+    """A page, or parts of a report, without the names and the rates of these comparisons."""
+    return changed(part, hiding(*comparisons))
+
+
+def hiding(*comparisons: Comparison) -> Change:
+    """The same for a text."""
+    return redaction(stand_ins(*comparisons), dict.fromkeys(text for c in comparisons for text in telling(c.case)))
+
+
+def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
+    """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
+    told = sorted(filter(None, names), key=len, reverse=True)
+    every = re.compile(f"{BEFORE}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
+    literal = [(text, re.sub(rf"{MONEY}|[\d.,]*\d%?", COVERED, text)) for text in sorted(hidden, key=len, reverse=True) if text]
+    change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
+
+    def whole(found: re.Match[str]) -> str:
+        """The name that was cut, the longest that begins so, or the word as it stands."""
+        return next((name for name in told if name.startswith(found[1])), found[0])
+
+    @cache
+    def change(text: str) -> str:
+        for each, left in literal:
+            text = text.replace(each, left)
+        for rate in RATES:
+            text = re.sub(rate, f"${COVERED}", text)
+        text = re.sub(COUNTS, COVERED, text)
+        return change_names(CUT_NAME.sub(whole, text))
+
+    return change
 
 
 def secret(path: str, fact: Fact) -> bool:

@@ -1,4 +1,4 @@
-"""Remarks on one base for several: what workloads share of a fleet, and how many adapters fit on a card at once."""
+"""Remarks on fleets: what workloads share of one, how many adapters fit on a card at once, the engineers of a large one."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,13 +7,17 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
-from roi.report.comparison.option_figures import own_path
+from roi.report.comparison.option_figures import gpu_count, guessed, own_path
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.wording import case_number, few_slots, figure, percent
 
 BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.LONG,
                           LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
+FAILS_A_MONTH: Final = 419 / 16_384 / 54 * (365 / 12)
+"""Of GPUs: 419 unexpected interruptions of 16,384 H100 in 54 days (Llama 3, arXiv 2407.21783, section 3.3.4), 1.4%."""
+FAILURES: Final = 0.5
+"""A month, from which on a fleet takes somebody's time beyond what one server does: every second month a GPU fails."""
 
 
 def one_of_several(c: Comparison) -> list[str]:
@@ -71,3 +75,13 @@ def _hours_of_its_own(c: Comparison, workloads: float) -> str:
     until, month = map(figure, hours)
     return (f"; {until} hours until live and {month} a month are its own, most of its cost: one company with"
             f" {workloads:,.0f} adapters has them once (training.adapters)")
+
+
+def hours_of_a_fleet(c: Comparison) -> list[str]:
+    """That a large fleet of the leading option is run in as many hours as one server, where nobody stated how many."""
+    o = c.leader
+    if o.fleet is None or o.fleet.gpus_most * FAILS_A_MONTH < FAILURES or not guessed(c.case[own_path(c, o, "run_hours")]):
+        return []
+    gpus, hours = o.fleet.gpus_most, case_number(c.case, own_path(c, o, "run_hours"))
+    return [(f"{figure(hours)} engineer hours a month run up to {gpu_count(gpus)} GPUs as they would one: assumed, and the same"
+             f" for any fleet; of so many {figure(gpus * FAILS_A_MONTH)} fail a month (people.run_hours_per_month)")]

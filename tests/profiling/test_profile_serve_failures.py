@@ -92,7 +92,7 @@ def test_a_wrong_model_is_answered_with_the_nearest(tmp_path):
     ("wrong json", (), 5, "given up after 5 in a row: error in the stream: engine died"),
     ("limit the rate", (), 1, "HTTP 429: Rate limit reached"),
     ("hang", ("--stall", "2s"), 1, "the server stopped answering: nothing came for 2 s"),
-    ("hang", ("--timeout", "2s"), 5, "given up after 5 in a row: in mid-stream: timed out after 2 s"),
+    ("hang", ("--timeout", "1s"), 5, "given up after 5 in a row: in mid-stream: timed out after 1 s"),
 ])  # fmt: skip
 def test_a_server_that_breaks_keeps_what_was_measured_marked_incomplete(fault, words, failed, said, tmp_path):
     """The first twelve completions are served: two probes, eight of the first load, two of the second.

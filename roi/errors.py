@@ -202,11 +202,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none.
 
     A name of the same letters in another order is nearest: two of them are often exchanged in typing. Then comes the shortest
-    one that only adds a version or a date (gpt-4.1-mini, gpt-4.1-mini-2025-04-14).
+    one that only adds a version or a date (gpt-4.1-mini, gpt-4.1-mini-2025-04-14). Of names that are as near, the first in
+    the alphabet comes first, whatever the order of `known`, which may be a set.
     """
     from difflib import get_close_matches  # only where somebody was mistaken
 
-    mine, every = name.lower()[:80], {k.lower(): k for k in known}
+    mine, every = name.lower()[:80], {k.lower(): k for k in sorted(known)}
     by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
     dated = sorted((low for low in every if re.match(rf"{re.escape(mine)}-\d", low)), key=len)[:1] if len(mine) > SHORT else []

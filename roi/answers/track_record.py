@@ -148,7 +148,7 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
 def _difference(there: TrackedMonth, month: TrackedMonth) -> str:
     """The first figure in which two records of a month differ; empty where they are the same."""
     old, new = there.figures(), month.figures()
-    for name in there.model_fields_set & old.keys():  # a file of an older roi lacks some
+    for name in (each for each in old if each in there.model_fields_set):  # a file of an older roi lacks some
         a, b = old[name], new[name]
         close = isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=SAME)
         if a != b and not close:

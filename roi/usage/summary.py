@@ -304,7 +304,7 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
 
 
 def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
-    """Rows left out by reason, most first: those that could not be read, and those that do not count."""
+    """Rows left out by reason, most first, then by name: those that could not be read, and those that do not count."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
     values: dict[tuple[str, str], str] = {}
@@ -324,7 +324,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
         for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
             where[name, reason] = place
             values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
-    for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
+    for (source, reason), rows in sorted(sums.items(), key=lambda x: (-x[1], x[0])):
         each = source, reason
         yield Dropped(source, reason, rows, where.get(each, ""), values.get(each, ""), costs[each])
 

@@ -185,7 +185,7 @@ def test_an_answer_without_file_goes_to_stdout(capsys: pytest.CaptureFixture[str
 
 def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from roi.cli.output import write; write('4 × 5')"],
+        [sys.executable, "-c", "from roi.cli.output import write; write('4 \\xd7 5')"],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert done.stdout == "4 ? 5\n"

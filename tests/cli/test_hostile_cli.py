@@ -65,6 +65,7 @@ def test_a_plain_text_behind_set_is_taken_whole() -> None:
 
 @pytest.mark.parametrize("name", ["a\x1b[31mb.yaml", "a\nb.yaml", "a\u202eb.yaml", "a\u2028b.yaml"])
 def test_a_name_that_a_terminal_would_obey_is_written_out(name: str, tmp_path: Path) -> None:
+    name = os.fsdecode(name.encode())  # as Python takes it from a shell, whatever the locale
     for command in (["compare"], ["fit"], ["size", "--trace"], ["validate"], ["quality"]):
         result = CliRunner().invoke(main, [*command, str(tmp_path / name)])
         assert result.exit_code == 2, command

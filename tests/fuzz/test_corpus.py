@@ -182,13 +182,36 @@ def large(folder):
 
     One process reads them all: its peak stays below the limit only if that of each does.
     """
-    rows = [row["run"] for row in ROWS if is_large(row)]
+    return asked_apart([row["run"] for row in ROWS if is_large(row)], folder)
+
+
+def asked_apart(commands, folder, **surroundings):
+    """The same of these commands, asked in their order by one new process."""
     support = str(Path(__file__).parents[1] / "support")
-    done = subprocess.run([sys.executable, "-c", APART, support], input=json.dumps(rows), capture_output=True, text=True,
-                          timeout=600, check=False, cwd=folder)
+    done = subprocess.run([sys.executable, "-c", APART, support], input=json.dumps(commands), capture_output=True, text=True,
+                          timeout=600, check=False, cwd=folder, env=os.environ | surroundings)
     found = {tuple(command): answer for command, answer in map(json.loads, done.stdout.splitlines())}
-    assert len(found) == len(rows), f"the next one ended the process: {rows[len(found)]}\n{done.stderr[-600:]}"
+    assert len(found) == len(commands), f"the next one ended the process: {commands[len(found)]}\n{done.stderr[-600:]}"
     return found
+
+
+TOLD = (
+    "usage usage.csv --tasks 0 --format json", "fit llama-3.1-8b --full", "quality results.jsonl --incumbent gpt-6-sol",
+    "validate training.csv", "calibrate training.csv", "next scenario.yaml --draws 64", "help workload", "prices ml-xyz",
+    "track scenario.yaml --bill bill.csv --draws 64", "compare scenario.yaml --full --draws 64", "prices a001",
+    "compare scenario.yaml --set quality.scores.modle=0.9 --set a=1 --set b=2", "fit qwen3-8b --gpu h1000",
+)
+"""Commands that answer, or name what is nearest of many."""
+
+
+def test_what_is_told_does_not_depend_on_the_order_of_a_set(folder, tmp_path):
+    """Python orders a set of names anew in every process. Rows that write, measure or wait for a pipe are left out."""
+    left_out = ("--output", "--html", "--xlsx", "--csv", "init", "add", "profile", "pipe-", "loop", "@")
+    rows = [row["run"] for row in ROWS if not is_large(row) and not any(word.startswith(left_out) for word in row["run"])]
+    commands = [*map(str.split, TOLD), *map(list, dict.fromkeys(map(tuple, rows)))]
+    first, second = ({command: answer[:3] for command, answer in asked_apart(
+        commands, folder, PYTHONHASHSEED=seed, XDG_CACHE_HOME=str(tmp_path / seed)).items()} for seed in "12")
+    assert {command: (told, second[command]) for command, told in first.items() if told != second[command]} == {}
 
 
 def test_a_limit_of_memory_is_a_limit_of_this_test(large):

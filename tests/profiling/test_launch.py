@@ -28,7 +28,9 @@ full = pytest.mark.full
 STAND_IN = """#!{python}
 import json, os, sys, threading
 sys.path.insert(0, {support!r})
-open({told!r}, "w").write(json.dumps([sys.argv[1:], {{k: v for k, v in os.environ.items() if "OFFLINE" in k}}, os.getpid()]))
+with open({told!r} + ".part", "w") as file:
+    json.dump([sys.argv[1:], {{k: v for k, v in os.environ.items() if "OFFLINE" in k}}, os.getpid()], file)
+os.replace(file.name, {told!r})  # whole, or not there: it may be ended at any moment
 {fault}
 import serving_server, asyncio
 port = int(sys.argv[sys.argv.index("--port") + 1])
@@ -141,7 +143,7 @@ def test_a_signal_to_us_ends_the_server_too(tmp_path, stand_in, number, code):
     us = subprocess.Popen([sys.executable, *words], env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
                           stderr=subprocess.DEVNULL, cwd=tmp_path)
     ends = time.monotonic() + 120.0
-    while not told.exists() or not told.read_text():
+    while not told.exists():
         assert time.monotonic() < ends
         assert us.poll() is None
         time.sleep(0.05)

@@ -155,11 +155,10 @@ def test_a_load_that_a_signal_ends_leaves_a_file_and_the_signals_code(number, co
     with StepServer(FAST) as server:
         command = [sys.executable, "-m", "roi", "profile", "serve", server.url, *words, "--output", str(output)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-        deadline = time.monotonic() + 20.0
-        while server.completions < 20 and time.monotonic() < deadline:
+        while server.completions < 20 and process.poll() is None:
             time.sleep(0.01)
         os.kill(process.pid, number)
-        out, err = process.communicate(timeout=20.0)
+        out, err = process.communicate()
         assert server.completions < 400
     assert process.returncode == code, err
     assert "Traceback" not in err

@@ -2,6 +2,8 @@
 
 import os
 import re
+from itertools import permutations
+from math import factorial
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from long_tables import every_row
 
-from roi.errors import InputError, ScenarioError, nearest_file
+from roi.errors import InputError, ScenarioError, nearest, nearest_file
 from roi.scenario.yaml import DEPTH_LIMIT, SIZE_LIMIT, dump_yaml, parse_yaml, read_yaml, set_value
 
 LAUGHS = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True))
@@ -178,6 +180,16 @@ def test_a_file_is_the_nearest_only_where_the_names_are_alike(tmp_path: Path, as
         (tmp_path / name).write_text("title: x\n", encoding="utf-8")
     lost = f"; no folder {tmp_path / 'rnus'}" if asked.startswith("rnus/") else ""
     assert nearest_file(tmp_path / asked) == lost + ("" if near is None else f"; nearest: {tmp_path / near}")
+
+
+@pytest.mark.parametrize(("asked", "known", "near"), [
+    ("ba-c", {"ab-c", "bac-", "b-ac", "cab-"}, ["ab-c", "b-ac", "bac-"]),  # the same letters: in the alphabet's order
+    ("mode", {"mode-2", "mode-3", "mode-1"}, ["mode-1", "mode-3", "mode-2"]),  # the shortest with a version is first
+    ("GPT", {"gpt", "Gpt"}, ["gpt"]),
+])
+def test_what_is_nearest_does_not_depend_on_the_order_of_what_is_known(asked: str, known: set[str], near: list[str]) -> None:
+    """Known names may come as a set, whose order is another in every process."""
+    assert [nearest(asked, every) for every in permutations(known)] == [near] * factorial(len(known))
 
 
 def test_a_folder_that_is_not_there_and_like_none_is_named(tmp_path: Path) -> None:

@@ -86,10 +86,10 @@ def forms(tmp_path: Path, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         return run.stdout
 
     ask("compare", before, "--html", page)
-    yield "compare --html", visible(page.read_text())
+    yield "compare --html", visible(page.read_text(encoding="utf-8"))
     for form, more in (("table", ("--html", page, "--force")), ("markdown", ()), ("json", ())):
         yield f"diff {form}", ask("diff", before, after, "--format", form, "--full", *more)
-    yield "diff --html", visible(page.read_text())
+    yield "diff --html", visible(page.read_text(encoding="utf-8"))
     for form in ("table", "markdown"):
         yield f"check {form}", ask("check", before, policy, "--format", form)
 
@@ -121,7 +121,7 @@ def test_a_name_that_a_picture_cuts_and_one_that_is_stated_for_nothing_are_repla
     (tmp_path / "s.yaml").write_text(dump_yaml(data))
     done = CliRunner().invoke(main, ["compare", str(tmp_path / "s.yaml"), "--redact", "--html", str(page)])
     assert done.exit_code == 0, done.output
-    told = visible(page.read_text())
+    told = visible(page.read_text(encoding="utf-8"))
     assert "it moves nothing" in told
     assert "price after" in told
     assert "claude" not in told

@@ -1,11 +1,12 @@
 """What an option is, in words: what carrying it out means, and its GPUs."""
 
+from roi.economics.decision.alarms import limit_words
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
 from roi.report.comparison.remarks.waiting import batch_words
-from roi.report.layout.wording import MEANINGS, case_number, limit_words, number_of, percent, usd
+from roi.report.layout.wording import MEANINGS, case_number, number_of, percent, usd
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
 MOSTLY = 0.5

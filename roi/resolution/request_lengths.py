@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.economics.decision.alarms import too_long_field
+from roi.economics.decision.alarms import limit_words, too_long_field
 from roi.economics.inputs import Array, Option, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
@@ -155,8 +155,7 @@ def send_on(sheet: FactSheet, id: str, system: str, most_tokens: float, to: str,
     sheet.state(longest, most_tokens, source, "tokens")
     sheet.state(long, tuple(float(tokens > most_tokens) for tokens in lengths.whole_tokens), source, "share")
     sheet.state(target, to, "the API that takes what is too long: today's, or the cheapest that passes the bar")
-    held = "" if of_context else ", the longest of the lengths known that its cards hold"
-    limit = f"{'its context, ' * of_context}{most_tokens:,.0f} tokens with the answer{held}"
+    limit = limit_words(most_tokens, of_context=of_context)
     sheet.warnings.append(f"{system}: {lengths.over(most_tokens):.1%} of requests are longer than {limit}, and go to"
                           f" {sheet.facts[path_of(Option, 'label', option=to)].value} (candidates.by_length)")
 

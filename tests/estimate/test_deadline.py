@@ -162,6 +162,25 @@ def test_a_longer_deadline_never_takes_more_gpus_nor_following_the_hours_more_th
     assert np.all(np.array(hourly) <= np.array(all_day) * (1 + 1e-9))
 
 
+def test_of_many_draws_each_takes_what_it_takes_alone() -> None:
+    """Where nothing takes less than the floor no way of waiting is tried, nor one that is above another at every load."""
+    rng = np.random.default_rng(9)
+    curve = load_curve_from_peak(3.0)
+    for waits, hours, spares, least, instance, to_none in (
+        (0.5, 24.0, 1, 2, 1.0, False), (1.0, 12.0, 0, 1, 4.0, False), (0.35, 2.0, 2, 0, 1.0, False),
+        (1.0, 9.0, 1, 1, 1.0, True),
+    ):
+        capacity, pooling = np.exp(rng.normal(size=(200, 1))), rng.uniform(1.0, 1.8, (200, 1))
+        capacity[3] = 0.0
+        mean = np.exp(rng.normal(size=(200, 1))) * np.linspace(1.0, 2.0, 24)
+        rules = {"burst": 1.1, "can_wait": waits, "waits_hours": hours, "spares": spares, "replicas_minimum": least,
+                 "gpus_per_instance": instance, "to_none": to_none}
+        together = size_autoscaled_fleet(mean, capacity, curve, pooling=pooling, gpus_alone=True, **rules)
+        alone = [size_autoscaled_fleet(m, c, curve, pooling=p, **rules).gpus
+                 for m, c, p in zip(mean, capacity, pooling, strict=True)]
+        assert np.asarray(together.gpus) == pytest.approx(np.array(alone))
+
+
 def test_two_peaks_an_hour_apart_are_not_smeared_into_the_nights_replicas() -> None:
     """2 in one hour of four, 2/3 in the others: of 3/s, 6 and 2. All may wait two hours: each 6 over two hours and 2 over two
     are 4, 4, 2, 2 and so 12 for four hours, as 3 all day; half an hour ahead each holds the next's: 4, 4, 2, 4. A level of 3 is

@@ -123,6 +123,12 @@ def too_long_field(prompts: Array, answers: Array) -> str:
     return "workload.input_tokens" if prompts.item() >= answers.item() else "workload.output_tokens"
 
 
+def limit_words(tokens: float, *, of_context: bool) -> str:
+    """Of how many tokens the longest request is that a model takes: its context, or the longest of those known."""
+    held = "" if of_context else ", the longest of the lengths known that its cards hold"
+    return f"{'its context, ' * of_context}{tokens:,.0f} tokens with the answer{held}"
+
+
 RULES: Final[dict[str, Callable[[Values], Wrong]]] = {
     "bill": _bill, "growth": _growth, "slo": _slo, "context": _context, "peak": _peak,
 }  # fmt: skip

@@ -116,10 +116,14 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
             needed=bare if np.all(np.asanyarray(plan.capacity) > 0) else None,
             spare_gpus=option.spares * each if alone else None,
         )
-    sized = _sized(shared, option, plan, mean, option.spares)
-    fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    with_spares, bare = (running(np.asanyarray(each.gpus)) for each in (sized, fewer))
-    return FleetMonths(lambda: bare, lambda: with_spares, spill, lambda: sized)
+    with_spares = np.asanyarray(_sized(shared, option, plan, mean, option.spares, gpus_alone=True).gpus)
+    one_each = np.all(np.floor(np.asanyarray(plan.gpus_per_instance) / plan.gpus_per_replica) <= 1.0)
+    if one_each and option.autoscale_floor > 0:  # a spare is an instance that stands beside the others in every hour
+        without = with_spares - option.spares * plan.gpus_per_instance
+    else:
+        without = np.asanyarray(_sized(shared, option, plan, mean, 0, gpus_alone=True).gpus)
+    with_spares, without = running(with_spares), running(without)
+    return FleetMonths(lambda: without, lambda: with_spares, spill, lambda: _sized(shared, option, plan, mean, option.spares))
 
 
 def _running(live: Share, gpus: Number) -> Array:
@@ -134,8 +138,11 @@ def _demand(shared: Shared, option: Option, mean: Array) -> Array:
     return shared.once_for("demand", alike, lambda: np.asanyarray(mean * demand_to_hold(shared.peak_to_mean, 1.0, waits)))
 
 
-def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int) -> Fleet:
-    """The fleet; only what is rented by the hour, without a commitment, can follow the hours of the day."""
+def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int, *, gpus_alone: bool = False) -> Fleet:
+    """The fleet; only what is rented by the hour, without a commitment, can follow the hours of the day.
+
+    With `gpus_alone` no figure but its GPUs is needed (`size_autoscaled_fleet`).
+    """
     least = option.replicas_least + spares
     common: dict[str, Any] = {  # Any: keywords that both functions take
         "gpus_per_replica": plan.gpus_per_replica, "gpus_per_instance": plan.gpus_per_instance, "headroom": option.headroom,
@@ -150,7 +157,8 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     hourly = size_autoscaled_fleet(
         mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
         startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=let_wait(shared, option),
-        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, billed_s=billed, **common,
+        waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, billed_s=billed,
+        gpus_alone=gpus_alone, **common,
     )
     if option.autoscale_floor == 0:
         queue = size_queue_fleet(

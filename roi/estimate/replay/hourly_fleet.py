@@ -5,8 +5,8 @@ of takes further hours of them. So the fleet never grows with the share that can
 more of what cannot wait, and the work of the day is the same.
 """
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial, reduce
 from math import ceil
 from typing import Final
@@ -43,9 +43,16 @@ STARTS: Final = (1, 2, 3, 4, 6, 8, 12, *(24 * 2**k for k in range(8)))
 """How often a day a queue may be worked off, evenly."""
 MANY: Final = 4096
 """Demands from which on a day of them is worked out hour by hour."""
+WORTH_APART: Final = 0.4
+"""Of many demands, the share up to which those that may take less are worked out apart: what is common to a draw is then each
+demand's own, which takes twice as long."""
 COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in range(1, 280))}), dtype=np.float64)
 """Instances that may work a queue off together where spares stand beside them, and steps of billed time that it may take: all
 small numbers, then within 5% of any. They are the same for every load, so that more of it never costs less."""
+
+
+Multiples = tuple[NDArray[np.bool_], Array]
+"""Where a spread of what waits is allowed, and the multiples of the mean load that each hour then holds."""
 
 
 def smoothed(load_curve: Array, over_hours: float) -> Array:
@@ -55,11 +62,76 @@ def smoothed(load_curve: Array, over_hours: float) -> Array:
     return np.asarray(np.sum(moved, axis=0))
 
 
+@dataclass(frozen=True)
+class _Hours:
+    """What holds a load in an hour; arrays have the hours as their last axis, of one element."""
+
+    load: Array
+    """The mean load over what one replica holds, which none at work may be."""
+    spares: Array
+    minimum: Array
+    pooling: Array
+    takes: Array
+    """GPUs a replica."""
+    holds: Array
+    """GPUs an instance."""
+    _: KW_ONLY
+    ahead: int
+    step: int
+    first: int
+    to_none: bool
+
+    @property
+    def per_instance(self) -> Array:
+        """Replicas that an instance holds."""
+        return np.maximum(np.floor(self.holds / self.takes), 1.0)
+
+    def serving(self, over_mean: Array) -> tuple[Array, Array]:
+        """Replicas and instances that hold so many multiples of the mean, each of the hours of the last axis."""
+        load = self.load if np.all(np.isfinite(self.load)) else np.where(over_mean > 0.0, self.load, 0.0)
+        held = load * over_mean
+        replicas = np.asanyarray(replicas_needed(held, 1.0, 0.0, self.spares, self.minimum, self.pooling))
+        replicas = np.where(held > 0.0, replicas, 0.0) if self.to_none else replicas
+        alone = np.all(self.per_instance == 1.0)
+        return replicas, replicas if alone else np.asanyarray(instances_needed(replicas, self.takes, self.holds))
+
+    def paid(self, over_mean: Array) -> Array:
+        """Instances that are paid, in the mean over the hours; of many draws hour by hour, so that a cache holds them."""
+        held, often = _with_starts(over_mean, self.ahead), [1] * HOURS
+        if self.step == 1 and held.ndim == 1:
+            held, counts = np.unique(held, return_counts=True)
+            often = counts.tolist()
+        some = 1 if np.size(self.load) > MANY else len(often)
+        each = (self.serving(held[..., hour : hour + some])[1] for hour in range(0, len(often), some))
+        instances = [one for hours in each for one in np.moveaxis(hours, -1, 0)]
+        if self.step > 1:
+            return _paid(instances, self.step, self.first)
+        return np.asanyarray(sum(count * one for count, one in zip(often, instances, strict=True)) / HOURS)
+
+    def less(self, over_mean: Array, least: Array, reached: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Array]:
+        """Where it is allowed and paid less than `least`, and how much is paid there.
+
+        Where `least` are the fewest that any hour has, nothing takes less; of many draws only the others are worked out.
+        """
+        floor = instances_needed(np.maximum(self.minimum, self.spares), self.takes, self.holds)
+        may = reached & (least > (0.0 if self.to_none else np.asanyarray(floor)[..., 0]))
+        if not np.any(may):
+            return may, least
+        if least.size <= MANY or over_mean.ndim > 1 or np.mean(may) > WORTH_APART:
+            taken = self.paid(over_mean)
+        else:
+            arrays = (self.load, self.spares, self.minimum, self.pooling, self.takes, self.holds)
+            some = (x if x.size == 1 else np.broadcast_to(x, (*least.shape, 1))[may] for x in arrays)
+            taken = least.copy()
+            taken[may] = _Hours(*some, ahead=self.ahead, step=self.step, first=self.first, to_none=self.to_none).paid(over_mean)
+        return may & (taken < least), taken
+
+
 def size_autoscaled_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, load_curve: Array, *, burst: Number = 1.0,
     startup_s: float = 600.0, gpus_per_replica: Number = 1.0, gpus_per_instance: Number = 1.0, headroom: Number = 0.0,
     spares: Number = 1.0, replicas_minimum: Number = 1.0, can_wait: Number = 0.0, pooling: Number = 1.0,
-    waits_hours: float = HOURS, to_none: bool = False, billed_s: float = 0.0,
+    waits_hours: float = HOURS, to_none: bool = False, billed_s: float = 0.0, gpus_alone: bool = False,
 ) -> Fleet:
     """A fleet that follows the hours of the day down to a floor of `replicas_minimum`; demands (..., months).
 
@@ -75,62 +147,57 @@ def size_autoscaled_fleet(
     `DEADLINES` that is no longer, in a share of `SHARES` that is no larger; or a level holds all of it, all day. Of these, and
     of answering all at once, the one that takes fewest GPUs is taken, so that neither a larger share nor a longer time ever
     takes more. Of less than an hour, that part of it waits.
+
+    With `gpus_alone`, which takes half the time, replicas are all that the instances hold, and the utilisations the mean's or
+    above: no cost follows from them.
     """
     mean = np.asanyarray(mean_requests_per_s)[..., None]
     ahead = ceil(startup_s / SECONDS_PER_HOUR) if startup_s > NEGLIGIBLE_START_S else 0
-    each = (capacity_requests_per_s, headroom, spares, replicas_minimum, pooling)
-    capacity, *rules = (np.asanyarray(x)[..., None] for x in each)
-    takes, holds = np.asanyarray(gpus_per_replica)[..., None], np.asanyarray(gpus_per_instance)[..., None]
+    held = np.asanyarray(capacity_requests_per_s)[..., None] * (1.0 - np.asanyarray(headroom)[..., None])
+    each = (spares, replicas_minimum, pooling, gpus_per_replica, gpus_per_instance)
     at_once = np.asanyarray(burst)[..., None] * load_curve
-    step = max(ceil(billed_s / SECONDS_PER_HOUR), 1)
-    first = int(np.argmin(np.mean(np.reshape(_with_starts(load_curve, ahead), (-1, HOURS)), axis=0)))
-
-    def serving(over_mean: Array) -> tuple[Array, Array]:
-        """Replicas and instances that hold so many multiples of the mean, each of the hours of the last axis."""
-        held = mean * over_mean
-        replicas = replicas_needed(held, capacity, *rules)
-        replicas = np.asanyarray(np.where(held > 0.0, replicas, 0.0) if to_none else replicas)
-        return replicas, np.asanyarray(instances_needed(replicas, takes, holds))
-
-    def paid(over_mean: Array) -> Array:
-        """Instances that are paid, in the mean over the hours; of many draws hour by hour, so that a cache holds them."""
-        with_starts = _with_starts(over_mean, ahead)
-        hours = 1 if np.size(mean) > MANY else HOURS
-        each = (serving(with_starts[..., hour : hour + hours])[1] for hour in range(0, HOURS, hours))
-        return _paid([one for some in each for one in np.moveaxis(some, -1, 0)], step, first)
+    hours = _Hours(
+        np.asanyarray(load_ratio(mean, held)), *(np.asanyarray(x)[..., None] for x in each), ahead=ahead, to_none=to_none,
+        step=max(ceil(billed_s / SECONDS_PER_HOUR), 1),
+        first=int(np.argmin(np.mean(np.reshape(_with_starts(load_curve, ahead), (-1, HOURS)), axis=0))))
 
     def fleet(over_mean: Array, instances: Array, replicas_least: Number = 0.0) -> Fleet:
-        replicas = serving(_with_starts(over_mean, ahead))[0]
-        busiest = np.max(load_ratio(mean * over_mean, fleet_capacity(replicas, capacity, rules[-1])), axis=-1)
-        replicas = np.maximum(np.mean(replicas, axis=-1), replicas_least)
+        if gpus_alone:
+            replicas, busiest = instances * hours.per_instance[..., 0], np.zeros_like(instances)
+        else:
+            serving = hours.serving(_with_starts(over_mean, ahead))[0]
+            alone = np.asanyarray(capacity_requests_per_s)[..., None]
+            busiest = np.max(load_ratio(mean * over_mean, fleet_capacity(serving, alone, hours.pooling)), axis=-1)
+            replicas = np.maximum(np.mean(serving, axis=-1), replicas_least)
         full = load_ratio(mean_requests_per_s, fleet_capacity(replicas, capacity_requests_per_s, pooling))
         return Fleet(replicas=replicas, instances=instances, gpus=instances * gpus_per_instance, utilisation_mean=full,
                      utilisation_peak=np.where(replicas > replicas_least, busiest, np.maximum(busiest, full)))
 
     waits = np.asanyarray(can_wait)
     if not np.any(waits > 0.0):
-        return fleet(at_once, paid(at_once))
-    best, least = at_once, paid(at_once)
-    for reached, over_mean in _spread(waits, waits_hours, load_curve, at_once):
-        if np.any(less := reached & ((tried := paid(over_mean)) < least)):
-            best, least = np.where(less[..., None], over_mean, best), np.where(less, tried, least)
+        return fleet(at_once, hours.paid(at_once))
+    best, least = at_once, hours.paid(at_once)
+    for reached, over_mean in _least_of(_spread(waits, waits_hours, load_curve, at_once), ahead, hours.step):
+        less, taken = hours.less(over_mean, least, reached)
+        best = best if gpus_alone else np.where(less[..., None], over_mean, best)
+        least = np.where(less, taken, least)
     found = fleet(best, least)
     if waits_hours < HOURS:
         return found
     work = load_ratio(mean_requests_per_s, np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom)))
     now = (1.0 - waits)[..., None] * at_once
-    held = paid(now)
+    fewest = hours.paid(now)
     for calls in (load_curve, np.ones(HOURS)) if to_none else (np.ones(HOURS),):
-        replicas, instances = (_hours_of_work(work, calls, ahead, spares, pooling, one, step) / HOURS for one in (
+        replicas, instances = (_hours_of_work(work, calls, ahead, spares, pooling, one, hours.step) / HOURS for one in (
             1.0, np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)))
-        waiting = fleet(now, np.maximum(held, instances), replicas)
+        waiting = fleet(now, np.maximum(fewest, instances), replicas)
         found = either(np.asanyarray(found.gpus) <= waiting.gpus, found, waiting)
     return found
 
 
 def _spread(
     can_wait: Array, waits_hours: float, load_curve: Array, at_once: Array,
-) -> Iterator[tuple[NDArray[np.bool_], Array]]:
+) -> Iterator[Multiples]:
     """Multiples of the mean that each hour may hold, with where so much may wait, in an order that does not depend on it.
 
     Those of a longer time, or a larger share, are those of a shorter one, or a smaller, and more.
@@ -148,6 +215,20 @@ def _spread(
                 break
             now = (1.0 - share) * at_once
             yield reached, now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later
+
+
+def _least_of(tried: Iterable[Multiples], ahead: int, step: int) -> list[Multiples]:
+    """Those of which no other takes less whatever the load: hours by their load, each of them is above none of another's.
+
+    What is paid in whole steps depends on the order of the hours, and what differs by draw is not compared: all of these.
+    """
+    all_tried = list(tried)
+    if step > 1 or any(over_mean.ndim > 1 or not np.all(reached) for reached, over_mean in all_tried):
+        return all_tried
+    sorted_hours = np.array([np.sort(_with_starts(over_mean, ahead)) for _, over_mean in all_tried])
+    below = np.all(sorted_hours[:, None] <= sorted_hours, axis=-1)  # of each row by all others
+    below &= ~below.T | np.tri(len(all_tried), k=-1, dtype=bool).T  # of those that are alike, the first
+    return [one for one, others in zip(all_tried, below.T, strict=True) if not np.any(others)]
 
 
 def _paid(instances: list[Array], step: int, first: int) -> Array:

@@ -1,5 +1,6 @@
 """What an option is, in words: what carrying it out means, and its GPUs."""
 
+from roi.economics.decision.alarms import limit_words
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.economics.lines.api_bill import WAYS
@@ -7,7 +8,7 @@ from roi.economics.option_kinds import LEVERS
 from roi.economics.reading import PLAIN
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
-from roi.report.layout.wording import MEANINGS, case_number, figure, limit_words, number_of, percent, usd
+from roi.report.layout.wording import MEANINGS, case_number, figure, number_of, percent, usd
 from roi.units import HOURS_PER_DAY
 
 SERVE_ON_OWN = "serve on the GPUs that you own"

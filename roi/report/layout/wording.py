@@ -349,12 +349,6 @@ def case_number(case: Case, path: str, default: float = 0.0) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
-def limit_words(tokens: float, *, of_context: bool) -> str:
-    """Of how many tokens the longest request is that a model takes: its context, or the longest of those known."""
-    held = "" if of_context else ", the longest of the lengths known that its cards hold"
-    return f"{'its context, ' * of_context}{tokens:,.0f} tokens with the answer{held}"
-
-
 def served(case: Case) -> bool:
     """True where today's model is one that its user serves, which no vendor bills."""
     return str(case["options.stay.vendor"].value).startswith(f"{OWN_SERVERS}/")

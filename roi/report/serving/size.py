@@ -12,6 +12,7 @@ from operator import itemgetter
 from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import FleetPoint, SizedPlan
+from roi.economics.decision.alarms import limit_words
 from roi.estimate.replay.fleet import HOURS
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
@@ -19,7 +20,6 @@ from roi.report.layout.wording import (
     correct_first,
     few_slots,
     figure,
-    limit_words,
     little_free,
     number_of,
     old_prices,

@@ -174,8 +174,8 @@ def memory_predictor(overhead: Overhead) -> Predictor:
                                                run.memory_kind)
                   for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
-            forward, _, backward, optimizer = (float(x) for x in memory.phase_bytes)
-            others.append(found.value - float(memory.peak_allocated_bytes) + max(forward, backward, optimizer))
+            chunked = training_memory(model, replace(run.plan, loss="chunked"), run.gpu)
+            others.append(found.value - float(memory.peak_allocated_bytes - chunked.peak_allocated_bytes))
         if UNPREPARED in marks:
             others.append(found.value - float(memory.preparation_bytes))
         return allow_for_other_stacks(widen(found, others), run)

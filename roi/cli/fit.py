@@ -41,7 +41,8 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
 @click.option("--stack", default="transformers", show_default=True, help="transformers, litgpt, torchtune or torchtitan.")
-@click.option("--split-experts", is_flag=True, help="Experts are modules, each quantised (transformers before 5).")
+@click.option("--split-experts", is_flag=True,
+              help="Experts are modules, each quantised (transformers before 5); no adapter on routers, no dry run.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
 @click.option("--trainer", default="hf", show_default=True,

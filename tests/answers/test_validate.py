@@ -217,14 +217,12 @@ def test_varying_lengths_reserve_no_more_than_the_card_holds():
     assert varying.value == max(plain.value, find_gpu("RTX-4090").memory_bytes)
 
 
-def test_a_loss_in_chunks_lowers_the_low_end_to_the_peak_without_the_loss():
-    memory = training_memory(SMALL, PLAN)
-    forward, loss, backward, update = (float(x) for x in memory.phase_bytes)
-    assert loss > max(forward, backward, update)
+def test_a_loss_in_chunks_lowers_the_low_end_to_the_peak_with_such_a_loss():
+    whole, less = (float(training_memory(SMALL, p).peak_allocated_bytes) for p in (PLAN, replace(PLAN, loss="chunked")))
+    assert less < whole
     plain, chunked = predicted(), predicted(assumed=((CHUNKED_LOSS, PLAN),))
     below, above = ends_of("other loop", plain.value)
-    formula = (1.0 - FORMULA_ERROR) * loss
-    assert chunked.low == pytest.approx(min(formula - (loss - max(forward, backward, update)), below))
+    assert chunked.low == pytest.approx(min((1.0 - FORMULA_ERROR) * whole - (whole - less), below))
     assert (chunked.value, chunked.high) == (plain.value, pytest.approx(above))
 
 

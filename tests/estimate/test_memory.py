@@ -75,6 +75,15 @@ def test_the_loss_chain_takes_14_bytes_a_logit_where_the_loop_keeps_16_bit_logit
     assert float(memory.logits_bytes) == 14.0 * 2048 * 128_256
 
 
+def test_a_trainer_under_autocast_hands_on_and_keeps_fp32_logits_and_a_plain_loop_16_bit_ones():
+    """accelerate's convert_outputs_to_fp32: 4 + 12 bytes a logit, over 16-bit logits 4 + 3 x 2; a plain loop keeps 2."""
+    plan = TrainingPlan(logits_kept=True, autocast=True, trainer="hf")
+    for loss, each in (("fp32", 12.0), ("16bit", 6.0)):
+        for trainer, kept in (("hf", 4.0), ("plain", 2.0)):
+            memory = training_memory(LLAMA, replace(plan, trainer=trainer, loss=loss))
+            assert float(memory.logits_bytes) == (kept + each) * 2048 * 128_256
+
+
 @pytest.mark.full
 @settings(max_examples=200, deadline=None)
 @given(PLANS, st.booleans())
@@ -251,12 +260,15 @@ def test_fp32_queries_with_grouped_heads_keep_their_scores():
 
 
 def test_sft_trainer_holds_a_tile_of_logits():
-    """4,096 x 32,768 x 2 bytes of tile, 4 x 4,096 x 4,096 of gradient; a whole chain would be 12 x 4,096 x 128,256."""
+    """4,096 x 32,768 x 2 bytes of tile, 4 x 4,096 x 4,096 of gradient; a whole chain would be 12 x 4,096 x 128,256.
+
+    Autocast still holds its copies of 41,943,040 parameters of adapters, 2 bytes each.
+    """
     plan = TrainingPlan(trainer="trl", autocast=True, seq=4096)
     held = training_memory(LLAMA, plan)
     kept = held.saved_bytes + held.weights_bytes + held.adapters_bytes + held.workspaces_bytes
     states = optimizer_state_bytes(LLAMA, plan)
-    assert float(held.phase_bytes[1] - kept - states) == 4096 * 32_768 * 2 + 4 * 4096 * 4096
+    assert float(held.phase_bytes[1] - kept - states) == 4096 * 32_768 * 2 + 4 * 4096 * 4096 + 2 * 41_943_040
 
 
 def test_a_window_that_the_sequence_reaches_takes_a_mask():

@@ -29,7 +29,7 @@ Habit = Literal[
 ]
 
 CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
-"""The loss never holds its fp32 chain for all tokens at once (LitGPT, torchtune): the low end leaves the loss phase out."""
+"""The loss never holds its fp32 chain for all tokens at once (LitGPT, torchtune): the low end is that of such a loss."""
 EMPTIED_CACHE: Final = "cache emptied by the loop"
 """The loop calls torch.cuda.empty_cache: freed blocks do not pile up, so the allocator adds little to the peak."""
 VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
@@ -152,7 +152,7 @@ def memory_predictor(overhead: Overhead) -> Predictor:
 
     Where the source does not say which of them it measured, process, which nvidia-smi shows. The 5-95% interval is the
     formula's own error, the spread of slack and context, and the difference of each default to its other value. Habits that
-    no plan says (`marks`) move an end: a loss in chunks has no loss phase at the low end, an emptied cache has no slack,
+    no plan says (`marks`) move an end: a loss in chunks is one at the low end, an emptied cache has no slack,
     varying lengths leave segments behind.
     """
 
@@ -174,8 +174,8 @@ def memory_predictor(overhead: Overhead) -> Predictor:
                                                run.memory_kind)
                   for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
-            forward, _, backward, optimizer = (float(x) for x in memory.phase_bytes)
-            others.append(found.value - float(memory.peak_allocated_bytes) + max(forward, backward, optimizer))
+            chunked = training_memory(model, replace(run.plan, loss="chunked"), run.gpu)
+            others.append(found.value - float(memory.peak_allocated_bytes - chunked.peak_allocated_bytes))
         if UNPREPARED in marks:
             others.append(found.value - float(memory.preparation_bytes))
         return allow_for_other_stacks(widen(found, others), run)

@@ -18,13 +18,14 @@ import numpy as np
 
 from roi.estimate.training.adapter_activations import (
     adapter_saved,
+    copied_bytes,
     expert_peak,
     expert_saved,
     int8_inputs,
     merge_bytes,
     whole_tuner_bytes,
 )
-from roi.estimate.training.attention import attention_saved, attention_transient, norm_bytes, norm_readers
+from roi.estimate.training.attention import attention_saved, attention_transient, mask_bytes, norm_bytes, norm_readers
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import POST_NORMED, Setting
@@ -87,6 +88,22 @@ def layer_bytes(s: Setting) -> LayerBytes:
     )
 
 
+def kept_bytes(s: Setting, layer: LayerBytes) -> Number:
+    """Bytes of activations kept at the end of forward, the last norm included."""
+    m = s.model
+    if s.plan.checkpointing:
+        # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
+        layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
+        kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + _selected_bytes(s))
+        return kept + mask_bytes(s) + _outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
+    return m.layers * layer.saved - _unreached_bytes(s) + _outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
+
+
+def _rows_copied(s: Setting) -> float:
+    """Bytes of the whole embedding into which trainable tokens put their rows, as a tied head reads it."""
+    return s.w * s.model.embedding_parameters * float(s.plan.method == "trainable_tokens" and s.tied)
+
+
 def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
 
@@ -109,7 +126,7 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     return norms + begun + _largest(highest)
 
 
-def unreached_bytes(s: Setting) -> Number:
+def _unreached_bytes(s: Setting) -> Number:
     """Bytes that the first layers do not keep, since nothing before the first adapter needs a gradient; 0 for full training.
 
     That is the layers before the first prompt, copy or adapter behind an MLP; else the first norm; token mixing and the second
@@ -138,7 +155,7 @@ def unreached_bytes(s: Setting) -> Number:
     return first
 
 
-def outside_saved(s: Setting) -> Number:
+def _outside_saved(s: Setting) -> Number:
     """Bytes that products outside the layers keep: what every layer reads of them, their norm's fp32 input, their adapters.
 
     That is Gemma 4's projection of the embeddings into an input for each layer (project_per_layer_inputs).
@@ -196,7 +213,20 @@ def retained_input_bytes(s: Setting) -> Number:
     return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(again)
 
 
-def selected_bytes(s: Setting) -> Number:
+def cached_copies_bytes(s: Setting) -> Number:
+    """Bytes of adapters' 16-bit copies that autocast caches to the loss, its context's end, under checkpointing; all layers.
+
+    Without it they are the graph's (`adapter_saved`). Those of other tuners than LoRA's kin are not counted.
+    """
+    if not s.plan.checkpointing or not s.plan.targeted or s.plan.tuner is not None:
+        return 0.0
+    m, h = s.model, s.model.hidden
+    mixing = [(copied_bytes(s, s.adapted(list(a.linears(h)))), a.layers) for a in m.attention]
+    mlps = [(copied_bytes(s, s.adapted(list(k.linears(h)))), k.layers) for k in m.mlp]
+    return _mean([*mixing, *mlps], 1)
+
+
+def _selected_bytes(s: Setting) -> Number:
     """Bytes that selective checkpointing keeps of a layer beside its input, averaged over the layers; 0 without it.
 
     The products count in the order in which forward calls them: query, key, value, output, gate, up, down; the first is kept,

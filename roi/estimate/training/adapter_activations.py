@@ -34,9 +34,8 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         return held
     own = sum(x.inputs for x in on)
     if s.lowered:
-        copies = 2.0 * rank * sum((x.inputs + x.outputs) * x.experts / x.active for x in on) * float(each > 2.0)
         shared = _shared_output(s, on) * (1.0 - s.dropped)
-        total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copies
+        total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copied_bytes(s, on)
         return total + decomposed_saved(s, on) + held
     if s.recast:
         undropped: Number = each * own
@@ -49,6 +48,13 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
     total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
     return total + decomposed_saved(s, on)
+
+
+def copied_bytes(s: Setting, on: list[Linear]) -> Number:
+    """Bytes of the 16-bit copies of A and B that autocast makes of fp32 adapters."""
+    if not s.lowered or s.plan.trained_bytes <= 2.0:
+        return 0.0
+    return 2.0 * np.asarray(s.plan.rank, dtype=float) * sum((x.inputs + x.outputs) * x.experts / x.active for x in on)
 
 
 def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:

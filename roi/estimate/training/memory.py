@@ -21,17 +21,15 @@ from numpy.typing import NDArray
 
 from roi.estimate.training.activations import (
     LayerBytes,
+    cached_copies_bytes,
     final_norm_saved,
+    kept_bytes,
     later_gradients_bytes,
     layer_bytes,
     norm_backward_bytes,
-    outside_saved,
     retained_input_bytes,
-    selected_bytes,
-    unreached_bytes,
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
-from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
@@ -196,7 +194,7 @@ def training_memory(
         preparation_bytes=every + kbit_preparation_bytes(model, plan), process_bytes=peak,
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, sliced_bytes=np.minimum(stranded, logits),
-        dynamic_bytes=dynamic, saved_bytes=every + _saved(s, layer), reserved_bytes=peak, context_bytes=every,
+        dynamic_bytes=dynamic, saved_bytes=every + kept_bytes(s, layer), reserved_bytes=peak, context_bytes=every,
     ), slack, context, gpu)
 
 
@@ -212,22 +210,6 @@ class Live(NamedTuple):
     """Parameters of the layers in work, where they are sharded."""
 
 
-def _saved(s: Setting, layer: LayerBytes) -> Number:
-    """Bytes of activations kept at the end of forward, the last norm included."""
-    m = s.model
-    if s.plan.checkpointing:
-        # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
-        layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
-        kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + selected_bytes(s))
-        return kept + mask_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
-    return m.layers * layer.saved - unreached_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
-
-
-def _rows_copied(s: Setting) -> float:
-    """Bytes of the whole embedding into which trainable tokens put their rows, as a tied head reads it."""
-    return s.w * s.model.embedding_parameters * float(s.plan.method == "trainable_tokens" and s.tied)
-
-
 def _retained(s: Setting) -> Number:
     """Bytes of the inputs of int8 products, all layers: they live as long as the loss."""
     return s.model.layers * retained_input_bytes(s)
@@ -241,19 +223,37 @@ def _gradient(s: Setting, parameters: float) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """In forward's last layer, or at its end, where a kept output holds the last micro-step's graph and with it int8's inputs.
+    """At the end of forward, where autocast drops its copies and a kept output the last micro-step's graph with int8's inputs.
 
-    Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
+    Or in its last layer, in DoRA's merge. Else backward's recompute holds more.
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
-    held = float(s.keeps_inputs and again)
-    logits: Number = held * (_kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab * float(s.plan.int8))
+    held = float(s.keeps_inputs and again) * _kept_logits(s)
+    made = _logits_made(s)
+    # of the end or of the merge, the higher
+    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    return Live(carried, _saved(s, layer) + merging + _retained(s) * float(again), logits, gathered=parameters)
+    kept = kept_bytes(s, layer) + cached_copies_bytes(s) + _lowered_head(s)
+    return Live(carried, kept + merging + _retained(s) * float(again), logits, gathered=parameters)
+
+
+def _logits_made(s: Setting) -> Number:
+    """Bytes of logits at the end of forward: as the head makes them, in fp32, and log-softmax; 0 for a loss in chunks."""
+    if s.plan.chunked_head or _chunked(s.plan) or s.plan.loss == "split":
+        return 0.0 * s.tokens
+    each, wide = _logit_bytes(s), s.plan.loss == "fp32"
+    both = each + 4.0 + 4.0 * float(each < 4.0) if wide else 2.0 * each
+    fused = FUSED_LOSS_BYTES if wide else each  # which has no log-softmax
+    return (fused if s.plan.kernels == "fused" else both) * s.tokens * s.model.vocab
+
+
+def _lowered_head(s: Setting) -> float:
+    """Bytes of autocast's 16-bit copy of a head in fp32, which backward keeps."""
+    return 2.0 * s.model.head_parameters if s.lowered and s.plan.stream_bytes >= 4.0 else 0.0
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -263,14 +263,16 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     logits (with 16-bit copies of the head's rows and of its input where those are fp32), the fp32 gradient of its input, and
     where the head is trained its gradient in fp32 and in the head's type.
     """
-    m, kept = s.model, _saved(s, layer)
+    m, kept = s.model, kept_bytes(s, layer)
+    if s.plan.chunked_head or _chunked(s.plan):  # within forward
+        kept = kept + cached_copies_bytes(s)
     if s.plan.chunked_head:
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w
         tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
         head = _gradient(s, m.head_parameters) + 4.0 * m.head_parameters * float(not s.plan.adapter or s.plan.ends)
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
-    lowered_head = 2.0 * m.head_parameters if s.lowered and s.plan.stream_bytes >= 4.0 else 0.0
+    kept = kept + _lowered_head(s)
     capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
     if _chunked(s.plan):
         # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input
@@ -278,7 +280,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         rows = np.minimum(s.tokens, np.maximum(s.tokens * m.hidden / m.vocab, 1.0))
         head = _gradient(s, m.head_parameters)
         part = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
-        return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
+        return Live(carried + head, kept, part, gathered=gathered.loss_bytes)
     if s.plan.loss == "split":
         # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
         rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
@@ -289,19 +291,19 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
             chain = np.maximum(chain, _kept_logits(s) + (2.0 + capped) * s.tokens * m.vocab + _unpacked_head(s))
         # torchtune's head goes chunk by chunk too: a chunk's gradient of a trained one is added to that of those before it
         head = 2.0 * _gradient(s, m.head_parameters) * float(s.plan.stack == "torchtune")
-        return Live(carried + head, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+        return Live(carried + head, kept, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
-    if s.plan.loss == "16bit" and s.plan.autocast:
-        # accelerate hands the output on in fp32, beside the logits and their log-softmax (convert_outputs_to_fp32)
-        each = max(each, 2.0 * _logit_bytes(s) + 4.0)
+    handed_on = 4.0 * float(s.plan.hands_on_fp32 and not s.plan.logits_kept)
+    if s.plan.loss == "16bit":
+        each = max(each, 2.0 * _logit_bytes(s) + handed_on)
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
         if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient, or before it the output in fp32
-            handed_on = (_logit_bytes(s) + 4.0) * float(s.plan.autocast and s.plan.trainer != "plain")
-            each = max(_logit_bytes(s) * (2.0 - float(s.plan.logits_kept)), handed_on)
+            shared = float(s.plan.logits_kept and not s.plan.hands_on_fp32)
+            each = _logit_bytes(s) + max(_logit_bytes(s) * (1.0 - shared), handed_on)
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
-    return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+    return Live(carried, kept, chain, gathered=gathered.loss_bytes)
 
 
 def _unpacked_head(s: Setting) -> float:
@@ -328,7 +330,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     head = _gradient(s, s.model.head_parameters) if s.tied or not _adds_to_old(s) else 0.0
     # a fused norm keeps its input as it is, and the first one's is the checkpoint
     twice = stream * layers_recomputed(s.plan) * float(s.fused_norms)
-    kept = _saved(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
+    kept = kept_bytes(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
     return Live(unreduced, kept + working + stream, _kept_logits(s), gathered=gathered.last_bytes)
 
@@ -392,5 +394,7 @@ def _logit_bytes(s: Setting) -> float:
 
 
 def _kept_logits(s: Setting) -> Number:
-    """Bytes of logits that a loop holds through backward; a head that works in chunks hands on none."""
-    return _logit_bytes(s) * s.tokens * s.model.vocab * float(s.plan.logits_kept and not _chunked(s.plan))
+    """Bytes of logits that a loop holds through backward, as they are handed on; a head that works in chunks hands on none."""
+    wide = s.plan.hands_on_fp32 or (s.plan.kernels == "fused" and s.plan.loss == "fp32")
+    held = float(s.plan.logits_kept and not _chunked(s.plan))
+    return (4.0 if wide else _logit_bytes(s)) * s.tokens * s.model.vocab * held

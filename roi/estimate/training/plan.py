@@ -276,6 +276,11 @@ class TrainingPlan:
         return self.trainer == "trl" and not self.logits_kept
 
     @property
+    def hands_on_fp32(self) -> bool:
+        """True where accelerate turns the model's output to fp32: Trainers under autocast (accelerator.py, prepare_model)."""
+        return self.autocast and self.trainer != "plain" and self.stack == "transformers" and DTYPE_BYTES[self.dtype] < 4.0
+
+    @property
     def sdpa(self) -> bool:
         """True where torch's scaled_dot_product_attention runs, whatever its kernel."""
         return self.attention.startswith("sdpa")

@@ -108,7 +108,10 @@ class LossInChunks(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor) -> Tensor:  # Any: torch's own
-        """Each chunk's logits, their fp32 form and gradient; the gradient of the input, and of a trained head."""
+        """Each chunk's logits, their fp32 form and gradient; the gradient of the input, and of a trained head.
+
+        Autocast lowers both operands of a product; without it a head of another type is cast to the stream's.
+        """
         stream = hidden.reshape(-1, hidden.shape[-1])
         tokens, width = stream.shape
         chunks = -(-weight.shape[0] // width)
@@ -116,11 +119,12 @@ class LossInChunks(torch.autograd.Function):
         ctx.gradient = torch.empty_like(hidden)
         ctx.head = torch.empty_like(weight) if ctx.needs_input_grad[1] else None
         losses = torch.empty(tokens, dtype=torch.float32, device=hidden.device)
+        apart = not torch.is_autocast_enabled("cuda")
         for start in range(0, tokens, rows):
             part = stream[start: start + rows]
-            logits = part @ weight.to(part.dtype).t()
-            gradient = logits.float().to(part.dtype)
-            _ = gradient @ weight.to(part.dtype)
+            logits = part @ (weight.to(part.dtype) if apart else weight).t()
+            gradient = logits.float().to(logits.dtype)
+            _ = gradient @ (weight.to(part.dtype) if apart else weight)
             del logits, gradient
         return losses.sum()
 

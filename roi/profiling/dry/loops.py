@@ -40,8 +40,7 @@ def forward_and_loss(model: nn.Module, plan: TrainingPlan, inputs: dict[str, tor
         return loss, None
     with context:
         output = model(**inputs)
-    if lowers(plan):
-        # accelerate wraps the forward by convert_outputs_to_fp32 (accelerate/accelerator.py, prepare_model)
+    if plan.hands_on_fp32:
         output = type(output)(loss=output.loss.float(), logits=output.logits.float())
     return output.loss, output if plan.logits_kept else None
 

@@ -20,6 +20,7 @@ from roi.scenario.quantity import (
     Within,
     as_spread,
     check_order,
+    moves,
     spread,
     unit,
 )
@@ -45,16 +46,8 @@ class Step(Section):
 
     from_month: Annotated[int, Field(ge=2, le=120)]
     """First month in which it holds."""
-    ratio: Annotated[Positive, unit("ratio")]
+    ratio: Annotated[Positive, AfterValidator(moves), unit("ratio")]
     """Requests from then on over what they would be without it: 2, and later 0.5 where they are again as before."""
-
-    @model_validator(mode="after")
-    def _moves(self) -> Self:
-        step = as_spread(self.ratio)
-        if step.value == 1.0 and step.low == step.high:
-            raise ValueError("a ratio of 1 changes nothing: it is over what requests would be without this step, not over"
-                             " today's; 0.5 takes back a step of 2")
-        return self
 
 
 class Workload(Section):

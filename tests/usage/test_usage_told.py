@@ -414,12 +414,6 @@ def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_unt
     assert any(f"each is the sum of its {called or 'own'}" in note for note in answer["notes"]) == bool(called)
 
 
-def test_a_row_with_more_tokens_than_any_context_is_no_call(tmp_path: Path) -> None:
-    run = run_usage(table(tmp_path / "a.csv", "2026-05-01,gpt-6-sol,722000000,83600000",
-                          head="time,model,input_tokens,output_tokens"))
-    assert "'more tokens than a call can have: a sum of calls, of which --map requests=COLUMN says how many'" in run.stderr
-
-
 def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:
     """Three months of as many tokens a day: bars of one height, where the sum stood on the first day of each before."""
     rows = [f"2026-0{month}-01,2026-0{month + 1}-01,gpt-6-sol,{310 if month != 6 else 300},{days * 3000000},90"

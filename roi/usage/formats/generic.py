@@ -63,9 +63,6 @@ NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its ca
 LLM: Final = ("llm", "$ai_generation")
 """What tracers call a call of a model."""
 NO_USAGE: Final = "a line without a usage, as of a call that failed"
-MOST_OF_A_CALL: Final = 20_000_000
-"""Tokens above which a row is no call: twice the longest context that is sold, of Llama 4 Scout."""
-A_SUM: Final = "more tokens than a call can have: a sum of calls, of which --map requests=COLUMN says how many"
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
                 UNREAD_COST: ("cost",), UNREAD_REQUESTS: ("requests",)}  # fmt: skip
@@ -258,8 +255,6 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         beside = _marked(table, "thinking" in dict(options.columns) or marks.thinks_beside, True)
         output += ibis.ifelse(beside, thinking, _beside(ibis.ifelse(beside, 0, thinking), output))
     given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
-    if not {"requests", "until"} & columns.keys():
-        given["reasons"] += ((((total + output) > MOST_OF_A_CALL).fill_null(False), A_SUM),)
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")

@@ -20,6 +20,7 @@ from roi.scenario.quantity import (
     Within,
     as_spread,
     check_order,
+    moves,
     spread,
     unit,
 )
@@ -45,8 +46,8 @@ class Step(Section):
 
     from_month: Annotated[int, Field(ge=2, le=120)]
     """First month in which it holds."""
-    ratio: Annotated[Positive, unit("ratio")]
-    """Requests from then on over what they would be without it."""
+    ratio: Annotated[Positive, AfterValidator(moves), unit("ratio")]
+    """Requests from then on over what they would be without it: 2, and later 0.5 where they are again as before."""
 
 
 class Workload(Section):

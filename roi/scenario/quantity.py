@@ -135,6 +135,14 @@ def whole(q: float | Spread) -> float | Spread:
     return q
 
 
+def moves(ratio: float | Spread) -> float | Spread:
+    """A ratio that is not exactly 1, since that changes nothing and is meant otherwise."""
+    if as_spread(ratio) == Spread(value=1.0):
+        raise ValueError("a ratio of 1 changes nothing: it is over what requests would be without this step, not over today's;"
+                         " 0.5 takes back a step of 2")
+    return ratio
+
+
 def whole_part_of_a_day(hours: float) -> float:
     """Hours up to one, or as many as go into a day without a rest."""
     if hours > 1.0 and 24.0 % hours:

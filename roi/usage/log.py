@@ -10,7 +10,7 @@ from typing import Final
 from roi.errors import InputError, UnknownName
 from roi.scenario.other_files import SCENARIO, known_by_keys
 from roi.scenario.yaml import read_yaml
-from roi.usage.buckets import settle_buckets
+from roi.usage.buckets import settle_buckets, with_ends
 from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out_same_tables, without_copies
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
@@ -227,8 +227,8 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
                              " is missing" for each in found if lacks_pages(each.pages, every)]
     with progress_told(engine, f"reading {found[0].format.title}", status):
-        typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-                 for k, raw in enumerate(raws)]
+        typed = with_ends([_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+                           for k, raw in enumerate(raws)], engine)
     settled = readably(lambda: settle_buckets(typed, engine, f"roi_buckets_{target.name}"), engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew

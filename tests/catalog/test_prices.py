@@ -319,6 +319,13 @@ def test_an_embedding_models_input_price_is_named_with_what_to_write():
         find_api_price("openrouter", "qwen/qwq-32b:free", DAY)
 
 
+@pytest.mark.parametrize("name", ["gpt-4o-transcribe", "gpt-4o-mini-tts", "gpt-realtime-2", "chatgpt-image-latest"])
+def test_a_model_of_speech_or_images_is_not_priced_as_one_of_text(name):
+    """gpt-4o-transcribe: $2.50 a million tokens of text, $6 of speech; by the former alone it passed for a text model."""
+    with pytest.raises(ScenarioError, match="its tokens are not those of text"):
+        find_api_price("openai", name, DAY)
+
+
 def test_a_fee_per_request_is_not_left_out_in_silence():
     """Perplexity's sonar takes $12 per 1,000 requests: 1,000 tokens in and 500 out would look nine times too cheap."""
     with pytest.raises(ScenarioError, match="12 USD per 1000 requests besides tokens"):

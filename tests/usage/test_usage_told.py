@@ -393,6 +393,27 @@ def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Pat
     assert usage_answer(said)["workload"]["requests_per_day"] == 10.0
 
 
+@pytest.mark.parametrize(("sums", "zone", "a_day", "called"), [
+    ({"2026-08-01": 310, "2026-09-01": 300, "2026-10-01": 310}, "UTC", 10, "month"),
+    ({"2026-09-01": 300, "2026-10-01": 310}, "Europe/Berlin", 10, "month"),
+    ({"2026-10-05": 70, "2026-10-12": 70, "2026-10-19": 70}, "UTC", 10, "week"),
+    ({"2026-10-05": 40, "2026-10-12": 40}, "UTC", 10, ""),  # two of eight days, not two weeks
+    ({"2026-08-01": 310, "2026-10-01": 310}, "UTC", 10, ""),  # September is missing: two of 62 days
+])  # fmt: skip
+def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_until(
+    sums: dict[str, int], zone: str, a_day: float, called: str, tmp_path: Path,
+) -> None:
+    """August to October have 92 days; the last sum was taken for that of its first day, of 62 in all.
+
+    Berlin's months begin on the evening before in UTC, whose days are cut there: ten a day within 2%.
+    """
+    rows = [f"{day},gpt-6-sol,{requests},{requests * 100},90" for day, requests in sums.items()]
+    answer = usage_answer(table(tmp_path / "a.csv", *rows, head="time,model,requests,input_tokens,output_tokens"),
+                          "--timezone", zone)
+    assert answer["workload"]["requests_per_day"] == pytest.approx(a_day, rel=0.02)
+    assert any(f"each is the sum of its {called or 'own'}" in note for note in answer["notes"]) == bool(called)
+
+
 def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:
     """Three months of as many tokens a day: bars of one height, where the sum stood on the first day of each before."""
     rows = [f"2026-0{month}-01,2026-0{month + 1}-01,gpt-6-sol,{310 if month != 6 else 300},{days * 3000000},90"

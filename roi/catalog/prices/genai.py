@@ -1,5 +1,6 @@
 """One model of genai-prices as an ApiPrice: the one place that knows how that package stores rates."""
 
+import re
 from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, date, datetime, time
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 RELEASED = {"0.2.3": date(2026, 11, 10)}
 """Release day of each genai-prices version: its prices are stated as of that day. A later version counts as the last."""
 BATCH = {"processing": "batch"}
+OF_OTHERS = re.compile(r"(?i)(?<![a-z])(audio|images?|live|realtime|speech|transcribe|tts|video|voice)(?![a-z])")
+"""Words in the names of models that read or make something else than text."""
+OTHER_TOKENS = "its tokens are not those of text (speech, images), and each kind has a price of its own"
 RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 
 
@@ -32,7 +36,7 @@ def list_price(
     """
     noon = at_noon(as_of)
     standard = model.get_prices(noon)
-    unmodelled = _unmodelled(standard)
+    unmodelled = _unmodelled(standard) or (OTHER_TOKENS if OF_OTHERS.search(model.id) else "")
     if unmodelled:
         rates = tier_rates(standard, "input_mtok", [0]) if standard.output_mtok is None else None
         used, made = (f"{rates[0]:g}", "0") if rates else ("USD", "USD")

@@ -87,8 +87,12 @@ def quality(c: Comparison, o: OptionResult) -> str:
 
 
 def error_path(c: Comparison, o: OptionResult) -> str:
-    """The path of the error rate of what answers in the option."""
-    return f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+    """The path of the error rate of what answers in the option: end to end or of what it keeps, where that was judged."""
+    whole, own = (c.case.facts.get(f"options.{o.id}.{name}") for name in ("end_to_end", "system"))
+    system = own if whole is None else whole
+    assert system is not None
+    kept = f"systems.{system.value}.kept_error_rate"
+    return kept if whole is None and o.kind == "cascade" and kept in c.case else f"systems.{system.value}.error_rate"
 
 
 def of_todays_model(c: Comparison, o: OptionResult) -> bool:
@@ -160,7 +164,7 @@ def at_mean_rents(c: Comparison, o: OptionResult) -> list[str]:
 def either_way(c: Comparison, o: OptionResult) -> str:
     """How many more, or fewer, of 100 answers are wrong, where items were counted and leave open which; else empty."""
     spread = o.quality.more_wrong_p10_p50_p90
-    counted_on = f"systems.{c.case[f'options.{o.id}.system'].value}.items"
+    counted_on = f"{error_path(c, o).rpartition('.')[0]}.items"
     if spread is None or counted_on not in c.case or not spread[0] < 0.0 < spread[2]:
         return ""
     return f" (of 100, P10 {-100 * spread[0]:.1f} fewer, P90 {100 * spread[2]:.1f} more)"

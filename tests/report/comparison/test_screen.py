@@ -25,7 +25,7 @@ from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.findings import then
-from roi.report.comparison.option_figures import alone_from, option_of
+from roi.report.comparison.option_figures import alone_from, option_of, quality
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
@@ -1194,6 +1194,22 @@ def test_a_remark_is_told_of_what_it_is_about_alone(told: str) -> None:
     assert told in flat(apis(*words, "draws=0"))
     for quiet in others:
         assert told[:40] not in flat(apis(*quiet, "draws=0"))
+
+
+@pytest.mark.parametrize(("judged", "more"), [
+    ("quality.scores={gpt-6-sol: {value: 0.93, items: 500}, 'own > gpt-6-sol': {value: 0.925, items: 500}}", "(of 100, P10"),
+    ("quality.kept_error_rate={own: {value: 0.05, items: 350}}", ""),
+])
+def test_a_cascade_that_was_judged_is_tested_though_its_first_model_alone_was_not(judged: str, more: str) -> None:
+    """An answer of the user's own device first, which escalates 30%; nobody scored it alone, so that its rate is assumed."""
+    c = apis("candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[own/own]",
+             "apis={own/own: {input_usd_per_mtok: 0, output_usd_per_mtok: 0}}", "quality.escalated={own: 0.3}",
+             "quality.scores={gpt-6-sol: {value: 0.93, items: 500}}",
+             "quality.escalated_error_rate={own: {value: 0.12, items: 150}}", judged)
+    assert c.verdict.leader == "cascade:own/own"
+    assert "Assumed: scores" not in flat(c)
+    assert quality(c, option_of(c, c.verdict.leader)) == "tested"
+    assert more in flat(c)
 
 
 def test_draws_that_are_too_few_and_scores_that_count_as_exact_are_said() -> None:

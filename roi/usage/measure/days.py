@@ -84,9 +84,12 @@ class Days:
         working day's, that of a week 5 / 7. Where a weekday is not there, or a sum is of several days, it is the mean of the
         complete days. Sums of days that are not complete count nothing; 0 without a complete day.
         """
-        dates = Counter(day % 7 for day in self.complete)
-        whole, seven = set(self.complete), self.by_weekday
-        return sum(x / (7.0 * dates[day % 7] if seven else len(whole)) for day, x in sums if day is not None and day in whole)
+        whole, had = set(self.complete), [0.0] * 7
+        for day, x in sums:
+            if day is not None and day in whole:
+                had[day % 7] += x
+        dates = Counter(day % 7 for day in whole)
+        return sum(x / dates[k] for k, x in enumerate(had)) / 7.0 if self.by_weekday else sum(had) / (len(whole) or 1)
 
     @property
     def counted(self) -> int:

@@ -185,6 +185,16 @@ def test_hours_and_weekdays_of_whole_days():
     assert shape.minutes == 7 * 1440
 
 
+def test_hours_without_a_call_have_none_where_chance_does_not_leave_them_out():
+    """60 calls on each of four days, ten an hour of 24 on average, and none in 14; five calls in one tell nothing of 23."""
+    minutes = worked(4, (8, 18))
+    for at, hours in ((minutes, 14), (minutes[:5], 0)):
+        shape = load_shape(at, np.ones(at.size, dtype=np.int64), range(MONDAY, MONDAY + 4))
+        assert shape is not None
+        assert shape.hourly_weights is not None
+        assert (shape.hourly_weights.count(0.0), sum(shape.hourly_weights)) == (hours, pytest.approx(1.0))
+
+
 def test_where_calls_are_rare_no_minute_tells_of_a_peak():
     """One call a minute of every hour: the busiest minute is 60 times the mean by chance alone, the hour 1."""
     minutes = np.array([MONDAY * 1440 + 60 * hour for hour in range(24)])

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import exp
 from typing import Final
 
 import numpy as np
 
 from roi.usage.measure.aggregate import Ints
-from roi.usage.measure.peak import Array, above_chance, busiest_by_chance, shrunk
+from roi.usage.measure.peak import RARE, Array, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7
@@ -115,7 +116,7 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
     weekdays = _by_weekday(minutes, calls, complete) if whole else None
     mean = float(calls.sum()) / count if weekdays is None else weekdays[0] / 1440.0
     hours = _whole_hours(minutes, calls, whole=whole)
-    profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
+    profile = _by_hour(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
     counted = hours.size > 1
     usual, there = np.array([mean * 60.0]), np.array([hours.size])  # calls in each hour of a usual week, how often it came
     if profile is not None and weekdays is not None:
@@ -139,6 +140,17 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
         hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
         minutes=count, calls=int(calls.sum()), calls_per_minute=mean, chance_to_mean=chance / mean,
         peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
+
+
+def _by_hour(counts: Array) -> Array:
+    """Calls of each hour of the day, less chance's share of what differs; none where there are none and chance leaves none out.
+
+    A fleet without a replica in some hours (serving.autoscale_floor: 0) needs one without calls. Were all hours alike, some of 24
+    would have none in a share of logs of 24 exp(-mean).
+    """
+    hours = shrunk(counts)
+    hours[(counts == 0) & (24.0 * exp(-float(counts.mean())) <= RARE)] = 0.0
+    return np.asarray(hours * (counts.sum() / hours.sum()), dtype=float)
 
 
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, Array, Ints]:

@@ -145,8 +145,8 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
 def _by_hour(counts: Array) -> Array:
     """Calls of each hour of the day, less chance's share of what differs; none where there are none and chance leaves none out.
 
-    A fleet without a replica in some hours (serving.autoscale_floor: 0) needs one without calls. Were all hours alike, some of 24
-    would have none in a share of logs of 24 exp(-mean).
+    A fleet without a replica in some hours (serving.autoscale_floor: 0) needs one without calls. Were all hours alike, one of
+    24 would have none in a share 24 exp(-mean) of logs.
     """
     hours = shrunk(counts)
     hours[(counts == 0) & (24.0 * exp(-float(counts.mean())) <= RARE)] = 0.0

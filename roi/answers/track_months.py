@@ -135,12 +135,12 @@ def usage_months(
         covered = sum(day in whole for day in dates) + sum(day % 7 not in used for day in beyond)
         low = [share for day, share in (found.days.lost if found.days else ()) if month_of(day_of(day)) == month]
         gone_share = sum(low) / days_in(month)
+        gone = found.days.left_out if found.days else ()
+        why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
         if low and covered + len(low) == days_in(month) and gone_share <= MOST_LOST:
-            why = first_of([f"{day_of(day)} {told}" for day, told in found.days.left_out if month_of(day_of(day)) == month], 5)
-            notes.append(f"--actual: {month} counts although {why}: about {gone_share:.2%} of the month is missing")
+            notes.append(f"--actual: {month} counts although {first_of(why, 5)}: about {gone_share:.2%} of the month is"
+                         " missing")
         elif covered < days_in(month):
-            gone = found.days.left_out if found.days else ()
-            why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
             if found.days is not None and not why:
                 why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"

@@ -194,6 +194,18 @@ def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:
     return between.join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
+GROUPED: Final = re.compile(r"[1-9]\d{0,2}(\.\d{3})*\.\d{2}0")
+"""A number whose digits a point may group, as in German. Nobody writes three decimals of a count, the last of them 0."""
+
+
+def grouped(text: str) -> str:
+    """What to write for a count such as 20.000, which may be 20,000 or 20; empty for what is not written so."""
+    if not GROUPED.fullmatch(text):
+        return ""
+    of_so_many = f", or {float(text):g} for so many" if text.count(".") == 1 else ""
+    return f"write {text.replace('.', '')}{of_so_many}: a point groups no digits"
+
+
 SHORT = 3
 """Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
 

@@ -18,7 +18,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.catalog.prices.vendors import open_model_tuning
-from roi.errors import InputError, NoListPrice, ScenarioError, UnnamedColumns
+from roi.errors import InputError, NoListPrice, ScenarioError, UnnamedColumns, grouped
 from roi.facts.case import OWN_SERVERS
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
@@ -106,8 +106,9 @@ def _requests(given: str) -> Any:  # Any: a value of YAML
         found = scalar(given)
     except ValueError as error:
         raise InputError(f"--requests: {given[:40]!r} is not usable; {error}") from None
-    if found is None:
-        raise InputError(f"--requests: {given[:40]!r} is not usable; requests of a mean day, such as 60000")
+    if found is None or (asked := grouped(given.strip())):
+        takes = "requests of a mean day, such as 60000" if found is None else asked
+        raise InputError(f"--requests: {given[:40]!r} is not usable; {takes}")
     return found
 
 

@@ -101,7 +101,7 @@ def usage_months(
     `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; and of what
     `roi usage` says of these files.
     """
-    from roi.usage.measure.days import MOST_LOST, spans_told
+    from roi.usage.measure.days import MOST_LOST, days_there, spans_told, weekdays_used
     from roi.usage.measure.pricing import EPOCH, day_of
     from roi.usage.summary import Question, summarize
     from roi.usage.told import silent
@@ -123,21 +123,24 @@ def usage_months(
         f"{f'; first: {visible(gone.where)}' if gone.where else ''})"
         for gone in found.dropped
     ]
+    there = days_there([each.spend for each in found.priced])
+    used = weekdays_used(there, QUIET)
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
     empty = _empty_days(found.priced, notes)
     sums = {}
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
-        covered = sum(first + timedelta(days=k) in whole for k in range(days_in(month)))
+        dates = [first + timedelta(days=k) for k in range(days_in(month))]
+        beyond = [(day - EPOCH).days for day in dates if not min(there) <= (day - EPOCH).days <= max(there)]
+        covered = sum(day in whole for day in dates) + sum(day % 7 not in used for day in beyond)
         low = [share for day, share in (found.days.lost if found.days else ()) if month_of(day_of(day)) == month]
         gone_share = sum(low) / days_in(month)
+        gone = found.days.left_out if found.days else ()
+        why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
         if low and covered + len(low) == days_in(month) and gone_share <= MOST_LOST:
-            have = "has" if len(low) == 1 else "have"
-            notes.append(f"--actual: {month} counts although {len(low)} of its days {have} rows left out, about"
-                         f" {gone_share:.2%} of the month")
+            notes.append(f"--actual: {month} counts although {first_of(why, 5)}: about {gone_share:.2%} of the month is"
+                         " missing")
         elif covered < days_in(month):
-            gone = found.days.left_out if found.days else ()
-            why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
             if found.days is not None and not why:
                 why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"

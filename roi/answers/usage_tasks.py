@@ -161,7 +161,7 @@ def _largest(found: Usage, most: int, bill: float | None, day: int) -> Iterator[
     for key in largest:
         group, own = at_list_of(groups[key], day), found.days_of(*key[1:])
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total, days=own,
-                    usd_per_month=sum(each.usd or 0.0 for each in group) / len(own.complete) * DAYS_PER_MONTH)
+                    usd_per_month=own.mean((each.spend.day, each.usd or 0.0) for each in group) * DAYS_PER_MONTH)
         yield _group(found, group, task, bill, day)
 
 
@@ -185,8 +185,9 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         return Group(replace(task, usd_per_month=part["incumbent"].get("bill_usd_per_month", task.usd_per_month)), part)
     if not requests or found.days is None:
         return Group(replace(task, reason=_uncounted(found)), None)
-    a_day, tokens = requests / float(len(task.days.complete)), total_tokens(rows)
-    task = replace(task, requests_per_day=a_day, requests_per_day_of_log=requests / float(len(found.days.complete)))
+    counted, tokens = [(row.day, row.requests or 0) for row in rows], total_tokens(rows)
+    a_day = task.days.mean(counted)
+    task = replace(task, requests_per_day=a_day, requests_per_day_of_log=found.days.mean(counted))
     given = sum(tokens[name] for name in PROMPT) / requests
     shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)

@@ -28,6 +28,8 @@ NO_MEMORY = ("failed to map segment", "can't start new thread")
 """What the system's loader, and Python, say where a library or a thread does not fit the memory that is left."""
 
 MOST_TOLD, LONGEST_VALUE = 4000, 60
+LIKE = 0.65
+"""How like a mistyped option another is that may be meant (0 to 1), dashes aside."""
 """Characters of a message, and of a value that it quotes."""
 
 
@@ -148,8 +150,11 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
     told: tuple[str, int] | None = None
     match error:
         case click.NoSuchOption():
-            near = [each for each in error.possibilities or () if each != "--force"]  # what replaces files is no guess
-            hint = f"; did you mean {near[0]}?" if near else "; see --help"
+            options = error.ctx.command.get_params(error.ctx) if error.ctx is not None else ()
+            known = {name for param in options for name in (*param.opts, *param.secondary_opts)}
+            longer = sorted(name.removeprefix("--") for name in known - {"--force"} if name[:2] == "--")  # which is no guess
+            near = nearest(error.option_name.lstrip("-"), longer, 1, LIKE)
+            hint = f"; did you mean --{near[0]}?" if near else "; see --help"
             told = f"no option {error.option_name!r}{_field_of(error) or hint}", 2
         case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
             told = _said(error), 2
@@ -182,7 +187,7 @@ def _said(error: click.UsageError) -> str:
     if parameter is not None:
         name = parameter.opts[0]
     if isinstance(parameter, click.Argument) and error.ctx is not None:
-        name = parameter.make_metavar(error.ctx)
+        name = parameter.make_metavar(error.ctx).replace("[", "").replace("]", "")
     match error:
         case click.MissingParameter() if name:
             return f"{name}: needed and not given; see --help"

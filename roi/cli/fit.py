@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, format_option, full_option, method_option, optimizer_option, page_options, tell
+from roi.cli.options import PATH, Count, format_option, full_option, method_option, optimizer_option, page_options, tell
 from roi.errors import InputError, visible
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
@@ -51,7 +51,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--autocast/--no-autocast", default=None, help="Products of fp32 tensors run in --dtype.  [hf, trl: yes]")
 @click.option("--packed/--no-packed", default=False, show_default=True, help="Several examples in one row.")
 @click.option("--accumulation", type=int, default=1, show_default=True, help="Micro-steps in one optimizer step.")
-@click.option("--examples", type=float, help="Examples of one epoch; with it come hours and USD.")
+@click.option("--examples", type=Count(), help="Examples of one epoch; with it come hours and USD.")
 @click.option("--tokens-per-example", type=float, help="Mean tokens of an example.  [default: --seq]")
 @click.option("--epochs", type=float, default=1.0, show_default=True, help="Passes over the examples.")
 @click.option("--gpu", default="all", show_default=True, help="all, or names with commas.")

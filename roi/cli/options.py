@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from roi.errors import InputError, NotAChoice, day_meant, visible
+from roi.errors import InputError, NotAChoice, day_meant, grouped, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -74,6 +74,16 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{number} is not in the range", param, ctx)
         return number
+
+
+class Count(Number):
+    """A number of what is counted: one that is written 20.000 may be 20,000, and is asked."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The number."""
+        if asked := grouped(str(value).strip()):
+            self.fail(f"{value!r} is not usable; {asked}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Choice(click.Choice[str]):

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
                    " before it too: EUR=1.08@2026-10-31.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
-@click.option("--requests-per-day", type=shared.Number(0, 1e9, min_open=True),
+@click.option("--requests-per-day", type=shared.Count(0, 1e9, min_open=True),
               help="Requests of a mean day, where the export does not count them.")
-@click.option("--bill", "bill_usd_per_month", type=shared.Number(0, 1e12, min_open=True), metavar="USD",
+@click.option("--bill", "bill_usd_per_month", type=shared.Count(0, 1e12, min_open=True), metavar="USD",
               help="The real bill of a month.")
 @click.option("--scenario", type=shared.PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from roi.errors import UNSEEN, InputError, ScenarioError
+from roi.errors import UNSEEN, InputError, ScenarioError, grouped
 from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, servers_before, tell_day
-from roi.scenario.meaning import ITEM, field_paths, meaning_of
+from roi.scenario.meaning import ITEM, is_count
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
 from roi.scenario.quantity import value_of
@@ -23,10 +23,6 @@ from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, S
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
-GROUPED: Final = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
-"""A number whose digits a point may group, as in German."""
-COUNTS: Final = frozenset({"requests/day", "tokens", "examples", "labels", "USD/month"})
-"""Units of fields of which nobody writes three decimals, the last of them 0."""
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
@@ -132,7 +128,7 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
     if isinstance(path, dict):
         return deepcopy(path)
     refuse_records(Path(path))
-    data = read_yaml(Path(path))
+    data = read_yaml(Path(path), is_count=is_count)
     if (other := known_by_keys(data)) not in {None, SCENARIO}:
         refuse("", Path(path), "scenario", other)
     return data
@@ -259,9 +255,8 @@ def _set(data: dict[str, Any], override: str) -> None:
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
         raise ScenarioError("--set", override, f"write it as {form}")
     value = set_value(text.strip(), path)
-    if isinstance(value, float) and text.rstrip().endswith("0") and GROUPED.fullmatch(text.strip()) and _is_count(path.strip()):
-        whole = text.strip().replace(".", "")
-        raise ScenarioError("--set", override, f"write {whole}, or {value:g} for so many: a point groups no digits")
+    if isinstance(value, float) and (asked := grouped(text.strip())) and is_count(path.strip()):
+        raise ScenarioError("--set", override, asked)
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data
     for key in parents:
@@ -272,11 +267,6 @@ def _set(data: dict[str, Any], override: str) -> None:
         place[at] = here
         place = here
     place[_place_in(place, last, override)] = value
-
-
-def _is_count(path: str) -> bool:
-    """True where the field at the path counts, as requests or USD: 20.000 of it may be meant as twenty thousand."""
-    return path in field_paths() and meaning_of(path).unit in COUNTS
 
 
 def _place_in(place: Any, key: str, override: str) -> str | int:
@@ -320,7 +310,7 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
         what = known.what.replace("a part of a scenario", "another part")
         reads = known.reading(path).replace("SCENARIO", str(scenario or "SCENARIO"))
         raise InputError(f"{no_part}, but {what}: {reads}")
-    data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
+    data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one", is_count), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{no_part}; schema: {schema} is missing")
     for block in blocks:

@@ -21,6 +21,8 @@ WORDS: Final = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a name", Date: "a date, such as 2026-11-24",
 }  # fmt: skip
 """What a value of each type is called."""
+COUNTS: Final = frozenset({"requests/day", "tokens", "examples", "labels", "USD/month"})
+"""Units of what is counted: nobody writes three decimals of it, the last of them 0."""
 ITEM: Final = re.compile(r"[0-9]{1,6}")
 """The number of an item of a list, in a path; the first is 0."""
 SHOWN: Final = 6
@@ -114,6 +116,12 @@ def fields_about(word: str) -> tuple[Meaning, ...]:
 def _letters(name: str) -> str:
     """The name in small letters, without what parts its words."""
     return PARTED.sub("", name.lower())
+
+
+def is_count(path: str) -> bool:
+    """True where the field at the path counts, as requests or USD: 20.000 of it may be meant as twenty thousand."""
+    field = path.removesuffix(".value").removesuffix(".low").removesuffix(".high")
+    return field in field_paths() and meaning_of(field).unit in COUNTS
 
 
 @cache

@@ -22,8 +22,9 @@ RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip"
 """Endings of files that hold usage and no scenario."""
 USAGE_JSON: Final = re.compile(rb'\s*\[\s*\{|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
 """How JSON of usage begins: a list of objects, or one of these keys among the first; a scenario has none of them."""
-OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
-"""How Parquet, packed files and databases begin, and words that records of usage hold."""
+OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
+"""How Parquet and packed files begin, and words that records of usage hold."""
+SQLITE: Final = b"SQLite format 3\0"
 PAGE: Final = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
 """How a page for a browser begins."""
 GZIP: Final = b"\x1f\x8b"
@@ -70,6 +71,8 @@ WEB_PAGE: Final = OtherFile("a page for a browser", "commands read the scenario 
                             takes=False)
 JSON_SCHEMA: Final = OtherFile("a JSON Schema", "editors read it; roi init writes a scenario to start from", takes=False)
 PACKED: Final = OtherFile("packed with gzip", "gunzip -k")
+DATABASE: Final = OtherFile("a database of SQLite", "roi usage reads OpenCode's, and of another a table of calls as CSV"
+                            " (sqlite3 -header -csv)", takes=False)
 ANSWERS: Final = {
     "roi.usage/": OtherFile("an answer of roi usage", "roi usage FILES --output part.yaml writes what is read", takes=False),
     "roi.quality/": OtherFile("an answer of roi quality", "roi quality FILES --output quality.yaml writes what is read",
@@ -134,9 +137,9 @@ def _head_of(path: Path) -> bytes | None:
 
 
 def _no_plain_file(path: Path, head: bytes) -> OtherFile | None:
-    """A page for a browser, or a packed file (.gz) of this program, by its beginning; None of what is neither."""
-    if PAGE.match(head):
-        return WEB_PAGE
+    """A page for a browser, a database, or a packed file (.gz) of this program, by its beginning; None of what is none."""
+    if PAGE.match(head) or head.startswith(SQLITE):
+        return WEB_PAGE if PAGE.match(head) else DATABASE
     if path.suffix.lower() != ".gz" or not head.startswith(GZIP):
         return None
     try:
@@ -165,6 +168,12 @@ def refuse_other(where: str, path: Path, wanted: str, *but: OtherFile, usage: st
         refuse(where, path, wanted, USAGE._replace(command=usage) if other == USAGE else other)
 
 
+def refuse_no_text(where: str, path: Path, wanted: str) -> None:
+    """Raise InputError, as `refuse_other`, for what no reader of text takes: a page, a database, a packed file of roi."""
+    if (head := _head_of(path)) is not None and (other := _no_plain_file(path, head)) is not None:
+        refuse(where, path, wanted, other)
+
+
 def refuse(where: str, path: Path, wanted: str, other: OtherFile) -> NoReturn:
     """Raise InputError for a file that is another than the `wanted` one."""
     raise InputError(f"{where}{path}: {other.what} and no {wanted}; {other.reading(path)}")
@@ -179,8 +188,7 @@ def refuse_records(path: Path, option: str = "", scenario: Path | str | None = N
     if head is None:  # which the reading of the scenario words
         return
     wanted, at = "part of a scenario" if option else "scenario", f"{option}: {path}" if option else str(path)
-    if (plain := _no_plain_file(path, head)) is not None:
-        raise InputError(f"{at}: {plain.what} and no {wanted}; {plain.reading(path)}")
+    refuse_no_text(f"{option}: " if option else "", path, wanted)
     if not (records or path.suffix.lower() == ".json"):
         return
     if not head.strip():

@@ -6,7 +6,7 @@ and "2026-11-24" and the number 777, as in YAML 1.2. Keys are always text. Every
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Any, Final, NoReturn
@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from roi.disk import read_text
-from roi.errors import InputError, ScenarioError, visible
+from roi.errors import InputError, ScenarioError, grouped, visible
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
@@ -41,18 +41,25 @@ MEASURED: Final = "roi quality, "
 START: Final = "`roi init` writes a scenario to start from"
 
 
-def read_yaml(path: Path, start: str = START) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
-    """The mapping that the file holds; InputError with file and line where it is not acceptable."""
-    return parse_yaml(read_text(path, SIZE_LIMIT, holds="a scenario"), str(path), start)
+def read_yaml(  # Any: a YAML document; the schema gives it types
+    path: Path, start: str = START, is_count: Callable[[str], bool] = lambda _: False,
+) -> dict[str, Any]:
+    """The mapping that the file holds; InputError with file and line where it is not acceptable.
+
+    So is a number such as 20.000, which may be twenty thousand, where `is_count` says that the path of its field counts.
+    """
+    return parse_yaml(read_text(path, SIZE_LIMIT, holds="a scenario"), str(path), start, is_count)
 
 
-def parse_yaml(text: str, name: str, start: str = START) -> dict[str, Any]:  # Any: as read_yaml
-    """The mapping that `text` holds; `name` is what messages call it, `start` what helps where it is empty."""
+def parse_yaml(  # Any: as read_yaml
+    text: str, name: str, start: str = START, is_count: Callable[[str], bool] = lambda _: False,
+) -> dict[str, Any]:
+    """The mapping that `text` holds, as `read_yaml`; `name` is what messages call it, `start` what helps where it is empty."""
     bad = _UNPRINTABLE.search(text)
     if bad:
         _refuse(name, text.count("\n", 0, bad.start()) + 1, f"control character {bad.group()!r}; this must be plain text")
     try:
-        document = _document(name, yaml.parse(text, Loader=_Parser))
+        document = _document(name, yaml.parse(text, Loader=_Parser), is_count)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         lines = text.split("\n")[line - 1 : line]
@@ -155,7 +162,7 @@ def _refuse(name: str, line: int, problem: str) -> NoReturn:
     raise InputError(f"{name}:{line}: {problem}")
 
 
-def _document(name: str, events: Iterator[Any]) -> Any:
+def _document(name: str, events: Iterator[Any], is_count: Callable[[str], bool]) -> Any:
     """The value of the one document; None where there is none.
 
     Working on the parser's events means that an alias is refused before it is expanded, and that nesting ends at DEPTH_LIMIT.
@@ -163,17 +170,19 @@ def _document(name: str, events: Iterator[Any]) -> Any:
     found, documents = None, 0
     for event in events:
         if isinstance(event, yaml.NodeEvent):
-            found = _node(name, events, event, "", 0)
+            found = _node(name, events, event, "", 0, is_count)
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
             _refuse(name, event.start_mark.line + 1, "a second document (---); a scenario is one document")
     return found
 
 
-def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int) -> Any:
+def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int, is_count: Callable[[str], bool]) -> Any:
     """The value that begins with `event`, its end read too; `path` is its place, for messages."""
     line = _checked_line(name, event, depth)
     if isinstance(event, yaml.ScalarEvent):
+        if event.implicit[0] and (asked := grouped(event.value)) and is_count(path[1:]):
+            _refuse(name, line, f"{path[1:]}: {event.value} is not usable; {asked}")
         try:
             return scalar(event.value) if event.implicit[0] else event.value
         except ValueError as error:
@@ -181,7 +190,7 @@ def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int) -
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            items.append(_node(name, events, event, f"{path}[{len(items)}]", depth + 1))
+            items.append(_node(name, events, event, f"{path}[{len(items)}]", depth + 1, is_count))
         return items
     mapping: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -193,7 +202,7 @@ def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int) -
         if key in lines:
             _refuse(name, line, f"{inside.lstrip('.')}: given twice, first in line {lines[key]}")
         lines[key] = line
-        mapping[key] = _node(name, events, next(events), inside, depth + 1)
+        mapping[key] = _node(name, events, next(events), inside, depth + 1, is_count)
     return mapping
 
 

@@ -231,7 +231,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else (), untold)),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days, untold)),
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,

@@ -522,7 +522,7 @@ GAP = "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-12 has 
     (negative((12,), lines()), 2, ("1 row left out: a negative number of requests", GAP)),
     (negative(range(1, 32), lines(2)), 2, (
         "--actual: 2026-12 missing (31 rows left out: a negative number of requests (",)),
-    (tenths(3), 0, ("2026-12 counts although 1 of its days has rows left out, about 0.97% of the month",)),
+    (tenths(3), 0, ("2026-12 counts although 2026-12-12 has rows left out: about 0.97% of the month is missing",)),
     (tenths(4), 2, (GAP,)),
     (lines(model="gpt-6-mini"), 2, ("unknown model in these files: 'openai/gpt-6-luna'; nearest: gpt-6-mini",)),
     (lines(3)[:50], 0, ("2027-01 is left out: 18 of its 31 days",)),  # 49 days: December, and 18 days of January
@@ -761,6 +761,25 @@ def test_a_log_may_call_a_model_otherwise_than_the_price_list_does(provider, mod
     assert f"none of the decision's models: {elsewhere}" in " ".join(found["notes"])
 
 
+def test_months_of_working_days_are_covered_from_their_first_to_their_last_call(folder, tmp_path):
+    """December from Tuesday the 1st at 08:03, and January, of which the 30th and 31st are a weekend: without a call, as others.
+
+    One that begins at noon lacks about four tenths of a day, more than a hundredth of the month.
+    """
+    days = [datetime(2026, 12, 1, tzinfo=UTC) + timedelta(days=k) for k in range(60)]
+    calls = [f"{day + timedelta(hours=8, minutes=3 + 30 * k):%Y-%m-%dT%H:%M:%SZ},openai,gpt-6-luna,1000,10"
+             for day in days if day.weekday() < 5 for k in range(20)]
+    told = []
+    for name, rows in (("whole", calls), ("cut", calls[8:])):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["time,provider,model,input_tokens,output_tokens", *rows]) + "\n")
+        done = track(folder, "--actual", path, "--folder", tmp_path / name)
+        told.append((done.exit_code, sorted(each.stem for each in (tmp_path / name).glob("*.json"))))
+    assert told[0] == (0, ["2026-12", "2027-01"])
+    assert (told[1][0], "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-01 begins at 12:03)"
+            in " ".join(done.stderr.split())) == (2, True)
+
+
 def local_calls(path: Path) -> Path:
     """A call an hour of New York, day before month, from 00:00 UTC of 1 December 2026 to 31 January 2027: 31 x 24 x 2 = 1,488.
 
@@ -783,7 +802,7 @@ def test_the_same_log_is_the_same_money_to_usage_and_to_track(folder, tmp_path):
     assert [(each["month"], each["api_usd"]) for each in kept] == [
         (month, pytest.approx(744 * 0.0001186)) for month in ("2026-12", "2027-01")]
     plain = track(folder, "--actual", calls, *said[:2], "--dates", "eu")
-    assert "2027-01 is left out: 30 of its 31 days are covered whole" in plain.stderr
+    assert "2027-01 counts although 2027-01-31 ends at 18:00: about 0.70% of the month is missing" in plain.stderr
     assert "1,428,480 cached tokens may or may not be part of the input column" in " ".join(plain.stderr.split())
     assert "--dates eu reads day/month/year" in track(folder, "--actual", calls, *said[:2]).stderr
     mistaken = track(folder, "--actual", calls, *said[:2], "--timezone", "Europe/Berln")

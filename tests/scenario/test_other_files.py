@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                           "page.html": b"<!DOCTYPE html>\n<html lang=en>", "calls.csv.gz": gzip.compress(b"model,tokens\n"),
                           "tickets.yaml.gz": gzip.compress((EXAMPLES / "tickets.yaml").read_bytes()),
                           "saved.json.gz": gzip.compress(SAVED_JSON.encode()),
-                          "sheet.yaml": b"PK\x03\x04", "numbers.json": b"[1, 2]",
+                          "calls.db": b"SQLite format 3\0", "sheet.yaml": b"PK\x03\x04", "numbers.json": b"[1, 2]",
                           "excel.csv": "date,model,tokens in\n".encode("utf-16")}.items():
         (tmp_path / name).write_bytes(content)
     monkeypatch.chdir(tmp_path)
@@ -88,6 +88,11 @@ def test_what_is_no_part_of_that_kind_is_named_with_the_command_that_reads_it(op
     (("compare", "schema.json"), "schema.json: a JSON Schema and no scenario; editors read it; roi init writes a scenario"),
     (("check", "tickets.yaml", "page.html"), "page.html: a page for a browser and no policy: commands read the"),
     (("compare", "page.html"), "page.html: a page for a browser and no scenario; commands read the scenario behind it"),
+    (("fit", "page.html"), "MODEL: page.html: a page for a browser and no config.json of a model; commands read the"),
+    (("validate", "page.html"), "TABLE: page.html: a page for a browser and no table of runs; commands read the scenario"),
+    (("compare", "calls.db"), "calls.db: a database of SQLite and no scenario; roi usage reads OpenCode's, and of another a"),
+    (("validate", "calls.db"), "calls.db: a database of SQLite and no table of runs; roi usage reads OpenCode's"),
+    (("usage", "tickets.yaml.gz"), "tickets.yaml.gz: packed with gzip and no records of usage; gunzip -k tickets.yaml.gz"),
     (("fit", "saved.json"), "what roi wrote (roi.comparison/3) and no config.json of a model; roi compare saved.json"),
     (("fit", "profile.json"), "profile.json: what roi wrote (roi.profile/1) and no config.json of a model; MODEL is a name or"),
     (("check", "tickets.yaml", "sheet.yaml"), "sheet.yaml: a ZIP, or a workbook whose sheet can be saved as CSV, no text"),

@@ -8,6 +8,7 @@ import pytest
 from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import HOUR_US, complete_days
 from roi.usage.measure.peak import busiest_by_chance
+from roi.usage.measure.pricing import day_of
 from roi.usage.measure.shape import OneDay, load_shape
 from roi.usage.read.columns import DAY_US
 
@@ -43,6 +44,91 @@ def test_a_log_of_an_hour_covers_no_day():
     assert found is not None
     assert found.complete == ()
     assert found.left_out == ((MONDAY, "is covered from 18:00 to 19:00 alone"),)
+
+
+def worked(days, *hours, every=10, off=()):
+    """Times in minutes since 1970: a call each `every` minutes of the hours (of a day, from and to), on days from MONDAY on."""
+    return np.array([day * 1440 + minute for day in range(MONDAY, MONDAY + days) if (day - MONDAY) % 7 not in off
+                     for a, b in hours for minute in range(int(a * 60) + 3, int(b * 60), every)])
+
+
+def summed(minutes):
+    """The sums by day of calls at these minutes."""
+    found = []
+    for day in dict.fromkeys(minutes // 1440):
+        own = minutes[minutes // 1440 == day] * 60_000_000
+        found.append(replace(spend(int(day), int(own.min()), int(own.max())), rows=own.size, requests=own.size))
+    return found
+
+
+WEEKEND = (5, 6)
+SERVICES = {
+    "day and night": worked(28, (0, 24)), "a working day": worked(28, (8, 18), off=WEEKEND),
+    "one that is a seventh of it on Saturdays": np.sort(np.append(
+        worked(28, (8, 18), off=WEEKEND), worked(28, (10, 14), every=28, off=(0, 1, 2, 3, 4, 6)))),
+    "a job by night": worked(28, (2, 2.4), every=1),
+    "a job by night and a working day": worked(28, (2, 2.5), (8, 18), off=WEEKEND),
+    "a working day in Auckland": worked(28, (0, 6), (20, 24), off=WEEKEND),
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_log_cut_at_any_moment_tells_the_mean_day_of_the_whole_one(service):
+    """Every two hours of four weeks as a beginning, an end as many hours before the last: no day counts that lacks an hour.
+
+    Where a day of each weekday is left, the mean day is the whole log's within 3%: an hour of ten on one working day in five,
+    at both ends, would be 4%.
+    """
+    minutes = SERVICES[service]
+    of_day, whole, told = {day: int(np.sum(minutes // 1440 == day)) for day in minutes // 1440}, minutes.size / 28, 0
+    for cut in range(0, 12 * 1440, 115):
+        for kept in (minutes[minutes >= MONDAY * 1440 + cut], minutes[minutes < (MONDAY + 28) * 1440 - cut],
+                     minutes[(minutes >= MONDAY * 1440 + cut) & (minutes < (MONDAY + 28) * 1440 - cut)]):
+            days = complete_days(summed(kept))
+            there = {row.day: row.requests for row in summed(kept)}
+            lacks = [of_day.get(day, 0) - there.get(day, 0) for day in days.complete]
+            assert max(lacks) <= 6, (cut, day_of(days.first))
+            if days.by_weekday:
+                told += 1
+                assert days.mean((day, calls) for day, calls in there.items()) == pytest.approx(whole, rel=0.03), cut
+    assert told > 300
+
+
+@pytest.mark.parametrize(("hours", "days", "cut", "left_out"), [
+    (((8, 18),), 12, (0, 0), []), (((8, 18),), 12, (11.5, 0), ["begins at 11:33"]),
+    (((8, 18),), 12, (0, 12), ["ends at 11:53"]),
+    (((8, 18),), 2, (0, 0), []), (((8, 18),), 2, (12, 0), ["begins at 12:03"]), (((8, 18),), 2, (0, 12), ["ends at 11:53"]),
+    (((8, 18),), 1, (0, 0), ["is covered from 08:03 to 17:53 alone"]), (((0, 24),), 1, (0, 0), []),
+    (((2, 2.5),), 5, (0, 12), []), (((2, 2.5),), 5, (8, 0), []), (((0, 24),), 5, (0, 12), ["ends at 11:53"]),
+])  # fmt: skip
+def test_an_edge_is_whole_where_it_begins_and_ends_as_days_beside_it_do(hours, days, cut, left_out):
+    """Weekends off. A job of the night is over when a log ends at noon; of one day alone nobody knows what is usual."""
+    minutes = worked(days, *hours, off=WEEKEND)
+    first, last = minutes[0] // 1440 * 1440 + cut[0] * 60, (minutes[-1] // 1440 + 1) * 1440 - cut[1] * 60
+    found = complete_days(summed(minutes[(minutes >= first) & (minutes < last)]))
+    assert [why for _, why in found.left_out] == left_out
+    assert len(found.complete) == found.last - found.first + 1 - len(left_out)
+
+
+def test_the_days_beside_an_edge_tell_and_not_those_of_years_ago():
+    """A service that began in working hours and runs by night too for six weeks: one that ends at 18:00 is cut."""
+    minutes = np.append(worked(100, (8, 18)), worked(42, (0, 24)) + 100 * 1440)
+    found = complete_days(summed(minutes[minutes < minutes[-1] // 1440 * 1440 + 18 * 60]))
+    assert found.left_out == ((MONDAY + 141, "ends at 17:53"),)
+    assert found.lost == ((MONDAY + 141, pytest.approx(0.25, abs=0.01)),)
+
+
+def test_a_mean_day_is_a_seventh_of_a_mean_week():
+    """Two weeks of work from Monday to Friday: 10 days of 60 calls among 12 are 5 a week, 42.9 a day and not 50.
+
+    Without a weekend nobody knows what it has: five days of 60 are 60; nor of which days a sum of a week is.
+    """
+    rows = summed(worked(12, (8, 18), off=WEEKEND))
+    sums, days = [(row.day, row.requests) for row in rows], complete_days(rows)
+    assert (len(days.complete), days.mean(sums)) == (12, pytest.approx(60 * 5 / 7))
+    assert replace(days, spanned=True).mean(sums) == pytest.approx(50)
+    assert complete_days(rows[:5]).mean(sums[:5]) == 60.0
+    assert replace(days, complete=()).mean(sums) == 0
 
 
 def test_a_quiet_day_inside_counts():
@@ -99,6 +185,16 @@ def test_hours_and_weekdays_of_whole_days():
     assert shape.minutes == 7 * 1440
 
 
+def test_hours_without_a_call_have_none_where_chance_does_not_leave_them_out():
+    """60 calls on each of four days, ten an hour of 24 on average, and none in 14; five calls in one tell nothing of 23."""
+    minutes = worked(4, (8, 18))
+    for at, hours in ((minutes, 14), (minutes[:5], 0)):
+        shape = load_shape(at, np.ones(at.size, dtype=np.int64), range(MONDAY, MONDAY + 4))
+        assert shape is not None
+        assert shape.hourly_weights is not None
+        assert (shape.hourly_weights.count(0.0), sum(shape.hourly_weights)) == (hours, pytest.approx(1.0))
+
+
 def test_where_calls_are_rare_no_minute_tells_of_a_peak():
     """One call a minute of every hour: the busiest minute is 60 times the mean by chance alone, the hour 1."""
     minutes = np.array([MONDAY * 1440 + 60 * hour for hour in range(24)])
@@ -114,7 +210,7 @@ def test_where_even_hours_have_less_than_a_call_no_peak_is_told():
     minutes, counts = np.append(minutes, minutes[-1] + 3), np.append(np.ones(148, dtype=np.int64), 2)
     shape = load_shape(minutes, counts, range(MONDAY, MONDAY + 59))
     assert shape is not None
-    assert (shape.calls, shape.hour_peak_to_mean) == (150, pytest.approx(3 / (150 / 59 / 24)))
+    assert (shape.calls, shape.hour_peak_to_mean) == (150, pytest.approx(3 / (150 / 59 / 24), rel=1e-3))
     assert shape.peak_to_mean is None
 
 

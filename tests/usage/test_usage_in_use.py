@@ -92,18 +92,22 @@ def test_the_part_of_a_scenario_says_its_days(tmp_path: Path) -> None:
 
 
 def test_only_a_model_that_began_or_ended_has_days_of_its_own(tmp_path: Path) -> None:
-    """Beside one that is called on every day: a thousand on each day of a model, over its days."""
+    """Beside one that is called on every day: a thousand on each day of a model, over its days, a seventh of each weekday's."""
+    every = range(90)
     over_days = {
-        SOL: (range(90), 90), "gpt-4o": (range(90), 90),  # in parallel all the time
-        LUNA: (range(4, 90), 90),  # a few days' delay tells nothing
-        "gpt-4.1": (range(0, 90, 7), 90),  # a job of every Monday
-        "gpt-4.1-mini": (range(60, 90, 7), 30),  # one that began in November
-        "gpt-5": ([40], 90), "gpt-5-mini": ([40, 60], 90),  # a job of single days
-        "gpt-5-nano": ([*range(14), *range(40, 50)], 90),  # seen again after a long while, and perhaps once more
+        SOL: (every, every), "gpt-4o": (every, every),  # in parallel all the time
+        LUNA: (range(4, 90), every),  # a few days' delay tells nothing
+        "gpt-4.1": (range(0, 90, 7), every),  # a job of every Monday
+        "gpt-4.1-mini": (range(60, 90, 7), range(60, 90)),  # one that began in November
+        "gpt-5": ([40], every), "gpt-5-mini": ([40, 60], every),  # a job of single days
+        "gpt-5-nano": ([*range(14), *range(40, 50)], every),  # seen again after a long while, and perhaps once more
     }
     path = log(tmp_path / "a.csv", {model: days for model, (days, _) in over_days.items()})
     found = {task["model"]: task["requests_per_day"] for task in usage_answer(path, "--tasks", "8")["tasks"]}
-    assert found == pytest.approx({model: 1000.0 * len(days) / over for model, (days, over) in over_days.items()})
+    assert found == pytest.approx({
+        model: 1000.0 / 7 * sum(sum(day % 7 == k for day in days) / sum(day % 7 == k for day in over) for k in range(7))
+        for model, (days, over) in over_days.items()})
+    assert found["gpt-4.1"] == pytest.approx(1000 / 7)
     for model in (LUNA, "gpt-4.1-mini"):
         assert a_day(path, model) == pytest.approx(found[model])
 
@@ -119,7 +123,7 @@ def test_calls_that_begin_within_a_day_leave_it_out(tmp_path: Path) -> None:
     assert found["days"] == {"first": "2026-09-28", "last": "2026-10-16", "complete": 19}
     assert found["requests_per_day"] == pytest.approx(48.0)
     assert found["load"]["requests_per_minute"] == pytest.approx(48 / 1440)
-    assert {task["requests_per_day"] for task in tasks_of(path)} == {48.0}
+    assert [task["requests_per_day"] for task in tasks_of(path)] == pytest.approx([48.0, 48.0])
 
 
 def test_groups_are_over_the_days_of_their_model(tmp_path: Path) -> None:

@@ -216,16 +216,22 @@ def test_a_line_with_two_usages_counts_none_and_is_told(tmp_path: Path) -> None:
 def test_an_event_of_posthog_says_itself_whether_its_input_counts_what_was_cached(
     exclusive: bool, uncached: int, tmp_path: Path,
 ) -> None:
-    """Beside it an embedding and a trace around the call, which are no calls; in lines, and in the cell of a table."""
+    """Beside it a trace around it, which is no call, and an embedding, which has no output; in lines, a cell, and columns."""
     told = {**POSTHOG["properties"], "$ai_cache_reporting_exclusive": exclusive, "$ai_cache_read_input_tokens": 0}
     events = [{**POSTHOG, "properties": told}, {**POSTHOG, "event": "$ai_trace", "properties": told},
               {**POSTHOG, "event": "$ai_embedding", "properties": {**told, "$ai_output_tokens": None}}]
     table = pd.DataFrame(events).assign(properties=[json.dumps(each["properties"]) for each in events])
     table.to_csv(tmp_path / "events.csv", index=False)
-    for k, file in enumerate((written(events, "lines", tmp_path), tmp_path / "events.csv")):
+    flat = [{f"properties.{name}": value for name, value in each["properties"].items()} for each in events]
+    columns = pd.DataFrame(flat).assign(event=table["event"], timestamp=table["timestamp"])
+    columns.to_csv(tmp_path / "columns.csv", index=False)
+    columns.rename(columns=lambda name: name.removeprefix("properties.")).to_csv(tmp_path / "short.csv", index=False)
+    for k, file in enumerate((written(events, "lines", tmp_path), *map(tmp_path.joinpath, ("events.csv", "columns.csv",
+                                                                                          "short.csv")))):
         rows = records(fresh(tmp_path, f"{k}"), file)
-        assert totals(rows) == {"uncached_input": uncached, "cache_read": 0, "cache_write": 50, "output": 100, "requests": 1}
-        assert [(row["provider"], row["group"]) for row in rows if row["dropped"] is None] == [("openai", "triage")]
+        assert totals(rows) == {
+            "uncached_input": 2 * uncached, "cache_read": 0, "cache_write": 100, "output": 100, "requests": 2}
+        assert [(row["provider"], row["group"]) for row in rows if row["dropped"] is None] == [("openai", "triage")] * 2
         assert CANARY not in str(rows)
 
 

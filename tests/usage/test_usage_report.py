@@ -284,7 +284,7 @@ def test_a_part_of_a_day_is_neither_annualised_nor_compared(tmp_path):
     found = answer(file)
     assert found["tasks"] == []
     assert found["workload"]["requests_per_day"] is None
-    assert ["requests_per_day", "no day is covered from midnight to midnight"] in [
+    assert ["requests_per_day", "no day is covered whole"] in [
         [each["field"], each["reason"]] for each in found["workload"]["missing"]]
 
 

@@ -118,8 +118,9 @@ def test_what_a_bucket_does_not_tell_hides_no_missing_price(tmp_path):
 
 
 def test_groups_are_told_by_whole_days(tmp_path):
-    """Office hours of Monday to Friday: the first and last day begin late and end early, three are whole: 10 calls a day."""
-    log = wrote(tmp_path / "log.csv", HEAD + rows(range(5, 10), range(8, 18)))
+    """Office hours from Monday noon to Friday noon: three days are whole, of 10 calls a day."""
+    cut = rows([5], range(12, 18)), rows(range(6, 9), range(8, 18)), rows([9], range(8, 12))
+    log = wrote(tmp_path / "log.csv", HEAD + "".join(cut))
     found = json.loads(run("usage", log, "--format", "json").stdout)
     assert found["days"]["complete"] == 3
     assert found["workload"]["requests_per_day"] == 10.0

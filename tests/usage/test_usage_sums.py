@@ -89,7 +89,7 @@ def test_what_is_in_none_of_the_listed_groups_is_added_up_beside_them(log, most)
     assert {each.group for each in others} == {None}
     assert sum(each.rows for each in others) == sum(each.requests or 0 for each in others) == len(rest)
     assert sum(each.tokens["output"] for each in others) == rest["output_tokens"].sum()
-    assert len(found) == len({(each.group, each.model, each.size_class) for each in found})
+    assert len(found) == len({(each.group, each.day, each.model, each.size_class) for each in found})
 
 
 def test_minutes_are_those_of_pandas(log):

@@ -12,6 +12,7 @@ from roi.catalog.rows import read_json
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
+from roi.scenario.other_files import refuse_no_text
 from roi.units import GIB
 
 MOST_BYTES: Final = 8 * 2**20
@@ -82,6 +83,7 @@ def model_config(shape: ModelShape) -> ModelConfig:
 def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
+    refuse_no_text(f"{field}: ", file, "config.json of a model")
     try:
         entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json", filled=True))
     except (ValueError, RecursionError) as error:

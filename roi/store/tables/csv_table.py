@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roi.disk import read_text
-from roi.errors import InputError, nearest_told
-from roi.scenario.other_files import refuse_other, what_it_is
+from roi.errors import InputError, first_of, nearest
+from roi.scenario.other_files import refuse_no_text, refuse_other, what_it_is
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
@@ -20,6 +20,8 @@ MOST_ROWS: Final = 200_000
 MOST_COLUMNS: Final = 1_000
 LONGEST_CELL: Final = 1 << 17
 """Rows, columns and characters of a cell above which it is not read: cells of a letter take fifty times their text."""
+MOST_NAMED: Final = 5
+"""Unknown columns that are named."""
 NO_TABLES: Final = (".yaml", ".yml", ".json")
 ALIKE: Final = 0.45
 """How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
@@ -55,9 +57,10 @@ class CsvTable(NamedTuple):
         if unknown:
             if len(unknown) + 1 >= len(self.columns):  # a model is named in records and results too
                 refuse_other("TABLE: ", self.path, "table of runs")
-            more = f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
-            raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
-                             f"{nearest_told(unknown[0], names, 1, ALIKE)}; `roi schema --of training-table` and `--of"
+            told = first_of([repr(each[:80]) for each in unknown], MOST_NAMED)
+            near = dict.fromkeys(like for each in unknown[:MOST_NAMED] for like in nearest(each, names, 1, ALIKE))
+            raise InputError(f"TABLE: {self.path} has the unknown column{'s' * (len(unknown) > 1)} {told}"
+                             f"{'; nearest: ' * bool(near)}{', '.join(near)}; `roi schema --of training-table` and `--of"
                              " serving-table` list them all")
         missing = [name for name in needed if name not in self.columns]
         if missing:
@@ -95,6 +98,7 @@ def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         other = what_it_is(path)
         reads = f"; {other.what}: {other.reading(path)}" if other else ""
         raise InputError(f"TABLE: {path} is {path.suffix[1:].upper()}, no table; one is a CSV with a row a run{reads}")
+    refuse_no_text("TABLE: ", path, "table of runs")
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
     csv.field_size_limit(LONGEST_CELL)

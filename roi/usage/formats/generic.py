@@ -60,8 +60,9 @@ FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out"
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
-LLM: Final = ("llm", "$ai_generation")
-"""What tracers call a call of a model."""
+EMBEDDINGS: Final = ("embedding", "$ai_embedding")
+LLM: Final = ("llm", "$ai_generation", *EMBEDDINGS)
+"""What tracers call a call of a model; that of EMBEDDINGS has no output."""
 NO_USAGE: Final = "a line without a usage, as of a call that failed"
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
@@ -81,8 +82,10 @@ def generic_format(options: FileOptions, header: Sequence[str]) -> Format | None
     """
     check_mapped(dict(options.columns), header)
     found = columns_found(dict(options.columns), header)
-    return _format(found, header, options, Marks(counts_cached(found, header), thinking_beside(found))
+    said = next((name.lower() for name in header if name.lower().endswith(EXCLUSIVE)), None)
+    form = _format(found, header, options, Marks(said or counts_cached(found, header), thinking_beside(found))
                    ) if found.keys() >= {*NEEDED} else None
+    return form if form is None or said is None else replace(form, uses=(*form.uses, said))
 
 
 Shape = tuple[tuple[tuple[str, str], ...], bool | None]
@@ -93,7 +96,7 @@ class Marks(NamedTuple):
     """How a table, or the line in which they are columns, counts."""
 
     includes_cache: bool | str | None
-    """Whether its input counts cached tokens; None where that is open."""
+    """Whether its input counts cached tokens; None where that is open; a column that says so of a row, or (EXCLUSIVE) not."""
     thinks_beside: bool | str
     """Whether its output leaves thinking out; False where that is open too."""
     kind: str | None = None
@@ -251,6 +254,9 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     cost = real(table, at["cost"]) if "cost" in columns else None
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
+    if "run_type" in columns:
+        no_output = text(table, at["run_type"]).lower().isin(EMBEDDINGS).fill_null(False)
+        output = ibis.ifelse(no_output, count(table, at["output"]), output)
     if "thinking" in columns:
         beside = _marked(table, "thinking" in dict(options.columns) or marks.thinks_beside, True)
         output += ibis.ifelse(beside, thinking, _beside(ibis.ifelse(beside, 0, thinking), output))
@@ -270,7 +276,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
 def _marked(table: Table, mark: bool | str | None, word: bool) -> Column:
     """True where the mark is this, of the table or in a column of it."""
     if isinstance(mark, str):
-        return (text(table, mark) == str(word).lower()).fill_null(False)
+        return (text(table, mark).lower() == str(word is not mark.endswith(EXCLUSIVE)).lower()).fill_null(False)
     return ibis.literal(mark is word)
 
 

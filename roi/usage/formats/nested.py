@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final
 
 from roi.usage.formats.json_counts import object_of
-from roi.usage.read.record import Document
+from roi.usage.read.record import LONGEST_NAME, Document
 
 DEEPEST: Final = 5
 """Keys of a path."""
@@ -24,8 +24,6 @@ LONGEST: Final = 120
 GIVEN: Final = re.compile(r"(usage|tokens)[^.]*\.(input|prompt)$|tokens?_in$|(input|prompt|context|prefill|request)[^.]*token")
 MADE: Final = re.compile(r"(usage|tokens)[^.]*\.(output|completion)$|tokens?_out$"
                          r"|(output|completion|candidates|generated|decode|response)[^.]*token")
-LONGEST_NAME: Final = 40
-"""Characters of a name that is shown."""
 LIMIT: Final = re.compile(r"max|limit|budget|price|cost")
 """Of a path in lower case: what is like the count of an input, what is like that of an output, and what is no count."""
 

@@ -49,7 +49,7 @@ class Spend:
     """Sums over the rows of one day (or of a group's days at one price), model, batch and tier."""
 
     day: int | None
-    """Days since 1970 UTC: of a group's sums the first of their part; None where the rows have no time."""
+    """Days since 1970 UTC: of a group's sums the first of its weekday in their part; None where the rows have no time."""
     kind: str
     source: str
     provider: str | None
@@ -93,7 +93,7 @@ def spend_by_group(
 ) -> list[Spend]:
     """Sums by group in place of the day, of rows that count; groups beyond the largest `most` are left to `spend_of_others`.
 
-    `parts`: the days, ascending, at which the parts of the log begin; each has sums of its own.
+    `parts`: the days, ascending, at which the parts of the log begin; each weekday of each has sums of its own.
     """
     if constants(records).get("group", "") is None:
         return []
@@ -119,7 +119,8 @@ def spend_of_others(
 def _sums_by_group(records: Table, parts: Sequence[int]) -> Table:
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost"))
     steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
-    day = ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])
+    first = (ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])).cast("int64")
+    day = first + ((bucket_index(kept.at_us, DAY_S) - first) % 7).fill_null(0)
     table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), day=day.cast("int64"))
     return _summed(table, ("day", "group", *KEYS))
 

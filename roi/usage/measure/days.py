@@ -1,7 +1,7 @@
 """Which days a log covers whole, and how the load grows from week to week."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +18,12 @@ from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
 
 HOUR_US: Final = DAY_US // 24
+NEAR: Final = 28
+"""Days beside an edge of the log by which it is judged: of each weekday four. Years ago the hours may have been others."""
+LEAST_ALIKE: Final = 2
+"""Days of an edge's weekday among them from which on it is judged by those; one may be a holiday."""
+SHORTEST_US: Final = 2 * HOUR_US
+"""Hours that a day's calls are taken to span at the least where its edge is judged: jobs do not start at the same second."""
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
@@ -54,15 +60,36 @@ class Days:
     last: int
     """Days since 1970 UTC on which the first and the last row lie."""
     complete: tuple[int, ...]
-    """Days covered from midnight to midnight, quiet ones among them."""
+    """Days covered whole, quiet ones among them."""
     left_out: tuple[tuple[int, str], ...]
     """(day, why) of those that are not: at the edges, or with rows left out."""
     lost: tuple[tuple[int, float], ...] = ()
-    """(day, share of it that is left out) of the latter."""
+    """(day, share of it that is left out) of those whose share is known."""
     without: tuple[int, ...] = ()
     """Days that the user leaves out: they are none of the others, and count in no mean."""
     silent: tuple[int, ...] = ()
     """Of the complete days, those without a row although their weekday has some: quiet, or missing in the export."""
+    spanned: bool = False
+    """True where a sum is of more than one day, so that what each weekday had is not known."""
+
+    @property
+    def by_weekday(self) -> bool:
+        """True where a mean day is a seventh of a mean week, each weekday being there."""
+        return not self.spanned and len({day % 7 for day in self.complete}) == 7
+
+    def mean(self, sums: Iterable[tuple[int | None, float]]) -> float:
+        """What a mean day has of `sums`, each with its day: a seventh of the means of the seven weekdays.
+
+        Twelve days from a Monday to a Friday have two working days of each kind and one weekend: their own mean is 10 / 12 of a
+        working day's, that of a week 5 / 7. Where a weekday is not there, or a sum is of several days, it is the mean of the
+        complete days. Sums of days that are not complete count nothing; 0 without a complete day.
+        """
+        whole, had = set(self.complete), [0.0] * 7
+        for day, x in sums:
+            if day is not None and day in whole:
+                had[day % 7] += x
+        dates = Counter(day % 7 for day in whole)
+        return sum(x / dates[k] for k, x in enumerate(had)) / 7.0 if self.by_weekday else sum(had) / (len(whole) or 1)
 
     @property
     def counted(self) -> int:
@@ -83,14 +110,13 @@ def complete_days(
     """Days that the rows cover whole; None without a row.
 
     `grew` are days that went on between two exports, `lost` those of which rows are left out, with the
-    share that is. Calls and buckets shorter than a
-    day: an edge day counts where something lies in its first (last) hour. Buckets of a day or more: every day they span, but a
-    last day that looks cut off, or went on between two exports.
+    share that is. Calls and buckets shorter than a day: an edge day counts where it begins (ends) as days beside it do
+    (`_cut`). Buckets of a day or more: every day they span, but a last day that looks cut off, or went on between two exports.
     """
-    timed = [(row, row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
-    if not timed:
+    kept = [row for row in rows if row.first_us is not None and row.last_us is not None]
+    if not kept:
         return None
-    kept, spans = [row for row, _, _ in timed], [(a, b) for _, a, b in timed]
+    spans = [(row.first_us or 0, row.last_us or 0) for row in kept]
     calls = any(row.kind == "call" for row in kept)
     daily = not calls and all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
     start, end = min(a for a, _ in spans), max(b for _, b in spans)
@@ -99,21 +125,56 @@ def complete_days(
     if daily and max(b - a for a, b in spans) == 0:
         last = max(row.day or first for row in kept)
     left_out: list[tuple[int, str]] = []
+    low = dict(lost)
     if daily:
         cut = "went on between two exports, and perhaps after the last" if last in grew else _looks_cut(kept, last)
         left_out = [(last, cut)] if cut else []
     else:
-        late, early = start - first * DAY_US >= HOUR_US, (last + 1) * DAY_US - end > HOUR_US
+        late, early = _cut(kept)
         if first == last and (late or early):
             left_out.append((first, f"is covered from {_clock(start)} to {_clock(end)} alone"))
         else:
-            left_out += [(first, f"begins at {_clock(start)}")] * late + [(last, f"ends at {_clock(end)}")] * early
+            left_out += [(first, f"begins at {_clock(start)}")] * bool(late) + [(last, f"ends at {_clock(end)}")] * bool(early)
+        for day, share in ((first, late), (last, early)):
+            low |= {day: low.get(day, 0.0) + share} if share else {}
     gone = {day for day, _ in left_out}
-    low = tuple((day, lost[day]) for day in sorted(lost.keys() - gone) if first <= day <= last)
-    left_out += [(day, LOST_ROWS) for day, _ in low]
+    left_out += [(day, LOST_ROWS) for day in sorted(lost.keys() - gone) if first <= day <= last]
     gone |= lost.keys()
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
-    return Days(first, last, complete, tuple(left_out), low)
+    return Days(first, last, complete, tuple(left_out), tuple((day, low[day]) for day in sorted(low) if first <= day <= last),
+                spanned=any(row.kind == "bucket" and len(days_of(row)) > 1 for row in kept))
+
+
+def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
+    """What share of a usual day the first day with a row lacks at its beginning, and the last at its end, about; 0: is whole.
+
+    Whole is a day that begins no later than days of its kind usually do, by a twenty-fourth of the time from their first call
+    to their last: an hour of a day of 24, 25 minutes of ten hours of work. Its kind are the days of its weekday within NEAR
+    days, or all of those where there are fewer than LEAST_ALIKE; they usually begin at the earlier median, and end at the later
+    one. All days but the first have their own beginning, and all but the last their end; where there is no other, a usual day
+    is one from midnight to midnight.
+    """
+    begins, ends = dict[int, float](), dict[int, float]()  # from midnight to what is first, and from what is last to midnight
+    for row in rows:
+        if row.first_us is None or row.last_us is None:
+            continue
+        first, last = row.first_us // DAY_US, max(row.last_us - (row.kind == "bucket"), row.first_us) // DAY_US
+        for day in range(first, last + 1):
+            begins[day] = min(begins.get(day, DAY_US), max(row.first_us - day * DAY_US, 0))
+            ends[day] = min(ends.get(day, DAY_US), max((day + 1) * DAY_US - row.last_us, 0))
+    first, last = min(begins), max(ends)
+    edges = (first, begins.pop(first)), (last, ends.pop(last))
+    usual = [[_usual(_alike(of, edge)) for of in (begins, ends)] for edge, _ in edges]
+    late, early = ((own - found[k]) / max(DAY_US - sum(found), SHORTEST_US)
+                   for k, ((_, own), found) in enumerate(zip(edges, usual, strict=True)))
+    return late * (late >= 1 / 24), early * (early > 1 / 24)
+
+
+def _alike(of: Mapping[int, float], edge: int) -> Mapping[int, float]:
+    """Of the days beside an edge those of its kind."""
+    near = {day: x for day, x in of.items() if abs(day - edge) <= NEAR}
+    same = {day: x for day, x in near.items() if (day - edge) % 7 == 0}
+    return same if len(same) >= LEAST_ALIKE else near
 
 
 def lost_days(rows: Sequence[Spend]) -> dict[int, float]:
@@ -215,7 +276,7 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
 
     An end of the log is not one of them where LEAST_GONE days and more have no call there, and more than twice as many as lie
     between two days with calls: so a job of every Monday, or of single days (fewer than LEAST_RUNS), keeps the whole log. An
-    edge day counts where something lies in its first (last) hour, as in `complete_days`.
+    edge day counts where it is whole, as in `complete_days`.
     """
     there = sorted(days_there(rows))
     if len(there) < LEAST_RUNS or there[-1] - there[0] + 1 < LEAST_GONE:
@@ -223,14 +284,11 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
     usual = max(b - a - 1 for a, b in pairwise(there))
     least = max(LEAST_GONE, 2 * usual + 1)
     first, last, gone = days.first, days.last, set(days.without)
-    spans = [(row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
-    daily = all(a % DAY_US == 0 and b % DAY_US == 0 for a, b in spans)
+    late, early = map(bool, _cut(rows))
     if sum(day not in gone for day in range(first, there[0])) >= least:
-        late = min(a for a, _ in spans) - there[0] * DAY_US >= HOUR_US
-        first = there[0] + (late and not daily)
+        first = there[0] + late
     if sum(day not in gone for day in range(there[-1] + 1, last + 1)) >= least:
-        early = (there[-1] + 1) * DAY_US - max(b for _, b in spans) > HOUR_US
-        last = there[-1] - (early and not daily)
+        last = there[-1] - early
     inside = range(first, last + 1)
     found = replace(days, first=first, last=last, complete=tuple(day for day in days.complete if day in inside),
                     left_out=tuple(each for each in days.left_out if each[0] in inside),
@@ -243,11 +301,15 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
 def silent_days(rows: Sequence[Spend], quiet: float) -> tuple[int, ...]:
     """Days between the first and the last row without any, whose weekday has rows on more than `quiet` of its dates."""
     there = days_there(rows)
-    if not there:
-        return ()
-    span = range(min(there), max(there) + 1)
-    used = {weekday for weekday in range(7) if sum(d in there for d in span[weekday::7]) > quiet * len(span[weekday::7])}
-    return tuple(d for k, d in enumerate(span) if d not in there and k % 7 in used)
+    used = weekdays_used(there, quiet)
+    return tuple(day for day in range(min(there, default=0), max(there, default=0)) if day not in there and day % 7 in used)
+
+
+def weekdays_used(there: AbstractSet[int], quiet: float) -> set[int]:
+    """Weekdays (days since 1970 modulo 7) that are `there` on more than `quiet` of their dates, the first to the last day."""
+    dates = Counter(day % 7 for day in range(min(there, default=0), max(there, default=-1) + 1))
+    used = Counter(day % 7 for day in there)
+    return {weekday for weekday in used if used[weekday] > quiet * dates[weekday]}
 
 
 def days_there(rows: Sequence[Spend]) -> set[int]:

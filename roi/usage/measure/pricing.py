@@ -117,11 +117,12 @@ def price_changes(priced: Iterable[Priced]) -> set[int]:
 
 
 def price_groups(groups: Iterable[Spend], priced: Iterable[Priced]) -> tuple[Priced, ...]:
-    """Sums of groups at the list price of the first day of their part of the log on which their service was called."""
+    """Sums of groups at the list price of the first day of their weekday and part of the log with calls of their service."""
     days: dict[Service, list[int]] = defaultdict(list)
     for each in sorted(priced, key=lambda each: each.spend.day or 0):
         days[each.spend.service].append(each.spend.day or 0)
-    return price_spend(replace(row, day=next((day for day in days[row.service] if day >= (row.day or 0)), row.day))
+    return price_spend(replace(row, day=next((day for day in days[row.service]
+                                              if day >= (row.day or 0) and (day - (row.day or 0)) % 7 == 0), row.day))
                        for row in groups)
 
 

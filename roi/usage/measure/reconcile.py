@@ -7,6 +7,7 @@ from typing import Final
 
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import Priced, price_spend, searched_usd
 
 GAP: Final = 0.10
@@ -59,13 +60,13 @@ class Reconciliation:
 
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
-              complete: Sequence[int], untold: Collection[str] = ()) -> list[Reconciliation]:
+              days: Days | None, untold: Collection[str] = ()) -> list[Reconciliation]:
     """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill.
 
-    `complete` are the days that the log covers whole, `untold` the sources that say neither batch nor tier.
+    `days` are those of the log, `untold` the sources that say neither batch nor tier.
     """
     return [*_of_rows(priced, untold), *_of_costs(priced, costs, untold),
-            *_of_bill(priced, bill_usd_per_month, complete, untold)]
+            *_of_bill(priced, bill_usd_per_month, days, untold)]
 
 
 def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collection[str], of_list: float = 1.0,
@@ -124,13 +125,13 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend], untold: Collecti
     return found
 
 
-def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[int], untold: Collection[str],
-             ) -> list[Reconciliation]:
-    """The bill of a month against the list price of the mean complete day, its web searches too, over 365/12 days."""
-    days = set(complete)
-    if bill is None or not days:
+def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, untold: Collection[str]) -> list[Reconciliation]:
+    """The bill of a month against the list price of a mean day, its web searches too, over 365/12 days."""
+    if bill is None or days is None or not days.complete:
         return []
-    rows, a_month = [each for each in priced if each.spend.day in days], DAYS_PER_MONTH / len(days)
-    listed, searched = sum(each.list_usd or 0.0 for each in rows), searched_usd(rows) * a_month
-    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed * a_month + searched, actual_usd=bill,
-                                         days=len(days)), rows, untold, a_month, searched)]
+    rows = [each for each in priced if each.spend.day in days.complete]
+    listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
+    searched = days.mean((each.spend.day, searched_usd([each])) for each in rows) * DAYS_PER_MONTH
+    of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
+    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + searched, actual_usd=bill,
+                                         days=len(days.complete)), rows, untold, of_list, searched)]

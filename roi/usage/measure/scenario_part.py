@@ -211,23 +211,22 @@ def paid_a_month(
     requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
     which no field of a scenario says, their list price: the gap is price.
     """
-    log, whole = set(found.days.complete) if found.days else set(), set(days.complete)
+    log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
-    a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
-    listed = sum(each.list_usd or 0.0 for each in rows)
-    every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in log)
+    listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
+    every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
-        searched = searched_usd(each for each in found.priced if each.spend.day in log) * DAYS_PER_MONTH / (len(log) or 1)
+        searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH
         bill -= searched if searched < bill else 0.0
-        return (bill * (listed / len(whole)) / (every / len(log)) if every and whole else None), None
+        return (bill * listed / every if every and whole else None), None
     if rows and all(each.spend.costed for each in rows):
-        return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
+        return days.mean((each.spend.day, each.spend.cost_usd) for each in rows) * DAYS_PER_MONTH, 0.0
     factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
     if factor is not None:
-        return listed * a_month * factor, None
+        return listed * factor, None
     if found.workload is not None and found.workload.requests_per_day is None:
-        return listed * a_month, 1.0
-    return (listed * a_month, 0.0) if any(_apart(each) for each in rows) else (None, None)
+        return listed, 1.0
+    return (listed, 0.0) if any(_apart(each) for each in rows) else (None, None)
 
 
 def writes_nothing(rows: Sequence[Priced]) -> bool:
@@ -265,9 +264,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     if writes_nothing(found.chosen):
         yield ("no row counts tokens written to a cache: as long as no bill stands here, calls that miss it pay plain input;"
                " incumbent.writes_cache: true has them written at the list's price")
-    whole = set(w.days.complete)
-    if searched := searched_usd(each for each in found.chosen if each.spend.day in whole and not each.spend.costed):
-        a_month = round(searched / len(whole) * DAYS_PER_MONTH, 2)
+    if searched := w.days.mean((each.spend.day, searched_usd([each])) for each in found.chosen if not each.spend.costed):
+        a_month = round(searched * DAYS_PER_MONTH, 2)
         yield (f"web searches: ${a_month:,} a month at list price, which are no tokens and in no figure here. An option without"
                f" the tool buys them elsewhere: write costs: [{{name: web searches, option: all, usd_per_month: {a_month}}}]")
     if w.requests_per_day is None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import exp
 from typing import Final
 
 import numpy as np
 
 from roi.usage.measure.aggregate import Ints
-from roi.usage.measure.peak import Array, above_chance, busiest_by_chance, shrunk
+from roi.usage.measure.peak import RARE, Array, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7
@@ -28,7 +29,7 @@ class Shape:
     """How calls spread over time."""
 
     hourly_weights: tuple[float, ...] | None
-    """24 shares of a mean day, midnight UTC first, drawn towards their mean by chance's share; None without a complete day."""
+    """24 shares of a complete day, midnight UTC first, drawn towards their mean by chance's share; None without one."""
     weekday_weights: tuple[float, ...] | None
     """Mean calls of Monday to Sunday over the mean day's, drawn together likewise; None without a complete day of each."""
     minute_peak_to_mean: float
@@ -39,18 +40,16 @@ class Shape:
     """Busiest clock hour over the mean; None where the log has less than two whole hours."""
     minutes: int
     """Calendar minutes looked at: of the complete days, or from the first call to the last."""
+    calls: int
+    """In those minutes."""
     calls_per_minute: float
+    """Of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
     """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
     one_day: "OneDay | None" = None
     """The day that makes the peak, where one does."""
-
-    @property
-    def calls(self) -> int:
-        """Calls in those minutes."""
-        return round(self.calls_per_minute * self.minutes)
 
 
 def times(peak_to_mean: float) -> str:
@@ -114,15 +113,15 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
     if whole:
         minutes, calls = minutes[inside], calls[inside]
     count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
-    mean = float(calls.sum()) / count
-    hours = _whole_hours(minutes, calls, whole=whole)
-    profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
     weekdays = _by_weekday(minutes, calls, complete) if whole else None
+    mean = float(calls.sum()) / count if weekdays is None else weekdays[0] / 1440.0
+    hours = _whole_hours(minutes, calls, whole=whole)
+    profile = _by_hour(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
     counted = hours.size > 1
     usual, there = np.array([mean * 60.0]), np.array([hours.size])  # calls in each hour of a usual week, how often it came
     if profile is not None and weekdays is not None:
-        of_day, dates = weekdays
-        usual = (of_day[:, None] * (profile / len(complete))).ravel()
+        a_day, of_day, dates = weekdays
+        usual = (a_day * of_day[:, None] * (profile / profile.sum())).ravel()
         there = np.repeat(dates, 24)
     hour = float(hours.max()) if counted else mean * 60.0
     top = min(float(usual.max()), hour) if counted else float(usual.max())
@@ -136,23 +135,36 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
         peak = min(peak + above_chance(float(calls.max()), hour / 60.0, chance), float(calls.max()))
     return Shape(
         hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
-        weekday_weights=tuple(weekdays[0].tolist()) if weekdays is not None and weekdays[1].size == DAYS_OF_WEEK else None,
+        weekday_weights=tuple(weekdays[1].tolist()) if weekdays is not None and weekdays[2].size == DAYS_OF_WEEK else None,
         minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
         hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
-        minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
+        minutes=count, calls=int(calls.sum()), calls_per_minute=mean, chance_to_mean=chance / mean,
         peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
 
 
-def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[Array, Ints]:
-    """Mean calls of each weekday that is there over the mean day's, less chance's share of what differs; and its dates.
+def _by_hour(counts: Array) -> Array:
+    """Calls of each hour of the day, less chance's share of what differs; none where there are none and chance leaves none out.
 
-    From Monday on; 1970-01-01 was a Thursday.
+    A fleet without a replica in some hours (serving.autoscale_floor: 0) needs one without calls. Were all hours alike, one of
+    24 would have none in a share 24 exp(-mean) of logs.
+    """
+    hours = shrunk(counts)
+    hours[(counts == 0) & (24.0 * exp(-float(counts.mean())) <= RARE)] = 0.0
+    return np.asarray(hours * (counts.sum() / hours.sum()), dtype=float)
+
+
+def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, Array, Ints]:
+    """Calls of a mean day, those of each weekday over it, less chance's share of what differs, and dates of each.
+
+    From Monday on, those that are there; 1970-01-01 was a Thursday. A mean day is that of `Days.mean`.
     """
     dates = np.bincount((np.asarray(complete) + 3) % DAYS_OF_WEEK, minlength=DAYS_OF_WEEK)
     sums = np.bincount((minutes // 1440 + 3) % DAYS_OF_WEEK, weights=calls, minlength=DAYS_OF_WEEK).astype(float)
     sums, dates = sums[dates > 0], dates[dates > 0]
-    rates = shrunk(sums, dates.astype(float)) if dates.size > 1 else sums / dates
-    return rates / (calls.sum() / len(complete)), dates
+    raw = sums / dates
+    rates = shrunk(sums, dates.astype(float)) if dates.size > 1 else raw
+    mean = float(np.mean(raw)) if dates.size == DAYS_OF_WEEK else float(calls.sum()) / len(complete)
+    return mean, rates / mean, dates
 
 
 def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:

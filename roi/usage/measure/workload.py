@@ -123,9 +123,9 @@ class MeasuredWorkload:
     """All of the log."""
     requests: int | None
     requests_per_day: float | None
-    """Mean of the complete ones of `days`."""
+    """Of a mean day of `days`."""
     requests_per_day_of_log: float | None
-    """Mean of all complete days of the log."""
+    """Of a mean day of the log."""
     input_tokens: float | None
     """Mean of a request, cached tokens included."""
     output_tokens: float | None
@@ -202,14 +202,13 @@ def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:
 
 
 def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
-    """Mean requests of the complete days; of all days where a bucket spans more than two."""
-    whole = set(days.complete)
+    """Requests of a mean day (`Days.mean`); of all days where a bucket spans more than two."""
     spanning = [row for row in rows if row.kind == "bucket" and (row.last_us or 0) - (row.first_us or 0) > 2 * DAY_US]
-    if not whole:
+    if not days.complete:
         return None
     if spanning:
         return (total_requests(rows) or 0) / days.counted
-    return (sum(row.requests or 0 for row in rows if row.day in whole) / len(whole)) or None
+    return days.mean((row.day, row.requests or 0) for row in rows) or None
 
 
 def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool) -> Iterator[tuple[str, str]]:
@@ -217,7 +216,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
     if w.requests is None and w.requests_per_day is None:
         yield "requests_per_day", "this export counts tokens, not requests: give --requests-per-day"
     elif w.requests_per_day is None:
-        yield "requests_per_day", ("no day is covered from midnight to midnight" if not w.days.complete
+        yield "requests_per_day", ("no day is covered whole" if not w.days.complete
                                    else "no request on a day that is covered whole")
     if w.days != w.log_days:
         yield "growth_per_year", "it began or ended within these records, and calls that move between models are no growth"
@@ -248,4 +247,4 @@ def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
         yield "peak_to_mean", (f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is"
                                f" chance; where the scenario states none, the {usual} stands in")
     if shape.hourly_weights is None:
-        yield "hourly_weights", "no day is covered from midnight to midnight"
+        yield "hourly_weights", "no day is covered whole"

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
-from roi.scenario.other_files import OWN_COLUMNS, known_by_keys
+from roi.scenario.other_files import OWN_COLUMNS, known_by_keys, refuse_no_text
 from roi.usage.formats.generic import format_of_lines, generic_format
 from roi.usage.formats.nested import columns_of, opened_cells
 from roi.usage.formats.own_columns import SAID, check_mapped, found_and_missing, has_counts_twice
@@ -138,6 +139,7 @@ def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> st
 
 def _check_header(header: Sequence[str], shown: str) -> None:
     """Raise for a first line that names no columns."""
+    refuse_no_text("", Path(shown), "records of usage")
     if header and LOG_LINE.match(header[0]):
         raise InputError(f"{shown}: {SERVER_LOG}")
     if len(header) < 2:

@@ -12,6 +12,8 @@ from roi.facts.exchange_rate import ExchangeRate
 from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
+LONGEST_NAME: Final = 40
+"""Characters of a name of a file's own that a message shows."""
 Document = dict[str, Any]  # Any: JSON as it was parsed
 SEVERAL_USAGES: Final = "a line with several usages, none of which is told to be the call's"
 NO_TIME: Final = "no time that can be read"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from roi import __version__
 from roi.answers.compare import compare_file
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.saved_digests import digest_of, digests_of
@@ -129,7 +130,7 @@ def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path)
             fact["value"] /= 2.0
     file.write_text(json.dumps(data), encoding="utf-8")
     assert "what its facts give" in (told := compare_file(file).warnings[0])
-    assert re.search(r"; its facts \(.*usd_per_gpu_hour, .*, .* and \d+ more\) edited after roi x wrote it$", told)
+    assert re.search(r"; its facts \(.*usd_per_gpu_hour, .*, .* and \d+ more\) edited after roi \S+ wrote it$", told)
 
 
 EDITS: tuple[tuple[str, Any], ...] = (
@@ -161,7 +162,7 @@ def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None
         assert name in found or name in {"sentence", "scenario", "warnings"}, found
     case = body["case"]
     edited = told(case={**case, "discount_rate_per_year": case["discount_rate_per_year"] | {"source": "a friend"}})
-    assert edited.endswith("was edited after roi x wrote it: its facts (discount_rate_per_year)")
+    assert edited.endswith(f"was edited after roi {__version__} wrote it: its facts (discount_rate_per_year)")
     idle = "serving.speed.amd_low"
     assert "its facts (1 taken out)" in told(case={path: fact for path, fact in case.items() if path != idle})
     assert told(digests=7) == told(digests=body["digests"] | {"facts": 5})

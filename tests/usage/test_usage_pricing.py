@@ -8,6 +8,7 @@ from genai_prices import calc_price
 
 from roi.catalog.prices.token_rates import price_or_reason, token_rates
 from roi.usage.measure.aggregate import SUMS, Spend
+from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import day_of, price_spend
 from roi.usage.measure.reconcile import reconcile
 
@@ -102,7 +103,7 @@ def test_days_count_from_1970():
 def test_the_same_rows_give_the_price_part_of_the_gap():
     """Reported 1.5 against 2.0 at list: x 0.75, all of it price."""
     rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)])
-    [found] = reconcile(rows, (), None, ())
+    [found] = reconcile(rows, (), None, None)
     assert (found.basis, found.factor, found.price_factor, found.volume_factor) == ("calls", 0.75, 0.75, 1.0)
     assert found.far
 
@@ -111,7 +112,7 @@ def test_a_cost_export_is_compared_on_the_days_that_both_have():
     """2 USD a day at list on two days; paid 3 on the first of them and 5 on a third: 3 against 2."""
     rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1)])
     costs = [spend(day=day, kind="cost", model=None, costed=True, cost_usd=usd) for day, usd in ((DAY, 3.0), (DAY + 2, 5.0))]
-    [found] = reconcile(rows, costs, None, ())
+    [found] = reconcile(rows, costs, None, None)
     assert (found.basis, found.list_usd, found.actual_usd, found.days) == ("costs", 2.0, 3.0, 1)
     assert found.price_factor is None
 
@@ -119,7 +120,8 @@ def test_a_cost_export_is_compared_on_the_days_that_both_have():
 def test_a_bill_is_compared_with_a_month_of_mean_days():
     """2 USD a complete day x 365/12 days = 60.83; the incomplete day is left out. Bill 73: x 1.2."""
     rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1, DAY + 2)])
-    [found] = reconcile(rows, (), 73.0, (DAY, DAY + 1))
+    days = Days(first=DAY, last=DAY + 2, complete=(DAY, DAY + 1), left_out=((DAY + 2, "ends at noon"),))
+    [found] = reconcile(rows, (), 73.0, days)
     assert found.list_usd == pytest.approx(2 * 365 / 12)
     assert found.factor == pytest.approx(1.2)
-    assert reconcile(rows, (), 73.0, ()) == []
+    assert reconcile(rows, (), 73.0, None) == []

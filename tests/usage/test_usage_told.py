@@ -397,7 +397,7 @@ def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Pat
     ({"2026-08-01": 310, "2026-09-01": 300, "2026-10-01": 310}, "UTC", 10, "month"),
     ({"2026-09-01": 300, "2026-10-01": 310}, "Europe/Berlin", 10, "month"),
     ({"2026-10-05": 70, "2026-10-12": 70, "2026-10-19": 70}, "UTC", 10, "week"),
-    ({"2026-10-05": 40, "2026-10-12": 40}, "UTC", 10, ""),  # two of eight days, not two weeks
+    ({"2026-10-05": 40, "2026-10-12": 40}, "UTC", 40 / 7, ""),  # two Mondays, not two weeks
     ({"2026-08-01": 310, "2026-10-01": 310}, "UTC", 10, ""),  # September is missing: two of 62 days
 ])  # fmt: skip
 def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_until(

@@ -12,7 +12,6 @@ from roi.catalog.rows import read_json
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
-from roi.scenario.other_files import refuse_no_text
 from roi.units import GIB
 
 MOST_BYTES: Final = 8 * 2**20
@@ -82,6 +81,8 @@ def model_config(shape: ModelShape) -> ModelConfig:
 
 def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
+    from roi.scenario.other_files import refuse_no_text
+
     file = path / "config.json" if path.is_dir() else path
     refuse_no_text(f"{field}: ", file, "config.json of a model")
     try:

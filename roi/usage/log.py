@@ -227,9 +227,9 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
                              " is missing" for each in found if lacks_pages(each.pages, every)]
     with progress_told(engine, f"reading {found[0].format.title}", status):
-        typed = with_ends([_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-                           for k, raw in enumerate(raws)], engine)
-    settled = readably(lambda: settle_buckets(typed, engine, f"roi_buckets_{target.name}"), engine, raws)
+        typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+                 for k, raw in enumerate(raws)]
+    settled = readably(lambda: settle_buckets(with_ends(typed, engine), engine, f"roi_buckets_{target.name}"), engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew
 

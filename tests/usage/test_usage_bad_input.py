@@ -193,10 +193,12 @@ def test_what_is_no_export_is_refused_in_one_line_that_names_the_file(tmp_path: 
     assert str(file) in found.error
 
 
-def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("counted", [{}, {"requests": [3] * 5000}], ids=["calls", "sums"])
+def test_a_parquet_file_with_damaged_pages_is_named(counted: dict[str, list[int]], tmp_path: Path) -> None:
     count = 5000
     pq.write_table(pa.table({"timestamp": [f"2026-09-01T00:{k % 60:02d}:00Z" for k in range(count)], "model": ["m"] * count,
-                             "input_tokens": list(range(count)), "output_tokens": [5] * count}), tmp_path / "good.parquet")
+                             "input_tokens": list(range(count)), "output_tokens": [5] * count, **counted}),
+                   tmp_path / "good.parquet")
     content = (tmp_path / "good.parquet").read_bytes()
     pages = content[:100] + b"\xaa" * 3000 + content[3100:]
     footer = content.replace(b"5\x00\x18\x06schema", b"5\x01\x18\x06schema")  # which pyarrow reads, and DuckDB does not

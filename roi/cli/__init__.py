@@ -28,9 +28,9 @@ NO_MEMORY = ("failed to map segment", "can't start new thread")
 """What the system's loader, and Python, say where a library or a thread does not fit the memory that is left."""
 
 MOST_TOLD, LONGEST_VALUE = 4000, 60
+"""Characters of a message, and of a value that it quotes."""
 LIKE = 0.65
 """How like a mistyped option another is that may be meant (0 to 1), dashes aside."""
-"""Characters of a message, and of a value that it quotes."""
 
 
 class Door(NamedTuple):

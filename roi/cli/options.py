@@ -75,6 +75,10 @@ class Number(click.FloatRange):
             self.fail(f"{number} is not in the range", param, ctx)
         return number
 
+    def _describe_range(self) -> str:
+        """The range for --help: nothing where it has no ends, of which click writes x<=None."""
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 class Count(Number):
     """A number of what is counted: one that is written 20.000 may be 20,000, and is asked."""

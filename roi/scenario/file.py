@@ -254,8 +254,8 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not path.strip():
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
         raise ScenarioError("--set", override, f"write it as {form}")
-    value = set_value(text.strip(), path)
-    if isinstance(value, float) and (asked := grouped(text.strip())) and is_count(path.strip()):
+    value = set_value(text.strip(), path.strip(), is_count)
+    if (asked := grouped(text.strip())) and is_count(path.strip()):
         raise ScenarioError("--set", override, asked)
     *parents, last = steps(path.strip(), block=isinstance(value, dict))
     place: Any = data

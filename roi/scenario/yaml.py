@@ -114,16 +114,16 @@ def scalar(text: str) -> bool | float | str | None:
     return number
 
 
-def set_value(text: str, path: str) -> Any:  # Any: as read_yaml
+def set_value(text: str, path: str, is_count: Callable[[str], bool] = lambda _: False) -> Any:  # Any: as read_yaml
     """The value that is written behind `--set path=`: a list, a block or quoted text as YAML; else a plain scalar.
 
-    A plain one ends nowhere: not at " #", which begins a comment in a file, nor at ": ".
+    A plain one ends nowhere: not at " #", which begins a comment in a file, nor at ": ". `is_count` as in `read_yaml`.
     """
     if "\n" in text or "\r" in text:
         raise ScenarioError("--set", text, "one value a --set; repeat --set for another field")
     if text[:1] in YAML_SIGNS:
         try:
-            return _of_yaml(text)
+            return _of_yaml(text, lambda inside: is_count(path + inside.removeprefix("value")))
         except InputError as error:
             said = re.sub(r"value(?=[.:[])", path, str(error).partition(": ")[2], count=1)
             raise ScenarioError("--set", f"{path}={text}", f"{said}{_mended(text, path, said)}") from None
@@ -133,8 +133,8 @@ def set_value(text: str, path: str) -> Any:  # Any: as read_yaml
         raise ScenarioError("--set", f"{path}={text}", str(error)[:100]) from None
 
 
-def _of_yaml(text: str) -> Any:  # Any: as read_yaml
-    return parse_yaml(f"value: {text}", "value")["value"]
+def _of_yaml(text: str, is_count: Callable[[str], bool] = lambda _: False) -> Any:  # Any: as read_yaml
+    return parse_yaml(f"value: {text}", "value", is_count=is_count)["value"]
 
 
 def _mended(text: str, path: str, said: str) -> str:

@@ -35,7 +35,9 @@ TOLERANCE: Final = 1e-9
 
 
 MOST_PERIODS: Final = 1200
-"""Times of sums up to which it is asked whether they are of weeks or months: a century of months."""
+"""Times of sums, or rows of calls, up to which it is asked whether they are of weeks or months: a century of months."""
+MOSTLY_EMPTY: Final = 0.25
+"""Share of the days up to which those that have a sum are few: less than two a week."""
 FEWEST_WEEKS: Final = 3
 """Dates a week apart that make a table one of weeks; two may be any two days."""
 
@@ -55,20 +57,32 @@ def with_ends(tables: Sequence[LogTable], engine: DuckDB) -> list[LogTable]:
     Such are the rows of a table of one's own that counts requests where all of its times are midnights of the first days of
     months, two at least, or a week apart, three at least, and none between is missing. The last is over by today. A job of
     those days alone has the same mean day so. Without ends they would be sums of single days, and the log would end with the
-    first day of the last one.
+    first day of the last one. Where they are of other days, which may be sums of longer times or of those days, and where no
+    column counts requests, so that each row is a call, a note says so.
     """
     form = tables[0].format
-    if form.name != "generic" or form.grain != "bucket":
+    if form.name != "generic" or form.grain not in {"bucket", "call"}:
         return list(tables)
     times = [table.records.filter(table.records.dropped.isnull()).select("at_us", "until_us") for table in tables]
-    every = (times[0] if len(times) == 1 else ibis.union(*times)).distinct().limit(MOST_PERIODS + 1)
-    found = rows_of(every, engine)
+    every = times[0] if len(times) == 1 else ibis.union(*times)
+    found = rows_of((every if form.grain == "call" else every.distinct()).limit(MOST_PERIODS + 1), engine)
     zone = ZoneInfo(zone_of(engine))
-    starts = sorted(datetime.fromtimestamp(row["at_us"] / MICRO, zone) for row in found)
+    starts = sorted({datetime.fromtimestamp(row["at_us"] / MICRO, zone) for row in found})
     if len(found) > MOST_PERIODS or any(row["until_us"] is not None for row in found) or any(map(_clock, starts)):
         return list(tables)
     called, ends = _periods([start.date() for start in starts])
+    if form.grain == "call":
+        if called:
+            tables[0].unread.notes.append(
+                f"no column counts requests, so that each row is one call; their times are a {called} apart: if they are sums,"
+                " name the column of their requests, --map requests=COLUMN")
+        return list(tables)
     if not ends:
+        if len(starts) == 1 or (starts and len(starts) <= ((starts[-1] - starts[0]).days + 1) * MOSTLY_EMPTY):
+            tables[0].unread.notes.append(
+                f"no column says when a row ends: each is the sum of its own day, {starts[0].date()}"
+                + f" to {starts[-1].date()} ({len(starts)} days)" * (len(starts) > 1)
+                + "; if they are sums of longer times, --map until=COLUMN, which holds the first day after each")
         return list(tables)
     tables[0].unread.notes.append(
         f"no column says when a row ends; their times are a {called} apart, so that each is the sum of its {called}, the last"

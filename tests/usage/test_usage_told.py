@@ -411,7 +411,18 @@ def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_unt
     answer = usage_answer(table(tmp_path / "a.csv", *rows, head="time,model,requests,input_tokens,output_tokens"),
                           "--timezone", zone)
     assert answer["workload"]["requests_per_day"] == pytest.approx(a_day, rel=0.02)
-    assert any(f"each is the sum of its {called or 'own'}" in note for note in answer["notes"]) == bool(called)
+    assert any(f"each is the sum of its {called or 'own day'}" in note for note in answer["notes"])
+
+
+def test_sums_that_may_be_of_a_month_are_told_for_what_they_count(tmp_path: Path) -> None:
+    """One row is the sum of its day; rows a month apart without a column of requests are calls, one each."""
+    one = usage_answer(table(tmp_path / "a.csv", "2026-10-01,gpt-6-sol,310,31000,90",
+                             head="time,model,requests,input_tokens,output_tokens"))
+    assert one["workload"]["requests_per_day"] == 310
+    assert any("each is the sum of its own day, 2026-10-01; if they are sums of longer times" in note for note in one["notes"])
+    calls = usage_answer(table(tmp_path / "b.csv", *(f"2026-0{month}-01,gpt-6-sol,31000,90" for month in (7, 8, 9)),
+                               head="time,model,input_tokens,output_tokens"))
+    assert any("each row is one call; their times are a month apart" in note for note in calls["notes"])
 
 
 def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ RENAMED: Final = dict.fromkeys(
     ("price_per_year", "api_price_per_year", "price_drift", "api_prices", "price_change_per_year"),
     "no field; a list price holds until its model ends: drift.model_life_months: 12 and drift.successor_price_ratio: 0.6 say"
     " that models end after a year, and that the next one is 40% cheaper",
+) | dict.fromkeys(
+    ("price_change", "price_changes", "price_increase", "price_steps", "next_price", "new_price", "discount_until"),
+    "no field; a price to come is apis: {PROVIDER/MODEL: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}, a discount"
+    " that ends too",
 )
 """Fields of older scenarios, and of prices that fall year by year, and what to write in their place."""
 WISHES: Final = dict.fromkeys(

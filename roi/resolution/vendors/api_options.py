@@ -13,7 +13,7 @@ from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
-from roi.facts.case import CORRELATION, FOLLOWS, OWN_SERVERS
+from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -341,8 +341,4 @@ def _go_with_twin(sheet: FactSheet, price: ApiPrice, name: str) -> None:
         vendors = [path[len(start) : -len(end)] for path in sheet.facts if path.startswith(start) and path.endswith(end)]
         others = (path_of(Option, field, vendor=vendor) for vendor in vendors
                   if vendor != name and closed_name(vendor) == model)
-        twin = next((path for path in others if sheet.facts[path].uncertain and path + FOLLOWS not in sheet.facts), None)
-        if twin is not None and sheet.facts[own].uncertain:
-            told = f"one model, {model}, at several vendors: one end, one successor"
-            sheet.state(own + FOLLOWS, twin, told)
-            sheet.state(own + CORRELATION, 1.0, told)
+        sheet.draw_with(own, others, f"one model, {model}, at several vendors: one end, one successor")

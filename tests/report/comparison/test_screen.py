@@ -1224,6 +1224,17 @@ def test_draws_that_are_too_few_and_scores_that_count_as_exact_are_said() -> Non
     assert exact not in quiet
 
 
+def test_where_today_s_model_misses_the_bar_and_is_advised_what_reaching_it_takes_is_told() -> None:
+    """gpt-6-luna, 90% right where 93% is asked, is a twentieth of gpt-6-sol's price; at $1 an error the latter is advised."""
+    today = ("incumbent.model=gpt-6-luna", "quality.bar=0.93", "candidates.api_models=[openai/gpt-6-sol]",
+             "quality.scores={gpt-6-luna: {value: 0.9, items: 500}, gpt-6-sol: {value: 0.95, items: 500}}")
+    found = [apis(*today, f"quality.usd_per_error={usd}") for usd in (0, 1)]
+    assert [c.verdict.leader for c in found] == ["stay", "cheaper-api:openai/gpt-6-sol"]
+    told = [flat(c).partition("what keeps it is not held to it")[2] for c in found]
+    assert re.match(r"\. Of what reaches it, gpt-6-sol does best: mean NPV -\$\d+", told[0])
+    assert not told[1].startswith(". Of what")
+
+
 def test_a_commitment_and_a_price_of_errors_far_beyond_the_bill_are_remarked() -> None:
     """3.1 times what staying bills in month 1, and 2.9; wrong answers that cost 1,100 times a mean month's bill, and 900."""
     until = ("incumbent.committed_until=2029-11-24", "draws=0")

@@ -77,6 +77,10 @@ WISHES: Final = dict.fromkeys(
     "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
     " timing.months_to_live (docs/start.md)",
 ) | dict.fromkeys(
+    ("growth_until", "growth_months", "growth_ends", "growth_until_month", "growth_stops", "plateau", "cap", "saturates_at"),
+    "no field; growth that ends is growth_per_year: 0 and steps: four times as many within a year are {from_month: 4, ratio:"
+    " 1.41} and the same from months 7, 10 and 13 on",
+) | dict.fromkeys(
     ("decay", "decay_per_month", "score_decay", "quality_decay", "data_drift", "concept_drift"),
     "no field; a score is that of a mean month: of a model that loses 2 points until it is trained again state one point less"
     " than at its best; training.retrain_every_months says how often that is",

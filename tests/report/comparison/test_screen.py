@@ -1621,6 +1621,8 @@ def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_st
     assert "steps of the volume, besides growth: x 2 from month 4, x 2 from month 7" in included(apis(none, steps))
     fall = apis("workload.growth_per_year=-0.3")
     assert "! 35,300 requests a day in month 36, 0.353 x today's (growth_per_year); volumes below" in flat(fall)
+    rise = apis("workload.growth_per_year=3", "accept=[growth]")  # 4^(35/12) = 57
+    assert "57 x today's (growth_per_year); growth that ends sooner is workload.steps; volumes below are" in flat(rise)
     less = apis(none, "workload.steps=[{from_month: 2, ratio: 1.5}]")
     assert "x today's (" not in flat(less)
     assert any("x 1.5 from month 2" in told for told in included(less))

@@ -144,9 +144,9 @@ def add_price(row: RentalOffer | PurchasePrice | ApiPrice, today: Date) -> Addit
     """The user's file with this row at its end. Never overwrites: one of the same day with another price is an InputError."""
     check_amounts(row)
     if row.date > today:
-        raise InputError(f"--date: {row.date} is after today, {today}; a price has the day on which it was stated. What one"
-                         " that is announced will change a month goes into the scenario: costs=[{name: January, option: stay,"
-                         " usd_per_month: -5000, from_month: 2}]")
+        raise InputError(f"--date: {row.date} is after today, {today}; a price has the day on which it was stated. One that"
+                         f" is announced goes into the scenario: apis.PROVIDER/MODEL.announced=[{{from_date: {row.date},"
+                         " price_ratio: 0.5}]")
     if isinstance(row, ApiPrice) and row.cache_read_usd_per_mtok and row.cache_minimum_tokens is None:
         rule = cache_minimum(row.provider, row.model)
         row = row.model_copy(update={"cache_minimum_tokens": rule.minimum_tokens if rule else None})

@@ -1,12 +1,13 @@
 """A growing Case: facts are added once each, from the scenario's fields or from the catalog's rows."""
 
+from collections.abc import Iterable
 from datetime import date as Date
 from typing import Final, get_args
 
 from pydantic.fields import FieldInfo
 
 from roi.evidence.known_runs import KnownRuns
-from roi.facts.case import Case
+from roi.facts.case import CORRELATION, FOLLOWS, Case
 from roi.facts.fact import Basis, Fact, Value
 from roi.resolution.plan_capacity import FleetPlan
 from roi.scenario.quantity import Section, Spread, as_spread
@@ -82,6 +83,16 @@ class FactSheet:
         for end, value in (("low", fact.low), ("high", fact.high)):
             self.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
         return self.facts[path]
+
+    def draw_with(self, path: str, others: Iterable[str], told: str) -> None:
+        """One draw for the fact at the path and the first of `others` that is uncertain and drawn for itself, if any is.
+
+        `told` says why they are the same.
+        """
+        twin = next((other for other in others if self.facts[other].uncertain and other + FOLLOWS not in self.facts), None)
+        if twin is not None and self.facts[path].uncertain:
+            self.state(path + FOLLOWS, twin, told)
+            self.state(path + CORRELATION, 1.0, told)
 
 
 def _unit(field: FieldInfo) -> str:

@@ -164,8 +164,8 @@ def _lengths(sheet: FactSheet, w: Workload) -> tuple[tuple[float, ...], ...]:
     bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
     prompt = w.longest_prompt
     if prefix > prompt:
-        told = f"the longest prompt of workload.lengths, {prompt:g}" if bins else f"the mean prompt, input_tokens {prompt:g}"
-        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most {told}")
+        where = "longest prompt of workload.lengths," if bins else "mean prompt (workload.lengths has others), input_tokens"
+        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the {where} {prompt:g}")
     if bins:
         return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
     assert w.input_tokens is not None

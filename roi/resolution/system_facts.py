@@ -30,6 +30,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
         value, low, high = TOKEN_RATIO
         sheet.add(path("ratio"), value, "ratio", basis=Basis.ASSUMED, low=low, high=high,
                   source="another tokenizer, English text: within 10 to 15% of the incumbent's")
+    _one_draw(sheet, system)
     if tokens.prompt_tokens_after_tuning is not None:
         sheet.quantity(path("prefix_tokens"), tokens.prompt_tokens_after_tuning, "tokens", stated=True, source=stated)
     sheet.quantity(path("output_ratio"), 1.0 if tokens.output_ratio is None else tokens.output_ratio, "ratio",
@@ -45,19 +46,32 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     add_score(sheet, s, system, prior)
 
 
+def _one_draw(sheet: FactSheet, system: str) -> None:
+    """Draw a ratio that is not known once for all names of the same weights, tuned or not: one tokenizer makes one count."""
+    start, end = path_of(Tokens, "ratio", system="\0").split("\0")
+    own = sheet.facts[f"{start}{system}{end}"]
+    sheet.draw_with(f"{start}{system}{end}", (
+        path for path, fact in sheet.facts.items() if path.startswith(start) and path.endswith(end) and fact is not own
+        and (fact.value, fact.low, fact.high) == (own.value, own.low, own.high)
+        and _are_one(path[len(start) : -len(end)], system)), "one tokenizer")
+
+
+def _are_one(name: str, other: str) -> bool:
+    """True of two names of the same weights, each tuned or not."""
+    base, beside = (each.partition("+")[0].lower() for each in (name, other))
+    return base == beside or same_weights(base, beside)
+
+
 def _same_tokenizer(s: Scenario, system: str) -> tuple[float | Spread | None, str] | None:
     """Tokens over the incumbent's as stated of the system, else of its weights under another name, tuned or not; and where.
 
     No ratio (None) where the incumbent has those weights, which is 1; None in place of both where nothing says it.
     """
-    def base(name: str) -> str:
-        return name.partition("+")[0].lower()
-
     if (own := s.tokens.get(system)) is not None and own.ratio is not None:
         return own.ratio, f"scenario tokens.{system}"
-    if same_weights(base(system), s.incumbent.model):
+    if same_weights(system.partition("+")[0].lower(), s.incumbent.model):
         return None, f"the tokenizer of {s.incumbent.model}"
     for name, other in s.tokens.items():
-        if other.ratio is not None and (base(name) == base(system) or same_weights(base(name), base(system))):
+        if other.ratio is not None and _are_one(name, system):
             return other.ratio, f"scenario tokens.{name}: one tokenizer"
     return None

@@ -26,19 +26,9 @@ RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_o
 """Rates of a price list that may be stated, as RATE_usd_per_mtok."""
 
 
-class ApiTerms(Section):
-    """What you pay for one API, where it is not the list price; a rate that is not stated stays the catalog's."""
+class Rates(Section):
+    """Rates of a price list."""
 
-    discount: Fraction = 0.0
-    """Negotiated discount on the rates."""
-    uses_cache: bool = True
-    """False where its prompt cache would stay off."""
-    cache_hit_rate: Fraction | None = None
-    """Share of requests that find the shared prefix in its cache; left out = workload.cache_hit_rate."""
-    batch_share: Fraction | None = None
-    """Share of requests that would go through its batch price; left out = all that can wait."""
-    batch_hours: Deadline | None = None
-    """Hours within which its batch tier promises an answer; left out = 24. Above workload.waits_hours it is out."""
     input_usd_per_mtok: UsdPerMtok | None = None
     """Uncached input. Input and output together make a model usable that the catalog does not hold."""
     output_usd_per_mtok: UsdPerMtok | None = None
@@ -51,8 +41,53 @@ class ApiTerms(Section):
     """Input in batch processing."""
     batch_output_usd_per_mtok: UsdPerMtok | None = None
     """Output in batch processing."""
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if (self.batch_input_usd_per_mtok is None) != (self.batch_output_usd_per_mtok is None):
+            raise ValueError("batch_input_usd_per_mtok and batch_output_usd_per_mtok are given together or not at all")
+        return self
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rates that are stated, USD per million tokens, by their name in RATES."""
+        found = {name: getattr(self, f"{name}_usd_per_mtok") for name in RATES}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+
+class AnnouncedPrice(Rates):
+    """What an API will cost from a day on, as its vendor told you: a ratio, or rates; one that is not stated stays today's."""
+
+    from_date: Date
+    """First day of that price."""
+    price_ratio: Annotated[Positive, unit("ratio")] | None = None
+    """Price from then on over today's, all rates alike; in place of rates."""
+
+    @model_validator(mode="after")
+    def _says_what_it_costs(self) -> Self:
+        if (self.price_ratio is None) == (not self.rates):
+            raise ValueError("give price_ratio, or rates such as input_usd_per_mtok and output_usd_per_mtok")
+        return self
+
+
+class ApiTerms(Rates):
+    """What you pay for one API, where it is not the list price; a rate that is not stated stays the catalog's."""
+
+    discount: Fraction = 0.0
+    """Negotiated discount on the rates."""
+    uses_cache: bool = True
+    """False where its prompt cache would stay off."""
+    cache_hit_rate: Fraction | None = None
+    """Share of requests that find the shared prefix in its cache; left out = workload.cache_hit_rate."""
+    batch_share: Fraction | None = None
+    """Share of requests that would go through its batch price; left out = all that can wait."""
+    batch_hours: Deadline | None = None
+    """Hours within which its batch tier promises an answer; left out = 24. Above workload.waits_hours it is out."""
     trained_usd_per_mtok: UsdPerMtok | None = None
     """Training, per million tokens trained: of VENDOR/MODEL+tuned alone, where the catalog has no price of tuning it there."""
+    announced: tuple[AnnouncedPrice, ...] = ()
+    """Prices to come, each from its day on: a rise or fall that you were told of, a discount that ends. They take the place of
+    what the list has announced of the model."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
     """Spend that would be owed to this vendor from go-live on, whether used or not."""
     committed_until: Date | None = None
@@ -73,16 +108,10 @@ class ApiTerms(Section):
     def _goes_together(self) -> Self:
         if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
             raise ValueError("committed_usd_per_month needs committed_until")
-        if (self.batch_input_usd_per_mtok is None) != (self.batch_output_usd_per_mtok is None):
-            raise ValueError("batch_input_usd_per_mtok and batch_output_usd_per_mtok are given together or not at all")
+        days = [price.from_date for price in self.announced]
+        if days != sorted(set(days)):
+            raise ValueError("announced: write the prices in the order of their days, one a day")
         return self
-
-    @property
-    def rates(self) -> dict[str, float]:
-        """The rates that are stated, USD per million tokens, by their name in RATES."""
-        found = {name: getattr(self, f"{name}_usd_per_mtok") for name in RATES}
-        return {name: rate for name, rate in found.items() if rate is not None}
-
 
 class ShorterPrompt(Section):
     """Today's model with fewer tokens of instructions and examples. Its answers must be evaluated: model+shorter-prompt."""

@@ -56,7 +56,7 @@ class Workload(Section):
     requests_per_day: Annotated[Positive, unit("requests/day")]
     """Requests on a mean day, today."""
     growth_per_year: PerYear = spread(0.0, -0.2, 0.4, "no trend known; both ways, wider upward")
-    """Growth of requests, effective annual."""
+    """Growth of requests, effective annual, all along the horizon; growth that ends sooner is written as steps."""
     steps: tuple[Step, ...] = ()
     """Changes of the volume that come at once."""
     input_tokens: Annotated[Positive, unit("tokens")] | None = None

@@ -28,6 +28,8 @@ BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
+ANNOUNCED: Final = "announced"
+"""The list of prices to come in the terms of an API."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
 """Fields of `quality` whose keys are names of systems."""
 PAIRED: Final = "paired"
@@ -289,6 +291,9 @@ def steps(path: str, *, block: bool) -> list[str]:
     keys, ends = keys[:len(keys) - deep], keys[len(keys) - deep:]
     if keys[0] == "quality" and keys[1:2] and keys[1] in BY_SYSTEM and len(keys) > NAMED_FROM:
         return [*keys[:2], ".".join(keys[2:]), *ends]
+    if keys[0] == "apis" and ANNOUNCED in keys[NAMED_FROM:]:  # a list, each item with keys of its own
+        at = keys.index(ANNOUNCED, NAMED_FROM)
+        return [keys[0], ".".join(keys[1:at]), *keys[at:], *ends]
     if keys[0] in {"tokens", "apis", "options"} and len(keys) > NAMED_FROM:
         if block and keys[-1] not in fields_at([keys[0], ""]):
             return [keys[0], ".".join(keys[1:])]

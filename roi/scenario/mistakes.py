@@ -29,6 +29,10 @@ RENAMED: Final = dict.fromkeys(
     ("price_per_year", "api_price_per_year", "price_drift", "api_prices", "price_change_per_year"),
     "no field; a list price holds until its model ends: drift.model_life_months: 12 and drift.successor_price_ratio: 0.6 say"
     " that models end after a year, and that the next one is 40% cheaper",
+) | dict.fromkeys(
+    ("price_change", "price_changes", "price_increase", "price_steps", "next_price", "new_price", "discount_until"),
+    "no field; a price to come is apis: {PROVIDER/MODEL: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}, a discount"
+    " that ends too",
 )
 """Fields of older scenarios, and of prices that fall year by year, and what to write in their place."""
 WISHES: Final = dict.fromkeys(
@@ -72,6 +76,10 @@ WISHES: Final = dict.fromkeys(
     ("one_off", "once", "total_requests", "requests_total", "documents", "number_of_documents"),
     "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
     " timing.months_to_live (docs/start.md)",
+) | dict.fromkeys(
+    ("growth_until", "growth_months", "growth_ends", "growth_until_month", "growth_stops", "plateau", "cap", "saturates_at"),
+    "no field; growth that ends is growth_per_year: 0 and steps: four times as many within a year are {from_month: 4, ratio:"
+    " 1.41} and the same from months 7, 10 and 13 on",
 ) | dict.fromkeys(
     ("decay", "decay_per_month", "score_decay", "quality_decay", "data_drift", "concept_drift"),
     "no field; a score is that of a mean month: of a model that loses 2 points until it is trained again state one point less"

@@ -287,6 +287,14 @@ def test_what_can_wait_fills_the_hours_that_replicas_have_and_takes_more_only_wh
         assert size_autoscaled_fleet(4.1, 1.0, DAY_AND_NIGHT, **late).gpus == pytest.approx((96 + 3 + 1) / 24 + spares)
 
 
+def test_work_that_one_replica_holds_takes_its_hours_however_much_replicas_share_bursts() -> None:
+    """A tenth of a day's capacity by day, all of which waits: 2.4 hours, billed as three. Pooling is of two and more."""
+    for pooling in (1.0, 1.5):
+        waiting = size_autoscaled_fleet(0.1, 1.0, DAY_AND_NIGHT, can_wait=1.0, startup_s=0.0, spares=0.0, pooling=pooling,
+                                        replicas_minimum=0.0, to_none=True)
+        assert waiting.gpus == pytest.approx(3 / 24)
+
+
 SHARES = np.linspace(0.0, 1.0, 201)
 
 

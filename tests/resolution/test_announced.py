@@ -10,6 +10,7 @@ from quiet_scenario import HYBRID, PER_MONTH, STAY, World, case_of, quiet
 from roi.economics.change.causes import causes_of
 from roi.economics.decision.comparison import compare
 from roi.economics.inputs import AnnouncedRates, path_of
+from roi.errors import InputError
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
@@ -83,6 +84,48 @@ def test_a_stated_rate_stays_and_a_stated_discount_is_off_both() -> None:
     assert case[at("output")].source == f"scenario apis.{FLASH}.output_usd_per_mtok"
     cheap = month(flash(apis={FLASH: {"discount": 0.2}}))
     assert (cheap[0], cheap[2]) == (pytest.approx(0.8 * BILL), pytest.approx(1.6 * BILL))
+
+
+def test_a_price_to_come_that_is_stated_takes_the_place_of_what_the_list_announced() -> None:
+    """$1.125 a thousand requests. Half from 2027-02-01 on, 69 days = 2.2685 months: month 3 pays 0.2685 + 0.7315 / 2 of it;
+    with output alone at $7.50, 1,000 x $0.75 + 100 x $7.50 = $1.50. A price that is stated for today is what the ratio is of.
+    """
+    each, live = PER_MONTH * 1.125e-3, 69 / (365 / 12) - 2
+    for told, times in (({"price_ratio": 0.5}, 0.5), ({"output_usd_per_mtok": 7.5}, 1.5 / 1.125)):
+        case = flash(apis={FLASH: {"announced": [{"from_date": "2027-02-01", **told}]}})
+        paid = month(case)
+        assert paid[1:4] == pytest.approx([each, each * (live + (1 - live) * times), each * times])
+        assert case[at("output")].basis is Basis.STATED
+        assert case[at("output")].source.startswith(f"scenario apis.{FLASH}.announced.0.")
+        assert at("input", step=1) not in case
+    twice = [{"from_date": "2027-02-01", "price_ratio": 2.0}]
+    own = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0, "announced": twice}
+    assert month(flash(apis={FLASH: own}))[3] == pytest.approx(2 * PER_MONTH * 1.2e-3)
+
+
+def test_what_today_s_model_will_cost_is_met_by_all_that_keep_it() -> None:
+    """gpt-5.4 at twice its price from month 4 on: staying, and a shorter prompt at what it calls of it. No cost of staying says
+    that, which is the same for both."""
+    days = {"apis": {"openai/gpt-5.4": {"announced": [{"from_date": "2027-02-24", "price_ratio": 2.0}]}}}
+    shorter = {**ONLY, "shorter_prompt": {"prefix_tokens": 100}}
+    cases = [case_of(candidates=shorter, workload={"shared_prefix_tokens": 600}, **more) for more in ({}, days)]
+    for id in ("stay", "shorter-prompt"):
+        flat, dear = (month(case, id) for case in cases)
+        assert (dear[2], dear[5]) == (pytest.approx(flat[2]), pytest.approx(2 * flat[5]))
+
+
+def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
+    for told, why in (
+        ([{"from_date": "2026-11-24", "price_ratio": 2.0}], "from_date: '2026-11-24' .* holds on 2026-11-24 already"),
+        ([{"from_date": "2027-01-01"}], "give price_ratio, or rates"),
+        ([{"from_date": "2027-01-01", "price_ratio": 2.0, "output_usd_per_mtok": 1.0}], "give price_ratio"),
+        ([{"from_date": "2027-01-01", "price_ratio": 2.0}] * 2, "in the order of their days"),
+    ):
+        with pytest.raises(InputError, match=why):
+            flash(apis={FLASH: {"announced": told}})
+    late = {"apis": {FLASH: {"announced": [{"from_date": "2030-01-01", "price_ratio": 2.0}]}}}
+    resolved = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES, **late})))
+    assert any(f"apis.{FLASH}.announced.0 moves nothing" in warning for warning in resolved.warnings)
 
 
 def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) -> None:

@@ -10,6 +10,7 @@ from roi.economics.decision.comparison import compare
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.case import Case
 from roi.facts.fact import Basis
+from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario, scenario_data
 
@@ -285,3 +286,16 @@ def test_one_tokenizer_has_one_ratio_whoever_serves_the_weights_and_tuned_or_not
 
     assert ratios(**{"llama-3.1-8b-instant": 1.6}) == [1.6, 1.6, 1.6, 1.0]
     assert ratios(**{"llama-3.1-8b": 1.6, "llama-3.1-8b+lora": 1.7}) == [1.6, 1.6, 1.7, 1.0]
+
+
+def test_a_ratio_that_nobody_counted_is_one_draw_for_all_names_of_one_tokenizer() -> None:
+    """Llama 3.1 8B at a host, on own cards and tuned makes as many tokens in each draw; other weights draw their own."""
+    case = case_of(candidates={"hosted_models": ["groq/llama-3.1-8b-instant"], "self_hosted": ["llama-3.1-8b", "qwen3-8b"]})
+    values = case.values(sobol(0, 256, len(case.uncertain), 1))
+    host, own, tuned, qwen, qwen_tuned = (
+        np.ravel(np.asarray(values[f"systems.{name}.token_ratio"], dtype=np.float64))
+        for name in ("llama-3.1-8b-instant", "llama-3.1-8b", "llama-3.1-8b+lora", "qwen3-8b", "qwen3-8b+lora"))
+    assert own == pytest.approx(host)
+    assert tuned == pytest.approx(host)
+    assert qwen_tuned == pytest.approx(qwen)
+    assert abs(np.corrcoef(host, qwen)[0, 1]) < 0.2

@@ -258,14 +258,16 @@ def _hours_of_work(
     """Hours a day of instances that hold `work`, a day's in replicas that work all day, in the hours that have `calls`.
 
     As many whole ones for all of these hours as are full, and one more for the hours that are left and its start. R replicas
-    together hold at least p R - (p - 1) times what one alone does, p = `pooling`, from one on (`fleet_capacity`).
+    together hold at least p R - (p - 1) times what one alone does, p = `pooling`, from one on (`fleet_capacity`), and what is
+    no more than one holds takes one for a part of the time.
     """
     hours = np.sum(calls > 0.0, axis=-1)
     there = _with_starts(np.where(calls > 0.0, 1.0, 0.0), ahead)
     first = int(np.argmin(np.mean(np.reshape(there, (-1, HOURS)), axis=0)))
     exist = HOURS * _paid(list(np.moveaxis(there, -1, 0)), step, first)
     finite = np.where(np.isfinite(work), work, 0.0)
-    asked = ((HOURS * finite + (np.asanyarray(pooling) - 1.0) * hours) / pooling + spares * hours) / per_instance
+    of_one = HOURS * finite
+    asked = (np.minimum(of_one, (of_one + (np.asanyarray(pooling) - 1.0) * hours) / pooling) + spares * hours) / per_instance
     whole = np.floor(asked / hours)
     rest = np.ceil(asked - whole * hours - CEIL_TOLERANCE * asked)
     needed = whole * exist + np.where(rest > 0.0, np.minimum(np.ceil((rest + ahead) / step) * step, exist), 0.0)

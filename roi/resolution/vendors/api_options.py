@@ -1,5 +1,6 @@
 """Options that pay by the token: staying, cheaper and hosted models, cascades."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -12,7 +13,7 @@ from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
-from roi.facts.case import CORRELATION, FOLLOWS, OWN_SERVERS
+from roi.facts.case import OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -56,13 +57,13 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     i = s.incumbent
     check_served(s)
     terms = terms_of(s, f"{i.provider}/{i.model}")
-    unmeant = terms.own.model_fields_set - {f"{rate}_usd_per_mtok" for rate in API_RATES}
+    unmeant = terms.own.model_fields_set - {"announced", *(f"{rate}_usd_per_mtok" for rate in API_RATES)}
     if unmeant:
         why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
     terms = replace(terms, writes=i.writes_cache or not i.uses_cache)
-    if not terms.writes and "cache_write" in terms.own.rates:
-        why = f"{terms.field}.cache_write_usd_per_mtok states what writing costs"
+    if not terms.writes and any("cache_write" in each.rates for each in (terms.own, *terms.own.announced)):
+        why = f"{terms.field}: cache_write_usd_per_mtok states what writing costs"
         raise ScenarioError("incumbent.writes_cache", False, why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
     check_names(sheet, s)
@@ -129,29 +130,61 @@ def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:
 
 
 def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
-    """Every list that the vendor has announced, as facts that count from its day on: a published price is no guess.
+    """Every list to come that the scenario or the vendor has announced, as facts that count from its day on: none is a guess.
 
-    None that comes after the horizon. A rate that the scenario states stays as it is.
+    None that comes after the horizon. A rate that the scenario states of today stays as it is in a list of the vendor's.
     """
-    listed, step = price, 0
-    while (day := listed.changes_on) is not None and (after := (day - s.as_of).days / DAYS_PER_MONTH) < s.horizon_months:
-        later = announced_price(listed)
-        if later is None:
-            sheet.warnings.append(f"{vendor}: another price from {day} on is announced, but not one of tokens: not counted")
-            return
-        later, before = with_rates(later, terms), listed
-        listed = later if later.changes_on is None or later.changes_on > day else later.model_copy(update={"changes_on": None})
+    before, step, dated = price, 0, Basis.STATED if terms.own.announced else Basis.QUOTED
+    for day, later, own, basis in (_stated_lists if terms.own.announced else _vendors_lists)(sheet, s, price, terms):
         if all(getattr(later, name) == getattr(before, name) for name in LISTED):
             continue
-        path = partial(path_of, AnnouncedRates, vendor=vendor, step=step)
-        sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), price.source)
-        sheet.add(path("from_months"), after, "months", basis=Basis.QUOTED, source=f"from {day} on: {later.source}",
-                  date=price.date)
-        add_rates(sheet, path, later.model_copy(update={"date": price.date}), terms)
+        before, path = later, partial(path_of, AnnouncedRates, vendor=vendor, step=step)
+        sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), later.source)
+        sheet.add(path("from_months"), (day - s.as_of).days / DAYS_PER_MONTH, "months", basis=dated,
+                  source=f"from {day} on: {later.source}", date=price.date)
+        add_rates(sheet, path, later.model_copy(update={"date": price.date}), own, basis)
         ratio = _cost_ratio(s, later, price)
         much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price"
         sheet.warnings.append(f"{vendor} {much} from {day} on, as announced: counted from that day")
         step += 1
+
+
+def _vendors_lists(
+    sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms,
+) -> Iterator[tuple[date, ApiPrice, Terms, Basis]]:
+    """The lists within the horizon that the vendor has announced: first day, rates, and where those come from."""
+    listed = price
+    while (day := listed.changes_on) is not None and (day - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
+        later = announced_price(listed)
+        if later is None:
+            sheet.warnings.append(f"{price.provider}/{price.model}: another price from {day} on is announced, but not one of"
+                                  " tokens: not counted")
+            return
+        later = with_rates(later, terms)
+        listed = later if later.changes_on is None or later.changes_on > day else later.model_copy(update={"changes_on": None})
+        yield day, listed, terms, Basis.QUOTED
+
+
+def _stated_lists(
+    sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms,
+) -> Iterator[tuple[date, ApiPrice, Terms, Basis]]:
+    """The same of what the scenario states: each is over today's list, in every tier."""
+    for number, told in enumerate(terms.own.announced):
+        field, day = f"{terms.field}.announced.{number}", told.from_date
+        if day <= s.as_of:
+            why = f"it holds on {s.as_of} already: state it as today's, {terms.field}.input_usd_per_mtok and the like"
+            raise ScenarioError(f"{field}.from_date", day.isoformat(), why)
+        if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
+            sheet.warnings.append(f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months")
+        elif told.price_ratio is None:
+            rates = {f"{name}_usd_per_mtok": rate for name, rate in told.rates.items()}
+            own = replace(terms, own=ApiTerms.model_validate(rates), field=field)
+            yield day, with_rates(price, own), own, Basis.QUOTED
+        else:
+            rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
+            scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
+            source = f"scenario {field}.price_ratio: {told.price_ratio:g} x {price.source}"
+            yield day, price.model_copy(update=scaled | {"source": source}), LIST_TERMS, Basis.STATED
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:
@@ -308,8 +341,4 @@ def _go_with_twin(sheet: FactSheet, price: ApiPrice, name: str) -> None:
         vendors = [path[len(start) : -len(end)] for path in sheet.facts if path.startswith(start) and path.endswith(end)]
         others = (path_of(Option, field, vendor=vendor) for vendor in vendors
                   if vendor != name and closed_name(vendor) == model)
-        twin = next((path for path in others if sheet.facts[path].uncertain and path + FOLLOWS not in sheet.facts), None)
-        if twin is not None and sheet.facts[own].uncertain:
-            told = f"one model, {model}, at several vendors: one end, one successor"
-            sheet.state(own + FOLLOWS, twin, told)
-            sheet.state(own + CORRELATION, 1.0, told)
+        sheet.draw_with(own, others, f"one model, {model}, at several vendors: one end, one successor")

@@ -269,9 +269,11 @@ def add_latency(sheet: FactSheet, vendor: str, own: Incumbent | ApiTerms, field:
             sheet.state(f"apis.{vendor}.{name}", value_of(measured), f"scenario {field}.{name}", "s")
 
 
-def add_rates(sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms) -> None:
+def add_rates(
+    sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms, basis: Basis = Basis.QUOTED,
+) -> None:
     """The rates of a price list at the paths that `path` makes of their names; those that the scenario states are its own."""
-    quoted = partial(sheet.add, basis=Basis.QUOTED, source=_told(price), date=price.date)
+    quoted = partial(sheet.add, basis=basis, source=_told(price), date=price.date)
     quoted(path("edges"), price.edges_tokens, "tokens")
     for name in RATES:
         row = getattr(price, f"{name}_usd_per_mtok")

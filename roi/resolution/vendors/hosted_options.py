@@ -289,7 +289,7 @@ def _tuned_elsewhere(
     price = with_rates(price, own)
     plain = _ends_of_tuned(s, name)
     terms = own if own.field else plain
-    vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own))
+    vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own), terms=own)
     add_terms(sheet, vendor, terms)
     context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
@@ -317,6 +317,9 @@ def _tuned_elsewhere(
         add_price(sheet, id, price, discount=None if "discount" in own.own.model_fields_set else 0.0, terms=own,
                   uses_cache=own.own.uses_cache and "cache_read" in own.own.rates,
                   batch_share=None if "batch_input" in own.own.rates else 0.0)
+    elif own.own.announced:
+        raise ScenarioError(f"{own.field}.announced", len(own.own.announced), "it is served on dedicated GPUs, at no price a"
+                            " token: state input_usd_per_mtok and output_usd_per_mtok where it has one")
     else:
         _dedicated(sheet, s, id, system, rows, takes_long(sheet, s, spill))
 

@@ -34,8 +34,8 @@ CENT = 0.01
 EXACT = 1e-9
 JUST = 3e-6
 """Share of a volume that is just before it, or just after: break-evens are searched to 2e-6."""
-BEFORE = 1.0 - JUST * np.arange(0.1, 1.01, 0.1)
-"""Where it is looked just before: a fleet's step may lie so near that the option loses on a part of it alone."""
+BEFORE = 1.0 - JUST * np.arange(0.02, 1.01, 0.02)
+"""Where it is looked just before: a fleet's step may lie so near that the option loses on a small part of it alone."""
 
 
 @cache

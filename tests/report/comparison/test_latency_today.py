@@ -108,6 +108,7 @@ def test_a_floor_that_hands_on_to_an_api_above_the_slo_says_so() -> None:
     told = [" ".join(remark.items[0] for about, remark in remarks(c) if about == "latency") for c in found]
     assert told[0].endswith("; of the API above it not known")
     assert told[1].endswith("; of the API above it above the SLO as measured")
+    assert f"Staying does not keep the SLO, nor what {found[1].leader.label} hands on to it: TTFT 3.1 s" in flat(found[1])
 
 
 @pytest.mark.full

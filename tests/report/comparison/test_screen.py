@@ -1224,6 +1224,17 @@ def test_draws_that_are_too_few_and_scores_that_count_as_exact_are_said() -> Non
     assert exact not in quiet
 
 
+def test_where_today_s_model_misses_the_bar_and_is_advised_what_reaching_it_takes_is_told() -> None:
+    """gpt-6-luna, 90% right where 93% is asked, is a twentieth of gpt-6-sol's price; at $1 an error the latter is advised."""
+    today = ("incumbent.model=gpt-6-luna", "quality.bar=0.93", "candidates.api_models=[openai/gpt-6-sol]",
+             "quality.scores={gpt-6-luna: {value: 0.9, items: 500}, gpt-6-sol: {value: 0.95, items: 500}}")
+    found = [apis(*today, f"quality.usd_per_error={usd}") for usd in (0, 1)]
+    assert [c.verdict.leader for c in found] == ["stay", "cheaper-api:openai/gpt-6-sol"]
+    told = [flat(c).partition("what keeps it is not held to it")[2] for c in found]
+    assert re.match(r"\. Of what reaches it, gpt-6-sol does best: mean NPV -\$\d+", told[0])
+    assert not told[1].startswith(". Of what")
+
+
 def test_a_commitment_and_a_price_of_errors_far_beyond_the_bill_are_remarked() -> None:
     """3.1 times what staying bills in month 1, and 2.9; wrong answers that cost 1,100 times a mean month's bill, and 900."""
     until = ("incumbent.committed_until=2029-11-24", "draws=0")
@@ -1610,6 +1621,8 @@ def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_st
     assert "steps of the volume, besides growth: x 2 from month 4, x 2 from month 7" in included(apis(none, steps))
     fall = apis("workload.growth_per_year=-0.3")
     assert "! 35,300 requests a day in month 36, 0.353 x today's (growth_per_year); volumes below" in flat(fall)
+    rise = apis("workload.growth_per_year=3", "accept=[growth]")  # 4^(35/12) = 57
+    assert "57 x today's (growth_per_year); growth that ends sooner is workload.steps; volumes below are" in flat(rise)
     less = apis(none, "workload.steps=[{from_month: 2, ratio: 1.5}]")
     assert "x today's (" not in flat(less)
     assert any("x 1.5 from month 2" in told for told in included(less))

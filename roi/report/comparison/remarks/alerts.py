@@ -15,7 +15,7 @@ from roi.economics.outlook import bill_at_todays_list
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed, to_choose
+from roi.report.comparison.option_figures import error_path, guessed, mean_npv, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
@@ -250,12 +250,16 @@ def _few_draws(c: Comparison) -> list[str]:
 
 
 def _incumbent_misses(c: Comparison) -> list[str]:
-    """That today's model is below the bar that others are held to."""
+    """That today's model is below the bar that others are held to; where it is advised all the same, what reaching it takes."""
     bar, right = case_number(c.case, "quality.bar"), 1.0 - option_of(c, "stay").quality.error_rate
     if right >= bar:
         return []
-    return ["{0} itself misses the bar: {2} right, {1} asked (quality.bar); what keeps it is not held to it".format(
-        option_of(c, "stay").label, *told_apart(percent, bar, right))]
+    reach = [o for o in c.options if o.kind not in KEEPS_MODEL and o.tested]
+    best = max(reach, key=lambda o: npv_of(c, o)[0]) if reach and c.leader.kind in KEEPS_MODEL else None
+    told = "{0} itself misses the bar: {2} right, {1} asked (quality.bar); what keeps it is not held to it".format(
+        option_of(c, "stay").label, *told_apart(percent, bar, right))
+    npv = "" if best is None else f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}"
+    return [told if best is None else f"{told}. Of what reaches it, {best.label} does best: {npv}"]
 
 
 def _below_bar(c: Comparison) -> list[str]:

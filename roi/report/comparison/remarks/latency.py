@@ -7,6 +7,7 @@ import numpy as np
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.inputs import Option, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import PLAIN
 from roi.facts.fact import Basis
@@ -31,8 +32,7 @@ def staying_late(c: Comparison) -> list[str]:
         return []
     told = " and ".join(f"{SLO[path]} {quantity(found, 's')} as measured, at most {figure(case_number(c.case, path))} ({path})"
                         for path, found in missed.items())
-    alike = c.leader.kind in KEEPS_MODEL and c.leader.id != "stay"
-    who = f"Staying does not keep the SLO{f', nor does {c.leader.label}, the same model' if alike else ''}"
+    who = f"Staying does not keep the SLO{_nor_what_is_advised(c)}"
     keeping = [o for o in c.options if _known_to_keep(c, o, missed)]
     if not keeping:
         return [f"{who}: {told}; no option is known to (apis.NAME)"]
@@ -43,6 +43,16 @@ def staying_late(c: Comparison) -> list[str]:
     cheaper = max((o for o in others if npv_of(c, o)[0] > npv_of(c, best)[0]), key=lambda o: npv_of(c, o)[0], default=None)
     unknown = "" if cheaper is None else f"; nobody measured {cheaper.label}'s, which costs less (apis)"
     return [f"{who}: {told}. Of what is known to, {best.label} does best: {npv}{unknown}"]
+
+
+def _nor_what_is_advised(c: Comparison) -> str:
+    """Of what else is advised today's model answers all, or what is handed on to it; empty where it answers none."""
+    o = c.leader
+    if o.kind in KEEPS_MODEL:
+        return "" if o.id == "stay" else f", nor does {o.label}, the same model"
+    given = [c.case.facts.get(path_of(Option, field, option=o.id)) for field in ("spills_to", "long_to")]
+    takes = o.kind == "cascade" or any(fact is not None and fact.value == "stay" for fact in given)
+    return f", nor what {o.label} hands on to it" if takes else ""
 
 
 def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """Remarks on the volume: a volume that is soon another, batch tiers that promise no answer in time, hours that are moved."""
 
 from itertools import count, takewhile
+from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line import far_volume
@@ -10,6 +11,8 @@ from roi.report.layout.wording import case_number, figure, percent
 from roi.units import HOURS_PER_DAY
 
 STEPS = "workload.steps"
+ENDS_FROM: Final = 10.0
+"""Times today's requests from which growth is asked whether it goes on: few products see ten times theirs in three years."""
 
 
 def moved_volume(c: Comparison) -> list[str]:
@@ -21,7 +24,8 @@ def moved_volume(c: Comparison) -> list[str]:
         "growth_per_year", case_number(c.case, "workload.growth_per_year") != 0.0)) if moves)
     then = figure(far.times * case_number(c.case, "workload.requests_per_day"))
     told = f"{then} requests a day in month {far.month}, {figure(far.times)} x today's ({why})"
-    return [f"{told}; volumes below are today's, and change as much"]
+    ends = f"; growth that ends sooner is {STEPS}" if far.times >= ENDS_FROM and "growth" in why else ""
+    return [f"{told}{ends}; volumes below are today's, and change as much"]
 
 
 def steps(c: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +20,11 @@ from roi.cli import main
 from roi.cli.options import watched
 from roi.errors import InputError
 from roi.scenario.yaml import parse_yaml
+from roi.usage.measure.aggregate import SUMS, Spend
+from roi.usage.measure.days import Days
+from roi.usage.measure.months import month_change
+from roi.usage.measure.pricing import EPOCH, price_spend
+from roi.usage.read.columns import DAY_US
 from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -34,63 +39,101 @@ def table(path: Path, *rows: str, head: str = HEAD) -> Path:
     return path
 
 
-def days(
-    names: list[str], model: str, given: float, output: int = 0, cached: float = 0, cost: float | None = None
-) -> list[str]:
-    """The month's tokens spread over its days, as the first day's row with all of it and rows with none."""
-    rest = "" if cost is None else f"{cost}"
-    return [
-        f"{name},{model},openai,1,{given if k == 0 else 0:.0f},{output if k == 0 else 0},{cached if k == 0 else 0:.0f},"
-        f"{rest if k == 0 or cost is None else 0}"
-        for k, name in enumerate(names)
-    ]
+PARTS = ("before", "calendar", "volume", "mix", "cache", "price", "month")
+
+
+def days(names: list[str], model: str, given: float, cached: float = 0, cost: float | None = None) -> list[str]:
+    """A request on each of the days with so many input tokens, so many of them cached, and such a cost."""
+    return [f"{name},{model},openai,1,{given:.0f},0,{cached:.0f},{'' if cost is None else cost}" for name in names]
+
+
+def change_of(file: Path, *more: str) -> list[float]:
+    """The last month against the one before, in its parts, which add up."""
+    found = [usage_answer(file, *more)["change"][f"{name}_usd"] for name in PARTS]
+    assert sum(found[:-1]) == pytest.approx(found[-1], abs=1e-9)
+    return found
 
 
 def test_a_month_against_the_month_before_splits_exactly(tmp_path: Path) -> None:
-    """gpt-4o: 2.50 in, 1.25 cached, 10 out; gpt-4o-mini: 0.15 in.
+    """gpt-4o: 2.50 in, 1.25 cached; gpt-4o-mini: 0.15 in.
 
-    September: 10 Mtok of gpt-4o uncached, 25 USD. October: 12 Mtok of it, 6 of them cached, 15 + 7.5 = 22.5, and 8 Mtok of
-    mini, 1.2: 23.70. Twice the tokens: volume +25. With September's cache: 12 x 2.5 + 1.2 = 31.2 in place of 50: mix -18.8. 6
-    Mtok cached: -7.5. Prices are the same: 25 + 25 - 18.8 - 7.5 = 23.70.
+    September: 0.4 Mtok a day of gpt-4o, 1 USD, so 30. October has a day more: +1. On each: 0.48 Mtok of it, half of them
+    cached, 0.6 + 0.3, and 0.32 Mtok of mini, 0.048: 0.948 x 31 = 29.388. Twice the tokens: volume +31. With September's
+    cache: 1.2 + 0.048 a day in place of 2: mix -0.752 x 31. 0.24 Mtok cached: -0.3 x 31. Prices are the same.
     """
     file = table(
         tmp_path / "a.csv",
-        *days(SEPTEMBER, "gpt-4o", 10e6),
-        *days(OCTOBER, "gpt-4o", 12e6, cached=6e6),
-        *days(OCTOBER, "gpt-4o-mini", 8e6),
+        *days(SEPTEMBER, "gpt-4o", 400_000),
+        *days(OCTOBER, "gpt-4o", 480_000, cached=240_000),
+        *days(OCTOBER, "gpt-4o-mini", 320_000),
     )
     change = usage_answer(file, "--input-includes-cache", "yes")["change"]
     assert (change["before"], change["month"], change["usd_per"]) == ("2026-09", "2026-10", "month")
-    found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
-    assert found == pytest.approx([25.0, 25.0, -18.8, -7.5, 0.0, 23.7])
-    assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+    found = change_of(file, "--input-includes-cache", "yes")
+    assert found == pytest.approx([30.0, 1.0, 31.0, -0.752 * 31, -9.3, 0.0, 29.388])
     said = " ".join(run_usage(file, "--input-includes-cache", "yes").stdout.split())
     assert "October 2026 against September" in said
-    assert "volume +25.00" in said
+    assert "calendar +1.00 more or fewer days, and weekdays, as they were volume +31.00" in said
 
 
 def test_what_is_paid_for_the_same_tokens_is_the_price(tmp_path: Path) -> None:
-    """The same 10 Mtok, reported at 25 USD (the list price) and then at 20: all price."""
-    file = table(tmp_path / "a.csv", *days(SEPTEMBER, "gpt-4o", 10e6, cost=25.0), *days(OCTOBER, "gpt-4o", 10e6, cost=20.0))
-    change = usage_answer(file)["change"]
-    assert [change[f"{name}_usd"] for name in ("volume", "mix", "cache", "price")] == pytest.approx([0.0, 0.0, 0.0, -5.0])
+    """The same 0.4 Mtok a day, reported at 1 USD (the list price) and then at 0.80: all price, but for October's day more."""
+    file = table(tmp_path / "a.csv", *days(SEPTEMBER, "gpt-4o", 4e5, cost=1.0), *days(OCTOBER, "gpt-4o", 4e5, cost=0.8))
+    assert change_of(file) == pytest.approx([30.0, 1.0, 0.0, 0.0, 0.0, -6.2, 24.8])
 
 
 def test_a_list_price_that_moves_within_the_month_before_is_price_too(tmp_path: Path) -> None:
-    """mistral-large-4, 1.36 USD a million in until 2026-10-28, 0.70 after: a million on the 28th and one on the 29th, 2.06.
+    """mistral-large-4, USD a million in: 0.68 until 2026-10-19, 1.36 until the 28th, then 0.70. A million a day: 27.26.
 
-    November: the same two millions, 1.40: -0.66, all price. With a third million, volume +1.03 (2.06 / 2), price 2.10 - 3.09.
+    A mean Thursday, Friday and Saturday, of five each: (3 x 0.68 + 1.36 + 0.70) / 5 = 0.82; Sunday and Monday 0.85, Tuesday and
+    Wednesday 1.02. November has 4, 4, 4, 5, 5, 4 and 4 of them: 26.50. The same tokens cost 21.00: -5.50, all price. Half as
+    many more: volume +13.25, and price times 1.5.
     """
     head = "date,model,provider,input_tokens,output_tokens,requests"
-    for november, volume in ((2, 0.0), (3, 1.03)):
-        tokens = {"2026-10-28": 10**6, "2026-10-29": 10**6, "2026-11-07": november * 10**6}
-        every = [*OCTOBER, *(f"2026-11-{day:02d}" for day in range(1, 31))]
-        rows = (f"{day},mistral-large-4,mistral,{tokens.get(day, 0)},0,1" for day in every)
-        change = usage_answer(table(tmp_path / f"{november}.csv", *rows, head=head))["change"]
-        found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
-        price = 0.7 * november - 1.03 * november
-        assert found == pytest.approx([2.06, volume, 0.0, 0.0, price, 0.7 * november])
-        assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+    november = [f"2026-11-{day:02d}" for day in range(1, 31)]
+    for times in (1.0, 1.5):
+        rows = [
+            f"{day},mistral-large-4,mistral,{10**6 * (times if day in november else 1):.0f},0,1"
+            for day in (*OCTOBER, *november)
+        ]
+        found = change_of(table(tmp_path / f"{times}.csv", *rows, head=head))
+        assert found == pytest.approx([27.26, -0.76, 26.5 * (times - 1.0), 0.0, 0.0, -5.5 * times, 21.0 * times])
+
+
+@pytest.mark.parametrize("week", [(9, 9, 9, 9, 9, 1, 1), (5, 5, 5, 5, 5, 0, 0), (0, 0, 0, 0, 0, 0, 7), (1, 2, 3, 4, 5, 6, 7)])
+def test_a_service_whose_weeks_are_alike_has_no_other_volume_in_any_month(week: tuple[int, ...]) -> None:
+    """Fourteen months, each against the one before: whole, where a fifth Monday is calendar, and cut short, by the day.
+
+    A month of few days is held against those weekdays alone, and against nothing where none of them had a call before.
+    """
+    first, alike = date(2025, 7, 1), 0.01
+    every = [(day := first + timedelta(days=k), week[day.weekday()]) for k in range(427)]
+    sums = {day: day_sum(day, tokens) for day, tokens in every if tokens}
+    for day in (day for day, _ in every[31:] if day.day in {1, 2, 5, 17} or (day + timedelta(days=1)).day == 1):
+        whole = range((first - EPOCH).days, (day - EPOCH).days + 1)
+        priced = price_spend(each for of, each in sums.items() if of <= day)
+        change = month_change(priced, Days(whole[0], whole[-1], tuple(whole), ()))
+        month = [tokens for other, tokens in every if (other.year, other.month) == (day.year, day.month) and other <= day]
+        if change is None:
+            assert not any(month)
+            continue
+        assert change.volume_usd == pytest.approx(0.0, abs=alike * change.before_usd)
+        assert change.before_usd + change.calendar_usd == pytest.approx(change.month_usd)
+        of_month = (day + timedelta(days=1)).day == 1
+        assert change.a_day is not of_month
+        assert change.month_usd == pytest.approx(2.5 * sum(month)) if of_month else change.calendar_usd == 0.0
+        assert len(change.weekdays) == min(len(month), 7)
+
+
+def day_sum(day: date, mtok: int) -> Spend:
+    """A day's sum of so many million tokens of input, at 2.50 USD each."""
+    at = (day - EPOCH).days
+    tokens = {**dict.fromkeys(SUMS, 0), "uncached_input": mtok * 10**6}
+    return Spend(
+        day=at, kind="bucket", source="generic", provider="openai", model="gpt-4o", batch=False, tier=None, size_class=None,
+        long_context=None, costed=False, dropped=None, rows=1, requests=mtok, tokens=tokens, cost_usd=0.0, first_us=at * DAY_US,
+        last_us=(at + 1) * DAY_US,
+    )  # fmt: skip
 
 
 def test_months_that_are_not_whole_are_compared_by_the_day(tmp_path: Path) -> None:

@@ -380,6 +380,39 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest_and_where_the_other
     assert (run.exit_code, run.stderr.startswith(f"roi: {said}")) == (2, True), run.stderr
 
 
+@pytest.mark.parametrize(("head", "row", "usd", "paid"), [
+    ("model,uncached_input_tokens,output_tokens,cache_read_input_tokens,cost_usd", "claude-opus-5,600000,0,400000,3.2",
+     3.2, 3.2),
+    ("model,input_tokens,cached_input_tokens,output_tokens,source", "gpt-4o,1000000,400000,0,x", 2.0, None),
+    ("model,prompt_tokens,completion_tokens,prompt_cache_hit_tokens,prompt_cache_miss_tokens", "gpt-4o,1000,0,600,400",
+     0.00175, None),
+    ("model,tokens_input,tokens_output,num_model_requests,billed_cost", "gpt-4o,10000,2000,10,0.03", 0.045, 0.03),
+    ("model,type,input_text_tokens,input_cached_tokens,output_text_tokens,Cost (USD)", "gpt-4o,t,1000,0,100,0.003",
+     0.0035, 0.003),
+    ("model_id,prompt_tokens,completion_tokens,total_cost_usd", "gpt-4o,1000,100,0.002", 0.0035, 0.002),
+])  # fmt: skip
+def test_tables_that_public_tools_write_are_read_by_their_own_names(
+    tmp_path: Path, head: str, row: str, usd: float, paid: float | None,
+) -> None:
+    """Headers of exports in public repositories. gpt-4o: 2.50 in, 1.25 cached, 10 out; claude-opus-5: 5 and 0.50.
+
+    0.6 x 5 + 0.4 x 0.5 = 3.20, which that row's own cost is; 0.6 x 2.5 + 0.4 x 1.25 = 2.00; DeepSeek's hits are of its prompt.
+    """
+    found = usage_answer(table(tmp_path / "a.csv", f"2026-09-23,{row}", head=f"start_time_iso,{head}"), "--tasks", "0")
+    assert (found["list_usd"], found["reported_usd"]) == (pytest.approx(usd), paid)
+    open_ones = [note for note in found["notes"] if "may or may not be part of the input" in note]
+    assert bool(open_ones) is (",cached_input_tokens" in head)  # who says what the input counts is not asked
+
+
+def test_of_a_usage_that_lists_its_parts_none_is_taken_for_the_input(tmp_path: Path) -> None:
+    """An input of 10 that says how many were not cached is one of 10; a column alone is what it is called."""
+    line = {"timestamp": "2026-09-23T10:00:00Z", "model": "gpt-4o",
+            "usage": {"input_tokens": 10, "uncached_input_tokens": 4, "input_text_tokens": 10, "output_tokens": 2}}
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert usage_answer(file, "--tasks", "0")["tokens"]["uncached_input"] == 10
+
+
 @pytest.mark.full
 def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> None:
     """Of a column that does not tell batch no row is charged; a known format reads no column that is named besides."""

@@ -23,6 +23,11 @@ WORDS: Final = {
 """What a value of each type is called."""
 COUNTS: Final = frozenset({"requests/day", "tokens", "examples", "labels", "USD/month"})
 """Units of what is counted: nobody writes three decimals of it, the last of them 0."""
+OF_A_PIECE: Final = re.compile(r"_per_(error|request)$")
+"""A field in USD that is a price of a piece, as those by the hour, the kWh and the million tokens are: 0.250 is one. Other
+amounts in USD have two decimals at most."""
+INDEX: Final = re.compile(r"\[([0-9]+)\]")
+"""The number of an item as a message about a file has it."""
 ITEM: Final = re.compile(r"[0-9]{1,6}")
 """The number of an item of a list, in a path; the first is 0."""
 SHOWN: Final = 6
@@ -120,8 +125,9 @@ def _letters(name: str) -> str:
 
 def is_count(path: str) -> bool:
     """True where the field at the path counts, as requests or USD: 20.000 of it may be meant as twenty thousand."""
-    field = path.removesuffix(".value").removesuffix(".low").removesuffix(".high")
-    return field in field_paths() and meaning_of(field).unit in COUNTS
+    field = INDEX.sub(r".\1", path).removesuffix(".value").removesuffix(".low").removesuffix(".high")
+    found = _found(Scenario, field.split("."))
+    return found is not None and (found.unit in COUNTS or (found.unit == "USD" and OF_A_PIECE.search(field) is None))
 
 
 @cache

@@ -181,7 +181,7 @@ def _node(name: str, events: Iterator[Any], event: Any, path: str, depth: int, i
     """The value that begins with `event`, its end read too; `path` is its place, for messages."""
     line = _checked_line(name, event, depth)
     if isinstance(event, yaml.ScalarEvent):
-        if event.implicit[0] and (asked := grouped(event.value)) and is_count(path[1:]):
+        if (asked := grouped(event.value.strip())) and is_count(path[1:]):
             _refuse(name, line, f"{path[1:]}: {event.value} is not usable; {asked}")
         try:
             return scalar(event.value) if event.implicit[0] else event.value

@@ -2,25 +2,21 @@
 
 Sums of calls are known by whose they are and from when to when they go, not by what they count, which grows until the day is
 over. Where two files hold one of them, it counts once, with the larger count, which is the later one of a day that went on.
-Where one file holds it twice with all counts alike, it counts once. A table of one's own whose rows are sums of weeks or months
-may not say when they end.
+Where one file holds it twice with all counts alike, it counts once.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import add
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from roi.clock import today
 from roi.errors import InputError
 from roi.usage.duplicates import AGAIN, TWICE
 from roi.usage.measure.aggregate import DAY_S
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import MICRO
-from roi.usage.read.database import rows_of, zone_of
+from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import shown
 from roi.usage.read.raw import LogTable
@@ -34,14 +30,6 @@ TOLERANCE: Final = 1e-9
 """Counts this near to each other, relatively, are the same: sums of money depend on their order."""
 
 
-MOST_PERIODS: Final = 1200
-"""Times of sums, or rows of calls, up to which it is asked whether they are of weeks or months: a century of months."""
-MOSTLY_EMPTY: Final = 0.25
-"""Share of the days up to which those that have a sum are few: less than two a week."""
-FEWEST_WEEKS: Final = 3
-"""Dates a week apart that make a table one of weeks; two may be any two days."""
-
-
 @dataclass
 class Settled:
     """Tables without what other exports hold too."""
@@ -49,72 +37,6 @@ class Settled:
     tables: list[LogTable]
     grew: set[int] = field(default_factory=set)
     """Days, since 1970 UTC, of buckets that two exports hold with different counts: they went on in between."""
-
-
-def with_ends(tables: Sequence[LogTable], engine: DuckDB) -> list[LogTable]:
-    """The tables of one format, in which sums of weeks or months end where the next begins, if no column says where they do.
-
-    Such are the rows of a table of one's own that counts requests where all of its times are midnights of the first days of
-    months, two at least, or a week apart, three at least, and none between is missing. The last is over by today. A job of
-    those days alone has the same mean day so. Without ends they would be sums of single days, and the log would end with the
-    first day of the last one. Where they are of other days, which may be sums of longer times or of those days, and where no
-    column counts requests, so that each row is a call, a note says so.
-    """
-    form = tables[0].format
-    if form.name != "generic" or form.grain not in {"bucket", "call"}:
-        return list(tables)
-    times = [table.records.filter(table.records.dropped.isnull()).select("at_us", "until_us") for table in tables]
-    every = times[0] if len(times) == 1 else ibis.union(*times)
-    found = rows_of((every if form.grain == "call" else every.distinct()).limit(MOST_PERIODS + 1), engine)
-    zone = ZoneInfo(zone_of(engine))
-    starts = sorted({datetime.fromtimestamp(row["at_us"] / MICRO, zone) for row in found})
-    if len(found) > MOST_PERIODS or any(row["until_us"] is not None for row in found) or any(map(_clock, starts)):
-        return list(tables)
-    called, ends = _periods([start.date() for start in starts])
-    if form.grain == "call":
-        if called:
-            tables[0].unread.notes.append(
-                f"no column counts requests, so that each row is one call; their times are a {called} apart: if they are sums,"
-                " name the column of their requests, --map requests=COLUMN")
-        return list(tables)
-    if not ends:
-        if len(starts) == 1 or (starts and len(starts) <= ((starts[-1] - starts[0]).days + 1) * MOSTLY_EMPTY):
-            tables[0].unread.notes.append(
-                f"no column says when a row ends: each is the sum of its own day, {starts[0].date()}"
-                + f" to {starts[-1].date()} ({len(starts)} days)" * (len(starts) > 1)
-                + "; if they are sums of longer times, --map until=COLUMN, which holds the first day after each")
-        return list(tables)
-    tables[0].unread.notes.append(
-        f"no column says when a row ends; their times are a {called} apart, so that each is the sum of its {called}, the last"
-        f" until {ends[-1] - timedelta(days=1)}: else --map until=COLUMN, which holds the first day after it")
-    edges = [[int(each.timestamp()) * MICRO for each in (start, datetime.combine(end, time(), zone))]
-             for start, end in zip(starts, ends, strict=True)]
-    return [replace(table, records=table.records.mutate(
-        until_us=ibis.cases(*((table.records.at_us == at, end) for at, end in edges), else_=table.records.at_us).cast("int64")))
-        for table in tables]
-
-
-def _clock(moment: datetime) -> bool:
-    """True where it has a time of day."""
-    return moment.time() != time()
-
-
-def _periods(days: Sequence[date]) -> tuple[str, list[date]]:
-    """(month or week, the day after the last of each) where these days, ascending, begin one after the other; else empty."""
-    for called, least, after in (("month", 2, _a_month_on), ("week", FEWEST_WEEKS, _a_week_on)):
-        ends = [after(day) for day in days]
-        if len(days) >= least and ends[:-1] == [*days[1:]] and (called == "week" or days[0].day == 1):
-            over = max(today(), days[-1]) + timedelta(days=1)
-            return called, [*ends[:-1], min(ends[-1], over)]
-    return "", []
-
-
-def _a_month_on(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _a_week_on(day: date) -> date:
-    return day + timedelta(days=7)
 
 
 def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Settled:

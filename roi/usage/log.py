@@ -10,7 +10,7 @@ from typing import Final
 from roi.errors import InputError, UnknownName
 from roi.scenario.other_files import SCENARIO, known_by_keys
 from roi.scenario.yaml import read_yaml
-from roi.usage.buckets import settle_buckets, with_ends
+from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out_same_tables, without_copies
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
@@ -25,6 +25,7 @@ from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, 
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
+from roi.usage.sums import with_ends
 
 EMPTY_OPENAI: Final = frozenset({"start_time", "end_time", "start_time_iso", "end_time_iso"})
 """Columns of an OpenAI dashboard export of a time without a call: buckets alone."""
@@ -54,9 +55,11 @@ class Log:
 
 def read_log(
     files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, engine: DuckDB, folder: Path, *,
-    named: str | None = None, strict: bool = False, status: Callable[[str], None] | None = None,
+    named: str | None = None, strict: bool = False, stated: bool = False, status: Callable[[str], None] | None = None,
 ) -> Log:
     """The log that the files hold, its records in `folder`; `named` is the format that the user says.
+
+    `stated`: the user says how many requests a day there are, which rows that are sums may not.
 
     A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one.
     """
@@ -80,7 +83,7 @@ def read_log(
             known.append(found)
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
-        _read_source(list(alike), log, options, engine, folder / f"{k}", status)
+        _read_source(list(alike), log, options, engine, folder / f"{k}", status, stated=stated)
     _leave_out_same(log, engine)
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
@@ -199,7 +202,7 @@ def _likeness(found: SniffedFile) -> tuple[bool, str, str, bool, tuple[str, ...]
 
 
 def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, engine: DuckDB, target: Path,
-                 status: Callable[[str], None] | None = None) -> None:
+                 status: Callable[[str], None] | None = None, *, stated: bool = False) -> None:
     """Add the files of one format to the log: one table for each way of reading, without rows that stand in two of them.
 
     Where DuckDB's reader gives up while copies are looked for, Python reads the tables of text in its place. Rows that are
@@ -229,7 +232,8 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     with progress_told(engine, f"reading {found[0].format.title}", status):
         typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                  for k, raw in enumerate(raws)]
-    settled = readably(lambda: settle_buckets(with_ends(typed, engine), engine, f"roi_buckets_{target.name}"), engine, raws)
+    settled = readably(lambda: settle_buckets(with_ends(typed, engine, stated=stated), engine, f"roi_buckets_{target.name}"),
+                       engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew
 

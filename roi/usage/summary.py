@@ -40,7 +40,7 @@ from roi.usage.read.record import (
     FileOptions,
 )
 from roi.usage.read.text_rows import UnreadRows
-from roi.usage.told import billed_too, lacking, notes, rows_told, silent, to_come
+from roi.usage.told import billed_too, lacking, no_weekend, notes, rows_told, silent, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
@@ -185,7 +185,7 @@ def summarize(
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
         log = read_log(files, formats, question.options, engine, Path(folder), named=question.named,
-                       strict=question.strict, status=status)
+                       strict=question.strict, stated=question.requests_per_day is not None, status=status)
         if status is not None:
             status("adding up")
         with progress_told(engine, "adding up", status):
@@ -237,13 +237,21 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         no_workload=no_workload,
         left_out=price_spend(with_maker(row, paid) for row in gone),
         notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
-               *(to_come(days) if dated and days else ()), *maker_notes(paid), *told_rates(question.options.rates),
+               *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
+               *maker_notes(paid), *told_rates(question.options.rates),
                *(billed_too(days) if question.bill_usd_per_month is not None else ())),
         rates=question.options.rates,
         dated=dated,
         by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
+
+
+def _mean_day(workload: MeasuredWorkload | None, days: Days | None) -> tuple[Days | None, float | None]:
+    """The days of the workload, else of the log, and the requests that are counted on a mean one."""
+    if workload is None:
+        return days, None
+    return workload.days, workload.requests_per_day if workload.requests is not None else None
 
 
 def _by_group(

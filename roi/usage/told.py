@@ -46,6 +46,20 @@ def silent(days: Days | None) -> Iterator[str]:
                f" {'it' if one else 'the first of them'} out")
 
 
+def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
+    """That no weekend is there, so that nobody knows whether weekends are quiet; `a_day`: requests of a mean day, if counted.
+
+    Where one is there, and empty, it counts as days of zero: a mean day is then a seventh of a working week.
+    """
+    if days is None or days.spanned or not days.complete or {day_of(day).weekday() for day in days.complete} & {5, 6}:
+        return
+    both = "" if a_day is None else f" ({a_day:,.4g} requests)"
+    fewer = "5 / 7 of that" if a_day is None else f"{a_day * 5 / 7:,.4g}"
+    yield (f"no Saturday or Sunday is whole here: a mean day is one of Monday to Friday{both}, and a month is taken to have"
+           f" 30.4 of them; if nobody calls on weekends, a mean day has {fewer}, and a month costs 5 / 7 of what stands here."
+           " A log over a weekend tells")
+
+
 def billed_too(days: Days | None) -> Iterator[str]:
     """That a bill is held against days of which some are left out that it may have in it."""
     if days is not None and days.without:

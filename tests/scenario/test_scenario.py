@@ -429,11 +429,24 @@ def test_what_is_refused_says_what_to_write_in_its_place(changes: dict[str, Any]
         check_scenario({**MINIMAL, **changes})
 
 
+@pytest.mark.parametrize("text", [
+    "costs: [{name: office, option: stay, usd_per_month: 7.300}]", "costs:\n  - {name: a, option: stay, upfront_usd: '7.300'}",
+    "apis:\n  openai/gpt-4.1: {committed_usd_per_month: 7.300}", "candidates: {provisioned_throughput: {usd_per_month: 7.300}}",
+])  # fmt: skip
+def test_an_amount_in_a_list_or_under_a_name_is_asked_alike_and_a_price_by_the_token_is_not(text: str, tmp_path: Path) -> None:
+    """$7.300 a month of an office's costs was $7.30. USD a million tokens have three decimals: 1.250 is a price."""
+    (tmp_path / "a.yaml").write_text(text + "\n")
+    with pytest.raises(InputError, match=re.escape("7.300 is not usable; write 7300, or 7.3 for so many")):
+        load_scenario(tmp_path / "a.yaml")
+    load_scenario(None, ("apis={openai/gpt-4.1: {input_usd_per_mtok: 1.250, output_usd_per_mtok: 5.000}}",))
+
+
 @pytest.mark.parametrize(("override", "says"), [
     ("workload.requests_per_day=20.000", "write 20000, or 20 for so many: a point groups no digits"),
     ("training.examples=1.000.000", "write 1000000: a point groups no digits"),
     ("training.examples=1.500", "write 1500, or 1.5 for so many"),
     ("incumbent.bill_usd_per_month=14.500", "write 14500, or 14.5"),
+    ("own_hardware.purchase_usd_per_gpu=30.000", "write 30000, or 30 for so many"),
 ])  # fmt: skip
 def test_a_count_whose_digits_a_point_may_group_is_asked_for(override: str, says: str, tmp_path: Path) -> None:
     """A German 20,000 was taken as 20.000. Of other figures three decimals say something: USD an hour, a ratio of 1.250."""
@@ -444,7 +457,14 @@ def test_a_count_whose_digits_a_point_may_group_is_asked_for(override: str, says
         (tmp_path / "a.yaml").write_text(f"{block}:\n  {field}: {written}\n")
         with pytest.raises(InputError, match=re.escape(f"a.yaml:2: {block}.{field}") + ".*" + re.escape(says)):
             load_scenario(tmp_path / "a.yaml")
-    for other in ("workload.peak_to_mean=1.250", "people.usd_per_hour=95.000", "workload.requests_per_day=20.5",
+    for quoted in (f"'{number}'", f'" {number}"'):
+        (tmp_path / "a.yaml").write_text(f"{block}:\n  {field}: {quoted}\n")
+        with pytest.raises(InputError, match=re.escape(says)):
+            load_scenario(tmp_path / "a.yaml")
+        with pytest.raises(ScenarioError, match=re.escape(says)):
+            load_scenario(None, (f"{block}.{field}={quoted}",))
+    for other in ("workload.peak_to_mean=1.250", "quality.usd_per_error=1.250",
+                  "people.usd_per_hour=95.000", "workload.requests_per_day=20.5",
                   "workload.requests_per_day=0.500", "workload.requests_per_day=1234.500",
                   "incumbent.bill_usd_per_month=224.959"):
         load_scenario(None, (other,))

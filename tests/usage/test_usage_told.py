@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +20,11 @@ from roi.cli import main
 from roi.cli.options import watched
 from roi.errors import InputError
 from roi.scenario.yaml import parse_yaml
+from roi.usage.measure.aggregate import SUMS, Spend
+from roi.usage.measure.days import Days
+from roi.usage.measure.months import month_change
+from roi.usage.measure.pricing import EPOCH, price_spend
+from roi.usage.read.columns import DAY_US
 from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -34,63 +39,101 @@ def table(path: Path, *rows: str, head: str = HEAD) -> Path:
     return path
 
 
-def days(
-    names: list[str], model: str, given: float, output: int = 0, cached: float = 0, cost: float | None = None
-) -> list[str]:
-    """The month's tokens spread over its days, as the first day's row with all of it and rows with none."""
-    rest = "" if cost is None else f"{cost}"
-    return [
-        f"{name},{model},openai,1,{given if k == 0 else 0:.0f},{output if k == 0 else 0},{cached if k == 0 else 0:.0f},"
-        f"{rest if k == 0 or cost is None else 0}"
-        for k, name in enumerate(names)
-    ]
+PARTS = ("before", "calendar", "volume", "mix", "cache", "price", "month")
+
+
+def days(names: list[str], model: str, given: float, cached: float = 0, cost: float | None = None) -> list[str]:
+    """A request on each of the days with so many input tokens, so many of them cached, and such a cost."""
+    return [f"{name},{model},openai,1,{given:.0f},0,{cached:.0f},{'' if cost is None else cost}" for name in names]
+
+
+def change_of(file: Path, *more: str) -> list[float]:
+    """The last month against the one before, in its parts, which add up."""
+    found = [usage_answer(file, *more)["change"][f"{name}_usd"] for name in PARTS]
+    assert sum(found[:-1]) == pytest.approx(found[-1], abs=1e-9)
+    return found
 
 
 def test_a_month_against_the_month_before_splits_exactly(tmp_path: Path) -> None:
-    """gpt-4o: 2.50 in, 1.25 cached, 10 out; gpt-4o-mini: 0.15 in.
+    """gpt-4o: 2.50 in, 1.25 cached; gpt-4o-mini: 0.15 in.
 
-    September: 10 Mtok of gpt-4o uncached, 25 USD. October: 12 Mtok of it, 6 of them cached, 15 + 7.5 = 22.5, and 8 Mtok of
-    mini, 1.2: 23.70. Twice the tokens: volume +25. With September's cache: 12 x 2.5 + 1.2 = 31.2 in place of 50: mix -18.8. 6
-    Mtok cached: -7.5. Prices are the same: 25 + 25 - 18.8 - 7.5 = 23.70.
+    September: 0.4 Mtok a day of gpt-4o, 1 USD, so 30. October has a day more: +1. On each: 0.48 Mtok of it, half of them
+    cached, 0.6 + 0.3, and 0.32 Mtok of mini, 0.048: 0.948 x 31 = 29.388. Twice the tokens: volume +31. With September's
+    cache: 1.2 + 0.048 a day in place of 2: mix -0.752 x 31. 0.24 Mtok cached: -0.3 x 31. Prices are the same.
     """
     file = table(
         tmp_path / "a.csv",
-        *days(SEPTEMBER, "gpt-4o", 10e6),
-        *days(OCTOBER, "gpt-4o", 12e6, cached=6e6),
-        *days(OCTOBER, "gpt-4o-mini", 8e6),
+        *days(SEPTEMBER, "gpt-4o", 400_000),
+        *days(OCTOBER, "gpt-4o", 480_000, cached=240_000),
+        *days(OCTOBER, "gpt-4o-mini", 320_000),
     )
     change = usage_answer(file, "--input-includes-cache", "yes")["change"]
     assert (change["before"], change["month"], change["usd_per"]) == ("2026-09", "2026-10", "month")
-    found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
-    assert found == pytest.approx([25.0, 25.0, -18.8, -7.5, 0.0, 23.7])
-    assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+    found = change_of(file, "--input-includes-cache", "yes")
+    assert found == pytest.approx([30.0, 1.0, 31.0, -0.752 * 31, -9.3, 0.0, 29.388])
     said = " ".join(run_usage(file, "--input-includes-cache", "yes").stdout.split())
     assert "October 2026 against September" in said
-    assert "volume +25.00" in said
+    assert "calendar +1.00 more or fewer days, and weekdays, as they were volume +31.00" in said
 
 
 def test_what_is_paid_for_the_same_tokens_is_the_price(tmp_path: Path) -> None:
-    """The same 10 Mtok, reported at 25 USD (the list price) and then at 20: all price."""
-    file = table(tmp_path / "a.csv", *days(SEPTEMBER, "gpt-4o", 10e6, cost=25.0), *days(OCTOBER, "gpt-4o", 10e6, cost=20.0))
-    change = usage_answer(file)["change"]
-    assert [change[f"{name}_usd"] for name in ("volume", "mix", "cache", "price")] == pytest.approx([0.0, 0.0, 0.0, -5.0])
+    """The same 0.4 Mtok a day, reported at 1 USD (the list price) and then at 0.80: all price, but for October's day more."""
+    file = table(tmp_path / "a.csv", *days(SEPTEMBER, "gpt-4o", 4e5, cost=1.0), *days(OCTOBER, "gpt-4o", 4e5, cost=0.8))
+    assert change_of(file) == pytest.approx([30.0, 1.0, 0.0, 0.0, 0.0, -6.2, 24.8])
 
 
 def test_a_list_price_that_moves_within_the_month_before_is_price_too(tmp_path: Path) -> None:
-    """mistral-large-4, 1.36 USD a million in until 2026-10-28, 0.70 after: a million on the 28th and one on the 29th, 2.06.
+    """mistral-large-4, USD a million in: 0.68 until 2026-10-19, 1.36 until the 28th, then 0.70. A million a day: 27.26.
 
-    November: the same two millions, 1.40: -0.66, all price. With a third million, volume +1.03 (2.06 / 2), price 2.10 - 3.09.
+    A mean Thursday, Friday and Saturday, of five each: (3 x 0.68 + 1.36 + 0.70) / 5 = 0.82; Sunday and Monday 0.85, Tuesday and
+    Wednesday 1.02. November has 4, 4, 4, 5, 5, 4 and 4 of them: 26.50. The same tokens cost 21.00: -5.50, all price. Half as
+    many more: volume +13.25, and price times 1.5.
     """
     head = "date,model,provider,input_tokens,output_tokens,requests"
-    for november, volume in ((2, 0.0), (3, 1.03)):
-        tokens = {"2026-10-28": 10**6, "2026-10-29": 10**6, "2026-11-07": november * 10**6}
-        every = [*OCTOBER, *(f"2026-11-{day:02d}" for day in range(1, 31))]
-        rows = (f"{day},mistral-large-4,mistral,{tokens.get(day, 0)},0,1" for day in every)
-        change = usage_answer(table(tmp_path / f"{november}.csv", *rows, head=head))["change"]
-        found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
-        price = 0.7 * november - 1.03 * november
-        assert found == pytest.approx([2.06, volume, 0.0, 0.0, price, 0.7 * november])
-        assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+    november = [f"2026-11-{day:02d}" for day in range(1, 31)]
+    for times in (1.0, 1.5):
+        rows = [
+            f"{day},mistral-large-4,mistral,{10**6 * (times if day in november else 1):.0f},0,1"
+            for day in (*OCTOBER, *november)
+        ]
+        found = change_of(table(tmp_path / f"{times}.csv", *rows, head=head))
+        assert found == pytest.approx([27.26, -0.76, 26.5 * (times - 1.0), 0.0, 0.0, -5.5 * times, 21.0 * times])
+
+
+@pytest.mark.parametrize("week", [(9, 9, 9, 9, 9, 1, 1), (5, 5, 5, 5, 5, 0, 0), (0, 0, 0, 0, 0, 0, 7), (1, 2, 3, 4, 5, 6, 7)])
+def test_a_service_whose_weeks_are_alike_has_no_other_volume_in_any_month(week: tuple[int, ...]) -> None:
+    """Fourteen months, each against the one before: whole, where a fifth Monday is calendar, and cut short, by the day.
+
+    A month of few days is held against those weekdays alone, and against nothing where none of them had a call before.
+    """
+    first, alike = date(2025, 7, 1), 0.01
+    every = [(day := first + timedelta(days=k), week[day.weekday()]) for k in range(427)]
+    sums = {day: day_sum(day, tokens) for day, tokens in every if tokens}
+    for day in (day for day, _ in every[31:] if day.day in {1, 2, 5, 17} or (day + timedelta(days=1)).day == 1):
+        whole = range((first - EPOCH).days, (day - EPOCH).days + 1)
+        priced = price_spend(each for of, each in sums.items() if of <= day)
+        change = month_change(priced, Days(whole[0], whole[-1], tuple(whole), ()))
+        month = [tokens for other, tokens in every if (other.year, other.month) == (day.year, day.month) and other <= day]
+        if change is None:
+            assert not any(month)
+            continue
+        assert change.volume_usd == pytest.approx(0.0, abs=alike * change.before_usd)
+        assert change.before_usd + change.calendar_usd == pytest.approx(change.month_usd)
+        of_month = (day + timedelta(days=1)).day == 1
+        assert change.a_day is not of_month
+        assert change.month_usd == pytest.approx(2.5 * sum(month)) if of_month else change.calendar_usd == 0.0
+        assert len(change.weekdays) == min(len(month), 7)
+
+
+def day_sum(day: date, mtok: int) -> Spend:
+    """A day's sum of so many million tokens of input, at 2.50 USD each."""
+    at = (day - EPOCH).days
+    tokens = {**dict.fromkeys(SUMS, 0), "uncached_input": mtok * 10**6}
+    return Spend(
+        day=at, kind="bucket", source="generic", provider="openai", model="gpt-4o", batch=False, tier=None, size_class=None,
+        long_context=None, costed=False, dropped=None, rows=1, requests=mtok, tokens=tokens, cost_usd=0.0, first_us=at * DAY_US,
+        last_us=(at + 1) * DAY_US,
+    )  # fmt: skip
 
 
 def test_months_that_are_not_whole_are_compared_by_the_day(tmp_path: Path) -> None:
@@ -337,6 +380,39 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest_and_where_the_other
     assert (run.exit_code, run.stderr.startswith(f"roi: {said}")) == (2, True), run.stderr
 
 
+@pytest.mark.parametrize(("head", "row", "usd", "paid"), [
+    ("model,uncached_input_tokens,output_tokens,cache_read_input_tokens,cost_usd", "claude-opus-5,600000,0,400000,3.2",
+     3.2, 3.2),
+    ("model,input_tokens,cached_input_tokens,output_tokens,source", "gpt-4o,1000000,400000,0,x", 2.0, None),
+    ("model,prompt_tokens,completion_tokens,prompt_cache_hit_tokens,prompt_cache_miss_tokens", "gpt-4o,1000,0,600,400",
+     0.00175, None),
+    ("model,tokens_input,tokens_output,num_model_requests,billed_cost", "gpt-4o,10000,2000,10,0.03", 0.045, 0.03),
+    ("model,type,input_text_tokens,input_cached_tokens,output_text_tokens,Cost (USD)", "gpt-4o,t,1000,0,100,0.003",
+     0.0035, 0.003),
+    ("model_id,prompt_tokens,completion_tokens,total_cost_usd", "gpt-4o,1000,100,0.002", 0.0035, 0.002),
+])  # fmt: skip
+def test_tables_that_public_tools_write_are_read_by_their_own_names(
+    tmp_path: Path, head: str, row: str, usd: float, paid: float | None,
+) -> None:
+    """Headers of exports in public repositories. gpt-4o: 2.50 in, 1.25 cached, 10 out; claude-opus-5: 5 and 0.50.
+
+    0.6 x 5 + 0.4 x 0.5 = 3.20, which that row's own cost is; 0.6 x 2.5 + 0.4 x 1.25 = 2.00; DeepSeek's hits are of its prompt.
+    """
+    found = usage_answer(table(tmp_path / "a.csv", f"2026-09-23,{row}", head=f"start_time_iso,{head}"), "--tasks", "0")
+    assert (found["list_usd"], found["reported_usd"]) == (pytest.approx(usd), paid)
+    open_ones = [note for note in found["notes"] if "may or may not be part of the input" in note]
+    assert bool(open_ones) is (",cached_input_tokens" in head)  # who says what the input counts is not asked
+
+
+def test_of_a_usage_that_lists_its_parts_none_is_taken_for_the_input(tmp_path: Path) -> None:
+    """An input of 10 that says how many were not cached is one of 10; a column alone is what it is called."""
+    line = {"timestamp": "2026-09-23T10:00:00Z", "model": "gpt-4o",
+            "usage": {"input_tokens": 10, "uncached_input_tokens": 4, "input_text_tokens": 10, "output_tokens": 2}}
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert usage_answer(file, "--tasks", "0")["tokens"]["uncached_input"] == 10
+
+
 @pytest.mark.full
 def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> None:
     """Of a column that does not tell batch no row is charged; a known format reads no column that is named besides."""
@@ -385,7 +461,7 @@ def test_a_model_without_a_price_is_told_with_the_way_to_give_it_one(tmp_path: P
 
 
 def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Path) -> None:
-    run = run_usage(table(tmp_path / "a.csv", "2026-05,gpt-6-sol,30,9000,90",
+    run = run_usage(table(tmp_path / "a.csv", "May,gpt-6-sol,30,9000,90",
                           head="time,model,requests,input_tokens,output_tokens"))
     assert "; the sum of a month has its first day for a time, and the next month's in a column until\n" in run.stderr
     said = table(tmp_path / "b.csv", "2026-05-01,2026-06-01,gpt-6-sol,310,9000,90",
@@ -414,15 +490,99 @@ def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_unt
     assert any(f"each is the sum of its {called or 'own day'}" in note for note in answer["notes"])
 
 
+@pytest.mark.parametrize(("times", "first", "last", "whole"), [
+    (("2026-02", "3/2026"), "2026-02-01", "2026-03-31", 59), (("Feb 2026", "March-2026"), "2026-02-01", "2026-03-31", 59),
+    (("Sept. 2026",), "2026-09-01", "2026-09-30", 30),
+    (("2026-Q1", "q2 2026"), "2026-01-01", "2026-06-30", 181), (("2026W53", "2027-W01"), "2026-12-28", "2027-01-10", 14),
+    (("2024/02",), "2024-02-01", "2024-02-29", 29), (("2026-11",), "2026-11-01", "2026-11-24", 24),
+])  # fmt: skip
+def test_names_of_months_quarters_and_weeks_are_periods_of_their_own_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[str, ...], first: str, last: str, whole: int,
+) -> None:
+    """2026 begins on a Thursday and so has a 53rd week, from 28 December; the month of today, the 24th, ends with it.
+
+    With and without a column of requests, whose sum over the days is a mean day; none is ever a call.
+    """
+    monkeypatch.setattr("roi.usage.read.columns.today", lambda: date(2026, 11, 24) if "2026-11" in times else date(2027, 2, 1))
+    for requests in ("60,", ""):
+        head = f"month,model,{'requests,' if requests else ''}input_tokens,output_tokens"
+        file = table(tmp_path / f"a{requests}.csv", *(f"{each},gpt-4o,{requests}6000,600" for each in times), head=head)
+        found = usage_answer(file, "--tasks", "0", "--timezone", "UTC" if requests else "Asia/Kolkata")
+        if requests:
+            assert (found["days"]["first"], found["days"]["last"], len(times) * 60) == (first, last, found["requests"])
+            assert found["workload"]["requests_per_day"] == pytest.approx(60 * len(times) / whole)
+        else:
+            assert found["requests"] is None
+            assert any("each row is the sum of its month, quarter or week; --req" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("cell", ["2026-13", "0/2026", "2026-Q5", "2026-W54", "2025-W53", "Oct-26", "Octo 2026", "Q3"])
+def test_what_names_no_period_is_none(tmp_path: Path, cell: str) -> None:
+    head = "time,model,requests,input_tokens,output_tokens"
+    run = run_usage(table(tmp_path / "a.csv", f"{cell},gpt-4o,60,6000,600", head=head))
+    assert run.exit_code == 2
+    assert "no row counts" in run.stderr
+
+
+def test_sums_without_a_column_of_requests_are_no_calls_and_take_the_requests_that_the_user_says(tmp_path: Path) -> None:
+    """Months' invoices: (310 + 300 + 310) Mtok in 92 days are 10 a day, 1,000 tokens of each of 10,000 requests; paid 3,220.
+
+    Days that may be calls are, with a note, until the user says how many they are, or one has more than any prompt; hours too.
+    """
+    months = [(f"2026-{month:02d}-01", days) for month, days in ((8, 31), (9, 30), (10, 31))]
+    rows = [f"{first},gpt-4o,openai,{days}0000000,{days}000000,{35 * days}" for first, days in months]
+    sums = table(tmp_path / "a.csv", *rows, head="month,model,provider,input_tokens,output_tokens,cost_usd")
+    bare, said = usage_answer(sums, "--tasks", "0"), usage_answer(sums, "--tasks", "0", "--requests-per-day", "10000")
+    assert (bare["requests"], bare["total_usd"], bare["workload"]["requests_per_day"]) == (None, 3220.0, None)
+    assert any("each row is the sum of its month; --requests-per-day N" in note for note in bare["notes"])
+    assert [said["workload"][name] for name in ("requests_per_day", "input_tokens", "output_tokens")] == [10_000, 1000.0, 100.0]
+
+    head = "date,model,provider,input_tokens,output_tokens"
+    days = [f"2026-10-{day:02d},gpt-4o,openai,{{}},100000" for day in range(1, 29)]
+    daily = table(tmp_path / "b.csv", *(row.format(10**6) for row in days), head=head)
+    calls, told = usage_answer(daily, "--tasks", "0"), usage_answer(daily, "--tasks", "0", "--requests-per-day", "1000")
+    assert calls["requests"] == 28
+    assert any("each row is one call: if they are sums of a day, --requests-per-day N" in note for note in calls["notes"])
+    assert (told["workload"]["requests_per_day"], told["workload"]["input_tokens"]) == (1000, 1000.0)
+    beyond = table(tmp_path / "c.csv", *(row.format(10**6 if k else 10**7 + 1) for k, row in enumerate(days)), head=head)
+    assert usage_answer(beyond, "--tasks", "0")["requests"] is None
+    several = table(tmp_path / "d.csv", *(row.format(1000) for row in days * 2), head=head)
+    assert not any("sums of a day" in note for note in usage_answer(several, "--tasks", "0")["notes"])
+
+    hours = [f"2026-10-0{k // 24 + 1}T{k % 24:02d}:00:00Z,gpt-4o,openai,24000,2400" for k in range(48)]
+    hourly = usage_answer(table(tmp_path / "e.csv", *hours, head=head), "--tasks", "0", "--requests-per-day", "240")
+    assert (hourly["workload"]["input_tokens"], hourly["days"]["complete"]) == (2400.0, 2)
+    run = run_usage(table(tmp_path / "f.csv", *(row.replace(":00:00Z", ":00:07Z") for row in hours), head=head),
+                    "--requests-per-day", "240")
+    assert run.stderr == "roi: --requests-per-day: 240 is not needed; these records count 24 a day\n"
+
+
+def test_where_no_weekend_is_in_the_log_both_readings_of_a_month_are_told(tmp_path: Path) -> None:
+    """Ten calls a working day: one week may be 7 / 7 or 5 / 7, 10 or 7.143 a day; two weeks show that weekends are quiet."""
+    def calls(days: int) -> Path:
+        dates = (date(2026, 10, 5) + timedelta(days=k) for k in range(days))
+        rows = [f"{day}T{hour:02d}:10:00Z,gpt-4o,100,10" for day in dates if day.weekday() < 5 for hour in range(8, 18)]
+        return table(tmp_path / f"{days}.csv", *rows, head="time,model,input_tokens,output_tokens")
+
+    week, two = (usage_answer(calls(days), "--tasks", "0") for days in (5, 12))
+    told = "no Saturday or Sunday is whole here: a mean day is one of Monday to Friday (10 requests)"
+    assert [note for note in week["notes"] if note.startswith(told) and "a mean day has 7.143, and a month costs 5 / 7" in note]
+    assert week["workload"]["requests_per_day"] == 10.0
+    assert two["workload"]["requests_per_day"] == pytest.approx(50 / 7)
+    assert not any("Saturday" in note for note in two["notes"])
+    run_usage(calls(5), "--output", tmp_path / "part.yaml")
+    assert f"# {told}" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
 def test_sums_that_may_be_of_a_month_are_told_for_what_they_count(tmp_path: Path) -> None:
-    """One row is the sum of its day; rows a month apart without a column of requests are calls, one each."""
+    """One row is the sum of its day; rows a month apart are sums of months where no column counts requests either."""
     one = usage_answer(table(tmp_path / "a.csv", "2026-10-01,gpt-6-sol,310,31000,90",
                              head="time,model,requests,input_tokens,output_tokens"))
     assert one["workload"]["requests_per_day"] == 310
     assert any("each is the sum of its own day, 2026-10-01; if they are sums of longer times" in note for note in one["notes"])
     calls = usage_answer(table(tmp_path / "b.csv", *(f"2026-0{month}-01,gpt-6-sol,31000,90" for month in (7, 8, 9)),
                                head="time,model,input_tokens,output_tokens"))
-    assert any("each row is one call; their times are a month apart" in note for note in calls["notes"])
+    assert any("each row is the sum of its month; --requests-per-day N" in note for note in calls["notes"])
 
 
 def test_sums_of_months_are_drawn_over_their_days_and_tell_no_week(tmp_path: Path) -> None:

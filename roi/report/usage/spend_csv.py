@@ -48,7 +48,7 @@ def _sums(found: Usage) -> Iterator[dict[str, Any]]:
 def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
     """Tables of single figures."""
     for name, value in (month_json(found.change) or {}).items():
-        yield {"table": "change", "name": name, "value": value}
+        yield {"table": "change", "name": name, "value": ", ".join(value) if isinstance(value, list) else value}
     for task in tasks:
         own = {"table": "tasks", "provider": task.provider, "model": task.model, "group": task.group}
         for name in ("requests_per_day", "requests_per_day_of_log", "usd_per_month", "saves_share", "npv_usd", "probability",

@@ -21,6 +21,7 @@ from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_reques
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.record import WEEKDAYS
 from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
@@ -212,15 +213,19 @@ def _chart(found: Usage) -> list[str]:
 def _change(change: MonthChange | None) -> Iterable[Block]:
     if change is None:
         return
-    per = "a mean whole day, since a month is not covered whole" if change.a_day else "the month"
+    per = "the month" if not change.a_day else "a mean whole day, since a month is not covered whole"
+    if len(change.weekdays) < len(WEEKDAYS):
+        per = f"a mean {' or '.join(change.weekdays)}, since the months have no other weekday whole that is in both"
+    calendar = ("calendar", change.calendar_usd, "more or fewer days, and weekdays, as they were")
     yield Heading(f"{change.month:%B %Y} against {change.before:%B}")
     parts = (("volume", change.volume_usd, "tokens in all"), ("mix", change.mix_usd, "of models, of input and output"),
              ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
     yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
         Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
-        *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what)) for name, amount, what in parts),
+        *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what))
+          for name, amount, what in (*([] if change.a_day else [calendar]), *parts)),
         Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
-    yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
+    yield Paragraph(f"Of {per}. They add up to the difference; each is at the prices of the month before but price itself.")
 
 
 def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:

@@ -39,7 +39,7 @@ from roi.usage.formats.own_columns import (
     may_be_column,
     thinking_beside,
 )
-from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
+from roi.usage.read.columns import count, flag, instant, named_period, no_flag, real, text, whole, year_last_instant
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
@@ -264,8 +264,12 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
+    at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
+    start, end = named_period(table, at["time"])  # looked at where the cell is no moment alone
+    if until_us is None:
+        until_us = ibis.ifelse(at_us.isnull(), end, ibis.null("int64"))
     return Fields(
-        at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
+        at_us=ibis.coalesce(at_us, start), until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
         batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),

@@ -10,11 +10,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from roi.usage.formats.json_counts import object_of
+from roi.usage.formats.json_counts import documents_of, object_of
 from roi.usage.read.record import LONGEST_NAME, Document
 
 DEEPEST: Final = 5
 """Keys of a path."""
+RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
+SCOPE_SPANS: Final = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
+"""Keys of OTLP's spans by resource, and within one by scope."""
+WRAPPED: Final = 3
+"""Objects and lists that may lie around an OTLP export, as {"run": {"exports": [...]}}, or {"trace": ...} of Tempo."""
 MAY_BE_TEXT: Final = ("input", "output")
 """Keys of counts, or of a prompt and its answer."""
 LONGEST_LITERAL: Final = 1 << 12
@@ -79,6 +84,37 @@ def usage_kind(document: Document) -> str | None:
     given = next((path for path in counts if GIVEN.search(path.lower())), None)
     made = any(MADE.search(path.lower()) for path in counts)
     return given.rpartition(".")[2][:LONGEST_NAME] if given is not None and made else None
+
+
+def span_groups(document: Document, deep: int = WRAPPED) -> list[Document]:
+    """OTLP's spans by resource: those of an export, that of one resource, or what lies in a document around exports.
+
+    Lists and objects are entered, `deep` of them, where the document has no usage of its own, which spans may repeat. What a
+    list holds is told by its first object.
+    """
+    if documents_of(document, *SCOPE_SPANS):
+        return [document]
+    if groups := documents_of(document, *RESOURCE_SPANS):
+        return groups
+    if not deep or usage_kind(document) is not None:
+        return []
+    found = list[Document]()
+    for value in document.values():
+        held = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
+        if held and span_groups(held[0], deep - 1):
+            found += chain.from_iterable(span_groups(each, deep - 1) for each in held)
+    return found
+
+
+def _count_tokens(groups: Iterable[Document]) -> bool:
+    """True where a span has an attribute of tokens."""
+    spans = (span for group in groups for scope in documents_of(group, *SCOPE_SPANS) for span in documents_of(scope, "spans"))
+    return any("token" in str(each.get("key")) for span in spans for each in documents_of(span, "attributes"))
+
+
+def usage_lost(document: Document) -> str | None:
+    """How a usage is called that a document holds, in names of its own or in OTLP's spans; None where it holds none."""
+    return usage_kind(document) or ("spans of OpenTelemetry" if _count_tokens(span_groups(document)) else None)
 
 
 def _is_flat(key: str, value: object) -> bool:

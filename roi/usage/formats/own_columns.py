@@ -15,8 +15,10 @@ from typing import Final
 from roi.errors import InputError, nearest
 
 NAMES: Final = {
-    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts",
-             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time", "requested_at"),
+    "time": ("timestamp", "time", "start_time_iso", "start_time", "starttime", "created_at", "created", "datetime", "date",
+             "arrival", "ts",
+             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time", "requested_at",
+             "usage_date", "day", "week", "month", "quarter"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
               "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount",
               "$ai_input_tokens", "native_tokens_prompt"),
@@ -28,7 +30,8 @@ NAMES: Final = {
                  "native_tokens_reasoning"),
     "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
                "cached_content_token_count", "cachedcontenttokencount", "cachereadinputtokens", "cachedinputtokens",
-               "cachereadtokens", "prompt_cached_tokens", "cache_read", "$ai_cache_read_input_tokens", "native_tokens_cached"),
+               "cachereadtokens", "prompt_cached_tokens", "cached_input_tokens", "prompt_cache_hit_tokens", "cache_read",
+               "$ai_cache_read_input_tokens", "native_tokens_cached"),
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
                     "cachewriteinputtokens", "cachewritetokens", "prompt_cache_creation_tokens", "cache_creation",
                     "$ai_cache_creation_input_tokens"),
@@ -41,9 +44,10 @@ NAMES: Final = {
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name",
               "$ai_span_name"),
-    "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd", "$ai_total_cost_usd"),
+    "cost": ("cost_usd", "cost", "total_cost", "total_cost_usd", "cost (usd)", "billed_cost", "spend", "spend_usd",
+             "amount_usd", "$ai_total_cost_usd"),
     "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
-    "requests": ("requests", "num_requests", "calls", "request_count"),
+    "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
     "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status",
@@ -51,6 +55,15 @@ NAMES: Final = {
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+COLUMN_ALONE: Final = {
+    "input": ("uncached_input_tokens", "input_uncached_tokens", "tokens_input", "input_text_tokens"),
+    "output": ("tokens_output", "output_text_tokens"),
+}
+"""More names of a count, of a column where none has one of NAMES: inside a usage such a count may be a part of another."""
+UNCACHED: Final = COLUMN_ALONE["input"][:2]
+"""Those of an input that leaves out what was cached."""
+HITS: Final = "prompt_cache_hit_tokens"
+"""DeepSeek's name of what its input holds of cached tokens."""
 GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
                    "account", "account_name", "team", "department", "cost_center", "app", "app_name", "application", "service",
                    "workflow", "agent", "product", "environment")  # fmt: skip
@@ -102,7 +115,7 @@ def _plain(name: str) -> str:
 
 INPUTS: Final = frozenset(map(_plain, NAMES["input"]))
 ALL_NAMES: Final = frozenset(each for names in SAID.values() for name in names for each in (name, _plain(name))) | {
-    IN_CENTS, EXCLUSIVE, *OF_CALLS, *IDS}  # fmt: skip
+    IN_CENTS, EXCLUSIVE, *OF_CALLS, *IDS, *COLUMN_ALONE["input"], *COLUMN_ALONE["output"]}  # fmt: skip
 """Names of inputs, and all by which a column is found or told to be of a call."""
 
 
@@ -121,6 +134,8 @@ def columns_found(mapped: Mapping[str, str], header: Iterable[str]) -> dict[str,
     names = [name.lower() for name in header]
     own = {_plain(name): name for name in reversed(names)}
     named = {what: next((own[n] for n in map(_plain, said) if n in own), None) for what, said in SAID.items()}
+    for what, alone in COLUMN_ALONE.items():
+        named[what] = named[what] or next((own[n] for n in alone if n in own), None)
     if IN_CENTS in own:
         named["cost"] = None
     inside = sorted((name for name in names if "." in name), key=lambda name: name.count("."))
@@ -195,10 +210,12 @@ def may_be_column(name: str) -> bool:
 def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | None:
     """Whether the input counts cached tokens, as names say; None where they do not, or speak for both."""
     given = leaf(found["input"])
-    if given in COUNTS_CACHE:
-        return True
     usage, nested, _ = found["input"].rpartition(".")
     written, read = (leaf(found.get(what, "")) for what in ("cache_write", "cached"))
+    if given in COUNTS_CACHE or read == HITS:
+        return True
+    if given in UNCACHED:
+        return False
     left_out = (given in INPUT_ALONE and usage.rpartition(".")[2] == "usage"
                 and any(written == write and read in ("", cached) for cached, write in LEFT_OUT))
     holders = (name.rpartition(".")[0].lower() for name in header if name.startswith(f"{usage}{nested}"))

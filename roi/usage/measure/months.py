@@ -1,5 +1,6 @@
-"""A month against the month before: what of the change is volume, mix, cache and price, which add up to it.
+"""A month against the month before: what of the change is calendar, volume, mix, cache and price, which add up to it.
 
+    calendar the days of the month, each as that weekday was in the month before: a month may have a fifth Monday, or a day less
     volume   all tokens as many times as they became, each model's share and price as it was
     mix      other models, and input against output within a model, at the prices of the month before
     cache    other shares of input read from and written to a prompt cache, at the prices of the month before
@@ -10,15 +11,16 @@ the month before are its last day's list, times what its tokens were paid over t
 its mean. A model that is new was paid nothing then; the list of that day stands in, and where it has none, today's.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, total_tokens
-from roi.usage.read.record import TOKENS
+from roi.usage.read.record import TOKENS, WEEKDAYS
 
 INPUT = ("uncached_input", "cache_read", "cache_write")
 
@@ -31,8 +33,12 @@ class MonthChange:
     month: date
     """First days of the two months."""
     a_day: bool
-    """True where the figures are of a mean whole day, since a month is not covered whole."""
+    """True where the figures are of a mean day of the weekdays that both months have, since a month is not covered whole."""
+    weekdays: tuple[str, ...]
+    """Those weekdays; all seven where the figures are of months, or where sums are of several days."""
     before_usd: float
+    calendar_usd: float
+    """0 where the figures are of a mean day, which has no more of a weekday than another."""
     volume_usd: float
     mix_usd: float
     cache_usd: float
@@ -41,7 +47,10 @@ class MonthChange:
 
 
 def month_change(priced: Sequence[Priced], days: Days | None) -> MonthChange | None:
-    """The last month with a whole day against the month before it; None where one of them has none, or has no price."""
+    """The last month with a whole day against the month before it.
+
+    None where one of them has none or has no price, or where no weekday is whole in both, so that nothing alike is there.
+    """
     if days is None or not days.complete:
         return None
     whole: dict[date, set[int]] = defaultdict(set)
@@ -51,30 +60,53 @@ def month_change(priced: Sequence[Priced], days: Days | None) -> MonthChange | N
     before = (month - timedelta(days=1)).replace(day=1)
     if before not in whole:
         return None
-    old, new = ([each for each in priced if each.usd is not None and each.spend.day in whole[m]] for m in (before, month))
-    if not sum(each.usd or 0.0 for each in old) or not new:
-        return None
     complete = all(len(whole[m]) == (_after(m) - m).days for m in (before, month))
-    per = [1.0, 1.0] if complete else [1.0 / len(whole[m]) for m in (before, month)]
-    return _split(old, new, per, before=before, month=month, a_day=not complete)
+    was, now = (Counter(_weekday(day, days) for day in whole[m]) for m in (before, month))
+    both = was.keys() & now.keys()
+    if not both:
+        return None
+    alike, own = ({k: now[k] / was[k] for k in both}, dict.fromkeys(both, 1.0)) if complete else (
+        {k: 1.0 / (len(both) * of[k]) for k in both} for of in (was, now))
+    rows = [[(each, _weekday(each.spend.day, days)) for each in priced if each.usd is not None and each.spend.day in whole[m]]
+            for m in (before, month)]
+    old, new = ([_times(each, by[k]) for each, k in of if k in by] for of, by in zip(rows, (alike, own), strict=True))
+    if not _usd(old) or not new:
+        return None
+    paid = _usd(each for each, _ in rows[0]) if complete else _usd(old)
+    return _split(old, new, paid, before=before, month=month, a_day=not complete,
+                  weekdays=tuple(name for k, name in enumerate(WEEKDAYS) if days.spanned or k in both))
 
 
-def _split(
-    old: Sequence[Priced], new: Sequence[Priced], per: Sequence[float], *, before: date, month: date, a_day: bool
-) -> MonthChange:
+def _split(old: Sequence[Priced], new: Sequence[Priced], before_usd: float, *, month: date, **told: Any) -> MonthChange:
+    """The parts of the change; `old` are the sums of the month before on days alike, `told` are further fields."""
     last = (month - timedelta(days=1) - EPOCH).days
     shares, factors = _input_shares(old), _factors(old, last)
-    was, now = (sum(each.usd or 0.0 for each in rows) * by for rows, by in zip((old, new), per, strict=True))
-    counts = [sum(sum(each.spend.tokens[name] for name in TOKENS) for each in rows) * by
-              for rows, by in zip((old, new), per, strict=True)]
+    was, now = _usd(old), _usd(new)
+    counts = [sum(each.spend.tokens[name] for each in rows for name in TOKENS) for rows in (old, new)]
     at_old = _at_old(new, last, factors)
-    kept = [_with_shares(each, shares) for each in new]
-    at_old_cache = _at_old(kept, last, factors)
+    at_old_cache = _at_old([_with_shares(each, shares) for each in new], last, factors)
     grown = was * counts[1] / counts[0]
-    cache = (at_old - at_old_cache) * per[1]
     return MonthChange(
-        before=before, month=month, a_day=a_day, before_usd=was, volume_usd=grown - was, mix_usd=at_old_cache * per[1] - grown,
-        cache_usd=cache, price_usd=now - at_old * per[1], month_usd=now)
+        month=month, before_usd=before_usd, calendar_usd=was - before_usd, volume_usd=grown - was,
+        mix_usd=at_old_cache - grown, cache_usd=at_old - at_old_cache, price_usd=now - at_old, month_usd=now, **told)
+
+
+def _weekday(day: int | None, days: Days) -> int:
+    """The weekday, Monday 0; of all days the same where a sum is of several, so that what each weekday had is not known."""
+    return 0 if day is None or days.spanned else day_of(day).weekday()
+
+
+def _usd(rows: Iterable[Priced]) -> float:
+    return sum(each.usd or 0.0 for each in rows)
+
+
+def _times(each: Priced, by: float) -> Priced:
+    """So many times the sum."""
+    spend = each.spend
+    tokens = {name: count * by for name, count in spend.tokens.items()}
+    requests = None if spend.requests is None else spend.requests * by
+    scaled = replace(spend, cost_usd=spend.cost_usd * by, tokens=tokens, requests=requests)  # type: ignore[arg-type]  # of days
+    return replace(each, list_usd=None if each.list_usd is None else each.list_usd * by, spend=scaled)
 
 
 def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float]) -> float:

@@ -18,7 +18,7 @@ from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
-from roi.usage.told import silent
+from roi.usage.told import no_weekend, silent
 
 
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
@@ -252,6 +252,7 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
             f"; {w.requests_per_day_of_log:,.0f} requests a day over all {len(w.log_days.complete)}")
         yield f"{w.choice.model} {told}{over}"
     yield from silent(w.days)
+    yield from no_weekend(w.days, w.requests_per_day if w.requests is not None else None)
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     yield from told_rates(found.rates)

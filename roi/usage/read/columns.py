@@ -5,10 +5,12 @@ format's fields read the same on a CSV, a Parquet file and a table of a database
 """
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from functools import reduce
 from operator import or_
 from typing import Final
 
+from roi.clock import today
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 EPOCH_MS: Final = 100_000_000_000
@@ -32,6 +34,18 @@ YEAR_LAST: Final = (
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
 )
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+                 "december")  # fmt: skip
+PERIODS: Final = {
+    "month": (r"^([0-9]{4})[-/]([0-9]{1,2})$", 1, 2), "month, year last": (r"^([0-9]{1,2})[-/]([0-9]{4})$", 2, 1),
+    "month by name": (rf"^({'|'.join(f'{each}|{each[:3]}' for each in MONTHS)}|sept)[., -]+([0-9]{{4}})$", 2, 1),
+    "quarter": (r"^([0-9]{4})[ -]?q([1-4])$", 1, 2), "quarter first": (r"^q([1-4])[ /-]?([0-9]{4})$", 2, 1),
+    "week": (r"^([0-9]{4})-?w([0-9]{1,2})$", 1, 2),
+}  # fmt: skip
+"""Names of a time that is no moment, in lower case, and which of their parts is the year and which counts within it: 2026-10,
+10/2026, Oct 2026, 2026-Q3, and weeks of ISO 8601. Oct-26 may be a day, and is none."""
 
 
 def find(table: Table, *names: str) -> str | None:
@@ -166,6 +180,48 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"))
     stamp = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
     return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
+
+
+def named_period(table: Table, name: str) -> tuple[Column, Column]:
+    """(Start, end) in microseconds since 1970 UTC of the month, quarter or week that a cell names (PERIODS); null where none.
+
+    It begins and ends at midnight of the connection's time zone. One that is not over ends with today.
+    """
+    found = find(table, name)
+    if found is None or not table[found].type().is_string():
+        return ibis.null("int64"), ibis.null("int64")
+    words = table[found].strip().lower()
+    part = {kind: [words.re_extract(form, k).nullif("") for k in places] for kind, (form, *places) in PERIODS.items()}
+    year = ibis.coalesce(*(each for each, _ in part.values())).cast("int64")
+    spelled = ibis.literal("".join(each[:3] for each in MONTHS)).find(part["month by name"][1].left(3)) / 3 + 1
+    numbered = ibis.coalesce(part["month"][1], part["month, year last"][1]).cast("int64")
+    month = ibis.coalesce(numbered, ibis.ifelse(part["month by name"][1].isnull(), ibis.null("int64"), spelled.cast("int64")))
+    quarter = ibis.coalesce(part["quarter"][1], part["quarter first"][1]).cast("int64")
+    first = year * 12 + ibis.coalesce(ibis.ifelse(month.between(1, 12), month - 1, ibis.null("int64")), (quarter - 1) * 3)
+    after = first + ibis.ifelse(quarter.isnull(), 1, 3)
+    monday = _first_monday(year) + 7 * (part["week"][1].cast("int64") - 1)
+    monday = ibis.ifelse((monday >= _first_monday(year)) & (monday < _first_monday(year + 1)), monday, ibis.null("int64"))
+    start, end = (ibis.coalesce(_month(of), _midnight(day)) for of, day in ((first, monday), (after, monday + 7)))
+    tomorrow = _midnight(ibis.literal((today() - date(1970, 1, 1) + timedelta(days=1)).days))
+    return start, ibis.ifelse((start < tomorrow) & (end > tomorrow), tomorrow, end)
+
+
+def _month(number: Column) -> Column:
+    """Microseconds at which a month begins, counted from the year 0 on."""
+    year, month = (number / 12).floor().cast("int64").cast("string"), (number % 12 + 1).cast("string").lpad(2, "0")
+    return _zoned_micros(year.concat("-", month, "-01 00:00:00").try_cast("timestamp('UTC')"))
+
+
+def _first_monday(year: Column) -> Column:
+    """The Monday of a year's first week, which has the 4th of January, as days since 1970; from 1970 to 2099."""
+    fourth = (year - 1970) * 365 + ((year - 1969) / 4).floor().cast("int64") + 3
+    return fourth - (fourth + 3) % 7
+
+
+def _midnight(day: Column) -> Column:
+    """Microseconds at which a day, counted from 1970 on, begins."""
+    words = (ibis.literal("1970-01-01").cast("date") + day.as_interval("D")).cast("string").left(10)
+    return _zoned_micros(words.concat(" 00:00:00").try_cast("timestamp('UTC')"))
 
 
 def _micros(stamp: Column, start: Column) -> Column:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from roi.disk import TOO_MANY_VALUES, UNIQUE, GivenTwice, lines_of, parse_json
 from roi.errors import InputError
-from roi.usage.formats.nested import usage_kind
+from roi.usage.formats.nested import usage_lost
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import LINE, Document, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, LONGEST_LINE, FileShape, opened
@@ -130,7 +130,7 @@ def _line_documents(
 
 def is_of_another(document: Document, form: Format, where: str, unread: UnreadRows) -> bool:
     """True of a document that holds a usage and is none of the format's; it is counted, so that none is lost without a word."""
-    if form.recognises is None or form.recognises(document) or (kind := usage_kind(document)) is None:
+    if form.recognises is None or form.recognises(document) or (kind := usage_lost(document)) is None:
         return False
     unread.add(OF_ANOTHER_KIND.format(kind), where)
     return True

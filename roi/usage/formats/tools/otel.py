@@ -23,6 +23,7 @@ from typing import Any, Final
 from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.formats.clouds.bedrock import without_arn
 from roi.usage.formats.json_counts import documents_of, nested, object_of
+from roi.usage.formats.nested import SCOPE_SPANS, span_groups
 from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -82,7 +83,6 @@ MLFLOW: Final = "mlflow.spanType"
 OF_MLFLOW: Final = {"input": "input_tokens", "output": "output_tokens", "read": "cache_read_input_tokens",
                     "written": "cache_creation_input_tokens"}  # fmt: skip
 """What MLflow calls a span's kind, and the counts of its usage."""
-RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans")
 NANOSECONDS: Final = 10**17
 """A number of this size or more is nanoseconds: as microseconds it would lie beyond the year 5138."""
 CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "chat.completions", "text.completions")
@@ -137,7 +137,7 @@ def _model(table: Table, provider: Column) -> Column:
 
 def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
-    if documents_of(document, *RESOURCE_SPANS) or _spans_of_trace(document):
+    if span_groups(document) or _spans_of_trace(document):
         return True
     if "root_span_id" in document:  # Braintrust's, whose attributes say what a span is and hold no counts
         return False
@@ -147,13 +147,13 @@ def has_spans(document: Document) -> bool:
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
-    groups, of_trace = documents_of(document, *RESOURCE_SPANS), _spans_of_trace(document)
+    groups, of_trace = span_groups(document), _spans_of_trace(document)
     yield from (_row(span, None, None) for span in of_trace)
     if not groups and not of_trace and has_spans(document):
         yield _row(document, _mapping(document, "resource").get("service.name"), _first(document, "scope"))
     for group in groups:
         service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
-        for scope in documents_of(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
+        for scope in documents_of(group, *SCOPE_SPANS):
             for span in documents_of(scope, "spans"):
                 yield _row(span, service, _first(scope, "scope"))
 

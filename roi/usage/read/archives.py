@@ -7,7 +7,7 @@ import sqlite3
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -54,23 +54,28 @@ def message_documents(file: SourceFile) -> Iterator[Document]:
     if file.path is None or file.member is not None:
         raise InputError(f"{file.shown}: a database can be read from a file alone")
     try:
-        connection = sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True)
-        for own, session, data in connection.execute("SELECT id, session_id, data FROM message"):
-            try:
-                document = json.loads(data)
-            except (TypeError, ValueError, RecursionError):
-                continue
-            if isinstance(document, dict):
-                yield {**document, "id": own, "sessionID": session}
+        with closing(_database(file.path)) as database:
+            for own, session, data in database.execute("SELECT id, session_id, data FROM message"):
+                try:
+                    document = json.loads(data)
+                except (TypeError, ValueError, RecursionError):
+                    continue
+                if isinstance(document, dict):
+                    yield {**document, "id": own, "sessionID": session}
     except sqlite3.Error as error:
         raise InputError(f"{file.shown}: {_why_no_messages(file.path, error)}") from None
+
+
+def _database(path: Path) -> sqlite3.Connection:
+    """A database of SQLite, open to be read alone."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _why_no_messages(path: Path, error: sqlite3.Error) -> str:
     """What a database is that OpenCode's messages cannot be read from, and how its calls can."""
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        found = connection.execute(TABLES).fetchmany(MOST_NAMED + 1)
+        with closing(_database(path)) as database:
+            found = database.execute(TABLES).fetchmany(MOST_NAMED + 1)
     except sqlite3.Error:
         return f"no database of SQLite that can be read: {error}"
     names = [str(name)[:LONGEST_NAME] for (name,) in found]

@@ -60,7 +60,7 @@ class AnnouncedPrice(Rates):
 
     from_date: Date
     """First day of that price."""
-    price_ratio: Annotated[Positive, unit("ratio")] | None = None
+    price_ratio: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, json_schema_extra={"unit": "ratio"})] | None = None
     """Price from then on over today's, all rates alike; in place of rates."""
 
     @model_validator(mode="after")

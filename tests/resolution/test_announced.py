@@ -14,7 +14,7 @@ from roi.errors import InputError
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 FLASH = "google/gemini-3.8-flash"
 OPTION = f"cheaper-api:{FLASH}"
@@ -96,7 +96,8 @@ def test_a_price_to_come_that_is_stated_takes_the_place_of_what_the_list_announc
         paid = month(case)
         assert paid[1:4] == pytest.approx([each, each * (live + (1 - live) * times), each * times])
         assert case[at("output")].basis is Basis.STATED
-        assert case[at("output")].source.startswith(f"scenario apis.{FLASH}.announced.0.")
+        assert case[at("output")].source == f"scenario apis.{FLASH}.announced.0.{next(iter(told))}"
+        assert case[f"vendors.{FLASH}.announced.0.from"].source == f"scenario apis.{FLASH}.announced.0.from_date"
         assert at("input", step=1) not in case
     twice = [{"from_date": "2027-02-01", "price_ratio": 2.0}]
     own = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0, "announced": twice}
@@ -115,6 +116,7 @@ def test_what_today_s_model_will_cost_is_met_by_all_that_keep_it() -> None:
 
 
 def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
+    """A name that holds dots is still the API's where --set reaches into its list."""
     for told, why in (
         ([{"from_date": "2026-11-24", "price_ratio": 2.0}], "from_date: '2026-11-24' .* holds on 2026-11-24 already"),
         ([{"from_date": "2027-01-01"}], "give price_ratio, or rates"),
@@ -123,6 +125,9 @@ def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
     ):
         with pytest.raises(InputError, match=why):
             flash(apis={FLASH: {"announced": told}})
+    one = "{openai/gpt-4.1: {announced: [{from_date: 2027-02-01, price_ratio: 2}]}}"
+    s = load_scenario(None, (f"apis={one}", "apis.openai/gpt-4.1.announced.0.price_ratio=3"))
+    assert s.apis["openai/gpt-4.1"].announced[0].price_ratio == 3.0
     late = {"apis": {FLASH: {"announced": [{"from_date": "2030-01-01", "price_ratio": 2.0}]}}}
     resolved = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES, **late})))
     assert any(f"apis.{FLASH}.announced.0 moves nothing" in warning for warning in resolved.warnings)

@@ -17,6 +17,8 @@ TASK = {"as_of": "2026-11-24", "workload": {"requests_per_day": 10.0, "input_tok
     ("vendor_tuned", "opnai/gpt-6-luna", "unknown tuning vendor 'opnai'; nearest: openai"),
     ("self_hosted", "gpt-6-luna", "'gpt-6-luna' is not usable; an API of openai"),
     ("self_hosted", "openai/gpt-6-luna", "no weights of it are known; candidates.api_models: [openai/gpt-6-luna] comp"),
+    *(("self_hosted", name, "the catalog holds text models alone; where this one is made of one, name that (qwen2.5-7b of")
+      for name in ("qwen2.5-vl-7b", "Qwen/Qwen3-VL-8B-Instruct", "llama-3.2-11b-vision", "qwen3-reranker-8b", "internvl3-8b")),
     ("self_hosted", "qwen3-9b", "unknown model 'qwen3-9b'; nearest: qwen3.5-9b, qwen3-8b"),
     ("hosted_adapters", "together/gpt-6-luna", "no weights of it are known; candidates.api_models: [openai"),
     ("api_models", "qwen3-8b", "; qwen3-8b is an open model: candidates.self_hosted; a model without a list price needs"),

@@ -139,9 +139,10 @@ def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: st
         if all(getattr(later, name) == getattr(before, name) for name in LISTED):
             continue
         before, path = later, partial(path_of, AnnouncedRates, vendor=vendor, step=step)
-        sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), later.source)
+        said = later.source if own is terms else f"scenario {own.field}.from_date"
+        sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), said)
         sheet.add(path("from_months"), (day - s.as_of).days / DAYS_PER_MONTH, "months", basis=dated,
-                  source=f"from {day} on: {later.source}", date=price.date)
+                  source=f"from {day} on: {said}", date=price.date)
         add_rates(sheet, path, later.model_copy(update={"date": price.date}), own, basis)
         ratio = _cost_ratio(s, later, price)
         much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price"
@@ -183,8 +184,8 @@ def _stated_lists(
         else:
             rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
             scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
-            source = f"scenario {field}.price_ratio: {told.price_ratio:g} x {price.source}"
-            yield day, price.model_copy(update=scaled | {"source": source}), LIST_TERMS, Basis.STATED
+            later = price.model_copy(update=scaled | {"source": f"scenario {field}.price_ratio", "note": ""})
+            yield day, later, replace(terms, own=ApiTerms(), field=field), Basis.STATED
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:

@@ -1,5 +1,6 @@
 """Options on GPUs or on a vendor's tuned model: self-hosted, hybrid, own hardware, vendor tuning, hosted adapters."""
 
+import re
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -46,6 +47,12 @@ from roi.units import HOURS_PER_MONTH, MTOK
 
 NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"
             " for that. Name an API that passes the bar (candidates.api_models) and evaluate it")
+NOT_TEXT = re.compile(r"(?:^|[/-])(?:[a-z]*vl|vision|llava|omni|audio|asr|tts|ocr|embedding|reranker)(?=[-/.\d]|$)")
+"""Open models that see, hear, or score a text: most are a text model with a tower or another head."""
+NOT_TEXT_WHY = (
+    "the catalog holds text models alone; where this one is made of one, name that (qwen2.5-7b of qwen2.5-vl-7b, qwen3-8b of"
+    " qwen3-reranker-8b), with images as input tokens (tokens.NAME.ratio where they are others) and its tower left out; else it"
+    " is an API of your own with its server under costs (docs/start.md)")
 OF_TUNED = frozenset({"ends_in_months", "successor_price_ratio", "successor_error_ratio"})
 """What may be stated under `apis` of a model that a vendor tunes."""
 NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
@@ -153,6 +160,8 @@ def _open_model(name: str, field: str) -> ModelShape:
         return find_model(name, field)
     except UnknownName:
         if not (sold := sellers_of(model := model_part(name))):
+            if NOT_TEXT.search(name.lower()):
+                raise ScenarioError(field, name, NOT_TEXT_WHY) from None
             raise
         head = name.removesuffix(model).rstrip("/").lower()
         sold.sort(key=lambda vendor: (vendor != head, vendor not in MAKERS))

@@ -37,10 +37,12 @@ def answer_usage(
     """
     parts: list[str] = []
     as_of: Date | None = None
+    own: set[str] = set()
     if scenario is not None:
         from roi.scenario.file import load_scenario
 
-        as_of = load_scenario(scenario).as_of
+        stated = load_scenario(scenario)
+        as_of, own = stated.as_of, {name for name, terms in stated.apis.items() if terms.rates or terms.discount}
 
     def settle(found: Usage) -> None:
         if with_part:
@@ -51,6 +53,10 @@ def answer_usage(
     spent, tasks = summarize(question, tell, status, settle), []
     if question.trace is not None and tell is not None:
         tell(f"wrote {question.trace}")
+    used = own & {f"{each.spend.provider}/{each.spend.model}" for each in spent.priced}
+    if used and tell is not None:
+        tell(f"{scenario} states prices or a discount of {', '.join(sorted(used))} (apis): the comparison of groups takes them,"
+             " the sums here are at the public list; roi prices add api puts a price into that")
     whole = spent.dated and spent.days is not None and spent.days.complete  # a part of a day says nothing of a month
     if most and (scenario is not None or whole):
         if status is not None:

@@ -2,7 +2,8 @@
 
     read/       files and what they are made of, their raw tables; the one record, and what a format is
     formats/    what rows of each tool's exports say, in the fields of the record
-    log         files to one log of records; `duplicates` sees to it that the same calls never count twice
+    log         files to one log of records; `duplicates` sees to it that the same calls never count twice;
+                `sums` tells rows that are sums of a time from calls
     measure/    sums and log-bins of the log: days, lengths, growth, list prices against the bill, the workload
     summary     the spine: a question, answered with `Usage`
 

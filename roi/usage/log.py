@@ -15,14 +15,14 @@ from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
-from roi.usage.read.database import progress_told
+from roi.usage.read.database import progress_told, rows_of
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.record import COLUMNS, NO_TIME, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 from roi.usage.sums import with_ends
@@ -242,6 +242,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     """The records of one raw table, written as typed Parquet, so that text is parsed once, and a damaged file is found here.
 
     Where DuckDB's reader gives up (mixed line ends, for one), or leaves out more lines than it notes, Python's reads it again.
+    A table of one's own in which a time is no moment is looked at again for names of months and the like.
     """
     form = raw.found[0].format
     records = form.records(without_copies(raw.table, copies), options)
@@ -260,6 +261,9 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
         again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
     written = engine.read_parquet(target)
+    if form.own_columns and not options.periods and rows_of(written.filter(written.dropped == NO_TIME).limit(1), engine):
+        again = replace(raw, unread=of_copies)
+        return _records(again, copies, replace(options, periods=True), engine, target.with_suffix(".periods.parquet"))
     # what is the same in every row need not be read
     known = {name: ibis.null(COLUMNS[name]) if value is None else ibis.literal(value).cast(COLUMNS[name])
              for name, value in same.items() if name in COLUMNS}

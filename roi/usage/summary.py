@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -326,6 +326,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
             sums[row.source, row.dropped] += row.rows
             in_usd = row.kind == "cost" and not row.dropped.startswith((NOT_USD, AMOUNT_IN))
             costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
+    options = replace(options, periods=True)
     for raw in log.raws:
         name = raw.found[0].format.name
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}

@@ -49,9 +49,10 @@ def silent(days: Days | None) -> Iterator[str]:
 def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
     """That no weekend is there, so that nobody knows whether weekends are quiet; `a_day`: requests of a mean day, if counted.
 
-    Where one is there, and empty, it counts as days of zero: a mean day is then a seventh of a working week.
+    Where one is there, and empty, it counts as days of zero: a mean day is then a seventh of a working week. Of a log of one
+    day it goes without saying that it tells no week.
     """
-    if days is None or days.spanned or not days.complete or {day_of(day).weekday() for day in days.complete} & {5, 6}:
+    if days is None or days.spanned or len(days.complete) < 2 or {day_of(day).weekday() for day in days.complete} & {5, 6}:
         return
     both = "" if a_day is None else f" ({a_day:,.4g} requests)"
     fewer = "5 / 7 of that" if a_day is None else f"{a_day * 5 / 7:,.4g}"

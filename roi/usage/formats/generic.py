@@ -265,11 +265,12 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
-    start, end = named_period(table, at["time"])  # looked at where the cell is no moment alone
-    if until_us is None:
-        until_us = ibis.ifelse(at_us.isnull(), end, ibis.null("int64"))
+    if options.periods:
+        start, end = named_period(table, at["time"])
+        until_us = ibis.ifelse(at_us.isnull(), end, ibis.null("int64")) if until_us is None else until_us
+        at_us = ibis.coalesce(at_us, start)
     return Fields(
-        at_us=ibis.coalesce(at_us, start), until_us=until_us,
+        at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
         batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),

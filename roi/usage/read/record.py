@@ -108,6 +108,9 @@ class FileOptions:
     """Columns of the generic format: (what, the file's own name)."""
     rates: tuple[ExchangeRate, ...] = ()
     """What amounts in other currencies are worth, by currency and day."""
+    periods: bool = False
+    """Whether times of a table of one's own may be names of months, quarters and weeks: asked where one is no moment, since it
+    takes half as long again."""
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _candidates(
         return found, told and told + held_at_once(_serving_plan(choice, *grid[0]), lengths)
     k = _nearest(slo_of(s), grid, result)
     plan, binding = _serving_plan(choice, *grid[k]), str(np.atleast_1d(result.binding)[k])
-    return found, why_none_holds(plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s), binding).told
+    return found, why_none_holds(plan, lengths, _evidence(known, plan, lengths).server, slo_of(s), binding).told
 
 
 def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[int, StatedCapacity]]:
@@ -217,7 +217,7 @@ def _as_stated(
     source = f"{q.source or f'scenario {path}'}: stated, not replayed; the SLO is not checked"
     low, high = (None, None) if ends[0] == ends[2] else (ends[0], ends[2])
     speed = Fact(value=1.0, low=low, high=high, unit="ratio", basis=Basis.STATED, source=source, date=q.date)
-    server = plan_evidence(sheet.known, plan, lengths).server
+    server = _evidence(sheet.known, plan, lengths).server
     evidence = PlanEvidence(server=server, speed_path=f"{path}.speed", speed=speed, profiled=False, basis=Basis.STATED,
                             source=source)
     sheet.with_ends(evidence.speed_path, speed)
@@ -238,7 +238,7 @@ def _with_measured(sheet: FactSheet, chosen: list[FoundPlan], found: list[FoundP
 
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options, vendors and scenarios that share the replica."""
-    evidence = plan_evidence(sheet.known, plan, lengths)
+    evidence = _evidence(sheet.known, plan, lengths)
     spreads = [sheet.with_ends(evidence.speed_path, evidence.speed)]
     if evidence.profiled:
         what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"
@@ -254,6 +254,11 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
         if kept is not None and found is None:
             kept.keep(replayed[key], *inputs)
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
+
+
+def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
+    """The best evidence for the plan, found once with these runs: every option and every vendor that has it asks."""
+    return known.once(("plan evidence", plan, lengths.key), partial(plan_evidence, known, plan, lengths))
 
 
 def _closed_form(

@@ -96,6 +96,8 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     # how often each row stands in each file
     counted = every.group_by(["key", "file"]).aggregate(rows=every.count(), named=every.named.any())
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
+    if not _any_twice(by_file, engine):
+        return None
     pairs = _lost(by_file)
     if not shared & IDS:
         whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
@@ -112,6 +114,13 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     again = _sum(several.rows - 1, engine)
     unread.add(AGAIN, "", again)
     return Copies(pairs, shared, once=again > 0) if copied or again else None
+
+
+def _any_twice(by_file: Table, engine: DuckDB) -> bool:
+    """Whether a row stands in two files, or one with an id twice in its own; most logs have none, and are asked no more."""
+    again = (by_file.named & (by_file.rows > 1)).any()
+    (found,) = rows_of(by_file.aggregate(rows=by_file.count(), keys=by_file.key.nunique(), again=again), engine)
+    return bool(found["rows"] > found["keys"] or found["again"])
 
 
 def _sum(column: Column, engine: DuckDB) -> int:

@@ -249,7 +249,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
     same = constants(records)
-    records = names_shown(records, options.model)
+    records = names_shown(records, options.model, same)
     gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])

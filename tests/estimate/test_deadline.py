@@ -170,9 +170,9 @@ def test_of_many_draws_each_takes_what_it_takes_alone() -> None:
         (0.5, 24.0, 1, 2, 1.0, False), (1.0, 12.0, 0, 1, 4.0, False), (0.35, 2.0, 2, 0, 1.0, False),
         (1.0, 9.0, 1, 1, 1.0, True),
     ):
-        capacity, pooling = np.exp(rng.normal(size=(200, 1))), rng.uniform(1.0, 1.8, (200, 1))
+        capacity, pooling = np.exp(rng.normal(size=(50, 1))), rng.uniform(1.0, 1.8, (50, 1))
         capacity[3] = 0.0
-        mean = np.exp(rng.normal(size=(200, 1))) * np.linspace(1.0, 2.0, 24)
+        mean = np.exp(rng.normal(size=(50, 1))) * np.linspace(1.0, 2.0, 24)
         rules = {"burst": 1.1, "can_wait": waits, "waits_hours": hours, "spares": spares, "replicas_minimum": least,
                  "gpus_per_instance": instance, "to_none": to_none}
         together = size_autoscaled_fleet(mean, capacity, curve, pooling=pooling, gpus_alone=True, **rules)

@@ -11,7 +11,7 @@ from roi.cli import main
 from roi.usage.formats import FORMATS
 from roi.usage.log import read_log
 from roi.usage.measure.aggregate import GUARD, NONE
-from roi.usage.read.database import local_engine
+from roi.usage.read.database import local_engine, rows_of
 from roi.usage.read.files import find_files
 from roi.usage.read.record import TOKENS, FileOptions, Format
 
@@ -39,7 +39,7 @@ def records(tmp_path: Path, *files: Path | str, formats: tuple[Format, ...] = FO
     if anew or None in contents or key not in READ:
         engine = local_engine(tmp_path, zone)
         log = read_log(find_files([str(file) for file in files]), formats, FileOptions(**said), engine, tmp_path)
-        rows = engine.to_pyarrow(log.records).to_pylist()
+        rows = rows_of(log.records, engine)
         READ[key] = formats, sorted(rows, key=lambda row: (row["at_us"] or 0, row["model"] or ""))
     return [dict(row) for row in READ[key][1]]
 

@@ -73,6 +73,13 @@ def test_sums_by_day_and_model_are_those_of_pandas(log):
     assert {each.provider for each in found} == {"openai"}
 
 
+def test_where_a_format_has_no_groups_no_backend_is_asked_for_their_sums(tmp_path):
+    (tmp_path / "a.csv").write_text("timestamp,model,input_tokens,output_tokens\n2026-10-05,gpt-6-sol,1000,40\n")
+    engine = local_engine(tmp_path)
+    log = read_log(find_files([str(tmp_path / "a.csv")]), FORMATS, FileOptions(), engine, tmp_path)
+    assert spend_by_group(log.records, None) == spend_of_others(log.records, None) == []
+
+
 def test_groups_leave_out_rows_without_a_group(log):
     frame, records, engine = log
     found = spend_by_group(records, engine)

@@ -242,24 +242,17 @@ def test_two_rows_load_nothing_that_they_do_not_need(tmp_path: Path) -> None:
     assert left_out & set(json.loads(names)) == set()
 
 
-@pytest.mark.full
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        ("Dear model, who are you", "(text that is no name)"),
-        ("请总结以下合同", "(text that is no name)"),
-        ("claude please help me", "(text that is no name)"),
-        ("Claude Opus 4.5", "claude-opus-4.5"),
-        ("GPT-4o mini", "gpt-4o-mini"),
-        ("ft:gpt-4o:org::id", "ft:gpt-4o:org::id"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_shifted_row_shows_no_prompt_as_the_name_of_a_model(tmp_path: Path, cell: str, shown: str, kind: str) -> None:
-    """Its 1,000 + 40 tokens count; names for people are the ids that they stand for."""
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.full)])
+def test_a_shifted_row_shows_no_prompt_as_the_name_of_a_model(tmp_path: Path, kind: str) -> None:
+    """Its 1,000 + 40 tokens count; names for people are the ids that they stand for. An id has 200 characters at most, a name
+    for people six words behind its family.
+    """
+    names = {"Claude Opus 4.5": "claude-opus-4.5", "GPT-4o mini": "gpt-4o-mini", "ft:gpt-4o:org::id": "ft:gpt-4o:org::id",
+             "a" * 200: "a" * 200, "Claude" + " 4" * 6: "claude" + "-4" * 6}
+    others = ("Dear model, who are you", "请总结以下合同", "claude please help me", "a" * 201, "claude" + " 4" * 7)
     file = tmp_path / f"a.{kind}"
     rows = [{"timestamp": datetime(2026, 10, 5, k), "model": m, "input_tokens": 1000, "output_tokens": 40}  # noqa: DTZ001
-            for k, m in enumerate(("gpt-4.1", cell))]  # fmt: skip
+            for k, m in enumerate(("gpt-4.1", *names, *others))]
     if kind == "csv":
         file.write_text("\n".join(["timestamp,model,input_tokens,output_tokens", *(
             f'{row["timestamp"]},"{row["model"]}",1000,40' for row in rows)]), encoding="utf-8")  # fmt: skip
@@ -267,12 +260,10 @@ def test_a_shifted_row_shows_no_prompt_as_the_name_of_a_model(tmp_path: Path, ce
         pq.write_table(pa.Table.from_pylist(rows), file)
     found = usage_answer(file)
     counted = {each["model"]: each["tokens"]["uncached_input"] for each in found["by_model"]}
-    assert counted == {"gpt-4.1": 1000, shown: 1000}
-    if shown.startswith("("):
-        assert cell not in json.dumps(found, ensure_ascii=False)
-        assert any(
-            "perhaps the cells of these rows are shifted" in note for each in found["by_model"] for note in each["notes"]
-        )
+    assert counted == {"gpt-4.1": 1000, **dict.fromkeys(names.values(), 1000), "(text that is no name)": 1000 * len(others)}
+    told = json.dumps(found, ensure_ascii=False)
+    assert not any(cell in told for cell in others)
+    assert any("perhaps the cells of these rows are shifted" in note for each in found["by_model"] for note in each["notes"])
 
 
 def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:

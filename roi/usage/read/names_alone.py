@@ -7,6 +7,7 @@ and show nothing of what was said.
 """
 
 import re
+from collections.abc import Container
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
@@ -17,7 +18,9 @@ NAMED: Final = ("provider", "model", "tier")
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 NOT_A_NAME: Final = "(text that is no name)"
-ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]{1,200}$"
+ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]+$"
+LONGEST_ID: Final = 200
+"""Characters. Counted apart: DuckDB makes a copy of what is repeated for each of the times, at every look at the query."""
 FAMILIES: Final = (
     "chatgpt|claude|codestral|codex|command|composer|deepseek|devstral|gemini|gemma|glm|gpt|granite|grok|jamba|kimi|llama|magistral|ministral|"
     "mistral|mixtral|nemotron|nova|o[1-9]|phi|qwen|qwq|sonar|titan"
@@ -27,29 +30,34 @@ VARIANTS: Final = (
     "micro|mini|nano|nemo|next|opus|plus|premier|preview|pro|r|r[+]|realtime|reasoner|reasoning|research|scout|search|small|"
     "sonnet|text|thinking|turbo|ultra|versatile|vision|latest|exp|experimental|mythos|fable|sol|luna|astra"
 )
-FOR_PEOPLE: Final = (
-    rf"^({FAMILIES})[a-z0-9.+-]*( ({VARIANTS}|[a-z]?[0-9][a-z0-9.:-]*)){{1,6}}$"
-)
+FOR_PEOPLE: Final = rf"^({FAMILIES})[a-z0-9.+-]*( ({VARIANTS}|[a-z]?[0-9][a-z0-9.:-]*))+$"
 """In lower case; the words after the family are its own, so that no sentence that begins with one passes."""
+MOST_WORDS: Final = 6
+"""After the family, each behind a space; counted apart, as the characters of an id are."""
 
 
-def names_shown(records: Table, said: str | None) -> Table:
+def names_shown(records: Table, said: str | None, known: Container[str] = ()) -> Table:
     """The records with names alone as provider, by its own name, model and tier; `said` is the user's own word for the model.
 
     For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
+    Columns in `known`, whose value the format itself gives, stay as they are.
     """
-    names = {column: _shown(records[column], said) for column in NAMED}
-    return records.mutate(**names | {"provider": names["provider"].substitute(ALIASES)})
+    names = {column: _shown(records[column], said) for column in NAMED if column not in known}
+    alone = records.mutate(**names)
+    return alone.mutate(provider=alone.provider.substitute(ALIASES)) if "provider" in names else alone
 
 
 def _shown(cell: Column, said: str | None) -> Column:
-    plain, kept = cell.lower(), cell.re_search(ID) | cell.isin(("", NO_MODEL, said or ""))
-    return ibis.cases((kept.fill_null(True), cell), (plain.re_search(FOR_PEOPLE), plain.replace(" ", "-")), else_=NOT_A_NAME)
+    plain = cell.lower()
+    kept = (cell.re_search(ID) & (cell.length() <= LONGEST_ID)) | cell.isin(("", NO_MODEL, said or ""))
+    spaces = plain.length() - plain.replace(" ", "").length()
+    people = plain.re_search(FOR_PEOPLE) & (spaces <= MOST_WORDS)
+    return ibis.cases((kept.fill_null(True), cell), (people, plain.replace(" ", "-")), else_=NOT_A_NAME)
 
 
 def shown(text: str | None) -> str | None:
     """The same of one cell."""
-    if not text or text == NO_MODEL or re.search(ID, text):
+    if not text or text == NO_MODEL or (len(text) <= LONGEST_ID and re.search(ID, text)):
         return text
     plain = text.lower()
-    return plain.replace(" ", "-") if re.search(FOR_PEOPLE, plain) else NOT_A_NAME
+    return plain.replace(" ", "-") if plain.count(" ") <= MOST_WORDS and re.search(FOR_PEOPLE, plain) else NOT_A_NAME

@@ -238,7 +238,6 @@ class Format:
             most, called = LONGER[options.group_by]
             longer = (columns["until_us"] - columns["at_us"] > most).fill_null(False)
             columns["group"] = ibis.ifelse(longer, called, columns["group"])
-        columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
         conditions = list(fields.reasons)
         if self.grain != "cost" and any(find(raw, name) for name in fields.costs):
             conditions.append((unread(raw, *fields.costs), UNREAD_COST))
@@ -299,7 +298,8 @@ class Format:
             known = ", ".join([*there, "model", *TIMES])
             own = "; another column of it: --map group=COLUMN" if self.own_columns else ""
             raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}{own}")
-        return text(raw, there[kind])
+        name = text(raw, there[kind])
+        return ibis.ifelse(name.length() > LONGEST_GROUP, "(too long for a name)", name)
 
 
 def _in_usd(read: Table, rates: Sequence[ExchangeRate], *, tokens: bool) -> tuple[Table, list[tuple[Column, Column | str]]]:

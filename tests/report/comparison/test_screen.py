@@ -412,7 +412,7 @@ def test_hours_of_set_up_that_nobody_stated_are_told_where_fewer_would_turn_the_
 
 def test_one_request_a_day_is_told_as_one() -> None:
     """"today any requests a day" it was."""
-    c = answer("workload.requests_per_day=1", "draws=0")
+    c = answer("workload.requests_per_day=1")
     assert "(today 1 request a day)" in flat(c)
     assert "today any" not in " ".join((flat(c), comparison_text(c, (), full=True)))
 
@@ -934,7 +934,8 @@ def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() ->
 
 def test_what_counts_wrong_answers_says_so_where_the_verdict_leaves_them_out() -> None:
     """The list of what is included, and the facts' swings; where the price is one's own both say what they said."""
-    guess, own = (" ".join(shown(bundled(*words), full=True).split()) for words in ((), ("quality.usd_per_error=0.002",)))
+    guess, own = (" ".join(shown(bundled("candidates.self_hosted=[]", *words), full=True).split())
+                  for words in ((), ("quality.usd_per_error=0.002",)))
     told = "wrong answers at $0.002 each, for every option and for staying"
     assert f"{told}; the verdict leaves them out, since that price is the template's guess" in guess
     assert "the others central, wrong answers counted. Rank corr." in guess
@@ -1535,7 +1536,7 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
 def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() -> None:
     """864 of 1,000 right against 0.865 is out; against 0.864 it is in."""
     words = "quality.scores.gpt-6-luna={value: 0.864, items: 1000}", "candidates.api_models=[openai/gpt-6-luna]"
-    out, within = (" ".join(render(screen_blocks(answer(f"quality.bar={bar}", *words), ()), width=10_000).split())
+    out, within = (" ".join(render(screen_blocks(apis(f"quality.bar={bar}", *words), ()), width=10_000).split())
                    for bar in (0.865, 0.864))
     assert "! Out, below the bar of 86.5% (quality.bar): gpt-6-luna (86.4% right)" in out
     assert "gpt-6-luna (86.4% right)" not in within

@@ -157,6 +157,26 @@ def test_a_dry_run_with_many_logits_is_as_unsure_as_they_are_large():
     assert replayed_range(60.0, 74.1, 20.0) == pytest.approx((74.1, 74.1 - 6.0, 74.1 + 18.0))
 
 
+def test_a_dry_run_does_not_speak_for_a_card_whose_attention_keeps_scores():
+    """A dry run has FlashAttention. On a T4 Llama-3.2-1B's last layer holds 4 fp32 scores a pair of 8,192 tokens for 32 heads,
+    4 x 4 x 32 x 8,192^2 = 34.4 GB; a mask, which padded rows have, takes a kernel that keeps none, and heads that are not
+    grouped are served by one."""
+    plan = TrainingPlan(seq=8192, dtype="fp16", loss="chunked", autocast=True, trainer="hf")
+    own = DryPeak(1, 8192, 5e9, 5e9)
+    dry = DryPeaks(own, (own, DryPeak(2, 8192, 7e9, 7e9)), {"weights": 2.5e9, "activations": 2.5e9}, "backward", 0.0, "x")
+
+    def fitted(card: str, model: str = "llama-3.2-1b", **fields: float):
+        gpu = find_gpu(card)
+        return fit_plan(find_model(model), replace(plan, **fields), gpu, training_overhead(gpu), dry)
+
+    t4, a10g = fitted("T4"), fitted("A10G")
+    assert (t4.fits, t4.run_dry, a10g.fits, a10g.run_dry) == (False, False, True, True)
+    assert 34.4e9 < float(t4.memory.peak_allocated_bytes) < 40e9
+    assert t4.nearest.name.startswith("micro-batch 2")
+    assert fitted("T4", micro_batch=2.0).run_dry
+    assert fitted("T4", "smollm2-1.7b").run_dry
+
+
 def test_limits_that_an_older_rule_left_in_a_kept_dry_run_are_those_of_today():
     """Three sequences were run and need 22.3 + 6% of 11 GB, which an L4 holds; a stricter rule had stopped at two. Where three
     need more, two are the largest that were run, and stand; what was never sought lies between.

@@ -60,12 +60,17 @@ def test_qlora_holds_embedding_norms_and_head_in_fp32():
     assert base_weight_bytes(LLAMA, TrainingPlan(method="qlora")) == pytest.approx(3.600e9 + 4.204e9, rel=1e-3)
 
 
-@pytest.mark.parametrize(("optimizer", "each"), [("adamw", 8.0), ("adamw-bf16", 4.0), ("adamw-8bit", 2.03125),
-                                                 ("paged-adamw", 0.0), ("paged-adamw-8bit", 0.0)])
-def test_moments_of_an_adapter_take_bytes_by_optimizer(optimizer, each):
-    """fp32: 2 x 4; bf16: 2 x 2; 8-bit: 2 x (1 + 4 / 256); paged: outside torch."""
-    plan = TrainingPlan(optimizer=optimizer)
-    assert optimizer_state_bytes(LLAMA, plan) == each * 41_943_040
+@pytest.mark.parametrize(("optimizer", "each", "paged"), [
+    ("adamw", 8.0, 0.0), ("adamw-bf16", 4.0, 0.0), ("adamw-8bit", 2.03125, 0.0), ("paged-adamw", 8.0, 8.0),
+    ("paged-adamw-8bit", 2.03125, 2.0),
+])
+def test_moments_of_an_adapter_take_bytes_by_optimizer(optimizer, each, paged):
+    """fp32: 2 x 4; bf16: 2 x 2; 8-bit: 2 x (1 + 4 / 256). Paged are the states, not the scales, of tensors of 100,000 elements
+    and more: at rank 16 those as wide as the MLP, 3 x 16 x 14,336 in 32 layers, and at rank 32 all but B of keys and values."""
+    small = 32 * 2 * 32 * 1024
+    for rank, outside in ((16, 32 * 3 * 16 * 14_336), (32, 2 * 41_943_040 - small)):
+        held = optimizer_state_bytes(LLAMA, TrainingPlan(optimizer=optimizer, rank=float(rank)))
+        assert held == each * rank / 16 * 41_943_040 - paged * outside
 
 
 def test_the_loss_chain_takes_14_bytes_a_logit_where_the_loop_keeps_16_bit_logits():

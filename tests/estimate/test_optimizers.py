@@ -31,12 +31,12 @@ def test_every_optimizer_of_a_plan_has_its_rule():
 @every_row("optimizer, each", [
     ("adamw", 4.0), ("adamw-32bit", 8.0), ("adamw-8bit", 2.03125), ("adamw-4bit", 1.0625), ("paged-adamw", 0.0), ("sgd", 0.0),
     ("sgd-momentum", 2.0), ("lion", 2.0), ("lion-32bit", 4.0), ("lion-8bit", 1.015625), ("paged-lion", 0.0),
-    ("paged-lion-8bit", 0.0),
+    ("paged-lion-8bit", 0.015625),
     ("adam-mini", 2.0), ("sophia", 4.0), ("ademamix", 12.0), ("ademamix-8bit", 3.046875), ("rmsprop", 2.0), ("adagrad", 2.0),
     ("lomo", 0.0),
 ])
 def test_bytes_of_states_of_a_bf16_parameter(optimizer, each):
-    """8 bits: 1 + 4 / 256 a state; 4 bits: 0.5 + 4 / 128; AdEMAMix has three states;
+    """8 bits: 1 + 4 / 256 a state, of which paging leaves the scale; 4 bits: 0.5 + 4 / 128; AdEMAMix has three states;
     own states are as wide as the parameter."""
     assert held(optimizer) == each * LLAMA.parameters
 

@@ -32,12 +32,12 @@ GRID = grid_rows()
 
 @pytest.mark.full
 def test_the_closed_form_is_held_to_the_dry_run():
-    """A median of 0.02%, nine tenths within 0.3%, a worst of 1.2% (mistral, qlora) over 559 configurations of 53 models."""
+    """A median of 0.02%, nine tenths within 0.2%, a worst of 1.0% (gemma-4-26b-a4b) over 559 configurations of 53 models."""
     errors = np.abs([closed_peak(row) / float(row["peak_bytes"]) - 1.0 for row in GRID])
     assert len(errors) >= 550
     assert np.median(errors) <= 0.001
     assert np.quantile(errors, 0.9) <= FORMULA_ERROR
-    assert errors.max() <= 0.02
+    assert errors.max() <= 0.012
 
 
 def test_latent_attention_and_its_mixtures_are_held_closer():
@@ -124,6 +124,22 @@ BESIDE_THE_GRID = [
     # a Trainer's output is handed on, and kept, in fp32; int8's last graph lives beside the new logits and their log-softmax
     ("qwen2.5-0.5b", {"method": "lora-int8", "trainer": "hf", "logits_kept": True, "accumulation": 2}, 0.005),
     ("smollm2-135m", {"method": "lora", "trainer": "hf", "logits_kept": True}, 0.005),
+    # and where a step is one micro-step, that graph is the one of the step before; a soft cap's tanh stands beside the logits
+    ("smollm2-135m", {"method": "lora-int8", "trainer": "hf", "logits_kept": True, "targets": "all-linear"}, 0.005),
+    ("gemma-2-2b", {"method": "lora-int8", "trainer": "plain"}, 0.005),
+    # DoRA's merge by moment: the identity beside its 16-bit copy, a wide rank's in recompute alone, the last product cut short
+    ("qwen2.5-0.5b", {"method": "dora", "trainer": "hf", "targets": "all-linear", "loss": "chunked", "seq": 128.0}, 0.005),
+    ("qwen2.5-0.5b", {"method": "qdora", "trainer": "hf", "targets": "all-linear", "loss": "chunked", "rank": 128.0}, 0.007),
+    ("smollm2-135m", {"method": "dora", "trainer": "hf", "targets": "all-linear", "loss": "chunked", "seq": 2048.0}, 0.005),
+    # scores of the math path: what the output projection's adapter and the second norm keep has gone
+    ("qwen2.5-0.5b", {"method": "dora", "trainer": "hf", "loss": "chunked", "seq": 2048.0, "attention": "sdpa-math"}, 0.005),
+    # states of small tensors are not paged
+    ("smollm2-135m", {"method": "lora", "trainer": "hf", "rank": 128.0, "optimizer": "paged-adamw"}, 0.01),
+    # SFTTrainer's head is in 16 bits where LayerNorm alone made the stream fp32
+    ("gpt2-medium", {"method": "qlora", "trainer": "trl", "targets": "qv", "dtype": "fp16", "checkpointing": False}, 0.005),
+    # a gate between attention and its projection, and linear attention, over an fp32 stream
+    ("qwen3.5-0.8b", {"method": "qlora", "trainer": "hf", "loss": "chunked", "checkpointing": False}, 0.005),
+    ("qwen3.5-0.8b", {"method": "lora-int8", "trainer": "hf", "loss": "chunked", "checkpointing": False}, 0.005),
     # autocast's copies of adapters live to the end of forward
     ("qwen2.5-0.5b", {"method": "qlora", "trainer": "hf", "targets": "all-linear", "rank": 64.0, "seq": 32.0}, 0.01),
     # of a loss in chunks over an fp32 stream autocast lowers the head's products: no copy of the head in fp32
@@ -134,7 +150,7 @@ BESIDE_THE_GRID = [
 @pytest.mark.full
 @pytest.mark.parametrize(("model", "fields", "within"), BESIDE_THE_GRID)
 def test_closed_form_and_dry_run_agree_where_random_plans_showed_that_they_did_not(model, fields, within):
-    """They lay 4 to 30% apart: the dry run was wrong of the fused AdamW and the loss in chunks, the formula of the others."""
+    """They lay 1 to 30% apart: the dry run was wrong of the fused AdamW and the loss in chunks, the formula of the others."""
     habits = trainer_habits(fields["trainer"], "bf16")
     usual = {"targets": "attention", "rank": 8.0, "seq": 512.0, **habits._asdict()}
     plan = TrainingPlan(**{**usual, **fields})

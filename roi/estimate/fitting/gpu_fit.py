@@ -25,7 +25,7 @@ from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.beyond_peak import STUCK, given_back
 from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import refusal, scores_kept_here
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -127,6 +127,11 @@ class GpuFit:
     search: Callable[[], Nearest] | None = field(default=None, repr=False, compare=False)
     """Looks for the nearest plan that fits; None where this one does."""
 
+    @property
+    def run_dry(self) -> bool:
+        """True where memory is that of a dry run, False where the closed form's."""
+        return self.limits_run is not None
+
     @cached_property
     def nearest(self) -> Nearest:
         """The nearest plan that fits, looked for when it is first asked for."""
@@ -139,6 +144,7 @@ def fit_plan(
 ) -> GpuFit:
     """Whether the plan (scalar fields) fits on one GPU, and the search around it; memory from `dry` where there is a dry run.
 
+    A dry run has FlashAttention: where the card lacks it and so keeps scores, memory is that of the closed form all the same.
     The nearest smaller plan is always searched in closed form, which is held to dry runs. `known` is what was worked out for
     other cards of this model and plan.
     """
@@ -149,7 +155,7 @@ def fit_plan(
         raise InputError(refused)
     known, overhead = known or Breakdowns(model), overhead.with_collectives(plan)
     memory = known.on("", plan, gpu, overhead)
-    if dry is not None:
+    if dry is not None and not scores_kept_here(model, plan, gpu):
         return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan), plan)
@@ -285,8 +291,12 @@ def _nearest_plan(
         tried[name] = room.needed_bytes
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
+    def run(other: TrainingPlan) -> tuple[_Room, Nearest]:
+        """By the run, but for a row alone, without a mask, that keeps scores on this card."""
+        return look(other) if by_run is None or scores_kept_here(known.model, other, gpu) else by_run(other)
+
     for family in known.smaller(plan):
-        runs = by_run if by_run is not None and family.field == "micro_batch" else look
+        runs = run if family.field == "micro_batch" else look
         found = [each for other in family.plans if (
             each := _largest_of(family, other, runs if other == plan else look, squeezed, whole=other != plan)) is not None]
         if found:

@@ -198,7 +198,7 @@ def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:
     narrow = DTYPE_BYTES[unlowered_dtype(plan)] < 4.0
     if _joined(plan):
         return 2.0, 8.0 if narrow else 16.0
-    if plan.kernels == "liger" or plan.loss == "chunked" or plan.chunked_head:
+    if plan.chunked_loss or plan.chunked_head:
         return 2.0, 6.0 if narrow else 12.0
     wide = plan.loss != "16bit" or not narrow
     each = (12.0 if wide else 6.0) if plan.fused else (26.0 if wide else 13.0)

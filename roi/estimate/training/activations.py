@@ -28,7 +28,7 @@ from roi.estimate.training.adapter_activations import (
 from roi.estimate.training.attention import attention_saved, attention_transient, mask_bytes, norm_bytes, norm_readers
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
-from roi.estimate.training.setting import POST_NORMED, Setting
+from roi.estimate.training.setting import MIXED_INPUT, POST_NORMED, Setting
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
@@ -79,7 +79,9 @@ def layer_bytes(s: Setting) -> LayerBytes:
     kept = norms + widest_mixing + _largest([x for x, _ in mlps])
     peak = norms + widest_mixing + _largest([_mlp_peak(s, k) for k in m.mlp])
     scores = _largest([x + attention_transient(s, a) for (x, _), a in zip(mixing, m.attention, strict=True)])
-    peak = np.maximum(peak, norms + scores)
+    # then the first norm's input alone is still there, and that of an fp32 stream is the checkpoint itself
+    first = norms / max(m.norms_per_layer, 1) * float(not s.plan.checkpointing or s.w < 4.0)
+    peak = np.maximum(peak, first + scores)
     merged = _merge_peak(s, norms, widest_mixing)
     highest = np.maximum(peak, merged) if s.plan.checkpointing else peak
     return LayerBytes(
@@ -107,22 +109,32 @@ def _rows_copied(s: Setting) -> float:
 def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
 
-    The merge of gate and up comes before the activation, that of down beside its input.
+    The merge of gate and up comes before the activation, that of down beside its input. Callers still hold a 16-bit stream's
+    norm output, and in the MLP the stream, where norms keep copies of it.
     """
     if not s.plan.weight_decomposed:
         return s.tokens * 0.0
-    h = s.model.hidden
-    early = [x for a in s.model.attention for x in s.adapted(list(a.linears(h)))]
-    highest = [mixing + merge_bytes(s, x) for x in early]
+    h, several = s.model.hidden, max(s.model.norms_per_layer, 1)
+    frames = s.w * h * s.tokens * float(s.w < 4.0 and not s.fused_norms)
+    highest: list[Number] = []
+    for a in s.model.attention:
+        on = s.adapted(list(a.linears(h)))
+        for n, x in enumerate(on):  # before scores and the second norm are there
+            before = adapter_saved(s, on[: n + 1]) + s.attended * sum(y.outputs for y in on[:n]) * s.tokens
+            kept = mixing if x.name in MIXED_INPUT else before - norms * (1.0 - 1.0 / several)
+            highest.append(frames + kept + merge_bytes(s, x))
+    ends = s.plan.checkpointing and several <= 2 and s.model.family not in (*POST_NORMED, *RESIDUAL_DROPOUT)
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
-            down = 4.0 * s.w if k.gated else _activation_bytes(s, k) + _activated(s)
+            shared = s.w * float(not (s.recast or s.lowered)) * (1.0 - s.dropped)  # the input, which the target keeps
+            gated = (3.0 if s.plan.kernels == "liger" else 4.0) * s.w  # Liger keeps no activation
+            down = (gated if k.gated else _activation_bytes(s, k) + _activated(s)) - shared
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
-            before = adapter_saved(s, on[: n + 1])
-            highest.append(mixing + before + made * inner_width(k) * s.tokens + merge_bytes(s, x))
-    # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
-    begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
+            merge = merge_bytes(s, x, last=ends and x.name == "down_proj")
+            highest.append(mixing + 2.0 * frames + adapter_saved(s, on[: n + 1]) + made * inner_width(k) * s.tokens + merge)
+    # recompute begins beside the gradients of the last target's result: sum (fp32), base (stream), low-rank (fp32)
+    begun = (4.0 + (6.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
     return norms + begun + _largest(highest)
 
 
@@ -145,8 +157,8 @@ def _unreached_bytes(s: Setting) -> Number:
     norm = (s.w if s.layer_norm else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
     inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
-    if not mixing:
-        return 2.0 * norm + attention_saved(s, m.attention[0])
+    if not mixing:  # a hybrid begins with linear layers
+        return 2.0 * norm + attention_saved(s, min(m.attention, key=lambda a: a.kind != "linear"))
     first = norm + (_mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
     for a in m.attention:
         if a.kind == "linear" and a not in mixing and not inside:
@@ -332,6 +344,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         one = inner if k.experts == 1 else float(max(k.intermediate, k.shared_intermediate))  # experts one after the other
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * one
         results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
+        # without an adapter on it, recompute has no need of down and ends before
+        made = made * float(targeted or not s.plan.checkpointing)
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)

@@ -114,10 +114,11 @@ def whole_tuner_bytes(s: Setting) -> Number:
 def _shared_output(s: Setting, on: list[Linear]) -> int:
     """Width of the attention's 16-bit output, where the adapter reads the tensor that fused attention keeps anyhow.
 
-    Under autocast peft casts no input of a bitsandbytes layer (peft/tuners/lora/bnb.py, requires_conversion).
+    Under autocast peft casts no input of a bitsandbytes layer (peft/tuners/lora/bnb.py, requires_conversion). A gate comes
+    between (Qwen3-Next), and linear attention's output is normed.
     """
-    packed = (s.plan.quantised or s.plan.int8) and not s.eager
-    return sum(x.inputs for x in on if x.name in MIXED_INPUT) * int(packed)
+    packed = (s.plan.quantised or s.plan.int8) and not s.eager and not any(a.gated for a in s.model.attention)
+    return sum(x.inputs for x in on if x.name == "o_proj") * int(packed)
 
 
 def expert_stack_bytes(s: Setting, k: Mlp) -> float:
@@ -231,20 +232,29 @@ def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
     return s.tokens * (base + result * outputs) + s.dropped * weights
 
 
-def merge_bytes(s: Setting, x: Linear) -> Number:
-    """Bytes of DoRA's merge above what a target keeps (`decomposed_saved`): its norm, or its result where tokens are many.
+def merge_bytes(s: Setting, x: Linear, *, last: bool = False) -> Number:
+    """Bytes of DoRA's merge above what a target keeps (`decomposed_saved`) at the highest of three moments.
 
-    Norm of V + s B A: an identity of inputs x inputs in the type that its product runs in, B A, its scaled copy, the weight
-    and the sum in fp32; the target's results are still to come. Result: magnitude x base, magnitude x low-rank and their
-    sum in fp32, beside the weight and B A, which the function still holds (peft/tuners/lora/dora.py). So it does the input
-    before and after dropout, where backward keeps neither.
+    B A is made by a product with an identity of inputs x inputs, which its graph holds to the end of the function: in the
+    adapter's type, under autocast a 16-bit copy, beside the identity itself for that product. Then the norm of V + s B A: B A,
+    its scaled copy and the sum in the input's type, and a copy of V in it where it is stored otherwise; the target's low-rank
+    result is still to come, so is autocast's copy of its input, and with dropout its base result. Last the result where tokens
+    are many: magnitude x base, magnitude x low-rank and their sum in fp32, beside V and B A (peft/tuners/lora/dora.py);
+    recompute ends at the first of them in the layer's `last` product, since it keeps nothing more. All the while the function
+    holds its input, and with dropout the one before it, where backward keeps neither.
     """
-    weight = x.inputs * x.outputs
+    weight, own = x.inputs * x.outputs, s.plan.trained_bytes
+    lowered = s.lowered and own > 2.0
+    identity = (2.0 if lowered else own) * x.inputs**2
     copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
-    lowered = s.lowered and s.plan.trained_bytes > 2.0
-    identity = (2.0 if lowered else s.plan.trained_bytes) * x.inputs**2
-    norm = identity + (12.0 + copied) * weight - decomposed_saved(s, [x])
-    result = (12.0 + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
+    result = 2.0 if s.lowered else own
+    to_come = result * x.outputs * s.tokens * (1.0 + s.dropped)
+    to_come = to_come + s.dropped * result * weight * float(s.plan.quantised or s.lowered or s.plan.dtype != "fp32")
+    to_come = to_come + 2.0 * float(s.lowered) * (x.inputs - _shared_output(s, [x])) * s.tokens
+    product = float(lowered) * (own * x.inputs**2 + 2.0 * weight)
+    norm = np.maximum((12.0 + copied) * weight, product) - to_come
+    results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
     cast = float(s.lowered and not s.plan.quantised)
     inputs = 4.0 * x.inputs * s.tokens * (cast + s.dropped * float(s.lowered or s.recast))
-    return np.maximum(norm, result) + inputs
+    highest: Number = np.maximum(norm, results)
+    return identity + highest + inputs

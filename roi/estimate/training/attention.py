@@ -13,7 +13,7 @@ import numpy as np
 
 from roi.estimate.training.adapter_activations import adapter_saved
 from roi.estimate.training.plan import ATTENTION_INPUTS
-from roi.estimate.training.setting import Setting
+from roi.estimate.training.setting import MIXED_INPUT, Setting
 from roi.estimate.training.targets import fuse_linears
 from roi.facts.model import Attention, Number
 
@@ -52,9 +52,10 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         saved = saved + t * (read * both + norm_bytes(s) * values)
     # of a layer's own input (Gemma 4): GELU's input and result, and the product that a trained projection reads
     gate = sum(x.outputs for x in linears if x.name == "per_layer_input_gate")
-    saved = saved + w * t * gate * (2.0 if s.plan.adapter else 3.0)
+    saved = saved + s.w * t * gate * (2.0 if s.plan.adapter else 3.0)
     if a.gated:  # the gate's sigmoid; of an fp32 stream also the gate, a view of the product whose query the norm keeps uncast
-        saved = saved + w * t * a.heads * a.value_width * (1.0 + float(w >= 4.0))
+        read = _output_read(s, "o_proj")  # what the gate makes of the output
+        saved = saved + s.w * t * a.heads * a.value_width * (1.0 + float(s.w >= 4.0) + float(read))
     if a.kind == "latent":  # norms of both ranks; trained ones also scale, and the projections behind them read what they make
         trained = 0.0 if s.plan.adapter else s.normalised + w
         saved = saved + (norm_bytes(s) + trained) * t * ((a.q_rank or 0) + (a.kv_rank or 0))
@@ -80,18 +81,21 @@ def _fresh(a: Attention) -> float:
 def attention_transient(s: Setting, a: Attention) -> Number:
     """Bytes of the backward of materialised scores above what the layer keeps; 0 for fused attention.
 
+    What the output projection's adapter kept has gone by then, but for inputs that int8 holds.
     CUDA's softmax backward makes gradient x output: gradient, product and result in fp32 (12), less the copy of the weights
     in the compute type that was freed before. From fp16 to fp32 softmax is one kernel, so its result is fp16 (SoftMax.cpp,
     half_to_float).
     """
     if a.kind == "linear":
         return s.pairs * 0.0
+    behind = [x for x in a.linears(s.model.hidden) if x.name in MIXED_INPUT]
+    gone = adapter_saved(s, behind) * float(not s.keeps_inputs)
     if s.eager:
         softmax, beside = _softmax_bytes(s)
         fused = 2.0 if softmax > s.attended and s.plan.dtype == "fp16" else 0.0
         values = s.attended * s.tokens * a.heads * a.value_width  # gone when the product with them has its gradients
-        return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values
-    return 12.0 * s.scored(a) * s.pairs * a.heads
+        return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values - gone
+    return s.scored(a) * (12.0 * s.pairs * a.heads - gone)
 
 
 def _linear_saved(s: Setting, a: Attention) -> Number:
@@ -107,15 +111,17 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     inner, normed = a.heads * a.head_dim, s.w * a.heads * a.value_width
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
     each = 4.0 * a.heads * heads + 2.0 * (2.0 if s.plan.autocast else s.w) * a.conv_width + normed
-    if s.plan.autocast:
-        each += 10.0 * inner
-    elif s.w >= 4.0:
-        each += 16.0 * inner + 4.0 * (a.conv_width - 2.0 * inner) * float(a.kv_heads == a.heads)
-    if not s.plan.adapter:
-        each += 2.0 * normed  # what the trained norm scales, and the output projection's input
-    elif "out_proj" in s.targets and not (s.recast or s.lowered):
-        each += normed
+    each += (10.0 if s.plan.autocast else 16.0 * float(s.w >= 4.0)) * inner
+    each += 4.0 * (a.conv_width - 2.0 * inner) * float(s.w >= 4.0 and a.kv_heads == a.heads)
+    # what a trained norm scales, and the output projection's input
+    each += normed * (float(not s.plan.adapter) + float(_output_read(s, "out_proj")))
     return s.tokens * each
+
+
+def _output_read(s: Setting, name: str) -> bool:
+    """True where the product of this name keeps its input as it is: full training, an adapter that casts nothing, int8."""
+    uncast = name in s.targets and not (s.recast or s.lowered)
+    return not s.plan.adapter or uncast or (s.plan.int8 and not s.plan.checkpointing)
 
 
 def _softmax_bytes(s: Setting) -> tuple[float, float]:

@@ -52,7 +52,7 @@ def loose_bytes(plan: TrainingPlan, *, logits: Number, dynamic: Number, moments:
     Where the loss's segments are known (`stranded_bytes`) they are no part of it.
     """
     before = plan.sharding == "fsdp" and not plan.fsdp2
-    in_chunks = plan.adapter and (plan.loss == "chunked" or plan.kernels == "liger")
+    in_chunks = plan.adapter and plan.chunked_loss
     share = (LOOSE_CHUNKED if in_chunks else LOOSE_DYNAMIC) + SIDE_STREAMS * float(before)
     typical = logits * float(not shifts_logits(plan)) + share * dynamic
     return np.maximum(typical, np.minimum(FLAT_SHARDS * dynamic, moments)) if before and not plan.adapter else typical

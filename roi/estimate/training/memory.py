@@ -179,8 +179,7 @@ def training_memory(
     live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    whole = float(not (plan.chunked_head or _chunked(plan) or plan.loss == "split"))
-    logits = 4.0 * s.tokens * model.vocab * whole
+    logits = 4.0 * s.tokens * model.vocab * float(plan.whole_logits)
     loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
     stranded = stranded_bytes(s, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
     pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
@@ -223,12 +222,12 @@ def _gradient(s: Setting, parameters: float) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """At the end of forward, where autocast drops its copies and a kept output the last micro-step's graph with int8's inputs.
+    """At the end of forward, where autocast drops its copies and a kept output the graph of the one before with int8's inputs.
 
-    Or in its last layer, in DoRA's merge. Else backward's recompute holds more.
+    That is the last micro-step's or step's. Or in its last layer, in DoRA's merge. Else backward's recompute holds more.
     """
-    merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
-    again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
+    merging = float(s.plan.weight_decomposed and not s.plan.checkpointing) * layer.merging
+    again = s.plan.logits_kept and s.held_graphs != 1
     held = float(s.keeps_inputs and again) * _kept_logits(s)
     made = _logits_made(s)
     # of the end or of the merge, the higher
@@ -242,13 +241,12 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
 
 
 def _logits_made(s: Setting) -> Number:
-    """Bytes of logits at the end of forward: as the head makes them, in fp32, and log-softmax; 0 for a loss in chunks."""
-    if s.plan.chunked_head or _chunked(s.plan) or s.plan.loss == "split":
-        return 0.0 * s.tokens
+    """Bytes of logits at the end of forward: a cap's tanh, as made, in fp32, and log-softmax; 0 for a loss in chunks."""
     each, wide = _logit_bytes(s), s.plan.loss == "fp32"
-    both = each + 4.0 + 4.0 * float(each < 4.0) if wide else 2.0 * each
+    both = each + 4.0 + 4.0 * float(each < 4.0) if wide else 2.0 * each + 4.0 * float(s.plan.hands_on_fp32)
     fused = FUSED_LOSS_BYTES if wide else each  # which has no log-softmax
-    return (fused if s.plan.kernels == "fused" else both) * s.tokens * s.model.vocab
+    made = (fused if s.plan.kernels == "fused" else both) + _capped_bytes(s)
+    return made * s.tokens * s.model.vocab * float(s.plan.whole_logits)
 
 
 def _lowered_head(s: Setting) -> float:
@@ -264,17 +262,18 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     where the head is trained its gradient in fp32 and in the head's type.
     """
     m, kept = s.model, kept_bytes(s, layer)
-    if s.plan.chunked_head or _chunked(s.plan):  # within forward
+    if s.plan.chunked_head or s.plan.chunked_loss:  # within forward
         kept = kept + cached_copies_bytes(s)
     if s.plan.chunked_head:
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w
-        tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
+        copied = TILE_VOCAB * float(narrow < s.plan.stream_bytes) + rows * float(narrow < s.w)
+        tile = narrow * (TILE_VOCAB * rows + m.hidden * copied)
         head = _gradient(s, m.head_parameters) + 4.0 * m.head_parameters * float(not s.plan.adapter or s.plan.ends)
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
     kept = kept + _lowered_head(s)
-    capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
-    if _chunked(s.plan):
+    capped = _capped_bytes(s)
+    if s.plan.chunked_loss:
         # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input
         # (liger_kernel/ops/fused_linear_cross_entropy.py); its fp32 form and gradient, and the gradient of the head's input
         rows = np.minimum(s.tokens, np.maximum(s.tokens * m.hidden / m.vocab, 1.0))
@@ -312,11 +311,6 @@ def _unpacked_head(s: Setting) -> float:
     Lightning packs weights from fp16 (BitsandbytesPrecision, torch.half), so they unpack to fp16 and are cast to bf16.
     """
     return (4.0 if s.plan.dtype == "bf16" else 2.0) * s.model.head_parameters
-
-
-def _chunked(plan: TrainingPlan) -> bool:
-    """True where head and loss run together, a chunk of tokens at a time."""
-    return plan.kernels == "liger" or plan.loss == "chunked"
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -393,8 +387,14 @@ def _logit_bytes(s: Setting) -> float:
     return 2.0 if s.lowered else s.w
 
 
+def _capped_bytes(s: Setting) -> float:
+    """Bytes of the tanh of one logit, which backward of a soft-capped head reads; fused kernels cap fp32 ones."""
+    wide = s.plan.kernels == "fused" and s.plan.loss == "fp32"
+    return (4.0 if wide else _logit_bytes(s)) * float(s.model.family in SOFT_CAPPED)
+
+
 def _kept_logits(s: Setting) -> Number:
     """Bytes of logits that a loop holds through backward, as they are handed on; a head that works in chunks hands on none."""
     wide = s.plan.hands_on_fp32 or (s.plan.kernels == "fused" and s.plan.loss == "fp32")
-    held = float(s.plan.logits_kept and not _chunked(s.plan))
+    held = float(s.plan.logits_kept and not s.plan.chunked_loss)
     return (4.0 if wide else _logit_bytes(s)) * s.tokens * s.model.vocab * held

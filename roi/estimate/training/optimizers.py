@@ -25,6 +25,8 @@ FOUR_BIT_BLOCK: Final = 128
 """Elements of torchao's 4-bit state that share one fp32 scale."""
 _ONE: Final = 1.0 + 4.0 / EIGHT_BIT_BLOCK
 """Bytes of an 8-bit state's element with its scale."""
+PAGED_ELEMENTS: Final = 1e5
+"""Elements of a tensor from which on bitsandbytes pages its states (optim/optimizer.py, get_state_buffer)."""
 
 
 class Held(NamedTuple):
@@ -49,7 +51,7 @@ HELD: Final[dict[str, Held]] = {
     "sophia": Held(2), "ademamix": Held(fixed=12), "ademamix-8bit": Held(fixed=3 * _ONE), "adam-mini": Held(1, kind="mini"),
     "muon": Held(2, kind="matrices"),
 }  # fmt: skip
-"""Optimizer -> what it keeps; the paged ones outside torch's allocator."""
+"""Optimizer -> what it keeps; the paged ones outside torch's allocator, but for small tensors' and for scales."""
 ELEMENTWISE: Final = tuple(name for name, held in HELD.items() if not held.kind and name != "lomo")
 """Optimizers that take a parameter's elements one by one, so that any part of it may be elsewhere."""
 WORKS_ON: Final[dict[str, tuple[float, float, float]]] = {
@@ -64,12 +66,15 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the optimizer's states inside torch's allocator; broadcasts over rank.
 
     adamw: in the dtype of the trained parameter (torch). 8-bit: one byte and an fp32 scale per 256 (arXiv 2110.02861).
-    Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
-    bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
+    Paged: those of tensors under 100,000 elements, as half of the usual adapters are, and the scales; of others bitsandbytes
+    takes managed memory outside torch that the driver can evict at the peak. Ignored: it keeps tensors under 4,096 elements in
+    fp32 (under 0.1% of an adapter).
     """
     held, trained = HELD[plan.optimizer], trained_parameters(model, plan)
     each = state_bytes_each(plan, plan.trained_bytes)
     found = each * trained
+    if plan.optimizer.startswith("paged") and plan.sharding == "none":  # else tensors are parts of flat ones
+        found = found + (held.fixed - each) * _small(model, plan)
     match held.kind:
         case "factored":
             return 4.0 * _rows_and_columns(model, plan, trained)
@@ -86,9 +91,17 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 def state_bytes_each(plan: TrainingPlan, width: float) -> float:
-    """Bytes of the states of one element of `width` bytes that the optimizer takes for itself; of paged ones 0, as above."""
+    """Bytes of the states of one element of `width` bytes of a large tensor; of paged ones the scales alone."""
     held = HELD[plan.optimizer]
-    return 0.0 if plan.optimizer.startswith("paged") else held.own * width + held.fixed
+    return held.fixed % 1.0 if plan.optimizer.startswith("paged") else held.own * width + held.fixed
+
+
+def _small(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Elements of LoRA's A and B, and of DoRA's magnitudes, in tensors too small to be paged; other vectors are left out."""
+    rank, sites = np.asarray(plan.rank, dtype=float), target_linears(model, plan) if plan.tuner is None else ()
+    sizes = [(x.layers * x.experts, rank * side) for x in sites for side in (x.inputs, x.outputs)]
+    sizes += [(x.layers * x.experts, 0.0 * rank + x.outputs) for x in sites if plan.weight_decomposed]
+    return sum((count * np.where(size < PAGED_ELEMENTS, size, 0.0) for count, size in sizes), 0.0 * rank)
 
 
 def _rows_and_columns(model: ModelShape, plan: TrainingPlan, trained: Number) -> Number:

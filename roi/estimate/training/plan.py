@@ -271,9 +271,19 @@ class TrainingPlan:
         return packed and not self.shards_parameters and not self.chunked_head
 
     @property
+    def chunked_loss(self) -> bool:
+        """True where head and loss run together, a chunk of tokens at a time, but for SFTTrainer's own (`chunked_head`)."""
+        return self.kernels == "liger" or self.loss == "chunked"
+
+    @property
     def chunked_head(self) -> bool:
         """True under SFTTrainer of TRL 1.10 and later; a plan that keeps its logits is of an older one, which made them."""
         return self.trainer == "trl" and not self.logits_kept
+
+    @property
+    def whole_logits(self) -> bool:
+        """True where all logits and their log-softmax stand side by side."""
+        return not (self.chunked_head or self.chunked_loss or self.loss == "split")
 
     @property
     def hands_on_fp32(self) -> bool:

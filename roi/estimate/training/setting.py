@@ -259,6 +259,12 @@ def has_flash(gpu: Gpu | None) -> bool:
     return gpu is None or gpu.bf16_flops is not None
 
 
+def scores_kept_here(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> bool:
+    """True where attention keeps scores on this card for want of FlashAttention, which a dry run has: it is of other cards."""
+    here, elsewhere = read_setting(model, plan, gpu), read_setting(model, plan)
+    return not here.flash and any(np.any(here.scored(a) > elsewhere.scored(a)) for a in model.attention)
+
+
 def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     """Why peft would refuse the plan on this model, or no formula knows it; empty where neither is so.
 

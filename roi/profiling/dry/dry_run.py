@@ -125,9 +125,10 @@ class MetaModel:
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(f"MODEL: {self.config.name}: its training step does not run on tensors without storage "
                                  f"({type(error).__name__}: {words_of(error)})") from error
-        micro_steps = float(min(plan.accumulation, 2))
+        steps = float(_steps(plan))
+        micro_steps = steps * min(plan.accumulation, 2)
         groups = tuple(
-            group.model_copy(update={"calls": work.calls / (1.0 if group.phase == "optimizer" else micro_steps)})
+            group.model_copy(update={"calls": work.calls / (steps if group.phase == "optimizer" else micro_steps)})
             for group, work in recorder.work.items()
         )
         notes = [self.config.differs] if self.config.differs else []
@@ -141,23 +142,32 @@ class MetaModel:
                       notes=tuple(notes), wall_s=time.perf_counter() - begun)
 
 
+def _steps(plan: TrainingPlan) -> int:
+    """Optimizer steps that are run: two where the output of the one before lives in forward, and its graph with int8's inputs.
+
+    A loop's variables hold it until the next forward has returned. Micro-steps show it within one step.
+    """
+    return 2 if plan.int8 and plan.logits_kept and plan.accumulation == 1 else 1
+
+
 def _step(recorder: Recorder, model: nn.Module, plan: TrainingPlan, optimizer: Optimizer) -> None:
     inputs, kept = _batch(plan), None
-    recorder.marks.append(("step", len(recorder.events)))
     hooked: list[Any] = optimizer.trained  # Any: torch leaves the hook untyped
     handles = [p.register_post_accumulate_grad_hook(recorder.relabel_gradient) for p in hooked]
     with recorder:
-        for _ in range(min(plan.accumulation, 2)):
-            recorder.begin("forward")
-            loss, kept = forward_and_loss(model, plan, inputs)
-            recorder.begin("backward")
-            loss.backward()
-            del loss
-        recorder.begin("optimizer")
-        if plan.trainer != "plain":
-            torch.nn.utils.clip_grad_norm_(optimizer.trained, 1.0)  # the Trainer's max_grad_norm
-        optimizer.step(recorder)
-        optimizer.zero_grad()
+        for _ in range(_steps(plan)):
+            recorder.marks.append(("step", len(recorder.events)))
+            for _ in range(min(plan.accumulation, 2)):
+                recorder.begin("forward")
+                loss, kept = forward_and_loss(model, plan, inputs)
+                recorder.begin("backward")
+                loss.backward()
+                del loss
+            recorder.begin("optimizer")
+            if plan.trainer != "plain":
+                torch.nn.utils.clip_grad_norm_(optimizer.trained, 1.0)  # the Trainer's max_grad_norm
+            optimizer.step(recorder)
+            optimizer.zero_grad()
         del kept
     for handle in handles:
         handle.remove()

@@ -180,7 +180,7 @@ def fused_loss(model: Any, plan: TrainingPlan) -> Iterator[None]:  # Any: a PreT
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = inner.get_output_embeddings()
     with ExitStack() as stack:
-        if head is not None and (plan.kernels == "liger" or plan.loss == "chunked"):
+        if head is not None and plan.chunked_loss:
             stack.enter_context(patch.object(head, "forward", lambda hidden: hidden))
             _put(stack, inner, lambda logits, *_, **__: LossInChunks.apply(logits, head.weight))
         elif plan.kernels == "fused" and plan.loss == "16bit":

@@ -99,7 +99,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
     checked = report.plan.runs_dry and not report.plan.split_experts
     formula = "formula, held to dry runs" if checked else "formula"
-    memory = formula if report.dry is None else "dry run of this step"
+    memory = "dry run of this step" if fit.run_dry else formula
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)

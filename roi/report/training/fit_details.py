@@ -76,10 +76,11 @@ def _memory_table(report: FitReport) -> Table:
 
 def memory_parts(report: FitReport) -> list[tuple[str, float, str]]:
     """(What lies in memory at the peak on the card of the answer, else of the first; its bytes; the letter of its source)."""
-    m = (report.recommended or report.lines[0]).fit.memory
+    fit = (report.recommended or report.lines[0]).fit
+    m = fit.memory
     prepared, (pools, gaps) = float(m.preparation_bytes), m.beyond_bytes
-    own = "f" if report.dry is None else "d"
-    slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
+    own = "d" if fit.run_dry else "f"
+    slack, spaces = ("r", "workspaces, blocks rounded up") if fit.run_dry else ("c", "cuBLAS workspaces")
     gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
     weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
     return [(name, float(value), mark) for name, value, mark in (
@@ -105,7 +106,7 @@ def _limits(report: FitReport) -> str:
         return ""
     fitting = [line.fit for line in report.lines if line.fit.fits] or [line.fit for line in report.lines]
     ran = ", ".join(fit.gpu.id for fit in fitting if fit.limits_run)
-    between = ", ".join(fit.gpu.id for fit in fitting if not fit.limits_run)
+    between = ", ".join(fit.gpu.id for fit in fitting if fit.limits_run is False)
     if not between:
         return "; each was run dry with the whole model"
     if not ran:
@@ -147,6 +148,9 @@ def _remarks(report: FitReport) -> list[str]:
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
+    if report.dry is not None and (others := [x.fit.gpu.id for x in report.lines if not x.fit.run_dry]):
+        texts.append(f"{', '.join(others)}: by formula; without FlashAttention grouped heads keep their scores there,"
+                     " which the dry run does not (--attention sdpa-math runs that)")
     texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {speed_sources(report)}")
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile of what it cannot do without; dtype:"
                  " would fit, but the card lacks the number format")

@@ -12,6 +12,7 @@ SCHEMA = "roi.fit/1"
 def fit_json(report: FitReport) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
     memory, dry, best = report.lines[0].fit.memory, report.dry_run, report.recommended
+    run = report.dry if report.lines[0].fit.run_dry else None
     usual, split = report.unquantised, report.sharded
     cheaper = None if usual is None else usual.recommended
     return json.dumps({
@@ -23,9 +24,9 @@ def fit_json(report: FitReport) -> str:
         "memory": {
             **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
             "peak_phase": PHASES[int(memory.peak_phase)],
-            "phase_bytes": None if report.dry else dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
-            "instrument": "closed form" if report.dry is None else "dry run",
-            "source": "roi.estimate.training.memory" if report.dry is None else report.dry.source,
+            "phase_bytes": None if run else dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
+            "instrument": "closed form" if run is None else "dry run",
+            "source": "roi.estimate.training.memory" if run is None else run.source,
         },
         "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
         "unquantised": None if usual is None or cheaper is None else {"method": usual.plan.method, **_gpu_json(cheaper)},

@@ -17,7 +17,7 @@ from roi.economics.worked_out import TrainingFacts
 from roi.errors import ScenarioError
 from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import refusal, scores_kept_here
 from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
@@ -152,16 +152,17 @@ def _add_card(
     if gpus > 1:
         _add_several(sheet, s, id, run)
     held = "closed form held to dry runs"
-    if dry is not None and gpus == 1:
+    dry = None if gpus > 1 or scores_kept_here(shape, plan, run.gpu) else dry
+    if dry is not None:
         ran = dry[0].profile.plan
         same = (ran["micro_batch"], ran["seq"]) == (plan.micro_batch, plan.seq)
         held = f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
     low, high = (each / GIB for each in run.memory[1:])
     where = card if gpus == 1 else f"each of {gpus} x {card}"
     sheet.add(f"options.{id}.training.memory_bytes", run.memory[0], "bytes",
-              basis=Basis.CALIBRATED if dry is None or gpus > 1 else Basis.DRY_RUN,
+              basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
               source=f"peak of the process on {where}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
-              date=None if dry is None or gpus > 1 else dry[0].profile.started.date())
+              date=None if dry is None else dry[0].profile.started.date())
 
 
 def _nor_on_several(s: Scenario, cards: TrainingCards) -> str:

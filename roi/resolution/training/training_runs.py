@@ -15,7 +15,7 @@ from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.memory import card_kind, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import refusal, scores_kept_here
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import within_peak
 from roi.facts.fact import Basis
@@ -89,7 +89,7 @@ def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | N
     """Memory of the process on this card; what torch holds is worked out once for cards of a kind."""
     overhead = training_overhead(gpu).with_collectives(plan)
     memory = known.once(("training memory", shape, plan, card_kind(gpu)), partial(training_memory, shape, plan, gpu))
-    if dry is not None:
+    if dry is not None and not scores_kept_here(shape, plan, gpu):
         more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
         held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more, float(memory.loose_bytes))
     else:

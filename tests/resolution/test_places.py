@@ -69,8 +69,8 @@ EVERYTHING = (
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told|bill_over_units)", r"incumbent\.context_tokens",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
-    r"systems\..+\.(?:error_rate\.(?:items|follows|correlation)|(?:kept|escalated)_error_rate\.items)",
-    r"vendors\..+\.(?:follows|correlation)",
+    r"systems\..+\.(?:error_rate\.items|(?:kept|escalated)_error_rate\.items)",
+    r"(?:vendors|systems)\..+\.(?:follows|correlation)",
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",

@@ -194,7 +194,7 @@ def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:
     return between.join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-GROUPED: Final = re.compile(r"[1-9]\d{0,2}(\.\d{3})*\.\d{2}0")
+GROUPED: Final = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})*\.\d{2}0")
 """A number whose digits a point may group, as in German. Nobody writes three decimals of a count, the last of them 0."""
 
 

@@ -127,7 +127,9 @@ def is_count(path: str) -> bool:
     """True where the field at the path counts, as requests or USD: 20.000 of it may be meant as twenty thousand."""
     field = INDEX.sub(r".\1", path).removesuffix(".value").removesuffix(".low").removesuffix(".high")
     found = _found(Scenario, field.split("."))
-    return found is not None and (found.unit in COUNTS or (found.unit == "USD" and OF_A_PIECE.search(field) is None))
+    if found is None:
+        return False
+    return found.unit in COUNTS or found.kind == WORDS[int] or (found.unit == "USD" and OF_A_PIECE.search(field) is None)
 
 
 @cache

@@ -447,6 +447,8 @@ def test_an_amount_in_a_list_or_under_a_name_is_asked_alike_and_a_price_by_the_t
     ("training.examples=1.500", "write 1500, or 1.5 for so many"),
     ("incumbent.bill_usd_per_month=14.500", "write 14500, or 14.5"),
     ("own_hardware.purchase_usd_per_gpu=30.000", "write 30000, or 30 for so many"),
+    ("verdict.min_items=1.000", "write 1000, or 1 for so many"),
+    ("incumbent.bill_usd_per_month=-9.000", "write -9000, or -9 for so many"),
 ])  # fmt: skip
 def test_a_count_whose_digits_a_point_may_group_is_asked_for(override: str, says: str, tmp_path: Path) -> None:
     """A German 20,000 was taken as 20.000. Of other figures three decimals say something: USD an hour, a ratio of 1.250."""

@@ -131,6 +131,11 @@ def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
     late = {"apis": {FLASH: {"announced": [{"from_date": "2030-01-01", "price_ratio": 2.0}]}}}
     resolved = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES, **late})))
     assert any(f"apis.{FLASH}.announced.0 moves nothing" in warning for warning in resolved.warnings)
+    in_part = {"apis": {FLASH: {"announced": [{"from_date": "2027-02-01", "output_usd_per_mtok": 7.5}]}}}
+    for prefix, told in ((0, False), (600, True)):  # of a cache that nothing is in the rate is no question
+        resolved = resolve(check_scenario(quiet({
+            "candidates": ONLY, "quality": SCORES, "workload": {"shared_prefix_tokens": prefix}, **in_part})))
+        assert told == any("announced.0 says nothing of input_usd_per_mtok, cache_read" in x for x in resolved.warnings)
 
 
 def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) -> None:
@@ -149,8 +154,8 @@ def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) ->
     paid = month(case, f"cheaper-api:{luna}")
     assert (paid[0], paid[2], paid[5]) == (pytest.approx(each), pytest.approx(2 * each), pytest.approx(0.5 * each))
     assert [x for x in resolved.warnings if x.startswith(luna)] == [
-        f"{luna} costs 2 x today's price from 2027-01-20 on, as announced: counted from that day",
-        f"{luna} costs 0.5 x today's price from 2027-03-24 on, as announced: counted from that day",
+        f"{luna} costs 2 x today's price, cache and batch aside, from 2027-01-20 on, as announced: counted from that day",
+        f"{luna} costs 0.5 x today's price, cache and batch aside, from 2027-03-24 on, as announced: counted from that day",
     ]
 
 

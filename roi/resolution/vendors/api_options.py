@@ -145,7 +145,7 @@ def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: st
                   source=f"from {day} on: {said}", date=price.date)
         add_rates(sheet, path, later.model_copy(update={"date": price.date}), own, basis)
         ratio = _cost_ratio(s, later, price)
-        much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price"
+        much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price, cache and batch aside,"
         sheet.warnings.append(f"{vendor} {much} from {day} on, as announced: counted from that day")
         step += 1
 
@@ -180,12 +180,25 @@ def _stated_lists(
         elif told.price_ratio is None:
             rates = {f"{name}_usd_per_mtok": rate for name, rate in told.rates.items()}
             own = replace(terms, own=ApiTerms.model_validate(rates), field=field)
-            yield day, with_rates(price, own), own, Basis.QUOTED
+            later = with_rates(price, own)
+            stay = [name for name in API_RATES if name not in told.rates and _may_bill(s, name, later)]
+            if stay:
+                names = ", ".join(f"{name}_usd_per_mtok" for name in stay)
+                sheet.warnings.append(f"{field} says nothing of {names}: today's price stands there, from {day} on too")
+            yield day, later, own, Basis.QUOTED
         else:
             rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
             scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
             later = price.model_copy(update=scaled | {"source": f"scenario {field}.price_ratio", "note": ""})
             yield day, later, replace(terms, own=ApiTerms(), field=field), Basis.STATED
+
+
+def _may_bill(s: Scenario, rate: str, price: ApiPrice) -> bool:
+    """True where the list has such a rate, and the workload a prefix that may be cached, or requests that may go in batch."""
+    w = s.workload
+    cached = "cache" not in rate or value_of(w.shared_prefix_tokens) > 0.0
+    batched = "batch" not in rate or max(value_of(w.can_wait_share), value_of(s.incumbent.batch_share)) > 0.0
+    return cached and batched and getattr(price, f"{rate}_usd_per_mtok", None) is not None
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:

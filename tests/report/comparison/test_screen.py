@@ -26,7 +26,7 @@ from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.findings import then
 from roi.report.comparison.option_figures import alone_from, option_of, quality
-from roi.report.comparison.options_table import find_option
+from roi.report.comparison.options_table import cost_tree, find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, comparison_text, screen_blocks
@@ -1150,6 +1150,8 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: counted, in its successors' prices too,"
             f" ${more:,.0f} a month more on average") in flat(c)
     assert "from its day on; successors' prices are over them" in " ".join(included(c))
+    tree = " ".join(render(cost_tree(c, "stay")).split())
+    assert "costs 2 x as much from 2026-12-01 on, announced: counted in /month and in all." in tree
     for other in ("as_of=2026-11-09", stated):
         assert "announced:" not in flat(bundled(*words, other))
     assert "announced: counted, in its successors' prices too, $" in flat(bundled(*words, "incumbent.ends_in_months=0.2"))

@@ -8,7 +8,7 @@ from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.outlook import prices_ahead
+from roi.economics.outlook import PricesAhead, prices_ahead
 from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
 from roi.report.layout.wording import case_number, figure, number_of, usd
@@ -123,21 +123,31 @@ def _errors_over_todays(c: Comparison, vendor_model: str, path: str) -> dict[str
     return {path: rate / stay.quality.error_rate}
 
 
+def announced(c: Comparison, *ids: str) -> list[PricesAhead]:
+    """The announced prices of these options' models, and of those that take what they do not; each model once."""
+    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
+        return []
+    return prices_ahead(c.case, tuple(dict.fromkeys(ids)))
+
+
+def dearer(ahead: PricesAhead) -> str:
+    """By how much a model's requests get dearer or cheaper on the days that are announced."""
+    lists = (f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
+             for day, times in ahead.lists)
+    return f"{ahead.vendor} costs {', '.join(lists)}"
+
+
 def next_prices(c: Comparison) -> list[str]:
     """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
 
     By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it.
     """
-    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
-        return []
     told = []
-    for ahead in prices_ahead(c.case, tuple(dict.fromkeys(("stay", c.leader.id)))):
-        dearer = [f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
-                  for day, times in ahead.lists]
+    for ahead in announced(c, "stay", c.leader.id):
         more = 0.0
         if ahead.more_usd is not None:
             start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
             more = float(ahead.more_usd[start:].mean())
         adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
-        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted, in its successors' prices too{adds}")
+        told.append(f"{dearer(ahead)}, announced: counted, in its successors' prices too{adds}")
     return told

@@ -304,7 +304,8 @@ def _name(answer: DiffAnswer, cause: Cause) -> str:
         return f"spread or basis of {number_of(len(cause.paths), 'fact')}"
     if not cause.what:
         return fact_name(cause.paths[0])
-    return WORDS[cause.what].format(_label(answer, cause.of))
+    to_come = cause.what == "list price" and all(".announced." in path for path in cause.paths)
+    return ("announced price of {0}" if to_come else WORDS[cause.what]).format(_label(answer, cause.of))
 
 
 def _label(answer: DiffAnswer, id: str) -> str:

@@ -138,6 +138,13 @@ def test_a_cache_that_is_switched_on_is_told_in_words(tmp_path: Path) -> None:
     assert "what gpt-6-sol is: cache off -> cache on +" in told
 
 
+def test_a_price_to_come_is_no_list_price_of_today(tmp_path: Path, tickets: Path) -> None:
+    """gpt-6-sol asks $2 a million in; $4 is what it will ask from March on."""
+    told = "{openai/gpt-6-sol: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
+    other = file(tmp_path, "b.yaml", text=f"{TICKETS}apis: {told}\n")
+    assert "announced price of openai/gpt-6-sol: none -> $4/Mtok" in ask("diff", tickets, other).stdout
+
+
 def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, tickets: Path) -> None:
     other = file(tmp_path, "b.yaml", ("40000", "300"), ("title: Tickets", "title: The tickets"))
     found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)

@@ -441,7 +441,7 @@ def test_dates_in_another_form_are_refused_with_the_first_and_the_form_that_read
     assert found.error.count("\n") == 1
 
 
-@pytest.mark.parametrize("given", ["1,000,200", "1,5", "1.200"])
+@pytest.mark.parametrize("given", ["1,000,200", "1,5", "1.200", "20.000"])
 def test_counts_of_an_export_in_another_form_are_told_with_the_first_and_what_to_do(tmp_path: Path, given: str) -> None:
     """A spreadsheet wrote them so: thousands set off, or millions with a decimal comma."""
     rows = [bucket(day).replace(",1000,", f',"{given}",') for day in (1, 2)]
@@ -461,8 +461,8 @@ def test_dates_with_the_day_first_are_read_where_that_is_said(tmp_path: Path) ->
 
 @pytest.mark.full
 def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_path: Path) -> None:
-    """1.200 and 1.300 are 1,200 and 1,300 where thousands are set off by points; one of twenty is left out and listed."""
-    rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "1.300", "900"), start=1)]
+    """1.200 and 2.000 are 1,200 and 2,000 where thousands are set off by points; one of twenty is left out and listed."""
+    rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "2.000", "900"), start=1)]
     found = usage(file := table(tmp_path / "a.csv", rows))
     assert found.code == 2
     assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write counts as whole"

@@ -64,15 +64,22 @@ def text(table: Table, *names: str) -> Column:
 
 
 def whole(table: Table, *names: str) -> Column:
-    """The first of the named columns as int64; null where the cell is no whole number, or there is no such column."""
+    """The first of the named columns as int64; null where the cell is no whole number, or there is no such column.
+
+    Text such as 20.000 is none: its point may group digits (`roi.errors.grouped`).
+    """
     found = find(table, *names)
     if found is None:
         return ibis.null("int64")
-    if table[found].type().is_integer():
-        return counted(table[found])
+    column = table[found]
+    if column.type().is_integer():
+        return counted(column)
     # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
-    number = bounded(_float(table[found]), MOST_COUNTED)
-    return ibis.ifelse(number == number.floor(), number, ibis.null("float64")).cast("int64")
+    number = bounded(_float(column), MOST_COUNTED)
+    known = number == number.floor()
+    if column.type().is_string():
+        known &= ~(column.strip().endswith(".000") & number.between(1.0, 999.0))
+    return ibis.ifelse(known, number, ibis.null("float64")).cast("int64")
 
 
 def counted(number: Column) -> Column:

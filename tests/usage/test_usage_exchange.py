@@ -35,6 +35,18 @@ def test_each_day_has_its_latest_rate_and_what_came_before_has_the_first(log: Pa
     assert any(note.startswith("1 row with a cost that is not in USD") for note in found["notes"])
 
 
+@pytest.mark.parametrize("column", ["cost_eur", "Spend (EUR)"])
+def test_a_currency_that_the_name_of_the_column_says_is_that_of_its_costs(tmp_path: Path, column: str) -> None:
+    """Two calls at 2.50 euros: at $1.20 each $6.00, without a rate none."""
+    path = tmp_path / "log.csv"
+    rows = (f"{day}T10:00:00Z,gpt-5.4,1000000,100,2.5" for day in DAYS[:2])
+    path.write_text("\n".join([f"timestamp,model,input_tokens,output_tokens,{column}", *rows]) + "\n", encoding="utf-8")
+    for words, paid in ((("--exchange-rate", "EUR=1.2@2026-10-01"), pytest.approx(6.0)), ((), None)):
+        found = usage_answer(path, *words)
+        assert found["by_model"][0]["reported_usd"] == paid
+        assert (paid is None) == any(note.startswith("2 rows with a cost that is not in USD") for note in found["notes"])
+
+
 def test_a_cost_export_counts_its_euros_once_they_have_a_rate() -> None:
     """999 cents of euros that were left out, at $2 each: 22.98 dollars in place of 3."""
     def costs(*words: str) -> float:

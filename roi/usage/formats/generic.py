@@ -34,6 +34,7 @@ from roi.usage.formats.own_columns import (
     check_mapped,
     columns_found,
     counts_cached,
+    currency_of,
     has_several_inputs,
     leaf,
     may_be_column,
@@ -252,6 +253,8 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     if "provider" in columns and options.provider:
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     cost = real(table, at["cost"]) if "cost" in columns else None
+    paid_in = currency_of(at["cost"])
+    currency = text(table, at["currency"]) if "currency" in columns else None if paid_in is None else ibis.literal(paid_in)
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
     if "run_type" in columns:
@@ -275,7 +278,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
         batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
         counts=(at["requests"],),
-        currency=text(table, at["currency"]) if "currency" in columns else None, **given)
+        currency=currency, **given)
 
 
 def _marked(table: Table, mark: bool | str | None, word: bool) -> Column:

@@ -14,6 +14,8 @@ from typing import Final
 
 from roi.errors import InputError, nearest
 
+CURRENCIES: Final = ("eur", "gbp", "chf", "jpy", "cny", "inr", "cad", "aud", "sek", "pln", "brl")
+"""Currencies other than USD that the name of a column of costs may end with."""
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time_iso", "start_time", "starttime", "created_at", "created", "datetime", "date",
              "arrival", "ts",
@@ -45,7 +47,8 @@ NAMES: Final = {
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name",
               "$ai_span_name"),
     "cost": ("cost_usd", "cost", "total_cost", "total_cost_usd", "cost (usd)", "billed_cost", "spend", "spend_usd",
-             "amount_usd", "$ai_total_cost_usd"),
+             "spend (usd)", "total_spend", "amount_usd", "$ai_total_cost_usd",
+             *(form.format(code) for code in CURRENCIES for form in ("cost_{}", "cost ({})", "spend_{}", "spend ({})"))),
     "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
     "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
@@ -111,6 +114,12 @@ SEPARATORS: Final = re.compile(r"[ _.-]+")
 def _plain(name: str) -> str:
     """A column's name in lower case, with _ for what people put between words: `Prompt Tokens` is prompt_tokens."""
     return SEPARATORS.sub("_", name.strip().lower())
+
+
+def currency_of(column: str) -> str | None:
+    """The currency that a column of costs has in its name, in capitals, as cost_eur or Spend (EUR); None where it has none."""
+    code = re.split(r"[_(]", _plain(column).removesuffix(")"))[-1]
+    return code.upper() if code in CURRENCIES else None
 
 
 INPUTS: Final = frozenset(map(_plain, NAMES["input"]))

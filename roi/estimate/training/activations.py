@@ -344,8 +344,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         one = inner if k.experts == 1 else float(max(k.intermediate, k.shared_intermediate))  # experts one after the other
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * one
         results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
-        # without an adapter on it, recompute has no need of down and ends before
-        made = made * float(targeted or not s.plan.checkpointing)
+        # without an adapter on down, recompute ends before; Liger's kernel makes its input first, and saves then
+        made = made * float(targeted or not s.plan.checkpointing or s.plan.kernels == "liger")
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)

@@ -60,7 +60,7 @@ class AnnouncedPrice(Rates):
 
     from_date: Date
     """First day of that price."""
-    price_ratio: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, json_schema_extra={"unit": "ratio"})] | None = None
+    price_ratio: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), unit("ratio")] | None = None
     """Price from then on over today's, all rates alike; in place of rates."""
 
     @model_validator(mode="after")
@@ -112,6 +112,7 @@ class ApiTerms(Rates):
         if days != sorted(set(days)):
             raise ValueError("announced: write the prices in the order of their days, one a day")
         return self
+
 
 class ShorterPrompt(Section):
     """Today's model with fewer tokens of instructions and examples. Its answers must be evaluated: model+shorter-prompt."""

@@ -198,7 +198,7 @@ def _may_bill(s: Scenario, rate: str, price: ApiPrice) -> bool:
     w = s.workload
     cached = "cache" not in rate or value_of(w.shared_prefix_tokens) > 0.0
     batched = "batch" not in rate or max(value_of(w.can_wait_share), value_of(s.incumbent.batch_share)) > 0.0
-    return cached and batched and getattr(price, f"{rate}_usd_per_mtok", None) is not None
+    return cached and batched and getattr(price, f"{rate}_usd_per_mtok") is not None
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:

@@ -18,9 +18,8 @@ CURRENCIES: Final = ("eur", "gbp", "chf", "jpy", "cny", "inr", "cad", "aud", "se
 """Currencies other than USD that the name of a column of costs may end with."""
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time_iso", "start_time", "starttime", "created_at", "created", "datetime", "date",
-             "arrival", "ts",
-             "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time", "requested_at",
-             "usage_date", "day", "week", "month", "quarter"),
+             "arrival", "ts", "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time",
+             "requested_at", "usage_date", "day", "week", "month", "quarter"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
               "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount",
               "$ai_input_tokens", "native_tokens_prompt"),

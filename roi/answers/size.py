@@ -40,10 +40,10 @@ from roi.resolution.plans import why_no_plan
 from roi.resolution.request_lengths import LONGEST, OF_CONTEXT, TOO_LONG, option_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.training.training_runs import mean_tokens
-from roi.scenario.demand import MOST_TOKENS, Bin
 from roi.scenario.file import load_scenario
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
+from roi.scenario.sections.demand import MOST_TOKENS, Bin
 from roi.store.traces import Trace
 from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 

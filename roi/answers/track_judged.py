@@ -23,8 +23,8 @@ from roi.economics.tracking.predictive_bands import (
 from roi.economics.tracking.seen_facts import Tracked
 from roi.errors import InputError, UnknownName, allowed
 from roi.numerics.beta import beta_quantile
-from roi.scenario.demand import Score
 from roi.scenario.file import read_part
+from roi.scenario.sections.scores import Score
 
 
 def judge(

@@ -11,9 +11,9 @@ from roi.economics.inputs import Option, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
-from roi.scenario.demand import Score
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
+from roi.scenario.sections.scores import Score
 from roi.scenario.yaml import MEASURED
 
 KINDS = ("by-token", "cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning",

@@ -46,7 +46,7 @@ from roi.resolution.request_lengths import SystemLengths, option_lengths, send_o
 from roi.resolution.weight_choice import WeightChoice, weight_choice
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
-from roi.scenario.supply import StatedCapacity
+from roi.scenario.sections.supply import StatedCapacity
 from roi.store.profiles.loading import Store
 
 Grid = list[tuple[Gpu, int, str]]

@@ -27,12 +27,12 @@ from roi.resolution.template_facts import mark_template
 from roi.resolution.vendors.api_options import add_api_options
 from roi.resolution.vendors.api_terms import months_to_last_day
 from roi.resolution.vendors.hosted_options import add_hosted_options
-from roi.scenario.apis import ApiTerms
 from roi.scenario.bill import bill_moved, workload_billed
-from roi.scenario.demand import Incumbent, Workload
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
-from roi.scenario.supply import KINDS_OF_CHANGE
+from roi.scenario.sections.apis import ApiTerms
+from roi.scenario.sections.demand import Incumbent, Workload
+from roi.scenario.sections.supply import KINDS_OF_CHANGE
 from roi.units import DAYS_PER_MONTH
 
 PEAK_DEFAULT = Spread(

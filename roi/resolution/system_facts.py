@@ -8,9 +8,9 @@ from roi.economics.inputs import Tokens, path_of
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score, add_share
-from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import Spread, value_of
 from roi.scenario.scenario import Scenario
+from roi.scenario.sections.demand import Tokens as TokenRatios
 
 TOKEN_RATIO = (1.0, 0.9, 1.15)
 """Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""

@@ -18,9 +18,9 @@ from roi.facts.fact import Basis
 from roi.numerics.paired import Agreement, shared_part
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
-from roi.scenario.demand import Paired, Rate, Score
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
+from roi.scenario.sections.scores import Paired, Rate, Score
 
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
 """Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""

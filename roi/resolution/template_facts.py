@@ -11,9 +11,9 @@ from roi.economics.worked_out import ErrorRate
 from roi.facts.case import SHARE
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
-from roi.scenario.demand import Score, ScoreOrNot
 from roi.scenario.file import check_scenario
 from roi.scenario.scenario import Scenario
+from roi.scenario.sections.scores import Score, ScoreOrNot
 from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 

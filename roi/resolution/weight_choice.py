@@ -15,7 +15,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import ENGINE
 from roi.scenario.scenario import Scenario
-from roi.scenario.supply import Serving
+from roi.scenario.sections.supply import Serving
 
 USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""

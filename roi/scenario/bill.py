@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from roi.facts.case import OWN_SERVERS
 from roi.scenario import TEMPLATES
-from roi.scenario.demand import BillOf, Incumbent, Workload
 from roi.scenario.quantity import value_of
+from roi.scenario.sections.demand import BillOf, Incumbent, Workload
 from roi.scenario.template import BUNDLED, template
 from roi.scenario.yaml import parse_yaml
 

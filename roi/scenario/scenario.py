@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from roi.scenario.apis import ApiTerms, Drift
-from roi.scenario.demand import Evaluation, Gates, Incumbent, Quality, Tokens, Workload
 from roi.scenario.quantity import Hours, Months, Name, NonNegative, Section, Signed, unit
-from roi.scenario.supply import (
+from roi.scenario.sections.apis import ApiTerms, Drift
+from roi.scenario.sections.demand import Gates, Incumbent, Tokens, Workload
+from roi.scenario.sections.scores import Evaluation, Quality
+from roi.scenario.sections.supply import (
     Candidates,
     GpuRent,
     OwnHardware,

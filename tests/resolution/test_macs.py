@@ -11,7 +11,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.resolution.resolution import resolve
 from roi.resolution.weight_choice import DTYPES, GGUF_DTYPES, WeightChoice
 from roi.scenario.file import load_scenario
-from roi.scenario.supply import Serving
+from roi.scenario.sections.supply import Serving
 
 ULTRA = "M2-Ultra-76-192GB"
 OWNED = ("own_hardware.cards={M2 Ultra 76-core 192GB: 4}", "own_hardware.resale_usd_per_gpu=4000",

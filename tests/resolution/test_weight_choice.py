@@ -11,7 +11,7 @@ from roi.estimate.serving.weight_formats import weight_bytes
 from roi.resolution.resolution import resolve
 from roi.resolution.weight_choice import DTYPES, WeightChoice
 from roi.scenario.file import load_scenario
-from roi.scenario.supply import Serving
+from roi.scenario.sections.supply import Serving
 
 GIB = 2**30
 

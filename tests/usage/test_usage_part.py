@@ -13,9 +13,9 @@ from roi.cli import main
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError
 from roi.resolution.resolution import resolve
-from roi.scenario.demand import Quality
 from roi.scenario.file import load_scenario, overlay, read_part
 from roi.scenario.quantity import value_of
+from roi.scenario.sections.scores import Quality
 from roi.scenario.template import template
 
 ROOT = Path(__file__).parents[2]

@@ -40,11 +40,11 @@ from roi.resolution.vendors.api_terms import (
     with_rates,
 )
 from roi.resolution.vendors.levers import add_cache_batch, add_levers
-from roi.scenario.apis import RATES as API_RATES
-from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, escalating_systems, model_part
+from roi.scenario.sections.apis import RATES as API_RATES
+from roi.scenario.sections.apis import ApiTerms
+from roi.scenario.sections.demand import Incumbent
 from roi.units import DAYS_PER_MONTH
 
 BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
@@ -66,6 +66,8 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         why = f"{terms.field}: cache_write_usd_per_mtok states what writing costs"
         raise ScenarioError("incumbent.writes_cache", False, why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
+    if i.cache_minimum_tokens is not None:
+        price = price.model_copy(update={"cache_minimum_tokens": int(i.cache_minimum_tokens)})
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)

@@ -22,10 +22,10 @@ from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import COUNTED, does_not_fit, send_on, system_lengths
-from roi.scenario.apis import ApiTerms
-from roi.scenario.demand import Incumbent, Seats, UnitsToday
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario, model_part
+from roi.scenario.sections.apis import ApiTerms
+from roi.scenario.sections.demand import Incumbent, Seats, UnitsToday
 from roi.units import DAYS_PER_MONTH, HOURS_PER_DAY, SECONDS_PER_DAY
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
@@ -195,7 +195,8 @@ def not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
         return f"{price.provider} has no cache price for {price.model}"
     if prefix < (price.cache_minimum_tokens or 0):
         return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
+                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
+                f"{' (incumbent.cache_minimum_tokens says otherwise)' if s.incumbent.uses_cache else ''}")
     return ""
 
 

@@ -42,7 +42,7 @@ from roi.resolution.vendors.api_terms import (
 )
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
-from roi.scenario.supply import People
+from roi.scenario.sections.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
 NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"

@@ -27,11 +27,11 @@ from roi.resolution.vendors.api_terms import (
     units_asked,
     warn_of_no_batch,
 )
-from roi.scenario.apis import FlexibleTier, LessReasoning, ShorterPrompt
-from roi.scenario.demand import Tokens as TokenRatios
-from roi.scenario.demand import UnitsToday
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+from roi.scenario.sections.apis import FlexibleTier, LessReasoning, ShorterPrompt
+from roi.scenario.sections.demand import Tokens as TokenRatios
+from roi.scenario.sections.demand import UnitsToday
 
 FLEXIBLE = "flexible-tier"
 

@@ -14,6 +14,8 @@ PERCENTILES: Final = (0.5, 0.95, 0.99)
 NEVER_READ: Final = "tokens written, over calls; none of them was ever read"
 BUCKETS_TELL: Final = (
     "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
+SHORTEST_READS: Final = 0.01
+"""Share of the calls that read from a cache, the shortest reads, that may be slips of a log."""
 FARTHEST: Final = 4.0
 """Prompts that hold a prefix are at most so many times the mean: sums tell of no longer ones, which may cost more."""
 
@@ -101,6 +103,8 @@ class Prefix:
     """What the figures rest on."""
     prompts: tuple[tuple[float, float], ...] = ()
     """(input tokens, share) of requests that hold it and of those that do not, where the mean prompt cannot tell them apart."""
+    minimum: float | None = None
+    """Tokens of the shortest prefix that was read, where the provider is said to cache none so short; else None."""
 
     def bins(self, output_tokens: float) -> list[dict[str, float]]:
         """Its prompts as the lengths of a scenario, all with the mean output."""
@@ -108,13 +112,18 @@ class Prefix:
                 for given, share in self.prompts]
 
 
-def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell], written: int = 0) -> Prefix | None:
+def prefix_of_calls(
+    cells: Sequence[LengthCell], reads: Sequence[ReadCell], written: int = 0, documented: float = 0.0,
+) -> Prefix | None:
     """Shared prefix and hit rate of calls; None where none read from a cache, nor wrote to one.
 
     hit rate = calls that read any / calls; prefix = mean of what those read (so that their product, what is billed, is
     exact), from the 10th to the 90th percentile of it. Reads that differ widely are history, not instructions. Where tokens
     `written` are counted too, prefix = (read + written) / calls and hit rate = read / (read + written), as of buckets: a
     conversation writes its last turn whether or not it reads the ones before, which calls that read none do not tell.
+
+    `documented`: the shortest prefix that the provider is said to cache, tokens. Where more than SHORTEST_READS of the calls
+    that read any read less, that is not so: what the shortest of them read takes its place (`minimum`).
     """
     calls, hits = sum(cell.calls for cell in cells), sum(cell.calls for cell in reads)
     if not calls or not hits + written:
@@ -122,13 +131,17 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell], writ
     if not hits:  # all is written, and nothing of it ever read
         return Prefix(tokens=written / calls, low=written / calls, high=written / calls, hit_rate=0.0, how=NEVER_READ)
     bins = [(cell.calls, cell.cache_read) for cell in sorted(reads, key=lambda cell: cell.read_bin)]
-    low, high = (_mean_at(bins, share * hits) for share in (0.1, 0.9))
+    least, low, high = (_mean_at(bins, share * hits) for share in (SHORTEST_READS, 0.1, 0.9))
     read = sum(cell.cache_read for cell in reads)
     mean, rate, how = read / hits, hits / calls, f"mean cached tokens of the {hits:,} calls that read any"
     if written:
         mean, rate, how = (read + written) / calls, read / (read + written), "tokens read and written, over calls"
     how += "; reads differ widely, so part is history and no fixed prefix" if high > 2.0 * low else ""
-    return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=rate, how=how)
+    minimum = None
+    if least < documented:
+        minimum = float(int(least))
+        how += f"; some read {minimum:,.0f} alone, so that the shortest prefix cached is not {documented:,.0f}"
+    return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=rate, how=how, minimum=minimum)
 
 
 def within_prompts(prefix: Prefix, bins: Sequence[LengthBin], minimum: float = 0.0) -> Prefix:

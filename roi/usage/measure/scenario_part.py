@@ -186,6 +186,8 @@ def _incumbent(
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache
+    if w.prefix is not None and w.prefix.minimum is not None:
+        yield "cache_minimum_tokens", w.prefix.minimum
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False

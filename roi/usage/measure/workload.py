@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from roi.catalog.prices.api_prices import maker_of
+from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
-from roi.usage.measure.pricing import Priced, total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.shape import Shape, load_shape
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
@@ -150,7 +150,7 @@ def measure_workload(
     over another's calls is of no day at all. Its growth is not told then, since calls that move between models are none.
     """
     log, days = days, days_in_use(days, rows)
-    kept = choice.filter(records)
+    kept, shortest = choice.filter(records), shortest_prefix(choice.provider, choice.model, days.last)
     calls = all(row.kind == "call" for row in rows)
     tokens, requests = total_tokens(rows), total_requests(rows)
     total_input = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
@@ -167,12 +167,12 @@ def measure_workload(
         cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
-        prefix, shape = prefix_of_calls(cells, reads, tokens["cache_write"]), load_shape(
-            *minute_counts(kept, backend), days.complete)
+        shape = load_shape(*minute_counts(kept, backend), days.complete)
+        prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)
         if prefix is not None and lengths is not None:
-            prefix = within_prompts(prefix, lengths.bins, shortest_prefix(choice))
+            prefix = within_prompts(prefix, lengths.bins, shortest if prefix.minimum is None else prefix.minimum)
     else:
-        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice),
+        prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest,
                                    total_input / count if count else float("inf"))
     growth = trend(_by_day(rows), days.complete) if days == log else None
     batched = total_requests([row for row in rows if row.batch])
@@ -186,10 +186,17 @@ def measure_workload(
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 
 
-def shortest_prefix(choice: Choice) -> float:
-    """Tokens of the shortest prefix that the provider caches; 0 where it is not known."""
-    rule = cache_minimum(choice.provider, choice.model) if choice.provider is not None else None
-    return float(rule.minimum_tokens) if rule is not None else 0.0
+def shortest_prefix(provider: str | None, model: str, day: int) -> float:
+    """Tokens of the shortest prefix that is cached of the model whose price holds on that day; 0 where it is not known.
+
+    A table of one's own names no provider: who sells the model then says it, as for its price.
+    """
+    try:
+        least = find_api_price(provider, model, day_of(day)).cache_minimum_tokens
+    except InputError:
+        rule = cache_minimum(provider, model) if provider is not None else None
+        least = rule.minimum_tokens if rule is not None else None
+    return float(least or 0)
 
 
 def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:

@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from roi.facts.methods import AnyMethod, Other
-from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
     AtLeastOne,
     Fraction,
@@ -25,6 +24,7 @@ from roi.scenario.quantity import (
     whole_part_of_a_day,
     zero_alone,
 )
+from roi.scenario.sections.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 
 
 class ByKind(Section):

@@ -1,0 +1,94 @@
+"""What a scenario from a log says is paid today is what its calls cost at list price, whoever sells the model and however long
+its cached prefix is."""
+
+import csv
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from asked import ask
+from long_tables import every_row
+
+from roi.economics.decision.comparison import compare
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario, overlay, read_part
+
+DAYS = 28
+MONTHS_OF_LOG = DAYS * 12 / 365
+MODELS = (
+    ("openai", "gpt-5.4-mini"), ("openai", "gpt-6-luna"), ("anthropic", "claude-haiku-5-5"), ("anthropic", "claude-haiku-4-5"),
+    ("google", "gemini-2.5-flash"), ("google", "gemini-2.5-pro"), ("deepseek", "deepseek-chat"),
+    ("mistral", "mistral-small-latest"), ("x-ai", "grok-4-1-fast"), ("groq", "llama-3.1-8b-instant"),
+)  # fmt: skip
+
+
+def a_month_today(log: Path, folder: Path, *words: str) -> tuple[float, float, dict[str, object]]:
+    """(USD a month at list price, what staying costs in month 1 for tokens, the incumbent) of a log of four whole weeks."""
+    part = folder / "part.yaml"
+    asked = ask("usage", log, "--input-includes-cache", "no", *words, "--tasks", "0", "--output", part, "--force",
+                "--format", "json")
+    assert asked.exit_code == 0, asked.stderr
+    base = {"schema": "roi.scenario/1", "as_of": "2026-11-22", "draws": 0, "workload": {"growth_per_year": 0.0}}
+    overlay(base, read_part(part))
+    [stay] = [option for option in compare(resolve(load_scenario(base)).case).options if option.id == "stay"]
+    paid = sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API"))
+    return json.loads(asked.stdout)["list_usd"] / MONTHS_OF_LOG, paid, base["incumbent"]
+
+
+def one_table(log: Path, seed: int) -> None:
+    """Calls or sums of days, with or without a seller, and with tokens read and written that may lie below every minimum."""
+    draw = Random(seed)  # noqa: S311 - a table, no secret
+    seller, model = MODELS[seed % len(MODELS)]
+    of_calls, named, writes = draw.random() < 0.5, draw.random() < 0.5, draw.random() < 0.3
+    cached, given, made = (draw.choice(each) for each in ((0.0, 0.1, 0.3, 0.8, 0.95), (150, 900, 3000, 9000), (8, 300, 1500)))
+    rows = []
+    for row in range(280 if of_calls else DAYS):
+        calls = 1 if of_calls else draw.randint(800, 1200)
+        asked = calls * max(int(given * (draw.lognormvariate(0.0, 0.5) if of_calls else 1.0)), 1)
+        read = min(int(asked * cached * draw.uniform(0.5, 1.1)), asked) if draw.random() < 0.9 else 0
+        written = int((asked - read) * draw.uniform(0.0, 0.5)) if writes else 0
+        time = datetime(2026, 10, 26, tzinfo=UTC) + timedelta(days=row * DAYS / (280 if of_calls else DAYS))
+        rows.append({"timestamp": time.isoformat(timespec="seconds") if of_calls else time.date().isoformat(), "model": model,
+                     "input_tokens": asked - read - written, "cached_tokens": read, "cache_creation_input_tokens": written,
+                     "output_tokens": calls * made} | ({} if of_calls else {"requests": calls})
+                    | ({"provider": seller} if named else {}))
+    with log.open("w", encoding="utf-8", newline="") as file:
+        out = csv.DictWriter(file, list(rows[0]))
+        out.writeheader()
+        out.writerows(rows)
+
+
+@pytest.mark.full
+@every_row("seed", range(30))
+def test_a_scenario_from_a_log_pays_what_its_calls_cost(tmp_path: Path, seed: int) -> None:
+    """List price of 28 days x 365 / 12 / 28. No prompt is beyond an edge of a price by length: a prefix is a mean over both."""
+    one_table(tmp_path / "log.csv", seed)
+    listed, paid, _ = a_month_today(tmp_path / "log.csv", tmp_path)
+    assert paid == pytest.approx(listed, rel=2e-4)
+
+
+def test_a_table_that_names_no_seller_has_the_cache_of_who_sells_the_model(tmp_path: Path) -> None:
+    """1,000 requests a day of 1,800 tokens, 450 of them cached: OpenAI caches no prefix below 1,024, so 450 / 1,024 of the
+    requests find one. A day costs (1,350 x 0.75 + 450 x 0.075 + 200 x 4.5) / 1,000 = 1.94625 USD; uncached it were 2.25."""
+    log, day = tmp_path / "log.csv", date(2026, 10, 26)
+    log.write_text("date,model,num_requests,input_tokens,input_cached_tokens,output_tokens\n" + "".join(
+        f"{day + timedelta(days=k)},gpt-5.4-mini,1000,1350000,450000,200000\n" for k in range(DAYS)), encoding="utf-8")
+    listed, paid, incumbent = a_month_today(log, tmp_path)
+    assert listed == pytest.approx(1.94625 * 365 / 12)
+    assert paid == pytest.approx(listed, rel=1e-4)
+    assert "cache_minimum_tokens" not in incumbent
+
+
+def test_calls_that_read_less_than_is_documented_say_what_is_cached(tmp_path: Path) -> None:
+    """Calls of 900 tokens read 512 of them from a cache, where Mistral's minimum is taken for 1,024: 512 takes its place."""
+    log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
+    log.write_text("timestamp,model,input_tokens,cached_tokens,output_tokens\n" + "".join(
+        f"{(start + timedelta(hours=4 * k)).isoformat()},mistral-small-latest,388,512,50\n" for k in range(6 * DAYS)),
+        encoding="utf-8")  # fmt: skip
+    listed, paid, incumbent = a_month_today(log, tmp_path)
+    assert paid == pytest.approx(listed, rel=1e-4)
+    assert incumbent["cache_minimum_tokens"] == 512
+    told = ask("usage", log, "--input-includes-cache", "no", "--tasks", "0").stdout
+    assert "some read 512 alone, so that the shortest prefix cached is not 1,024" in " ".join(told.split())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
@@ -11,14 +11,18 @@ from roi.facts.case import OWN_SERVERS
 from roi.facts.exchange_rate import told_rates
 from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, MTOK
 from roi.usage.measure.days import Days, growth_told, spans_told
+from roi.usage.measure.lengths import LengthBin, Prefix
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, searched_usd
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
 from roi.usage.told import no_weekend, silent
+
+EDGES_APART: Final = 0.005
+"""Share of a bill beyond which what a scenario says of it is another bill."""
 
 
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
@@ -36,7 +40,7 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date
     billed = "bill_usd_per_month" in part["incumbent"]
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
     data = {"schema": PART_SCHEMA, **priced, **part}
-    told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
+    told = [*_comments(found, w, _price(w)), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
 
@@ -45,7 +49,7 @@ def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> 
 
     Raises InputError where the records name no model, or its provider is not known.
     """
-    price = None if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS else _price(w)
+    price = _price(w)
     share, more = w.batch_share or 0.0, 1.0
     if share and price is not None:
         share, more = in_batch(found.chosen, price)
@@ -158,8 +162,10 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     return bins
 
 
-def _price(w: MeasuredWorkload) -> ApiPrice:
-    """The list of the model on its last day; InputError where there is none, with how one is added."""
+def _price(w: MeasuredWorkload) -> ApiPrice | None:
+    """The list of the model on its last day, None of one that is served; where there is none, InputError says how to add it."""
+    if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS:
+        return None
     last = day_of(w.days.last)
     try:
         return find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
@@ -191,12 +197,46 @@ def _incumbent(
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
+    if not paid and not share and _edges_apart(found, w, price):
+        paid, split = listed_a_month(at_list_of(found.chosen, day), w.days), 0.0
     if share:
         yield "batch_share", round(share, 6)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
         yield "bill_is_volume_share", split
+
+
+def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
+    """USD of a month at list price, of the whole days' rows."""
+    whole = set(days.complete)
+    return days.mean((each.spend.day, each.list_usd or 0.0) for each in rows if each.spend.day in whole) * DAYS_PER_MONTH
+
+
+def _edges_apart(found: Usage, w: MeasuredWorkload, price: ApiPrice) -> bool:
+    """True where a price by length makes the log's calls cost something else than their lengths and one prefix for all say.
+
+    A conversation's history grows with the prompt: beyond an edge of the price, where a token costs more, calls find more of it
+    in a cache than the mean call does.
+    """
+    if len(price.edges_tokens) < 2 or w.lengths is None or w.requests_per_day is None:
+        return False
+    stated = sum(each.share * _call_usd(each, w.prefix, price, writes=_writes(found.chosen)) for each in w.lengths.bins)
+    listed = listed_a_month(at_list_of(found.chosen, w.days.last), w.days)
+    return abs(stated * w.requests_per_day * DAYS_PER_MONTH - listed) > EDGES_APART * listed
+
+
+def _call_usd(of: LengthBin, prefix: Prefix | None, price: ApiPrice, *, writes: bool) -> float:
+    """What a call of these lengths costs at list price, as `compare` prices it: by the tier of its input, its prefix cached."""
+    tier = sum(of.input_tokens > edge for edge in price.edges_tokens[1:])
+    given, made = price.input_usd_per_mtok[tier], price.output_usd_per_mtok[tier]
+    usd = of.input_tokens * given + of.output_tokens * made
+    if prefix is not None and price.cache_read_usd_per_mtok is not None:
+        kept, least = min(prefix.tokens, of.input_tokens), prefix.minimum or price.cache_minimum_tokens or 0
+        write = price.cache_write_usd_per_mtok[tier] if writes and price.cache_write_usd_per_mtok is not None else given
+        a_token = prefix.hit_rate * price.cache_read_usd_per_mtok[tier] + (1.0 - prefix.hit_rate) * write
+        usd += kept * (a_token - given) if kept >= least else 0.0
+    return usd / MTOK
 
 
 def paid_a_month(
@@ -215,7 +255,7 @@ def paid_a_month(
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
-    listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
+    listed = listed_a_month(rows, days)
     every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
         searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH
@@ -245,7 +285,7 @@ def _apart(each: Priced) -> bool:
     return each.spend.tier is not None or each.spend.tokens["cache_write_1h"] > 0
 
 
-def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
+def _comments(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
@@ -267,6 +307,9 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     if writes_nothing(found.chosen):
         yield ("no row counts tokens written to a cache: as long as no bill stands here, calls that miss it pay plain input;"
                " incumbent.writes_cache: true has them written at the list's price")
+    if price is not None and not w.batch_share and _edges_apart(found, w, price):
+        yield ("prompts beyond an edge of the price by length find more in a cache than shorter ones: a bill that nothing"
+               " reports is their list price, which one prefix for all does not come to")
     if searched := w.days.mean((each.spend.day, searched_usd([each])) for each in found.chosen if not each.spend.costed):
         a_month = round(searched * DAYS_PER_MONTH, 2)
         yield (f"web searches: ${a_month:,} a month at list price, which are no tokens and in no figure here. An option without"

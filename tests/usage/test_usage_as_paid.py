@@ -82,10 +82,10 @@ def test_a_table_that_names_no_seller_has_the_cache_of_who_sells_the_model(tmp_p
 
 
 def test_calls_that_read_less_than_is_documented_say_what_is_cached(tmp_path: Path) -> None:
-    """Calls of 900 tokens read 512 of them from a cache, where Mistral's minimum is taken for 1,024: 512 takes its place."""
+    """Calls of 900 tokens read 512 of them from a cache, where OpenAI documents 1,024: 512 takes its place."""
     log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
     log.write_text("timestamp,model,input_tokens,cached_tokens,output_tokens\n" + "".join(
-        f"{(start + timedelta(hours=4 * k)).isoformat()},mistral-small-latest,388,512,50\n" for k in range(6 * DAYS)),
+        f"{(start + timedelta(hours=4 * k)).isoformat()},gpt-5.4-mini,388,512,50\n" for k in range(6 * DAYS)),
         encoding="utf-8")  # fmt: skip
     listed, paid, incumbent = a_month_today(log, tmp_path)
     assert paid == pytest.approx(listed, rel=1e-4)

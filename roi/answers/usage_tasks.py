@@ -26,7 +26,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
+from roi.usage.measure.scenario_part import listed_a_month, paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import shortest_prefix
 from roi.usage.summary import Usage
 
@@ -192,10 +192,11 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     shortest = shortest_prefix(task.provider, task.model, found.days.last)
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     made = tokens["output"] / requests
+    sizes = _sizes(rows)
     lengths: dict[str, object] = {"input_tokens": given, "output_tokens": made}
     if prefix is not None and prefix.prompts:
         lengths = {"lengths": shares_to_one(prefix.bins(made))}
-    elif sizes := _sizes(rows):
+    elif sizes:
         lengths = {"lengths": shares_to_one([asdict(each) for each in sizes])}
         prefix = prefix and within_prompts(prefix, sizes, shortest)
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
@@ -204,6 +205,9 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
     paid, split = paid_a_month(found, group, task.days, provider, bill)
+    no_writes = not paid and writes_nothing(group)
+    if paid is None and prefix is not None and sizes:  # one prefix for all sizes does not say what each tier finds in a cache
+        paid, split = listed_a_month(group, task.days), 0.0
     task = task if paid is None else replace(task, usd_per_month=paid)
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
@@ -211,7 +215,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
-                      "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
+                      "batch_share": batched, **({"writes_cache": False} if no_writes else {}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
 

@@ -31,15 +31,8 @@ from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
 from roi.resolution.vendors.api_options import add_vendor
-from roi.resolution.vendors.api_terms import (
-    Terms,
-    add_option,
-    add_price,
-    add_terms,
-    terms_of,
-    too_slow,
-    with_rates,
-)
+from roi.resolution.vendors.api_terms import add_option, add_price, add_terms, too_slow
+from roi.resolution.vendors.list_prices import Terms, price_in_force, terms_of
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import People
@@ -289,13 +282,13 @@ def _tuned_elsewhere(
     """A model that a vendor tunes and serves: billed by the token where it can be, else on the vendor's dedicated GPUs."""
     own = _terms_of_tuned(s, name)
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
-    row = row.model_copy(update={f"{rate}_usd_per_mtok": own.own.rates[rate] for rate in ("input", "output") if own.own.rates})
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system, quality_prior("tuned"))
-    price = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
-                     output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
-    price = with_rates(price, own)
+    listed = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
+    price, own = price_in_force(listed, own, before=lambda _: listed, discount=value_of(own.own.discount))
+    row = row.model_copy(update={f"{rate}_usd_per_mtok": own.rates[rate] for rate in ("input", "output") if rate in own.rates})
     plain = _ends_of_tuned(s, name)
     terms = own if own.field else plain
     vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own), terms=own)
@@ -324,8 +317,8 @@ def _tuned_elsewhere(
         sheet.state(path("infeasible"), late, f"scenario {own.field}")
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=None if "discount" in own.own.model_fields_set else 0.0, terms=own,
-                  uses_cache=own.own.uses_cache and "cache_read" in own.own.rates,
-                  batch_share=None if "batch_input" in own.own.rates else 0.0)
+                  uses_cache=own.own.uses_cache and "cache_read" in own.rates,
+                  batch_share=None if "batch_input" in own.rates else 0.0)
     elif own.own.announced:
         raise ScenarioError(f"{own.field}.announced", len(own.own.announced), "it is served on dedicated GPUs, at no price a"
                             " token: state input_usd_per_mtok and output_usd_per_mtok where it has one")

@@ -239,6 +239,17 @@ def test_a_bill_of_before_the_price_that_is_in_force_is_asked_for_anew() -> None
     assert any("state one of a month after 2026-11-20" in told for told in resolved.warnings)
 
 
+def test_a_rate_of_batch_is_asked_for_of_the_model_whose_requests_go_through_it() -> None:
+    """30% of today's model's requests go through batch, and none of another's, since none can wait: its rate is no question."""
+    told = {"announced": [{"from_date": "2027-02-01", "output_usd_per_mtok": 7.5}]}
+    incumbent = {"provider": "openai", "model": "gpt-5.4", "batch_share": 0.3}
+    for name, own, asked in ((FLASH, {}, False), (FLASH, {"batch_share": 0.2}, True), ("openai/gpt-5.4", {}, True)):
+        found = resolve(check_scenario(quiet({
+            "candidates": ONLY, "quality": SCORES, "incumbent": incumbent, "apis": {name: {**told, **own}}})))
+        (said,) = [x for x in found.warnings if "announced.0 says nothing of" in x]
+        assert ("batch_input_usd_per_mtok" in said) is asked
+
+
 def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) -> None:
     """$1 and $2, then $2 and $4, the same again, then $0.50 and $1; a row that would go back in time ends the chain."""
     rows = ("1,2,2027-01-20,s,2026-11-20", "2,4,2027-02-24,s,2027-01-20", "2,4,2027-03-24,s,2027-02-24",

@@ -1149,7 +1149,10 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     more = option_of(c, "stay").cash_monthly_usd - option_of(flat_price, "stay").cash_monthly_usd
     assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: counted, in its successors' prices too,"
             f" ${more:,.0f} a month more on average") in flat(c)
-    assert "from its day on; successors' prices are over them" in " ".join(included(c))
+    assert "list prices that a vendor has announced, each from its day on; successors' prices are over them" in included(c)
+    own = "apis={google/gemini-4-argon: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
+    assert [told.partition(",")[0] for told in included(bundled(*words, own)) if "each from its day on" in told] == [
+        "prices to come that the scenario states (apis)"]
     tree = " ".join(render(cost_tree(c, "stay")).split())
     assert "costs 2 x as much from 2026-12-01 on, announced: counted in /month and in all." in tree
     for other in ("as_of=2026-11-09", stated):

@@ -220,7 +220,7 @@ def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")
 
 
-def too_slow(s: Scenario, own: ApiTerms) -> str:
+def too_slow(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
     if value_of(s.workload.can_wait_share) >= 1.0:
         return ""

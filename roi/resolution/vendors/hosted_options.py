@@ -134,8 +134,8 @@ def _refuse_trained(s: Scenario) -> None:
 def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     """The API that a hybrid spills to: the cheapest that takes all, was evaluated and passes the bar, else the incumbent.
 
-    By the mean of its months, in which prices that are announced count. None where that would be a model that one serves: all
-    of it would have to be kept for what is spilled.
+    By the mean of its months, in which prices that are announced count. What misses the SLO as measured takes it only where
+    nothing else may. None where that would be a model that one serves: all of it would have to be kept for what is spilled.
     """
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
@@ -144,7 +144,13 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
                and not (s.incumbent.served and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
-    return min(passing, key=lambda o: float(np.mean(service(shared, o).listed()))).id if passing else None
+    missed = too_slow(s, s.incumbent)
+    on_time = [o for o in passing if not missed or o.vendor != options["stay"].vendor]  # another that is late is infeasible
+    if missed and passing and not on_time and s.candidates.hybrid:
+        sheet.warnings.append(f"candidates.hybrid: what spills goes to today's model, which misses the SLO: {missed}; no other"
+                              " API that passes the bar was evaluated")
+    found = min(on_time or passing, key=lambda o: float(np.mean(service(shared, o).listed())), default=None)
+    return None if found is None else found.id
 
 
 def _open_model(name: str, field: str) -> ModelShape:
@@ -219,7 +225,8 @@ def _self_hosted(
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid" and spill is not None:
-            sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
+            sheet.state(path("spills_to"), spill, "cheapest API that passes the bar, was evaluated and is not known to miss the"
+                        " SLO, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         to_rent = name_of_kind in {plain, "hybrid"}

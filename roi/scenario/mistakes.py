@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
-from roi.scenario.quantity import Section, as_meant, of_many
+from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
 from roi.scenario.scenario import Scenario
 
 SHOWN = 3
@@ -47,7 +47,7 @@ WISHES: Final = dict.fromkeys(
     ("vat", "tax", "taxes", "tax_rate", "depreciation"), "no field; all amounts are before tax, depreciation and financing",
 ) | dict.fromkeys(
     ("exchange_rate", "fx", "fx_rate"),
-    "no field; amounts are in USD: convert yours at the rate of a day, and say which in their source",
+    f"no field; {IN_USD}",
 ) | dict.fromkeys(
     ("on_call", "oncall", "no_on_call", "no_oncall"),
     "no field; hours of on-call are in people.run_hours_per_month, by kind of change; where nobody may be on call, name no"

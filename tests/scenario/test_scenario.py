@@ -302,6 +302,8 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("workload", "requests_per_day", "2 per prompt", "it should be a valid number$"),
         ("people", "usd_per_hour", "$95/h", "write 95$"),
         ("incumbent", "bill_usd_per_month", "5.000,50", "write 5000.5$"),
+        ("incumbent", "bill_usd_per_month", "€5.000", "a valid number; amounts are in USD: convert yours at the rate of a day"),
+        ("people", "usd_per_hour", "90 EUR", "a valid number; amounts are in USD: convert yours at the rate of a day"),
         ("workload", "requests_per_day", [20000], "write 20000$"),
         ("serving", "replicas_least", 2.0, "it should be a whole number; write 2$"),
         ("candidates", "flexible_tier", {"price_ratio": 2.0, "share": 1.0}, "price_ratio: 2.0 is not usable; [^;]*at most 1$"),

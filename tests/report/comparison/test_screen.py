@@ -1450,6 +1450,11 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     told = f"(${owed:,.0f} of it commitment still owed until 2029-11-24) a month"
     assert f" -> ${c.leader.cash_monthly_usd:,.0f} {told}" in flat(c)
     assert "still owed" not in flat(answer())
+    c = answer("apis={openai/gpt-6-luna: {committed_usd_per_month: 900, committed_until: 2029-11-24}}")
+    (line,) = [each for each in c.leader.lines if each.name == "own commitment not used"]
+    unused = np.mean(line.monthly_usd[alone_from(c, c.leader):])
+    assert f"(${unused:,.0f} of it committed to its vendor beyond the bill) a month" in flat(c)
+    assert "still owed" not in flat(c)
 
 
 @pytest.mark.full

@@ -11,6 +11,7 @@ from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
 from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
+from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
 LONGER = 6.0
@@ -128,11 +129,12 @@ def announced(c: Comparison, *ids: str) -> list[PricesAhead]:
     return prices_ahead(c.case, tuple(dict.fromkeys(ids))) if announced_days(c.case) else []
 
 
-def dearer(ahead: PricesAhead) -> str:
-    """By how much a model's requests get dearer or cheaper on the days that are announced."""
+def dearer(c: Comparison, ahead: PricesAhead) -> str:
+    """By how much a model's requests get dearer or cheaper on the days that are announced; units of it cost what they do."""
     lists = (f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
              for day, times in ahead.lists)
-    return f"{ahead.vendor} costs {', '.join(lists)}"
+    by_token = " by the token" if paid_by_unit(c) and ahead.vendor == ending(c, "stay")[0] else ""
+    return f"{ahead.vendor} costs{by_token} {', '.join(lists)}"
 
 
 def next_prices(c: Comparison) -> list[str]:
@@ -147,5 +149,5 @@ def next_prices(c: Comparison) -> list[str]:
             start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
             more = float(ahead.more_usd[start:].mean())
         adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
-        told.append(f"{dearer(ahead)}, announced: counted, in its successors' prices too{adds}")
+        told.append(f"{dearer(c, ahead)}, announced: counted, in its successors' prices too{adds}")
     return told

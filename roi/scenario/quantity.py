@@ -201,8 +201,8 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
     number, size = None, ""
     if kind.startswith(("float", "int")):
         value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
-        if "usd" in field and FOREIGN.search(str(value).lower()):
-            return f"; {IN_USD}"
+        if told := _no_number(value, field):
+            return told
         number, size = _number_of(str(value), field)
         number = None if kind.startswith("int") and number is not None and number % 1 else number
     elif type(value) in {int, float} and not field.endswith("ratio") and (bound := BOUND.search(message)):
@@ -211,6 +211,13 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
     if number is None:
         return ""
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
+
+
+def _no_number(value: object, field: str) -> str:
+    """What is said of a quantity with a spread where a number is exact, and of an amount in another currency."""
+    if isinstance(value, dict) and type(value.get("value")) in {int, float}:
+        return f"; it has no spread: write {value['value']:g}, and compare two scenarios of it with roi diff"
+    return f"; {IN_USD}" if "usd" in field and FOREIGN.search(str(value).lower()) else ""
 
 
 def _number_of(text: str, field: str) -> tuple[float | None, str]:

@@ -303,6 +303,8 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("people", "usd_per_hour", "$95/h", "write 95$"),
         ("incumbent", "bill_usd_per_month", "5.000,50", "write 5000.5$"),
         ("incumbent", "bill_usd_per_month", "€5.000", "a valid number; amounts are in USD: convert yours at the rate of a day"),
+        ("apis", "openai/gpt-6-sol", {"announced": [{"from_date": "2027-02-01", "price_ratio": {"value": 2, "low": 1}}]},
+         "announced.0.price_ratio: .* number; it has no spread: write 2, and compare two scenarios of it with roi diff$"),
         ("people", "usd_per_hour", "90 EUR", "a valid number; amounts are in USD: convert yours at the rate of a day"),
         ("workload", "requests_per_day", [20000], "write 20000$"),
         ("serving", "replicas_least", 2.0, "it should be a whole number; write 2$"),

@@ -191,9 +191,10 @@ def test_a_list_of_the_day_or_later_holds_and_the_ratio_is_said_not_to_count(tmp
     case, _ = told_of([{"from_date": "2026-11-10", "price_ratio": 2.0}], input_usd_per_mtok=1.0)
     assert month(case)[0] == pytest.approx(PER_MONTH * 2.375e-3)
     prices_of_mine(tmp_path, monkeypatch, f"{FLASH.replace('/', ',')},1.5,7.5,,s,2026-11-22")
-    case, remark = told_of([{"from_date": "2026-11-20", "price_ratio": 2.0}])
-    assert month(case)[0] == pytest.approx(2 * BILL)
-    assert remark.endswith("of the list of 2026-11-22, which has it")
+    for terms in ({}, {"discount": 0.0}, {"discount": 0.1}):
+        case, remark = told_of([{"from_date": "2026-11-20", "price_ratio": 1.99}], **terms)
+        assert month(case)[0] == pytest.approx(2 * BILL * (1 - terms.get("discount", 0.0)))
+        assert remark.endswith("of the list of 2026-11-22, which has it")
 
 
 def test_of_a_newer_list_and_a_discount_nobody_can_say_which_has_ended() -> None:

@@ -28,6 +28,8 @@ WRITES = ("cache_write_usd_per_mtok", "batch_cache_write_usd_per_mtok")
 BOTH: Final = frozenset({"input", "output"})
 """The rates that make a price list of their own."""
 DAY: Final = timedelta(days=1)
+ROUNDED: Final = 0.01
+"""Part of a rate by which a ratio as people write it may miss it: 1.33 for a third more."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def price_in_force(
 
 
 def _alike(some: Sequence[float], others: Sequence[float]) -> bool:
-    return len(some) == len(others) and all(map(math.isclose, some, others))
+    return len(some) == len(others) and all(math.isclose(x, y, rel_tol=ROUNDED) for x, y in zip(some, others, strict=True))
 
 
 def _in_and_out(price: ApiPrice) -> str:

@@ -95,6 +95,8 @@ MEANT: Final = {
     "workload.growth_per_month": "growth_per_year: (1 + growth of a month)^12 - 1",
     "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
     **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
+    **dict.fromkeys(("budget_usd_per_month", "monthly_budget", "monthly_budget_usd", "incumbent.budget_usd_per_month"),
+                    "monthly_cash_usd of a policy, for roi check"),
     **dict.fromkeys(("credits", "credits_usd", "incumbent.credits", "incumbent.credits_usd"),
                     "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}] (a cloud's for GPUs: option:"
                     " self-hosted-adapter)"),
@@ -266,4 +268,5 @@ def fields_at(places: list[str], schema: type[Section] = Scenario) -> list[str]:
         kind = None if info is None else info.annotation
         block, entry = section_in(kind), entries_in(kind) is not None
     fields = {} if block is None or entry else block.model_fields
-    return [info.alias or name for name, info in fields.items()]
+    needed = sorted(fields.items(), key=lambda field: not field[1].is_required())  # those of a block it extends come first else
+    return [info.alias or name for name, info in needed]

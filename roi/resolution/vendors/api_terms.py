@@ -15,7 +15,7 @@ from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
-from roi.resolution.fact_sheet import FROM_FIELD, FactSheet
+from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import COUNTED, does_not_fit, send_on, system_lengths
 from roi.resolution.vendors.list_prices import LIST_TERMS, RATES, Terms, months_to_last_day
 from roi.scenario.apis import ApiTerms
@@ -184,13 +184,12 @@ def add_latency(sheet: FactSheet, vendor: str, own: Incumbent | ApiTerms, field:
 
 def add_rates(sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms) -> None:
     """The rates of a price list at the paths that `path` makes of their names; those that the scenario states are its own."""
-    basis = Basis.STATED if price.source.startswith(FROM_FIELD[0]) else Basis.QUOTED
-    quoted = partial(sheet.add, basis=basis, source=_told(price), date=price.date)
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=_told(price), date=price.date)
     quoted(path("edges"), price.edges_tokens, "tokens")
     for name in RATES:
         row = getattr(price, f"{name}_usd_per_mtok")
-        if name in terms.rates:
-            sheet.state(path(name), row, terms.source(name), "USD/Mtok")
+        if row is not None and (stated := terms.source(name)) is not None:
+            sheet.state(path(name), row, stated, "USD/Mtok")
         elif row is not None:
             quoted(path(name), row, "USD/Mtok")
 

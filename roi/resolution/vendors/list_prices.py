@@ -45,6 +45,8 @@ class Terms:
     """False where nothing is paid for writing to its cache, though the list has a price for that."""
     passed: int = 0
     """How many of the announced prices have come by the as-of date; what they state is stated of today."""
+    scaled: str = ""
+    """The announced price whose ratio the rates of the list that are not stated were multiplied by; empty where none was."""
     before: ApiPrice | None = None
     """The price list that the ratios of announced ones are over; None where there was none."""
     remark: str = ""
@@ -55,9 +57,10 @@ class Terms:
         """The rates that are stated of today, by their name in RATES."""
         return {name: rate for name, (rate, _) in self._stated().items()}
 
-    def source(self, rate: str) -> str:
-        """The field that states a rate of today."""
-        return FROM_FIELD[0] + self._stated()[rate][1]
+    def source(self, rate: str) -> str | None:
+        """The field that states a rate of today, or what it is times; None where it is the list's."""
+        _, field = self._stated().get(rate, (0.0, self.scaled and f"{self.scaled}.price_ratio"))
+        return FROM_FIELD[0] + field if field else None
 
     @property
     def ratio(self) -> tuple[str, AnnouncedPrice] | None:
@@ -178,9 +181,9 @@ def price_in_force(
     field, told = ratio
     times = told.price_ratio or 1.0
     if listed.date < told.from_date and old is not None:
-        today = with_rates(_times(old, times, field, told.from_date), terms)
+        today = with_rates(_times(old, times), terms)
         remark = f"{said}{_in_and_out(today)}; its ratio is over the list of {day} ({old.source})"
-        return today, replace(terms, before=old, remark=remark)
+        return today, replace(terms, scaled=field, before=old, remark=remark)
     came = old is not None and all(
         _alike(getattr(today, rate), [times * usd for usd in getattr(old, rate)])
         for rate in ("input_usd_per_mtok", "output_usd_per_mtok"))
@@ -201,12 +204,11 @@ def _in_and_out(price: ApiPrice) -> str:
     return f"${price.input_usd_per_mtok[0]:g} in and ${price.output_usd_per_mtok[0]:g} out a million tokens"
 
 
-def _times(price: ApiPrice, ratio: float, field: str, since: Date) -> ApiPrice:
-    """The price list with all its rates times the ratio that the field states."""
+def _times(price: ApiPrice, ratio: float) -> ApiPrice:
+    """The price list with all its rates times a ratio, in place of what its vendor has announced of it."""
     rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
     scaled = {name: tuple(ratio * rate for rate in row) for name, row in rows.items() if row is not None}
-    told = {"source": f"scenario {field}.price_ratio", "note": "", "date": since, "changes_on": None}
-    return price.model_copy(update=scaled | told)
+    return price.model_copy(update=scaled | {"note": "", "changes_on": None})
 
 
 def lists_to_come(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) -> Iterator[tuple[Date, ApiPrice, Terms]]:
@@ -249,7 +251,7 @@ def _stated_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) 
                    " on")
             raise ScenarioError(f"{field}.price_ratio", told.price_ratio, why)
         else:
-            price = _times(terms.before, told.price_ratio, field, day)
+            price, terms = _times(terms.before, told.price_ratio), replace(terms, scaled=field)
         own = replace(terms, passed=number + 1)
         price = with_rates(price, own)
         yield day, price, own

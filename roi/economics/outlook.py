@@ -3,6 +3,7 @@
 Worked out where somebody asks for it, from the Case alone: the same facts, plans and draws as the comparison.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,12 +20,15 @@ from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import pick, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
+from roi.facts.fact import Fact
 from roi.numerics.sequence import sobol
 
 MOST_DRAWS = 4096
 """Draws that a picture rests on: the first so many of the comparison's."""
 TEETH = 3
 """Steps of the fleet between two volumes of the curve; where there are more, a picture could not tell them apart."""
+ANNOUNCED = re.compile(r"vendors\.(.+)\.announced\.\d+\.from")
+"""The path of the first day of a list to come."""
 POINTS = 160
 """Volumes of a curve, before both sides of its steps are added."""
 
@@ -128,6 +132,15 @@ def facts_behind(case: Case, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {id: tuple(path for path in case if path in paths) for id, paths in used.items()}
 
 
+def announced_days(case: Case) -> dict[str, tuple[Fact, ...]]:
+    """By the name of each vendor's model whose list will change: the first day of every list to come, in their order."""
+    found: dict[str, list[Fact]] = {}
+    for path, fact in case.facts.items():
+        if (of := ANNOUNCED.fullmatch(path)) is not None:
+            found.setdefault(of[1], []).append(fact)
+    return {vendor: tuple(days) for vendor, days in found.items()}
+
+
 @dataclass(frozen=True)
 class PricesAhead:
     """The lists that the vendor of a model has announced, as an option meets them."""
@@ -151,13 +164,13 @@ def prices_ahead(case: Case, ids: Sequence[str]) -> list[PricesAhead]:
         if option.api is None or not option.api.announced or vendor is None or vendor in found:
             continue
         api, more = service(shared, option), None
-        today, days = pick(api.cost.usd), (f"vendors.{vendor}.announced.{k}.from" for k in range(len(api.steps)))
+        today = pick(api.cost.usd)
         if id in ids:
             dear, cheap = (evaluate(shared, each, {**options, id: each}) for each in (option, _at_todays_list(option)))
             more = np.ravel(dear.total.monthly - cheap.total.monthly)
         found[vendor] = PricesAhead(option=id, vendor=vendor, more_usd=more, lists=tuple(
-            (str(case[day].value), pick(cost.usd) / today if today else None)
-            for day, (_, cost) in zip(days, api.steps, strict=True)))
+            (str(day.value), pick(cost.usd) / today if today else None)
+            for day, (_, cost) in zip(announced_days(case)[vendor], api.steps, strict=True)))
     return list(found.values())
 
 

@@ -13,6 +13,7 @@ from roi.economics.change.difference import VERSION, Moved
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
+from roi.economics.outlook import announced_days
 from roi.errors import first_of
 from roi.facts.case import Case
 from roi.facts.fact import Fact
@@ -304,8 +305,18 @@ def _name(answer: DiffAnswer, cause: Cause) -> str:
         return f"spread or basis of {number_of(len(cause.paths), 'fact')}"
     if not cause.what:
         return fact_name(cause.paths[0])
-    to_come = cause.what == "list price" and all(".announced." in path for path in cause.paths)
-    return ("announced price of {0}" if to_come else WORDS[cause.what]).format(_label(answer, cause.of))
+    label = _label(answer, cause.of)
+    if cause.what == "list price" and all(".announced." in path for path in cause.paths):
+        return f"announced price of {label}{_from(answer, cause)}"
+    return WORDS[cause.what].format(label)
+
+
+def _from(answer: DiffAnswer, cause: Cause) -> str:
+    """From which day on, or from which before and which after, the first of the announced lists holds that moved."""
+    which = min(int(path.partition(".announced.")[2].partition(".")[0]) for path in cause.paths)
+    days = (announced_days(side.comparison.case).get(cause.of, ())[which : which + 1] for side in (answer.a, answer.b))
+    told = dict.fromkeys(str(day.value) for some in days for day in some)
+    return f" from {' -> '.join(told)} on"
 
 
 def _label(answer: DiffAnswer, id: str) -> str:

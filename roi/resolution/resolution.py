@@ -25,8 +25,8 @@ from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
 from roi.resolution.vendors.api_options import add_api_options
-from roi.resolution.vendors.api_terms import months_to_last_day
 from roi.resolution.vendors.hosted_options import add_hosted_options
+from roi.resolution.vendors.list_prices import months_to_last_day
 from roi.scenario.bill import bill_moved, workload_billed
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario

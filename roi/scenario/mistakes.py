@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
-from roi.scenario.quantity import Section, as_meant, of_many
+from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
 from roi.scenario.scenario import Scenario
 
 SHOWN = 3
@@ -47,7 +47,7 @@ WISHES: Final = dict.fromkeys(
     ("vat", "tax", "taxes", "tax_rate", "depreciation"), "no field; all amounts are before tax, depreciation and financing",
 ) | dict.fromkeys(
     ("exchange_rate", "fx", "fx_rate"),
-    "no field; amounts are in USD: convert yours at the rate of a day, and say which in their source",
+    f"no field; {IN_USD}",
 ) | dict.fromkeys(
     ("on_call", "oncall", "no_on_call", "no_oncall"),
     "no field; hours of on-call are in people.run_hours_per_month, by kind of change; where nobody may be on call, name no"
@@ -95,6 +95,8 @@ MEANT: Final = {
     "workload.growth_per_month": "growth_per_year: (1 + growth of a month)^12 - 1",
     "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
     **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
+    **dict.fromkeys(("budget_usd_per_month", "monthly_budget", "monthly_budget_usd", "incumbent.budget_usd_per_month"),
+                    "monthly_cash_usd of a policy, for roi check"),
     **dict.fromkeys(("credits", "credits_usd", "incumbent.credits", "incumbent.credits_usd"),
                     "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}] (a cloud's for GPUs: option:"
                     " self-hosted-adapter)"),
@@ -266,4 +268,5 @@ def fields_at(places: list[str], schema: type[Section] = Scenario) -> list[str]:
         kind = None if info is None else info.annotation
         block, entry = section_in(kind), entries_in(kind) is not None
     fields = {} if block is None or entry else block.model_fields
-    return [info.alias or name for name, info in fields.items()]
+    needed = sorted(fields.items(), key=lambda field: not field[1].is_required())  # those of a block it extends come first else
+    return [info.alias or name for name, info in needed]

@@ -22,9 +22,12 @@ def once(listed: tuple[T, ...]) -> tuple[T, ...]:
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 TYPED: Final = re.compile(
-    r"(?:~|≈|about |ca\.? )?[$€]?\s*(?P<digits>\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:~|≈|about |ca\.? )?\$?\s*(?P<digits>\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)"
     r"\s*(?P<size>[a-z]+|%)?(?:\s*(?:/|per |a )\s*(?P<each>[a-z]+))?")
 """A number with what people write around it; 5.000,00 is 5000, 1,000 is 1000 and 0,5 is 0.5."""
+FOREIGN: Final = re.compile(r"[€£¥₹]|\b(?:aud|cad|chf|cny|eur|euros?|gbp|inr|jpy|pounds?|sek|yen)\b")
+"""A currency that is not the dollar."""
+IN_USD: Final = "amounts are in USD: convert yours at the rate of a day, and say which in their source"
 SIZES: Final = {"": 1.0, "x": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9, "%": 0.01}
 UNITS: Final = {"cents": ("usd", 0.01), "usd": ("usd", 1.0), "tokens": ("tokens", 1.0), "requests": ("requests", 1.0)}
 """What people write behind a number, what the name of a field has whose unit that tells, and how many of that unit it is."""
@@ -198,6 +201,8 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
     number, size = None, ""
     if kind.startswith(("float", "int")):
         value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+        if told := _no_number(value, field):
+            return told
         number, size = _number_of(str(value), field)
         number = None if kind.startswith("int") and number is not None and number % 1 else number
     elif type(value) in {int, float} and not field.endswith("ratio") and (bound := BOUND.search(message)):
@@ -206,6 +211,13 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
     if number is None:
         return ""
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
+
+
+def _no_number(value: object, field: str) -> str:
+    """What is said of a quantity with a spread where a number is exact, and of an amount in another currency."""
+    if isinstance(value, dict) and type(value.get("value")) in {int, float}:
+        return f"; it has no spread: write {value['value']:g}, and compare two scenarios of it with roi diff"
+    return f"; {IN_USD}" if "usd" in field and FOREIGN.search(str(value).lower()) else ""
 
 
 def _number_of(text: str, field: str) -> tuple[float | None, str]:

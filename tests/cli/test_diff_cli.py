@@ -142,7 +142,11 @@ def test_a_price_to_come_is_no_list_price_of_today(tmp_path: Path, tickets: Path
     """gpt-6-sol asks $2 a million in; $4 is what it will ask from March on."""
     told = "{openai/gpt-6-sol: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
     other = file(tmp_path, "b.yaml", text=f"{TICKETS}apis: {told}\n")
-    assert "announced price of openai/gpt-6-sol: none -> $4/Mtok" in ask("diff", tickets, other).stdout
+    found = ask("diff", tickets, other).stdout
+    assert "announced price of openai/gpt-6-sol from 2027-03-01 on: none -> $4/Mtok" in " ".join(found.split())
+    later = file(tmp_path, "c.yaml", text=f"{TICKETS}apis: {told.replace('2027-03-01', '2027-06-01')}\n")
+    found = ask("diff", other, later).stdout
+    assert "announced price of openai/gpt-6-sol from 2027-03-01 -> 2027-06-01 on" in " ".join(found.split())
 
 
 def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, tickets: Path) -> None:

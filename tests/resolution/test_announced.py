@@ -1,6 +1,7 @@
 """Lists that a vendor has announced, from the price list to the answer: gemini-3.8-flash doubles on 2027-01-01."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from quiet_scenario import HYBRID, PER_MONTH, STAY, World, case_of, quiet
 
 from roi.economics.change.causes import causes_of
 from roi.economics.decision.comparison import compare
-from roi.economics.inputs import AnnouncedRates, path_of
+from roi.economics.inputs import AnnouncedRates, Api, path_of
 from roi.errors import InputError
 from roi.facts.case import Case
 from roi.facts.fact import Basis
@@ -36,6 +37,21 @@ def at(name: str, vendor: str = FLASH, step: int = 0) -> str:
 def month(case: Case, id: str = OPTION) -> list[float]:
     lines = World(case).costed(id).costs.lines
     return sum(np.asarray(x.monthly) for x in lines if x.name.startswith("API ")).tolist()
+
+
+def told_of(announced: list[dict[str, Any]], **terms: Any) -> tuple[Case, str]:
+    """The case where this is announced of the candidate, and the first that is said of it."""
+    apis = {FLASH: {"announced": announced, **terms}}
+    found = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES, "apis": apis})))
+    return found.case, next(x for x in found.warnings if ".announced." in x)
+
+
+def prices_of_mine(folder: Path, monkeypatch: pytest.MonkeyPatch, *rows: str) -> None:
+    """A file of one's own prices of APIs."""
+    prices = folder / "roi" / "prices"
+    prices.mkdir(parents=True)
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    (prices / "hosted.csv").write_text(API + "".join(f"{row}\n" for row in rows))
 
 
 def test_a_candidate_that_doubles_is_compared_at_both_prices() -> None:
@@ -118,7 +134,6 @@ def test_what_today_s_model_will_cost_is_met_by_all_that_keep_it() -> None:
 def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
     """A name that holds dots is still the API's where --set reaches into its list."""
     for told, why in (
-        ([{"from_date": "2026-11-24", "price_ratio": 2.0}], "from_date: '2026-11-24' .* holds on 2026-11-24 already"),
         ([{"from_date": "2027-01-01"}], "give price_ratio, or rates"),
         ([{"from_date": "2027-01-01", "price_ratio": 2.0, "output_usd_per_mtok": 1.0}], "give price_ratio"),
         ([{"from_date": "2027-01-01", "price_ratio": 2.0}] * 2, "in the order of their days"),
@@ -138,14 +153,109 @@ def test_a_price_to_come_that_cannot_be_meant_is_refused_or_told() -> None:
         assert told == any("announced.0 says nothing of input_usd_per_mtok, cache_read" in x for x in resolved.warnings)
 
 
+def test_rates_whose_day_has_come_are_stated_of_today_the_later_in_the_place_of_the_earlier() -> None:
+    """1,000 x $1 + 100 x $4 = $1.40 a thousand: input of the first, output of the second, a third one to come at $8."""
+    told = [{"from_date": "2026-11-20", "input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0},
+            {"from_date": "2026-11-24", "output_usd_per_mtok": 4.0}, {"from_date": "2027-02-01", "output_usd_per_mtok": 8.0}]
+    case, remark = told_of(told)
+    assert month(case)[:1] + month(case)[4:5] == pytest.approx([PER_MONTH * 1.4e-3, PER_MONTH * 1.8e-3])
+    rates = [case[path_of(Api, name, option=OPTION)] for name in ("input", "output")]
+    assert [rate.source.rpartition("announced.")[2] for rate in rates] == ["0.input_usd_per_mtok", "1.output_usd_per_mtok"]
+    assert {rate.basis for rate in rates} == {Basis.STATED}
+    assert case[at("input")].source == f"scenario apis.{FLASH}.announced.0.input_usd_per_mtok"
+    assert "announced.1 is in force since 2026-11-24: today's price is $1 in and $4 out a million tokens" in remark
+
+
+def test_a_ratio_whose_day_has_come_is_of_what_is_stated_else_of_the_list_of_the_day_before() -> None:
+    """$1 and $2 x 3 is $3.60 a thousand requests; twice the list of 19 November 2 x $1.125. One to come is over the same list:
+    3 x $1.125, not 3 x that; and what the vendor announced of its own list from January on is not counted beside it.
+    """
+    told = [{"from_date": "2026-11-20", "price_ratio": 3.0}]
+    case, remark = told_of(told, input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)
+    assert month(case)[0] == pytest.approx(PER_MONTH * 3.6e-3)
+    assert case[path_of(Api, "input", option=OPTION)].source == f"scenario apis.{FLASH}.announced.0.price_ratio"
+    assert "today's price is $3 in and $6 out" in remark
+    case, remark = told_of([{"from_date": "2026-11-20", "price_ratio": 2.0}, {"from_date": "2027-02-01", "price_ratio": 3.0}])
+    paid = month(case)
+    assert (paid[0], paid[1], paid[4]) == (pytest.approx(2 * BILL), pytest.approx(2 * BILL), pytest.approx(3 * BILL))
+    assert (case[path_of(Api, "output", option=OPTION)].basis, case[at("output")].basis) == (Basis.STATED, Basis.STATED)
+    assert "today's price is $1.5 in and $7.5 out a million tokens; its ratio is over the list of 2026-11-19" in remark
+
+
+def test_a_list_of_the_day_or_later_holds_and_the_ratio_is_said_not_to_count(tmp_path, monkeypatch) -> None:
+    """genai-prices' list is of 10 November. What is stated beside it is what the ratio is of: 1,000 x $2 + 100 x $3.75."""
+    case, remark = told_of([{"from_date": "2026-11-10", "price_ratio": 2.0}])
+    assert month(case)[0] == pytest.approx(BILL)
+    assert "announced.0.price_ratio is not counted of the list of 2026-11-10, which is newer: $0.75 in and $3.75 out" in remark
+    assert month(case)[4] == pytest.approx(2 * BILL)  # by the vendor's own announcement
+    case, _ = told_of([{"from_date": "2026-11-10", "price_ratio": 2.0}], input_usd_per_mtok=1.0)
+    assert month(case)[0] == pytest.approx(PER_MONTH * 2.375e-3)
+    prices_of_mine(tmp_path, monkeypatch, f"{FLASH.replace('/', ',')},1.5,7.5,,s,2026-11-22")
+    for terms in ({}, {"discount": 0.0}, {"discount": 0.1}):
+        case, remark = told_of([{"from_date": "2026-11-20", "price_ratio": 1.99}], **terms)
+        assert month(case)[0] == pytest.approx(2 * BILL * (1 - terms.get("discount", 0.0)))
+        assert remark.endswith("of the list of 2026-11-22, which has it")
+
+
+def test_of_a_newer_list_and_a_discount_nobody_can_say_which_has_ended() -> None:
+    """Of half price that ends the list shows nothing; counted on, staying would cost half for ever."""
+    half = [{"from_date": "2026-11-10", "price_ratio": 2.0}]
+    with pytest.raises(InputError, match=r"announced.0.price_ratio: 2.*whether the discount of 0.5 has ended"):
+        told_of(half, discount=0.5)
+    incumbent = {"provider": "openai", "model": "gpt-5.4", "discount": 0.5}
+    with pytest.raises(InputError, match=r"announced.0.price_ratio: 2.*whether the discount of 0.5 has ended"):
+        case_of(incumbent=incumbent, apis={"openai/gpt-5.4": {"announced": half}})
+    half[0]["from_date"] = "2026-11-11"
+    assert month(case_of(incumbent=incumbent, apis={"openai/gpt-5.4": {"announced": half}}), "stay")[0] == pytest.approx(STAY)
+
+
+def test_a_ratio_to_come_over_a_list_that_nobody_had_is_refused(tmp_path, monkeypatch) -> None:
+    prices_of_mine(tmp_path, monkeypatch, "acme,theirs,1,2,,s,2026-11-20")
+    told = [{"from_date": "2026-11-01", "price_ratio": 2.0}, {"from_date": "2027-02-01", "price_ratio": 3.0}]
+    apis = {"acme/theirs": {"announced": told}}
+    with pytest.raises(InputError, match=r"announced.1.price_ratio: 3.*no list of 2026-10-31 is known.*state the rates"):
+        case_of(candidates={**ONLY, "api_models": ["acme/theirs"]}, apis=apis)
+
+
+@pytest.mark.parametrize("told", [
+    [{"from_date": "2026-12-24", "price_ratio": 2.0}, {"from_date": "2027-03-24", "price_ratio": 0.5}],
+    [{"from_date": "2026-12-24", "input_usd_per_mtok": 3.0}, {"from_date": "2027-03-24", "output_usd_per_mtok": 1.0}],
+    [{"from_date": "2026-12-24", "price_ratio": 2.0}, {"from_date": "2027-03-24", "output_usd_per_mtok": 1.0}],
+], ids=["ratios", "rates", "both"])  # fmt: skip
+@pytest.mark.parametrize("stated", [{}, {"input_usd_per_mtok": 2.0}, {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 9.0}],
+                         ids=["listed", "stated in part", "stated"])
+def test_no_day_that_passes_moves_what_a_month_costs(told: list[dict[str, Any]], stated: dict[str, float]) -> None:
+    """gpt-5.4, paid today, seen from four days; months are 365/12 days, so that whole ones far from a step are compared."""
+    apis = {"openai/gpt-5.4": {"announced": told, **stated}}
+    days = ("2026-11-24", "2026-12-24", "2027-02-01", "2027-04-01")
+    first, second, third, last = (month(case_of(as_of=day, apis=apis), "stay") for day in days)
+    assert [second[1], third[0]] == pytest.approx([first[2]] * 2)
+    assert [second[4], last[0]] == pytest.approx([first[8]] * 2)
+
+
+def test_a_bill_of_before_the_price_that_is_in_force_is_asked_for_anew() -> None:
+    apis = {"openai/gpt-5.4": {"announced": [{"from_date": "2026-11-20", "price_ratio": 2.0}]}}
+    incumbent = {"provider": "openai", "model": "gpt-5.4", "bill_usd_per_month": 20_000}
+    resolved = resolve(check_scenario(quiet({"apis": apis, "incumbent": incumbent})))
+    assert any("state one of a month after 2026-11-20" in told for told in resolved.warnings)
+
+
+def test_a_rate_of_batch_is_asked_for_of_the_model_whose_requests_go_through_it() -> None:
+    """30% of today's model's requests go through batch, and none of another's, since none can wait: its rate is no question."""
+    told = {"announced": [{"from_date": "2027-02-01", "output_usd_per_mtok": 7.5}]}
+    incumbent = {"provider": "openai", "model": "gpt-5.4", "batch_share": 0.3}
+    for name, own, asked in ((FLASH, {}, False), (FLASH, {"batch_share": 0.2}, True), ("openai/gpt-5.4", {}, True)):
+        found = resolve(check_scenario(quiet({
+            "candidates": ONLY, "quality": SCORES, "incumbent": incumbent, "apis": {name: {**told, **own}}})))
+        (said,) = [x for x in found.warnings if "announced.0 says nothing of" in x]
+        assert ("batch_input_usd_per_mtok" in said) is asked
+
+
 def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) -> None:
     """$1 and $2, then $2 and $4, the same again, then $0.50 and $1; a row that would go back in time ends the chain."""
-    folder = tmp_path / "roi" / "prices"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     rows = ("1,2,2027-01-20,s,2026-11-20", "2,4,2027-02-24,s,2027-01-20", "2,4,2027-03-24,s,2027-02-24",
             "0.5,1,2027-01-20,s,2027-03-24")  # fmt: skip
-    (folder / "hosted.csv").write_text(API + "".join(f"openai,gpt-6-luna,{row}\n" for row in rows))
+    prices_of_mine(tmp_path, monkeypatch, *(f"openai,gpt-6-luna,{row}" for row in rows))
     resolved = resolve(check_scenario(quiet({"candidates": {**ONLY, "api_models": ["openai/gpt-6-luna"]}})))
     case, luna = resolved.case, "openai/gpt-6-luna"
     assert [case[at("input", luna, k)].value for k in (0, 1)] == [(2.0,), (0.5,)]
@@ -160,7 +270,7 @@ def test_the_users_own_rows_may_announce_several_steps(tmp_path, monkeypatch) ->
 
 
 def test_an_announced_price_that_is_not_of_tokens_is_said_to_be_left_out(monkeypatch) -> None:
-    monkeypatch.setattr("roi.resolution.vendors.api_options.announced_price", lambda _: None)
+    monkeypatch.setattr("roi.resolution.vendors.list_prices.announced_price", lambda _: None)
     resolved = resolve(check_scenario(quiet({"candidates": ONLY, "quality": SCORES})))
     assert (f"{FLASH}: another price from 2027-01-01 on is announced, but not one of tokens: not counted") in resolved.warnings
     assert not [path for path in resolved.case.facts if "announced" in path]

@@ -342,6 +342,13 @@ def test_a_misspelt_key_names_the_nearest(tmp_path: Path, override: str, told: s
         load_scenario(file, (override,))
 
 
+def test_a_floor_whose_spill_has_only_a_late_model_to_go_to_says_so() -> None:
+    late = {"incumbent": {"provider": "openai", "model": "gpt-5.4", "ttft_p95_s": 3.0}, "workload": {"ttft_p95_s": 2.0}}
+    for bar, told in ((0.93, True), (0.9, False)):
+        found = resolve(check_scenario(quiet({**late, "quality": {"bar": bar}}))).warnings
+        assert told is any("what spills goes to today's model, which misses the SLO: TTFT 3 s" in each for each in found)
+
+
 def test_a_hybrid_spills_to_no_slower_tier() -> None:
     """The flexible tier is the cheapest API at $0.0004, but what spills cannot wait: gpt-6-luna misses the bar, so staying."""
     case = case_of(quality={"bar": 0.93}, candidates={"flexible_tier": {"price_ratio": 0.1, "share": 1.0}})

@@ -111,8 +111,8 @@ def resolved() -> Iterator[Resolved]:
     """With a list of gpt-6-luna that is announced, which no vendor of the catalog has in all rates."""
     rates = dict.fromkeys(LISTED, (1.0,)) | {"edges_tokens": (0.0,)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("roi.resolution.vendors.api_terms.find_api_price", lambda *asked: _changing(find_api_price(*asked)))
-        patch.setattr("roi.resolution.vendors.api_options.announced_price",
+        patch.setattr("roi.resolution.vendors.list_prices.find_api_price", lambda *asked: _changing(find_api_price(*asked)))
+        patch.setattr("roi.resolution.vendors.list_prices.announced_price",
                       lambda price: price.model_copy(update={**rates, "changes_on": None}))  # fmt: skip
         yield resolve(load_scenario(None, EVERYTHING))
 

@@ -174,8 +174,11 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     parts = at_mean_rents(c, o)
-    unused = sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)  # beyond the bill
-    parts += [f"{usd(unused)} of it commitment still owed{_owed_until(c, o)}"] if unused >= 1.0 else []
+    owing = ((UNUSED - {LineKind.OWN_COMMITMENT}, f"commitment still owed{_owed_until(c, o)}"),
+             ({LineKind.OWN_COMMITMENT}, "committed to its vendor beyond the bill"))
+    for kinds, told in owing:
+        unused = sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in kinds)
+        parts += [f"{usd(unused)} of it {told}"] if unused >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):

@@ -168,7 +168,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     long = sent_on(c, o)
-    later = "".join(f" {dearer(ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
+    later = "".join(f" {dearer(c, ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
     bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
     legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)

@@ -5,6 +5,7 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
 from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.comparison.remarks.volume import steps
@@ -53,8 +54,11 @@ def included(c: Comparison) -> list[str]:
     """What the comparison counts, one sentence each."""
     kinds = {line.kind for o in c.options for line in o.lines}
     found = list(dict.fromkeys(words for kind, words in COUNTED.items() if kind in kinds))
-    if any(path.endswith(".announced.0.from") for path in c.case.facts):
-        found.append("list prices that a vendor has announced, each from its day on; successors' prices are over them")
+    to_come = [day for days in announced_days(c.case).values() for day in days]
+    found += [f"{words}, each from its day on; successors' prices are over them"
+              for words, stated in (("list prices that a vendor has announced", False),
+                                    ("prices to come that the scenario states (apis)", True))
+              if any(day.source.startswith("scenario ") is stated for day in to_come)]
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
         beside = "; the verdict leaves them out, since that price is the template's guess" * (c.verdict.counts == "cash")
         found.append(f"wrong answers at {usd(errors)} each, for every option and for staying{beside}")

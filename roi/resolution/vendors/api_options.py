@@ -1,6 +1,5 @@
 """Options that pay by the token: staying, cheaper and hosted models, cascades."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -8,7 +7,7 @@ from functools import partial
 from roi.catalog.models.quality_priors import prior_of_model
 from roi.catalog.models.same_weights import closed_name
 from roi.catalog.models.shapes import known_model
-from roi.catalog.prices.api_prices import announced_price, find_api_price
+from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
 from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.worked_out import OptionFacts
@@ -21,9 +20,6 @@ from roi.resolution.own_terms import check_names, check_served
 from roi.resolution.request_lengths import takes_long
 from roi.resolution.system_facts import add_system
 from roi.resolution.vendors.api_terms import (
-    LIST_TERMS,
-    RATES,
-    Terms,
     add_latency,
     add_option,
     add_price,
@@ -31,15 +27,22 @@ from roi.resolution.vendors.api_terms import (
     add_rates,
     add_terms,
     add_units_today,
-    api_price,
     not_cached,
-    terms_of,
     too_slow,
     warn_of_no_batch,
     warn_of_tier,
-    with_rates,
 )
 from roi.resolution.vendors.levers import add_cache_batch, add_levers
+from roi.resolution.vendors.list_prices import (
+    LIST_TERMS,
+    RATES,
+    Terms,
+    api_price,
+    cost_ratio,
+    lists_to_come,
+    mean_cost,
+    terms_of,
+)
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, escalating_systems, model_part
 from roi.scenario.sections.apis import RATES as API_RATES
@@ -61,13 +64,17 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if unmeant:
         why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
-    terms = replace(terms, writes=i.writes_cache or not i.uses_cache)
+    terms = replace(terms, writes=i.writes_cache or not i.uses_cache, minimum=i.cache_minimum_tokens)
     if not terms.writes and any("cache_write" in each.rates for each in (terms.own, *terms.own.announced)):
         why = f"{terms.field}: cache_write_usd_per_mtok states what writing costs"
         raise ScenarioError("incumbent.writes_cache", False, why)
-    price = api_price(s, i.provider, i.model, "incumbent", terms)
+    price, terms = api_price(s, i.provider, i.model, "incumbent", terms)
     if i.cache_minimum_tokens is not None:
         price = price.model_copy(update={"cache_minimum_tokens": int(i.cache_minimum_tokens)})
+    if terms.passed and i.bill_usd_per_month is not None:
+        since = terms.own.announced[terms.passed - 1].from_date
+        sheet.warnings.append("incumbent.bill_usd_per_month is held against today's price: state one of a month after"
+                              f" {since}, on which that changed ({terms.field}.announced.{terms.passed - 1})")
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
@@ -113,7 +120,7 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
     try:
-        ratio = _cost_ratio(s, find_api_price(price.provider, announced.successor, s.as_of), price)
+        ratio = cost_ratio(s, find_api_price(price.provider, announced.successor, s.as_of), price)
     except InputError:
         return
     if ratio is not None:
@@ -125,92 +132,28 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
                               f" follow, set incumbent.successor_price_ratio={ratio:.3g}")
 
 
-def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:
-    """List cost of the mean request at another price over that at the price; None where the latter is 0."""
-    old = _mean_cost(s, price)
-    return _mean_cost(s, other) / old if old > 0 else None
-
-
 def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
     """Every list to come that the scenario or the vendor has announced, as facts that count from its day on: none is a guess.
 
     None that comes after the horizon. A rate that the scenario states of today stays as it is in a list of the vendor's.
     """
-    before, step, dated = price, 0, Basis.STATED if terms.own.announced else Basis.QUOTED
-    for day, later, own, basis in (_stated_lists if terms.own.announced else _vendors_lists)(sheet, s, price, terms):
+    before, step = price, 0
+    sheet.warnings += [terms.remark] if terms.remark else []
+    for day, later, own in lists_to_come(sheet, s, price, terms):
         if all(getattr(later, name) == getattr(before, name) for name in LISTED):
             continue
         before, path = later, partial(path_of, AnnouncedRates, vendor=vendor, step=step)
-        said = later.source if own is terms else f"scenario {own.field}.from_date"
+        stated = own.passed > terms.passed
+        basis = Basis.STATED if stated else Basis.QUOTED
+        said = f"scenario {own.field}.announced.{own.passed - 1}.from_date" if stated else later.source
         sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), said)
-        sheet.add(path("from_months"), (day - s.as_of).days / DAYS_PER_MONTH, "months", basis=dated,
+        sheet.add(path("from_months"), (day - s.as_of).days / DAYS_PER_MONTH, "months", basis=basis,
                   source=f"from {day} on: {said}", date=price.date)
-        add_rates(sheet, path, later.model_copy(update={"date": price.date}), own, basis)
-        ratio = _cost_ratio(s, later, price)
+        add_rates(sheet, path, later.model_copy(update={"date": price.date}), own)
+        ratio = cost_ratio(s, later, price)
         much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price, cache and batch aside,"
         sheet.warnings.append(f"{vendor} {much} from {day} on, as announced: counted from that day")
         step += 1
-
-
-def _vendors_lists(
-    sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms,
-) -> Iterator[tuple[date, ApiPrice, Terms, Basis]]:
-    """The lists within the horizon that the vendor has announced: first day, rates, and where those come from."""
-    listed = price
-    while (day := listed.changes_on) is not None and (day - s.as_of).days / DAYS_PER_MONTH < s.horizon_months:
-        later = announced_price(listed)
-        if later is None:
-            sheet.warnings.append(f"{price.provider}/{price.model}: another price from {day} on is announced, but not one of"
-                                  " tokens: not counted")
-            return
-        later = with_rates(later, terms)
-        listed = later if later.changes_on is None or later.changes_on > day else later.model_copy(update={"changes_on": None})
-        yield day, listed, terms, Basis.QUOTED
-
-
-def _stated_lists(
-    sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms,
-) -> Iterator[tuple[date, ApiPrice, Terms, Basis]]:
-    """The same of what the scenario states: each is over today's list, in every tier."""
-    for number, told in enumerate(terms.own.announced):
-        field, day = f"{terms.field}.announced.{number}", told.from_date
-        if day <= s.as_of:
-            why = f"it holds on {s.as_of} already: state it as today's, {terms.field}.input_usd_per_mtok and the like"
-            raise ScenarioError(f"{field}.from_date", day.isoformat(), why)
-        if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
-            sheet.warnings.append(f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months")
-        elif told.price_ratio is None:
-            rates = {f"{name}_usd_per_mtok": rate for name, rate in told.rates.items()}
-            own = replace(terms, own=ApiTerms.model_validate(rates), field=field)
-            later = with_rates(price, own)
-            stay = [name for name in API_RATES if name not in told.rates and _may_bill(s, name, later)]
-            if stay:
-                names = ", ".join(f"{name}_usd_per_mtok" for name in stay)
-                sheet.warnings.append(f"{field} says nothing of {names}: today's price stands there, from {day} on too")
-            yield day, later, own, Basis.QUOTED
-        else:
-            rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
-            scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
-            later = price.model_copy(update=scaled | {"source": f"scenario {field}.price_ratio", "note": ""})
-            yield day, later, replace(terms, own=ApiTerms(), field=field), Basis.STATED
-
-
-def _may_bill(s: Scenario, rate: str, price: ApiPrice) -> bool:
-    """True where the list has such a rate, and the workload a prefix that may be cached, or requests that may go in batch."""
-    w = s.workload
-    cached = "cache" not in rate or value_of(w.shared_prefix_tokens) > 0.0
-    batched = "batch" not in rate or max(value_of(w.can_wait_share), value_of(s.incumbent.batch_share)) > 0.0
-    return cached and batched and getattr(price, f"{rate}_usd_per_mtok") is not None
-
-
-def _mean_cost(s: Scenario, price: ApiPrice) -> float:
-    """List cost of a million mean requests at its lowest tier, USD."""
-    w = s.workload
-    if w.lengths is not None:
-        given, answered = (sum(b.share * getattr(b, name) for b in w.lengths) for name in ("input_tokens", "output_tokens"))
-    else:
-        given, answered = value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)
-    return float(price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * answered)
 
 
 def _escalated_hits(s: Scenario) -> float:
@@ -245,7 +188,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     Where the incumbent's prompt could be cached and is not, the cascade whose second model is cached is an option besides.
     """
     terms, model = terms_of(s, name), model_part(name)
-    price = api_price(s, None, name, f"candidates.{field}", terms)
+    price, terms = api_price(s, None, name, f"candidates.{field}", terms)
     if _is_incumbent(s, price, incumbent, model, kind):
         sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
         return
@@ -253,7 +196,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"
     if price.provider not in MAKERS or model == s.incumbent.model:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
-    ratio = _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)
+    ratio = mean_cost(s, price) / (mean_cost(s, incumbent) or 1.0)
     add_system(sheet, s, model, prior_of_model(model, ratio, s.incumbent.model))
     vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own), terms=terms)
     add_terms(sheet, vendor, terms)

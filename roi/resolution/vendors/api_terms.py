@@ -1,53 +1,28 @@
-"""The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
+"""The facts of an API's options: their frame, their price list, and what else the scenario states of the API."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
 from typing import Final
 
-from roi.catalog.models.shapes import known_model
-from roi.catalog.prices.api_prices import find_api_price, find_provider
-from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.inputs import Api, Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import OptionFacts
-from roi.errors import InputError, ScenarioError, UnknownName
-from roi.facts.case import OWN_SERVERS
+from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import COUNTED, does_not_fit, send_on, system_lengths
+from roi.resolution.vendors.list_prices import LIST_TERMS, RATES, Terms, months_to_last_day
 from roi.scenario.quantity import Share, Spread, value_of
-from roi.scenario.scenario import Scenario, model_part
+from roi.scenario.scenario import Scenario
 from roi.scenario.sections.apis import ApiTerms
 from roi.scenario.sections.demand import Incumbent, Seats, UnitsToday
-from roi.units import DAYS_PER_MONTH, HOURS_PER_DAY, SECONDS_PER_DAY
-
-RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
-"""Rows of a price list, in its own words and in those of `Api`."""
-WRITES = ("cache_write_usd_per_mtok", "batch_cache_write_usd_per_mtok")
-"""Those of them for writing to a cache."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the scenario says of one API, and where."""
-
-    own: ApiTerms
-    field: str = ""
-    """The block of the scenario; empty where it says nothing."""
-    committed_months: float | None = None
-    """Months from the as-of date to the end of a commitment's last day."""
-    writes: bool = True
-    """False where nothing is paid for writing to its cache, though the list has a price for that."""
-
-
-LIST_TERMS = Terms(ApiTerms())
+from roi.units import HOURS_PER_DAY, SECONDS_PER_DAY
 
 NEAR_EDGE: Final = 0.5
 """A mean prompt above this part of a tier's edge has some above the edge: prompts of twice the mean are common."""
@@ -58,68 +33,6 @@ BATCH_SOURCE: Final = (
     " an hour at most, which nobody promises"
 )
 BATCH_DATE: Final = Date(2026, 11, 29)
-
-
-def terms_of(s: Scenario, name: str) -> Terms:
-    """The scenario's terms of the API that it calls `name`."""
-    own = s.apis.get(name)
-    if own is None:
-        return LIST_TERMS
-    return Terms(own, f"apis.{name}", months_to_last_day(own, s.as_of))
-
-
-def months_to_last_day(terms: Incumbent | ApiTerms | UnitsToday | Seats, as_of: Date) -> float | None:
-    """Months from the as-of date to the end of the last day of a commitment, both days counted; None where it has none."""
-    until = terms.committed_until
-    return None if until is None else max(((until - as_of).days + 1) / DAYS_PER_MONTH, 0.0)
-
-
-def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: Terms) -> ApiPrice:
-    """The list price, each stated rate in its place; stated rates alone where the catalog does not hold the model.
-
-    A model that one serves has no price by the token.
-    """
-    rates = terms.own.rates
-    if provider is not None and s.incumbent.served:
-        return _stated_price(s, OWN_SERVERS, model, Terms(ApiTerms(input_usd_per_mtok=0.0, output_usd_per_mtok=0.0), "costs"))
-    try:
-        if provider is not None:
-            find_provider(provider, f"{field}.provider")
-        price = find_api_price(provider, model, s.as_of, field if provider is None else f"{field}.model")
-    except InputError as error:
-        head, _, rest = (provider, "", model) if provider else model.partition("/")
-        if "input" in rates and "output" in rates and rest:
-            price = _stated_price(s, head, rest, terms)
-        elif rates:
-            raise ScenarioError(terms.field, sorted(rates), "the catalog does not hold this model: give provider/model,"
-                                " input_usd_per_mtok and output_usd_per_mtok") from None
-        elif isinstance(error, UnknownName):
-            name = model if provider is None else f"{provider}/{model}"
-            served = "candidates.self_hosted" if provider is None else f"where you serve it already, provider: {OWN_SERVERS}"
-            hosted = f"; {model_part(name)} is an open model: {served}" if known_model(model_part(name)) else ""
-            raise InputError(f"{error}{hosted}; a model without a list price needs apis.{name}.input_usd_per_mtok and"
-                             " output_usd_per_mtok") from None
-        else:
-            raise
-    found = with_rates(price, terms)
-    return found.model_copy(update={"changes_on": None}) if {"input", "output"} <= rates.keys() else found
-
-
-def with_rates(price: ApiPrice, terms: Terms) -> ApiPrice:
-    """The price list with each stated rate in its place, in every tier, and none of writing to a cache that is not paid for."""
-    rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in terms.own.rates.items()}
-    free = {} if terms.writes else dict.fromkeys(WRITES)
-    return price.model_copy(update=rows | free)
-
-
-def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:
-    """A price list of stated rates alone."""
-    rates = terms.own.rates
-    rule = cache_minimum(provider, model) if "cache_read" in rates else None
-    return ApiPrice(
-        provider=provider, model=model, input_usd_per_mtok=(rates["input"],), output_usd_per_mtok=(rates["output"],),
-        cache_minimum_tokens=rule.minimum_tokens if rule else None, source=f"scenario {terms.field}", date=s.as_of,
-    )
 
 
 def add_option(
@@ -173,7 +86,9 @@ def add_price(
     add_rates(sheet, path, price, terms)
     if cache_as_today:
         sheet.state(path("cache_as_today"), True, "scenario incumbent.uses_cache")
-    if price.cache_minimum_tokens is not None:
+    if terms.minimum is not None:
+        sheet.state(path("cache_minimum"), terms.minimum, "scenario incumbent.cache_minimum_tokens", "tokens")
+    elif price.cache_minimum_tokens is not None:
         sheet.add(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens", basis=Basis.QUOTED, source=_told(price),
                   date=price.date)
     if discount is not None:
@@ -270,16 +185,14 @@ def add_latency(sheet: FactSheet, vendor: str, own: Incumbent | ApiTerms, field:
             sheet.state(f"apis.{vendor}.{name}", value_of(measured), f"scenario {field}.{name}", "s")
 
 
-def add_rates(
-    sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms, basis: Basis = Basis.QUOTED,
-) -> None:
+def add_rates(sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms) -> None:
     """The rates of a price list at the paths that `path` makes of their names; those that the scenario states are its own."""
-    quoted = partial(sheet.add, basis=basis, source=_told(price), date=price.date)
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=_told(price), date=price.date)
     quoted(path("edges"), price.edges_tokens, "tokens")
     for name in RATES:
         row = getattr(price, f"{name}_usd_per_mtok")
-        if name in terms.own.rates:
-            sheet.state(path(name), row, f"scenario {terms.field}.{name}_usd_per_mtok", "USD/Mtok")
+        if row is not None and (stated := terms.source(name)) is not None:
+            sheet.state(path(name), row, stated, "USD/Mtok")
         elif row is not None:
             quoted(path(name), row, "USD/Mtok")
 
@@ -309,7 +222,7 @@ def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:
         sheet.state(path("commitment.months"), terms.committed_months, f"scenario {terms.field}.committed_until", "months")
 
 
-def too_slow(s: Scenario, own: ApiTerms) -> str:
+def too_slow(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
     if value_of(s.workload.can_wait_share) >= 1.0:
         return ""

@@ -31,15 +31,8 @@ from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
 from roi.resolution.vendors.api_options import add_vendor
-from roi.resolution.vendors.api_terms import (
-    Terms,
-    add_option,
-    add_price,
-    add_terms,
-    terms_of,
-    too_slow,
-    with_rates,
-)
+from roi.resolution.vendors.api_terms import add_option, add_price, add_terms, too_slow
+from roi.resolution.vendors.list_prices import Terms, price_in_force, terms_of
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.sections.supply import People
@@ -141,8 +134,8 @@ def _refuse_trained(s: Scenario) -> None:
 def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     """The API that a hybrid spills to: the cheapest that takes all, was evaluated and passes the bar, else the incumbent.
 
-    By the mean of its months, in which prices that are announced count. None where that would be a model that one serves: all
-    of it would have to be kept for what is spilled.
+    By the mean of its months, in which prices that are announced count. What misses the SLO as measured takes it only where
+    nothing else may. None where that would be a model that one serves: all of it would have to be kept for what is spilled.
     """
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
@@ -151,7 +144,13 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
                and not (s.incumbent.served and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
-    return min(passing, key=lambda o: float(np.mean(service(shared, o).listed()))).id if passing else None
+    missed = too_slow(s, s.incumbent)
+    on_time = [o for o in passing if not missed or o.vendor != options["stay"].vendor]  # another that is late is infeasible
+    if missed and passing and not on_time and s.candidates.hybrid:
+        sheet.warnings.append(f"candidates.hybrid: what spills goes to today's model, which misses the SLO: {missed}; no other"
+                              " API that passes the bar was evaluated")
+    found = min(on_time or passing, key=lambda o: float(np.mean(service(shared, o).listed())), default=None)
+    return None if found is None else found.id
 
 
 def _open_model(name: str, field: str) -> ModelShape:
@@ -226,7 +225,8 @@ def _self_hosted(
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid" and spill is not None:
-            sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
+            sheet.state(path("spills_to"), spill, "cheapest API that passes the bar, was evaluated and is not known to miss the"
+                        " SLO, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         to_rent = name_of_kind in {plain, "hybrid"}
@@ -289,13 +289,13 @@ def _tuned_elsewhere(
     """A model that a vendor tunes and serves: billed by the token where it can be, else on the vendor's dedicated GPUs."""
     own = _terms_of_tuned(s, name)
     row = next((r for r in rows if r.input_usd_per_mtok is not None), rows[0])
-    row = row.model_copy(update={f"{rate}_usd_per_mtok": own.own.rates[rate] for rate in ("input", "output") if own.own.rates})
     id, model = f"{kind}:{name}", model_part(name)
     system = tuned(model, "tuned")
     add_system(sheet, s, system, quality_prior("tuned"))
-    price = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
-                     output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
-    price = with_rates(price, own)
+    listed = ApiPrice(provider=row.vendor, model=f"{model}{TUNED}", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
+                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
+    price, own = price_in_force(listed, own, before=lambda _: listed, discount=value_of(own.own.discount))
+    row = row.model_copy(update={f"{rate}_usd_per_mtok": own.rates[rate] for rate in ("input", "output") if rate in own.rates})
     plain = _ends_of_tuned(s, name)
     terms = own if own.field else plain
     vendor = add_vendor(sheet, s, price, row.retires_on, own=(terms.field, terms.own), terms=own)
@@ -324,8 +324,8 @@ def _tuned_elsewhere(
         sheet.state(path("infeasible"), late, f"scenario {own.field}")
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=None if "discount" in own.own.model_fields_set else 0.0, terms=own,
-                  uses_cache=own.own.uses_cache and "cache_read" in own.own.rates,
-                  batch_share=None if "batch_input" in own.own.rates else 0.0)
+                  uses_cache=own.own.uses_cache and "cache_read" in own.rates,
+                  batch_share=None if "batch_input" in own.rates else 0.0)
     elif own.own.announced:
         raise ScenarioError(f"{own.field}.announced", len(own.own.announced), "it is served on dedicated GPUs, at no price a"
                             " token: state input_usd_per_mtok and output_usd_per_mtok where it has one")

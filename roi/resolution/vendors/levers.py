@@ -17,7 +17,6 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score
 from roi.resolution.vendors.api_terms import (
-    Terms,
     add_option,
     add_price,
     add_units_today,
@@ -27,6 +26,7 @@ from roi.resolution.vendors.api_terms import (
     units_asked,
     warn_of_no_batch,
 )
+from roi.resolution.vendors.list_prices import Terms
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.sections.apis import FlexibleTier, LessReasoning, ShorterPrompt

@@ -56,12 +56,12 @@ class Rates(Section):
 
 
 class AnnouncedPrice(Rates):
-    """What an API will cost from a day on, as its vendor told you: a ratio, or rates; one that is not stated stays today's."""
+    """What an API will cost from a day on, as its vendor told you: a ratio, or rates; one that is left out stays as before."""
 
     from_date: Date
-    """First day of that price."""
+    """First day of that price; once it has come, that is today's price."""
     price_ratio: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), unit("ratio")] | None = None
-    """Price from then on over today's, all rates alike; in place of rates."""
+    """Price from then on over that before the first announced one, all rates alike; in place of rates."""
 
     @model_validator(mode="after")
     def _says_what_it_costs(self) -> Self:

@@ -225,6 +225,17 @@ def test_a_hybrid_spills_to_the_cheapest_api_that_passes_the_bar() -> None:
     assert hybrid(1, quality={"scores": unknown}).options[HYBRID].spills_to == "stay"
 
 
+def test_a_hybrid_spills_to_no_api_that_misses_the_slo_as_measured_where_another_may() -> None:
+    """Today's model at $0.004 a request, 3 s of 2: what spills goes to gpt-6-luna at $0.005, unless that was not evaluated."""
+    late = {"provider": "openai", "model": "gpt-5.4", "ttft_p95_s": 3.0}
+    dear = {"openai/gpt-6-luna": {"input_usd_per_mtok": 4.0, "output_usd_per_mtok": 10.0}}
+    scores = {"bar": 0.9, "scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9}}
+    for incumbent, quality, to in (({**late, "ttft_p95_s": 2.0}, {"bar": 0.9}, "stay"), (late, {"bar": 0.9}, CHEAPER),
+                                   (late, scores, "stay")):
+        w = hybrid(1, quality=quality, incumbent=incumbent, apis=dear, workload={"ttft_p95_s": 2.0})
+        assert w.options[HYBRID].spills_to == to
+
+
 def test_the_spill_makes_the_errors_of_its_api() -> None:
     """(1 - s) x 10% + s x 5% where the spill goes to the incumbent."""
     w = hybrid(1, quality={"usd_per_error": 0.01, "scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9}})

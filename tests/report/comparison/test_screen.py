@@ -1149,7 +1149,10 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     more = option_of(c, "stay").cash_monthly_usd - option_of(flat_price, "stay").cash_monthly_usd
     assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: counted, in its successors' prices too,"
             f" ${more:,.0f} a month more on average") in flat(c)
-    assert "from its day on; successors' prices are over them" in " ".join(included(c))
+    assert "list prices that a vendor has announced, each from its day on; successors' prices are over them" in included(c)
+    own = "apis={google/gemini-4-argon: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
+    assert [told.partition(",")[0] for told in included(bundled(*words, own)) if "each from its day on" in told] == [
+        "prices to come that the scenario states (apis)"]
     tree = " ".join(render(cost_tree(c, "stay")).split())
     assert "costs 2 x as much from 2026-12-01 on, announced: counted in /month and in all." in tree
     for other in ("as_of=2026-11-09", stated):
@@ -1447,6 +1450,11 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     told = f"(${owed:,.0f} of it commitment still owed until 2029-11-24) a month"
     assert f" -> ${c.leader.cash_monthly_usd:,.0f} {told}" in flat(c)
     assert "still owed" not in flat(answer())
+    c = answer("apis={openai/gpt-6-luna: {committed_usd_per_month: 900, committed_until: 2029-11-24}}")
+    (line,) = [each for each in c.leader.lines if each.name == "own commitment not used"]
+    unused = np.mean(line.monthly_usd[alone_from(c, c.leader):])
+    assert f"(${unused:,.0f} of it committed to its vendor beyond the bill) a month" in flat(c)
+    assert "still owed" not in flat(c)
 
 
 @pytest.mark.full

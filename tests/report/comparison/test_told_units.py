@@ -48,6 +48,13 @@ def test_the_screen_says_until_when_units_are_owed_and_asks_for_no_bill() -> Non
     assert "gpt-5.4, fewer units" in spilling
 
 
+def test_an_announced_price_of_a_model_that_is_paid_by_the_unit_is_told_of_its_tokens() -> None:
+    """What spills over is billed by the token; the units cost what they do."""
+    apis = {"openai/gpt-5.4": {"announced": [{"from_date": "2027-02-24", "price_ratio": 2.0}]}}
+    for incumbent, told in ((ten(spills_over=True), "costs by the token 2 x as much"), ({}, "costs 2 x as much")):
+        assert f"openai/gpt-5.4 {told} from 2027-02-24 on, announced" in flat(of(incumbent, apis=apis))
+
+
 @pytest.mark.parametrize(("a_day", "grows", "known"), [
     (600_000, "", False), (6_000_000, "", False), (600_000, ", usd_per_request: 0", True),
     (6_000_000, ", usd_per_request: 0", True), (6_000, "", False),

@@ -11,7 +11,7 @@ from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.outlook import bill_at_todays_list
+from roi.economics.outlook import announced_days, bill_at_todays_list
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
@@ -123,7 +123,7 @@ def _gap(c: Comparison, price: str, volume: str) -> list[str]:
 
 def _at_list(c: Comparison) -> str:
     """That month 1 is told at today's list, where staying's vendor has announced another; empty where it has not."""
-    return " at today's list" if f"vendors.{ending(c, 'stay')[0]}.announced.0.from" in c.case else ""
+    return " at today's list" if ending(c, "stay")[0] in announced_days(c.case) else ""
 
 
 def _unlikely(c: Comparison) -> list[str]:

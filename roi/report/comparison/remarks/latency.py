@@ -81,9 +81,9 @@ def latency_known(c: Comparison) -> list[str]:
     """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
     lead = c.leader
     measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
-    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
-           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
-           and not (measured and path.replace("workload.", measured) in c.case)]
+    asked = [path for path in SLO if path in c.case and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
+             and not (measured and path.replace("workload.", measured) in c.case)]
+    slo = [f"{SLO[path]} {quantity(c.case[path].value, 's')}" for path in asked]
     own_capacity = "options.stay.provisioned.units" in c.case  # which others than its units do not have
     as_today = lead.kind in ({"stay", "provisioned"} if own_capacity else KEEPS_MODEL - {"flexible-tier"})
     if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
@@ -96,7 +96,8 @@ def latency_known(c: Comparison) -> list[str]:
     if lead.kind != "hybrid":
         return [told + rests]
     above = str(c.case[f"options.{lead.id}.spills_to"].value)
-    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else 'not known'}"]
+    known = "within it as measured" if all(_measured(c, above, path) > 0.0 for path in asked) else "not known"
+    return [f"{told}{rests}; of the API above it {'above the SLO as measured' if missed_slo(c, above) else known}"]
 
 
 def prefix_hits(c: Comparison) -> list[str]:

@@ -8,9 +8,10 @@ from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.outlook import PricesAhead, prices_ahead
+from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
 from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
+from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import case_number, figure, number_of, usd
 
 LONGER = 6.0
@@ -44,7 +45,7 @@ def what_follows(c: Comparison, o: OptionResult) -> list[str]:
     ratio = f"vendors.{name}.suggested_price_ratio"
     at = f" ({figure(case_number(c.case, ratio))} x its price)" if ratio in c.case else ""
     follow = f"; its vendor suggests {c.case[suggested].value}{at}" if suggested in c.case else "; no successor is known"
-    listed = "what its own list would be then" if f"vendors.{name}.announced.0.from_months" in c.case else "its price today"
+    listed = "what its own list would be then" if name in announced_days(c.case) else "its price today"
     then = f"from then on this is the same on its successor, counted at {figure(price)} x {listed}"
     return [f"{name} ends {when}: {then}{follow}."]
 
@@ -125,16 +126,15 @@ def _errors_over_todays(c: Comparison, vendor_model: str, path: str) -> dict[str
 
 def announced(c: Comparison, *ids: str) -> list[PricesAhead]:
     """The announced prices of these options' models, and of those that take what they do not; each model once."""
-    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
-        return []
-    return prices_ahead(c.case, tuple(dict.fromkeys(ids)))
+    return prices_ahead(c.case, tuple(dict.fromkeys(ids))) if announced_days(c.case) else []
 
 
-def dearer(ahead: PricesAhead) -> str:
-    """By how much a model's requests get dearer or cheaper on the days that are announced."""
+def dearer(c: Comparison, ahead: PricesAhead) -> str:
+    """By how much a model's requests get dearer or cheaper on the days that are announced; units of it cost what they do."""
     lists = (f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
              for day, times in ahead.lists)
-    return f"{ahead.vendor} costs {', '.join(lists)}"
+    by_token = " by the token" if paid_by_unit(c) and ahead.vendor == ending(c, "stay")[0] else ""
+    return f"{ahead.vendor} costs{by_token} {', '.join(lists)}"
 
 
 def next_prices(c: Comparison) -> list[str]:
@@ -149,5 +149,5 @@ def next_prices(c: Comparison) -> list[str]:
             start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
             more = float(ahead.more_usd[start:].mean())
         adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
-        told.append(f"{dearer(ahead)}, announced: counted, in its successors' prices too{adds}")
+        told.append(f"{dearer(c, ahead)}, announced: counted, in its successors' prices too{adds}")
     return told

@@ -19,7 +19,7 @@ from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import Priced, price_changes, price_groups, price_spend
+from roi.usage.measure.pricing import OwnPrices, Priced, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -80,6 +80,8 @@ class Question:
     """Their projects and sessions by name."""
     without: tuple[Span, ...] = ()
     """Days that are left out, such as those of a job that will not come again."""
+    own: OwnPrices | None = None
+    """Prices of a scenario's, which take the place of list prices."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
-    priced = price_spend(kept)
+    priced = price_spend(kept, question.own)
     untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups, others = _by_group(records, backend, days, priced, question.options.group_by)
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -233,9 +235,9 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         change=month_change(priced, days) if dated else None,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days, untold)),
         workload=workload,
-        chosen=price_spend(rows),
+        chosen=price_spend(rows, question.own),
         no_workload=no_workload,
-        left_out=price_spend(with_maker(row, paid) for row in gone),
+        left_out=price_spend((with_maker(row, paid) for row in gone), question.own),
         notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
                *maker_notes(paid), *told_rates(question.options.rates),

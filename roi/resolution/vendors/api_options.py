@@ -41,7 +41,7 @@ from roi.resolution.vendors.api_terms import (
 )
 from roi.resolution.vendors.levers import add_cache_batch, add_levers
 from roi.scenario.apis import RATES as API_RATES
-from roi.scenario.apis import ApiTerms
+from roi.scenario.apis import AnnouncedPrice, ApiTerms
 from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, escalating_systems, model_part
@@ -177,20 +177,42 @@ def _stated_lists(
             raise ScenarioError(f"{field}.from_date", day.isoformat(), why)
         if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
             sheet.warnings.append(f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months")
-        elif told.price_ratio is None:
-            rates = {f"{name}_usd_per_mtok": rate for name, rate in told.rates.items()}
-            own = replace(terms, own=ApiTerms.model_validate(rates), field=field)
-            later = with_rates(price, own)
-            stay = [name for name in API_RATES if name not in told.rates and _may_bill(s, name, later)]
+        else:
+            later, own = _announced_list(told, price, terms, field)
+            stay = [name for name in API_RATES if name not in told.rates and _may_bill(s, name, later)] if told.rates else []
             if stay:
                 names = ", ".join(f"{name}_usd_per_mtok" for name in stay)
                 sheet.warnings.append(f"{field} says nothing of {names}: today's price stands there, from {day} on too")
-            yield day, later, own, Basis.QUOTED
-        else:
-            rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
-            scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
-            later = price.model_copy(update=scaled | {"source": f"scenario {field}.price_ratio", "note": ""})
-            yield day, later, replace(terms, own=ApiTerms(), field=field), Basis.STATED
+            yield day, later, own, Basis.QUOTED if told.rates else Basis.STATED
+
+
+def _announced_list(told: AnnouncedPrice, price: ApiPrice, terms: Terms, field: str) -> tuple[ApiPrice, Terms]:
+    """The list from an announced day on, over today's `price`, and the terms that it is of."""
+    if told.price_ratio is None:
+        own = replace(terms, own=ApiTerms.model_validate({f"{name}_usd_per_mtok": rate for name, rate in told.rates.items()}),
+                      field=field)
+        return with_rates(price, own), own
+    rows = {f"{name}_usd_per_mtok": getattr(price, f"{name}_usd_per_mtok") for name in RATES}
+    scaled = {name: tuple(told.price_ratio * rate for rate in row) for name, row in rows.items() if row is not None}
+    later = price.model_copy(update=scaled | {"source": f"scenario {field}.price_ratio", "note": ""})
+    return later, replace(terms, own=ApiTerms(), field=field)
+
+
+def own_price(s: Scenario, name: str, on: date) -> tuple[ApiPrice, float] | None:
+    """(The list of the API that the scenario calls `name` on a day by its terms, the discount on it); None without terms.
+
+    Rates that are stated hold on each day until an announced list begins: nobody says since when. So does the discount, which
+    the incumbent has in a field of its own.
+    """
+    terms, i = terms_of(s, name), s.incumbent
+    off = value_of(i.discount if name == f"{i.provider}/{i.model}" else terms.own.discount)
+    begun = [(k, each) for k, each in enumerate(terms.own.announced) if each.from_date <= on]
+    if not (terms.own.rates or off or begun):
+        return None
+    price = api_price(s.model_copy(update={"as_of": s.as_of if begun else on}), None, name, "apis", terms)
+    for number, told in begun[-1:]:
+        price = _announced_list(told, price, terms, f"{terms.field}.announced.{number}")[0]
+    return price, off
 
 
 def _may_bill(s: Scenario, rate: str, price: ApiPrice) -> bool:

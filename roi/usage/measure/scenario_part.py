@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
 from roi.errors import InputError, UnknownName
 from roi.facts.case import OWN_SERVERS
@@ -13,7 +12,7 @@ from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
-from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, searched_usd
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -45,7 +44,7 @@ def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> 
 
     Raises InputError where the records name no model, or its provider is not known.
     """
-    price = None if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS else _price(w)
+    price = None if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS else _price(found, w)
     share, more = w.batch_share or 0.0, 1.0
     if share and price is not None:
         share, more = in_batch(found.chosen, price)
@@ -158,11 +157,11 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     return bins
 
 
-def _price(w: MeasuredWorkload) -> ApiPrice:
+def _price(found: Usage, w: MeasuredWorkload) -> ApiPrice:
     """The list of the model on its last day; InputError where there is none, with how one is added."""
     last = day_of(w.days.last)
     try:
-        return find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
+        return price_on(found.chosen, w.choice.provider, w.choice.model, last, "incumbent.model")
     except InputError as error:
         if not isinstance(error, UnknownName) and "earliest price" not in str(error):
             raise

@@ -14,7 +14,7 @@ from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.generic import cell_behind, count_behind
-from roi.usage.log import Log, read_log
+from roi.usage.log import Log, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
@@ -24,6 +24,7 @@ from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
+from roi.usage.read.columns import YEAR_LAST
 from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
@@ -31,8 +32,9 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
 from roi.usage.read.record import (
     AMOUNT_IN,
-    NO_TIME,
+    LONGEST_NAME,
     NOT_USD,
+    TIMELESS,
     TIMES,
     UNREAD_COST,
     UNREAD_REQUESTS,
@@ -46,6 +48,11 @@ SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
 NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
 COUNTS = "write counts as whole numbers, without a separator of thousands"
+TIMES_READ = (
+    "times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970, month/day/year with"
+    " --dates us, or day/month/year with --dates eu; the sum of a month has its name (2026-10, 202610, 10/2026, 10.2026,"
+    " Oct 2026, Oct-26; also 2026-Q3, 2026-W40), or its first day, and the next month's in a column until"
+)
 OWN_TABLE = "generic"
 """The format whose dates and numbers are in a form that its writer chose."""
 MOST_LOST = 0.1
@@ -93,6 +100,8 @@ class Dropped:
     rows: int
     where: str
     """File and line of the first, where that is known."""
+    column: str = ""
+    """Of the value, or of times where those are what cannot be read."""
     value: str = ""
     """The time or the number in another form that stands there, in a table of one's own."""
     usd: float = 0.0
@@ -310,14 +319,16 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     raw = remote_table(backend, name)
     form = (format_named(question.named, FORMATS, options) if question.named else
             of_header(raw.columns, FORMATS, name, options))
-    return Log([LogTable(form, (SourceFile(None, name),), form.records(wanted(raw, form), options), UnreadRows())]), backend
+    table = wanted(raw, form)
+    records = with_periods(form, table, form.records(table, options), options, backend)
+    return Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())]), backend
 
 
 def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
     """Rows left out by reason, most first, then by name: those that could not be read, and those that do not count."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
-    values: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], tuple[str, str]] = {}
     costs: dict[tuple[str, str], float] = defaultdict(float)
     for table in log.tables:
         for reason, rows in table.unread.rows.items():
@@ -337,7 +348,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
             values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
     for (source, reason), rows in sorted(sums.items(), key=lambda x: (-x[1], x[0])):
         each = source, reason
-        yield Dropped(source, reason, rows, where.get(each, ""), values.get(each, ""), costs[each])
+        yield Dropped(source, reason, rows, where.get(each, ""), *values.get(each, ("", "")), costs[each])
 
 
 def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:
@@ -349,18 +360,16 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
-        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970,"
-                " month/day/year with --dates us, or day/month/year with --dates eu; the sum of a month has its first day for a"
-                " time, and the next month's in a column until")
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
-        hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
+        hint = f"; {TIMES_READ}" if reason in TIMELESS else unnamed if reason.startswith("no model") else ""
         hint = f"; {COUNTS}" if reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
         raise InputError(f"FILES: no row counts{why}{hint}")
 
 
 def _where(first: Dropped) -> str:
-    place = f"{first.where}: {first.value!r}" if first.where and first.value else first.where
+    place = f"{first.where}{f', column {first.column[:LONGEST_NAME]}' if first.where and first.column else ''}"
+    place += f": {first.value!r}" if first.where and first.value else ""
     return f" ({place})" if place else ""
 
 
@@ -370,16 +379,18 @@ def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
     The first that cannot be read tells the form; what is none (an empty cell, a word) is left out and listed. `rows` are all
     of such tables.
     """
-    for reasons in ((NO_TIME,), (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
+    for reasons in (TIMELESS, (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
         found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
         first = next((each for each in found if each.value), None)
         if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS if first.reason == UNREAD_COST else COUNTS
+            form = _date_form(first.value) if first.reason in TIMELESS else NUMBERS if first.reason == UNREAD_COST else COUNTS
             raise InputError(f"FILES: {lost:,} of {rows_told(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
 
 
 def _date_form(value: str) -> str:
-    """What reads dates such as this, whose year is last."""
+    """What reads dates such as this, whose year is last; of another time, what is read."""
+    if not re.match(YEAR_LAST, value):
+        return TIMES_READ
     forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
     first, second = map(int, re.split(r"[/.-]", value)[:2])
     if max(first, second) > 12:  # months of a year

@@ -1,9 +1,8 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ from roi.facts.exchange_rate import ExchangeRate, told_rates
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.formats.generic import cell_behind, count_behind
+from roi.usage.left_out import OWN_TABLE, Dropped, dropped_rows, refuse_another_form, refuse_dropped
 from roi.usage.log import Log, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
@@ -24,39 +23,17 @@ from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
-from roi.usage.read.columns import YEAR_LAST
 from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
-from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import (
-    AMOUNT_IN,
-    LONGEST_NAME,
-    NOT_USD,
-    TIMELESS,
-    TIMES,
-    UNREAD_COST,
-    UNREAD_REQUESTS,
-    UNREADABLE_COUNT,
-    FileOptions,
-)
+from roi.usage.read.raw import LogTable, readably, wanted
+from roi.usage.read.record import TIMES, FileOptions
 from roi.usage.read.text_rows import UnreadRows
-from roi.usage.told import billed_too, lacking, no_weekend, notes, rows_told, silent, to_come
+from roi.usage.told import billed_too, lacking, no_weekend, notes, silent, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
-NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
-COUNTS = "write counts as whole numbers, without a separator of thousands"
-TIMES_READ = (
-    "times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970, month/day/year with"
-    " --dates us, or day/month/year with --dates eu; the sum of a month has its name (2026-10, 202610, 10/2026, 10.2026,"
-    " Oct 2026, Oct-26; also 2026-Q3, 2026-W40), or its first day, and the next month's in a column until"
-)
-OWN_TABLE = "generic"
-"""The format whose dates and numbers are in a form that its writer chose."""
-MOST_LOST = 0.1
-"""Share of its rows that may be in another form."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +66,6 @@ class Question:
     """Days that are left out, such as those of a job that will not come again."""
     own: OwnPrices | None = None
     """Prices of a scenario's, which take the place of list prices."""
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """Rows that do not count."""
-
-    source: str
-    reason: str
-    rows: int
-    where: str
-    """File and line of the first, where that is known."""
-    column: str = ""
-    """Of the value, or of times where those are what cannot be read."""
-    value: str = ""
-    """The time or the number in another form that stands there, in a table of one's own."""
-    usd: float = 0.0
-    """What the rows of a cost export come to, such as those of web searches."""
 
 
 Model = tuple[str | None, str | None]
@@ -213,11 +173,11 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     if question.without:
         days = leave_out(question.without, every, days, dated=dated)
         records, (every, gone) = records_beyond(records, days), parted(every, days)
-    dropped = tuple(_dropped(every, log, question.options, backend))
+    dropped = tuple(dropped_rows(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
-    _refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
-    _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
+    refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
+    refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
@@ -322,80 +282,6 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     table = wanted(raw, form)
     records = with_periods(form, table, form.records(table, options), options, backend)
     return Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())]), backend
-
-
-def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
-    """Rows left out by reason, most first, then by name: those that could not be read, and those that do not count."""
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    where: dict[tuple[str, str], str] = {}
-    values: dict[tuple[str, str], tuple[str, str]] = {}
-    costs: dict[tuple[str, str], float] = defaultdict(float)
-    for table in log.tables:
-        for reason, rows in table.unread.rows.items():
-            sums[table.format.name, reason] += rows
-            where.setdefault((table.format.name, reason), table.unread.where.get(reason, ""))
-    for row in every:
-        if row.dropped is not None:
-            sums[row.source, row.dropped] += row.rows
-            in_usd = row.kind == "cost" and not row.dropped.startswith((NOT_USD, AMOUNT_IN))
-            costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
-    options = replace(options, periods=True)
-    for raw in log.raws:
-        name = raw.found[0].format.name
-        reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
-        for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
-            where[name, reason] = place
-            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
-    for (source, reason), rows in sorted(sums.items(), key=lambda x: (-x[1], x[0])):
-        each = source, reason
-        yield Dropped(source, reason, rows, where.get(each, ""), *values.get(each, ("", "")), costs[each])
-
-
-def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:
-    """Raise InputError where a row is left out although none may be (`strict`), or where `nothing` else is there."""
-    first = dropped[0] if dropped else None
-    where = _where(first) if first else ""
-    if strict and first:
-        raise InputError(f"--strict: {rows_told(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
-                         f" {first.reason!r}{where}")
-    if nothing:
-        why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
-        unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
-        reason = first.reason if first else ""
-        hint = f"; {TIMES_READ}" if reason in TIMELESS else unnamed if reason.startswith("no model") else ""
-        hint = f"; {COUNTS}" if reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
-        raise InputError(f"FILES: no row counts{why}{hint}")
-
-
-def _where(first: Dropped) -> str:
-    place = f"{first.where}{f', column {first.column[:LONGEST_NAME]}' if first.where and first.column else ''}"
-    place += f": {first.value!r}" if first.where and first.value else ""
-    return f" ({place})" if place else ""
-
-
-def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
-    """Raise InputError where more than a tenth of the rows of a table of one's own have times or numbers in another form.
-
-    The first that cannot be read tells the form; what is none (an empty cell, a word) is left out and listed. `rows` are all
-    of such tables.
-    """
-    for reasons in (TIMELESS, (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
-        found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
-        first = next((each for each in found if each.value), None)
-        if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason in TIMELESS else NUMBERS if first.reason == UNREAD_COST else COUNTS
-            raise InputError(f"FILES: {lost:,} of {rows_told(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
-
-
-def _date_form(value: str) -> str:
-    """What reads dates such as this, whose year is last; of another time, what is read."""
-    if not re.match(YEAR_LAST, value):
-        return TIMES_READ
-    forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
-    first, second = map(int, re.split(r"[/.-]", value)[:2])
-    if max(first, second) > 12:  # months of a year
-        return forms["eu" if first > 12 else "us"]
-    return "; ".join(forms.values())
 
 
 def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:

@@ -34,10 +34,10 @@ from roi.usage.formats.own_columns import (
     check_mapped,
     columns_found,
     counts_cached,
-    currency_of,
     has_several_inputs,
     leaf,
     may_be_column,
+    money_of,
     thinking_beside,
 )
 from roi.usage.read.columns import ENDS, NAMED, STARTS, count, flag, instant, no_flag, real, text, whole, year_last_instant
@@ -254,9 +254,10 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         model = text(table, at["model"]).fill_null(options.model)
     if "provider" in columns and options.provider:
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
-    cost = real(table, at["cost"]) if "cost" in columns else None
-    paid_in = currency_of(at["cost"])
-    currency = text(table, at["currency"]) if "currency" in columns else None if paid_in is None else ibis.literal(paid_in)
+    paid_in, parts = money_of(at["cost"]) or (None, 1.0)
+    cost = real(table, at["cost"]) / parts if "cost" in columns else None
+    said = None if paid_in in {None, "USD"} else ibis.literal(paid_in)
+    currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
     if "run_type" in columns:

@@ -6,13 +6,23 @@
 The engine that compares is loaded where there is something to compare: it takes longer than a small file.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import date as Date
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roi.answers.telling import Tell, keep_quiet
 from roi.answers.usage_tasks import Task, rank_tasks
+from roi.catalog.prices.api_prices import called_at
+from roi.errors import InputError
+from roi.usage.measure.pricing import OwnPrices
 from roi.usage.summary import Question, Usage, summarize
+
+if TYPE_CHECKING:
+    from roi.facts.price import ApiPrice
+    from roi.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +47,11 @@ def answer_usage(
     """
     parts: list[str] = []
     as_of: Date | None = None
-    own: set[str] = set()
     if scenario is not None:
         from roi.scenario.file import load_scenario
 
         stated = load_scenario(scenario)
-        as_of, own = stated.as_of, {name for name, terms in stated.apis.items() if terms.rates or terms.discount}
+        as_of, question = stated.as_of, replace(question, own=_own_prices(stated))
 
     def settle(found: Usage) -> None:
         if with_part:
@@ -53,10 +62,6 @@ def answer_usage(
     spent, tasks = summarize(question, tell, status, settle), []
     if question.trace is not None and tell is not None:
         tell(f"wrote {question.trace}")
-    used = own & {f"{each.spend.provider}/{each.spend.model}" for each in spent.priced}
-    if used and tell is not None:
-        tell(f"{scenario} states prices or a discount of {', '.join(sorted(used))} (apis): the comparison of groups takes them,"
-             " the sums here are at the public list; roi prices add api puts a price into that")
     whole = spent.dated and spent.days is not None and spent.days.complete  # a part of a day says nothing of a month
     if most and (scenario is not None or whole):
         if status is not None:
@@ -64,3 +69,24 @@ def answer_usage(
         tasks = rank_tasks(spent, scenario, most, as_of=as_of, bill_usd_per_month=question.bill_usd_per_month,
                            tell=tell or keep_quiet, cache=cache)
     return UsageAnswer(spent=spent, part=parts[0] if parts else None, tasks=tasks)
+
+
+def _own_prices(s: "Scenario") -> OwnPrices | None:
+    """What models cost by the scenario's own terms, however a log spells them; None where it states none."""
+    incumbent = (f"{s.incumbent.provider}/{s.incumbent.model}",) if s.incumbent.discount and not s.incumbent.served else ()
+    names = {called_at(None, name): name for name in (*s.apis, *incumbent)}
+    if not names:
+        return None
+    models = Counter(model for _, model in names)
+    bare = {model: name for (_, model), name in names.items() if models[model] == 1}
+    from roi.resolution.vendors.list_prices import own_price
+
+    @lru_cache(maxsize=65536)
+    def price(provider: str | None, model: str, on: Date) -> "tuple[ApiPrice, float] | None":
+        name = names.get(called_at(provider, model)) or (bare.get(model.lower()) if provider is None else None)
+        try:
+            return None if name is None else own_price(s, name, on)
+        except InputError:  # no list of that day: its own message says so
+            return None
+
+    return price

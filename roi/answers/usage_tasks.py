@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from roi.answers.telling import Tell, keep_quiet
-from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.user_data import cache_folder
 from roi.errors import InputError
 from roi.scenario.template import BUNDLED, template, template_day
@@ -25,7 +24,7 @@ from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
-from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
 from roi.usage.measure.scenario_part import listed_a_month, paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import shortest_prefix
 from roi.usage.summary import Usage
@@ -201,7 +200,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         prefix = prefix and within_prompts(prefix, sizes, shortest)
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     try:
-        provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
+        provider = price_on(group, task.provider, task.model, day_of(found.days.last)).provider
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
     paid, split = paid_a_month(found, group, task.days, provider, bill)

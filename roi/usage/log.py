@@ -15,14 +15,15 @@ from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
+from roi.usage.read.columns import may_name_periods
 from roi.usage.read.database import progress_told, rows_of
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
-from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, NO_TIME, Document, FileOptions, Format
+from roi.usage.read.record import COLUMNS, Document, FileOptions, Format, in_range
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 from roi.usage.sums import with_ends
@@ -190,6 +191,18 @@ def _cut_short(file: SourceFile) -> bool:
     return False
 
 
+def with_periods(form: Format, table: Table, records: Table, options: FileOptions, backend: Backend) -> Table:
+    """The records of a table that is read where it lies, its times as names of months and the like where one is no moment."""
+    again = _names_periods(form, table, records, options, backend)
+    return form.records(table, replace(options, periods=True)) if again else records
+
+
+def _names_periods(form: Format, table: Table, records: Table, options: FileOptions, backend: Backend) -> bool:
+    """True where a time of a table of one's own is no moment of a call, and its column may name months, quarters and weeks."""
+    return not options.periods and may_name_periods(table, form.period) and bool(
+        rows_of(records.filter(~in_range(records.at_us)).select("at_us").limit(1), backend))
+
+
 def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:
     """What files of one format have alike; for tables of one's own, the same columns."""
     return found.format.name, tuple(sorted(found.format.columns)) if found.format.name == "generic" else ()
@@ -247,7 +260,8 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     form = raw.found[0].format
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
-        return LogTable(form, raw.files, records, raw.unread)
+        read = readably(lambda: with_periods(form, raw.table, records, options, engine), engine, [raw])
+        return LogTable(form, raw.files, read, raw.unread)
     same = constants(records)
     records = names_shown(records, options.model, same)
     gave_up, of_copies = False, deepcopy(raw.unread)
@@ -261,7 +275,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
         again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
     written = engine.read_parquet(target)
-    if form.own_columns and not options.periods and rows_of(written.filter(written.dropped == NO_TIME).limit(1), engine):
+    if _names_periods(form, raw.table, written, options, engine):
         again = replace(raw, unread=of_copies)
         return _records(again, copies, replace(options, periods=True), engine, target.with_suffix(".periods.parquet"))
     # what is the same in every row need not be read

@@ -1,9 +1,8 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,13 +12,13 @@ from roi.facts.exchange_rate import ExchangeRate, told_rates
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.formats.generic import cell_behind, count_behind
-from roi.usage.log import Log, read_log
+from roi.usage.left_out import OWN_TABLE, Dropped, dropped_rows, refuse_another_form, refuse_dropped
+from roi.usage.log import Log, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import Priced, price_changes, price_groups, price_spend
+from roi.usage.measure.pricing import OwnPrices, Priced, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -28,28 +27,13 @@ from roi.usage.read.database import local_engine, progress_told, remote_engine, 
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
-from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import (
-    AMOUNT_IN,
-    NO_TIME,
-    NOT_USD,
-    TIMES,
-    UNREAD_COST,
-    UNREAD_REQUESTS,
-    UNREADABLE_COUNT,
-    FileOptions,
-)
+from roi.usage.read.raw import LogTable, readably, wanted
+from roi.usage.read.record import TIMES, FileOptions
 from roi.usage.read.text_rows import UnreadRows
-from roi.usage.told import billed_too, lacking, no_weekend, notes, rows_told, silent, to_come
+from roi.usage.told import billed_too, lacking, no_weekend, notes, silent, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
-NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
-COUNTS = "write counts as whole numbers, without a separator of thousands"
-OWN_TABLE = "generic"
-"""The format whose dates and numbers are in a form that its writer chose."""
-MOST_LOST = 0.1
-"""Share of its rows that may be in another form."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +64,8 @@ class Question:
     """Their projects and sessions by name."""
     without: tuple[Span, ...] = ()
     """Days that are left out, such as those of a job that will not come again."""
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """Rows that do not count."""
-
-    source: str
-    reason: str
-    rows: int
-    where: str
-    """File and line of the first, where that is known."""
-    value: str = ""
-    """The time or the number in another form that stands there, in a table of one's own."""
-    usd: float = 0.0
-    """What the rows of a cost export come to, such as those of web searches."""
+    own: OwnPrices | None = None
+    """Prices of a scenario's, which take the place of list prices."""
 
 
 Model = tuple[str | None, str | None]
@@ -202,17 +173,17 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     if question.without:
         days = leave_out(question.without, every, days, dated=dated)
         records, (every, gone) = records_beyond(records, days), parted(every, days)
-    dropped = tuple(_dropped(every, log, question.options, backend))
+    dropped = tuple(dropped_rows(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
-    _refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
-    _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
+    refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
+    refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
-    priced = price_spend(kept)
+    priced = price_spend(kept, question.own)
     untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups, others = _by_group(records, backend, days, priced, question.options.group_by)
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -233,9 +204,9 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         change=month_change(priced, days) if dated else None,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days, untold)),
         workload=workload,
-        chosen=price_spend(rows),
+        chosen=price_spend(rows, question.own),
         no_workload=no_workload,
-        left_out=price_spend(with_maker(row, paid) for row in gone),
+        left_out=price_spend((with_maker(row, paid) for row in gone), question.own),
         notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
                *maker_notes(paid), *told_rates(question.options.rates),
@@ -308,81 +279,9 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     raw = remote_table(backend, name)
     form = (format_named(question.named, FORMATS, options) if question.named else
             of_header(raw.columns, FORMATS, name, options))
-    return Log([LogTable(form, (SourceFile(None, name),), form.records(wanted(raw, form), options), UnreadRows())]), backend
-
-
-def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
-    """Rows left out by reason, most first, then by name: those that could not be read, and those that do not count."""
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    where: dict[tuple[str, str], str] = {}
-    values: dict[tuple[str, str], str] = {}
-    costs: dict[tuple[str, str], float] = defaultdict(float)
-    for table in log.tables:
-        for reason, rows in table.unread.rows.items():
-            sums[table.format.name, reason] += rows
-            where.setdefault((table.format.name, reason), table.unread.where.get(reason, ""))
-    for row in every:
-        if row.dropped is not None:
-            sums[row.source, row.dropped] += row.rows
-            in_usd = row.kind == "cost" and not row.dropped.startswith((NOT_USD, AMOUNT_IN))
-            costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
-    options = replace(options, periods=True)
-    for raw in log.raws:
-        name = raw.found[0].format.name
-        reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
-        for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
-            where[name, reason] = place
-            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
-    for (source, reason), rows in sorted(sums.items(), key=lambda x: (-x[1], x[0])):
-        each = source, reason
-        yield Dropped(source, reason, rows, where.get(each, ""), values.get(each, ""), costs[each])
-
-
-def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:
-    """Raise InputError where a row is left out although none may be (`strict`), or where `nothing` else is there."""
-    first = dropped[0] if dropped else None
-    where = _where(first) if first else ""
-    if strict and first:
-        raise InputError(f"--strict: {rows_told(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
-                         f" {first.reason!r}{where}")
-    if nothing:
-        why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
-        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since 1970,"
-                " month/day/year with --dates us, or day/month/year with --dates eu; the sum of a month has its first day for a"
-                " time, and the next month's in a column until")
-        unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
-        reason = first.reason if first else ""
-        hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
-        hint = f"; {COUNTS}" if reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
-        raise InputError(f"FILES: no row counts{why}{hint}")
-
-
-def _where(first: Dropped) -> str:
-    place = f"{first.where}: {first.value!r}" if first.where and first.value else first.where
-    return f" ({place})" if place else ""
-
-
-def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
-    """Raise InputError where more than a tenth of the rows of a table of one's own have times or numbers in another form.
-
-    The first that cannot be read tells the form; what is none (an empty cell, a word) is left out and listed. `rows` are all
-    of such tables.
-    """
-    for reasons in ((NO_TIME,), (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
-        found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
-        first = next((each for each in found if each.value), None)
-        if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS if first.reason == UNREAD_COST else COUNTS
-            raise InputError(f"FILES: {lost:,} of {rows_told(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
-
-
-def _date_form(value: str) -> str:
-    """What reads dates such as this, whose year is last."""
-    forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
-    first, second = map(int, re.split(r"[/.-]", value)[:2])
-    if max(first, second) > 12:  # months of a year
-        return forms["eu" if first > 12 else "us"]
-    return "; ".join(forms.values())
+    table = wanted(raw, form)
+    records = with_periods(form, table, form.records(table, options), options, backend)
+    return Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())]), backend
 
 
 def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:

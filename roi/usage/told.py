@@ -89,6 +89,7 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         of_form = [each for each in priced if each.spend.source == form.name]
         yield from _cache_notes(form, of_form)
         yield from _absent_counts(form, of_form)
+    yield from _own_prices(priced)
     yield from _storage_note(priced)
     yield from _search_notes(priced)
     yield from _price_notes(priced)
@@ -151,6 +152,21 @@ def _absent_counts(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     if absent and any(sums.values()):
         yield (f"no total of {' and of '.join(form.apart[name] for name in absent)} is in these files: counted as 0, which the"
                " money, the lengths and the scenario's part take over. Give a file of it over the same time beside them")
+
+
+def _own_prices(priced: Sequence[Priced]) -> Iterator[str]:
+    """Which models are priced by the terms of the scenario, and what they are at the public list."""
+    names, own = models_called((each.spend.provider, each.spend.model) for each in priced), defaultdict[str, list[Priced]](list)
+    for each in priced:
+        if each.public is not None:
+            own[names[each.spend.provider, each.spend.model]].append(each)
+    told = []
+    for name, rows in sorted(own.items()):
+        public = [each.public.list_usd for each in rows if each.public is not None and each.public.list_usd is not None]
+        listed = f"{_usd(sum(public))} at the public list" if len(public) == len(rows) else "no public price is known"
+        told.append(f"{name} {_usd(sum(each.list_usd or 0.0 for each in rows))} ({listed})")
+    if told:
+        yield f"the list price is by the terms of --scenario, on every day: {', '.join(told)}"
 
 
 def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:

@@ -425,10 +425,10 @@ def test_a_count_is_read_or_its_row_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("form", "values", "said"), [
     ("us", ["01/10/2026 10:00", "13/10/2026 10:00", "14/10/2026 10:00"],
-     "2 of 3 rows cannot be read: no time that can be read ({0}, line 3: '13/10/2026 10:00'); --dates eu reads day/month/year"),
+     "no time that can be read ({0}, line 3, column timestamp: '13/10/2026 10:00'); --dates eu reads day/month/year"),
     ("eu", ["10/5/2026", "10/25/2026"], "(10/25/2026'); --dates us reads month/day/year"),
     ("iso", ["2026-10-01", "05.10.2026"],
-     "line 3: '05.10.2026'); --dates eu reads day/month/year; --dates us reads month/day/year"),
+     "line 3, column timestamp: '05.10.2026'); --dates eu reads day/month/year; --dates us reads month/day/year"),
 ])
 def test_dates_in_another_form_are_refused_with_the_first_and_the_form_that_reads_it(
     tmp_path: Path, form: str, values: list[str], said: str,
@@ -447,8 +447,8 @@ def test_counts_of_an_export_in_another_form_are_told_with_the_first_and_what_to
     rows = [bucket(day).replace(",1000,", f',"{given}",') for day in (1, 2)]
     found = usage(file := table(tmp_path / "a.csv", rows, BUCKETS))
     assert found.code == 2
-    assert (f"no row counts: 2 rows for 'a token count that cannot be read' ({file}, line 2: '{given}'); write counts as whole"
-            " numbers, without a separator of thousands") in found.error
+    assert (f"no row counts: 2 rows for 'a token count that cannot be read' ({file}, line 2, column input_tokens: '{given}');"
+            " write counts as whole numbers, without a separator of thousands") in found.error
 
 
 def test_dates_with_the_day_first_are_read_where_that_is_said(tmp_path: Path) -> None:

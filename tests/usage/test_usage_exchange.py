@@ -8,6 +8,7 @@ from usage_support import DATA, run_usage, usage_answer
 
 from roi.errors import InputError
 from roi.facts.exchange_rate import rate_on, read_rates
+from roi.usage.formats.own_columns import columns_found, money_of
 
 HEAD = "timestamp,model,input_tokens,output_tokens,cost,currency"
 DAYS = ("2026-10-31", "2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05")
@@ -35,12 +36,24 @@ def test_each_day_has_its_latest_rate_and_what_came_before_has_the_first(log: Pa
     assert any(note.startswith("1 row with a cost that is not in USD") for note in found["notes"])
 
 
-@pytest.mark.parametrize("column", ["cost_eur", "Spend (EUR)"])
-def test_a_currency_that_the_name_of_the_column_says_is_that_of_its_costs(tmp_path: Path, column: str) -> None:
+def test_the_name_of_a_column_says_that_it_holds_costs_and_in_which_currency_and_parts() -> None:
+    """Names of tables and exports that were found in public code, and some that hold no cost."""
+    euros = ("cost_eur", "Spend (EUR)", "total_cost_eur", "amount_eur", "cost (EUR)", "EUR cost", "costEur", "Cost (\u20ac)")
+    assert {money_of(name) for name in euros} == {("EUR", 1.0)}
+    assert {money_of(name) for name in ("Spend USD", "totalCostUSD", "Cost ($)", "Cost in USD")} == {("USD", 1.0)}
+    assert [money_of(name) for name in ("cost_cents", "amount_cents", "cost_micros")] == [(None, 100.0)] * 2 + [(None, 1e6)]
+    assert {money_of(name) for name in ("cost_usd_micros", "cost_micro_usd", "cost_microusd")} == {("USD", 1e6)}
+    assert not any(map(money_of, ("amount", "cost_center", "cost_per_token", "cost_source", "costs", "eur", "cents")))
+    header = ("occurred_at", "input_tokens", "output_tokens", "cost_center", "cost_micros", "cost_usd")
+    assert [columns_found({}, header[:k])["cost"] for k in (5, 6)] == ["cost_micros", "cost_usd"]
+
+
+@pytest.mark.parametrize(("column", "cost"), [("Spend (EUR)", "2.5"), ("cost_eur_cents", "250")])
+def test_a_currency_that_the_name_of_the_column_says_is_that_of_its_costs(tmp_path: Path, column: str, cost: str) -> None:
     """Two calls at 2.50 euros: at $1.20 each $6.00, without a rate none."""
     path = tmp_path / "log.csv"
-    rows = (f"{day}T10:00:00Z,gpt-5.4,1000000,100,2.5" for day in DAYS[:2])
-    path.write_text("\n".join([f"timestamp,model,input_tokens,output_tokens,{column}", *rows]) + "\n", encoding="utf-8")
+    rows = (f"{day}T10:00:00Z,gpt-5.4,1000000,100,{cost}" for day in DAYS[:2])
+    path.write_text("\n".join([f"occurred_at,model,input_tokens,output_tokens,{column}", *rows]) + "\n", encoding="utf-8")
     for words, paid in ((("--exchange-rate", "EUR=1.2@2026-10-01"), pytest.approx(6.0)), ((), None)):
         found = usage_answer(path, *words)
         assert found["by_model"][0]["reported_usd"] == paid

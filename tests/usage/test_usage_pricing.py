@@ -6,11 +6,14 @@ import pytest
 from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 
+from roi.answers.usage import answer_usage
 from roi.catalog.prices.token_rates import price_or_reason, token_rates
 from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import day_of, price_spend
 from roi.usage.measure.reconcile import reconcile
+from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question
 
 DAY = (date(2026, 10, 20) - date(1970, 1, 1)).days
 
@@ -125,3 +128,41 @@ def test_a_bill_is_compared_with_a_month_of_mean_days():
     assert found.list_usd == pytest.approx(2 * 365 / 12)
     assert found.factor == pytest.approx(1.2)
     assert reconcile(rows, (), 73.0, None) == []
+
+
+OWN_TERMS = """\
+as_of: 2026-10-05
+workload: {requests_per_day: 100, input_tokens: 900, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-6-luna, discount: 0.5}
+apis:
+  openai/gpt-5: {input_usd_per_mtok: 1.0, announced: [{from_date: 2026-10-06, price_ratio: 0.5}]}
+  anthropic/claude-haiku-4-5: {discount: 0.2}
+  acme/own-model: {input_usd_per_mtok: 2.0, output_usd_per_mtok: 4.0}
+"""
+
+
+def test_what_a_scenario_says_of_an_api_is_its_price_here_too(tmp_path):
+    """A million in and a million out each. Public: gpt-5 1.25 + 10 = 11.25, haiku 1 + 5 = 6, gpt-4o 2.5 + 10 = 12.50.
+
+    By the terms: gpt-5 1 + 10 = 11 on the 5th and half of it, 5.50, from the 6th on under the name of its snapshot; haiku 20%
+    off: 4.80; own-model, which no list has, 2 + 4 = 6. They say nothing of gpt-4o, nor of gpt-5 at another provider.
+    """
+    log, scenario = tmp_path / "log.csv", tmp_path / "s.yaml"
+    scenario.write_text(OWN_TERMS, encoding="utf-8")
+    rows = ("5T10:00:00Z,openai,gpt-5,11", "6T10:00:00Z,openai,gpt-5-2025-08-07,5.5", "6T11:00:00Z,,claude-haiku-4-5,4.8",
+            "6T12:00:00Z,,own-model,6", "6T13:00:00Z,openai,gpt-4o,12.5", "6T14:00:00Z,azure,gpt-5,11.25")
+    lines = [f"2026-10-0{when},{provider},{model},1000000,1000000,{cost}"
+             for when, provider, model, cost in (row.split(",") for row in rows)]
+    log.write_text("\n".join(("time,provider,model,input_tokens,output_tokens,cost", *lines)) + "\n", encoding="utf-8")
+    answer = answer_usage(Question(files=(str(log),), options=FileOptions(), incumbent="own-model"),
+                          scenario=scenario, most=0, with_part=True)
+    assert "provider: acme\n" in (answer.part or "")
+    found = answer.spent
+    assert [each.list_usd for each in found.priced] == pytest.approx([each.spend.cost_usd for each in found.priced])
+    assert {each.provider: each.factor for each in found.reconciliations} == pytest.approx(
+        dict.fromkeys(("openai", "anthropic", "azure", None), 1.0))
+    told = next(note for note in found.notes if "--scenario" in note)
+    assert told == (
+        "the list price is by the terms of --scenario, on every day: claude-haiku-4-5 $4.80 ($6.00 at the public list),"
+        " gpt-5-2025-08-07 $5.50 ($11.25 at the public list), openai/gpt-5 $11.00 ($11.25 at the public list), own-model"
+        " $6.00 (no public price is known)")

@@ -241,7 +241,7 @@ def test_an_unknown_group_is_named_without_an_incumbent_too(tmp_path):
 def test_nothing_that_counts_is_an_error_that_says_why(tmp_path):
     log = wrote(tmp_path / "log.csv", (HEAD + rows([5])).replace("2026-10-05T", "28.09.2026 "))
     said = refused(log)
-    assert "no row counts: 24 rows for 'no time that can be read'" in said
+    assert "24 of 24 rows cannot be read: no time that can be read" in said
     assert "times are ISO 8601" in said
 
 

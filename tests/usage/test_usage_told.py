@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -454,7 +456,7 @@ def test_a_model_without_a_price_is_told_with_the_way_to_give_it_one(tmp_path: P
 def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Path) -> None:
     run = run_usage(table(tmp_path / "a.csv", "May,gpt-6-sol,30,9000,90",
                           head="time,model,requests,input_tokens,output_tokens"))
-    assert "; the sum of a month has its first day for a time, and the next month's in a column until\n" in run.stderr
+    assert "Oct-26; also 2026-Q3, 2026-W40), or its first day, and the next month's in a column until\n" in run.stderr
     said = table(tmp_path / "b.csv", "2026-05-01,2026-06-01,gpt-6-sol,310,9000,90",
                  head="time,until,model,requests,input_tokens,output_tokens")
     assert usage_answer(said)["workload"]["requests_per_day"] == 10.0
@@ -485,7 +487,8 @@ def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_unt
     (("2026-02", "3/2026"), "2026-02-01", "2026-03-31", 59), (("Feb 2026", "March-2026"), "2026-02-01", "2026-03-31", 59),
     (("Sept. 2026",), "2026-09-01", "2026-09-30", 30),
     (("2026-Q1", "q2 2026"), "2026-01-01", "2026-06-30", 181), (("2026W53", "2027-W01"), "2026-12-28", "2027-01-10", 14),
-    (("2024/02",), "2024-02-01", "2024-02-29", 29), (("2026-11",), "2026-11-01", "2026-11-24", 24),
+    (("2024/02", "202403"), "2024-02-01", "2024-03-31", 60), (("2026-11",), "2026-11-01", "2026-11-24", 24),
+    (("Aug-26", "Sep-26"), "2026-08-01", "2026-09-30", 61), (("10.2026", "2026.11"), "2026-10-01", "2026-11-30", 61),
 ])  # fmt: skip
 def test_names_of_months_quarters_and_weeks_are_periods_of_their_own_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[str, ...], first: str, last: str, whole: int,
@@ -507,12 +510,34 @@ def test_names_of_months_quarters_and_weeks_are_periods_of_their_own_length(
             assert any("each row is the sum of its month, quarter or week; --req" in note for note in found["notes"])
 
 
-@pytest.mark.parametrize("cell", ["2026-13", "0/2026", "2026-Q5", "2026-W54", "2025-W53", "Oct-26", "Octo 2026", "Q3"])
-def test_what_names_no_period_is_none(tmp_path: Path, cell: str) -> None:
+@pytest.mark.parametrize("cell", ["2026-13", "0/2026", "2026-Q5", "2026-W54", "2025-W53", "26-Oct", "Oct 26", "Octo 2026", "Q3",
+                                  "202613", "Oct-19", "Oct-99", "Sep-25,Sep-26", "Jul-25,Aug-21"])
+def test_what_names_no_period_is_none_and_its_column_and_cell_are_told(tmp_path: Path, cell: str) -> None:
+    """Of two days of September, or two that four years would lie between, neither is a month."""
     head = "time,model,requests,input_tokens,output_tokens"
-    run = run_usage(table(tmp_path / "a.csv", f"{cell},gpt-4o,60,6000,600", head=head))
+    run = run_usage(table(tmp_path / "a.csv", *(f"{each},gpt-4o,60,6000,600" for each in cell.split(",")), head=head))
     assert run.exit_code == 2
-    assert "no row counts" in run.stderr
+    shown = "" if cell == "Octo 2026" else f": {(cell[:6] if ',' in cell else cell)!r}"
+    assert f"a.csv, line 2, column time{shown}); times are ISO 8601" in run.stderr
+    assert "10/2026, 10.2026, Oct 2026, Oct-26" in run.stderr
+
+
+@pytest.mark.parametrize(("kind", "cells"), [("varchar", ("2026-09", "Oct-26")), ("bigint", (202609, 202610))])
+def test_parquet_and_tables_of_a_database_name_periods_as_tables_of_text_do(
+    tmp_path: Path, kind: str, cells: Sequence[object],
+) -> None:
+    """September and October, 61 days, 120 requests; and a cell that names nothing is told with its row."""
+    file, stored = tmp_path / "log.parquet", tmp_path / "log.ddb"
+    with duckdb.connect(stored) as base:
+        base.execute(f"create table log (month {kind}, model varchar, requests int, input_tokens int, output_tokens int)")
+        base.executemany("insert into log values (?, 'gpt-4o', 60, 6000, 600)", [[cell] for cell in cells])
+        base.execute(f"copy log to '{file}'")
+    for words in ((file,), ("log", "--backend", f"duckdb://{stored}")):
+        found = usage_answer(*words, "--tasks", "0")
+        assert (found["days"]["first"], found["days"]["last"], found["requests"]) == ("2026-09-01", "2026-10-31", 120)
+    other = pq.read_table(file).set_column(0, "month", pa.array(["2026-09", "Oct-99"]))
+    pq.write_table(other, file)
+    assert "log.parquet, row 2, column month: 'Oct-99'); times are ISO 8601" in run_usage(file).stderr
 
 
 def test_sums_without_a_column_of_requests_are_no_calls_and_take_the_requests_that_the_user_says(tmp_path: Path) -> None:

@@ -81,6 +81,19 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     return _price_at(owners[0], model, as_of, field)
 
 
+def called_at(provider: str | None, model: str) -> tuple[str, str]:
+    """(Provider, model) under which a model has its price, however its name is spelled; a fine-tune is a model of its own."""
+    name = tuned_base(model)
+    try:
+        seller = find_api_price(provider, model, date.max).provider
+    except InputError:
+        head, _, rest = name.partition("/") if provider is None else (provider, "", name)
+        return provider_id(head), rest
+    bare = name.removeprefix(f"{seller}/")
+    found = None if bare.startswith("ft:") else genai_model(seller, bare)
+    return seller, bare if found is None else found.id
+
+
 def announced_price(price: ApiPrice, ask: Callable[[date], ApiPrice] | None = None) -> ApiPrice | None:
     """The next price, dated with its first day; None where none is announced, or one that an ApiPrice cannot say.
 

@@ -5,7 +5,7 @@ A scenario's price (api_prices) leaves tiers of service out; a log of what was s
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
 from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_before, variant_prices
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FREE_TIERS = ("incentivized-tier",)
 """Tokens that the provider gives away (OpenAI, for data that is shared with it)."""
 
+KINDS = ("uncached_input", "cache_read", "cache_write", "cache_write_1h", "output")
+"""Rates of tokens."""
 Rates = tuple[float, ...]
 
 
@@ -60,6 +62,27 @@ def _price_context(*, batch: bool, tier: str | None) -> dict[str, str]:
 def _contexts(context: dict[str, str]) -> tuple[dict[str, str], ...]:
     """The ways in which genai-prices may write it: OpenAI's fast is a tier of service, Anthropic's a speed."""
     return (context, {"speed": "fast"}) if context.get("service_tier") == "fast" else (context,)
+
+
+def own_rates(
+    own: ApiPrice, discount: float, listed: TokenRates | str, *, batch: bool = False, tier: str | None = None,
+) -> TokenRates:
+    """Rates by a price list of one's own, less a discount on it; `listed` are those of the public list, or why it has none.
+
+    A tier of service stays at the public list, which is discounted too, and so do writes kept an hour, and web searches, which
+    are not: no list of one's own says them.
+    """
+    public = None if isinstance(listed, str) else listed
+    context = {} if batch else _price_context(batch=False, tier=tier)
+    if public is not None and (tier in FREE_TIERS or (context and public.note != _unlisted(context))):
+        found = public
+    else:
+        found = _of_hosted(own, batch=batch, context=BATCH if batch else context)
+        if public is not None and own.cache_write_usd_per_mtok and public.edges_tokens == own.edges_tokens:
+            found = replace(found, cache_write_1h=public.cache_write_1h)
+    rows: dict[str, Any] = {  # Any: fields of TokenRates
+        name: tuple((1.0 - discount) * rate for rate in getattr(found, name)) for name in KINDS}
+    return replace(found, **rows, usd_per_1000_searches=None if public is None else public.usd_per_1000_searches)
 
 
 @cached_with_own(ApiPrice, 4096)

@@ -41,7 +41,9 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
         bare = [each for each in found.priced if each.usd is None]
         yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
-                        " share read. list: at the list price of each day. reported: what the source says that it cost."
+                        " share read. list: at the list price of each day"
+                        + (", or by the terms of --scenario" if any(each.public for each in found.priced) else "")
+                        + ". reported: what the source says that it cost."
                         + (f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes." if bare
                            else ""))
     if found.costs:

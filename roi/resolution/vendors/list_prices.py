@@ -282,3 +282,16 @@ def mean_cost(s: Scenario, price: ApiPrice) -> float:
     else:
         given, answered = value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0)
     return float(price.input_usd_per_mtok[0] * given + price.output_usd_per_mtok[0] * answered)
+
+
+def own_price(s: Scenario, name: str, on: Date) -> tuple[ApiPrice, float] | None:
+    """(The list of the API that the scenario calls `name` on a day by its terms, the discount on it); None without terms.
+
+    Rates that are stated hold on each day until an announced list begins: nobody says since when. So does the discount, which
+    the incumbent has in a field of its own.
+    """
+    terms, i = terms_of(s, name), s.incumbent
+    off = value_of(i.discount if name == f"{i.provider}/{i.model}" else terms.own.discount)
+    if not (terms.own.rates or off or any(each.from_date <= on for each in terms.own.announced)):
+        return None
+    return api_price(s.model_copy(update={"as_of": on}), None, name, "apis", terms)[0], off

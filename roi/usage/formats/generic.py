@@ -34,19 +34,19 @@ from roi.usage.formats.own_columns import (
     check_mapped,
     columns_found,
     counts_cached,
-    currency_of,
     has_several_inputs,
     leaf,
     may_be_column,
+    money_of,
     thinking_beside,
 )
-from roi.usage.read.columns import count, flag, instant, named_period, no_flag, real, text, whole, year_last_instant
+from roi.usage.read.columns import ENDS, NAMED, STARTS, count, flag, instant, no_flag, real, text, whole, year_last_instant
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import (
-    NO_TIME,
     SEVERAL_USAGES,
+    TIMELESS,
     UNREAD_COST,
     UNREAD_REQUESTS,
     UNREADABLE_COUNT,
@@ -55,6 +55,7 @@ from roi.usage.read.record import (
     FileOptions,
     Format,
     ambiguous_input,
+    in_range,
 )
 
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
@@ -66,14 +67,14 @@ LLM: Final = ("llm", "$ai_generation", *EMBEDDINGS)
 """What tracers call a call of a model; that of EMBEDDINGS has no output."""
 NO_USAGE: Final = "a line without a usage, as of a call that failed"
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
-CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
-                UNREAD_COST: ("cost",), UNREAD_REQUESTS: ("requests",)}  # fmt: skip
+CELLS: Final = {**dict.fromkeys(TIMELESS, ("time",)), UNREAD_COST: ("cost",), UNREAD_REQUESTS: ("requests",),
+                UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write")}  # fmt: skip
 """What holds the cell for which a row does not count."""
 CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
 """The same in a known format: a word of the columns that may."""
-DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
+TIME_FORM: Final = re.compile(rf"(?:[0-9 .,/:'+-]|{NAMED}|[tzqw]|kw|[ap]m){{1,30}}", re.IGNORECASE)
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
-"""A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
+"""What a time is written with, a number with separators of thousands or a decimal comma: no text that may not be shown."""
 
 
 def generic_format(options: FileOptions, header: Sequence[str]) -> Format | None:
@@ -123,6 +124,7 @@ def _format(found: Mapping[str, str], header: Sequence[str], options: FileOption
         needs=frozenset(columns[what] for what in NEEDED),
         uses=(*columns.values(), *ids),
         fields=lambda table, said: fields(table, said, columns, marks, nested=nested), local_times=True, own_columns=True,
+        period=columns["time"],
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
@@ -165,7 +167,7 @@ def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_s
     return replace(
         form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, *map(str, LINE_MARKS)),
         fields=lambda table, said: fields(table, said, columns, LINE_MARKS, nested="." in every["input"]),
-        flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
+        period=columns["time"], flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
 
 
 def kinds_told(table: Table, engine: DuckDB) -> Iterator[str]:
@@ -252,9 +254,10 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         model = text(table, at["model"]).fill_null(options.model)
     if "provider" in columns and options.provider:
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
-    cost = real(table, at["cost"]) if "cost" in columns else None
-    paid_in = currency_of(at["cost"])
-    currency = text(table, at["currency"]) if "currency" in columns else None if paid_in is None else ibis.literal(paid_in)
+    paid_in, parts = money_of(at["cost"]) or (None, 1.0)
+    cost = real(table, at["cost"]) / parts if "cost" in columns else None
+    said = None if paid_in in {None, "USD"} else ibis.literal(paid_in)
+    currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
     if "run_type" in columns:
@@ -269,9 +272,9 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:
-        start, end = named_period(table, at["time"])
-        until_us = ibis.ifelse(at_us.isnull(), end, ibis.null("int64")) if until_us is None else until_us
-        at_us = ibis.coalesce(at_us, start)
+        named = table[STARTS].notnull() & ~in_range(at_us)
+        until_us = ibis.ifelse(named, table[ENDS], ibis.null("int64")) if until_us is None else until_us
+        at_us = ibis.ifelse(named, table[STARTS], at_us)
     return Fields(
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
@@ -314,20 +317,26 @@ def _no_calls(
         yield kind.notnull() & ~call & told, NO_CALL
 
 
-def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table
-    """The time or number in another form for which the row does not count; empty where it is none."""
+def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> tuple[str, str]:  # Any: cells of a table
+    """(Column, cell) of the time or number in another form for which the row does not count; no cell where it is none.
+
+    Of a time the column is told all the same.
+    """
     found = columns_found(dict(options.columns), row)
     there = [found[what] for what in CELLS.get(reason, ()) if what in found]
-    return _in_another_form(row, there, DATE_FORM if reason == NO_TIME else NUMBER_FORM)
+    column, cell = _in_another_form(row, there, TIME_FORM if reason in TIMELESS else NUMBER_FORM)
+    return column or (there[0] if reason in TIMELESS and there else ""), cell
 
 
-def count_behind(reason: str, row: Mapping[str, Any]) -> str:  # Any: cells of a table
+def count_behind(reason: str, row: Mapping[str, Any]) -> tuple[str, str]:  # Any: cells of a table
     """The same of a row of a known format, its counts alone."""
     word = CELLS_NAMED.get(reason)
     return _in_another_form(row, [name for name in row if word is not None and word in name], NUMBER_FORM)
 
 
-def _in_another_form(row: Mapping[str, Any], columns: Iterable[str], form: re.Pattern[str]) -> str:  # Any: cells of a table
-    """The first cell of these columns that has this form; empty where none has."""
-    cells = (str(row[column] or "").strip() for column in columns)
-    return next((cell for cell in cells if form.fullmatch(cell)), "")
+def _in_another_form(
+    row: Mapping[str, Any], columns: Iterable[str], form: re.Pattern[str],  # Any: cells of a table
+) -> tuple[str, str]:
+    """The first cell of these columns that has this form, and its column; empty where none has."""
+    cells = ((column, str(row[column] or "").strip()) for column in columns)
+    return next(((column, cell) for column, cell in cells if form.fullmatch(cell)), ("", ""))

@@ -13,13 +13,23 @@ from functools import lru_cache
 from typing import Final
 
 from roi.errors import InputError, nearest
+from roi.usage.read.record import SIGNS
 
-CURRENCIES: Final = ("eur", "gbp", "chf", "jpy", "cny", "inr", "cad", "aud", "sek", "pln", "brl")
-"""Currencies other than USD that the name of a column of costs may end with."""
+CURRENCIES: Final = ("usd", "eur", "gbp", "chf", "jpy", "cny", "inr", "krw", "cad", "aud", "nzd", "sgd", "hkd", "sek", "nok",
+                     "dkk", "pln", "czk", "huf", "brl", "mxn", "zar", "ils")  # fmt: skip
+"""Currencies that the name of a column of costs may say; a sign is one too."""
+SIGNED: Final = {"$": "usd", **{sign: code.lower() for sign, code in SIGNS.items()}}
+MONEY: Final = "|".join((*CURRENCIES, *map(re.escape, SIGNED)))
+COST: Final = re.compile(
+    rf"(?P<before>{MONEY})?(total|billed)?(cost|spend|(?P<unsure>amount))(in)?(?P<code>{MONEY})?(?P<part>cents?|micros?)?(?P<after>{MONEY})?")
+"""How a column of costs is called, without what stands between its words: a word for it, and a currency before or after, or in
+parentheses; USD where it says none. In cents or millionths of it: many keep whole numbers (cost_cents, cost_usd_micros). An
+`amount` is of money where its currency or its part is told."""
+PARTS: Final = {"c": 100.0, "m": 1e6}
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time_iso", "start_time", "starttime", "created_at", "created", "datetime", "date",
              "arrival", "ts", "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time",
-             "requested_at", "usage_date", "day", "week", "month", "quarter"),
+             "requested_at", "occurred_at", "usage_date", "day", "week", "month", "quarter"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
               "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount",
               "$ai_input_tokens", "native_tokens_prompt"),
@@ -45,9 +55,8 @@ NAMES: Final = {
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name",
               "$ai_span_name"),
-    "cost": ("cost_usd", "cost", "total_cost", "total_cost_usd", "cost (usd)", "billed_cost", "spend", "spend_usd",
-             "spend (usd)", "total_spend", "amount_usd", "$ai_total_cost_usd",
-             *(form.format(code) for code in CURRENCIES for form in ("cost_{}", "cost ({})", "spend_{}", "spend ({})"))),
+    "cost": ("cost_usd", "cost", "total_cost", "total_cost_usd", "billed_cost", "spend", "spend_usd", "total_spend",
+             "amount_usd", "$ai_total_cost_usd"),
     "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
     "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
@@ -115,10 +124,17 @@ def _plain(name: str) -> str:
     return SEPARATORS.sub("_", name.strip().lower())
 
 
-def currency_of(column: str) -> str | None:
-    """The currency that a column of costs has in its name, in capitals, as cost_eur or Spend (EUR); None where it has none."""
-    code = re.split(r"[_(]", _plain(column).removesuffix(")"))[-1]
-    return code.upper() if code in CURRENCIES else None
+@lru_cache(1 << 14)
+def money_of(column: str) -> tuple[str | None, float] | None:
+    """(Currency that the name of a column of costs says, in capitals, parts of it in one); None where it is no cost's name.
+
+    cost_eur, Spend (EUR), EUR cost: euros; cost_cents: 100 to a dollar.
+    """
+    found = COST.fullmatch(re.sub(r"[ _.()-]", "", column.rpartition(".")[2].lower()))
+    if found is None or (found["unsure"] and not any(found[k] for k in ("before", "code", "after", "part"))):
+        return None
+    code = found["before"] or found["code"] or found["after"]
+    return code and SIGNED.get(code, code).upper(), PARTS[found["part"][0]] if found["part"] else 1.0
 
 
 INPUTS: Final = frozenset(map(_plain, NAMES["input"]))
@@ -144,6 +160,7 @@ def columns_found(mapped: Mapping[str, str], header: Iterable[str]) -> dict[str,
     named = {what: next((own[n] for n in map(_plain, said) if n in own), None) for what, said in SAID.items()}
     for what, alone in COLUMN_ALONE.items():
         named[what] = named[what] or next((own[n] for n in alone if n in own), None)
+    named["cost"] = named["cost"] or next((name for name in names if "." not in name and money_of(name)), None)
     if IN_CENTS in own:
         named["cost"] = None
     inside = sorted((name for name in names if "." in name), key=lambda name: name.count("."))
@@ -173,6 +190,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     def nearest_path(what: str, beginning: str = "") -> str | None:
         """The first of the shallowest paths with this beginning that end in a name of it, the likeliest name first."""
         names = [*map(_plain, NAMES[what])]
+        names += [leaf(path) for path in paths if what == "cost" and money_of(path)]
         there = [path for path in paths if path.startswith(beginning) and leaf(path) in names]
         if what in OF_METADATA:
             there = [path for path in there if METADATA in path.split(".")[:-1] or leaf(path).startswith("$")]
@@ -212,7 +230,8 @@ def has_counts_twice(header: Iterable[str]) -> bool:
 @lru_cache(1 << 14)
 def may_be_column(name: str) -> bool:
     """True of a name by which something is found, and of what lies beside cached tokens."""
-    return leaf(name) in ALL_NAMES or name in ALL_NAMES or DETAILS.search(name.rpartition(".")[0]) is not None
+    known = leaf(name) in ALL_NAMES or name in ALL_NAMES or money_of(name) is not None
+    return known or DETAILS.search(name.rpartition(".")[0]) is not None
 
 
 def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | None:

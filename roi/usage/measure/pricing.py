@@ -1,12 +1,14 @@
 """Sums of tokens priced at the list of their day, beside what the source reports that they cost."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
-from roi.catalog.prices.token_rates import TokenRates, price_or_reason
+from roi.catalog.prices.api_prices import find_api_price
+from roi.catalog.prices.token_rates import TokenRates, own_rates, price_or_reason
+from roi.facts.price import ApiPrice
 from roi.usage.measure.aggregate import EDGES, SUMS, Service, Spend
 from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
 from roi.usage.read.record import TOKENS
@@ -23,6 +25,8 @@ PROMPT = ("uncached_input", "cache_read", "cache_write")
 """Counts of tokens that a prompt is made of."""
 MOST_MODELS = 500
 """Of a log with more, those without a price are not compared with every name that has one: 10 ms each."""
+OwnPrices = Callable[[str | None, str, date], tuple[ApiPrice, float] | None]
+"""What a scenario says that a provider's model costs on a day: its list and the discount on it; None where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Priced:
     note: str = ""
     """Why there is no price, or what the list does not say."""
     rates: TokenRates | None = None
+    public: "Priced | None" = None
+    """At the public list, where `own` has terms of this model."""
+    own: OwnPrices | None = field(default=None, repr=False, compare=False)
+    """Terms of a scenario's, which take the place of the list price."""
 
     @property
     def usd(self) -> float | None:
@@ -49,14 +57,38 @@ def day_of(number: int) -> date:
     return EPOCH + timedelta(days=number)
 
 
-def price_spend(rows: Iterable[Spend]) -> tuple[Priced, ...]:
-    """Each sum at the list price of its day."""
+def price_spend(rows: Iterable[Spend], own: OwnPrices | None = None) -> tuple[Priced, ...]:
+    """Each sum at the list price of its day, or by the terms of one's own where those have its model."""
     rows = list(rows)
     brief = len({row.model for row in rows}) > MOST_MODELS
-    return tuple(_price(row, brief=brief) for row in rows)
+    return tuple(_price(row, own, brief=brief) for row in rows)
 
 
-def _price(row: Spend, *, brief: bool) -> Priced:
+def own_of(rows: Iterable[Priced]) -> OwnPrices | None:
+    """The terms by which the sums are priced."""
+    return next((each.own for each in rows), None)
+
+
+def price_on(rows: Iterable[Priced], provider: str | None, model: str, on: date, field: str = "model") -> ApiPrice:
+    """The list of a model on a day, by the terms of the sums where they have it; raises where there is none."""
+    own = own_of(rows)
+    stated = None if own is None else own(provider, model, on)
+    return find_api_price(provider, model, on, field) if stated is None else stated[0]
+
+
+def _price(row: Spend, own: OwnPrices | None, *, brief: bool) -> Priced:
+    """One sum at the list price of its day, which own terms of the model take the place of."""
+    found = _at_list(row, brief=brief)
+    if own is None:
+        return found
+    stated = None if row.model is None or row.day is None else own(row.provider, row.model, day_of(row.day))
+    if stated is None:
+        return replace(found, own=own)
+    rates = own_rates(*stated, found.rates or found.note, batch=row.batch, tier=row.tier)
+    return replace(_at(row, rates), public=found, own=own)
+
+
+def _at_list(row: Spend, *, brief: bool) -> Priced:
     if row.model is None:
         return Priced(row, None, None, "no model named")
     if row.model == NO_MODEL:
@@ -65,8 +97,11 @@ def _price(row: Spend, *, brief: bool) -> Priced:
         return Priced(row, None, None, TEXT_FOR_MODEL)
     assert row.day is not None  # rows without a time do not count
     rates = _rates(row.provider, row.model, row.day, batch=row.batch, tier=row.tier, brief=brief)
-    if isinstance(rates, str):
-        return Priced(row, None, None, rates)
+    return Priced(row, None, None, rates) if isinstance(rates, str) else _at(row, rates)
+
+
+def _at(row: Spend, rates: TokenRates) -> Priced:
+    """The sum at these rates."""
     tier, note = _tier(row, rates)
     counts = {name: float(row.tokens[name]) for name in (*TOKENS, "cache_write_1h")}
     low = rates.usd(tier, **counts)
@@ -82,7 +117,7 @@ def searched_usd(rows: Iterable[Priced]) -> float:
 
 def list_on(rows: Sequence[Priced], day: int) -> list[float | None]:
     """USD of each sum at the list price of the day."""
-    return [own.list_usd for own in price_spend([replace(each.spend, day=day) for each in rows])]
+    return [own.list_usd for own in price_spend([replace(each.spend, day=day) for each in rows], own_of(rows))]
 
 
 def at_list_of(rows: Sequence[Priced], day: int) -> tuple[Priced, ...]:
@@ -118,12 +153,12 @@ def price_changes(priced: Iterable[Priced]) -> set[int]:
 
 def price_groups(groups: Iterable[Spend], priced: Iterable[Priced]) -> tuple[Priced, ...]:
     """Sums of groups at the list price of the first day of their weekday and part of the log with calls of their service."""
-    days: dict[Service, list[int]] = defaultdict(list)
+    priced, days = tuple(priced), defaultdict[Service, list[int]](list)
     for each in sorted(priced, key=lambda each: each.spend.day or 0):
         days[each.spend.service].append(each.spend.day or 0)
-    return price_spend(replace(row, day=next((day for day in days[row.service]
+    return price_spend((replace(row, day=next((day for day in days[row.service]
                                               if day >= (row.day or 0) and (day - (row.day or 0)) % 7 == 0), row.day))
-                       for row in groups)
+                        for row in groups), own_of(priced))
 
 
 def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:

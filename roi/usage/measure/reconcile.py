@@ -8,7 +8,7 @@ from typing import Final
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
-from roi.usage.measure.pricing import Priced, price_spend, searched_usd
+from roi.usage.measure.pricing import Priced, own_of, price_spend, searched_usd
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
@@ -80,7 +80,8 @@ def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collect
         return found
     fitting = []
     for name, service in SERVICES.items():
-        as_it = price_spend(replace(each.spend, **service) for each in rows)  # type: ignore[arg-type]  # fields of Spend
+        as_it = price_spend([replace(each.spend, **service) for each in rows],  # type: ignore[arg-type]  # fields of Spend
+                            own_of(rows))
         usd = sum(each.list_usd or 0.0 for each in as_it) * of_list
         if abs(found.actual_usd - beside - usd) <= NEAR * usd:
             fitting.append(name)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
-from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
 from roi.errors import InputError, UnknownName
 from roi.facts.case import OWN_SERVERS
@@ -14,7 +13,7 @@ from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH, MTOK
 from roi.usage.measure.days import Days, growth_told, spans_told
 from roi.usage.measure.lengths import LengthBin, Prefix
-from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, searched_usd
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -40,7 +39,7 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date
     billed = "bill_usd_per_month" in part["incumbent"]
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
     data = {"schema": PART_SCHEMA, **priced, **part}
-    told = [*_comments(found, w, _price(w)), *(_moved(found.chosen, day) if billed else ())]
+    told = [*_comments(found, w, _price(found, w)), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
 
@@ -49,7 +48,7 @@ def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> 
 
     Raises InputError where the records name no model, or its provider is not known.
     """
-    price = _price(w)
+    price = _price(found, w)
     share, more = w.batch_share or 0.0, 1.0
     if share and price is not None:
         share, more = in_batch(found.chosen, price)
@@ -162,13 +161,13 @@ def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     return bins
 
 
-def _price(w: MeasuredWorkload) -> ApiPrice | None:
+def _price(found: Usage, w: MeasuredWorkload) -> ApiPrice | None:
     """The list of the model on its last day, None of one that is served; where there is none, InputError says how to add it."""
     if w.choice.model == NO_MODEL or (w.choice.provider or "").lower() == OWN_SERVERS:
         return None
     last = day_of(w.days.last)
     try:
-        return find_api_price(w.choice.provider, w.choice.model, last, "incumbent.model")
+        return price_on(found.chosen, w.choice.provider, w.choice.model, last, "incumbent.model")
     except InputError as error:
         if not isinstance(error, UnknownName) and "earliest price" not in str(error):
             raise

@@ -38,14 +38,23 @@ DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
                  "december")  # fmt: skip
+SHORT: Final = "month, short year"
+NAMED: Final = f"{'|'.join(f'{each}|{each[:3]}' for each in MONTHS)}|sept"
 PERIODS: Final = {
-    "month": (r"^([0-9]{4})[-/]([0-9]{1,2})$", 1, 2), "month, year last": (r"^([0-9]{1,2})[-/]([0-9]{4})$", 2, 1),
-    "month by name": (rf"^({'|'.join(f'{each}|{each[:3]}' for each in MONTHS)}|sept)[., -]+([0-9]{{4}})$", 2, 1),
+    "month": (r"^([0-9]{4})[-/]([0-9]{1,2})$", 1, 2), "month of two digits": (r"^(20[0-9]{2})[.]?(0[1-9]|1[0-2])$", 1, 2),
+    "month, year last": (r"^([0-9]{1,2})[-/.]([0-9]{4})$", 2, 1), "month by name": (rf"^({NAMED})[., -]+([0-9]{{4}})$", 2, 1),
+    SHORT: (rf"^({NAMED})[-']([0-9]{{2}})$", 2, 1),
     "quarter": (r"^([0-9]{4})[ -]?q([1-4])$", 1, 2), "quarter first": (r"^q([1-4])[ /-]?([0-9]{4})$", 2, 1),
     "week": (r"^([0-9]{4})-?w([0-9]{1,2})$", 1, 2),
 }  # fmt: skip
 """Names of a time that is no moment, in lower case, and which of their parts is the year and which counts within it: 2026-10,
-10/2026, Oct 2026, 2026-Q3, and weeks of ISO 8601. Oct-26 may be a day, and is none."""
+202610 (`invoice.month` of Google's billing export), 10/2026, 10.2026, Oct 2026, 2026-Q3, and weeks of ISO 8601; and Oct-26, as
+Excel writes a month, whose days it writes 26-Oct (`with_periods` tells when it may be a day for all that)."""
+STARTS, ENDS = "roi period begins", "roi period ends"
+FIRST_SHORT: Final = 20
+"""Of a century, the first year that two digits may say: no log of calls of a language model is older."""
+MOST_YEARS: Final = 3
+"""Years between the first and the last month of a table that writes them with two digits."""
 
 
 def find(table: Table, *names: str) -> str | None:
@@ -189,28 +198,53 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
 
 
-def named_period(table: Table, name: str) -> tuple[Column, Column]:
-    """(Start, end) in microseconds since 1970 UTC of the month, quarter or week that a cell names (PERIODS); null where none.
+def with_periods(table: Table, name: str) -> Table:
+    """The table with STARTS and ENDS, microseconds since 1970 UTC, of the month, quarter or week that a cell names (PERIODS).
 
-    It begins and ends at midnight of the connection's time zone. One that is not over ends with today.
+    It begins and ends at midnight of the connection's time zone. One that is not over ends with today. Oct-26 is a month where
+    no cell is of a later year, nor are cells more than MOST_YEARS apart, nor all of one month and several years: else they are
+    days. Null where a cell names none. Each step is a table of its own: in one expression each cell would be read a hundred
+    times.
     """
     found = find(table, name)
-    if found is None or not table[found].type().is_string():
-        return ibis.null("int64"), ibis.null("int64")
-    words = table[found].strip().lower()
-    part = {kind: [words.re_extract(form, k).nullif("") for k in places] for kind, (form, *places) in PERIODS.items()}
-    year = ibis.coalesce(*(each for each, _ in part.values())).cast("int64")
-    spelled = ibis.literal("".join(each[:3] for each in MONTHS)).find(part["month by name"][1].left(3)) / 3 + 1
-    numbered = ibis.coalesce(part["month"][1], part["month, year last"][1]).cast("int64")
-    month = ibis.coalesce(numbered, ibis.ifelse(part["month by name"][1].isnull(), ibis.null("int64"), spelled.cast("int64")))
-    quarter = ibis.coalesce(part["quarter"][1], part["quarter first"][1]).cast("int64")
-    first = year * 12 + ibis.coalesce(ibis.ifelse(month.between(1, 12), month - 1, ibis.null("int64")), (quarter - 1) * 3)
-    after = first + ibis.ifelse(quarter.isnull(), 1, 3)
-    monday = _first_monday(year) + 7 * (part["week"][1].cast("int64") - 1)
-    monday = ibis.ifelse((monday >= _first_monday(year)) & (monday < _first_monday(year + 1)), monday, ibis.null("int64"))
-    start, end = (ibis.coalesce(_month(of), _midnight(day)) for of, day in ((first, monday), (after, monday + 7)))
+    if found is None or not may_name_periods(table, name):
+        return table.mutate(**dict.fromkeys((STARTS, ENDS), ibis.null("int64")))
+    words, none = table[found].cast("string").strip().lower(), ibis.null("int64")
+    part = {f"roi {kind}, {what}": words.re_extract(form, k).nullif("")
+            for kind, (form, *places) in PERIODS.items() for what, k in zip(("year", "of it"), places, strict=True)}
+    read = table.mutate(**part)
+    year = {kind: read[f"roi {kind}, year"].cast("int64") for kind in PERIODS}
+    of_it = {kind: read[f"roi {kind}, of it"] for kind in PERIODS}
+    numbered = (of_it[kind].cast("int64") for kind in ("month", "month of two digits", "month, year last"))
+    spelled = ibis.coalesce(of_it["month by name"], of_it[SHORT])
+    by_name = ibis.literal("".join(each[:3] for each in MONTHS)).find(spelled.left(3)) / 3 + 1
+    read = read.mutate(
+        roi_month=ibis.coalesce(*numbered, ibis.ifelse(spelled.isnull(), none, by_name.cast("int64"))),
+        roi_quarter=ibis.coalesce(of_it["quarter"], of_it["quarter first"]).cast("int64"), roi_week=of_it["week"].cast("int64"),
+        roi_year=ibis.coalesce(*(each for kind, each in year.items() if kind != SHORT)), roi_short=year[SHORT])
+    of_short = ibis.ifelse(read.roi_short.isnull(), none, read.roi_month)
+    years, months = (each.max().over() - each.min().over() for each in (read.roi_short, of_short))
+    read = read.mutate(roi_years=years, roi_months=months, roi_latest=read.roi_short.max().over())
+    is_year = (read.roi_short >= FIRST_SHORT) & (read.roi_latest <= today().year % 100) & (read.roi_years <= MOST_YEARS) & (
+        (read.roi_years == 0) | (read.roi_months > 0))
+    read = read.mutate(roi_year=ibis.coalesce(read.roi_year, ibis.ifelse(is_year, read.roi_short + 2000, none)))
+    month = ibis.ifelse(read.roi_month.between(1, 12), read.roi_month - 1, none)
+    read = read.mutate(roi_first=read.roi_year * 12 + ibis.coalesce(month, (read.roi_quarter - 1) * 3),
+                       roi_monday=_first_monday(read.roi_year) + 7 * (read.roi_week - 1))
+    whole_week = (read.roi_monday >= _first_monday(read.roi_year)) & (read.roi_monday < _first_monday(read.roi_year + 1))
+    read = read.mutate(roi_monday=ibis.ifelse(whole_week, read.roi_monday, none),
+                       roi_after=read.roi_first + ibis.ifelse(read.roi_quarter.isnull(), 1, 3))
     tomorrow = _midnight(ibis.literal((today() - date(1970, 1, 1) + timedelta(days=1)).days))
-    return start, ibis.ifelse((start < tomorrow) & (end > tomorrow), tomorrow, end)
+    read = read.mutate(roi_from=ibis.coalesce(_month(read.roi_first), _midnight(read.roi_monday)), roi_tomorrow=tomorrow,
+                       roi_until=ibis.coalesce(_month(read.roi_after), _midnight(read.roi_monday + 7)))
+    goes_on = (read.roi_from < read.roi_tomorrow) & (read.roi_until > read.roi_tomorrow)
+    return read.select(*table.columns, **{STARTS: read.roi_from, ENDS: ibis.ifelse(goes_on, read.roi_tomorrow, read.roi_until)})
+
+
+def may_name_periods(table: Table, name: str) -> bool:
+    """True where a column's type leaves room for names of months and the like."""
+    found = find(table, name)
+    return found is not None and (table[found].type().is_string() or table[found].type().is_integer())
 
 
 def _month(number: Column) -> Column:

@@ -225,6 +225,8 @@ def first_dropped(
 
     They are read again, since DuckDB's reader of text tells no lines.
     """
+    if raw.in_place:
+        return dict(_first_in_place(raw, reasons, options, engine))
     texts = [each for each in raw.found if each.shape.kind == "table" and each.file.path is not None]
     rows = ((each.file.shown, row) for each in texts for row in _rows(each, UnreadRows()))
     if not reasons or not (batch := list(islice(rows, BATCH))):
@@ -242,6 +244,23 @@ def first_dropped(
         firsts = rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine)
     found = ((each["dropped"], *batch[each["first"]]) for each in firsts)
     return {reason: (f"{file}, line {row[LINE]}", row) for reason, file, row in found}
+
+
+def _first_in_place(
+    raw: RawTable, reasons: set[str], options: FileOptions, engine: DuckDB,
+) -> Iterator[tuple[str, tuple[str, Cells]]]:
+    """(reason, (file and row, cells)) of the same among the first BATCH rows of the first file of Parquet."""
+    form, file = raw.found[0].format, raw.files[0]
+    numbered = engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path)), file_row_number=True, hive_partitioning=False)
+    numbered = as_utc(numbered.rename({LINE: "file_row_number"}), zone_of(engine) if form.local_times else "UTC")
+    table = wanted(numbered, form, LINE).filter(lambda t: t[LINE] < BATCH)
+    records = form.records(table, options)
+    left_out = records.filter(records.dropped.isin(reasons))
+    for each in rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine) if reasons else ():
+        (cells,) = rows_of(table.filter(table[LINE] == each["first"]).drop(LINE), engine)
+        texts = {name.lower(): None if cell is None else str(cell) for name, cell in cells.items()}
+        kept = {name: _kept(name, [cell])[0] for name, cell in texts.items()}
+        yield each["dropped"], (f"{file.shown}, row {each['first'] + 1}", kept)
 
 
 def _columns(found: SniffedFile) -> frozenset[str]:

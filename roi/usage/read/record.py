@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from roi.errors import InputError
 from roi.facts.exchange_rate import ExchangeRate
-from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole
+from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole, with_periods
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 LONGEST_NAME: Final = 40
@@ -17,6 +17,8 @@ LONGEST_NAME: Final = 40
 Document = dict[str, Any]  # Any: JSON as it was parsed
 SEVERAL_USAGES: Final = "a line with several usages, none of which is told to be the call's"
 NO_TIME: Final = "no time that can be read"
+OUTSIDE: Final = "a time outside 2000 to 2099"
+TIMELESS: Final = (NO_TIME, OUTSIDE)
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 UNREAD_REQUESTS: Final = "a number of requests that cannot be read"
@@ -182,6 +184,8 @@ class Format:
     """(column that names a call, a count of it) where a call may stand in several lines and files: the largest count stands."""
     table_by_document: bool = False
     """True where a row of a table is to be flattened as a document, since a cell of it holds text that must not be copied."""
+    period: str = ""
+    """The column of times where its cells may name months, quarters and weeks (`FileOptions.periods`)."""
     own_columns: bool = False
     """True where the user may say what its columns hold (--map)."""
     relative: bool = False
@@ -224,6 +228,7 @@ class Format:
         amount alone; it may be negative, a credit.)
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
+        raw = with_periods(raw, self.period) if options.periods and self.period else raw
         fields = self.fields(raw, options)
         values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
                   "provider": _filled(fields.provider, options.provider)}
@@ -256,8 +261,7 @@ class Format:
         if fields.currency is not None:
             read, no_dollars = _in_usd(read, options.rates, tokens=self.grain != "cost")
             own += no_dollars
-        checks = [*own, (read.at_us.isnull(), NO_TIME),
-                  ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
+        checks = [*own, (read.at_us.isnull(), NO_TIME), (~in_range(read.at_us), OUTSIDE)]
         if self.grain == "cost":
             checks.append((read.cost_usd.isnull(), "no amount that can be read"))
         else:
@@ -384,6 +388,11 @@ def ambiguous_input(
     return {"uncached_input": uncached, "cache_read": read, "cache_write": written,
             "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known if shown else known, 0, cached),
             "reasons": () if shown else ((over & known if said is False else over, OVER),)}
+
+
+def in_range(micros: Column) -> Column:
+    """True of a moment that may be one of a call; false where there is none."""
+    return micros.between(FIRST_US, LAST_US - 1).fill_null(False)
 
 
 def bucket_index(micros: Column, length_s: int) -> Column:

@@ -96,7 +96,7 @@ class MemoryBreakdown:
     loose_bytes: Number
     """What gaps between the caching allocator's blocks typically hold: the unit of `slack`."""
     pools_bytes: Number
-    """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
+    """What lies free at the peak in the pools of FSDP's or ZeRO-3's streams (beyond_peak.py)."""
     stranded_bytes: Number
     """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
     sliced_bytes: Number
@@ -166,10 +166,11 @@ def training_memory(
         held = replace(held, update_bytes=held.update_bytes / (model.layers if plan.multi_tensor else 1.0))
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
+    stepping = Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes)
     phases = [
         _forward(s, layer, gathered, carried), _loss(s, layer, gathered, carried), _backward_last(s, layer, gathered, carried),
         _backward_first(s, layer, gathered, gradients), _backward_embedding(s, gathered, gradients),
-        Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes),  # optimizer
+        stepping, stepping._replace(temporaries=held.checked_bytes),
     ]
     weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
     resident = weights + adapters + moments + workspace + bucket
@@ -182,14 +183,15 @@ def training_memory(
     logits = 4.0 * s.tokens * model.vocab * float(plan.whole_logits)
     loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
     stranded = stranded_bytes(s, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
-    pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
+    aside = (*[carried] * 3, *[gradients] * 4) if plan.sharding == "fsdp" else (*[0.0] * 6, held.checked_bytes)
+    pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], aside=aside)
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
         gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
-        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
-        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
+        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3, 3])[best],
+        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5:].max(axis=0)),
         preparation_bytes=every + kbit_preparation_bytes(model, plan), process_bytes=peak,
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, sliced_bytes=np.minimum(stranded, logits),
@@ -230,8 +232,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     again = s.plan.logits_kept and s.held_graphs != 1
     held = float(s.keeps_inputs and again) * _kept_logits(s)
     made = _logits_made(s)
-    # of the end or of the merge, the higher
-    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))
+    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))  # of the end or merge, the higher
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
@@ -262,8 +263,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     where the head is trained its gradient in fp32 and in the head's type.
     """
     m, kept = s.model, kept_bytes(s, layer)
-    if s.plan.chunked_head or s.plan.chunked_loss:  # within forward
-        kept = kept + cached_copies_bytes(s)
+    kept = kept + cached_copies_bytes(s) * float(s.plan.chunked_head or s.plan.chunked_loss)  # within forward
     if s.plan.chunked_head:
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w

@@ -30,6 +30,7 @@ from roi.estimate.training.activations import (
     retained_input_bytes,
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
+from roi.estimate.training.attention import scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
@@ -226,12 +227,12 @@ def _gradient(s: Setting, parameters: float) -> float:
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
     """At the end of forward, where autocast drops its copies and a kept output the graph of the one before with int8's inputs.
 
-    That is the last micro-step's or step's. Or in its last layer, in DoRA's merge. Else backward's recompute holds more.
+    That is the last micro-step's or step's. Or in its last layer: in DoRA's merge, or at scores beside that graph.
     """
     merging = float(s.plan.weight_decomposed and not s.plan.checkpointing) * layer.merging
     again = s.plan.logits_kept and s.held_graphs != 1
     held = float(s.keeps_inputs and again) * _kept_logits(s)
-    made = _logits_made(s)
+    made = np.maximum(_logits_made(s), scores_made(s) * float(s.keeps_inputs and again and s.plan.checkpointing))
     logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))  # of the end or merge, the higher
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
@@ -294,8 +295,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
     handed_on = 4.0 * float(s.plan.hands_on_fp32 and not s.plan.logits_kept)
-    if s.plan.loss == "16bit":
-        each = max(each, 2.0 * _logit_bytes(s) + handed_on)
+    each = max(each, 2.0 * _logit_bytes(s) + handed_on) if s.plan.loss == "16bit" else each
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
         if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient, or before it the output in fp32

@@ -100,9 +100,10 @@ def attention_transient(s: Setting, a: Attention) -> Number:
 
 def scores_made(s: Setting) -> Number:
     """Bytes of fp32 scores beside each other while forward makes a layer's: the product, and what a mask or softmax makes."""
-    kinds = [a for a in s.model.attention if a.kind != "linear"]
-    heads = [8.0 * a.heads * (1.0 if s.eager else s.scored(a)) for a in kinds]
-    return s.pairs * np.max(np.stack(np.broadcast_arrays(0.0, *heads)), axis=0)
+    most: Number = 0.0
+    for a in (a for a in s.model.attention if a.kind != "linear"):
+        most = np.maximum(most, 8.0 * a.heads * (1.0 if s.eager else s.scored(a)))
+    return s.pairs * most
 
 
 def _linear_saved(s: Setting, a: Attention) -> Number:

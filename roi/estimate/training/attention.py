@@ -199,7 +199,7 @@ def _value_width(s: Setting, a: Attention) -> int:
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
     # falcon takes values out by an index, codegen by a copy
     copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"
-    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
+    is_view = "q_proj" in fused and "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 

@@ -70,6 +70,8 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield from _other_families()
     yield from _families()
     yield from _latent()
+    yield from _linear()
+    yield "tinyllama-1.1b", TrainingPlan(method="lora-int8", seq=2048, logits_kept=True)  # the last layer's scores in forward
     for model, checkpointing in product(("phi-3.5-moe", "llama-4-scout"), (True, False)):  # routers that take no adapter
         yield model, TrainingPlan(seq=1024, checkpointing=checkpointing)
 
@@ -186,6 +188,14 @@ def _families() -> Iterator[tuple[str, TrainingPlan]]:
             method=own, checkpointing=checkpointing, trainer=trainer, attention=attention, micro_batch=batch, seq=seq,
             logits_kept=habits.logits_kept, autocast=habits.autocast,
         )
+
+
+def _linear() -> Iterator[tuple[str, TrainingPlan]]:
+    """Chunks of linear attention kept: many of one sequence and few of several, cast and not, shared by targets and not."""
+    for method, autocast, batch, seq in (("full", False, 1, 2048), ("lora", True, 1, 2048), ("qlora", False, 4, 512)):
+        trainer: Trainer = "hf" if autocast else "plain"
+        yield "qwen3.5-0.8b", TrainingPlan(method=method, checkpointing=False, trainer=trainer, micro_batch=batch, seq=seq,
+                                           logits_kept=not autocast, autocast=autocast)
 
 
 def _latent() -> Iterator[tuple[str, TrainingPlan]]:

@@ -58,7 +58,7 @@ def test_a_plan_that_fits_only_as_the_cache_is_given_back_is_a_maybe():
 
 
 def test_an_optimizer_in_fewer_bits_or_on_the_host_is_named_before_an_adapter():
-    words = ("qwen3-14b", "--method", "full", "--gpus", "8", "--sharding", "zero3", "--seq", "1500", "--gpu", "RTX-3090")
+    words = ("qwen3-14b", "--method", "full", "--gpus", "8", "--sharding", "zero3", "--seq", "600", "--gpu", "RTX-3090")
     (got,), (paged,) = gpus(*words), gpus(*words, "--optimizer", "paged-adamw-8bit")
     assert (got["fits"], got["nearest"]) == (False, "paged 8-bit optimizer")
     assert (paged["fits"], paged["peak_bytes"]) == (True, got["nearest_bytes"])

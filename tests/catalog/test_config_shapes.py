@@ -370,3 +370,26 @@ def test_lfm2_rounds_two_thirds_of_its_width_up_to_a_multiple():
     assert shape_of_config(config(model_type="lfm2", intermediate_size=1000, **small)).mlp[0].intermediate == 768
     assert shape_of_config(config(model_type="lfm2", block_auto_adjust_ff_dim=False, intermediate_size=1000, **small)
                            ).mlp[0].intermediate == 1000
+
+
+@pytest.mark.parametrize(("sizes", "parameters"), [
+    ({"hidden_size": 4096, "head_dim": 512, "moe_intermediate_size": 2048, "num_hidden_layers": 43, "num_attention_heads": 64,
+      "q_lora_rank": 1024, "compress_ratios": [0, 0, *[4, 128] * 20, 4, 0]}, 284_332_230_231),
+    ({"hidden_size": 7168, "head_dim": 512, "moe_intermediate_size": 3072, "num_hidden_layers": 61, "num_attention_heads": 128,
+      "q_lora_rank": 1536, "o_groups": 16, "n_routed_experts": 384, "index_topk": 1024,
+      "compress_ratios": [128, 128, *[4, 128] * 29, 4, 0]}, 1_572_997_179_491),
+])
+def test_deepseek_v4_s_layers_are_compressed_as_its_published_files_say(sizes, parameters):
+    """Counts of DeepseekV4ForCausalLM of transformers 5.24 on meta; Flash's first two layers have no compressor: 2 x (two
+    products of 4,096 x 512, 128 x 512 positions and a norm of 512) = 8,520,704 fewer than as the class has it by itself."""
+    shape = shape_of_config(config(model_type="deepseek_v4", vocab_size=129_280, num_hash_layers=3, **sizes))
+    assert shape.parameters == parameters
+    for method in ("lora", "qlora"):
+        assert float(training_memory(shape, TrainingPlan(method=method, seq=128.0)).peak_allocated_bytes) > 2 * parameters
+
+
+def test_experts_of_a_width_that_the_class_does_not_have_are_another_model():
+    """Kimi K3 calls itself kimi_linear inside; half as wide a stream through its experts halves what they hold."""
+    inner = {"model_type": "kimi_linear", "num_hidden_layers": 8, "routed_expert_hidden_size": 3584}
+    with pytest.raises(InputError, match="routed_expert_hidden_size: 3584 is not read; transformers' kimi_linear has experts"):
+        shape_of_config(config(**inner))

@@ -145,6 +145,33 @@ def test_zero3_keeps_what_it_uses_again_soon():
     assert mistral.loss_bytes == pytest.approx(2 * 134_217_728 + 2 * (1e9 - 2 * 134_217_728) / 3)
 
 
+def test_zero3_on_one_gpu_gathers_nothing_unless_parameters_wait_in_the_host_s_memory():
+    """Its partition is the whole, and a parameter a view of that: 0; in the host's memory it is copied."""
+    alone = plan_of(sharding="zero3", gpus=1)
+    assert gathered_tensors(LLAMA, alone).loss_bytes == 0.0
+    assert gathered_tensors(LLAMA, replace(alone, offload=True)).loss_bytes > 2 * 525_336_576
+
+
+def test_what_zero3_gathers_lies_in_a_pool_of_its_own():
+    """The step of full training is its peak, when nothing is gathered: head 1.05e9 and a layer 0.436e9 bytes lie free by it, as
+    does their prefetch."""
+    memory = training_memory(LLAMA, plan_of(method="full", sharding="zero3", seq=512.0, gpus=2))
+    assert int(memory.peak_phase) == 3
+    gathered = gathered_tensors(LLAMA, plan_of(method="full", sharding="zero3", gpus=2))
+    assert float(memory.pools_bytes) == pytest.approx(float(gathered.last_bytes))
+
+
+def test_zero3_looks_for_overflow_in_fp16_over_all_its_gradients_at_once():
+    """P / 2 numbers: |x| 2 bytes and a boolean 1 = 12.0e9, where a sub-group's update takes 6 bytes of 1e9 = 6e9; and
+    the update cannot use them, as they are another stream's."""
+    plan = plan_of(method="full", sharding="zero3", seq=512.0, gpus=2)
+    narrow, half = (training_memory(LLAMA, replace(plan, dtype=dtype)) for dtype in ("bf16", "fp16"))
+    checked = 3.0 * P / 2
+    assert float(half.peak_allocated_bytes - narrow.peak_allocated_bytes) == pytest.approx(checked - 6e9, rel=1e-3)
+    assert float(half.reserved_bytes - narrow.reserved_bytes) == pytest.approx(checked, rel=1e-3)
+    assert held_states(LLAMA, replace(plan, sharding="zero2", dtype="fp16"), 2.0).checked_bytes == 0.0
+
+
 def test_a_whole_gather_of_a_packed_base_moves_half_a_byte_a_weight():
     plan = plan_of(method="qlora", sharding="fsdp")
     assert gathered_bytes(LLAMA, plan) == pytest.approx(PACKED / 2 + 2 * (P - PACKED) + 2 * ADAPTER)

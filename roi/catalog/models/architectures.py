@@ -103,6 +103,14 @@ def _check_kind(name: str, value: object, usual: object) -> None:
         raise UnreadEntry(f"{name}: {str(value)[:40]!r} is not usable; {'true or false' if switch else 'a number'}")
 
 
+def _check_widths(kind: str, table: Mapping[str, Any], given: Mapping[str, Any]) -> None:  # Any: JSON
+    """UnreadEntry where a file states a width of experts that its class does not have: another model under a known type."""
+    read = {*table["entries"], *table["aliases"], *table["aliases"].values()}
+    for name, value in given.items():
+        if "expert_hidden_size" in name and value and name not in read:
+            raise UnreadEntry(f"{name}: {str(value)[:40]} is not read; transformers' {kind} has experts as wide as the stream")
+
+
 def _check_heads(table: Mapping[str, Any], given: Mapping[str, Any], entries: Entries) -> None:  # Any: JSON
     """UnreadEntry where heads do not divide: the width that they share unless their own is an entry, or by those of keys."""
     shared = [name for name, rule in table["derived"].items() if rule == "hidden_size//num_attention_heads"]
@@ -124,6 +132,7 @@ def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # A
     table = read_json("models/architectures.json")["types"][kind]
     for name, usual in table["entries"].items():
         _check_kind(name, given.get(name), usual)
+    _check_widths(kind, table, given)
     entries = _resolved(table, rewrite(kind, given))
     _check_heads(table, given, entries)
     depth = table["layers"]

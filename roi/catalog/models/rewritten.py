@@ -13,6 +13,8 @@ Entries = dict[str, Any]  # Any: JSON, keys differ by architecture
 LEGACY: Final = {"mamba": "linear_attention", "attention": "full_attention"}
 """Older names of layers' kinds (transformers/configuration_utils.py, remap_legacy_layer_types)."""
 LISTS: Final = ("layer_types", "layers_block_type")
+COMPRESSED: Final = {0: "sliding_attention", 4: "compressed_sparse_attention", 128: "heavily_compressed_attention"}
+"""Kinds of DeepSeek-V4's layers by their compression (compress_ratios)."""
 LETTERS: Final = {"M": "linear_attention", "E": "moe", "*": "full_attention", "-": "mlp"}
 """Letters of NemotronH's hybrid_override_pattern."""
 
@@ -30,6 +32,21 @@ def rewrite(kind: str, given: Mapping[str, Any]) -> Entries:  # Any: JSON
 def _number(entries: Entries, name: str, otherwise: int) -> int:
     value = entries.get(name)
     return value if isinstance(value, int) else otherwise
+
+
+def _deepseek_v4(entries: Entries) -> Entries:
+    """Published files have a compression for each layer, and further ones for prediction; without, two layers and then in turn.
+
+    The first layers' experts are chosen by a hash of the token (configuration_deepseek_v4.py).
+    """
+    layers = _number(entries, "num_hidden_layers", 43)
+    ratios, hashed = entries.get("compress_ratios"), min(_number(entries, "num_hash_layers", 3), layers)
+    most, less = COMPRESSED[128], COMPRESSED[4]
+    types = [COMPRESSED.get(ratio, str(ratio)) for ratio in ratios] if isinstance(ratios, list) else (
+        [most] * min(layers, 2) + [less if i % 2 else most for i in range(layers - 2)])
+    mlps = ["hash_moe"] * hashed + ["moe"] * (layers - hashed)
+    return entries | {"layer_types": (entries.get("layer_types") or types)[:layers],
+                      "mlp_layer_types": (entries.get("mlp_layer_types") or mlps)[:layers]}
 
 
 def _dory(entries: Entries) -> Entries:
@@ -110,6 +127,6 @@ def _opt(entries: Entries) -> Entries:
 
 
 REWRITES: Final[dict[str, Callable[[Entries], Entries]]] = {
-    "dory": _dory, "falcon_h1": _falcon_h1, "hrm_text": _hrm_text, "lfm2": _lfm2, "nemotron_h": _nemotron_h, "opt": _opt,
-    "zamba": _zamba, "zamba2": _zamba2,
+    "deepseek_v4": _deepseek_v4, "dory": _dory, "falcon_h1": _falcon_h1, "hrm_text": _hrm_text, "lfm2": _lfm2,
+    "nemotron_h": _nemotron_h, "opt": _opt, "zamba": _zamba, "zamba2": _zamba2,
 }  # fmt: skip

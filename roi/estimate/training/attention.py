@@ -98,24 +98,32 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     return s.scored(a) * (12.0 * s.pairs * a.heads - gone)
 
 
+def scores_made(s: Setting) -> Number:
+    """Bytes of fp32 scores beside each other while forward makes a layer's: the product, and what a mask or softmax makes."""
+    most: Number = 0.0
+    for a in (a for a in s.model.attention if a.kind != "linear"):
+        most = np.maximum(most, 8.0 * a.heads * (1.0 if s.eager else s.scored(a)))
+    return s.pairs * most
+
+
 def _linear_saved(s: Setting, a: Attention) -> Number:
     """Bytes of the chunked gated delta rule as torch runs it without the flash-linear-attention package, in fp32.
 
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
     values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the stream's
     type the convolution's input and output and the norm's result (modeling_qwen3_next.py, torch_chunk_gated_delta_rule).
-    Autocast runs the convolution and the chunks' products on 16-bit copies. Of an fp32 stream nothing is cast, so queries, keys
-    and both products with beta are not contiguous and copied when they are cut in chunks, and where heads are not repeated the
-    convolution's activation stays, of which queries and keys are views.
+    Autocast runs the convolution and the chunks' products on 16-bit copies, and a sequence keeps two fp32 states fewer. Of an
+    fp32 stream nothing is cast, so queries, keys and both products with beta are not contiguous and copied when they are cut
+    in chunks, and where heads are not repeated the convolution's activation stays, of which queries and keys are views.
     """
     inner, normed = a.heads * a.head_dim, s.w * a.heads * a.value_width
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
     each = 4.0 * a.heads * heads + 2.0 * (2.0 if s.plan.autocast else s.w) * a.conv_width + normed
-    each += (10.0 if s.plan.autocast else 16.0 * float(s.w >= 4.0)) * inner
+    each += (11.0 if s.plan.autocast else 16.0 * float(s.w >= 4.0)) * inner
     each += 4.0 * (a.conv_width - 2.0 * inner) * float(s.w >= 4.0 and a.kv_heads == a.heads)
     # what a trained norm scales, and the output projection's input
     each += normed * (float(not s.plan.adapter) + float(_output_read(s, "out_proj")))
-    return s.tokens * each
+    return s.tokens * each - 8.0 * float(s.plan.autocast) * s.batch * inner * a.value_width
 
 
 def _output_read(s: Setting, name: str) -> bool:
@@ -191,7 +199,7 @@ def _value_width(s: Setting, a: Attention) -> int:
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
     # falcon takes values out by an index, codegen by a copy
     copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"
-    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
+    is_view = "q_proj" in fused and "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 

@@ -2,8 +2,9 @@
 
 A free block serves the stream that took it, and no other (CUDACachingAllocator.cpp: BlockComparator sorts by stream). What FSDP
 gathers lies in the pool of its unshard stream, and the shards of its gradients in that of its post-backward stream (torch's
-fsdp/_runtime_utils.py: _unshard, _post_backward_hook), so neither makes room for activations while it is free: reserved memory
-is at least the sum of what each stream holds at its own highest point. Within a pool, gaps between blocks come on top.
+fsdp/_runtime_utils.py: _unshard, _post_backward_hook); so does what ZeRO-3 gathers, as overlap_comm is on unless it is told
+otherwise (partitioned_param_coordinator.py, __allgather_stream). Neither makes room for activations while it is free: reserved
+memory is at least the sum of what each stream holds at its own highest point. Within a pool, gaps between blocks come on top.
 """
 
 from collections.abc import Sequence
@@ -109,20 +110,21 @@ def given_back(reserved: Number, stranded: Number, room: Number) -> Number:
 
 
 def pools_bytes(
-    plan: TrainingPlan, *, totals: Sequence[Number], gathered: Sequence[Number], reduced: Sequence[Number],
+    plan: TrainingPlan, *, totals: Sequence[Number], gathered: Sequence[Number], aside: Sequence[Number],
 ) -> Number:
-    """What lies free in other streams' pools at the peak, bytes; 0 unless FSDP has side streams.
+    """What lies free in other streams' pools at the peak, bytes; 0 unless parameters are sharded, by FSDP or ZeRO-3.
 
-    For each moment of a step: what is allocated in all, the parameters gathered, and the gradients that are reduced. Under
-    fully_shard gathered parameters are copied into the default stream's pool (foreach_all_gather_copy_out)
-    and gradients alone lie apart; micro-steps that accumulate whole gradients make them in the default stream.
+    For each moment of a step: what is allocated in all, the parameters gathered, and what a third stream makes: the gradients
+    that are reduced, of ZeRO-3 its search for overflow. Under fully_shard gathered parameters are copied into the default
+    stream's pool (foreach_all_gather_copy_out) and gradients alone lie apart; micro-steps that accumulate whole gradients make
+    them in the default stream.
     """
     peak = _highest(totals)
-    if plan.sharding != "fsdp":
+    if not plan.shards_parameters:
         return peak * 0.0
     whole = flat_gradients(plan) and plan.accumulation > 1
-    parts = [(total, parameters * float(not plan.fsdp2), gradients * float(not whole))
-             for total, parameters, gradients in zip(totals, gathered, reduced, strict=True)]
+    parts = [(total, parameters * float(not plan.fsdp2), made * float(not whole))
+             for total, parameters, made in zip(totals, gathered, aside, strict=True)]
     pools = (_highest([t - p - g for t, p, g in parts]), _highest([p for _, p, _ in parts]), _highest([g for *_, g in parts]))
     return sum(pools, np.float64(0.0)) - peak
 

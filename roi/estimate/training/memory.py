@@ -30,6 +30,7 @@ from roi.estimate.training.activations import (
     retained_input_bytes,
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
+from roi.estimate.training.attention import scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
@@ -96,7 +97,7 @@ class MemoryBreakdown:
     loose_bytes: Number
     """What gaps between the caching allocator's blocks typically hold: the unit of `slack`."""
     pools_bytes: Number
-    """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
+    """What lies free at the peak in the pools of FSDP's or ZeRO-3's streams (beyond_peak.py)."""
     stranded_bytes: Number
     """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
     sliced_bytes: Number
@@ -166,10 +167,11 @@ def training_memory(
         held = replace(held, update_bytes=held.update_bytes / (model.layers if plan.multi_tensor else 1.0))
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
+    stepping = Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes)
     phases = [
         _forward(s, layer, gathered, carried), _loss(s, layer, gathered, carried), _backward_last(s, layer, gathered, carried),
         _backward_first(s, layer, gathered, gradients), _backward_embedding(s, gathered, gradients),
-        Live(gradients, _retained(s) * float(plan.logits_kept), _kept_logits(s), temporaries=held.update_bytes),  # optimizer
+        stepping, stepping._replace(temporaries=held.checked_bytes),
     ]
     weights, adapters, moments = held.weights_bytes, held.adapters_bytes, held.moments_bytes
     resident = weights + adapters + moments + workspace + bucket
@@ -182,14 +184,15 @@ def training_memory(
     logits = 4.0 * s.tokens * model.vocab * float(plan.whole_logits)
     loose = loose_bytes(plan, logits=logits, dynamic=dynamic, moments=moments)
     stranded = stranded_bytes(s, logits=logits, lowered=_logit_bytes(s) < 4.0, loss=stacked[1], peak=peak)
-    pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
+    aside = (*[carried] * 3, *[gradients] * 4) if plan.sharding == "fsdp" else (*[0.0] * 6, held.checked_bytes)
+    pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], aside=aside)
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
         gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
-        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3])[best],
-        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
+        peak_allocated_bytes=peak, peak_phase=np.asarray([0, 1, 2, 2, 2, 3, 3])[best],
+        phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5:].max(axis=0)),
         preparation_bytes=every + kbit_preparation_bytes(model, plan), process_bytes=peak,
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         loose_bytes=loose, pools_bytes=pools, stranded_bytes=stranded, sliced_bytes=np.minimum(stranded, logits),
@@ -224,14 +227,13 @@ def _gradient(s: Setting, parameters: float) -> float:
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
     """At the end of forward, where autocast drops its copies and a kept output the graph of the one before with int8's inputs.
 
-    That is the last micro-step's or step's. Or in its last layer, in DoRA's merge. Else backward's recompute holds more.
+    That is the last micro-step's or step's. Or in its last layer: in DoRA's merge, or at scores beside that graph.
     """
     merging = float(s.plan.weight_decomposed and not s.plan.checkpointing) * layer.merging
     again = s.plan.logits_kept and s.held_graphs != 1
     held = float(s.keeps_inputs and again) * _kept_logits(s)
-    made = _logits_made(s)
-    # of the end or of the merge, the higher
-    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))
+    made = np.maximum(_logits_made(s), scores_made(s) * float(s.keeps_inputs and again and s.plan.checkpointing))
+    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))  # of the end or merge, the higher
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
@@ -262,8 +264,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     where the head is trained its gradient in fp32 and in the head's type.
     """
     m, kept = s.model, kept_bytes(s, layer)
-    if s.plan.chunked_head or s.plan.chunked_loss:  # within forward
-        kept = kept + cached_copies_bytes(s)
+    kept = kept + cached_copies_bytes(s) * float(s.plan.chunked_head or s.plan.chunked_loss)  # within forward
     if s.plan.chunked_head:
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w
@@ -294,8 +295,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
     handed_on = 4.0 * float(s.plan.hands_on_fp32 and not s.plan.logits_kept)
-    if s.plan.loss == "16bit":
-        each = max(each, 2.0 * _logit_bytes(s) + handed_on)
+    each = max(each, 2.0 * _logit_bytes(s) + handed_on) if s.plan.loss == "16bit" else each
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
         if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient, or before it the output in fp32

@@ -40,7 +40,8 @@ DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
 FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
 """FlashAttention as a package of its own, by version."""
-ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
+ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "in_proj_qkv", "in_proj_z",
+                           "in_proj_b", "in_proj_a")
 """Products that read the first norm's output."""
 MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 16_384}
 """Largest values of a plan's sizes: beyond any model's width and context, and of GPUs those of the largest job that was

@@ -46,6 +46,8 @@ FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
+SCALED_WIDE: Final = ("gemma", "cohere", "olmo2", "olmo3", "qwen3_next", "qwen3_5")
+"""Families, by their names' beginnings, whose norms scale in fp32 (modeling_qwen3_next.py, Qwen3NextRMSNorm)."""
 POST_NORMED: Final = ("olmo2", "olmo3", "exaone4")
 """Families whose token mixing and MLP read the stream itself: norms come behind (modeling_olmo2.py, Olmo2DecoderLayer)."""
 LIGER_EXPERTS: Final = ("mixtral", "qwen3_moe", "qwen3_next", "qwen3_5_moe_text", "hunyuan_v1_moe")
@@ -126,8 +128,8 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma, Cohere, OLMo 2 and LitGPT scale it in fp32 (model.py)."""
-        wide = self.plan.stack == "litgpt" or self.model.family.startswith(("gemma", "cohere", "olmo2", "olmo3"))
+        """Bytes of an element that a trained RMSNorm keeps: some families and LitGPT scale it in fp32 (model.py)."""
+        wide = self.plan.stack == "litgpt" or self.model.family.startswith(SCALED_WIDE)
         return 4.0 if wide else self.w
 
     @property

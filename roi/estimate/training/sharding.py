@@ -57,6 +57,10 @@ HOST_MEMORY_BYTES_PER_S: Final = 6e10
 """What the host's memory moves a second for an optimizer that runs there: two channels of a workstation have 51 GB/s
 (DDR4-3200) to 77 (DDR5-4800). torch's Adam takes 1.4 to 1.5 s a billion fp32 parameters on a server (arXiv 2101.06840, table
 4), 84 bytes each in 21 reads and writes: as much."""
+CHECKED_BYTES: Final = 3.0
+"""Bytes a gradient while ZeRO-3 looks for infinite ones, as it does in fp16 (until November 2023 in bf16 too): torch.isinf
+makes |x| and a boolean of all that a GPU holds at once (stage3.py, has_overflow: isinf(grad_partitions_flat_buffer)), in the
+stream that reduces them."""
 PREFETCH_SHARE: Final = 0.9
 """transformers sets stage3_prefetch_bucket_size: auto to 0.9 x hidden^2 elements, and reduce_bucket_size to hidden^2."""
 
@@ -77,6 +81,8 @@ class HeldStates:
     """Temporaries of the optimizer step."""
     buckets_bytes: Number
     """Buffers that gradients are reduced in."""
+    checked_bytes: Number = 0.0
+    """Temporaries of the search for overflow before the step."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
         weights_bytes=_sharded_weights(model, plan, weights, share) if parameters else weights,
         adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,
         gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=2.0 * plan.trained_bytes * held,
+        checked_bytes=CHECKED_BYTES * part * float(parameters and plan.dtype == "fp16"),
     )
 
 
@@ -204,7 +211,8 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     whose embedding and head are units of their own has the last norm alone; in
     backward the layer in work and the prefetched one are gathered; a layer's gradients wait for their reduction beside the
     next one's. zero3: modules are gathered one by one, ahead by the prefetch bucket, and stay where they are used again
-    within the reuse distance: the head and the last layers at the loss, a layer between recompute and backward.
+    within the reuse distance: the head and the last layers at the loss, a layer between recompute and backward; one GPU has
+    them whole and gathers none (partition_parameters.py, NoGatherHandle).
     zero2: a layer's gradients wait until their bucket is full.
     """
     trained = trained_parameters(model, plan)
@@ -217,7 +225,8 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     waiting = adapters if plan.adapter and not flat_gradients(plan) else layer
     head, embedding = b * model.head_parameters, b * model.embedding_parameters
     summed = head + 0.0 * trained if model.tied and not plan.adapter else 0.0 * trained
-    if plan.sharding == "zero2":
+    whole = plan.gpus < 2 and not plan.offload and plan.sharding == "zero3"
+    if plan.sharding == "zero2" or whole:
         return GatheredTensors(layer_gradients_bytes=waiting, root_gradients_bytes=summed)
     if plan.sharding == "fsdp":
         root = root_unit_bytes(model, plan) + 0.0 * trained

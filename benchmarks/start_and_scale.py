@@ -119,14 +119,12 @@ def folder(count: int, environment: dict[str, str]) -> None:
     """Print what a folder of scenarios takes; AssertionError where a line is not where it belongs."""
     with TemporaryDirectory() as place:
         scenarios(count, Path(place))
-        for jobs in (1, 2):
-            output = Path(place, "lines.jsonl")
-            words = ["-m", "roi", "compare", place, "--format", "jsonl", "--jobs", str(jobs), "--output", str(output)]
-            cpu, wall, peak = run(words, environment, BAD_INPUT)
-            told = [(line["file"], "error" in line) for line in map(json.loads, output.read_text("utf-8").splitlines())]
-            assert told == [(f"{k:04}.yaml", k % 100 == BAD) for k in range(count)]
-            print(f"{count} scenarios, --jobs {jobs}: {cpu / count:.2f} s of CPU and {wall / count:.2f} s each, "
-                  f"peak {peak:,.0f} MiB a process")
+        output = Path(place, "lines.jsonl")
+        words = ["-m", "roi", "compare", place, "--format", "jsonl", "--output", str(output)]
+        cpu, wall, peak = run(words, environment, BAD_INPUT)
+        told = [(line["file"], "error" in line) for line in map(json.loads, output.read_text("utf-8").splitlines())]
+        assert told == [(f"{k:04}.yaml", k % 100 == BAD) for k in range(count)]
+        print(f"{count} scenarios: {cpu / count:.2f} s of CPU and {wall / count:.2f} s each, peak {peak:,.0f} MiB")
 
 
 def main() -> None:

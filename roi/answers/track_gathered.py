@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus_months
+from roi.answers.track_hours import opencost_months
 from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.decision.evaluation import evaluate
@@ -32,8 +32,6 @@ class TrackQuestion:
     """Of times without an offset in them."""
     bill: Path | None = None
     opencost: Path | None = None
-    prometheus: str | None = None
-    query: str = QUERY
     setup_usd: float | None = None
     """What month 0 cost; None: as forecast."""
     quality: Path | None = None
@@ -72,19 +70,13 @@ def tracked_months(
     bill = {} if question.bill is None else bill_months(question.bill, question.today, question.options.rates)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
-    asked: dict[str, GpuMonth] = {}
-    if question.prometheus is not None:
-        wanted = [name for name in sums if name not in hours]
-        asked = prometheus_months(question.prometheus, wanted, question.query, notes)
-        hours |= asked
     if not sums and not question.actual and question.bill is None:
         sums = {name: MonthSums() for name in hours}
     for name, gpus in hours.items():
         if name in sums:
-            source = "Prometheus" if name in asked else "OpenCost"
-            sums[name].gpu_hours = _once(name, "gpu_hours", source, sums[name].gpu_hours, gpus.hours)
-            sums[name].gpu_usd = _once(name, "gpu_usd", source, sums[name].gpu_usd, gpus.usd)
-            sums[name].sources.append(source)
+            sums[name].gpu_hours = _once(name, "gpu_hours", sums[name].gpu_hours, gpus.hours)
+            sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, gpus.usd)
+            sums[name].sources.append("OpenCost")
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
@@ -94,11 +86,11 @@ def tracked_months(
     return tuple(merged[name] for name in names)
 
 
-def _once(month: str, figure: str, source: str, billed: float | None, told: float | None) -> float | None:
+def _once(month: str, figure: str, billed: float | None, told: float) -> float:
     """The figure from the one that tells it; InputError where the invoice and the cluster both do."""
-    if billed is not None and told is not None:
-        raise InputError(f"--bill: {month}: {figure} is told by {source} too; leave it out of one of them")
-    return told if billed is None else billed
+    if billed is not None:
+        raise InputError(f"--bill: {month}: {figure} is told by OpenCost too; leave it out of one of them")
+    return told
 
 
 def _models(options: Mapping[str, Option], id: str) -> Models:

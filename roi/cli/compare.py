@@ -25,10 +25,9 @@ from roi.errors import InputError
 @shared.full_option
 @shared.draws_options
 @shared.cache_option
-@click.option("--jobs", type=click.IntRange(1, 256), help="Files of a folder that are compared at the same time.  [default: 1]")
 def compare(
     *, file: Path | None, form: str, output: Path | None, html: Path | None, redact: bool, xlsx: Path | None,
-    folder: Path | None, explain: str | None, full: bool, jobs: int | None,
+    folder: Path | None, explain: str | None, full: bool,
     **asked: Any,  # Any: options that `compare_file` takes
 ) -> None:
     """Compare every option of the scenario in FILE.
@@ -40,10 +39,10 @@ def compare(
     FILE may be a folder: --format jsonl prints a line for each scenario in it, by name. A line holds the file's name and its
     comparison, or why there is none; where one has none the exit code is 2, after the last line.
     """
-    if jobs is not None or form == "jsonl" or (file is not None and file.is_dir()):
+    if form == "jsonl" or (file is not None and file.is_dir()):
         shown_one = {"--html": html, "--xlsx": xlsx, "--csv": folder, "--explain": explain, "--full": full or None}
         other = next((name for name, x in shown_one.items() if x is not None), None)
-        _compare_folder(file, form, jobs or 1, output, asked, other)
+        _compare_folder(file, form, output, asked, other)
         return
     from roi.answers.compare import compare_file
     from roi.cli.output import check_replaced, check_targets, columns, in_colour, kind_of, write, write_page
@@ -89,9 +88,7 @@ def compare(
     write(text, output)
 
 
-def _compare_folder(
-    folder: Path | None, form: str, jobs: int, output: Path | None, asked: dict[str, Any], other: str | None
-) -> None:
+def _compare_folder(folder: Path | None, form: str, output: Path | None, asked: dict[str, Any], other: str | None) -> None:
     """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
     shared.collect_often()
     from roi.answers.folder import Compared, compare_folder, scenario_files
@@ -99,8 +96,7 @@ def _compare_folder(
     from roi.report.comparison.answer_json import comparison_line, folder_line
 
     if folder is None or not folder.is_dir():
-        raise InputError(f"{'--format jsonl' if form == 'jsonl' else '--jobs'}: is for a folder of scenarios"
-                         + (f"; {folder} is none" if folder else ""))
+        raise InputError("--format jsonl: is for a folder of scenarios" + (f"; {folder} is none" if folder else ""))
     if form != "jsonl":
         raise InputError(f"{folder}: a directory; give a file, or --format jsonl for every scenario in it")
     if other is not None:
@@ -111,7 +107,7 @@ def _compare_folder(
     failed: list[Compared] = []
 
     def lines() -> Iterator[str]:
-        for found in compare_folder(folder, comparison_line, jobs=jobs, **asked):
+        for found in compare_folder(folder, comparison_line, **asked):
             if found.error is not None:
                 failed.append(found)
             yield folder_line(found)

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
               help="What one unit of another currency was worth, in exports and --bill, as in roi usage.")
 @click.option("--bill", type=shared.PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
 @click.option("--opencost", type=shared.PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
-@click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")
-@click.option(
-    "--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]"
-)
 @click.option("--setup", "setup_usd", type=shared.Number(0, 1e12), metavar="USD",
               help="What the set-up cost; left out = as forecast.")
 @click.option("--quality", type=shared.PATH, help="Errors since: what an evaluation settles (roi quality --output).")
@@ -46,7 +42,7 @@ if TYPE_CHECKING:
 @shared.cache_option
 def track(
     *, file: Path | None, overrides: tuple[str, ...], profiles: tuple[Path, ...], draws: int | None, seed: int | None,
-    cache: bool, export: "Callable[..., FileOptions]", query: str | None, since: str | None, folder: Path | None,
+    cache: bool, export: "Callable[..., FileOptions]", since: str | None, folder: Path | None,
     limits: tuple[str, ...], form: str, output: Path | None, html: Path | None, full: bool,
     **told: Any,  # Any: fields of a TrackQuestion
 ) -> None:
@@ -59,7 +55,6 @@ def track(
     from roi import clock
     from roi.answers.track import track_file
     from roi.answers.track_gathered import TrackQuestion
-    from roi.answers.track_hours import QUERY
     from roi.answers.track_months import after, month_of, read_month
     from roi.cli.output import check_targets, write_answer, write_page
     from roi.report.track import track_blocks
@@ -67,12 +62,10 @@ def track(
 
     if told["revise"] and folder is None:
         raise InputError("--revise: without effect here: it keeps versions in --folder")
-    if query is not None and told["prometheus"] is None:
-        raise InputError("--query: without effect here: it is asked of --prometheus")
     if not (told["actual"] or told["bill"] or told["opencost"] or folder):
         raise InputError("--actual: nothing to track; give a usage export, --bill, --opencost, or --folder with kept months")
     check_targets(folder.glob("*.json") if folder is not None and folder.is_dir() else ())
-    question = TrackQuestion(options=export(), query=query or QUERY, folder=folder, limits=_limits(limits), today=clock.today(),
+    question = TrackQuestion(options=export(), folder=folder, limits=_limits(limits), today=clock.today(),
                              since=None if since is None else read_month(since, "--since"), **told)
     found = track_file(shared.scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles,
                        tell=shared.tell, cache=cache)

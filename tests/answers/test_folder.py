@@ -45,21 +45,11 @@ def test_a_line_holds_what_json_of_the_file_alone_holds(folder: Path) -> None:
     assert lines[1] == {"file": "b.yaml", **json.loads(alone.stdout)}
 
 
-@pytest.mark.full
-def test_processes_change_nothing_but_the_time(folder: Path, tmp_path: Path) -> None:
-    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    for output, jobs in ((one, 1), (two, 2)):
-        assert run(folder, "--format", "jsonl", "--jobs", jobs, "--output", output)[0] == 2
-    assert one.read_bytes() == two.read_bytes()
-    assert len(one.read_bytes().splitlines()) == 4
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (lambda folder: [folder], "a directory; give a file, or --format jsonl"),
         (lambda folder: [folder / "b.yaml", "--format", "jsonl"], "--format jsonl: is for a folder of scenarios"),
-        (lambda folder: [folder / "b.yaml", "--jobs", "2"], "--jobs: is for a folder of scenarios"),
         (lambda folder: [folder, "--format", "jsonl", "--full"], "--full: shows one comparison"),
         (lambda folder: [folder / "more.yaml", "--format", "jsonl"], "holds no scenario"),
     ],

@@ -1,13 +1,9 @@
 """roi track at the command line: what it says of made months, what it keeps, when it leaves with 3, and what it refuses."""
 
 import json
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -377,11 +373,8 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     (["--option", "luna"], "unknown option 'luna'; nearest: gpt-6-luna"),
     (["--draws", "0"], "draws: 0 make no band; at least 100, better 4096"),
     (["--revise"], "--revise: without effect"),
-    (["--query", "x"], "--query: without effect"),
-    (["--prometheus", "http://example.org:9090"], "sends in the clear; https, or http to this machine"),
     (["--setup", "nan"], "--setup: nan is not usable"),
     (["--option", ""], "unknown option ''; known: gpt-6-sol"),
-    (["--prometheus", ""], "--prometheus: '' is not usable; for example http"),
 ])
 def test_a_bad_option_is_one_message(folder, words, said):
     done = track(folder, "--bill", folder / "bill.csv", *words)
@@ -666,71 +659,6 @@ def test_what_is_no_allocation_is_one_message(own, tmp_path, data, said):
     path.write_text(json.dumps(data))
     done = track(own, "--opencost", path)
     assert done.exit_code == 2
-    assert said in done.stderr
-
-
-@contextmanager
-def prometheus(answer):
-    """A server on this machine; `answer` makes (status, headers, body) of the query's parameters."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            status, headers, body = answer(asked)
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def matrix(asked, gpus, kept=1.0):
-    times = range(int(asked["start"]), int(asked["end"]) + 1, int(asked["step"]))
-    some = [[at, str(gpus)] for at in times][: int(len(times) * kept)]
-    return 200, {}, json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [{"values": some}]}}).encode()
-
-
-@pytest.mark.full
-def test_gpu_hours_come_from_prometheus(own, tmp_path):
-    """3 GPUs in each of 744 hours."""
-    path = tmp_path / "bill.csv"
-    path.write_text("month,gpu_usd\n2026-12,2000\n")
-    asked = []
-    with prometheus(lambda query: (asked.append(query), matrix(query, 3))[1]) as url:
-        found = told(own, "--bill", path, "--prometheus", url, "--option", SERVER, "--query", "count(up)")
-    assert found["months"][0]["gpu_hours"]["came"] == 3 * 744
-    assert found["records"][0]["gpu_usd"] == 2000
-    assert asked == [{"query": "count(up)", "start": "1796083200", "end": "1798758000", "step": "3600"}]
-
-
-@pytest.mark.full
-@pytest.mark.parametrize(("answer", "code", "said"), [
-    (lambda asked: matrix(asked, 3, kept=0.5), 0, "2026-12 is left out: 372 of its 744 hours have a value"),
-    (lambda asked: (302, {"Location": "http://127.0.0.1:1/"}, b""), 1, "status 302: no answer of Prometheus"),
-    (lambda asked: (400, {}, b'{"status": "error", "error": "bad\\u001b[31m query"}'), 1, "status 400: bad\\u001b[31m query"),
-    (lambda asked: (200, {}, b'{"status": "success", "data": {"resultType": "scalar"}}'), 1, "not a matrix"),
-    (lambda asked: matrix(asked, "NaN"), 1, "nan is no number of GPUs"),
-    (lambda asked: (200, {}, b"[" * 50_000), 1, "no answer of Prometheus"),
-])
-def test_what_prometheus_may_answer_instead(own, tmp_path, answer, code, said):
-    path = tmp_path / "bill.csv"
-    path.write_text("month,gpu_usd\n2026-12,2000\n")
-    with prometheus(answer) as url:
-        done = track(own, "--bill", path, "--prometheus", url, "--option", SERVER)
-    assert done.exit_code == code
     assert said in done.stderr
 
 

@@ -12,7 +12,7 @@ from scipy.stats import gamma, kstest
 from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import fleet_capacity, replicas_needed
-from roi.estimate.replay.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
+from roi.estimate.replay.load_curve import LoadCurve, Slo, _percentiles, goodput_share, saturated_rate
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import (
     Lengths,
@@ -149,6 +149,20 @@ def test_a_tighter_slo_never_has_more_capacity(ttft, tpot, looser_ttft, looser_t
 
 
 CURVE = curve(300)
+
+
+@pytest.mark.parametrize("slo", [Slo(), Slo(0.3, 0.02), Slo(0.05, 0.02), Slo(3.0, 0.008), Slo(1e-4, 1.0)])
+def test_where_the_search_begins_moves_no_capacity(slo):
+    assert [CURVE.capacity(slo, rung=rung) for rung in (4, 7, 10)] == [CURVE.capacity(slo)] * 3
+
+
+def test_percentiles_are_those_of_numpy_and_by_hand():
+    """Of 1, 2, 3, 5 the median lies halfway between 2 and 3; of three gaps 95 in 100 are 2.85: 3 + 0.85 x 2 = 4.7."""
+    assert _percentiles(np.array([5.0, 1.0, 3.0, 2.0]), 0.95) == (2.5, pytest.approx(4.7))
+    draws = np.random.default_rng(1).gamma(1.3, size=451)
+    for count in (1, 2, 3, 20, 450, 451):
+        assert _percentiles(draws[:count], 0.95) == tuple(np.percentile(draws[:count], (50.0, 95.0)))
+    assert _percentiles(np.zeros(0), 0.95) == (0.0, 0.0)
 
 
 def test_an_slo_that_no_rate_holds_has_no_capacity_and_says_what_binds():

@@ -40,7 +40,7 @@ FIELDS = (
     "candidates.self_hosted", "training", "serving", "people", "drift", "tokens.x.ratio", "apis.openai", "gpu_discounts.H100",
     "options.stay", "own_hardware", "alarms", "gates", "",
 )  # fmt: skip
-LEFT_OUT = {"dry", "agents", "backend", "instrument", "draws", "help", "prometheus"}
+LEFT_OUT = {"dry", "agents", "backend", "instrument", "draws", "help"}
 """Options that take long, or reach out of the folder."""
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,8 +1,7 @@
-"""`roi profile serve`, `roi track --prometheus` and a server that may answer anything: one message, no key, nothing lost."""
+"""`roi profile serve` and a server that may answer anything: one message, no key, nothing lost."""
 
 import copy
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -115,17 +114,15 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, HostileServer() as running:
         patch.setenv("OPENAI_API_KEY", KEY)
         patch.chdir(tmp_path_factory.mktemp("serve"))
-        for name in ("scenario.yaml", "bill.csv"):
-            shutil.copy(CORPUS / name, name)
         yield running
 
 
 def check(*command: str) -> tuple[int, str]:
-    """The exit code and what was said, after it was held to what holds always; Prometheus is sent no key to quote."""
+    """The exit code and what was said, after it was held to what holds always."""
     answer = ask(command)
     said = answer.stdout + answer.stderr
     assert answer.faults == (), said
-    assert "--prometheus" in command or not [k for k in range(len(KEY) - 7) if KEY[k : k + 8] in said], said
+    assert not [k for k in range(len(KEY) - 7) if KEY[k : k + 8] in said], said
     return answer.exit_code, said
 
 
@@ -202,14 +199,3 @@ def test_a_key_is_not_sent_where_others_read_along() -> None:
 @given(served=servers())
 def test_whatever_a_server_says_is_measured_or_one_message(served: Any, server: HostileServer) -> None:
     profiled(server, *served)
-
-
-HOURS = {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1796083200, "2"]] * 3}]}}
-
-
-@settings(max_examples=20, deadline=None)
-@given(data=st.data())
-def test_whatever_prometheus_says_is_one_message(data: st.DataObject, server: HostileServer) -> None:
-    said = data.draw(sent(json.dumps(data.draw(spoiled(HOURS))).encode(), honest=data.draw(st.booleans())))
-    server.answer = lambda *_: said._replace(end="close" if said.end in {"hang", "keep"} else said.end)
-    check("track", "scenario.yaml", "--draws", "100", "--bill", "bill.csv", "--prometheus", server.url)

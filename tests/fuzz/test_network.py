@@ -1,4 +1,4 @@
-"""No command goes out that nobody sent: `profile serve URL`, `prices refresh`, `track --prometheus` alone connect."""
+"""No command goes out that nobody sent: `profile serve URL`, `prices refresh` and `fit OWNER/NAME` alone connect."""
 
 import json
 import shutil

@@ -283,10 +283,11 @@ def _seen(
     Every figure is in proportion to its fact, but for what a floor of a hybrid spills, which takes more `rounds`.
     """
     seen: dict[str, Array] = dict(routing)
+    months: Figures | None = None
     for name, figure, newest in ORDER * rounds:
         if figure not in told or (name == STAY_PRICE and stay_price is None):
             continue
-        months = found(seen)
+        months = found(seen) if months is None else months
         (came, known), now = told[figure], getattr(months, figure)
         if name == PRICE:
             rest, came = now - months.waiting_usd, came - months.waiting_usd
@@ -300,7 +301,7 @@ def _seen(
         if name in {VOLUME, INPUT, OUTPUT, PRICE, STAY_PRICE}:
             ratio = np.maximum(ratio, LEAST)
         if np.any(np.abs(ratio - 1.0) > MOVED):
-            seen[name] = seen.get(name, np.ones(1)) * ratio
+            seen[name], months = seen.get(name, np.ones(1)) * ratio, None
     return seen
 
 

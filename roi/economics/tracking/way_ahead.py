@@ -74,11 +74,12 @@ class Course:
 
 @dataclass(frozen=True)
 class _From:
-    """The records of some draws with the facts of the last months, and what goes on costs."""
+    """The records of some draws with the facts of the last months, what goes on costs, and what staying does."""
 
     shared: Shared
     options: Mapping[str, Option]
     own: Figures
+    stay: Figures
     price: Number
     """Of the option's model, over the forecast's."""
 
@@ -161,21 +162,20 @@ def _from_now(
     own = paid(with_facts, known, id, seen)
     if PRICE in seen and vendor is not None:
         known = {k: dearer(o, own_price) if o.vendor == vendor else o for k, o in known.items()}
-    return _From(with_facts, known, own, own_price)
+    return _From(with_facts, known, own, figures(with_facts, known["stay"], known), own_price)
 
 
 def _first(now: _From, id: str, setup_usd: float | None) -> Number:
     """Cash that the option saves in month 0: less than nothing, where it has a set-up."""
     if setup_usd is not None:
         return -setup_usd
-    stay = figures(now.shared, now.options["stay"], now.options)
-    return 0.0 if id == "stay" else stay.upfront_usd - now.own.upfront_usd
+    return 0.0 if id == "stay" else now.stay.upfront_usd - now.own.upfront_usd
 
 
 def _paid(now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float | None) -> Array:
     """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
-    k, stay = len(tracked.came), figures(now.shared, now.options["stay"], now.options).in_days(days)
-    ahead = np.atleast_2d(stay.cash_usd - now.own.in_days(days).cash_usd)
+    k = len(tracked.came)
+    ahead = np.atleast_2d(now.stay.in_days(days).cash_usd - now.own.in_days(days).cash_usd)
     first = _first(now, id, setup_usd)
     ahead = np.broadcast_to(ahead, (max(ahead.shape[0], np.size(first)), now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving

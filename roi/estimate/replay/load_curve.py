@@ -25,8 +25,8 @@ RUNG: Final = 1.25
 """Ratio of the ladder's rates."""
 FINE: Final = 2
 """Rates inside the rung in which the SLO breaks: 1.25^(1/2), 12% apart, a straight line between them."""
-FIRST_RUNG: Final = 7
-"""Where the search begins: 0.23 of the saturated rate, which most SLOs hold."""
+FIRST_RUNG: Final = 1
+"""Where the search begins: 0.88 of the saturated rate, which seven SLOs in ten hold; whoever begins lower replays more."""
 DESCENT: Final = 3
 """Rungs down at a time while the SLO does not hold: half the rate."""
 LOWEST: Final = 0.01
@@ -259,8 +259,18 @@ def saturated_rate(requests: Requests, server: Server) -> float:
 
 def _percentiles(x: Array, high: float) -> tuple[float, float]:
     """The median and the quantile `high`; 0 where there is nothing."""
-    middle, upper = np.percentile(x, (50.0, 100.0 * high)).tolist() if x.size else (0.0, 0.0)
-    return middle, upper
+    if not x.size:
+        return 0.0, 0.0
+    ordered = np.sort(x)
+    return _quantile(ordered, 0.5), _quantile(ordered, high)
+
+
+def _quantile(ordered: Array, share: float) -> float:
+    """The same as np.percentile to the bit, which takes thirty times as long to find out what it was given."""
+    place = share * (ordered.size - 1)
+    before = int(place)
+    part, low, high = place - before, float(ordered[before]), float(ordered[min(before + 1, ordered.size - 1)])
+    return high - (high - low) * (1.0 - part) if part >= 0.5 else low + (high - low) * part
 
 
 def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:

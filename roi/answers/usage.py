@@ -81,6 +81,9 @@ def _own_prices(s: "Scenario") -> OwnPrices | None:
     bare = {model: name for (_, model), name in names.items() if models[model] == 1}
     from roi.resolution.vendors.list_prices import own_price
 
+    for name in names.values():
+        own_price(s, name, s.as_of)  # refuses what nobody can price, as compare does
+
     @lru_cache(maxsize=65536)
     def price(provider: str | None, model: str, on: Date) -> "tuple[ApiPrice, float] | None":
         name = names.get(called_at(provider, model)) or (bare.get(model.lower()) if provider is None else None)

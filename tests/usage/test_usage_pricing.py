@@ -144,12 +144,12 @@ apis:
 def test_what_a_scenario_says_of_an_api_is_its_price_here_too(tmp_path):
     """A million in and a million out each. Public: gpt-5 1.25 + 10 = 11.25, haiku 1 + 5 = 6, gpt-4o 2.5 + 10 = 12.50.
 
-    By the terms: gpt-5 1 + 10 = 11 on the 5th and half of it, 5.50, from the 6th on under the name of its snapshot; haiku 20%
-    off: 4.80; own-model, which no list has, 2 + 4 = 6. They say nothing of gpt-4o, nor of gpt-5 at another provider.
+    By the terms: gpt-5 1 + 10 = 11 on the 5th, and from the 6th on, under the name of its snapshot, half of what is stated and
+    the list of that day, which did not move: 0.5 + 10 = 10.50; haiku 20% off: 4.80; own-model, which no list has, 2 + 4 = 6. They say nothing of gpt-4o, nor of gpt-5 at another provider.
     """
     log, scenario = tmp_path / "log.csv", tmp_path / "s.yaml"
     scenario.write_text(OWN_TERMS, encoding="utf-8")
-    rows = ("5T10:00:00Z,openai,gpt-5,11", "6T10:00:00Z,openai,gpt-5-2025-08-07,5.5", "6T11:00:00Z,,claude-haiku-4-5,4.8",
+    rows = ("5T10:00:00Z,openai,gpt-5,11", "6T10:00:00Z,openai,gpt-5-2025-08-07,10.5", "6T11:00:00Z,,claude-haiku-4-5,4.8",
             "6T12:00:00Z,,own-model,6", "6T13:00:00Z,openai,gpt-4o,12.5", "6T14:00:00Z,azure,gpt-5,11.25")
     lines = [f"2026-10-0{when},{provider},{model},1000000,1000000,{cost}"
              for when, provider, model, cost in (row.split(",") for row in rows)]
@@ -164,5 +164,5 @@ def test_what_a_scenario_says_of_an_api_is_its_price_here_too(tmp_path):
     told = next(note for note in found.notes if "--scenario" in note)
     assert told == (
         "the list price is by the terms of --scenario, on every day: claude-haiku-4-5 $4.80 ($6.00 at the public list),"
-        " gpt-5-2025-08-07 $5.50 ($11.25 at the public list), openai/gpt-5 $11.00 ($11.25 at the public list), own-model"
+        " gpt-5-2025-08-07 $10.50 ($11.25 at the public list), openai/gpt-5 $11.00 ($11.25 at the public list), own-model"
         " $6.00 (no public price is known)")

@@ -290,8 +290,11 @@ def own_price(s: Scenario, name: str, on: Date) -> tuple[ApiPrice, float] | None
     Rates that are stated hold on each day until an announced list begins: nobody says since when. So does the discount, which
     the incumbent has in a field of its own.
     """
-    terms, i = terms_of(s, name), s.incumbent
-    off = value_of(i.discount if name == f"{i.provider}/{i.model}" else terms.own.discount)
-    if not (terms.own.rates or off or any(each.from_date <= on for each in terms.own.announced)):
+    i, s = s.incumbent, s.model_copy(update={"as_of": on})
+    terms = terms_of(s, name)
+    paid = name == f"{i.provider}/{i.model}"
+    off = value_of(i.discount if paid else terms.own.discount)
+    if not (terms.own.rates or off or terms.passed):
         return None
-    return api_price(s.model_copy(update={"as_of": on}), None, name, "apis", terms)[0], off
+    provider, model, field = (i.provider, i.model, "incumbent") if paid else (None, name, "apis")
+    return api_price(s, provider, model, field, terms)[0], off

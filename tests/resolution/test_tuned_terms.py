@@ -47,6 +47,16 @@ def test_its_discount_cache_and_batch_are_those_of_any_api() -> None:
     assert month(half, {"can_wait_share": 0.5}) == pytest.approx(0.75 * PER_MONTH * EACH)
 
 
+def test_an_announced_price_of_it_is_todays_once_its_day_has_come() -> None:
+    """$0.00024 a request, twice that; with output at $1.40 a million $0.00034; and by what was announced alone $0.00024."""
+    day, id = {"from_date": "2026-11-20"}, f"hosted-adapter:{HERE}"
+    for terms, each in (({**BY_TOKEN, "announced": [{**day, "price_ratio": 2.0}]}, 2 * EACH),
+                        ({**BY_TOKEN, "announced": [{**day, "output_usd_per_mtok": 1.4}]}, EACH + 100 * 1e-6),
+                        ({"announced": [{**day, **BY_TOKEN}]}, EACH)):
+        w = asked(HERE, terms)
+        assert sum(w.line(id, name)[1][3] for name in w.names(id) if name.startswith("API ")) == pytest.approx(PER_MONTH * each)
+
+
 def test_a_vendor_that_the_catalog_does_not_hold_is_usable_with_what_it_takes_for_training() -> None:
     terms = {**BY_TOKEN, "trained_usd_per_mtok": 0.5}
     w, id = asked(ELSEWHERE, terms), f"hosted-adapter:{ELSEWHERE}"

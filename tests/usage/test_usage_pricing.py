@@ -145,7 +145,8 @@ def test_what_a_scenario_says_of_an_api_is_its_price_here_too(tmp_path):
     """A million in and a million out each. Public: gpt-5 1.25 + 10 = 11.25, haiku 1 + 5 = 6, gpt-4o 2.5 + 10 = 12.50.
 
     By the terms: gpt-5 1 + 10 = 11 on the 5th, and from the 6th on, under the name of its snapshot, half of what is stated and
-    the list of that day, which did not move: 0.5 + 10 = 10.50; haiku 20% off: 4.80; own-model, which no list has, 2 + 4 = 6. They say nothing of gpt-4o, nor of gpt-5 at another provider.
+    the list of that day, which did not move: 0.5 + 10 = 10.50; haiku 20% off: 4.80; own-model, which no list has, 2 + 4 = 6.
+    They say nothing of gpt-4o, nor of gpt-5 at another provider.
     """
     log, scenario = tmp_path / "log.csv", tmp_path / "s.yaml"
     scenario.write_text(OWN_TERMS, encoding="utf-8")

@@ -28,7 +28,7 @@ from roi.report.comparison.option_figures import (
 )
 from roi.report.comparison.option_words import sent_on, terms
 from roi.report.comparison.remarks.fleets import slots_of
-from roi.report.comparison.remarks.model_ends import announced, dearer
+from roi.report.comparison.remarks.model_ends import announced, as_announced, dearer
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,
@@ -168,7 +168,8 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     long = sent_on(c, o)
-    later = "".join(f" {dearer(c, ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
+    later = as_announced(c, o.id)
+    later += "".join(f" {dearer(c, ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
     bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
     legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)

@@ -1153,7 +1153,11 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     own = "apis={google/gemini-4-argon: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
     assert [told.partition(",")[0] for told in included(bundled(*words, own)) if "each from its day on" in told] == [
         "prices to come that the scenario states (apis)"]
+    come = bundled(*words, own.replace("2027-03-01", "2026-11-20"))
+    told = "Today's price is the announced one, apis.google/gemini-4-argon.announced.0."
+    assert told in " ".join(render(cost_tree(come, "stay")).split())
     tree = " ".join(render(cost_tree(c, "stay")).split())
+    assert told not in tree
     assert "costs 2 x as much from 2026-12-01 on, announced: counted in /month and in all." in tree
     for other in ("as_of=2026-11-09", stated):
         assert "announced:" not in flat(bundled(*words, other))

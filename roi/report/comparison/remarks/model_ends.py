@@ -5,7 +5,7 @@ import math
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
-from roi.economics.inputs import Option, path_of
+from roi.economics.inputs import Api, Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
@@ -135,6 +135,14 @@ def dearer(c: Comparison, ahead: PricesAhead) -> str:
              for day, times in ahead.lists)
     by_token = " by the token" if paid_by_unit(c) and ahead.vendor == ending(c, "stay")[0] else ""
     return f"{ahead.vendor} costs{by_token} {', '.join(lists)}"
+
+
+def as_announced(c: Comparison, id: str) -> str:
+    """The announced prices that have come and that an option's rates are today, by their fields; empty where none is."""
+    facts = (c.case.facts.get(path_of(Api, rate, option=id)) for rate in ("input", "output"))
+    fields = dict.fromkeys(fact.source.removeprefix("scenario ").rpartition(".")[0] for fact in facts
+                           if fact is not None and ".announced." in fact.source)
+    return f" Today's price is the announced one, {' and '.join(fields)}." if fields else ""
 
 
 def next_prices(c: Comparison) -> list[str]:

@@ -110,8 +110,7 @@ def not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
         return f"{price.provider} has no cache price for {price.model}"
     if prefix < (price.cache_minimum_tokens or 0):
         return (f"the shared prefix of {prefix:.0f} tokens is below {price.provider}'s"
-                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached"
-                f"{' (incumbent.cache_minimum_tokens says otherwise)' if s.incumbent.uses_cache else ''}")
+                f" cache minimum of {price.cache_minimum_tokens}: nothing is cached")
     return ""
 
 

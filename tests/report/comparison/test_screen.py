@@ -1181,6 +1181,10 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of":
         ((*CACHED, *UNLISTED), ((*CACHED, *UNLISTED, "incumbent.uses_cache=false"), (*CACHED, UNLISTED[0], OF_READS),
                                  (*CACHED, *UNLISTED, "workload.cache_hit_rate=0"), CACHED)),
+    "The prompt cache that is on holds nothing: the shared prefix of 1,023 tokens is below the 1,024 that its vendor caches.":
+        ((*CACHED, "workload.shared_prefix_tokens=1023"),
+         ((*CACHED, "workload.shared_prefix_tokens=1024"), (*CACHED, "workload.shared_prefix_tokens=0"),
+          (*CACHED, "workload.shared_prefix_tokens=1023", "incumbent.cache_minimum_tokens=512"))),
     "No other model is named: write candidates.api_models, hosted_models or self_hosted.": (NOTHING, ((),)),
     "NOT YET Self-hosting, none: no open model is named (candidates.self_hosted).": (NOTHING, ()),
     "! Power at $18 a kWh: 0.06 to 0.20 is usual":

@@ -296,13 +296,19 @@ def _unknown_gates(c: Comparison) -> list[str]:
     return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
-def _cache_without_price(c: Comparison) -> list[str]:
-    """That today's requests use a prompt cache, for which the price of today's model states nothing: they pay in full."""
+def _cache_in_vain(c: Comparison) -> list[str]:
+    """That today's requests use a prompt cache and pay in full: for want of a price, or of a prefix as long as it holds."""
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
     stay, read = "options.stay.", "price.cache_read_usd_per_mtok"
     used, listed = (c.case.facts.get(f"{stay}{name}") for name in ("uses_cache", "price.input_usd_per_mtok"))
-    if used is None or listed is None or not used.value or f"{stay}{read}" in c.case or prefix * hits <= 0:
+    if used is None or listed is None or not used.value or prefix * hits <= 0:
         return []
+    if f"{stay}{read}" in c.case:
+        least = case_number(c.case, f"{stay}price.cache_minimum_tokens")
+        told = (f"The prompt cache that is on holds nothing: the shared prefix of {prefix:,.0f} tokens is below the"
+                f" {least:,.0f} that its vendor caches. Where your records show reads, incumbent.cache_minimum_tokens says how"
+                " short")
+        return [told] if prefix < least else []
     vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
              " State what a cache read costs: roi prices add api, or apis.PROVIDER/MODEL.cache_read_usd_per_mtok")]
@@ -355,7 +361,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
-    "a cache without a price": _cache_without_price, "a volume that moves": moved_volume,
+    "a cache in vain": _cache_in_vain, "a volume that moves": moved_volume,
     "the bill's requests": _of_requests, "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
@@ -371,5 +377,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
-                 "a cache without a price", "a volume that moves", "the bill's requests", "today's units", "today's servers")
+                 "a cache in vain", "a volume that moves", "the bill's requests", "today's units", "today's servers")
 """Remarks that stand on every screen."""

@@ -40,9 +40,10 @@ def test_the_name_of_a_column_says_that_it_holds_costs_and_in_which_currency_and
     """Names of tables and exports that were found in public code, and some that hold no cost."""
     euros = ("cost_eur", "Spend (EUR)", "total_cost_eur", "amount_eur", "cost (EUR)", "EUR cost", "costEur", "Cost (\u20ac)")
     assert {money_of(name) for name in euros} == {("EUR", 1.0)}
-    assert {money_of(name) for name in ("Spend USD", "totalCostUSD", "Cost ($)", "Cost in USD")} == {("USD", 1.0)}
+    dollars = ("Spend USD", "totalCostUSD", "Cost ($)", "Cost in USD", "cost_amount_usd")
+    assert {money_of(name) for name in dollars} == {("USD", 1.0)}
     assert [money_of(name) for name in ("cost_cents", "amount_cents", "cost_micros")] == [(None, 100.0)] * 2 + [(None, 1e6)]
-    assert {money_of(name) for name in ("cost_usd_micros", "cost_micro_usd", "cost_microusd")} == {("USD", 1e6)}
+    assert {money_of(name) for name in ("cost_usd_micros", "cost_micro_usd", "Cost (\u00b5USD)")} == {("USD", 1e6)}
     assert not any(map(money_of, ("amount", "cost_center", "cost_per_token", "cost_source", "costs", "eur", "cents")))
     header = ("occurred_at", "input_tokens", "output_tokens", "cost_center", "cost_micros", "cost_usd")
     assert [columns_found({}, header[:k])["cost"] for k in (5, 6)] == ["cost_micros", "cost_usd"]

@@ -496,3 +496,18 @@ def test_local_times_are_of_the_zone_in_each_form_of_dates(form: str, day: str, 
     file = text(tmp_path / "a.csv", "time,model,input,output", f"{day},gpt-4o,1,1", f"{day} 19:00,gpt-4o,1,1")
     rows = read(tmp_path, file, dates=form, zone="America/New_York")
     assert [row["at_us"] % 86_400_000_000 // 3_600_000_000 for row in rows] == [5, 0]
+
+
+def test_usage_tables_of_warehouses_are_read_or_told_what_they_lack(tmp_path: Path) -> None:
+    """Databricks' system.serving.endpoint_usage has the tokens of each call and no model; Snowflake's has their sum alone.
+
+    1,200 tokens in at 2.5 and 300 out at 10 a million: 0.003 + 0.003 = 0.006; the refused call is none.
+    """
+    rows = ("200,2026-05-01T10:00:00.000Z,1200,300", "429,2026-05-01T10:01:00.000Z,0,0")
+    databricks = text(tmp_path / "databricks.csv", "status_code,request_time,input_token_count,output_token_count", *rows)
+    found = usage_answer(databricks, "--model", "gpt-4o", "--provider", "openai", "--tasks", "0")
+    assert (found["requests"], found["list_usd"]) == (1, pytest.approx(0.006))
+    head = "START_TIME,END_TIME,FUNCTION_NAME,MODEL_NAME,TOKENS,TOKEN_CREDITS"
+    hour = "2026-05-01 10:00:00.000 -0700,2026-05-01 11:00:00.000 -0700"
+    snowflake = text(tmp_path / "snowflake.csv", head, f"{hour},COMPLETE,claude-4-sonnet,120000,0.306")
+    assert "tokens in total tell no price" in run_usage(snowflake).stderr

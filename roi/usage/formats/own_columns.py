@@ -21,21 +21,22 @@ CURRENCIES: Final = ("usd", "eur", "gbp", "chf", "jpy", "cny", "inr", "krw", "ca
 SIGNED: Final = {"$": "usd", **{sign: code.lower() for sign, code in SIGNS.items()}}
 MONEY: Final = "|".join((*CURRENCIES, *map(re.escape, SIGNED)))
 COST: Final = re.compile(
-    rf"(?P<before>{MONEY})?(total|billed)?(cost|spend|(?P<unsure>amount))(in)?(?P<code>{MONEY})?(?P<part>cents?|micros?)?(?P<after>{MONEY})?")
+    rf"(?P<before>{MONEY})?(total|billed)?(cost(amount)?|spend|(?P<unsure>amount))(in)?(?P<code>{MONEY})?"
+    rf"(?P<part>cents?|micros?|\u00b5|\u03bc)?(?P<after>{MONEY})?")
 """How a column of costs is called, without what stands between its words: a word for it, and a currency before or after, or in
 parentheses; USD where it says none. In cents or millionths of it: many keep whole numbers (cost_cents, cost_usd_micros). An
 `amount` is of money where its currency or its part is told."""
-PARTS: Final = {"c": 100.0, "m": 1e6}
+PARTS: Final = {"c": 100.0, "m": 1e6, "\u00b5": 1e6, "\u03bc": 1e6}
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time_iso", "start_time", "starttime", "created_at", "created", "datetime", "date",
              "arrival", "ts", "timegenerated", "timegenerated [utc]", "start_timestamp", "start_ns", "@timestamp", "event_time",
-             "requested_at", "occurred_at", "usage_date", "day", "week", "month", "quarter"),
+             "requested_at", "request_time", "occurred_at", "usage_date", "day", "week", "month", "quarter"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
               "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount",
-              "$ai_input_tokens", "native_tokens_prompt"),
+              "$ai_input_tokens", "native_tokens_prompt", "input_token_count"),
     "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
                "tokens_out", "num_decode_tokens", "response tokens", "output_length", "candidates_token_count",
-               "candidatestokencount", "$ai_output_tokens", "native_tokens_completion"),
+               "candidatestokencount", "$ai_output_tokens", "native_tokens_completion", "output_token_count"),
     "thinking": ("thoughts_token_count", "thoughtstokencount", "thoughts_tokens", "thinking_tokens", "reasoning_tokens",
                  "output_reasoning_tokens", "reasoning_token_count", "reasoningtokens", "$ai_reasoning_tokens",
                  "native_tokens_reasoning"),

@@ -72,6 +72,8 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield from _latent()
     yield from _linear()
     yield "tinyllama-1.1b", TrainingPlan(method="lora-int8", seq=2048, logits_kept=True)  # the last layer's scores in forward
+    # a norm behind the embedding widens the stream alone
+    yield "bloom-560m", TrainingPlan(method="dora", checkpointing=False, seq=512, trainer="hf", autocast=True)
     for model, checkpointing in product(("phi-3.5-moe", "llama-4-scout"), (True, False)):  # routers that take no adapter
         yield model, TrainingPlan(seq=1024, checkpointing=checkpointing)
 

@@ -224,7 +224,7 @@ def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
         return 0.0
     result = 2.0 if s.lowered else s.plan.trained_bytes
     # a base product has the type of what it reads: attention's output is 16-bit under autocast
-    plain = sum(x.outputs * (s.attended if x.name in MIXED_INPUT else s.w) for x in on)
+    plain = sum(x.outputs * (s.attended if x.name in MIXED_INPUT else s.made) for x in on)
     outputs = sum(x.outputs for x in on)
     copied = s.plan.quantised or s.lowered or s.plan.dtype != "fp32"
     weights = result * sum(x.inputs * x.outputs for x in on) * float(copied)

@@ -216,7 +216,7 @@ def _measured(
     uncounted = spent.workload is not None and spent.workload.requests_per_day is None
     if uncounted and isinstance(requests, (int, float)) and 0 < requests < np.inf:
         spent = summarize(replace(asked, requests_per_day=requests))
-    part = parse_yaml(part_yaml(spent, as_of=as_of), "--usage")
+    part = parse_yaml(part_yaml(spent, as_of=as_of, tell=tell), "--usage")
     del part["schema"]
     part.pop("as_of", None)
     days = spent.days

@@ -57,7 +57,7 @@ def answer_usage(
         if with_part:
             from roi.usage.measure.scenario_part import part_yaml
 
-            parts.append(part_yaml(found, question.bill_usd_per_month, as_of))
+            parts.append(part_yaml(found, question.bill_usd_per_month, as_of, tell))
 
     spent, tasks = summarize(question, tell, status, settle), []
     if question.trace is not None and tell is not None:

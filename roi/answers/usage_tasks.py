@@ -25,7 +25,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
-from roi.usage.measure.scenario_part import listed_a_month, paid_a_month, part_of, shares_to_one, writes_nothing
+from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import shortest_prefix
 from roi.usage.summary import Usage
 
@@ -204,9 +204,6 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
     paid, split = paid_a_month(found, group, task.days, provider, bill)
-    no_writes = not paid and writes_nothing(group)
-    if paid is None and prefix is not None and sizes:  # one prefix for all sizes does not say what each tier finds in a cache
-        paid, split = listed_a_month(group, task.days), 0.0
     task = task if paid is None else replace(task, usd_per_month=paid)
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
@@ -214,7 +211,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
-                      "batch_share": batched, **({"writes_cache": False} if no_writes else {}),
+                      "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
 

@@ -20,14 +20,18 @@ from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
 from roi.usage.told import no_weekend, silent
 
-EDGES_APART: Final = 0.005
-"""Share of a bill beyond which what a scenario says of it is another bill."""
+DOUBT: Final = 0.01
+"""Share of a bill beyond which it is said that a scenario's may be another one."""
 
 
-def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
+def part_yaml(
+    found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> str:
     """YAML with `workload`, `incumbent` and the day of a bill's prices; comments on its source and what the log leaves open.
 
-    The bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong.
+    The bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong. `tell` hears what a
+    scenario from it may be wrong about.
 
     Raises InputError where the log settles no workload, or its provider is not known.
     """
@@ -36,10 +40,14 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date
         raise InputError(f"--output: {found.no_workload}")
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
     part = part_of(found, w, bill_usd_per_month, day)
-    billed = "bill_usd_per_month" in part["incumbent"]
+    billed, price = "bill_usd_per_month" in part["incumbent"], _price(found, w)
+    unsure = [] if billed else list(doubts(found, w, price))
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
     data = {"schema": PART_SCHEMA, **priced, **part}
-    told = [*_comments(found, w, _price(found, w)), *(_moved(found.chosen, day) if billed else ())]
+    if tell is not None:
+        for each in unsure:
+            tell(each)
+    told = [*_comments(found, w), *unsure, *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
 
@@ -196,8 +204,6 @@ def _incumbent(
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
-    if not paid and not share and _edges_apart(found, w, price):
-        paid, split = listed_a_month(at_list_of(found.chosen, day), w.days), 0.0
     if share:
         yield "batch_share", round(share, 6)
     if paid:
@@ -212,17 +218,28 @@ def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
     return days.mean((each.spend.day, each.list_usd or 0.0) for each in rows if each.spend.day in whole) * DAYS_PER_MONTH
 
 
-def _edges_apart(found: Usage, w: MeasuredWorkload, price: ApiPrice) -> bool:
-    """True where a price by length makes the log's calls cost something else than their lengths and one prefix for all say.
+def doubts(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
+    """What moves the bill of a scenario from these records by more than a little, and no field of one says."""
+    low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
+    if high > (1.0 + DOUBT) * low:
+        yield (f"cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost"
+               f" up to {high / low:.3g} x as much: roi usage --input-includes-cache yes or no settles it")
+    if price is not None and not w.batch_share and abs((over := _over_list(found, w, price)) - 1.0) > DOUBT:
+        yield (f"its list price by length: long prompts find more in a cache than short ones, and one prefix for all comes to"
+               f" {over:.3g} x what these calls cost at that price: where no bill is stated, so does a scenario from them")
+
+
+def _over_list(found: Usage, w: MeasuredWorkload, price: ApiPrice) -> float:
+    """What lengths and one prefix for all cost, over what a price by length makes of the log's calls; 1 without such a price.
 
     A conversation's history grows with the prompt: beyond an edge of the price, where a token costs more, calls find more of it
     in a cache than the mean call does.
     """
     if len(price.edges_tokens) < 2 or w.lengths is None or w.requests_per_day is None:
-        return False
+        return 1.0
     stated = sum(each.share * _call_usd(each, w.prefix, price, writes=_writes(found.chosen)) for each in w.lengths.bins)
     listed = listed_a_month(at_list_of(found.chosen, w.days.last), w.days)
-    return abs(stated * w.requests_per_day * DAYS_PER_MONTH - listed) > EDGES_APART * listed
+    return stated * w.requests_per_day * DAYS_PER_MONTH / listed if listed > 0.0 else 1.0
 
 
 def _call_usd(of: LengthBin, prefix: Prefix | None, price: ApiPrice, *, writes: bool) -> float:
@@ -284,7 +301,7 @@ def _apart(each: Priced) -> bool:
     return each.spend.tier is not None or each.spend.tokens["cache_write_1h"] > 0
 
 
-def _comments(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
+def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
@@ -306,9 +323,6 @@ def _comments(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iter
     if writes_nothing(found.chosen):
         yield ("no row counts tokens written to a cache: as long as no bill stands here, calls that miss it pay plain input;"
                " incumbent.writes_cache: true has them written at the list's price")
-    if price is not None and not w.batch_share and _edges_apart(found, w, price):
-        yield ("prompts beyond an edge of the price by length find more in a cache than shorter ones: a bill that nothing"
-               " reports is their list price, which one prefix for all does not come to")
     if searched := w.days.mean((each.spend.day, searched_usd([each])) for each in found.chosen if not each.spend.costed):
         a_month = round(searched * DAYS_PER_MONTH, 2)
         yield (f"web searches: ${a_month:,} a month at list price, which are no tokens and in no figure here. An option without"

@@ -127,3 +127,18 @@ def test_what_cached_tokens_on_top_of_the_input_would_cost_is_told_where_a_part_
     told = "on top of it these calls cost up to 13.2 x as much"
     assert told in " ".join(asked.stderr.split())
     assert told in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("paid", "split"), [(1.0, 1.0), (0.5, None)], ids=["list price", "half of it"])
+def test_costs_of_an_export_that_counts_no_requests_are_other_requests_where_they_are_the_list_price(
+    paid: float, split: float | None, tmp_path: Path,
+) -> None:
+    """400 million tokens in at 2.5 USD and 30 million out at 15 are 1,450: what a scenario's requests come to is none of price.
+    At half of that it is both, and nobody can say how much of which."""
+    log = tmp_path / "log.csv"
+    log.write_text(f"month,model,input_tokens,output_tokens,cost\n2026-09,gpt-5.4,400000000,30000000,{1450 * paid}\n"
+                   f"2026-10,gpt-5.4,480000000,36000000,{1740 * paid}\n", encoding="utf-8")
+    assert ask("usage", log, "--tasks", "0", "--output", tmp_path / "part.yaml").exit_code == 0
+    incumbent = read_part(tmp_path / "part.yaml")["incumbent"]
+    assert incumbent["bill_usd_per_month"] == pytest.approx(3190 * paid / 61 * 365 / 12, abs=0.01)
+    assert incumbent.get("bill_is_volume_share") == split

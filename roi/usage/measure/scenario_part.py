@@ -264,7 +264,8 @@ def paid_a_month(
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
     The bill that the user gives is of all calls, at the list of their days, and of their web searches, which are no tokens and
     come off it. Else what the rows report that
-    they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
+    they cost, all of them: the same rows give the tokens, so the gap is price; where they count no requests it is volume if
+    they cost the list price, else unsplit. Else the list price times a cost export's
     factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
     requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
     which no field of a scenario says, their list price: the gap is price.
@@ -277,12 +278,14 @@ def paid_a_month(
         searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH
         bill -= searched if searched < bill else 0.0
         return (bill * listed / every if every and whole else None), None
+    uncounted = found.workload is not None and found.workload.requests_per_day is None
     if rows and all(each.spend.costed for each in rows):
-        return days.mean((each.spend.day, each.spend.cost_usd) for each in rows) * DAYS_PER_MONTH, 0.0
+        paid = days.mean((each.spend.day, each.spend.cost_usd) for each in rows) * DAYS_PER_MONTH
+        return paid, 0.0 if not uncounted else 1.0 if abs(paid - listed) < DOUBT * listed else None
     factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
     if factor is not None:
         return listed * factor, None
-    if found.workload is not None and found.workload.requests_per_day is None:
+    if uncounted:
         return listed, 1.0
     return (listed, 0.0) if any(_apart(each) for each in rows) else (None, None)
 

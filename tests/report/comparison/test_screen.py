@@ -1181,6 +1181,9 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of":
         ((*CACHED, *UNLISTED), ((*CACHED, *UNLISTED, "incumbent.uses_cache=false"), (*CACHED, UNLISTED[0], OF_READS),
                                  (*CACHED, *UNLISTED, "workload.cache_hit_rate=0"), CACHED)),
+    "! The bill is 0.376 x what these requests cost at the scenario's prices: taken as other requests":
+        (("incumbent.bill_usd_per_month=5000", "incumbent.bill_is_volume_share=1"),
+         (("incumbent.bill_usd_per_month=7000", "incumbent.bill_is_volume_share=1"),)),
     "The prompt cache that is on holds nothing: the shared prefix of 1,023 tokens is below the 1,024 that its vendor caches.":
         ((*CACHED, "workload.shared_prefix_tokens=1023"),
          ((*CACHED, "workload.shared_prefix_tokens=1024"), (*CACHED, "workload.shared_prefix_tokens=0"),

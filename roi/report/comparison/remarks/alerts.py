@@ -65,6 +65,8 @@ in the USA); OpenAI's guide to fine-tuning asks for ten examples.
 """
 DEAR_ERRORS = 1000.0
 """Times today's API bill: whom wrong answers cost so much more than the answers would let people check each of them."""
+TWICE: Final = 2.0
+"""A gap to the bill that is said although it is known what it is: records of another workload than the scenario's, perhaps."""
 FAR_OFF = 1.25
 """Times the estimate, or part of it, beyond which a bill is told although no figure of the leading option hangs on why."""
 DRIVING = 3
@@ -109,11 +111,14 @@ def _of_requests(c: Comparison) -> list[str]:
 
 def _gap(c: Comparison, price: str, volume: str) -> list[str]:
     """The unsplit gap to the bill, and the leading option's NPV if all of it is price, and volume; nothing of a small one."""
-    gap = case_number(c.case, "reconciliation.factor", 1.0)
-    near = max(gap, 1.0 / gap) < FAR_OFF if price == volume else round(gap, 2) == 1.0
-    if near or c.reconciled_option is None or not c.case["reconciliation.volume_share"].uncertain:
-        return []
+    gap, share = case_number(c.case, "reconciliation.factor", 1.0), c.case["reconciliation.volume_share"]
     told = f"The bill is {figure(gap)} x what these requests cost at the scenario's prices"
+    if not share.uncertain:
+        taken = {0.0: "the price of today's model", 1.0: "other requests"}.get(share.number(), "price and other requests")
+        return [f"{told}: taken as {taken} (incumbent.bill_is_volume_share)"] if max(gap, 1.0 / gap) >= TWICE else []
+    near = max(gap, 1.0 / gap) < FAR_OFF if price == volume else round(gap, 2) == 1.0
+    if near or c.reconciled_option is None:
+        return []
     if price == volume:
         return [f"{told}: is it of this volume?"]
     label = option_of(c, c.reconciled_option).label

@@ -46,4 +46,6 @@ def init(
         write(text)
         return
     replace_file(file, text, "FILE")
-    tell(f"wrote {file}; its figures are guesses until you replace them. Next: roi compare {file}")
+    guesses = "what the records do not settle is a guess until you replace it" if usage else (
+        "its figures are guesses until you replace them")
+    tell(f"wrote {file}; {guesses}. Next: roi compare {file}")

@@ -214,7 +214,7 @@ def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source
     mean = (count + 0.5) / (items + 1.0)
     low, high = (float(x) for x in counted_quantile(np.array([0.05, 0.95]), mean, items))
     sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean),
-              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half a one each way")
+              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half an item each way")
     sheet.state(path + ITEMS, items, source, "items")
 
 

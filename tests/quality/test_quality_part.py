@@ -67,7 +67,7 @@ def test_another_score_in_compare_than_on_the_screen_of_quality_has_its_reason_b
     assert ("Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may be: today 91%"
             " here, 90.9% there.") in found
     told = ask("compare", scenario, "--quality", part, "--draws", "0").stdout
-    clause = "wrong: of the items counted, half a one added each way (roi quality adds none)."
+    clause = "wrong: of the items counted, half an item added each way (roi quality adds none)."
     assert clause in " ".join(told.split())
     (stay,) = (line.split() for line in told.splitlines() if line.startswith(("  stay ", "> stay ")))
     assert "9.1" in stay

@@ -165,7 +165,7 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
-        legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
+        legend += " wrong: of the items counted, half an item added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
 
 

@@ -53,8 +53,8 @@ def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_e
 
 
 def test_what_the_vendor_suggests_errs_there_as_often_as_it_was_scored_here() -> None:
-    """Of 600 items 8% and 11.5% wrong, half a one added each way: 69.5 of 48.5 = 1.43 times. The advice is that of the scenario
-    that states both.
+    """Of 600 items 8% and 11.5% wrong, half an item added each way: 69.5 of 48.5 = 1.43 times. The advice is that of the
+    scenario that states both.
     """
     compared = "candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "
     scored = ("scores: {", "scores: {gpt-6-luna: {value: 0.885, items: 600}, "), compared

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from roi.estimate.training.activations import (
     LayerBytes,
-    cached_copies_bytes,
     final_norm_saved,
     kept_bytes,
     later_gradients_bytes,
@@ -29,6 +28,7 @@ from roi.estimate.training.activations import (
     norm_backward_bytes,
     retained_input_bytes,
 )
+from roi.estimate.training.adapter_activations import cached_copies_bytes
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes

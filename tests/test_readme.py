@@ -130,6 +130,20 @@ def test_the_context_s_error_is_that_of_each_message_with_its_card_left_out():
     assert f"| CUDA context | {len(rows)} out-of-memory messages, {cards} cards, one card left out in turn | {shown} |" in TRUST
 
 
+def test_what_serving_misses_with_a_model_or_a_card_left_out_is_that_of_the_accuracy_page():
+    found = kept("serving-left-out")
+    for quantity, told in (("throughput", "each model left out in turn | median {m:.1f}%; {c:.0f}% within the stated 90% |"),
+                           ("tpot", "| TPOT, the same | {n:,} runs | median {m:.1f}%; {c:.0f}% within |"),
+                           ("ttft", "| TTFT, the same | {n:,} runs | median {m:.1f}%; {c:.0f}% within |")):
+        of = found[quantity]
+        assert told.format(n=of["n"], m=of["median_ape"], c=of["coverage90"]) in TRUST
+    assert f"| {found['throughput']['n']:,} published runs in groups of three models" in TRUST
+    engines = kept("serving")["engines"]
+    models, cards = ([row[left] for row in engines if row[left]] for left in ("model", "card"))
+    assert f"| {len(models)} engines, {len(cards)} of them on several cards | {100 * min(models):.0f}% (" in TRUST
+    assert f" to {100 * max(models):.0f}% (vLLM on ROCm) a model, to {100 * max(cards):.0f}% (TensorRT-LLM, all" in TRUST
+
+
 def test_closed_form_memory_of_the_complete_rows_is_stated_for_allocated_and_for_reserved():
     answer = kept("closed-form")
     held, reserved = errors(answer["predictions"], "rtx4080"), errors(answer["second_predictions"], "rtx4080")

@@ -74,6 +74,9 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield "tinyllama-1.1b", TrainingPlan(method="lora-int8", seq=2048, logits_kept=True)  # the last layer's scores in forward
     # a norm behind the embedding widens the stream alone
     yield "bloom-560m", TrainingPlan(method="dora", checkpointing=False, seq=512, trainer="hf", autocast=True)
+    # scores of one sequence read views: values in a fused product, one head for all; GPT-J's queries and keys are widened
+    for model in ("phi-3.5-mini", "falcon-7b", "gpt-j-6b"):
+        yield model, TrainingPlan(attention="eager", seq=1024, checkpointing=False)
     for model, checkpointing in product(("phi-3.5-moe", "llama-4-scout"), (True, False)):  # routers that take no adapter
         yield model, TrainingPlan(seq=1024, checkpointing=checkpointing)
 

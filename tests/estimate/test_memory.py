@@ -264,6 +264,29 @@ def test_fp32_queries_with_grouped_heads_keep_their_scores():
     assert float(training_memory(multi, plan).saved_bytes) < kept - 0.9 * scores
 
 
+@pytest.mark.parametrize(("name", "kept"), [
+    ("phi-3.5-mini", 32 * 4 * 512 * 2 * 3_072), ("falcon-7b", -32 * 4 * 512 * 2 * 70 * 64), ("llama-3.2-1b", 0), ("gpt2", 0),
+])
+def test_scores_of_one_sequence_read_views_of_keys_and_values_and_those_of_several_read_copies(name, kept):
+    """fp32, 512 tokens: phi's values keep the product with its queries and keys, 2 x 3,072 wider, in 32 layers; falcon's 71
+    heads read one head's keys and values, 64 wide each. Llama repeats 8 heads for 32, and gpt2's views are the whole product.
+    """
+    one, two = (float(training_memory(find_model(name), TrainingPlan(
+        targets="attention", micro_batch=n, seq=512.0, checkpointing=False, dtype="fp32", attention="eager", padded=False,
+    )).saved_bytes) for n in (1.0, 2.0))
+    assert 2.0 * one - two == pytest.approx(2.0 * kept, abs=1.0)
+
+
+def test_logits_behind_a_16_bit_loss_are_turned_to_fp32_when_autocast_has_dropped_its_copies():
+    """QLoRA, rank 64: 2,048 x 49,152 logits are 384 MiB in fp32, beside 192 in 16 bits and their log-softmax; or before that
+    the adapters' copies, 138 MiB. Forward peaks behind autocast, where loss and all that is kept are alike: it is the loss's.
+    """
+    plan = TrainingPlan(method="qlora", rank=64.0, micro_batch=4.0, seq=512.0, attention="flash", loss="16bit", trainer="hf",
+                        autocast=True)
+    forward, loss, _, _ = (float(x) for x in training_memory(find_model("smollm2-1.7b"), plan).phase_bytes)
+    assert forward == pytest.approx(loss)
+
+
 def test_sft_trainer_holds_a_tile_of_logits():
     """4,096 x 32,768 x 2 bytes of tile, 4 x 4,096 x 4,096 of gradient; a whole chain would be 12 x 4,096 x 128,256.
 

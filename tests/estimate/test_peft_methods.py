@@ -9,12 +9,13 @@ from long_tables import every_row
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
+from roi.estimate.training.adapter_activations import behind_mlp_peak
 from roi.estimate.training.adapters import check_rank, trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.optimizers import optimizer_state_bytes, optimizer_workspace_bytes
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import read_setting, refusal
 from roi.estimate.training.stacks import built_model
 from roi.evidence.training_speed import PACES, speed_evidence
 from roi.store.profiles.lookup import Store
@@ -116,6 +117,23 @@ def test_miss_that_forms_the_weight_keeps_a_copy_of_it_and_the_sum():
     weights, inputs, sums = 8 * (3_072 * 3_072 + 3_072 * 1_024), 4 * 4 * 768 * 2 * 3_072, 4 * 4 * 768 * 2 * 64
     assert float(bat.saved_bytes - miss.saved_bytes) == pytest.approx(28 * (weights + inputs - sums), rel=1e-3)
     assert float(bat.peak_allocated_bytes - miss.peak_allocated_bytes) / 2**30 == pytest.approx(23.465 - 18.879, rel=0.03)
+
+
+@pytest.mark.parametrize(("autocast", "product", "beside"), [
+    (True, 8_192, 8 * 3_072 + 256), (True, 16_384, 2 * 16_384 + 2 * 3_072), (False, 4_096, 6 * 3_072 + 512),
+])
+def test_a_layer_is_computed_anew_beside_the_gradient_that_an_adapter_behind_its_mlp_waits_with(autocast, product, beside):
+    """Llama-3.2-3B, 1,024 tokens in bf16, width 64. A token: the norm's output 2 x 3,072 and the gradient in fp32 4 x 3,072.
+
+    Then the MLP's result (2 x 3,072), its cast (4 x 3,072), which autocast casts back (2 x 3,072), and GELU's input and result
+    (2 x 64 each, 4 x 64 without autocast); or the last product's result and what it reads, where that is more. Autocast also
+    copies 2 x 64 x 3,072 weights and 64 + 3,072 biases to 16 bits.
+    """
+    bottleneck = plan("houlsby", rank=64.0, seq=1024.0, micro_batch=1.0, autocast=autocast, checkpointing=True)
+    copies = 2 * (2 * 64 * 3_072 + 64 + 3_072) if beside == 8 * 3_072 + 256 else 0
+    found = behind_mlp_peak(read_setting(MODEL, bottleneck), 0.0, 2.0 * product * 1_024)
+    assert float(found) == 1_024 * (6 * 3_072 + beside) + copies
+    assert float(behind_mlp_peak(read_setting(MODEL, replace(bottleneck, checkpointing=False)), 0.0, 0.0)) == 0.0
 
 
 def test_ln_tuning_trains_biases_of_norms_and_the_last_norm_where_there_is_one():

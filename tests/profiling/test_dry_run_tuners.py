@@ -89,7 +89,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         wide = x.to(self.down.weight.dtype)
-        return (wide + self.up(nn.functional.gelu(self.down(wide)))).to(x.dtype)
+        made = self.up(nn.functional.gelu(self.down(wide)))
+        return (wide.to(made.dtype) + made).to(x.dtype)
 
 
 def partly_trained(build, config, plan):

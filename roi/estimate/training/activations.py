@@ -18,7 +18,7 @@ import numpy as np
 
 from roi.estimate.training.adapter_activations import (
     adapter_saved,
-    copied_bytes,
+    behind_mlp_peak,
     expert_peak,
     expert_saved,
     int8_inputs,
@@ -82,6 +82,7 @@ def layer_bytes(s: Setting) -> LayerBytes:
     # then the first norm's input alone is still there, and that of an fp32 stream is the checkpoint itself
     first = norms / max(m.norms_per_layer, 1) * float(not s.plan.checkpointing or s.w < 4.0)
     peak = np.maximum(peak, first + scores)
+    peak = np.maximum(peak, behind_mlp_peak(s, kept, s.w * s.tokens * max((inner_width(k) for k in m.mlp), default=0.0)))
     merged = _merge_peak(s, norms, widest_mixing)
     highest = np.maximum(peak, merged) if s.plan.checkpointing else peak
     return LayerBytes(
@@ -223,19 +224,6 @@ def retained_input_bytes(s: Setting) -> Number:
     # counted elsewhere: the one norm's output by attention, an input that is the layer's own by its checkpoint
     again = (s.one_norm and s.plan.int8) or (m.family in POST_NORMED and s.plan.checkpointing)
     return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(again)
-
-
-def cached_copies_bytes(s: Setting) -> Number:
-    """Bytes of adapters' 16-bit copies that autocast caches to the loss, its context's end, under checkpointing; all layers.
-
-    Without it they are the graph's (`adapter_saved`). Those of other tuners than LoRA's kin are not counted.
-    """
-    if not s.plan.checkpointing or not s.plan.targeted or s.plan.tuner is not None:
-        return 0.0
-    m, h = s.model, s.model.hidden
-    mixing = [(copied_bytes(s, s.adapted(list(a.linears(h)))), a.layers) for a in m.attention]
-    mlps = [(copied_bytes(s, s.adapted(list(k.linears(h)))), k.layers) for k in m.mlp]
-    return _mean([*mixing, *mlps], 1)
 
 
 def _selected_bytes(s: Setting) -> Number:

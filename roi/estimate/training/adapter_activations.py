@@ -57,6 +57,29 @@ def copied_bytes(s: Setting, on: list[Linear]) -> Number:
     return 2.0 * np.asarray(s.plan.rank, dtype=float) * sum((x.inputs + x.outputs) * x.experts / x.active for x in on)
 
 
+def cached_copies_bytes(s: Setting) -> Number:
+    """Bytes of adapters' 16-bit copies that autocast caches to the loss, its context's end, under checkpointing; all layers.
+
+    Without it they are the graph's (`adapter_saved`). Of other tuners than LoRA's kin those behind an MLP alone are counted.
+    """
+    m, h = s.model, s.model.hidden
+    if not s.plan.checkpointing:
+        return 0.0
+    if s.plan.method == "houlsby":
+        return m.layers * _bottleneck_copies(s)
+    if not s.plan.targeted or s.plan.tuner is not None:
+        return 0.0
+    kinds = [(a.layers, list(a.linears(h))) for a in m.attention] + [(k.layers, list(k.linears(h))) for k in m.mlp]
+    return sum((layers * copied_bytes(s, s.adapted(linears)) for layers, linears in kinds), np.float64(0.0))
+
+
+def _bottleneck_copies(s: Setting) -> Number:
+    """Bytes of the 16-bit copies of one layer's adapter behind its MLP, two products and their biases, under autocast."""
+    size, h = np.asarray(s.plan.rank, dtype=float), float(s.model.hidden)
+    copied: Number = 2.0 * float(s.lowered) * (2.0 * size * h + size + h)
+    return copied
+
+
 def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     """Bytes that the targets of a tuner other than LoRA's keep: their inputs, and what it makes of outputs and weights.
 
@@ -89,7 +112,7 @@ def whole_tuner_bytes(s: Setting) -> Number:
     A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
     adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type. LitGPT's prompt keeps
     what its fused attention makes, with a log-sum a row; version 2 also what every scale reads. An adapter behind the MLP
-    keeps its input in its own type, and its GELU's input and result.
+    keeps its input in its own type, and its GELU's input and result, or 16-bit copies of all it has under autocast.
     """
     size = np.asarray(s.plan.rank, dtype=float)
     kinds = [a for a in s.model.attention if a.kind != "linear"]
@@ -107,8 +130,23 @@ def whole_tuner_bytes(s: Setting) -> Number:
         scaled = s.w * sum(x.outputs * x.layers * x.active for x in s.model.linears) / layers
         return s.tokens * (made + scaled * float(s.plan.method == "llama_adapter_v2")) + 0.0 * size
     if s.plan.method == "houlsby":
-        return s.tokens * (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
+        kept = (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
+        return s.tokens * kept + _bottleneck_copies(s)
     return 0.0 * size
+
+
+def behind_mlp_peak(s: Setting, kept: Number, product: Number) -> Number:
+    """Bytes as recompute reaches an adapter behind an MLP, beside what the layer keeps; 0 where none is, or nothing recomputed.
+
+    The adapter's backward asks for what it reads when the gradient of its sum is there, in the adapter's type. So the layer is
+    computed anew beside that: the norm's output, the MLP's last product with what it reads (`product`), or when that is gone
+    its result with the cast to the adapter's type, which under autocast is not what is kept.
+    """
+    if s.plan.method != "houlsby" or not s.plan.checkpointing:
+        return 0.0
+    stream, wide = s.w * s.model.hidden * s.tokens, s.plan.trained_bytes * float(s.recast) * s.model.hidden * s.tokens
+    behind = stream * float(s.recast) + wide * float(s.lowered) + whole_tuner_bytes(s)
+    return kept + stream + wide + np.maximum(product + stream, behind)
 
 
 def _shared_output(s: Setting, on: list[Linear]) -> int:

@@ -21,6 +21,10 @@ DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
 UNROTATED: Final = ("gpt2", "mpt", "gpt_bigcode")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
+ALL_VIEWS: Final = (*UNROTATED, "bloom")
+"""Families whose own attention reads queries and keys as views of the fused product too."""
+WIDENED: Final = ("gptj", "gpt_neo", "codegen")
+"""Families whose own attention turns queries and keys to fp32, of which autocast's product makes 16-bit copies again."""
 NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
 """Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type, and Falcon's, which names
 that of a LayerNorm's output; gpt-oss' names the stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
@@ -40,7 +44,8 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
         capped = w if s.model.family == "gemma2" else 0.0  # the soft cap's tanh
-        saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped)
+        widened = 2.0 * (4.0 - w) * a.heads * a.head_dim * float(s.model.family in WIDENED and not s.plan.autocast)
+        saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped) + t * widened
     else:
         scored = s.scored(a)
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
@@ -93,9 +98,10 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     if s.eager:
         softmax, beside = _softmax_bytes(s)
         fused = 2.0 if softmax > s.attended and s.plan.dtype == "fp16" else 0.0
-        values = s.attended * s.tokens * a.heads * a.value_width  # gone when the product with them has its gradients
+        # gone when the product with them has its gradients
+        values = s.attended * s.tokens * (a.heads * a.value_width + _viewed_width(s, a))
         return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values - gone
-    return s.scored(a) * (12.0 * s.pairs * a.heads - gone)
+    return s.scored(a) * (12.0 * s.pairs * a.heads - 4.0 * s.tokens * _viewed_width(s, a) - gone)
 
 
 def scores_made(s: Setting) -> Number:
@@ -150,12 +156,28 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
     The output projection alone reads the output: full fine-tuning, an adapter on it that shares the tensor, int8.
     """
     d, v, t = a.head_dim, a.value_width, s.tokens
-    saved = w * t * a.heads * (2.0 * d + v) + s.pairs * a.heads * pair
+    saved = w * t * (a.heads * (2.0 * d + v) + _viewed_width(s, a)) + s.pairs * a.heads * pair
     output = s.attended * a.heads * v * t
     if not s.plan.adapter or (s.plan.int8 and not s.plan.checkpointing):
         return saved + output
     shared = "o_proj" in s.targets and not s.recast and not s.lowered
     return saved + output * float(shared) * (1.0 - s.dropped)
+
+
+def _viewed_width(s: Setting, a: Attention) -> Number:
+    """Width that scores keep alive beside each head's own keys and values where a batch is one sequence, or below 0 do not.
+
+    The product over heads then reads views, and copies them of several sequences: of values in the stream's type, which are
+    part of a wider product; of one head's keys and values for all, unless torch's math path repeats them.
+    """
+    kv_heads = a.heads if a.kind == "latent" else a.kv_heads
+    single = np.where(np.asarray(s.batch) == 1.0, 1.0, 0.0)
+    if kv_heads == 1 < a.heads:
+        return (1.0 - a.heads) * (a.head_dim + a.value_width) * (1.0 if s.eager else s.repeated(a)) * single
+    cast = not s.eager and s.attended < 4.0  # the math path runs in fp32
+    if kv_heads < a.heads or cast or (s.eager and s.model.family in ALL_VIEWS):
+        return 0.0 * single
+    return (_value_width(s, a) - a.heads * a.value_width) * single
 
 
 def _fused_saved(s: Setting, a: Attention) -> Number:

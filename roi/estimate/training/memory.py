@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from roi.estimate.training.activations import (
     LayerBytes,
-    cached_copies_bytes,
     final_norm_saved,
     kept_bytes,
     later_gradients_bytes,
@@ -29,6 +28,7 @@ from roi.estimate.training.activations import (
     norm_backward_bytes,
     retained_input_bytes,
 )
+from roi.estimate.training.adapter_activations import cached_copies_bytes
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
@@ -244,11 +244,12 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
 
 def _logits_made(s: Setting) -> Number:
     """Bytes of logits at the end of forward: a cap's tanh, as made, in fp32, and log-softmax; 0 for a loss in chunks."""
-    each, wide = _logit_bytes(s), s.plan.loss == "fp32"
-    both = each + 4.0 + 4.0 * float(each < 4.0) if wide else 2.0 * each + 4.0 * float(s.plan.hands_on_fp32)
-    fused = FUSED_LOSS_BYTES if wide else each  # which has no log-softmax
-    made = (fused if s.plan.kernels == "fused" else both) + _capped_bytes(s)
-    return made * s.tokens * s.model.vocab * float(s.plan.whole_logits)
+    each, wide, every = _logit_bytes(s), s.plan.loss == "fp32", s.tokens * s.model.vocab * float(s.plan.whole_logits)
+    both = each + 4.0 + 4.0 * float(each < 4.0) if wide else 2.0 * each
+    if s.plan.kernels == "fused":  # which has no log-softmax
+        both = FUSED_LOSS_BYTES if wide else each
+    handed_on = 4.0 * every * float(s.plan.hands_on_fp32 and not wide)  # made when autocast has dropped its copies
+    return (both + _capped_bytes(s)) * every + np.maximum(handed_on - cached_copies_bytes(s), 0.0)
 
 
 def _lowered_head(s: Setting) -> float:
@@ -263,8 +264,8 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     logits (with 16-bit copies of the head's rows and of its input where those are fp32), the fp32 gradient of its input, and
     where the head is trained its gradient in fp32 and in the head's type.
     """
-    m, kept = s.model, kept_bytes(s, layer)
-    kept = kept + cached_copies_bytes(s) * float(s.plan.chunked_head or s.plan.chunked_loss)  # within forward
+    chunked = s.plan.chunked_head or s.plan.chunked_loss  # within forward
+    m, kept = s.model, kept_bytes(s, layer) + cached_copies_bytes(s) * float(chunked)
     if s.plan.chunked_head:
         rows = np.minimum(s.tokens, TILE_TOKENS)
         narrow = 2.0 if s.plan.autocast else s.w
@@ -272,8 +273,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         tile = narrow * (TILE_VOCAB * rows + m.hidden * copied)
         head = _gradient(s, m.head_parameters) + 4.0 * m.head_parameters * float(not s.plan.adapter or s.plan.ends)
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
-    kept = kept + _lowered_head(s)
-    capped = _capped_bytes(s)
+    kept, capped = kept + _lowered_head(s), _capped_bytes(s)
     if s.plan.chunked_loss:
         # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input
         # (liger_kernel/ops/fused_linear_cross_entropy.py); its fp32 form and gradient, and the gradient of the head's input

@@ -103,7 +103,8 @@ def _of_rows(priced: Sequence[Priced], untold: Collection[str]) -> list[Reconcil
             rows[each.spend.provider].append(each)
     found = (_with_service(Reconciliation(
         basis="calls", provider=provider, list_usd=sum(each.list_usd or 0.0 for each in group),
-        actual_usd=sum(each.spend.cost_usd for each in group), days=len({day for each in group for day in days_of(each.spend)})), group, untold)
+        actual_usd=sum(each.spend.cost_usd for each in group),
+        days=len({day for each in group for day in days_of(each.spend)})), group, untold)
         for provider, group in rows.items())
     return sorted(found, key=lambda each: -each.list_usd)
 

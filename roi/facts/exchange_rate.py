@@ -53,6 +53,16 @@ def told_rates(rates: Sequence[ExchangeRate]) -> list[str]:
     return [f"amounts in other currencies, at rates that were stated: {', '.join(map(str, rates))}"] if rates else []
 
 
+def told_unused(rates: Sequence[ExchangeRate], used: Sequence[ExchangeRate], currencies: Iterable[str]) -> list[str]:
+    """A sentence on rates that convert nothing, and the currencies that there are."""
+    idle = [rate for rate in rates if rate not in used]
+    there = sorted(currencies)
+    none = [code for code in dict.fromkeys(rate.currency for rate in idle) if code not in there]
+    older = [f"{rate} converts nothing: other rates of {rate.currency} are nearer" for rate in idle if rate.currency in there]
+    costs = f"costs are in {', '.join(there)}" if there else "no cost is told"
+    return [*([f"--exchange-rate: nothing here is in {' or '.join(none)}; {costs}"] if none else []), *older]
+
+
 def rate_on(rates: Sequence[ExchangeRate], currency: str, day: Date) -> ExchangeRate | None:
     """The latest rate of the currency that is not of a later day than `day`, else its first; None where it has none."""
     own = sorted((rate for rate in rates if rate.currency == currency), key=lambda rate: rate.since)

@@ -4,6 +4,7 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -221,6 +222,9 @@ class _Rows:
         keep = np.ones(len(key), dtype=bool)
         keep[order[again]] = False
         notes.drop(COPY, "FILES", int(again.sum()))
+        ends = accumulate((rows for _, _, rows in notes.sources), initial=0)
+        notes.sources[:] = [(name, title, int(keep[begin:end].sum()))
+                            for (name, title, _), (begin, end) in zip(notes.sources, pairwise(ends), strict=True)]
         return keep
 
     def _item_clusters(self, item: Ints, cluster: Ints, names: tuple[str, ...]) -> Ints:

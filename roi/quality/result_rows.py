@@ -93,7 +93,7 @@ class Notes:
     dates: list[str] = field(default_factory=list)
     """Days on which results were made, ISO, as the files state them."""
     sources: list[tuple[str, str, int]] = field(default_factory=list)
-    """(file, what it is, rows)."""
+    """(file, what it is, rows that count)."""
 
     def drop(self, reason: str, where: str, rows: int = 1) -> None:
         """Count rows that are left out."""

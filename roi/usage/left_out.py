@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from roi.errors import InputError
-from roi.usage.formats.generic import cell_behind, count_behind
+from roi.usage.formats.generic import COST_FORM, cell_behind, count_behind
+from roi.usage.formats.own_columns import CURRENCIES, SIGNED
 from roi.usage.log import Log
 from roi.usage.measure.aggregate import Spend
 from roi.usage.read.columns import YEAR_LAST
@@ -113,8 +114,22 @@ def refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
         found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
         first = next((each for each in found if each.value), None)
         if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason in TIMELESS else NUMBERS if first.reason == UNREAD_COST else COUNTS
+            told = _date_form if first.reason in TIMELESS else _cost_form if first.reason == UNREAD_COST else None
+            form = told(first.value) if told else COUNTS
             raise InputError(f"FILES: {lost:,} of {rows_told(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
+
+
+def _cost_form(value: str) -> str:
+    """How to write a cost such as this, so that it is read: its currency or part beside the number."""
+    told = COST_FORM.fullmatch(value)
+    unit = ((told["before"] or told["after"]) if told else None) or ""
+    code = SIGNED.get(unit, unit.lower())
+    if code in {"", "usd"}:
+        return NUMBERS
+    if code not in CURRENCIES:
+        return "write the number alone, with a decimal point, in a column cost_cents"
+    return (f"write the number alone, with a decimal point, and {code.upper()} in a column currency, or call the column"
+            f" cost_{code}; --exchange-rate {code.upper()}=USD@DAY, as in EUR=1.08@2026-10-31, then counts it")
 
 
 def _date_form(value: str) -> str:

@@ -1,6 +1,6 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -23,7 +23,7 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import COLUMNS, Document, FileOptions, Format, in_range
+from roi.usage.read.record import CODE, COLUMNS, PAID_IN, Document, FileOptions, Format, bucket_index, in_range
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 from roi.usage.sums import with_ends
@@ -45,6 +45,8 @@ class Log:
     """(file, why) of copies of others, then of those that are no export."""
     grew: set[int] = field(default_factory=set)
     """Days, since 1970 UTC, that went on between two exports."""
+    paid: set[tuple[str, int, bool]] = field(default_factory=set)
+    """Where rates are stated, (currency, day since 1970 UTC, whether they count) of the rows that have a cost."""
 
     @property
     def records(self) -> Table:
@@ -203,6 +205,19 @@ def _names_periods(form: Format, table: Table, records: Table, options: FileOpti
         rows_of(records.filter(~in_range(records.at_us)).select("at_us").limit(1), backend))
 
 
+def paid_in(records: Table, options: FileOptions, backend: Backend) -> Iterator[tuple[str, int, bool]]:
+    """`Log.paid` of records, nothing where no rate is stated; what is no code of a currency is not shown."""
+    if not options.rates:
+        return
+    records = records if PAID_IN in records.columns else records.mutate(**{PAID_IN: ibis.literal("USD")})
+    costs = records.filter(in_range(records.at_us) & (records.cost_usd.notnull() | (records.other_money > 0)))
+    told = costs.select(paid=costs[PAID_IN], day=bucket_index(costs.at_us, 86_400), counts=costs.dropped.isnull()).distinct()
+    for each in rows_of(told, backend):
+        code = each["paid"] or "USD"
+        if len(code) == CODE and code.isascii() and code.isalpha():
+            yield code, each["day"], each["counts"]
+
+
 def _source(found: SniffedFile) -> tuple[str, tuple[str, ...]]:
     """What files of one format have alike; for tables of one's own, the same columns."""
     return found.format.name, tuple(sorted(found.format.columns)) if found.format.name == "generic" else ()
@@ -245,6 +260,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     with progress_told(engine, f"reading {found[0].format.title}", status):
         typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                  for k, raw in enumerate(raws)]
+    log.paid |= {each for table in typed for each in paid_in(table.records, options, engine)}
     settled = readably(lambda: settle_buckets(with_ends(typed, engine, stated=stated), engine, f"roi_buckets_{target.name}"),
                        engine, raws)
     log.tables += settled.tables

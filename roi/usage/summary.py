@@ -8,17 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from roi.errors import InputError
-from roi.facts.exchange_rate import ExchangeRate, told_rates
+from roi.facts.exchange_rate import ExchangeRate, rate_on, told_rates, told_unused
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.left_out import OWN_TABLE, Dropped, dropped_rows, refuse_another_form, refuse_dropped
-from roi.usage.log import Log, read_log, with_periods
+from roi.usage.log import Log, paid_in, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import OwnPrices, Priced, price_changes, price_groups, price_spend
+from roi.usage.measure.pricing import OwnPrices, Priced, day_of, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -98,7 +98,7 @@ class Usage:
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
     rates: tuple[ExchangeRate, ...] = ()
-    """At which amounts in other currencies are taken."""
+    """At which amounts in other currencies are taken: of those that were stated, the ones that convert something."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     by_time: str = ""
@@ -184,6 +184,9 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, question.own)
+    rates = question.options.rates
+    used = {rate_on(rates, code, day_of(day)) for code, day, counts in log.paid if counts}
+    converting = tuple(rate for rate in rates if rate in used)
     untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups, others = _by_group(records, backend, days, priced, question.options.group_by)
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -209,9 +212,10 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         left_out=price_spend((with_maker(row, paid) for row in gone), question.own),
         notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
-               *maker_notes(paid), *told_rates(question.options.rates),
+               *maker_notes(paid), *told_rates(converting),
+               *told_unused(rates, converting, {code for code, _, _ in log.paid}),
                *(billed_too(days) if question.bill_usd_per_month is not None else ())),
-        rates=question.options.rates,
+        rates=converting,
         dated=dated,
         by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
@@ -281,7 +285,8 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
             of_header(raw.columns, FORMATS, name, options))
     table = wanted(raw, form)
     records = with_periods(form, table, form.records(table, options), options, backend)
-    return Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())]), backend
+    log = Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())], paid=set(paid_in(records, options, backend)))
+    return log, backend
 
 
 def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:

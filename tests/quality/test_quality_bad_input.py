@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from quality_support import DATA, pair_rows, quality, write_rows
+
+from roi.cli import main
 
 TODAY = ("--incumbent", "today")
 
@@ -141,6 +144,18 @@ def test_rows_that_cannot_count_are_counted_by_reason_and_strict_refuses_them(tm
     assert strict.code == 2
     assert "--strict: " in strict.error
     assert "; 1 x no score: empty" in strict.error
+
+
+def test_a_copy_is_left_out_of_the_rows_that_its_file_is_said_to_have(tmp_path: Path) -> None:
+    """Files of 3 rows and of 2: one row of the second is a copy of one of the first, so that 3 and 1 count, of 5 in all."""
+    one, two = tmp_path / "a.csv", tmp_path / "b.csv"
+    one.write_text("id,system,score\n1,today,1\n1,other,1\n2,today,0\n")
+    two.write_text("id,system,score\n1,today,1\n2,other,1\n")
+    found = quality(one, two, *TODAY)
+    assert [each["rows"] for each in found.data["sources"]] == [3, 1]
+    assert [each["rows"] for each in found.data["left_out"]] == [1]
+    shown = " ".join(CliRunner().invoke(main, ["quality", str(one), str(two), *TODAY]).stdout.split())
+    assert "(own rows, 1 row); 1 of 5 rows left out." in shown
 
 
 def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_run(tmp_path: Path) -> None:

@@ -61,6 +61,83 @@ def test_a_currency_that_the_name_of_the_column_says_is_that_of_its_costs(tmp_pa
         assert (paid is None) == any(note.startswith("2 rows with a cost that is not in USD") for note in found["notes"])
 
 
+def test_rates_that_convert_nothing_are_named_as_such(log: Path, tmp_path: Path) -> None:
+    """No cost is in CHF, and the euros end before the day of their last rate; costs in EUR, GBP and USD are there."""
+    idle = ("--exchange-rate", "CHF=1.1@2026-10-31", "--exchange-rate", "EUR=1.3@2026-11-20")
+    found = usage_answer(log, *RATES, *idle, "--output", tmp_path / "part.yaml")
+    told = [note for note in found["notes"] if "rate" in note and "not in USD" not in note]
+    assert told == [
+        "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.2 of 2026-11-02",
+        "--exchange-rate: nothing here is in CHF; costs are in EUR, GBP, USD",
+        "1 EUR = $1.3 of 2026-11-20 converts nothing: other rates of EUR are nearer"]
+    assert "CHF" not in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("cost", "said"), [("2.5", "costs are in USD"), ("", "no cost is told")])
+def test_a_rate_beside_dollars_alone_or_no_cost_says_so(tmp_path: Path, cost: str, said: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(f"timestamp,model,input_tokens,output_tokens,cost\n{DAYS[0]}T10:00:00Z,gpt-5.4,1000000,100,{cost}\n")
+    notes = usage_answer(path, "--exchange-rate", "GBP=1.2@2026-10-31")["notes"]
+    assert f"--exchange-rate: nothing here is in GBP; {said}" in notes
+    assert not any("that were stated" in note for note in notes)
+
+
+def paid_log(path: Path, column: str, *cells: str) -> Path:
+    """Calls of a day each, and what stands in their column of costs."""
+    rows = (f'{day}T10:00:00Z,gpt-5.4,1000000,100,"{cell}"' for day, cell in zip(DAYS, cells, strict=False))
+    path.write_text("\n".join([f"occurred_at,model,input_tokens,output_tokens,{column}", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_cells_with_a_dollar_sign_are_dollars(tmp_path: Path) -> None:
+    """12.50 + 0.25 + 1.00 + 2.00 + 0.25 = 16 USD; in a column of euros or of cents a dollar contradicts its name."""
+    cells = ("$12.50", "$ 0.25", "1.00 USD", "usd 2", "0.25$")
+    found = usage_answer(paid_log(tmp_path / "a.csv", "cost", *cells))
+    assert (found["dropped"], found["by_model"][0]["reported_usd"]) == ([], pytest.approx(16.0))
+    for column in ("cost_eur", "cost_cents"):
+        run = run_usage(paid_log(tmp_path / f"{column}.csv", column, *cells))
+        assert (run.exit_code, f"line 2, column {column}: '$12.50'" in run.stderr) == (2, True)
+
+
+EUROS = ("write the number alone, with a decimal point, and EUR in a column currency, or call the column cost_eur;"
+         " --exchange-rate EUR=USD@DAY, as in EUR=1.08@2026-10-31, then counts it")
+
+
+@pytest.mark.parametrize(("cell", "said"), [
+    ("\u20ac7250.0", EUROS), ("7250.0 EUR", EUROS), ("\u20ac 7250,0", EUROS),
+    ("\u00a37250.0", EUROS.replace("and EUR", "and GBP").replace("cost_eur", "cost_gbp").replace("EUR=USD", "GBP=USD")),
+    ("7250 ct", "write the number alone, with a decimal point, in a column cost_cents"),
+    ("$1,250.00", "write numbers without a separator of thousands, and with a decimal point"),
+])
+def test_a_cost_with_its_currency_beside_it_is_shown_and_how_it_is_written(tmp_path: Path, cell: str, said: str) -> None:
+    run = run_usage(log := paid_log(tmp_path / "a.csv", "cost", cell, cell))
+    assert run.exit_code == 2
+    assert run.stderr == (f"roi: FILES: 2 of 2 rows cannot be read: a cost that is no number with a decimal point ({log}, line"
+                          f" 2, column cost: {cell!r}); {said}\n")
+
+
+def test_a_cost_that_is_a_text_is_not_shown(tmp_path: Path) -> None:
+    run = run_usage(paid_log(tmp_path / "a.csv", "cost", "CANARY-7f3a 12", "CANARY-7f3a 12"))
+    assert (run.exit_code, "CANARY" in run.stderr) == (2, False)
+
+
+@pytest.mark.parametrize("column", ["Cost (ct)", "cost_in_millicents", "COST_CT"])
+def test_a_column_that_is_called_a_cost_and_is_not_read_is_told(tmp_path: Path, column: str) -> None:
+    """Mapped, it is in USD: 2.50 for each of two calls."""
+    log = paid_log(tmp_path / "a.csv", column, "2.5", "2.5")
+    (told,) = [note for note in usage_answer(log)["notes"] if note.startswith("no cost is read")]
+    assert f"the name of {column} does not tell in what it is; --map cost='{column}' reads it in USD" in told
+    mapped = usage_answer(log, "--map", f"cost={column}")
+    assert mapped["by_model"][0]["reported_usd"] == pytest.approx(5.0)
+    assert not any("no cost is read" in note for note in mapped["notes"])
+
+
+@pytest.mark.parametrize("column", ["cost_center", "cost_per_token", "cost_currency", "cost"])
+def test_a_column_that_is_no_cost_or_is_read_has_no_such_note(tmp_path: Path, column: str) -> None:
+    notes = usage_answer(paid_log(tmp_path / "a.csv", column, "2.5", "2.5"))["notes"]
+    assert not any("no cost is read" in note for note in notes)
+
+
 def test_a_cost_export_counts_its_euros_once_they_have_a_rate() -> None:
     """999 cents of euros that were left out, at $2 each: 22.98 dollars in place of 3."""
     def costs(*words: str) -> float:

@@ -12,6 +12,7 @@ from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import day_of, price_spend
 from roi.usage.measure.reconcile import reconcile
+from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question
 
@@ -109,6 +110,24 @@ def test_the_same_rows_give_the_price_part_of_the_gap():
     [found] = reconcile(rows, (), None, None)
     assert (found.basis, found.factor, found.price_factor, found.volume_factor) == ("calls", 0.75, 0.75, 1.0)
     assert found.far
+
+
+def test_sums_of_a_month_are_of_all_its_days():
+    """October's sum of 31 days, and the sum of its first day beside it: 31 days, none of them twice."""
+    month = {"first_us": DAY * DAY_US, "last_us": (DAY + 31) * DAY_US}
+    rows = price_spend([spend(day=DAY, kind="bucket", tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5, **ends)
+                        for ends in (month, {**month, "last_us": (DAY + 1) * DAY_US})])
+    [found] = reconcile(rows, (), None, None)
+    assert found.days == 31
+
+
+def test_costs_of_about_a_hundred_times_list_may_be_cents():
+    """2.0 at list: 190 to 210 are 95 to 105 times that, and nothing beyond."""
+    def asks(cost_usd: float) -> bool:
+        rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=cost_usd)])
+        return reconcile(rows, (), None, None)[0].may_be_cents
+
+    assert [asks(usd) for usd in (189.0, 190.0, 200.0, 210.0, 211.0)] == [False, True, True, True, False]
 
 
 def test_a_cost_export_is_compared_on_the_days_that_both_have():

@@ -196,7 +196,8 @@ def fact_range(fact: Fact) -> str:
     if fact.unit == PER_YEAR:
         return f"{fact.low:+.0%} to {fact.high:+.0%}/year"
     money, unit = _unit(fact.unit)
-    return f"{money}{figure(fact.low)} to {money}{figure(fact.high)}{unit}"
+    low, high = (_in_unit(x, fact.unit) for x in (fact.low, fact.high))
+    return f"{money}{low} to {money}{high}{unit}"
 
 
 def range_of(_path: str, fact: Fact) -> str:
@@ -213,7 +214,12 @@ def quantity(value: object, unit: str, more: int = 0) -> str:
     if unit == PER_YEAR:
         return f"{value:+.{1 + more}%} a year"
     money, words = _unit(unit)
-    return f"{money}{figure(value, more)}{words}"
+    return f"{money}{_in_unit(value, unit, more)}{words}"
+
+
+def _in_unit(x: float, unit: str, more: int = 0) -> str:
+    """The digits: tokens of a prompt below 10,000 are told whole, since 1,024 is no 1,020."""
+    return figure(x, max(more, 1) if unit == "tokens" and 1000 <= abs(x) < 9999.5 else more)
 
 
 def _unit(unit: str) -> tuple[str, str]:

@@ -301,7 +301,10 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
     yield Heading("List price against what was paid")
     names = _names(found)
     yield Bullets(tuple(_compared(each) + _by_model(found, each, names) for each in found.reconciliations))
-    if any(each.far for each in found.reconciliations):
+    if any(each.may_be_cents for each in found.reconciliations):
+        yield Paragraph("Warning: about 100 times apart, as no negotiated price is: correct the costs before they count.",
+                        strong=True)
+    if any(each.far and not each.may_be_cents for each in found.reconciliations):
         yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
                         " negotiated price counts for the incumbent alone.", strong=True)
 
@@ -324,7 +327,9 @@ def _compared(each: Reconciliation) -> str:
     if each.factor is None:
         return f"{who}{words}: {usd(each.actual_usd)} where the list price is 0"
     split = ""
-    if each.basis == "calls" and round(each.factor, 3) != 1.0:
+    if each.may_be_cents:
+        split = "; are these costs cents? A column named cost_cents is read as such, at 100 to a dollar"
+    elif each.basis == "calls" and round(each.factor, 3) != 1.0:
         split = "; the same rows give tokens and cost, so the gap is price, or billed a piece (web searches, files)"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"

@@ -27,6 +27,7 @@ from roi.usage.formats.own_columns import (
     GROUPING,
     IDS,
     MADE,
+    MONEY,
     NAMES,
     NEEDED,
     OF_CALLS,
@@ -40,11 +41,25 @@ from roi.usage.formats.own_columns import (
     money_of,
     thinking_beside,
 )
-from roi.usage.read.columns import ENDS, NAMED, STARTS, count, flag, instant, no_flag, real, text, whole, year_last_instant
+from roi.usage.read.columns import (
+    ENDS,
+    NAMED,
+    STARTS,
+    count,
+    dollars,
+    flag,
+    instant,
+    no_flag,
+    real,
+    text,
+    whole,
+    year_last_instant,
+)
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import (
+    LONGEST_NAME,
     SEVERAL_USAGES,
     TIMELESS,
     UNREAD_COST,
@@ -74,7 +89,12 @@ CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
 """The same in a known format: a word of the columns that may."""
 TIME_FORM: Final = re.compile(rf"(?:[0-9 .,/:'+-]|{NAMED}|[tzqw]|kw|[ap]m){{1,30}}", re.IGNORECASE)
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
-"""What a time is written with, a number with separators of thousands or a decimal comma: no text that may not be shown."""
+A_COST: Final = re.compile(r"(?!.*per)((^|[^a-zA-Z])(costs?|COSTS?)([^a-zA-Z]|$)|(^|[a-z_])Costs?([^a-z]|$))", re.ASCII)
+"""A name that holds the word cost, and is no price of a piece."""
+COST_FORM: Final = re.compile(
+    rf"(?P<before>{MONEY})? ?-?[0-9][0-9.,' ]{{0,20}}(?P<after>{MONEY}|cents?|ct|\u00a2)?", re.IGNORECASE)
+"""What a time is written with, a number with separators of thousands or a decimal comma, a cost with its
+currency or part: no text that may not be shown."""
 
 
 def generic_format(options: FileOptions, header: Sequence[str]) -> Format | None:
@@ -129,7 +149,7 @@ def _format(found: Mapping[str, str], header: Sequence[str], options: FileOption
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
-        remarks=(*_groups(header, columns), *(() if unsure is None else (
+        remarks=(*_groups(header, columns), *_unread_costs(header, columns), *(() if unsure is None else (
             (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
              f" --map thinking={unsure} says that it is"),))))
 
@@ -138,6 +158,16 @@ def _groups(header: Iterable[str], columns: Mapping[str, str]) -> tuple[str, ...
     """Which columns may say what calls belong together, where none was found that does."""
     found = [] if "group" in columns else [name for name in header if name.lower() in GROUPING]
     return (f"calls are not told apart by {' or '.join(found)}: --map group={found[0]} does",) if found else ()
+
+
+def _unread_costs(header: Iterable[str], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Which columns may be costs by the word in their names, where none was found that is."""
+    others = {*columns.values(), *GROUPING, *NAMES["currency"]}
+    found = [] if "cost" in columns else [
+        name[:LONGEST_NAME] for name in header if "." not in name and A_COST.search(name) and name.lower() not in others]
+    told = (f"no cost is read: the name of {' or '.join(found[:3])} does not tell in what it is; --map cost='{found[0]}' reads"
+            " it in USD, and called cost_eur, cost_cents or cost_usd_micros it is read as such") if found else ""
+    return (told,) if told else ()
 
 
 def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_several: bool = False) -> Format | None:
@@ -255,7 +285,8 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     if "provider" in columns and options.provider:
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     paid_in, parts = money_of(at["cost"]) or (None, 1.0)
-    cost = real(table, at["cost"]) / parts if "cost" in columns else None
+    signed = paid_in in {None, "USD"} and parts == 1.0 and "currency" not in columns
+    cost = (dollars if signed else real)(table, at["cost"]) / parts if "cost" in columns else None
     said = None if paid_in in {None, "USD"} else ibis.literal(paid_in)
     currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
@@ -279,7 +310,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],),
+        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), dollars=signed,
         counts=(at["requests"],),
         currency=currency, **given)
 
@@ -324,7 +355,8 @@ def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> tu
     """
     found = columns_found(dict(options.columns), row)
     there = [found[what] for what in CELLS.get(reason, ()) if what in found]
-    column, cell = _in_another_form(row, there, TIME_FORM if reason in TIMELESS else NUMBER_FORM)
+    form = TIME_FORM if reason in TIMELESS else COST_FORM if reason == UNREAD_COST else NUMBER_FORM
+    column, cell = _in_another_form(row, there, form)
     return column or (there[0] if reason in TIMELESS and there else ""), cell
 
 

@@ -7,13 +7,15 @@ from typing import Final
 
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import Days
+from roi.usage.measure.days import Days, days_of
 from roi.usage.measure.pricing import Priced, own_of, price_spend, searched_usd
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
 NEAR: Final = 0.02
 """What was paid is called the price of a service where it is no further from it than this."""
+CENTS: Final = (95.0, 105.0)
+"""Costs of so many times the list price may be cents that were read as dollars."""
 SERVICES: Final[dict[str, dict[str, bool | str]]] = {"batch": {"batch": True}, "flex": {"tier": "flex"},
                                                      "priority": {"tier": "priority"}}
 """Services that may have another price, and what a sum says that is of it."""
@@ -58,6 +60,11 @@ class Reconciliation:
         """True where the two differ by more than GAP."""
         return self.factor is not None and abs(self.factor - 1.0) > GAP
 
+    @property
+    def may_be_cents(self) -> bool:
+        """True where rows report about a hundred times the list price."""
+        return self.basis == "calls" and self.factor is not None and CENTS[0] <= self.factor <= CENTS[1]
+
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
               days: Days | None, untold: Collection[str] = ()) -> list[Reconciliation]:
@@ -96,7 +103,8 @@ def _of_rows(priced: Sequence[Priced], untold: Collection[str]) -> list[Reconcil
             rows[each.spend.provider].append(each)
     found = (_with_service(Reconciliation(
         basis="calls", provider=provider, list_usd=sum(each.list_usd or 0.0 for each in group),
-        actual_usd=sum(each.spend.cost_usd for each in group), days=len({each.spend.day for each in group})), group, untold)
+        actual_usd=sum(each.spend.cost_usd for each in group),
+        days=len({day for each in group for day in days_of(each.spend)})), group, untold)
         for provider, group in rows.items())
     return sorted(found, key=lambda each: -each.list_usd)
 

@@ -26,6 +26,7 @@ MOST: Final = 2.0**62
 """A number above this is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 MOST_COUNTED: Final = 2**53
 """A count beyond this is none: up to here a float64 holds all whole numbers, and the counts of a row add up within an int64."""
+DOLLARS: Final = r"^(\$|[Uu][Ss][Dd]) *| *(\$|[Uu][Ss][Dd])$"
 YES: Final = ("true", "1", "1.0", "yes", "t")
 NO: Final = ("false", "0", "0.0", "no", "f")
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
@@ -114,6 +115,15 @@ def real(table: Table, *names: str) -> Column:
     if found is None:
         return ibis.null("float64")
     return bounded(_float(table[found]))
+
+
+def dollars(table: Table, *names: str) -> Column:
+    """The same; and of text such as $12.50 or 12.50 USD the number."""
+    found = find(table, *names)
+    if found is None or not table[found].type().is_string():
+        return real(table, *names)
+    bare = table[found].strip().re_replace(DOLLARS, "")
+    return ibis.coalesce(real(table, found), bounded(bare.nullif("").try_cast("float64")))
 
 
 def _float(column: Column) -> Column:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from roi.errors import InputError
 from roi.facts.exchange_rate import ExchangeRate
-from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole, with_periods
+from roi.usage.read.columns import DAY_US, MICRO, count, dollars, find, real, text, unread, whole, with_periods
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 LONGEST_NAME: Final = 40
@@ -59,6 +59,8 @@ SPLIT: Final = "roi split"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
 hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
 CURRENCY: Final = "roi currency"
+PAID_IN: Final = "roi paid in"
+"""What a cost is in before it is taken in USD, beside the record's columns where rates are stated."""
 OF_PART: Final = "part "
 """Beginning of the columns that tell one bucket from another, until they are hashed."""
 COLUMNS: Final = {
@@ -79,15 +81,11 @@ out, where nobody said so; 0 where it is known. cost_usd: what the source report
 currency, and cost_usd null for it. life_open: the part of cache_write of which nothing tells how long it is kept.
 web_searches: what the provider ran for the call, billed a piece. dropped: why the row does not count, null where it does.
 """
-
-
 TIMES: Final = ("hour", "day", "weekday", "month")
 """Kinds of groups that every record has, since it has a time: the hour of the day, the day of the week, all UTC."""
 LONGER: Final = {"hour": (HOUR_US, "(longer than an hour)"), "weekday": (DAY_US, "(longer than a day)")}
 """Buckets that are of no one hour or weekday, and what they are called together."""
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
 Dates = Literal["iso", "us", "eu"]
 """How a table of one's own writes its dates."""
 
@@ -143,6 +141,8 @@ class Fields:
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
     """Columns that hold what the row cost: one that is filled and no number drops its row."""
+    dollars: bool = False
+    """True where such a cell may have a dollar sign, or USD, beside its number."""
     counts: Sequence[str] = ()
     """Columns that hold how many requests the row stands for: one that is filled and no whole number drops its row."""
     currency: Column | None = None
@@ -245,7 +245,7 @@ class Format:
             columns["group"] = ibis.ifelse(longer, called, columns["group"])
         conditions = list(fields.reasons)
         if self.grain != "cost" and any(find(raw, name) for name in fields.costs):
-            conditions.append((unread(raw, *fields.costs), UNREAD_COST))
+            conditions.append((unread(raw, *fields.costs, kind=dollars if fields.dollars else real), UNREAD_COST))
         if any(find(raw, name) for name in fields.counts):
             conditions.append((unread(raw, *fields.counts, kind=whole), UNREAD_REQUESTS))
         columns |= {} if fields.currency is None else {CURRENCY: fields.currency.upper().fill_null("")}
@@ -277,8 +277,7 @@ class Format:
                 checks.append((empty & (read.cost_usd.fill_null(0.0) == 0.0) & (read.requests.fill_null(1) == 1), EMPTY_CALL))
         read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
         of_files = _buckets_of(read) if FILE in read.columns else {}
-        line = {LINE: read[LINE]} if LINE in read.columns else {}
-        return read.select(*COLUMNS, **of_files, **line)
+        return read.select(*COLUMNS, **of_files, **{name: read[name] for name in (LINE, PAID_IN) if name in read.columns})
 
     def _parts(self, raw: Table) -> dict[str, Column]:
         """The file of a bucket or a cost, what tells it from another of the same time and model, and SPLIT."""
@@ -320,7 +319,7 @@ def _in_usd(read: Table, rates: Sequence[ExchangeRate], *, tokens: bool) -> tupl
                  for rate in latest_first]
         each = ibis.cases(*since, *((paid == code, usd) for code, usd in firsts.items()), else_=1.0)
         usd = ibis.ifelse(paid.isin(list(firsts)), "USD", paid)
-        read = read.mutate(cost_usd=read.cost_usd * each, **{CURRENCY: usd})
+        read = read.mutate(cost_usd=read.cost_usd * each, **{CURRENCY: usd, PAID_IN: paid})
         paid = read[CURRENCY]
     if tokens:
         other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)

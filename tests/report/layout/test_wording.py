@@ -16,6 +16,7 @@ from roi.report.layout.wording import (
     months,
     number_of,
     percent,
+    quantity,
     requests,
     told_apart,
     usd,
@@ -33,6 +34,15 @@ def test_usd_is_rounded_as_people_write_it(x: float, words: str) -> None:
 
 def test_figures_have_three_digits() -> None:
     assert [figure(x) for x in (24336.2, 0.3512, 1.0, 999.6, 1e6, 0.0)] == ["24,300", "0.351", "1", "1,000", "1,000,000", "0"]
+
+
+def test_tokens_of_a_prompt_below_ten_thousand_are_told_whole() -> None:
+    """1,024 is no 1,020; from 10,000 on, and of anything else than tokens, three digits stand as before."""
+    told = [quantity(x, "tokens") for x in (1024.0, 9999.0, 12_345.0, 512.0, 56.78)]
+    assert told == ["1,024", "9,999", "12,300", "512", "56.8"]
+    assert quantity(1024.0, "requests") == "1,020 requests"
+    fact = Fact(value=1500.0, low=1024.0, high=2049.4, unit="tokens", basis=Basis.ASSUMED, source="test")
+    assert fact_range(fact) == "1,024 to 2,049"
 
 
 def test_shares_and_chances_never_round_to_none_or_all() -> None:

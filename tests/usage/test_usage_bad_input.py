@@ -465,8 +465,8 @@ def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_p
     rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "2.000", "900"), start=1)]
     found = usage(file := table(tmp_path / "a.csv", rows))
     assert found.code == 2
-    assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write counts as whole"
-            " numbers, without a separator of thousands\n") in found.error
+    assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2, column input_tokens: '1.200');"
+            " write counts as whole numbers, without a separator of thousands\n") in found.error
     all_of_them = usage(table(tmp_path / "c.csv", rows[:2]))  # where no row counts, too
     assert "2 of 2 rows cannot be read" in all_of_them.error
     assert "write counts as whole numbers, without a separator of thousands" in all_of_them.error

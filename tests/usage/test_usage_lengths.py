@@ -38,6 +38,17 @@ def test_many_cells_become_few_with_the_same_mean():
     assert sum(b.share * b.output_tokens for b in found.bins) == pytest.approx(found.output_mean)
 
 
+def test_no_cell_holds_calls_of_both_sides_of_an_edge_of_the_price():
+    """Of 41 lengths 12 have more than 200,000 tokens (10,000 x 1.11^k, k from 29 on), 29.3%, whatever is joined."""
+    cells = [cell(round(10_000 * 1.11**k), round(10 * 1.2**m)) for k in range(41) for m in range(40)]
+    joined, apart = measure_lengths(cells), measure_lengths(cells, (200_000.0,))
+    assert joined is not None
+    assert apart is not None
+    assert sum(b.share for b in apart.bins if b.input_tokens > 200_000) == pytest.approx(12 / 41)
+    assert sum(b.share for b in joined.bins if b.input_tokens > 200_000) != pytest.approx(12 / 41)
+    assert len(apart.bins) <= MOST_BINS
+
+
 def test_nothing_has_no_length():
     assert measure_lengths([]) is None
 

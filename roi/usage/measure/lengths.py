@@ -42,8 +42,8 @@ class Lengths:
     """Joint histogram; its means are exact."""
 
 
-def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
-    """Lengths from the joint histogram; None without a request."""
+def measure_lengths(cells: Sequence[LengthCell], edges: Sequence[float] = ()) -> Lengths | None:
+    """Lengths from the joint histogram; None without a request. `edges`: tokens of input at which the price changes."""
     calls = sum(cell.calls for cell in cells)
     if not calls:
         return None
@@ -52,7 +52,7 @@ def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
         output_mean=sum(cell.output_tokens for cell in cells) / calls,
         input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
         output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        bins=_coarsened(cells, calls))
+        bins=_coarsened(cells, calls, edges))
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:
@@ -76,13 +76,17 @@ def _mean_at(bins: Iterable[tuple[int, int]], rank: float) -> float:
     return 0.0
 
 
-def _coarsened(cells: Sequence[LengthCell], calls: int) -> tuple[LengthBin, ...]:
-    """At most MOST_BINS cells: wider and wider log-bins until few enough hold requests. Cells without input join the next."""
-    merged: dict[tuple[int, int], list[int]] = {}
+def _coarsened(cells: Sequence[LengthCell], calls: int, edges: Sequence[float]) -> tuple[LengthBin, ...]:
+    """At most MOST_BINS cells: wider and wider log-bins until few enough hold requests. Cells without input join the next.
+
+    None holds calls of both sides of an edge of the price by length: a mean below it would hide what those above it cost.
+    """
+    merged: dict[tuple[int, int, int], list[int]] = {}
     for step in WIDTHS:
         merged = {}
         for cell in cells:
-            key = (int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
+            tier = sum(cell.input_tokens > edge * cell.calls for edge in edges)
+            key = (tier, int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
             held = merged.setdefault(key, [0, 0, 0])
             for k, more in enumerate((cell.calls, cell.input_tokens, cell.output_tokens)):
                 held[k] += more

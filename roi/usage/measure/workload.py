@@ -11,6 +11,7 @@ from typing import Final
 from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
+from roi.facts.price import ApiPrice
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
@@ -151,6 +152,7 @@ def measure_workload(
     """
     log, days = days, days_in_use(days, rows)
     kept, shortest = choice.filter(records), shortest_prefix(choice.provider, choice.model, days.last)
+    listed = _listed(choice.provider, choice.model, days.last)
     calls = all(row.kind == "call" for row in rows)
     tokens, requests = total_tokens(rows), total_requests(rows)
     total_input = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
@@ -165,7 +167,7 @@ def measure_workload(
     lengths = prefix = shape = None
     if calls:
         cells = length_cells(kept, backend)
-        lengths = measure_lengths(cells)
+        lengths = measure_lengths(cells, () if listed is None else listed.edges_tokens[1:])
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         shape = load_shape(*minute_counts(kept, backend), days.complete)
         prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)
@@ -191,12 +193,19 @@ def shortest_prefix(provider: str | None, model: str, day: int) -> float:
 
     A table of one's own names no provider: who sells the model then says it, as for its price.
     """
+    listed = _listed(provider, model, day)
+    if listed is not None:
+        return float(listed.cache_minimum_tokens or 0)
+    rule = cache_minimum(provider, model) if provider is not None else None
+    return float(rule.minimum_tokens) if rule is not None else 0.0
+
+
+def _listed(provider: str | None, model: str, day: int) -> ApiPrice | None:
+    """The public list of the model on that day; None where there is none."""
     try:
-        least = find_api_price(provider, model, day_of(day)).cache_minimum_tokens
+        return find_api_price(provider, model, day_of(day))
     except InputError:
-        rule = cache_minimum(provider, model) if provider is not None else None
-        least = rule.minimum_tokens if rule is not None else None
-    return float(least or 0)
+        return None
 
 
 def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:

@@ -26,7 +26,7 @@ from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
-from roi.usage.measure.workload import shortest_prefix
+from roi.usage.measure.workload import listed_on, shortest_prefix
 from roi.usage.summary import Usage
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     a_day = task.days.mean(counted)
     task = replace(task, requests_per_day=a_day, requests_per_day_of_log=found.days.mean(counted))
     given = sum(tokens[name] for name in PROMPT) / requests
-    shortest = shortest_prefix(task.provider, task.model, found.days.last)
+    shortest = shortest_prefix(task.provider, task.model, listed_on(task.provider, task.model, found.days.last))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     made = tokens["output"] / requests
     sizes = _sizes(rows)

@@ -69,8 +69,6 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
         why = f"{terms.field}: cache_write_usd_per_mtok states what writing costs"
         raise ScenarioError("incumbent.writes_cache", False, why)
     price, terms = api_price(s, i.provider, i.model, "incumbent", terms)
-    if i.cache_minimum_tokens is not None:
-        price = price.model_copy(update={"cache_minimum_tokens": int(i.cache_minimum_tokens)})
     if terms.passed and i.bill_usd_per_month is not None:
         since = terms.own.announced[terms.passed - 1].from_date
         sheet.warnings.append("incumbent.bill_usd_per_month is held against today's price: state one of a month after"

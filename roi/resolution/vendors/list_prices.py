@@ -143,10 +143,14 @@ def _listed(s: Scenario, provider: str | None, model: str, field: str, terms: Te
 
 
 def with_rates(price: ApiPrice, terms: Terms) -> ApiPrice:
-    """The price list with each stated rate in its place, in every tier, and none of writing to a cache that is not paid for."""
+    """The price list with each stated rate in its place, in every tier, and none of writing to a cache that is not paid for.
+
+    And with the shortest prefix that its cache is stated to hold.
+    """
     rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in terms.rates.items()}
     free = {} if terms.writes else dict.fromkeys(WRITES)
-    return price.model_copy(update=rows | free)
+    least = {} if terms.minimum is None else {"cache_minimum_tokens": int(terms.minimum)}
+    return price.model_copy(update=rows | free | least)
 
 
 def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:

@@ -221,7 +221,7 @@ def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
 def doubts(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
     """What moves the bill of a scenario from these records by more than a little, and no field of one says."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
-    if high > (1.0 + DOUBT) * low:
+    if high > (1.0 + DOUBT) * low > 0.0:
         yield (f"cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost"
                f" up to {high / low:.3g} x as much: roi usage --input-includes-cache yes or no settles it")
     if price is not None and not w.batch_share and abs((over := _over_list(found, w, price)) - 1.0) > DOUBT:
@@ -263,12 +263,11 @@ def paid_a_month(
     `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
     The bill that the user gives is of all calls, at the list of their days, and of their web searches, which are no tokens and
-    come off it. Else what the rows report that
-    they cost, all of them: the same rows give the tokens, so the gap is price; where they count no requests it is volume if
-    they cost the list price, else unsplit. Else the list price times a cost export's
-    factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
-    requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
-    which no field of a scenario says, their list price: the gap is price.
+    come off it. Else what the rows report that they cost, all of them: the same rows give the tokens, so the gap is price;
+    where they count no requests it is volume if they cost the list price, else unsplit. Else the list price times a cost
+    export's factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a
+    scenario's requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are
+    kept an hour, which no field of a scenario says, their list price: the gap is price.
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]

@@ -151,8 +151,8 @@ def measure_workload(
     over another's calls is of no day at all. Its growth is not told then, since calls that move between models are none.
     """
     log, days = days, days_in_use(days, rows)
-    kept, shortest = choice.filter(records), shortest_prefix(choice.provider, choice.model, days.last)
-    listed = _listed(choice.provider, choice.model, days.last)
+    kept, listed = choice.filter(records), listed_on(choice.provider, choice.model, days.last)
+    shortest = shortest_prefix(choice.provider, choice.model, listed)
     calls = all(row.kind == "call" for row in rows)
     tokens, requests = total_tokens(rows), total_requests(rows)
     total_input = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
@@ -188,19 +188,18 @@ def measure_workload(
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 
 
-def shortest_prefix(provider: str | None, model: str, day: int) -> float:
-    """Tokens of the shortest prefix that is cached of the model whose price holds on that day; 0 where it is not known.
+def shortest_prefix(provider: str | None, model: str, listed: ApiPrice | None) -> float:
+    """Tokens of the shortest prefix that is cached of the model, by its list; 0 where it is not known.
 
     A table of one's own names no provider: who sells the model then says it, as for its price.
     """
-    listed = _listed(provider, model, day)
     if listed is not None:
         return float(listed.cache_minimum_tokens or 0)
     rule = cache_minimum(provider, model) if provider is not None else None
     return float(rule.minimum_tokens) if rule is not None else 0.0
 
 
-def _listed(provider: str | None, model: str, day: int) -> ApiPrice | None:
+def listed_on(provider: str | None, model: str, day: int) -> ApiPrice | None:
     """The public list of the model on that day; None where there is none."""
     try:
         return find_api_price(provider, model, day_of(day))

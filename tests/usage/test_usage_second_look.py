@@ -238,6 +238,16 @@ def test_an_unknown_group_is_named_without_an_incumbent_too(tmp_path):
     assert found["workload"]["model"] == "claude-haiku-4-5"
 
 
+@pytest.mark.full
+def test_a_model_that_stands_among_the_groups_can_be_asked_for_as_one(tmp_path):
+    for tag in ("", "a"):
+        other = rows([5], model="claude-haiku-4-5", provider="anthropic", tag="")
+        log = wrote(tmp_path / f"tag{tag}.csv", HEAD + rows([5], tag=tag) + other)
+        found = json.loads(run("usage", log, "--task", "claude-haiku-4-5", "--format", "json", "--tasks", "0").stdout)
+        assert found["workload"]["model"] == "claude-haiku-4-5"
+        assert "nearest: claude-haiku-4-5" in refused(log, "--task", "claude-haiku-4")
+
+
 def test_nothing_that_counts_is_an_error_that_says_why(tmp_path):
     log = wrote(tmp_path / "log.csv", (HEAD + rows([5])).replace("2026-10-05T", "28.09.2026 "))
     said = refused(log)

@@ -6,7 +6,7 @@ The model is the one that the user names, the only one, or one with most of what
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
@@ -50,12 +50,17 @@ def choose_incumbent(
 ) -> tuple[Choice | None, str]:
     """(whose workload is measured, why none is). `named` is a model and `task` a group, where the user says them.
 
-    Models are compared by what was spent, or by tokens where nothing has a price.
+    A task that is no group but a model is that model's calls, as they stand beside the groups. Models are compared by what was
+    spent, or by tokens where nothing has a price.
     """
     known_price = any(each.usd for each in priced)
     sizes = _sizes(priced, lambda each: each.usd or 0.0) if known_price else _sizes(priced, _tokens)
     if not sizes:
         return None, "no row counts tokens of a model"
+    if task is not None and task not in {each.spend.group for each in groups}:
+        if named is not None or not any(task == model for _, model in sizes):
+            _refuse_group(task, groups, sizes)
+        named, task = task, None
     if named is not None:
         model = _named(named, list(sizes))
     elif task is not None:
@@ -92,11 +97,15 @@ def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Mode
     return dict(sizes)
 
 
+def _refuse_group(name: str, groups: Sequence[Priced], models: Iterable[Model]) -> NoReturn:
+    """Raises UnknownName with the groups and models that a task may be."""
+    known = {each.spend.group for each in groups} | {model for _, model in models}
+    raise UnknownName("--task", name, sorted(filter(None, known)), "group or model")
+
+
 def _of_group(name: str, groups: Sequence[Priced]) -> Model | None:
-    """The model on which a group runs with MAIN_SHARE of its tokens; None where there is none. Raises UnknownName."""
+    """The model on which a group runs with MAIN_SHARE of its tokens; None where there is none."""
     sizes = _sizes((each for each in groups if each.spend.group == name), _tokens)
-    if not sizes:
-        raise UnknownName("--task", name, sorted({each.spend.group or "" for each in groups}), "group")
     main = max(sizes, key=lambda key: sizes[key])
     return main if sizes[main] >= MAIN_SHARE * sum(sizes.values()) else None
 

@@ -123,6 +123,8 @@ def _basis(stated: bool) -> Basis:
 def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
     sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
+    if w.unsure is not None:
+        sheet.state("workload.unsure", w.unsure, "scenario workload.unsure")
     sheet.fields("workload", w, "shared_prefix_tokens", "cache_hit_rate")
     if w.waits_hours is not None:
         sheet.state(path_of(Shared, "waits_hours"), w.waits_hours, "scenario workload.waits_hours", "hours")

@@ -353,7 +353,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
         if not isinstance(old, dict):
             raise InputError(f"{block}: {old!r} is not usable; it should be a block of keys")
         if block == "workload":
-            replaced = ["input_tokens", "output_tokens"] if "lengths" in new else []
+            replaced = ["unsure"] + ["input_tokens", "output_tokens"] * ("lengths" in new)
             replaced += ["lengths"] if "input_tokens" in new else []
             replaced += ["hourly_weights"] if "peak_to_mean" in new and "hourly_weights" not in new else []
             for key in replaced:

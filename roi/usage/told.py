@@ -20,6 +20,13 @@ FEW: Final = 3
 """Files of one reason that are named each."""
 WHOLE_FROM: Final = 1000
 """USD from which on notes tell whole dollars."""
+NEAR: Final = 0.01
+"""Share of a sum of costs within which another is taken for the same."""
+READINGS: Final = {
+    None: ": roi usage --input-includes-cache yes or no settles it",
+    True: ", which is what was paid: roi usage --input-includes-cache no", False: "; what was paid is without that",
+}
+"""What settles whether cached tokens are beside the input, by `paid_on_top`."""
 
 
 def rows_told(count: int) -> str:
@@ -100,11 +107,21 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
-               " counts them on top: --input-includes-cache yes or no settles it")
+               f" counts them on top{READINGS[paid_on_top(priced)]}")
     if any(table.format.relative for table in log.tables):
         yield NO_DATES
     if zone != "UTC":
         yield f"times without an offset are read as {zone}"
+
+
+def paid_on_top(rows: Sequence[Priced]) -> bool | None:
+    """Whether the costs reported are the list price with cached tokens beside the input, not in it; None: no telling."""
+    if not rows or not all(each.spend.costed for each in rows):
+        return None
+    paid, within, beside = (sum(found or 0.0 for found in each) for each in zip(
+        *((each.spend.cost_usd, each.list_usd, each.list_high_usd) for each in rows), strict=True))
+    near = [abs(paid - listed) <= NEAR * listed for listed in (within, beside)]
+    return None if near[0] == near[1] else near[1]
 
 
 def _files_left_out(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -397,6 +397,30 @@ def test_tables_that_public_tools_write_are_read_by_their_own_names(
     assert bool(open_ones) is (",cached_input_tokens" in head)  # who says what the input counts is not asked
 
 
+@pytest.mark.parametrize(("paid", "noted", "unsure"), [
+    ("", "settles it", "settles it"), ("0.006", "settles it", "settles it"),
+    ("0.0075", "what was paid: roi usage --input-includes-cache no", "what was paid: roi usage --input-includes-cache no"),
+    ("0.0045", "without that", None),
+])  # fmt: skip
+def test_costs_that_are_reported_tell_whether_cached_tokens_are_beside_the_input(
+    tmp_path: Path, paid: str, noted: str, unsure: str | None,
+) -> None:
+    """gpt-4o in thousandths of a dollar: 0.8 x 2.5 + 1.2 x 1.25 + 0.1 x 10 = 4.5 within the input, 2 x 2.5 + 1.5 + 1 beside it.
+
+    Where that stays open, the scenario's first screen says so too.
+    """
+    rows = [f"{day}T{hour:02d}:00:00Z,gpt-4o,openai,2000,100,1200,{paid}" for day in SEPTEMBER[:14] for hour in range(24)]
+    head = "time,model,provider,input_tokens,output_tokens,cached_input_tokens,cost_usd"
+    log, part = table(tmp_path / "a.csv", *rows, head=head), tmp_path / "part.yaml"
+    found = usage_answer(log, "--tasks", "0", "--output", str(part))
+    (note,) = (each for each in found["notes"] if "may or may not be part of the input" in each)
+    assert note.endswith(noted)
+    told = parse_yaml(part.read_text(encoding="utf-8"), "part")["workload"].get("unsure")
+    assert told is None if unsure is None else told.endswith(unsure) and "1.67 x as much" in told
+    screen = CliRunner().invoke(main, ["compare", "--usage", str(part), "--set", "draws=0"]).stdout
+    assert ("! cached tokens may or may not be part of the input" in screen) is (unsure is not None)
+
+
 def test_of_a_usage_that_lists_its_parts_none_is_taken_for_the_input(tmp_path: Path) -> None:
     """An input of 10 that says how many were not cached is one of 10; a column alone is what it is called."""
     line = {"timestamp": "2026-09-23T10:00:00Z", "model": "gpt-4o",

@@ -86,6 +86,8 @@ class Workload(Section):
     """SLO: 95th percentile of the time to first token, seconds."""
     tpot_p95_s: Annotated[Positive, unit("s")] = 0.05
     """SLO: 95th percentile of the time per output token after the first, seconds."""
+    unsure: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    """What of this is in doubt and no range says, in a sentence; told beside the advice."""
 
     @model_validator(mode="after")
     def _lengths_are_given(self) -> Self:

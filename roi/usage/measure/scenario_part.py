@@ -18,7 +18,7 @@ from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
-from roi.usage.told import no_weekend, silent
+from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
 
 DOUBT: Final = 0.01
 """Share of a bill beyond which it is said that a scenario's may be another one."""
@@ -41,13 +41,15 @@ def part_yaml(
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
     part = part_of(found, w, bill_usd_per_month, day)
     billed, price = "bill_usd_per_month" in part["incumbent"], _price(found, w)
-    unsure = [] if billed else list(doubts(found, w, price))
+    unsure = list(doubts(found, w, None if billed else price))
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
+    if unsure:
+        part["workload"]["unsure"] = "; ".join(unsure)
     data = {"schema": PART_SCHEMA, **priced, **part}
     if tell is not None:
         for each in unsure:
             tell(each)
-    told = [*_comments(found, w), *unsure, *(_moved(found.chosen, day) if billed else ())]
+    told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
 
@@ -219,11 +221,11 @@ def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
 
 
 def doubts(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
-    """What moves the bill of a scenario from these records by more than a little, and no field of one says."""
+    """What moves a scenario from these records by more than a little, and no range says; `price` is of a bill at list."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
-    if high > (1.0 + DOUBT) * low > 0.0:
+    if high > (1.0 + DOUBT) * low > 0.0 and (beside := paid_on_top(found.chosen)) is not False:
         yield (f"cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost"
-               f" up to {high / low:.3g} x as much: roi usage --input-includes-cache yes or no settles it")
+               f" up to {high / low:.3g} x as much{READINGS[beside]}")
     if price is not None and not w.batch_share and abs((over := _over_list(found, w, price)) - 1.0) > DOUBT:
         yield (f"its list price by length: long prompts find more in a cache than short ones, and one prefix for all comes to"
                f" {over:.3g} x what these calls cost at that price: where no bill is stated, so does a scenario from them")

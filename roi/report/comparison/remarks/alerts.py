@@ -104,9 +104,9 @@ def _bill(c: Comparison) -> list[str]:
     return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
 
 
-def _of_requests(c: Comparison) -> list[str]:
-    path = "reconciliation.told"
-    return [str(c.case[path].value)] if path in c.case else []
+def _told(path: str) -> Callable[[Comparison], list[str]]:
+    """What a text of the case says, where it has one."""
+    return lambda c: [str(c.case[path].value)] if path in c.case else []
 
 
 def _gap(c: Comparison, price: str, volume: str) -> list[str]:
@@ -366,8 +366,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
-    "a cache in vain": _cache_in_vain, "a volume that moves": moved_volume,
-    "the bill's requests": _of_requests, "the bill": _bill,
+    "what is unsure": _told("workload.unsure"), "a cache in vain": _cache_in_vain, "a volume that moves": moved_volume,
+    "the bill's requests": _told("reconciliation.told"), "the bill": _bill,
     "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
@@ -382,5 +382,6 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "today's latency", "stated for nothing",
                  "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
-                 "a cache in vain", "a volume that moves", "the bill's requests", "today's units", "today's servers")
+                 "what is unsure", "a cache in vain", "a volume that moves", "the bill's requests", "today's units",
+                 "today's servers")
 """Remarks that stand on every screen."""

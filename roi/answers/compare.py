@@ -105,8 +105,8 @@ def _resolved(
     notes = [told for told in notes if told not in resolved.warnings]
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if file is None and part is not None and quality is None:
-        notes.append("without its scores, bar and price of wrong answers, which are of another task: say yours in a FILE"
-                     " (quality), or with --quality, what roi quality --output wrote, and --set quality.bar=SHARE")
+        notes.append("without its growth, peak, scores, bar and price of wrong answers, which are of another task: say yours in"
+                     " a FILE (quality), or with --quality, what roi quality --output wrote, and --set quality.bar=SHARE")
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:

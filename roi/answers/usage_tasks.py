@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from roi.economics.decision.option_result import OptionResult
     from roi.evidence.known_runs import KnownRuns
 
-DRAWS: Final = 256
+DRAWS: Final = 1024
 """Without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
 FAR_BELOW: Final = 4.0
 """A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""

@@ -63,7 +63,7 @@ def load_scenario(
             named = "the part" if isinstance(part, dict) else part
             tell(f"{named} puts {now} in the place of {before}: what the scenario says of {before} is not used")
         if path is None:
-            data.pop("quality", None)  # the bundled scores, bar and price of wrong answers are of another task
+            _forget_task(data, used)
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
     paired_with: object = None
     if quality is not None:
@@ -87,6 +87,13 @@ def load_scenario(
         tell(told)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
     return check_counted(scenario.with_stated((*laid, *over)).with_bill_told(told), part, how)
+
+
+def _forget_task(data: dict[str, Any], part: dict[str, Any]) -> None:
+    """Take out of the bundled scenario what is of its own task, where `part` says nothing of it: quality, growth and peak."""
+    data.pop("quality", None)
+    for name in {"growth_per_year", "peak_to_mean"} - part.get("workload", {}).keys():
+        data["workload"].pop(name, None)
 
 
 def _of_requests_before(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from roi.errors import InputError
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario, overlay, read_part
 from roi.scenario.quantity import value_of
+from roi.scenario.sections.demand import Workload
 from roi.scenario.sections.scores import Quality
 from roi.scenario.template import template
 
@@ -166,7 +167,9 @@ def test_a_scenario_with_the_part_over_it_has_its_workload(part):
 
 def test_over_the_bundled_scenario_a_part_of_its_own_model_takes_nothing_of_its_quality(part, scored, tmp_path):
     """The bundled scores are of the example's task, whichever model the log names; a file's own, and --quality's, stay."""
-    assert load_scenario(None, part=part).quality == Quality()
+    found, none = load_scenario(None, part=part), Workload(requests_per_day=1, input_tokens=1, output_tokens=1)
+    assert found.quality == Quality()
+    assert found.workload.growth_per_year == none.growth_per_year
     mine = tmp_path / "mine.yaml"
     mine.write_text(template("bundled"), encoding="utf-8")
     assert "gpt-6-luna" in load_scenario(mine, part=part).quality.scores
@@ -178,8 +181,8 @@ def test_that_nothing_is_taken_of_the_bundled_quality_is_said(part, scored):
     answer = run("compare", "--usage", part, "--draws", "0")
     assert "No other model is scored: quality.scores, or --quality." in " ".join(answer.stdout.split())
     assert "DO NOW Stay on gpt-6-sol" in " ".join(answer.stdout.split())
-    assert "without its scores, bar and price of wrong answers, which are of another task" in answer.stderr
-    assert "without its scores" not in run("compare", "--usage", part, "--quality", scored, "--draws", "0").stderr
+    assert "without its growth, peak, scores, bar and price of wrong answers, which are of another task" in answer.stderr
+    assert "which are of another task" not in run("compare", "--usage", part, "--quality", scored, "--draws", "0").stderr
 
 
 @pytest.fixture

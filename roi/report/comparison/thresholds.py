@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.break_even import NO_DIFFERENCE, OWNED, UNSTATED, BreakEven
-from roi.economics.decision.turning.error_price import one_price
+from roi.economics.decision.turning.error_price import ONE_PRICE, one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
@@ -237,30 +237,35 @@ def flips_at(c: Comparison) -> str:
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
     named = v.flips_to_one_of
     turns = f"turns to {' or '.join(called(c, id) for id in named)}" if len(named) <= MOST_TURNS else "turns"
-    unsure = _too_unsure(c, only, below=below)
+    why = _why(c, only, near, far, below=below)
     side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
     one = one_price(near, far)
     if far is not None and only is not None and one:
-        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is {to_choose(c, only)}{unsure}"
+        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is {to_choose(c, only)}{why}"
     digits = _digits(near, None if one else far, own, up=below)
     first = to_digits(near, digits, up=below)
     if far is None and math.isclose(near, own):
         return f"the draws do not tell at which price, if at any, the advice {turns}"
     if far is None:
-        return f"{side} about {_price(first, digits)} each at the soonest, perhaps at no price, the advice {turns}{unsure}"
+        return f"{side} about {_price(first, digits)} each at the soonest, perhaps at no price, the advice {turns}{why}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))
-    return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{unsure}"
+    return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{why}"
 
 
-def _too_unsure(c: Comparison, to: str | None, *, below: bool) -> str:
-    """Why a price at which the leading option saves more on average turns to staying; empty where it saves less there.
+def _why(c: Comparison, to: str | None, near: float, far: float | None, *, below: bool) -> str:
+    """Why the advice turns to staying at prices between `near` and `far`, USD: for the leading option's chance, or its mean.
 
-    It answers better on average, but in some draws worse, which weigh more the dearer an answer is.
+    For its chance where it saves on average beyond both, or more than today: in some draws its answers are worse than on
+    average, which weighs more the dearer an answer is. Empty where the advice turns to another option, or that is not known.
     """
-    worse = c.leader.quality.wrong_rate >= option_of(c, "stay").quality.wrong_rate
-    if to != "stay" or worse is not below:
+    if to != "stay":
         return ""
-    return f", since its chance to beat staying is then less than the {percent(chance_asked(c, c.leader))} asked"
+    cash, today = c.leader.expected_cash_npv_usd, case_number(c.case, "quality.usd_per_error")
+    worse = c.leader.quality.wrong_rate >= option_of(c, "stay").quality.wrong_rate
+    saved = [cash + (c.leader.expected_npv_usd - cash) / today * x for x in (near, far) if x is not None and today > 0.0]
+    if worse is below or (len(saved) > 1 and saved[1] > ONE_PRICE * abs(cash)):
+        return f": chance <{percent(chance_asked(c, c.leader))}"  # to beat staying, as the line below it tells of today
+    return ": NPV < 0" if len(saved) > 1 and saved[0] >= -ONE_PRICE * abs(cash) else ""
 
 
 def holds_while(c: Comparison) -> str:

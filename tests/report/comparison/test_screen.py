@@ -956,7 +956,7 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: their price (quality.usd_per_error) is a guess" in text
     assert "Change to gpt-6-luna while a wrong answer costs less than about $0.12: another API model." in text
-    assert "not counted in USD (between $0.12 and $0.17 each the advice turns to staying)." in text
+    assert "not counted in USD (between $0.12 and $0.17 each the advice turns to staying: NPV < 0)." in text
     assert text.count("the advice turns to staying") == 1
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
@@ -1082,8 +1082,20 @@ def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_
     })).case)
     assert c.leader.trains
     assert c.leader.quality.wrong_rate < option_of(c, "stay").quality.wrong_rate
-    assert flips_at(c).endswith("each the advice turns to staying, since its chance to beat staying is then less than the 80%"
-                                " asked")
+    assert flips_at(c).endswith("each the advice turns to staying: chance <80%")
+
+
+def test_a_dearer_answer_that_turns_to_staying_says_whether_the_mean_or_the_chance_does() -> None:
+    """Stated, the mean is positive up to $0.155 and the chance is 60% at $0.150; a template's price has a spread of its own."""
+    c = answer()
+    saved, slope = c.leader.expected_cash_npv_usd, (c.leader.expected_npv_usd - c.leader.expected_cash_npv_usd) / 0.002
+    near, far = c.verdict.flips_between_usd_per_error
+    assert near < far < -saved / slope
+    assert flips_at(c).endswith("the advice turns to staying: chance <60%")
+    sure = replace(c.verdict, flips_between_usd_per_error=(near, -1.1 * saved / slope))
+    assert flips_at(replace(c, verdict=sure)).endswith("the advice turns to staying: NPV < 0")
+    open_ended = replace(c.verdict, flips_between_usd_per_error=(near, None))
+    assert flips_at(replace(c, verdict=open_ended)).endswith("the advice turns to staying")
 
 
 @pytest.mark.parametrize(("ends", "told", "below"), [
@@ -1105,7 +1117,7 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",),
                     stands_below_usd_per_error=holds)
     text = flat(replace(c, verdict=found))
-    assert f" ({told})." in text
+    assert re.search(rf" \({re.escape(told)}(: NPV < 0|: chance <60%)?\)\.", text)
     assert f"Change to gpt-6-luna{f' while a wrong answer costs less than about {below}' if below else ''}: another" in text
 
 

@@ -17,7 +17,7 @@ OPTIONS: Final = (
     click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys."),
     click.option("--map", "columns", multiple=True, metavar="WHAT=COLUMN",
                  help="A column of your own table: time, input, output, thinking (where output leaves it out), cached,"
-                      " cache_write, cache_write_1h, model, provider, group, cost, requests, until, batch, status."),
+                      " cache_write, cache_write_1h, model, provider, group, cost, requests, until, batch, tier, status."),
     click.option("--input-includes-cache", "includes", type=Choice(["yes", "no"]),
                  help="Whether the input column counts cached tokens too, where the format leaves it open."),
     click.option("--provider", help="Who is paid, where the files do not say."),

@@ -76,6 +76,8 @@ from roi.usage.read.record import (
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
+STANDARD: Final = ("batch", "default", "standard", "auto", "on_demand", "standard_only")
+"""Words for a service that are no tier: batch is a column of its own."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
 EMBEDDINGS: Final = ("embedding", "$ai_embedding")
 LLM: Final = ("llm", "$ai_generation", *EMBEDDINGS)
@@ -300,6 +302,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
+    tier = text(table, at["tier"]).lower() if "tier" in columns else None
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:
@@ -310,9 +313,9 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), dollars=signed,
-        counts=(at["requests"],),
-        currency=currency, **given)
+        batch=flag(table, at["batch"]) | (False if tier is None else (tier == "batch").fill_null(False)),
+        tier=None if tier is None else tier.isin(STANDARD).ifelse(None, tier), cost_usd=cost, costs=(at["cost"],),
+        dollars=signed, counts=(at["requests"],), currency=currency, **given)
 
 
 def _marked(table: Table, mark: bool | str | None, word: bool) -> Column:

@@ -62,6 +62,7 @@ NAMES: Final = {
     "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
+    "tier": ("service_tier", "servicetier"),
     "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status",
                "$ai_http_status"),
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),
@@ -82,8 +83,9 @@ GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_n
 """Names of columns by which calls may belong together, or that say who or where one was: by these they are grouped if asked."""
 NEEDED: Final = ("time", "input", "output")
 """What a table of one's own must hold."""
-SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
-"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
+SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()}
+"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word, and
+`tier`, which may be a customer's."""
 SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
 """Names of inputs as an API writes them, where that is in two cases."""
 THOUGHTS: Final = NAMES["thinking"][:3]
@@ -203,7 +205,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     if given is None or not usage:
         return named
     beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, "cost")} | {"input": given}
-    for what in ("time", "model", "status", "run_type", "searches", *OF_METADATA):
+    for what in ("time", "model", "status", "run_type", "searches", "tier", *OF_METADATA):
         own = next((path for path in paths if path in NAMES[what]), None)
         beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
     return named | beside | {"cost": named["cost"] or beside["cost"]}

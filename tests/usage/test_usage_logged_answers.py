@@ -264,7 +264,7 @@ def test_no_usage_of_another_kind_is_lost_without_a_word(own: str, how: str, tmp
 
 def test_the_tier_that_a_call_ran_in_is_read_from_a_column_and_from_its_answer(tmp_path: Path) -> None:
     """gpt-5.4, 100,000 tokens at 2.50: 0.25, in flex half of that, in priority twice; what was asked for is not what ran."""
-    tiers = {"flex": 0.125, "priority": 0.5, "default": 0.25, "batch": 0.125, "gold": 0.25}
+    tiers = {"flex": 0.125, "priority": 0.5, "default": 0.25, "batch": 0.125, "gold": 0.25, "ON_DEMAND_FLEX": 0.125}
     rows = [f"2026-11-02T10:00:00Z,gpt-5.4,openai,100000,0,{tier}" for tier in tiers]
     head = "time,model,provider,input_tokens,output_tokens,service_tier,tier"
     flat = tmp_path / "a.csv"
@@ -272,7 +272,7 @@ def test_the_tier_that_a_call_ran_in_is_read_from_a_column_and_from_its_answer(t
     found = usage_answer(flat, "--tasks", "0")
     assert found["list_usd"] == pytest.approx(sum(tiers.values()))
     assert any("no gold price is listed; the standard one stands" in note for note in found["notes"])
-    assert usage_answer(flat, "--tasks", "0", "--map", "tier=tier")["list_usd"] == pytest.approx(5 * 0.5)
+    assert usage_answer(flat, "--tasks", "0", "--map", "tier=tier")["list_usd"] == pytest.approx(6 * 0.5)
     usage = {"prompt_tokens": 100_000, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 0}}
     lines = [{"time": "2026-11-02T10:00:00Z", "provider": "openai", "request": {"service_tier": "auto"},
               "response": {"model": "gpt-5.4", "service_tier": tier, "usage": usage}} for tier in tiers]

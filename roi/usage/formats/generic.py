@@ -302,7 +302,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
-    tier = text(table, at["tier"]).lower() if "tier" in columns else None
+    tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "") if "tier" in columns else None
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:

@@ -62,7 +62,7 @@ NAMES: Final = {
     "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
-    "tier": ("service_tier", "servicetier"),
+    "tier": ("service_tier", "servicetier", "traffic_type", "traffictype"),
     "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status",
                "$ai_http_status"),
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),

@@ -279,3 +279,23 @@ def test_the_tier_that_a_call_ran_in_is_read_from_a_column_and_from_its_answer(t
     nested = tmp_path / "a.jsonl"
     nested.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
     assert usage_answer(nested, "--tasks", "0")["list_usd"] == pytest.approx(sum(tiers.values()))
+
+
+def test_embeddings_count_by_the_sum_that_their_answers_have_and_cost_their_input(tmp_path: Path) -> None:
+    """OpenAI's answer of embeddings tells prompt_tokens and total_tokens: 2 x 1,000,000 at $0.02 are $0.04; of a chat the sum
+    is what both counts come to, and takes the place of neither."""
+    made = {"prompt_tokens": 1_000_000, "total_tokens": 1_000_000}
+    chat = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    lines = [{"time": f"2026-11-02T1{n}:00:00Z", "response": {"model": model, "usage": usage}}
+             for n, (model, usage) in enumerate([("text-embedding-3-small", made)] * 2 + [("gpt-5.4", chat)])]
+    nested = tmp_path / "a.jsonl"
+    nested.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    found = usage_answer(nested, "--tasks", "0", "--provider", "openai")
+    assert (found["requests"], found["tokens"]["output"]) == (3, 100)
+    assert found["list_usd"] == pytest.approx(0.04 + 0.0025 + 0.0015)
+    alone = tmp_path / "a.csv"
+    rows = "2026-11-02T10:00:00Z,gemini-embedding-001,1000,1000\n2026-11-02T11:00:00Z,gemini-embedding-001,1000,999\n"
+    alone.write_text(f"time,model,prompt_tokens,total_tokens\n{rows}", encoding="utf-8")
+    found = usage_answer(alone, "--tasks", "0")
+    assert (found["tokens"]["output"], found["list_usd"]) == (0, pytest.approx(0.15e-3))
+    assert [each["reason"] for each in found["dropped"]] == ["a token count that cannot be read"]

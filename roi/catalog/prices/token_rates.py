@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
-from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_before, variant_prices
+from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model, sellers_of
+from roi.catalog.prices.genai import BATCH, at_noon, package_name, tier_edges, tier_rates, variant_before, variant_prices
 from roi.catalog.prices.own_prices import cached_with_own
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, NoListPrice, UnknownName
 from roi.facts.price import ApiPrice
 
 if TYPE_CHECKING:
@@ -96,9 +96,14 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     """
     if tier in FREE_TIERS:
         return _rates((0.0,), (0.0,), None, None, (0.0,), source=f"free tier {tier}")
-    standard = find_api_price(provider, model, on)
-    listed = genai_model(find_provider(standard.provider, "provider"), model)
     context = _price_context(batch=batch, tier=tier)
+    try:
+        standard = find_api_price(provider, model, on)
+    except NoListPrice:
+        if (given := _of_embeddings(provider, model, on)) is None:
+            raise
+        return _rates((0.0,), given, None, None, (0.0,), source=package_name(), note=_unlisted(context) if context else "")
+    listed = genai_model(find_provider(standard.provider, "provider"), model)
     noon = at_noon(on)
     if listed is None or not _says(listed.get_prices(noon), standard):
         return _of_hosted(standard, batch=batch, context=context)
@@ -112,6 +117,18 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
     searches = getattr(prices, "web_searches_kcount", None)
     return found if searches is None else replace(found, usd_per_1000_searches=float(searches))
+
+
+def _of_embeddings(provider: str | None, model: str, on: date) -> Rates | None:
+    """The input rate of a model that writes no tokens, which is all of its price; None of any other.
+
+    A scenario's price has none of it: beside models that write an answer it would be the cheapest of all.
+    """
+    sellers = sellers_of(model) if provider is None else [provider]
+    known = len(sellers) == 1 and "embed" in model.lower()
+    listed = genai_model(find_provider(sellers[0], "provider"), model) if known else None
+    prices = None if listed is None else listed.get_prices(at_noon(on))
+    return tier_rates(prices, "input_mtok", [0.0]) if prices is not None and prices.output_mtok is None else None
 
 
 def _says(prices: "ModelPrice", standard: ApiPrice) -> bool:

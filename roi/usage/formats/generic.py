@@ -36,6 +36,7 @@ from roi.usage.formats.own_columns import (
     columns_found,
     counts_cached,
     has_several_inputs,
+    is_total,
     leaf,
     may_be_column,
     money_of,
@@ -248,7 +249,14 @@ def _row_of_line(
     if said is not None:
         marks = marks._replace(includes_cache=str(said).lower() != "true", kind=marks.kind and marks.kind.partition(",")[0])
     row = {column: values.get(name or found.get(what, "")) for what, name, column in columns}
+    if is_total(found):
+        row[NAMES["output"][0]] = _made(values.get(found["output"]), values.get(found.get("input", "")))
     yield row | {name: values.get(name) for name in ids} | dict(zip(map(str, LINE_MARKS), marks, strict=True))
+
+
+def _made(total: object, given: object) -> int | None:
+    """The output of a line that tells its input and the sum of both, which are whole numbers."""
+    return total - given if isinstance(total, int) and isinstance(given, int) and total >= given else None
 
 
 @lru_cache(1 << 12)
@@ -293,6 +301,8 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     output, thinking = whole(table, at["output"]), count(table, at["thinking"])
+    if is_total(columns):
+        output = ibis.ifelse(output >= whole(table, at["input"]), output - whole(table, at["input"]), ibis.null("int64"))
     if "run_type" in columns:
         no_output = text(table, at["run_type"]).lower().isin(EMBEDDINGS).fill_null(False)
         output = ibis.ifelse(no_output, count(table, at["output"]), output)

@@ -68,9 +68,11 @@ NAMES: Final = {
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+TOTALS: Final = ("total_tokens", "totaltokens")
+"""Names of the sum of input and output, where nothing tells the output: an answer of embeddings has no more."""
 COLUMN_ALONE: Final = {
     "input": ("uncached_input_tokens", "input_uncached_tokens", "tokens_input", "input_text_tokens"),
-    "output": ("tokens_output", "output_text_tokens"),
+    "output": ("tokens_output", "output_text_tokens", *TOTALS),
 }
 """More names of a count, of a column where none has one of NAMES: inside a usage such a count may be a part of another."""
 UNCACHED: Final = COLUMN_ALONE["input"][:2]
@@ -208,6 +210,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     for what in ("time", "model", "status", "run_type", "searches", "tier", *OF_METADATA):
         own = next((path for path in paths if path in NAMES[what]), None)
         beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)
+    beside["output"] = beside["output"] or next((path for path in paths if path in {f"{usage}.{x}" for x in TOTALS}), None)
     return named | beside | {"cost": named["cost"] or beside["cost"]}
 
 
@@ -256,6 +259,11 @@ def counts_cached(found: Mapping[str, str], header: Iterable[str]) -> bool | Non
 def thinking_beside(found: Mapping[str, str]) -> bool:
     """True where thinking has a name that Gemini gives it, whose output leaves it out."""
     return leaf(found.get("thinking", "")) in THOUGHTS
+
+
+def is_total(found: Mapping[str, str]) -> bool:
+    """True where what holds the output holds the sum of input and output."""
+    return leaf(found.get("output", "")) in TOTALS
 
 
 def leaf(name: str) -> str:

@@ -323,7 +323,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        batch=flag(table, at["batch"]) | (False if tier is None else (tier == "batch").fill_null(False)),
+        batch=flag(table, at["batch"]) if tier is None else flag(table, at["batch"]) | (tier == "batch").fill_null(False),
         tier=None if tier is None else tier.isin(STANDARD).ifelse(None, tier), cost_usd=cost, costs=(at["cost"],),
         dollars=signed, counts=(at["requests"],), currency=currency, **given)
 

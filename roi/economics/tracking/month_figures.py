@@ -245,7 +245,8 @@ def with_seen(
             known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate, most))
         else:
             rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
-            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0))
+            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0),
+                             cached=None if shared.cached is None else shared.cached.times(seen[CACHE]))
             known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate, most))
                      for k, o in known.items()}
             option = known[id]

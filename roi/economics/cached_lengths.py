@@ -42,6 +42,6 @@ class CachedLengths:
         return found
 
     def times(self, more: Number) -> Self:
-        """The record with so many times the tokens read, of the same prefix."""
-        read = np.minimum(self.read_tokens * more, self.read_tokens + self.write_tokens)
-        return replace(self, read_tokens=read, write_tokens=self.read_tokens + self.write_tokens - read)
+        """The record with so many times the tokens read, and as many fewer written."""
+        read = self.read_tokens * more
+        return replace(self, read_tokens=read, write_tokens=np.maximum(self.read_tokens + self.write_tokens - read, 0.0))

@@ -235,7 +235,7 @@ def with_seen(
     prices are factors on lines, and stand in `billed`.
     """
     option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
-    most = np.maximum(seen.get(INPUT, 1.0), 1.0)
+    most = np.maximum(seen.get(INPUT, 1.0), 1.0) if shared.cached is None else 1.0
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:

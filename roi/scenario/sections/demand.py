@@ -39,10 +39,10 @@ class Bin(Section):
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
     """Share of all requests."""
     cached_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False)] | None = None
-    """Mean prompt tokens of these requests that are read from a cache, 0 of those that read none, where workload.cache_hit_rate
-    is what it is; left out = the shared prefix, found at that rate."""
+    """Mean prompt tokens that these requests read from a cache, those that read none among them, whatever
+    workload.cache_hit_rate is; left out = the shared prefix, found at that rate."""
     cache_write_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False)] | None = None
-    """Mean prompt tokens of these requests that are written to it; left out = as many as miss at that rate: cached_tokens x
+    """Mean prompt tokens that these requests write to it; left out = what misses at that rate: cached_tokens x
     (1 - cache_hit_rate) / cache_hit_rate, within the prompt."""
 
     @model_validator(mode="after")

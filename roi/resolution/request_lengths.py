@@ -52,7 +52,7 @@ class SystemLengths:
     hit_rate: Array | float
     """Share of requests that find the prefix in the cache; of each bin, where bins say it."""
     common_tokens: float = np.inf
-    """The most of a prefix that all requests share, where bins say what they find: more is the history of one request."""
+    """The most of a prefix that other requests find too: what is beyond is the history of one, which holds it for itself."""
 
     @property
     def shape(self) -> RequestShape:
@@ -60,17 +60,16 @@ class SystemLengths:
         cached = self.prefix_tokens * self.hit_rate
         prompt = np.maximum(self.prompt_tokens - cached, 1.0)
         spread = self._cv(prompt), self._cv(self.output_tokens)
-        alone = self._mean(self.hit_rate * np.maximum(self.prefix_tokens - self._shared_tokens, 0.0))
+        alone = self._mean(self.hit_rate * np.maximum(self.prefix_tokens - self._held_once, 0.0))
         return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread, alone)
 
     @property
     def conversations(self) -> bool:
-        """True where what is shared is all of every prompt: then it is a conversation so far, another one in each request."""
-        shared = self.prefix_tokens if np.isinf(self.common_tokens) else self.common_tokens
-        return bool(np.all(shared >= self.prompt_tokens))
+        """True where the prefix is all of every prompt: then it is a conversation so far, another one in each request."""
+        return bool(np.all(self.prefix_tokens >= self.prompt_tokens))
 
     @property
-    def _shared_tokens(self) -> float:
+    def _held_once(self) -> float:
         """The most of a prefix that is held once for all requests."""
         return 0.0 if self.conversations else self.common_tokens
 
@@ -105,7 +104,7 @@ class SystemLengths:
         """`count` requests, always the same ones."""
         bins = self.prompt_tokens, self.output_tokens, self.weights
         drawn = histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
-        return replace(drawn, common_tokens=self._shared_tokens)
+        return replace(drawn, common_tokens=self._held_once)
 
     def arrivals(self, count: int) -> Array:
         """Poisson arrivals at a mean rate of 1 a second."""
@@ -148,7 +147,8 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning.
 
     Its prefix is found as often as an API's cache finds it, unless the scenario says how often servers of one's own do. What
-    bins say that they find of a cache, servers find too, in proportion to that rate.
+    bins say that they find of a cache, servers find too, in proportion to that rate; common is what 95% of the requests that
+    find any find at least, as of a trace.
     """
 
     def row(record: type, field: str) -> Array:
@@ -165,8 +165,10 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     left = new
     if all(path in facts for path in CACHED):
         cached = CachedLengths(**{name: row(CachedLengths, name) for name in CACHED.values()})
-        left, common = cached.prefix(prefix, new), float(np.max(new)) * ratio
-        hit_rate = cached.hit_rate(hit_rate, float(row(Shared, "hit_rate")[0]))
+        left, hit_rate = cached.prefix(prefix, new), cached.hit_rate(hit_rate, float(row(Shared, "hit_rate")[0]))
+        finding = row(Shared, "weights") * hit_rate * (left > 0)
+        if np.any(finding > 0):
+            common = float(np.quantile(left, 0.05, weights=finding, method="inverted_cdf")) * ratio
     output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
     return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=left * ratio,
                          output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"), hit_rate=hit_rate,

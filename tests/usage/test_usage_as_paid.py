@@ -157,6 +157,24 @@ def test_agents_whose_history_grows_pay_what_their_calls_cost_under_a_price_by_l
     assert paid == pytest.approx(listed, rel=2e-5)
 
 
+def test_a_candidate_whose_price_has_another_edge_costs_what_the_calls_would(tmp_path: Path) -> None:
+    """Agents on gpt-5.4, whose price doubles beyond 272,000 tokens, at Gemini's list, which does beyond 200,000."""
+    log, other = tmp_path / "log.csv", "google/gemini-2.5-pro"
+    agents(log, "gpt-5.4", writes=False)
+    a_month_today(log, tmp_path)
+    base = {"as_of": "2026-11-22", "draws": 0, "workload": {"growth_per_year": 0.0}, "candidates": {"api_models": [other]},
+            "timing": {"months_to_live": {"api": 0.0}, "months_in_parallel": 0.0}}
+    overlay(base, read_part(tmp_path / "part.yaml"))
+    found = {option.id: option for option in compare(resolve(load_scenario(base)).case).options}
+    paid = sum(line.monthly_usd[0] for line in found[f"cheaper-api:{other}"].lines if line.name.startswith("API"))
+    usd = 0.0
+    for row in csv.DictReader(log.read_text(encoding="utf-8").splitlines()):
+        uncached, read, made = (int(row[name]) for name in ("input_tokens", "cached_tokens", "output_tokens"))
+        long = uncached + read > 200_000
+        usd += ((1.25 * uncached + 0.125 * read) * (1 + long) + made * (15.0 if long else 10.0)) / 1e6
+    assert paid == pytest.approx(usd / MONTHS_OF_LOG, rel=2e-5)
+
+
 def test_what_cached_tokens_on_top_of_the_input_would_cost_is_told_where_a_part_is_written(tmp_path: Path) -> None:
     """200,000 tokens in, 190,000 cached, 800 out of gpt-5.4: in it 10,000 x 2.5 + 190,000 x 0.25 + 800 x 15 = 84,500 millionths
     of a USD; on top of it 200,000 x 5 + 190,000 x 0.5 + 800 x 22.5 = 1,113,000, as 390,000 are beyond the edge at 272,000."""

@@ -44,13 +44,14 @@ def test_many_cells_become_few_with_the_same_mean():
 def test_no_cell_holds_calls_of_both_sides_of_an_edge_of_the_price():
     """Of 41 lengths 12 have more than 200,000 tokens (10,000 x 1.11^k, k from 29 on), 29.3%, whatever is joined."""
     cells = [cell(round(10_000 * 1.11**k), round(10 * 1.2**m)) for k in range(41) for m in range(40)]
-    tiers = [replace(each, tier=int(each.input_tokens > 200_000)) for each in cells]
+    tiers = [replace(each, size_class=int(each.input_tokens > 200_000)) for each in cells]
     joined, apart = measure_lengths(cells), measure_lengths(tiers)
     assert joined is not None
     assert apart is not None
     assert sum(b.share for b in apart.bins if b.input_tokens > 200_000) == pytest.approx(12 / 41)
     assert sum(b.share for b in joined.bins if b.input_tokens > 200_000) != pytest.approx(12 / 41)
-    assert len(apart.bins) <= MOST_BINS
+    assert len(joined.bins) <= MOST_BINS
+    assert len(apart.bins) <= 2 * MOST_BINS
 
 
 def test_cells_say_what_their_calls_read_and_write_unless_it_is_more_than_they_hold():

@@ -150,21 +150,19 @@ class LengthCell:
     output_tokens: int
     cache_read: int = 0
     cache_write: int = 0
-    tier: int = 0
-    """Edges of the price that the input of each call exceeds."""
+    size_class: int = 0
 
 
-def length_cells(calls: Table, backend: Backend, edges: Sequence[float] = ()) -> list[LengthCell]:
-    """Joint histogram of input and output lengths; `edges`: tokens of input above which a call costs more."""
+def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
+    """Joint histogram of input and output lengths, apart for each size class."""
     total = calls.uncached_input + calls.cache_read + calls.cache_write
-    keys = {"tier": _exceeded(total, edges)} if edges else {}
-    keys |= {"input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
+    keys = {"size_class": _size_class(calls), "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
     table = calls.mutate(total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
             "cache_write": table.cache_write, "calls": table.requests}
     found = table.group_by(list(keys)).aggregate(**{name: column.sum().cast("int64") for name, column in sums.items()})
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
-    return sorted(cells, key=lambda cell: (cell.tier, cell.input_bin, cell.output_bin))
+    return sorted(cells, key=lambda cell: (cell.size_class, cell.input_bin, cell.output_bin))
 
 
 @dataclass(frozen=True)
@@ -195,13 +193,8 @@ def bin_of(count: Column) -> Column:
 def _size_class(records: Table) -> Column:
     """Edges below the call's input, null for buckets; the smallest first, where nearly all calls lie."""
     total = records.uncached_input + records.cache_read + records.cache_write
-    return ibis.ifelse(records.kind == "call", _exceeded(total, EDGES), ibis.null("int64")).cast("int64")
-
-
-def _exceeded(total: Column, edges: Sequence[float]) -> Column:
-    """How many of the edges, ascending, lie below."""
-    steps = ((total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges))
-    return ibis.cases(*steps, else_=len(edges)).cast("int64")
+    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(EDGES)]
+    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(EDGES)), ibis.null("int64")).cast("int64")
 
 
 def _costed(records: Table) -> Column:

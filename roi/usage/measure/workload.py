@@ -166,7 +166,7 @@ def measure_workload(
         count = requests_per_day * days.counted
     lengths = prefix = shape = None
     if calls:
-        cells = length_cells(kept, backend, () if listed is None else listed.edges_tokens[1:])
+        cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         shape = load_shape(*minute_counts(kept, backend), days.complete)

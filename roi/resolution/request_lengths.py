@@ -136,8 +136,8 @@ def length_rows(w: Workload) -> dict[str, tuple[float, ...]]:
 
 
 def _cached(b: Bin, rate: float) -> tuple[float, float, float]:
-    """What the facts of `CACHED` are for a bin at the workload's hit rate."""
-    if b.cached_tokens is None:
+    """What the facts of `CACHED` are for a bin at the workload's hit rate, or at that of a bill: at 0 nothing is read."""
+    if b.cached_tokens is None or (b.cached_tokens and not rate):
         return 0.0, 0.0, 0.0
     missed = min(b.cached_tokens * (1.0 / rate - 1.0), b.input_tokens - b.cached_tokens) if b.cached_tokens else 0.0
     return 1.0, b.cached_tokens, missed if b.cache_write_tokens is None else b.cache_write_tokens

@@ -71,6 +71,14 @@ def test_what_misses_is_as_the_hit_rate_says_where_a_bin_counts_no_write() -> No
     assert system_lengths(case.facts, "qwen3-8b").shape.cached_tokens == pytest.approx((300 + 900 + 0 + 300) / 4)
 
 
+def test_a_bill_of_requests_that_found_nothing_in_a_cache_has_no_cell_that_did() -> None:
+    """2,628,000 requests of 2,000 tokens at $2.50 a million and 10 at $15 were $13,534.20 a month before the cache was on."""
+    cell = {"input_tokens": 2000.0, "output_tokens": 10.0, "share": 1.0, "cached_tokens": 1800.0}
+    case = case_of(workload={"lengths": [cell], "input_tokens": None, "output_tokens": None, "cache_hit_rate": 0.9}, incumbent={
+        "uses_cache": True, "bill_usd_per_month": 13_534.2, "bill_of": {"cache_hit_rate": 0.0}})
+    assert case["reconciliation.factor"].value == pytest.approx(1.0)
+
+
 def test_a_hit_rate_of_own_servers_that_moves_nothing_or_would_move_much_is_told() -> None:
     for workload, serving, told in (
         ({}, {"prefix_hit_rate": 0.9}, "serving.prefix_hit_rate moves nothing: workload.shared_prefix_tokens: 0"),

@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
-from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
+from roi.usage.measure.lengths import LengthBin, lengths_of, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import listed_on, shortest_prefix
@@ -196,8 +196,8 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     if prefix is not None and prefix.prompts:
         lengths = {"lengths": shares_to_one(prefix.bins(made))}
     elif sizes:
-        lengths = {"lengths": shares_to_one([asdict(each) for each in sizes])}
         prefix = prefix and within_prompts(prefix, sizes, shortest)
+        lengths = {"lengths": shares_to_one(lengths_of(sizes, prefix, writes=tokens["cache_write"] > 0))}
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     try:
         provider = price_on(group, task.provider, task.model, day_of(found.days.last)).provider
@@ -223,7 +223,8 @@ def _sizes(rows: Sequence[Spend]) -> list[LengthBin]:
         classes[row.size_class, row.long_context].append(row)
     sums = [(total_requests(each) or 0, total_tokens(each)) for each in classes.values()]
     total = sum(calls for calls, _ in sums)
-    cells = [LengthBin(given / calls, tokens["output"] / calls, calls / total)
+    cells = [LengthBin(given / calls, tokens["output"] / calls, calls / total, tokens["cache_read"] / calls,
+                       tokens["cache_write"] / calls)
              for calls, tokens in sums if calls and (given := sum(tokens[name] for name in PROMPT))]
     return cells if len(cells) > 1 else []
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import numpy as np
 
 from roi.economics import place
+from roi.economics.cached_lengths import CachedLengths
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.economics.paid_units import Provisioned
 from roi.economics.place import At, own
@@ -57,6 +58,8 @@ class Shared:
     input_tokens: Annotated[Array, At("workload.input_tokens")]
     output_tokens: Annotated[Array, At("workload.output_tokens")]
     weights: Annotated[Array, At("workload.weights")]
+    cached: CachedLengths | None = None
+    """What the lengths say of a cache; None: the shared prefix is that of all."""
     prefix_tokens: Annotated[Number, At("workload.shared_prefix_tokens")]
     hit_rate: Annotated[Number, At("workload.cache_hit_rate")]
     escalated_hit_rate: Annotated[Number, At("workload.escalated_cache_hit_rate", "workload.cache_hit_rate")]
@@ -69,11 +72,9 @@ class Shared:
     min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
     """Items on which a score counts as tested."""
     min_chance: Annotated[float, At("verdict.min_chance", absent=0.6)] = 0.6
-    """Share of the draws in which what trains, buys or commits must beat staying."""
     min_chance_reversible: Annotated[float, At("verdict.min_chance_reversible", absent=0.6)] = 0.6
-    """The same of what a configuration undoes within a month."""
+    """Shares of the draws in which what trains, buys or commits, and what a configuration undoes within a month, must win."""
     evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
-    """How long judging a model takes."""
     judge_usd: Annotated[Number, At("quality.judge_usd_per_request", absent=0.0)] = 0.0
     """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
@@ -372,9 +373,8 @@ class Option:
     workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
     """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
     run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0
-    """Share of its hours a month that the fleet takes, whichever of its workloads is asked about."""
     setup_hours_shared: Annotated[Number, At("options.{option}.setup_hours_shared", absent=0.0)] = 0.0
-    """The same of its hours until live."""
+    """Shares of its hours a month, and until live, that the fleet takes, whichever of its workloads is asked about."""
     lets_wait: Annotated[bool, At("serving.lets_wait", absent=True)] = True
     """True where its servers leave what can wait for the valleys."""
     spill_share: Annotated[Number | None, At("serving.spill_share")] = None

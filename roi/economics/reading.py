@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, get_args
 
 import numpy as np
 
+from roi.economics.cached_lengths import CachedLengths
 from roi.economics.inputs import (
     AnnouncedRates,
     Api,
@@ -69,9 +70,11 @@ def read_shared(values: Values, rent_drift: Fact | None = None, usd_per_error: F
     while (path := f"workload.steps.{len(steps)}") + ".ratio" in values:
         month, ratio = (number(values[f"{path}.{name}"], path) for name in ("from_month", "ratio"))
         steps.append((month, ratio))
+    by_length = values.get(path_of(CachedLengths, "stated")) is not None
+    cached = _read(CachedLengths, values, {}) if by_length else None
     return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
                  price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps),
-                 counts=what_counts(usd_per_error))
+                 counts=what_counts(usd_per_error), cached=cached)
 
 
 def _reach(fact: Fact | None) -> tuple[float, float]:

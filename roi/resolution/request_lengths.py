@@ -7,15 +7,19 @@ from typing import Final
 
 import numpy as np
 
+from roi.economics.cached_lengths import CachedLengths
 from roi.economics.decision.alarms import limit_words, too_long_field
 from roi.economics.inputs import Array, Option, Shared, Tokens, path_of
+from roi.errors import ScenarioError
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.fact import Fact
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, load_of
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
+from roi.scenario.sections.demand import Bin, Workload
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
@@ -27,6 +31,8 @@ OF_CONTEXT: Final = "options.{option}.longest_is_context"
 """Path of whether that is the model's context, or else the longest of the lengths known that its cards hold."""
 COUNTED: Final = "options.{option}.too_long_counted"
 """Path of what is said of requests that an option is too short for and that are counted as if it answered them."""
+CACHED: Final = {path_of(CachedLengths, name): name for name in ("stated", "read_tokens", "write_tokens")}
+"""Paths of the facts that bins of lengths have of a cache, and the fields of the record."""
 TOO_LONG: Final = 0.05
 """Share of requests beyond a model's context from which it cannot do the work: the P95 of the lengths, as of an SLO, must fit.
 Where only means are known, the mean must: how far lengths spread around it is not known, and nothing shorter will do."""
@@ -38,13 +44,15 @@ class SystemLengths:
 
     prompt_tokens: Array
     prefix_tokens: Array
-    """The part of the prompt that all requests share."""
+    """The part of the prompt that a cache may hold: what all requests share, or as much as the bin says."""
     output_tokens: Array
     """Reasoning included; at least 1."""
     weights: Array
     """Shares, adding up to 1."""
-    hit_rate: float
-    """Share of requests that find the prefix in the cache."""
+    hit_rate: Array | float
+    """Share of requests that find the prefix in the cache; of each bin, where bins say it."""
+    common_tokens: float = np.inf
+    """The most of a prefix that other requests find too: what is beyond is the history of one, which holds it for itself."""
 
     @property
     def shape(self) -> RequestShape:
@@ -52,13 +60,18 @@ class SystemLengths:
         cached = self.prefix_tokens * self.hit_rate
         prompt = np.maximum(self.prompt_tokens - cached, 1.0)
         spread = self._cv(prompt), self._cv(self.output_tokens)
-        alone = self._mean(cached) if self.conversations else 0.0
+        alone = self._mean(self.hit_rate * np.maximum(self.prefix_tokens - self._held_once, 0.0))
         return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread, alone)
 
     @property
     def conversations(self) -> bool:
         """True where the prefix is all of every prompt: then it is a conversation so far, another one in each request."""
         return bool(np.all(self.prefix_tokens >= self.prompt_tokens))
+
+    @property
+    def _held_once(self) -> float:
+        """The most of a prefix that is held once for all requests."""
+        return 0.0 if self.conversations else self.common_tokens
 
     @property
     def whole_tokens(self) -> Array:
@@ -77,20 +90,21 @@ class SystemLengths:
         kept = np.repeat(kept, 2) if kept.size == 1 else kept
         prompt, prefix, output, weights = (
             row[kept] for row in (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights))
+        rate = self.hit_rate[kept] if isinstance(self.hit_rate, np.ndarray) else self.hit_rate
         return SystemLengths(prompt_tokens=prompt, prefix_tokens=prefix, output_tokens=output, weights=weights / weights.sum(),
-                             hit_rate=self.hit_rate)
+                             hit_rate=rate, common_tokens=self.common_tokens)
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal lengths."""
-        arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights)
-        return (*(a.tobytes() for a in arrays), self.hit_rate)
+        arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights, self.hit_rate, self.common_tokens)
+        return tuple(np.asarray(a).tobytes() for a in arrays)
 
     def drawn(self, count: int) -> Lengths:
         """`count` requests, always the same ones."""
         bins = self.prompt_tokens, self.output_tokens, self.weights
         drawn = histogram_lengths(count, *bins, prefix_tokens=self.prefix_tokens, hit_rate=self.hit_rate)
-        return replace(drawn, common_tokens=0.0) if self.conversations else drawn
+        return replace(drawn, common_tokens=self._held_once)
 
     def arrivals(self, count: int) -> Array:
         """Poisson arrivals at a mean rate of 1 a second."""
@@ -103,10 +117,38 @@ class SystemLengths:
         return float(np.sqrt(max(self._mean(x**2) - self._mean(x) ** 2, 0.0)) / self._mean(x))
 
 
+def length_rows(w: Workload) -> dict[str, tuple[float, ...]]:
+    """Facts of each bin of lengths by path: tokens, shares, and what the bins say of a cache; one bin of means alone.
+
+    ScenarioError where the shared prefix is longer than any prompt.
+    """
+    bins, prefix, prompt = w.lengths or (), value_of(w.shared_prefix_tokens), w.longest_prompt
+    if prefix > prompt:
+        where = "longest prompt of workload.lengths," if bins else "mean prompt (workload.lengths has others), input_tokens"
+        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the {where} {prompt:g}")
+    rows = [(b.input_tokens, b.output_tokens, b.share) for b in bins] or [
+        (value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0), 1.0)]
+    found = {path_of(Shared, name): row
+             for name, row in zip(("input_tokens", "output_tokens", "weights"), zip(*rows, strict=True), strict=True)}
+    if any(b.cached_tokens is not None for b in bins):
+        found |= dict(zip(CACHED, zip(*(_cached(b, value_of(w.cache_hit_rate)) for b in bins), strict=True), strict=True))
+    return found
+
+
+def _cached(b: Bin, rate: float) -> tuple[float, float, float]:
+    """What the facts of `CACHED` are for a bin at the workload's hit rate, or at that of a bill: at 0 nothing is read."""
+    if b.cached_tokens is None or (b.cached_tokens and not rate):
+        return 0.0, 0.0, 0.0
+    missed = min(b.cached_tokens * (1.0 / rate - 1.0), b.input_tokens - b.cached_tokens) if b.cached_tokens else 0.0
+    return 1.0, b.cached_tokens, missed if b.cache_write_tokens is None else b.cache_write_tokens
+
+
 def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     """The workload's lengths as this system sees them: its tokenizer, prompt after tuning, verbosity and reasoning.
 
-    Its prefix is found as often as an API's cache finds it, unless the scenario says how often servers of one's own do.
+    Its prefix is found as often as an API's cache finds it, unless the scenario says how often servers of one's own do. What
+    bins say that they find of a cache, servers find too, in proportion to that rate; common is what 95% of the requests that
+    find any find at least, as of a trace.
     """
 
     def row(record: type, field: str) -> Array:
@@ -118,11 +160,19 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     new = prefix
     if path_of(Tokens, "prefix_tokens", system=system) in facts and shared > 0:
         new = prefix * float(row(Tokens, "prefix_tokens")[0]) / shared
-    own = facts.get(PREFIX_HITS)
+    own, common = facts.get(PREFIX_HITS), np.inf
+    hit_rate: Array | float = float(row(Shared, "hit_rate")[0] if own is None else own.number())
+    left = new
+    if all(path in facts for path in CACHED):
+        cached = CachedLengths(**{name: row(CachedLengths, name) for name in CACHED.values()})
+        left, hit_rate = cached.prefix(prefix, new), cached.hit_rate(hit_rate, float(row(Shared, "hit_rate")[0]))
+        finding = row(Shared, "weights") * hit_rate * (left > 0)
+        if np.any(finding > 0):
+            common = float(np.quantile(left, 0.05, weights=finding, method="inverted_cdf")) * ratio
     output = row(Shared, "output_tokens") * ratio * row(Tokens, "output_ratio") + row(Tokens, "reasoning_tokens")
-    return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
-                         output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
-                         hit_rate=float(row(Shared, "hit_rate")[0] if own is None else own.number()))
+    return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=left * ratio,
+                         output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"), hit_rate=hit_rate,
+                         common_tokens=common)
 
 
 def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLengths:

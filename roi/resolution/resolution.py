@@ -22,6 +22,7 @@ from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
+from roi.resolution.request_lengths import CACHED, length_rows
 from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
 from roi.resolution.vendors.api_options import add_api_options
@@ -135,8 +136,11 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     if w.escalated_cache_hit_rate is not None:
         path = "workload.escalated_cache_hit_rate"
         sheet.quantity(path, w.escalated_cache_hit_rate, "share", stated=True, source=f"scenario {path}")
-    for name, row in zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, w), strict=True):
-        sheet.state(f"workload.{name}", row, "scenario workload.lengths" if w.lengths else f"scenario workload.{name}")
+    for path, row in length_rows(w).items():
+        sheet.state(path, row, "scenario workload.lengths" if w.lengths else f"scenario {path}")
+    if w.lengths is None and any(as_spread(x or 0.0).low is not None for x in (w.input_tokens, w.output_tokens)):
+        told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
+        sheet.warnings.append(told)
     peak = PEAK_DEFAULT if w.peak_to_mean is None else w.peak_to_mean
     why = "scenario workload.peak_to_mean"
     if w.hourly_weights is not None:
@@ -159,23 +163,6 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.warnings += [f"{field}.committed_until: {x.committed_until} is before as_of, {s.as_of}: that commitment is over"
                        " and costs nothing" for field, x in blocks.items() if x.committed_until is not None
                        and x.committed_until < s.as_of and value_of(x.committed_usd_per_month) > 0]
-
-
-def _lengths(sheet: FactSheet, w: Workload) -> tuple[tuple[float, ...], ...]:
-    """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
-    bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
-    prompt = w.longest_prompt
-    if prefix > prompt:
-        where = "longest prompt of workload.lengths," if bins else "mean prompt (workload.lengths has others), input_tokens"
-        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the {where} {prompt:g}")
-    if bins:
-        return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
-    assert w.input_tokens is not None
-    assert w.output_tokens is not None
-    if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
-        sheet.warnings.append(told)
-    return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 
 def _add_quality(sheet: FactSheet, s: Scenario) -> None:
@@ -287,7 +274,7 @@ def _outlasts_a_start(s: Scenario) -> bool:
 def _add_prefix_hits(sheet: FactSheet, s: Scenario) -> None:
     """How often own servers find the shared prefix, where that is stated; a warning where it moves nothing, or would."""
     v, w = s.serving, s.workload
-    prefix, hits = value_of(w.shared_prefix_tokens), value_of(w.cache_hit_rate)
+    prefix, hits = w.longest_prefix, value_of(w.cache_hit_rate)
     if v.prefix_hit_rate is not None:
         sheet.fields("serving", v, "prefix_hit_rate")
         if prefix <= 0 or not s.candidates.self_hosted:
@@ -392,9 +379,8 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
 def _estimate(sheet: FactSheet, w: Workload) -> tuple[float, Callable[[Option], float], Mapping[str, Option]]:
     """What the requests of a workload cost a month at today's prices, USD; what one costs with an option; all options."""
     own = {f"workload.{name}": value_of(getattr(w, name)) for name in ("shared_prefix_tokens", "cache_hit_rate")}
-    rows = zip(("input_tokens", "output_tokens", "weights"), _lengths(sheet, w), strict=True)
-    values = {**sheet.case().values(), path_of(BillFacts, "factor"): 1.0, **own}
-    shared, options = read_all(sheet.case(), {**values, **{f"workload.{name}": row for name, row in rows}})
+    values = {**sheet.case().values(), path_of(BillFacts, "factor"): 1.0, **own, **dict.fromkeys(CACHED), **length_rows(w)}
+    shared, options = read_all(sheet.case(), values)
 
     def a_request(o: Option) -> float:
         return float(np.asarray(service(shared, o).cost.usd))

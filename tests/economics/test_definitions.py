@@ -17,6 +17,7 @@ import pytest
 from all_crossings import break_evens
 
 from roi.catalog.models.shapes import find_model
+from roi.economics.cached_lengths import CachedLengths
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw, percentiles, probability_best
 from roi.economics.decision.evaluation import choose_plan, evaluate, once_moved, read_all
@@ -576,6 +577,31 @@ def test_hits_read_the_prefix_and_misses_write_it() -> None:
     assert cost.input_usd == pytest.approx(1000e-6)
     assert request_cost(s, Tokens(), replace(cached, cache_minimum=600.0), 0.8).usd == pytest.approx(0.003)
     assert request_cost(s, Tokens(), cached, 0.1).usd == pytest.approx(0.003)
+
+
+def test_bins_that_say_what_they_find_read_and_write_that_in_their_tier() -> None:
+    """The second half of 4.3. 1,000 tokens, 200 read and 100 written, and 3,000, 2,400 and 300; the edge at 2,000 doubles all:
+    700 x $2 + 200 x $0.2 + 100 x $2.5 and 300 x $4 + 2,400 x $0.4 + 300 x $5 a million, $0.00169 and $0.00366. At half of the
+    workload's hit rate half of it is read, and as much more written. A third bin with the shared prefix of 500, found at 80%.
+    """
+    tiered = api(edges=np.array([0.0, 2000.0]), input=np.array([2.0, 4.0]), output=np.array([0.0, 0.0]), uses_cache=True,
+                 cache_read=np.array([0.2, 0.4]), cache_write=np.array([2.5, 5.0]), cache_as_today=True)
+    cached = CachedLengths(stated=np.ones(2), read_tokens=np.array([200.0, 2400.0]), write_tokens=np.array([100.0, 300.0]),
+                           minimum=1024.0)
+    s = shared(input_tokens=np.array([1000.0, 3000.0]), output_tokens=np.zeros(2), weights=np.full(2, 0.5), hit_rate=0.8,
+               prefix_tokens=500.0, cached=cached)
+    assert request_cost(s, Tokens(), tiered, 0.8).usd == pytest.approx((0.00169 + 0.00366) / 2)
+    halved = request_cost(s, Tokens(), tiered, 0.4)
+    assert [halved.cache_read_tokens, halved.cache_write_tokens] == pytest.approx([(100 + 1200) / 2, (200 + 1500) / 2])
+    assert request_cost(s, Tokens(), replace(tiered, cache_minimum=1024.0), 0.8).cache_read_tokens == pytest.approx(1300.0)
+    higher = request_cost(s, Tokens(), replace(tiered, cache_minimum=1025.0), 0.8)  # the prompts of 1,000 are too short for it
+    assert [higher.cache_read_tokens, higher.cache_write_tokens] == pytest.approx([1200.0, 150.0])
+    third = replace(s, input_tokens=np.array([1000.0, 3000.0, 1000.0]), output_tokens=np.zeros(3), weights=np.full(3, 1 / 3),
+                    cached=CachedLengths(stated=np.array([1.0, 1.0, 0.0]), read_tokens=np.array([200.0, 2400.0, 0.0]),
+                                         write_tokens=np.array([100.0, 300.0, 0.0])))
+    assert request_cost(third, Tokens(), tiered, 0.8).usd == pytest.approx((0.00169 + 0.00366 + 0.00133) / 3)
+    tuned = seen_tokens(s, Tokens(2.0, 400.0))  # 100 of the 500 go, of the prompt and of what is cached
+    assert [tuned.total.tolist(), tuned.prefix.tolist()] == [[1800.0, 5800.0], [400.0, 5200.0]]
 
 
 def test_what_can_wait_pays_batch_where_that_is_cheaper() -> None:

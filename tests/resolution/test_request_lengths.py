@@ -38,6 +38,47 @@ def test_servers_of_ones_own_find_the_prefix_as_often_as_is_said_of_them_else_as
         assert case["workload.cache_hit_rate"].value == 0.25
 
 
+def test_servers_find_what_bins_say_of_which_more_than_nearly_all_find_is_history() -> None:
+    """Prompts of 1,000 find 300 and miss 100, of 3,500 they find 2,400 and miss 600: 1,350 on average. All have 400, so that
+    3,000 - 400 are the history of one conversation, found in 80%: half of 2,080 a request. Twice as often: all, 1,700."""
+    bins = [{"input_tokens": 1000.0, "output_tokens": 10.0, "share": 0.5, "cached_tokens": 300.0, "cache_write_tokens": 100.0},
+            {"input_tokens": 3500.0, "output_tokens": 10.0, "share": 0.5, "cached_tokens": 2400.0, "cache_write_tokens": 600.0}]
+    workload = {"lengths": bins, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 500.0,
+                "cache_hit_rate": 0.5}
+    found = system_lengths(case_of(workload=workload).facts, "qwen3-8b")
+    assert found.shape.cached_tokens == pytest.approx(1350.0)
+    assert found.shape.alone_tokens == pytest.approx(1040.0)
+    drawn = found.drawn(4000)
+    assert float(drawn.cached_tokens.mean()) == pytest.approx(1350.0, rel=0.01)
+    assert drawn.common_tokens == 400.0
+    assert found.within(2000.0).shape.cached_tokens == pytest.approx(300.0)
+    often = system_lengths(case_of(workload=workload, serving={"prefix_hit_rate": 1.0}).facts, "qwen3-8b")
+    assert often.shape.cached_tokens == pytest.approx(1700.0)
+    none = {**workload, "lengths": [{**each, "cached_tokens": 0.0, "cache_write_tokens": 0.0} for each in bins]}
+    assert system_lengths(case_of(workload=none).facts, "qwen3-8b").shape.cached_tokens == 0.0
+
+
+def test_what_misses_is_as_the_hit_rate_says_where_a_bin_counts_no_write() -> None:
+    """300 read at a hit rate of 0.75: 100 miss, which no API of the log counted; 900 read of 1,000 leave 100 for it, not 300.
+    A bin without both has the shared prefix."""
+    bins = [{"input_tokens": 1000.0, "output_tokens": 1.0, "share": 0.25} | more for more in (
+        {"cached_tokens": 300.0}, {"cached_tokens": 900.0}, {"cached_tokens": 0.0, "cache_write_tokens": 7.0}, {})]
+    case = case_of(workload={"lengths": bins, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 400.0,
+                             "cache_hit_rate": 0.75})
+    assert case["workload.cached_tokens"].value == (300.0, 900.0, 0.0, 0.0)
+    assert case["workload.cache_write_tokens"].value == (pytest.approx(100.0), 100.0, 7.0, 0.0)
+    assert case["workload.cached_stated"].value == (1.0, 1.0, 1.0, 0.0)
+    assert system_lengths(case.facts, "qwen3-8b").shape.cached_tokens == pytest.approx((300 + 900 + 0 + 300) / 4)
+
+
+def test_a_bill_of_requests_that_found_nothing_in_a_cache_has_no_cell_that_did() -> None:
+    """2,628,000 requests of 2,000 tokens at $2.50 a million and 10 at $15 were $13,534.20 a month before the cache was on."""
+    cell = {"input_tokens": 2000.0, "output_tokens": 10.0, "share": 1.0, "cached_tokens": 1800.0}
+    case = case_of(workload={"lengths": [cell], "input_tokens": None, "output_tokens": None, "cache_hit_rate": 0.9}, incumbent={
+        "uses_cache": True, "bill_usd_per_month": 13_534.2, "bill_of": {"cache_hit_rate": 0.0}})
+    assert case["reconciliation.factor"].value == pytest.approx(1.0)
+
+
 def test_a_hit_rate_of_own_servers_that_moves_nothing_or_would_move_much_is_told() -> None:
     for workload, serving, told in (
         ({}, {"prefix_hit_rate": 0.9}, "serving.prefix_hit_rate moves nothing: workload.shared_prefix_tokens: 0"),

@@ -384,6 +384,18 @@ def test_a_horizon_of_zero_months_is_refused() -> None:
         check_scenario({**MINIMAL, "horizon_months": 0})
 
 
+@pytest.mark.parametrize(("cell", "rate", "told"), [
+    ({"cached_tokens": 101.0}, 0.5, "cached_tokens, with cache_write_tokens 101, exceed input_tokens, 100"),
+    ({"cached_tokens": 60.0, "cache_write_tokens": 41.0}, 0.5, "101, exceed input_tokens, 100"),
+    ({"cache_write_tokens": 1.0}, 0.5, "cache_write_tokens needs cached_tokens, 0 where none are read"),
+    ({"cached_tokens": 1.0}, 0.0, "lengths have cached_tokens, and cache_hit_rate is 0: say which share of requests reads any"),
+])  # fmt: skip
+def test_what_lengths_say_of_a_cache_lies_within_their_prompts(cell: dict[str, float], rate: float, told: str) -> None:
+    lengths = [{"input_tokens": 100.0, "output_tokens": 1.0, "share": 1.0, **cell}]
+    with pytest.raises(InputError, match=re.escape(told)):
+        check_scenario({**MINIMAL, "workload": {"requests_per_day": 1.0, "lengths": lengths, "cache_hit_rate": rate}})
+
+
 def test_lengths_and_means_exclude_each_other() -> None:
     both = {**MINIMAL["workload"], "lengths": [{"input_tokens": 1.0, "output_tokens": 1.0, "share": 1.0}]}
     with pytest.raises(InputError, match="not both"):

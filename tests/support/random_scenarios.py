@@ -227,6 +227,9 @@ def _counted(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         workload["lengths"] = [
             {"input_tokens": round(max(given * float(x), least, 1.0), 2), "output_tokens": round(answered * float(y), 2),
              "share": round(float(share), 4)} for share, (x, y) in zip(shares, times, strict=True)]
+        if workload["cache_hit_rate"] and round(shares[0] * 1e4) % 2:  # some of them with what they find in a cache
+            for k, cell in enumerate(workload["lengths"][1:]):
+                cell["cached_tokens"] = round(cell["input_tokens"] * times[k][0] / (1.0 + times[k][0]), 2)
     if often(0.6):
         items = int(rng.integers(40, 800))
         right = rng.random(items) < quality["scores"]["gpt-5.4"]

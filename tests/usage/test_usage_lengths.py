@@ -1,5 +1,7 @@
 """Lengths and the shared prefix from log-bins."""
 
+from dataclasses import replace
+
 import pytest
 from usage_support import bin_of_count
 
@@ -8,6 +10,7 @@ from roi.usage.measure.lengths import (
     MOST_BINS,
     LengthBin,
     Prefix,
+    lengths_of,
     measure_lengths,
     prefix_of_buckets,
     prefix_of_calls,
@@ -15,8 +18,8 @@ from roi.usage.measure.lengths import (
 )
 
 
-def cell(given, out, calls=1):
-    return LengthCell(bin_of_count(given), bin_of_count(out), calls, given * calls, out * calls)
+def cell(given, out, calls=1, **more):
+    return LengthCell(bin_of_count(given), bin_of_count(out), calls, given * calls, out * calls, **more)
 
 
 def test_means_are_exact_and_percentiles_are_the_mean_of_their_bin():
@@ -41,12 +44,26 @@ def test_many_cells_become_few_with_the_same_mean():
 def test_no_cell_holds_calls_of_both_sides_of_an_edge_of_the_price():
     """Of 41 lengths 12 have more than 200,000 tokens (10,000 x 1.11^k, k from 29 on), 29.3%, whatever is joined."""
     cells = [cell(round(10_000 * 1.11**k), round(10 * 1.2**m)) for k in range(41) for m in range(40)]
-    joined, apart = measure_lengths(cells), measure_lengths(cells, (200_000.0,))
+    tiers = [replace(each, size_class=int(each.input_tokens > 200_000)) for each in cells]
+    joined, apart = measure_lengths(cells), measure_lengths(tiers)
     assert joined is not None
     assert apart is not None
     assert sum(b.share for b in apart.bins if b.input_tokens > 200_000) == pytest.approx(12 / 41)
     assert sum(b.share for b in joined.bins if b.input_tokens > 200_000) != pytest.approx(12 / 41)
-    assert len(apart.bins) <= MOST_BINS
+    assert len(joined.bins) <= MOST_BINS
+    assert len(apart.bins) <= 2 * MOST_BINS
+
+
+def test_cells_say_what_their_calls_read_and_write_unless_it_is_more_than_they_hold():
+    """Of 10 calls of 1,000 tokens 4 read 500, of 10 of 9,000 all read 8,000 and write 500; three times as much is more."""
+    found = measure_lengths([cell(1000, 1, 10, cache_read=2000), cell(9000, 1, 10, cache_read=80_000, cache_write=5000)])
+    assert found is not None
+    prefix = Prefix(4000.0, 500.0, 8000.0, 0.7, "calls")
+    with_writes = lengths_of(found.bins, prefix, writes=True)
+    assert [(each["cached_tokens"], each["cache_write_tokens"]) for each in with_writes] == [(200.0, 0.0), (8000.0, 500.0)]
+    assert [each.get("cache_write_tokens") for each in lengths_of(found.bins, prefix, writes=False)] == [None, None]
+    for less in (lengths_of(found.bins, prefix, 3.0, writes=False), lengths_of(found.bins, None, writes=False)):
+        assert not any("cached_tokens" in each for each in less)
 
 
 def test_nothing_has_no_length():

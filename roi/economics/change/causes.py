@@ -30,11 +30,12 @@ OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "replacement", "m
 STRUCTURE: Final = ("kind", "label", "system", "group", "vendor", "trains", "infeasible", "platform", "owned", "uses_cache",
                     "end_to_end", "base", "spills_to", "batch_as_today", "cache_as_today")
 """Fields of an option that say what it is."""
-LOAD = re.compile(r"workload\.(?:input_tokens|output_tokens|weights|shared_prefix_tokens|cache_hit_rate|.+_p95_s|load_curve)|"
-                  r"serving\.prefix_hit_rate")
+LOAD = re.compile(r"workload\.(?:(?:input|output|cached|cache_write|shared_prefix)_tokens|weights|cached_stated|cache_hit_rate|"
+                  r".+_p95_s|load_curve)|serving\.prefix_hit_rate")
 """Facts of the workload that the capacity at the SLO follows from."""
 RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group in (
-    (r"workload\.(?:input_tokens|output_tokens|weights)|options\..+\.(?:too_long\w*|longest_\w+|long_to)", "lengths", VOLUME),
+    (r"workload\.(?:(?:input|output|cached|cache_write)_tokens|weights|cached_stated)|"
+     r"options\..+\.(?:too_long\w*|longest_\w+|long_to)", "lengths", VOLUME),
     (r"workload\.(?:peak_to_mean|load_curve)", "peak", VOLUME),
     (r"workload\.steps\..+", "steps", VOLUME),
     (r"systems\.(?P<of>.+)\.(?:token_ratio|output_ratio|reasoning_tokens|prefix_tokens)", "tokens", VOLUME),

@@ -56,7 +56,8 @@ class _Seen:
 def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     """The length bins as the option's tokenizer, prompt and verbosity make them.
 
-    prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
+    prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions, or what the
+    length bin says it finds (`CachedLengths`);
     input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens. Where the calls of
     a month were `longer` or shorter, that is their input; the prefix, which is the same in every prompt, stays what it was.
     """
@@ -65,7 +66,8 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     if tokens.prefix_tokens is not None:
         kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
         new = prefix * np.where(np.asanyarray(shared.prefix_tokens) > 0, kept, 1.0)
-    total, kept = (shared.input_tokens - prefix + new) * (tokens.ratio * tokens.longer), new * tokens.ratio
+    held = new if shared.cached is None else shared.cached.prefix(prefix, new)
+    total, kept = (shared.input_tokens - prefix + new) * (tokens.ratio * tokens.longer), held * tokens.ratio
     read = np.minimum(kept * tokens.prefix_longer, total)
     output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
     return _Seen(np.asanyarray(total), np.asanyarray(read), np.asanyarray(kept), np.asanyarray(output))
@@ -81,7 +83,8 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
         return False
     if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio * tokens.longer) > api.edges[1]:
         return False
-    return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
+    found = shared.cached is not None or np.max(shared.prefix_tokens) > 0
+    return not (api.uses_cache and api.cache_read is not None and found)
 
 
 def mean_over_lengths(shared: Shared, x: Number) -> Number:
@@ -122,7 +125,7 @@ def _of_bins(shared: Shared, part: Array) -> Shared:
 def _pooled(shared: Shared) -> Shared:
     """The record with one bin: the mean request."""
     given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
-    return replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
+    return replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1), cached=None)
 
 
 def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
@@ -131,14 +134,15 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
     write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
     that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken, but
-    a cache that is on today writes whatever that costs (`Api.cache_as_today`).
+    a cache that is on today writes whatever that costs (`Api.cache_as_today`). A bin may say what it finds (`CachedLengths`).
     A share in a slower tier lowers the price of all that does not go through batch.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
     linear = _linear(shared, tokens, api)
     if linear:
         shared = shared.once("pooled", partial(_pooled, shared))
-    seen = seen_tokens(shared, tokens)
+    seen, by_length = seen_tokens(shared, tokens), shared.cached
+    hit_rate = hit_rate if by_length is None else by_length.hit_rate(hit_rate, shared.hit_rate)
     tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
     scale = (1.0 - api.discount) / MTOK
 
@@ -152,6 +156,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
         cached = (seen.kept >= api.cache_minimum) & (seen.kept > 0)
+        if by_length is not None:
+            cached = by_length.long_enough(seen.kept, seen.total, api.cache_minimum) & (seen.kept > 0)
         if not api.cache_as_today:
             cached = (hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in) & cached
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)

@@ -235,7 +235,7 @@ def with_seen(
     prices are factors on lines, and stand in `billed`.
     """
     option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
-    most = np.maximum(seen.get(INPUT, 1.0), 1.0)
+    most = np.maximum(seen.get(INPUT, 1.0), 1.0) if shared.cached is None else 1.0
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:
@@ -245,7 +245,8 @@ def with_seen(
             known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate, most))
         else:
             rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
-            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0))
+            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0),
+                             cached=None if shared.cached is None else shared.cached.times(seen[CACHE]))
             known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate, most))
                      for k, o in known.items()}
             option = known[id]

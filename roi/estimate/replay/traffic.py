@@ -104,14 +104,15 @@ def _spread_evenly(count: int, seed: int) -> Array:
 
 def histogram_lengths(
     count: int, input_tokens: Array, output_tokens: Array, weights: Array, *, prefix_tokens: Array | float = 0.0,
-    hit_rate: float = 0.0, seed: int = 1,
+    hit_rate: Array | float = 0.0, seed: int = 1,
 ) -> Lengths:
     """Lengths drawn from a joint histogram (bins' means and shares), each bin as often as its share says.
 
-    `prefix_tokens` (of each bin) begin the prompt and are found cached by `hit_rate` of the requests. One bin is a mean without
-    a spread. What follows the prefix and the output are then exponential, independent of each other: without a prefix, standard
-    deviation over mean is 1, against 0.96 and 2.1 in the Azure code trace of 2023; equal lengths would cut every tail. A prefix
-    of the whole mean prompt is that of conversations, which find all of a prompt however long: that one is exponential.
+    `prefix_tokens` (of each bin) begin the prompt and are found cached by `hit_rate` (of all, or each) of the requests. One bin
+    is a mean without a spread. What follows the prefix and the output are then exponential, independent of each other: without
+    a prefix, standard deviation over mean is 1, against 0.96 and 2.1 in the Azure code trace of 2023; equal lengths would cut
+    every tail. A prefix of the whole mean prompt is that of conversations, which find all of a prompt however long: that one is
+    exponential.
     """
     if input_tokens.size == 1:
         follows, output = (-np.log(spread_evenly(count, seed + 4 * k)) for k in (2, 3))
@@ -124,7 +125,7 @@ def histogram_lengths(
         edges = np.cumsum(weights) / np.sum(weights)
         bins = np.minimum(np.searchsorted(edges, spread_evenly(count, seed), side="right"), weights.size - 1)
         prompt, output = input_tokens[bins], output_tokens[bins]
-        prefix = np.broadcast_to(prefix_tokens, input_tokens.shape)[bins]
+        prefix, hit_rate = (np.broadcast_to(each, input_tokens.shape)[bins] for each in (prefix_tokens, hit_rate))
     cached = np.where(spread_evenly(count, seed + 100) < hit_rate, prefix, 0.0)
     return Lengths(np.maximum(np.rint(prompt - cached), 1.0), np.maximum(np.rint(output), 1.0), np.rint(cached))
 

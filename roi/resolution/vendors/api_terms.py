@@ -103,7 +103,7 @@ def add_price(
 
 def not_cached(s: Scenario, price: ApiPrice, hit_rate: float) -> str:
     """Why the incumbent's prompt cannot be cached, empty where it can."""
-    prefix = value_of(s.workload.shared_prefix_tokens)
+    prefix = s.workload.longest_prefix
     if prefix <= 0 or hit_rate <= 0:
         return "no shared prefix is found in a cache: workload.shared_prefix_tokens or the hit rate is 0"
     if price.cache_read_usd_per_mtok is None:

@@ -267,7 +267,7 @@ def _may_bill(s: Scenario, rate: str, price: ApiPrice, terms: Terms) -> bool:
     """True where the list has such a rate, and the workload a prefix that may be cached, or requests that may go in batch."""
     w, i = s.workload, s.incumbent
     today = i.batch_share if terms.field == f"apis.{i.provider}/{i.model}" else terms.own.batch_share
-    cached = "cache" not in rate or value_of(w.shared_prefix_tokens) > 0.0
+    cached = "cache" not in rate or w.longest_prefix > 0.0
     batched = "batch" not in rate or max(value_of(w.can_wait_share), value_of(today or 0.0)) > 0.0
     return cached and batched and getattr(price, f"{rate}_usd_per_mtok") is not None
 

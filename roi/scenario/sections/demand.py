@@ -38,6 +38,21 @@ class Bin(Section):
     """Mean output tokens of the requests in the cell."""
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
     """Share of all requests."""
+    cached_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False)] | None = None
+    """Mean prompt tokens that these requests read from a cache, those that read none among them, whatever
+    workload.cache_hit_rate is; left out = the shared prefix, found at that rate."""
+    cache_write_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False)] | None = None
+    """Mean prompt tokens that these requests write to it; left out = what misses at that rate: cached_tokens x
+    (1 - cache_hit_rate) / cache_hit_rate, within the prompt."""
+
+    @model_validator(mode="after")
+    def _cached_lie_within_the_prompt(self) -> Self:
+        if self.cached_tokens is None and self.cache_write_tokens is not None:
+            raise ValueError("cache_write_tokens needs cached_tokens, 0 where none are read")
+        cached = (self.cached_tokens or 0.0) + (self.cache_write_tokens or 0.0)
+        if cached > self.input_tokens * (1.0 + 1e-9):
+            raise ValueError(f"cached_tokens, with cache_write_tokens {cached:g}, exceed input_tokens, {self.input_tokens:g}")
+        return self
 
 
 class Step(Section):
@@ -63,7 +78,7 @@ class Workload(Section):
     output_tokens: Annotated[NonNegative, unit("tokens")] | None = None
     """Mean output tokens of a request, 0 as for embeddings (a server of one's own makes 1 at least); or give `lengths`."""
     lengths: tuple[Bin, ...] | None = None
-    """Joint histogram of lengths; shares add up to 1."""
+    """Joint histogram of lengths; shares add up to 1. Cells may say how much of them a cache holds (cached_tokens)."""
     shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
     """Tokens at the start of every prompt that do not change (instructions, examples, schema), of a shorter prompt all. Where
     conversations grow by turns: the longest prompt, with cache_hit_rate the share of all input that is read from the cache."""
@@ -99,6 +114,8 @@ class Workload(Section):
             total = sum(b.share for b in self.lengths)
             if abs(total - 1) > 1e-6:
                 raise ValueError(f"shares of lengths add up to {total:.6g}, not 1")
+            if any(b.cached_tokens for b in self.lengths) and as_spread(self.cache_hit_rate).value == 0:
+                raise ValueError("lengths have cached_tokens, and cache_hit_rate is 0: say which share of requests reads any")
         if self.hourly_weights is not None and sum(self.hourly_weights) <= 0:
             raise ValueError("hourly_weights are all zero")
         return self
@@ -107,6 +124,12 @@ class Workload(Section):
     def waits_a_day(self) -> bool:
         """True where what can wait may wait for any hour of its day."""
         return self.waits_hours is None or self.waits_hours >= HOURS_PER_DAY
+
+    @property
+    def longest_prefix(self) -> float:
+        """Tokens of the longest prefix that may be cached: the shared one, or a prompt of a cell that reads from a cache."""
+        read = (each.input_tokens for each in self.lengths or () if each.cached_tokens)
+        return max([as_spread(self.shared_prefix_tokens).value, *read])
 
     @property
     def longest_prompt(self) -> float:

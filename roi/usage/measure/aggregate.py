@@ -148,17 +148,21 @@ class LengthCell:
     calls: int
     input_tokens: int
     output_tokens: int
+    cache_read: int = 0
+    cache_write: int = 0
+    size_class: int = 0
 
 
 def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
-    """Joint histogram of input and output lengths."""
+    """Joint histogram of input and output lengths, apart for each size class."""
     total = calls.uncached_input + calls.cache_read + calls.cache_write
-    table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
-    found = table.group_by(["input_bin", "output_bin"]).aggregate(
-        calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
-        output_tokens=table.output.sum().cast("int64"))
+    keys = {"size_class": _size_class(calls), "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
+    table = calls.mutate(total_input=total, **keys)
+    sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
+            "cache_write": table.cache_write, "calls": table.requests}
+    found = table.group_by(list(keys)).aggregate(**{name: column.sum().cast("int64") for name, column in sums.items()})
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
-    return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
+    return sorted(cells, key=lambda cell: (cell.size_class, cell.input_bin, cell.output_bin))
 
 
 @dataclass(frozen=True)

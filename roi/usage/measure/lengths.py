@@ -27,6 +27,9 @@ class LengthBin:
     input_tokens: float
     output_tokens: float
     share: float
+    cached_tokens: float = 0.0
+    """Mean tokens read from a cache, of calls that read none too; and of tokens written to it."""
+    cache_write_tokens: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Lengths:
     """Joint histogram; its means are exact."""
 
 
-def measure_lengths(cells: Sequence[LengthCell], edges: Sequence[float] = ()) -> Lengths | None:
-    """Lengths from the joint histogram; None without a request. `edges`: tokens of input at which the price changes."""
+def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
+    """Lengths from the joint histogram; None without a request."""
     calls = sum(cell.calls for cell in cells)
     if not calls:
         return None
@@ -52,7 +55,7 @@ def measure_lengths(cells: Sequence[LengthCell], edges: Sequence[float] = ()) ->
         output_mean=sum(cell.output_tokens for cell in cells) / calls,
         input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
         output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        bins=_coarsened(cells, calls, edges))
+        bins=_coarsened(cells, calls))
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:
@@ -76,23 +79,24 @@ def _mean_at(bins: Iterable[tuple[int, int]], rank: float) -> float:
     return 0.0
 
 
-def _coarsened(cells: Sequence[LengthCell], calls: int, edges: Sequence[float]) -> tuple[LengthBin, ...]:
+def _coarsened(cells: Sequence[LengthCell], calls: int) -> tuple[LengthBin, ...]:
     """At most MOST_BINS cells: wider and wider log-bins until few enough hold requests. Cells without input join the next.
 
-    None holds calls of both sides of an edge of the price by length: a mean below it would hide what those above it cost.
+    None holds calls of both sides of an edge of some price by length: a mean below it would hide what those above it cost. So
+    there may be as many again of those that an edge parts.
     """
     merged: dict[tuple[int, int, int], list[int]] = {}
     for step in WIDTHS:
         merged = {}
         for cell in cells:
-            tier = sum(cell.input_tokens > edge * cell.calls for edge in edges)
-            key = (tier, int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
-            held = merged.setdefault(key, [0, 0, 0])
-            for k, more in enumerate((cell.calls, cell.input_tokens, cell.output_tokens)):
+            key = (cell.size_class, int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
+            held = merged.setdefault(key, [0, 0, 0, 0, 0])
+            for k, more in enumerate((cell.calls, cell.input_tokens, cell.output_tokens, cell.cache_read, cell.cache_write)):
                 held[k] += more
-        if len(merged) <= MOST_BINS:
+        if len({key[1:] for key in merged}) <= MOST_BINS and len(merged) <= 2 * MOST_BINS:
             break
-    return tuple(LengthBin(tokens / n, out / n, n / calls) for _, (n, tokens, out) in sorted(merged.items()) if tokens)
+    return tuple(LengthBin(tokens / n, out / n, n / calls, read / n, written / n)
+                 for _, (n, tokens, out, read, written) in sorted(merged.items()) if tokens)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,27 @@ class Prefix:
         """Its prompts as the lengths of a scenario, all with the mean output."""
         return [{"input_tokens": round(given, 2), "output_tokens": round(output_tokens, 2), "share": share}
                 for given, share in self.prompts]
+
+
+def lengths_of(
+    bins: Sequence[LengthBin], prefix: Prefix | None, found_more: float = 1.0, *, writes: bool,
+) -> list[dict[str, float]]:
+    """The bins as the lengths of a scenario, with `found_more` times what they find in a cache and, of `writes`, write to it.
+
+    Without that where no prefix is found, or where a prompt would hold more than it is long: one prefix for all then stands.
+    """
+    found = [{"input_tokens": round(each.input_tokens, 2), "output_tokens": round(each.output_tokens, 2), "share": each.share}
+             for each in bins]
+    read = [round(each.cached_tokens * found_more, 2) for each in bins]
+    written = [round(each.cache_write_tokens * found_more, 2) if writes else 0.0 for each in bins]
+    over = max((a + b - cell["input_tokens"] for a, b, cell in zip(read, written, found, strict=True)), default=0.0)
+    if prefix is None or over > 0.02 or (any(read) and not round(prefix.hit_rate, 6)):
+        return found
+    for cell, of_read, of_write in zip(found, read, written, strict=True):
+        cell["cached_tokens"] = min(of_read, cell["input_tokens"])
+        if writes:
+            cell["cache_write_tokens"] = max(min(of_write, round(cell["input_tokens"] - of_read, 2)), 0.0)
+    return found
 
 
 def prefix_of_calls(

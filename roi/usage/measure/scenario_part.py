@@ -10,9 +10,9 @@ from roi.facts.case import OWN_SERVERS
 from roi.facts.exchange_rate import told_rates
 from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
-from roi.units import DAYS_PER_MONTH, MTOK
+from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
-from roi.usage.measure.lengths import LengthBin, Prefix
+from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
@@ -40,15 +40,13 @@ def part_yaml(
         raise InputError(f"--output: {found.no_workload}")
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
     part = part_of(found, w, bill_usd_per_month, day)
-    billed, price = "bill_usd_per_month" in part["incumbent"], _price(found, w)
-    unsure = list(doubts(found, w, None if billed else price))
+    billed, unsure = "bill_usd_per_month" in part["incumbent"], doubt(found)
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
     if unsure:
-        part["workload"]["unsure"] = "; ".join(unsure)
+        part["workload"]["unsure"] = unsure
     data = {"schema": PART_SCHEMA, **priced, **part}
-    if tell is not None:
-        for each in unsure:
-            tell(each)
+    if tell is not None and unsure:
+        tell(unsure)
     told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
@@ -121,9 +119,7 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
             "source": f"the trend of {w.growth.weeks} weeks ({growth_told(w.growth.value)} a year) going on for as long again",
         }  # fmt: skip
     if w.lengths is not None and len(w.lengths.bins) > 1:
-        yield "lengths", shares_to_one([
-            {"input_tokens": round(b.input_tokens, 2), "output_tokens": round(b.output_tokens, 2), "share": b.share}
-            for b in w.lengths.bins])
+        yield "lengths", shares_to_one(lengths_of(w.lengths.bins, w.prefix, found_more, writes=writes))
     elif w.prefix is not None and w.prefix.prompts and w.output_tokens is not None:
         yield "lengths", shares_to_one(w.prefix.bins(w.output_tokens))
     elif w.input_tokens is not None and w.output_tokens is not None:
@@ -220,41 +216,13 @@ def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
     return days.mean((each.spend.day, each.list_usd or 0.0) for each in rows if each.spend.day in whole) * DAYS_PER_MONTH
 
 
-def doubts(found: Usage, w: MeasuredWorkload, price: ApiPrice | None) -> Iterator[str]:
-    """What moves a scenario from these records by more than a little, and no range says; `price` is of a bill at list."""
+def doubt(found: Usage) -> str:
+    """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
-    if high > (1.0 + DOUBT) * low > 0.0 and (beside := paid_on_top(found.chosen)) is not False:
-        yield (f"cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost"
-               f" up to {high / low:.3g} x as much{READINGS[beside]}")
-    if price is not None and not w.batch_share and abs((over := _over_list(found, w, price)) - 1.0) > DOUBT:
-        yield (f"its list price by length: long prompts find more in a cache than short ones, and one prefix for all comes to"
-               f" {over:.3g} x what these calls cost at that price: where no bill is stated, so does a scenario from them")
-
-
-def _over_list(found: Usage, w: MeasuredWorkload, price: ApiPrice) -> float:
-    """What lengths and one prefix for all cost, over what a price by length makes of the log's calls; 1 without such a price.
-
-    A conversation's history grows with the prompt: beyond an edge of the price, where a token costs more, calls find more of it
-    in a cache than the mean call does.
-    """
-    if len(price.edges_tokens) < 2 or w.lengths is None or w.requests_per_day is None:
-        return 1.0
-    stated = sum(each.share * _call_usd(each, w.prefix, price, writes=_writes(found.chosen)) for each in w.lengths.bins)
-    listed = listed_a_month(at_list_of(found.chosen, w.days.last), w.days)
-    return stated * w.requests_per_day * DAYS_PER_MONTH / listed if listed > 0.0 else 1.0
-
-
-def _call_usd(of: LengthBin, prefix: Prefix | None, price: ApiPrice, *, writes: bool) -> float:
-    """What a call of these lengths costs at list price, as `compare` prices it: by the tier of its input, its prefix cached."""
-    tier = sum(of.input_tokens > edge for edge in price.edges_tokens[1:])
-    given, made = price.input_usd_per_mtok[tier], price.output_usd_per_mtok[tier]
-    usd = of.input_tokens * given + of.output_tokens * made
-    if prefix is not None and price.cache_read_usd_per_mtok is not None:
-        kept, least = min(prefix.tokens, of.input_tokens), prefix.minimum or price.cache_minimum_tokens or 0
-        write = price.cache_write_usd_per_mtok[tier] if writes and price.cache_write_usd_per_mtok is not None else given
-        a_token = prefix.hit_rate * price.cache_read_usd_per_mtok[tier] + (1.0 - prefix.hit_rate) * write
-        usd += kept * (a_token - given) if kept >= least else 0.0
-    return usd / MTOK
+    if low <= 0.0 or high <= (1.0 + DOUBT) * low or (beside := paid_on_top(found.chosen)) is False:
+        return ""
+    return ("cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost up to"
+            f" {high / low:.3g} x as much{READINGS[beside]}")
 
 
 def paid_a_month(

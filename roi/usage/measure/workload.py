@@ -176,7 +176,7 @@ def measure_workload(
     lengths = prefix = shape = None
     if calls:
         cells = length_cells(kept, backend)
-        lengths = measure_lengths(cells, () if listed is None else listed.edges_tokens[1:])
+        lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         shape = load_shape(*minute_counts(kept, backend), days.complete)
         prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)

@@ -115,6 +115,16 @@ def test_capacity_follows_from_longer_requests_where_the_evidence_is_the_same() 
     assert {(c.group, c.what) for c in found} == {("volume", "lengths"), ("volume", "capacity")}
 
 
+def test_what_lengths_find_in_a_cache_is_part_of_the_lengths() -> None:
+    """2,628,000 requests a month of 2,000 tokens, of which 1,500 are found in 80%: 1,200. Where lengths say 1,600, these cost
+    400 x ($2.50 - $0.25) / million less each, $2,365.20 a month."""
+    means = {"input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 1500.0, "cache_hit_rate": 0.8}
+    cell = {"input_tokens": 2000.0, "output_tokens": 10.0, "share": 0.5}
+    a, b = (case_of(candidates=APIS, incumbent={"uses_cache": True}, workload={**means, "lengths": [{**cell, **own}, cell]})
+            for own in ({}, {"cached_tokens": 2000.0}))
+    assert parts(explain(a, b, ["stay"]), "stay", CASH) == {("volume", "lengths"): -2365.2}
+
+
 def test_what_a_file_states_beside_its_facts_is_the_version_of_roi() -> None:
     a, b = case_of(candidates=APIS), case_of(candidates=APIS, workload={"requests_per_day": 172_800.0})
     own = {("stay", CASH): 10_500.0}

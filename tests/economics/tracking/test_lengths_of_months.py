@@ -53,6 +53,18 @@ def test_a_prefix_grows_where_longer_calls_read_more_than_it_held_and_that_is_no
     assert sum(off.values()) == pytest.approx(90 * 60000 * (usd - cached_usd(0.8)), abs=0.006)
 
 
+@pytest.mark.parametrize("read", [960, 480, 1080])
+def test_bins_that_say_what_they_find_read_less_or_more_of_it_and_that_is_no_price(read):
+    """Of 1,000 and 3,000 tokens 300 and 1,620 are read, 100 and 380 written: 960 and 240 a request, as of one prefix at 80%."""
+    found = {"cached_tokens": (300.0, 1620.0), "cache_write_tokens": (100.0, 380.0), "input_tokens": (1000.0, 3000.0)}
+    bins = [{"output_tokens": 10.0, "share": 0.5, **{name: row[k] for name, row in found.items()}} for k in (0, 1)]
+    off, price = told(records_of(lengths=bins, input_tokens=None, output_tokens=None),
+                      quarter(cached_usd(read / 1200), given=2000.0, read=read))
+    assert price == pytest.approx(np.ones(3))
+    assert {name for name, usd in off.items() if abs(usd) > 0.5} == ({"cache rate"} if read != 960 else set())
+    assert sum(off.values()) == pytest.approx(90 * 60000 * (cached_usd(read / 1200) - cached_usd(0.8)), abs=0.006)
+
+
 def test_what_batch_reads_from_a_cache_counts_as_cached():
     """960 of 2,000 tokens are read, whether a call waits for the batch price or not."""
     shared, options = records_of(can_wait_share=0.3)

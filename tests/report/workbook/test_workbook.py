@@ -33,7 +33,9 @@ BINS = 40
 MANY: dict[str, Any] = {
     **SMALL, "horizon_months": 36,
     "workload": {"requests_per_day": 300_000, "growth_per_year": 0.1, "can_wait_share": 0.3, "lengths": [
-        {"input_tokens": 200.0 * 1.18**k, "output_tokens": 50.0 + 10.0 * k, "share": 1.0 / BINS} for k in range(BINS)]},
+        {"input_tokens": 200.0 * 1.18**k, "output_tokens": 50.0 + 10.0 * k, "share": 1.0 / BINS,
+         **({"cached_tokens": 150.0 * 1.18**k} if k % 2 else {})} for k in range(BINS)],
+        "shared_prefix_tokens": 1500.0, "cache_hit_rate": {"value": 0.8, "low": 0.6, "high": 0.9}},
     "candidates": {"api_models": ["openai/gpt-6-luna", "google/gemini-2.5-flash"], "cascade_first": ["openai/gpt-6-luna"],
                    "self_hosted": ["qwen3-4b", "qwen3-8b", "llama-3.1-8b"], "methods": ["lora"], "hosted_models": [
                        "groq/llama-3.1-8b-instant"]},

@@ -5,10 +5,12 @@ from datetime import date
 from math import inf
 from typing import Final
 
+from roi.economics.cached_lengths import CachedLengths
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, UNKNOWN
+from roi.economics.inputs import path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import announced_days, bill_at_todays_list
@@ -306,14 +308,15 @@ def _cache_in_vain(c: Comparison) -> list[str]:
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
     stay, read = "options.stay.", "price.cache_read_usd_per_mtok"
     used, listed = (c.case.facts.get(f"{stay}{name}") for name in ("uses_cache", "price.input_usd_per_mtok"))
-    if used is None or listed is None or not used.value or prefix * hits <= 0:
+    by_length = path_of(CachedLengths, "stated") in c.case
+    if used is None or listed is None or not used.value or (prefix * hits <= 0 and not by_length):
         return []
     if f"{stay}{read}" in c.case:
         least = case_number(c.case, f"{stay}price.cache_minimum_tokens")
         told = (f"The prompt cache that is on holds nothing: the shared prefix of {prefix:,.0f} tokens is below the"
                 f" {least:,.0f} that its vendor caches. Where your records show reads, incumbent.cache_minimum_tokens says how"
                 " short")
-        return [told] if prefix < least else []
+        return [told] if prefix < least and not by_length else []
     vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
              " State what a cache read costs: roi prices add api, or apis.PROVIDER/MODEL.cache_read_usd_per_mtok")]

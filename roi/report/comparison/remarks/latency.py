@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
-import numpy as np
-
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.inputs import Option, path_of
+from roi.economics.inputs import Option, Tokens, path_of
+from roi.economics.lines.api_request import seen_tokens
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.reading import PLAIN
+from roi.economics.reading import PLAIN, read_shared
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import guessed, mean_npv, npv_of
 from roi.report.layout.wording import (
@@ -109,10 +108,10 @@ def prefix_hits(c: Comparison) -> list[str]:
     held = None if o.fleet is None else c.case.facts.get(f"{o.fleet.plan}.capacity_requests_per_s")
     if hits <= 0.0 or held is None or held.basis is Basis.STATED or "serving.prefix_hit_rate" in c.case:
         return []
-    prefix = case_number(c.case, "workload.shared_prefix_tokens", 0.0)
-    prompts, weights = (np.asarray(c.case[f"workload.{name}"].value, dtype=np.float64).ravel()
-                        for name in ("input_tokens", "weights"))
-    prompt, found = float(weights @ prompts), hits * float(weights @ np.minimum(prompts, prefix))
+    shared = read_shared(c.case.values())
+    rate = hits if shared.cached is None else shared.cached.hit_rate(hits, hits)
+    prefix = seen_tokens(shared, Tokens()).prefix
+    prompt, found = float(shared.weights @ shared.input_tokens), float(shared.weights @ (prefix * rate))
     if found < MUCH_FOUND * prompt:
         return []
     return [(f"{o.label} is sized to find {figure(found)} of {figure(prompt)} prompt tokens in its cache, as the API does;"

@@ -221,8 +221,8 @@ def doubt(found: Usage) -> str:
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
     if low <= 0.0 or high <= (1.0 + DOUBT) * low or (beside := paid_on_top(found.chosen)) is False:
         return ""
-    return ("cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost up to"
-            f" {high / low:.3g} x as much{READINGS[beside]}")
+    return ("cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost up"
+            f" to {high / low:.3g} x as much{READINGS[beside]}")
 
 
 def paid_a_month(

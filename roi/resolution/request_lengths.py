@@ -66,8 +66,8 @@ class SystemLengths:
         return self.prompt_tokens + self.output_tokens
 
     def over(self, context_tokens: float) -> float:
-        """Share of the requests that are longer than a context, answer included; of a mean alone, 0 or 1."""
-        return float(self.weights @ (self.whole_tokens > context_tokens))
+        """Share of the requests that are longer than a context, answer included; exactly 1 of all, be it a mean."""
+        return float(np.average(self.whole_tokens > context_tokens, weights=self.weights))
 
     def within(self, most_tokens: float) -> "SystemLengths":
         """The requests of at most so many tokens, answer included, alone; one bin of them as two, since one would be a mean."""

@@ -167,12 +167,12 @@ def _lengths(sheet: FactSheet, w: Workload) -> tuple[tuple[float, ...], ...]:
         where = "longest prompt of workload.lengths," if bins else "mean prompt (workload.lengths has others), input_tokens"
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the {where} {prompt:g}")
     if bins:
-        return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
+        whole = sum(b.share for b in bins)  # 1 but for the digits in which shares are written
+        return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share / whole for b in bins)
     assert w.input_tokens is not None
     assert w.output_tokens is not None
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
-        told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
-        sheet.warnings.append(told)
+        sheet.warnings.append("workload.input_tokens and output_tokens: low and high are not drawn; means are taken as exact")
     return (value_of(w.input_tokens),), (value_of(w.output_tokens),), (1.0,)
 
 

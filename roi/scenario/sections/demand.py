@@ -114,6 +114,9 @@ class Workload(Section):
         return as_spread(self.input_tokens or 0.0).value
 
 
+RequestsPerDay = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False), AfterValidator(Within(0.0, 1e12, above=True))]
+
+
 class UnitsToday(Section):
     """Units of throughput that are paid by the month in place of a price a token: Azure OpenAI's PTU, Bedrock's model units."""
 
@@ -125,7 +128,7 @@ class UnitsToday(Section):
     """Requests of this workload that one unit holds; or give peak_utilization."""
     peak_utilization: Annotated[float | Spread, AfterValidator(Within(0.0, 1.0, above=True)), unit("share")] | None = None
     """Share of today's units that today's peak takes, as the vendor's monitor shows it."""
-    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    at_requests_per_day: RequestsPerDay | None = None
     """Requests on a mean day that these units answer; left out = workload.requests_per_day. It stays where another volume alone
     is laid over the scenario."""
     spills_over: bool = False
@@ -149,7 +152,7 @@ class Seats(Section):
     """Fee of one seat."""
     growth_per_year: PerYear | None = None
     """Growth of users, effective annual; left out = as the requests, of which more than at_requests_per_day are more users'."""
-    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    at_requests_per_day: RequestsPerDay | None = None
     """Requests on a mean day of these users; left out = workload.requests_per_day. It stays where another volume alone is laid
     over the scenario."""
     committed_until: Date | None = None

@@ -177,7 +177,7 @@ class _Priced:
         means = {id: (float(row.without.mean()), float(row.slope.mean())) for id, row in rows.items()}
         mine, my_slope = means[self.chosen.leader]
         found = [((mine - other) / (slope - my_slope), 2.0 * CENT / abs(slope - my_slope))
-                 for other, slope in means.values() if slope != my_slope]
+                 for other, slope in means.values() if not math.isclose(slope, my_slope)]  # of rounding no two cross
         for row in rows.values() if self.drawn is not None else ():
             found.extend((x, 0.0) for x in row.chance_passes(chance_needed(bars, row.result)))
         return found

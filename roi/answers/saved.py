@@ -189,10 +189,10 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
         if not saved.signed:
             return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
         return f"{saved.path} was edited after {version} wrote it: {saved.edited}" if saved.edited else ""
-    part, *of, name = key = max(moved, key=lambda each: (each[-1] in TOLD, moved[each]))
+    *of, name = key = max(moved, key=lambda each: (each[-1] in TOLD, moved[each]))
     there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
-    place = visible(f"{name} of {'.'.join(of if part == 'options' else (part, *of))}" if of else f"{part}.{name}")
+    place = visible(f"{name} of {'.'.join(of[of[0] == 'options':])}" if len(of) > 1 else ".".join(key))
     return (
         f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
         f"{there} in the file, {here}; {why}"

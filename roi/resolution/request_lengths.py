@@ -79,8 +79,8 @@ class SystemLengths:
         return self.prompt_tokens + self.output_tokens
 
     def over(self, context_tokens: float) -> float:
-        """Share of the requests that are longer than a context, answer included; of a mean alone, 0 or 1."""
-        return float(self.weights @ (self.whole_tokens > context_tokens))
+        """Share of the requests that are longer than a context, answer included; exactly 1 of all, be it a mean."""
+        return float(np.average(self.whole_tokens > context_tokens, weights=self.weights))
 
     def within(self, most_tokens: float) -> "SystemLengths":
         """The requests of at most so many tokens, answer included, alone; one bin of them as two, since one would be a mean."""
@@ -126,7 +126,8 @@ def length_rows(w: Workload) -> dict[str, tuple[float, ...]]:
     if prefix > prompt:
         where = "longest prompt of workload.lengths," if bins else "mean prompt (workload.lengths has others), input_tokens"
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the {where} {prompt:g}")
-    rows = [(b.input_tokens, b.output_tokens, b.share) for b in bins] or [
+    whole = sum(b.share for b in bins)  # 1 but for the digits in which shares are written
+    rows = [(b.input_tokens, b.output_tokens, b.share / whole) for b in bins] or [
         (value_of(w.input_tokens or 0.0), value_of(w.output_tokens or 0.0), 1.0)]
     found = {path_of(Shared, name): row
              for name, row in zip(("input_tokens", "output_tokens", "weights"), zip(*rows, strict=True), strict=True)}

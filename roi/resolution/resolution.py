@@ -29,7 +29,7 @@ from roi.resolution.vendors.api_options import add_api_options
 from roi.resolution.vendors.hosted_options import add_hosted_options
 from roi.resolution.vendors.list_prices import months_to_last_day
 from roi.scenario.bill import bill_moved, workload_billed
-from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.quantity import SMALLEST, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.sections.apis import ApiTerms
 from roi.scenario.sections.demand import Incumbent, Workload
@@ -356,8 +356,8 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         return
     billed, bill = workload_billed(i, s.workload), value_of(i.bill_usd_per_month)
     estimate, a_request, options = _estimate(sheet, billed)
-    if estimate <= 0:
-        raise ScenarioError("incumbent.bill_usd_per_month", bill, "leave it out: at this discount the estimate is 0")
+    if estimate < SMALLEST:
+        raise ScenarioError("incumbent.bill_usd_per_month", bill, f"leave it out: the estimate is ${estimate:.2g} a month")
     owed = _owed_told(i, s.as_of, bill, estimate)
     gap = 1.0 if owed else bill / estimate
     moved = owed if owed or i.bill_of is None else bill_moved(i, s.workload, gap * _estimate(sheet, s.workload)[0])

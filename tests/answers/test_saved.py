@@ -136,7 +136,7 @@ def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path)
 EDITS: tuple[tuple[str, Any], ...] = (
     ("sentence", "Stay."), ("scenario", {"title": "another"}), ("flips_at_usd_per_error", 0.155), ("flips_to", "x"),
     ("chance_over_second", 0.5), ("measure_first", None), ("likely", ["stay"]), ("wins_at_error_rate", 0.5),
-    ("warnings", ["x"]),
+    ("warnings", ["x"]), ("break_even_requests_per_day", 12_345.0),
 )
 
 

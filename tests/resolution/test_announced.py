@@ -225,10 +225,13 @@ def test_a_ratio_to_come_over_a_list_that_nobody_had_is_refused(tmp_path, monkey
 @pytest.mark.parametrize("stated", [{}, {"input_usd_per_mtok": 2.0}, {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 9.0}],
                          ids=["listed", "stated in part", "stated"])
 def test_no_day_that_passes_moves_what_a_month_costs(told: list[dict[str, Any]], stated: dict[str, float]) -> None:
-    """gpt-5.4, paid today, seen from four days; months are 365/12 days, so that whole ones far from a step are compared."""
-    apis = {"openai/gpt-5.4": {"announced": told, **stated}}
+    """gpt-5.4, paid today, seen from four days; months are 365/12 days, so that whole ones far from a step are compared. Half
+    of its requests go through batch, whose rates are the list's.
+    """
+    terms: dict[str, Any] = {"apis": {"openai/gpt-5.4": {"announced": told, **stated}},
+                             "incumbent": {"provider": "openai", "model": "gpt-5.4", "batch_share": 0.5}}
     days = ("2026-11-24", "2026-12-24", "2027-02-01", "2027-04-01")
-    first, second, third, last = (month(case_of(as_of=day, apis=apis), "stay") for day in days)
+    first, second, third, last = (month(case_of(as_of=day, **terms), "stay") for day in days)
     assert [second[1], third[0]] == pytest.approx([first[2]] * 2)
     assert [second[4], last[0]] == pytest.approx([first[8]] * 2)
 

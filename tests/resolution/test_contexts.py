@@ -112,8 +112,8 @@ def test_an_adapter_is_trained_on_the_lengths_that_its_option_takes() -> None:
 
 
 def test_what_is_too_long_goes_nowhere_where_all_fits_where_nothing_does_and_where_no_api_takes_it() -> None:
-    """gpt-4o takes 128,000 tokens itself; a model that one serves is no API."""
-    fits, none = of_lengths((1000, 0.5), (40_000, 0.5)), of_lengths((60_000, 0.5), (70_000, 0.5))
+    """gpt-4o takes 128,000 tokens itself; a model that one serves is no API. The four shares add up to 1 but for rounding."""
+    fits, none = of_lengths((1000, 0.5), (40_000, 0.5)), of_lengths(*((60_000, x) for x in (0.6386, 0.1507, 0.1523, 0.0584)))
     too_short = of_lengths((1000, 0.9), (130_000, 0.1), incumbent={"provider": "openai", "model": "gpt-4o"})
     own = of_lengths((1000, 0.9), (60_000, 0.1), incumbent={"provider": "self-hosted", "model": "gpt-6.1-sol"})
     for found in (fits, none, too_short, own):

@@ -299,3 +299,14 @@ def test_a_ratio_that_nobody_counted_is_one_draw_for_all_names_of_one_tokenizer(
     assert tuned == pytest.approx(host)
     assert qwen_tuned == pytest.approx(qwen)
     assert abs(np.corrcoef(host, qwen)[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize(("incumbent", "told"), [
+    ({"bill_usd_per_month": 3000.0, "bill_of": {"requests_per_day": 1e-300}}, r"the estimate is \$1.2e-301 a month"),
+    ({"bill_usd_per_month": 3000.0, "discount": 1.0}, r"leave it out: the estimate is \$0 a month"),
+    ({"seats": {"users": 30, "usd_per_month": 20.0, "at_requests_per_day": 1e-300}}, "must be at least 1e-09"),
+])
+def test_what_is_too_small_to_divide_by_is_refused(incumbent: dict[str, Any], told: str) -> None:
+    """365/12 days x 1e-300 requests x $0.004 are 1.2e-301; a bill over that is no number."""
+    with pytest.raises(InputError, match=told):
+        case_of(incumbent={"provider": "openai", "model": "gpt-5.4", **incumbent})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from quiet_scenario import case_of, quiet
+from quiet_scenario import QUIET, World, case_of, quiet
 
 from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.resolution.resolution import resolve
@@ -101,6 +101,13 @@ def test_another_tokenizer_counts_answers_otherwise_too_and_a_tuned_prompt_loses
     found = system_lengths(case.facts, "qwen3-8b+lora")
     rows = found.prompt_tokens, found.prefix_tokens, found.output_tokens
     assert [float(row[0]) for row in rows] == pytest.approx([840.0, 120.0, 67.0])
+
+
+def test_shares_written_in_six_digits_cost_what_the_whole_does() -> None:
+    """Three times 0.333333 of one length is all requests: 100 tokens of 2,628,000 a month at $15/M."""
+    bins = [{"input_tokens": 1000.0, "output_tokens": 100.0, "share": 0.333333}] * 3
+    data = {**QUIET, "workload": {"requests_per_day": 86_400.0, "growth_per_year": 0.0, "lengths": bins}}
+    assert World(resolve(check_scenario(data)).case).line("stay", "API output")[1][0] == pytest.approx(3942.0, abs=1e-6)
 
 
 def test_a_run_trains_on_its_examples_in_every_epoch() -> None:

@@ -221,10 +221,10 @@ def error_rate_that_decides(
 ) -> float | None:
     """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
-    Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
-    `counts` is cash, the bar alone decides. A rival that spills to `subject` hands its wrong answers on, and so costs another
-    sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is too low. A
-    move that follows the rival saves `lead_usd` more.
+    Cost is linear in the rate. None where it costs more than the rival, by over a cent, at any rate. Where a wrong answer costs
+    nothing, or `counts` is cash, the bar alone decides. A rival that spills to `subject` hands its wrong answers on, and so
+    costs another sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is
+    too low. A move that follows the rival saves `lead_usd` more.
     """
     at = at_bar = 1.0 - shared.quality_bar
     against = options[rival]
@@ -240,10 +240,10 @@ def error_rate_that_decides(
 
     for _ in range(FLOORS):
         right = gain(0.0)
-        if right < 0:
+        if right < -CENT:
             return None
         slope = (right - gain(0.02)) / 0.02
-        at = min(right / slope, at_bar) if slope > 0 else at_bar
+        at = min(max(right, 0.0) / slope, at_bar) if slope > CENT else at_bar  # rounding of sums is no slope
         before = against.plan, against.replicas_fixed
         against = choose_plan(shared, against, having(at)) if spills else against
         if (against.plan, against.replicas_fixed) == before:

@@ -182,14 +182,14 @@ def price_in_force(
         old = None
     last = terms.own.announced[terms.passed - 1]
     said = f"{terms.field}.announced.{terms.passed - 1} is in force since {last.from_date}: today's price is "
-    if ratio is None or terms.rates.keys() >= BOTH:
-        return today, replace(terms, before=old, remark=f"{said}{_in_and_out(today)}")
-    field, told = ratio
+    field, told = ratio or ("", last)
     times = told.price_ratio or 1.0
-    if listed.date < told.from_date and old is not None:
+    if ratio is not None and listed.date < told.from_date and old is not None:
         today = with_rates(_times(old, times), terms)
         remark = f"{said}{_in_and_out(today)}; its ratio is over the list of {day} ({old.source})"
         return today, replace(terms, scaled=field, before=old, remark=remark)
+    if ratio is None or terms.rates.keys() >= BOTH:
+        return today, replace(terms, before=old, remark=f"{said}{_in_and_out(today)}")
     came = old is not None and all(
         _alike(getattr(today, rate), [times * usd for usd in getattr(old, rate)])
         for rate in ("input_usd_per_mtok", "output_usd_per_mtok"))

@@ -112,7 +112,7 @@ class Workload(Section):
             if self.input_tokens is not None or self.output_tokens is not None:
                 raise ValueError("give input_tokens and output_tokens, or lengths, not both")
             total = sum(b.share for b in self.lengths)
-            if abs(total - 1) > 1e-6:
+            if abs(total - 1) > 1e-5:  # of shares in six digits
                 raise ValueError(f"shares of lengths add up to {total:.6g}, not 1")
             if any(b.cached_tokens for b in self.lengths) and as_spread(self.cache_hit_rate).value == 0:
                 raise ValueError("lengths have cached_tokens, and cache_hit_rate is 0: say which share of requests reads any")
@@ -139,6 +139,9 @@ class Workload(Section):
         return as_spread(self.input_tokens or 0.0).value
 
 
+RequestsPerDay = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False), AfterValidator(Within(0.0, 1e12, above=True))]
+
+
 class UnitsToday(Section):
     """Units of throughput that are paid by the month in place of a price a token: Azure OpenAI's PTU, Bedrock's model units."""
 
@@ -150,7 +153,7 @@ class UnitsToday(Section):
     """Requests of this workload that one unit holds; or give peak_utilization."""
     peak_utilization: Annotated[float | Spread, AfterValidator(Within(0.0, 1.0, above=True)), unit("share")] | None = None
     """Share of today's units that today's peak takes, as the vendor's monitor shows it."""
-    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    at_requests_per_day: RequestsPerDay | None = None
     """Requests on a mean day that these units answer; left out = workload.requests_per_day. It stays where another volume alone
     is laid over the scenario."""
     spills_over: bool = False
@@ -174,7 +177,7 @@ class Seats(Section):
     """Fee of one seat."""
     growth_per_year: PerYear | None = None
     """Growth of users, effective annual; left out = as the requests, of which more than at_requests_per_day are more users'."""
-    at_requests_per_day: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)] | None = None
+    at_requests_per_day: RequestsPerDay | None = None
     """Requests on a mean day of these users; left out = workload.requests_per_day. It stays where another volume alone is laid
     over the scenario."""
     committed_until: Date | None = None

@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_of
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_of, world
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.option_result import Standing
 from roi.economics.decision.recommendation import choose
 from roi.economics.decision.turning.error_price import Row
-from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, decide
+from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, decide, error_rate_that_decides
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
@@ -160,6 +160,15 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
     assert unpriced.verdict.flips_at_usd_per_error == pytest.approx(found.flips_at_usd_per_error, rel=1e-9)
 
 
+@pytest.mark.parametrize("requests_per_day", [864.0, 86_400.0])
+def test_from_both_sides_of_the_price_of_an_error_it_is_the_same(requests_per_day: float) -> None:
+    """At it both cost the same to the cent, where the one with fewer wrong answers leads: beyond it by more, the other."""
+    terms = {"workload": {"requests_per_day": requests_per_day}, "candidates": {"cascade_first": [], "self_hosted": []}}
+    dear, cheap = (compare(case_of(quality={"usd_per_error": x}, **terms)).verdict for x in (1.0, 0.01))
+    assert (dear.leader, dear.flips_to, cheap.leader, cheap.flips_to) == ("stay", CHEAPER, CHEAPER, "stay")
+    assert dear.flips_at_usd_per_error == pytest.approx(cheap.flips_at_usd_per_error, rel=1e-9)
+
+
 @pytest.mark.parametrize("usd", [0.0, 0.01, 0.11])
 def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: float) -> None:
     """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew.
@@ -200,6 +209,15 @@ def test_the_price_of_an_error_is_asked_with_every_hybrid_on_its_floor_there() -
     assert v.flips_to == HYBRID, "on today's floor staying would have led, at a price a half higher"
     assert at(v.flips_at_usd_per_error * 0.999).leader == SELF
     assert at(v.flips_at_usd_per_error * 1.001).leader == HYBRID
+
+
+@pytest.mark.parametrize("lead_usd", [0.0, 0.004])
+def test_what_costs_the_same_to_the_cent_costs_no_more_at_any_rate_that_the_bar_admits(lead_usd: float) -> None:
+    """On cash no error rate moves it: rounding of sums is neither a difference nor a slope."""
+    w = world(quality={"bar": 0.85})
+    central = {id: w.costed(id) for id in (CHEAPER, "stay")}
+    at = error_rate_that_decides(w.shared, w.options, central, CHEAPER, CHEAPER, "cash", lead_usd)
+    assert at == pytest.approx(0.15)
 
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:

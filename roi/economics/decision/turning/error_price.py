@@ -133,11 +133,11 @@ class _Priced:
         for off, low, high in sorted(stretches):
             if off >= nearest:
                 break
-            inside = [x for x in self._crossings(bars, low, high) if low < x < high]
-            for x in sorted([*inside, low, high], key=lambda x: abs(x - now)):
+            inside = [each for each in self._crossings(bars, low, high) if low < each[0] < high]
+            for x, further in sorted([*inside, (low, 0.0), (high, 0.0)], key=lambda each: abs(each[0] - now)):
                 if not 0.0 < x < math.inf or (x - now) * side < 0 or abs(x - now) >= nearest:
                     continue
-                led = self.beyond(bars, x)
+                led = self.beyond(bars, x, further)
                 if led != self.chosen.leader:
                     found, nearest = (float(x), led), abs(x - now)
         return found
@@ -147,9 +147,10 @@ class _Priced:
         rows = self._rows(self.counted)
         return any(bool(np.any(rows[id].slope != 0.0)) for id in ids)
 
-    def beyond(self, bars: Shared, usd_per_error: float) -> str:
-        """Who leads at the next price, seen from today's."""
-        return self.leader(bars, usd_per_error * (1.0 + (BEYOND if usd_per_error > self.counted else -BEYOND)))
+    def beyond(self, bars: Shared, usd_per_error: float, further: float = 0.0) -> str:
+        """Who leads at the next price, seen from today's, at least `further` on."""
+        further = max(further, usd_per_error * BEYOND)
+        return self.leader(bars, max(usd_per_error + (further if usd_per_error > self.counted else -further), 0.0))
 
     def leader(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at this price where `bars` asks for these chances."""
@@ -167,14 +168,18 @@ class _Priced:
             wrong_share=r.wrong_share,
         )
 
-    def _crossings(self, bars: Shared, low: float, high: float) -> list[float]:
-        """Prices at which today's leader and another have one mean, or a chance is what its kind needs, on the floors there."""
+    def _crossings(self, bars: Shared, low: float, high: float) -> list[tuple[float, float]]:
+        """Prices at which today's leader and another have one mean, or a chance is what its kind needs, on the floors there.
+
+        With each how much further on two such means are no longer equal to the cent, of which the fewest wrong answers lead.
+        """
         rows = self._rows(low + 1.0 if math.isinf(high) else (low + high) / 2.0)
         means = {id: (float(row.without.mean()), float(row.slope.mean())) for id, row in rows.items()}
         mine, my_slope = means[self.chosen.leader]
-        found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
+        found = [((mine - other) / (slope - my_slope), 2.0 * CENT / abs(slope - my_slope))
+                 for other, slope in means.values() if not math.isclose(slope, my_slope)]  # of rounding no two cross
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(row.chance_passes(chance_needed(bars, row.result)))
+            found.extend((x, 0.0) for x in row.chance_passes(chance_needed(bars, row.result)))
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, Row]:

@@ -66,7 +66,7 @@ def tracked_months(
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
-                             named=question.named, zone=question.zone)
+                             named=question.named, zone=question.zone, as_of=decision.as_of)
     bill = {} if question.bill is None else bill_months(question.bill, question.today, question.options.rates)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
@@ -138,6 +138,7 @@ def came_of(
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
     fee = [fees[k] > 0 and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
+    listed = [month.api_usd_from == "list price" for month in months]
     if untold := [month.month for month, units in zip(months, fee, strict=True) if units]:
         notes.append(f"no export tells the fee of units or seats: what was paid in {', '.join(untold)} is not known without"
                      " --bill")
@@ -157,15 +158,15 @@ def came_of(
                 output_tokens=made / per if made is not None and per else None,
                 cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
-                api_usd=None if fee[k] else month.api_usd,
-                listed=month.api_usd_from == "list price" and not fee[k],
+                api_usd=None if fee[k] or listed[k] else month.api_usd,
+                listed=listed[k] and not fee[k],
                 gpu_hours=month.gpu_hours,
                 gpu_usd=month.gpu_usd,
             )
         )
     bills = [month.api_usd_from == "bill" for month in months]
-    costs = [(None, None) if units else (month.own_usd, month.calls_usd if bill else month.api_usd)
-             for month, bill, units in zip(months, bills, fee, strict=True)]
+    costs = [(None, None) if each.api_usd is None else (month.own_usd, month.calls_usd if bill else month.api_usd)
+             for month, bill, each in zip(months, bills, found, strict=True)]
     paid = with_owed(shared, options, id, found, costs, bills)
     told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
             if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]

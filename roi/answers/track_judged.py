@@ -32,7 +32,7 @@ def judge(
 ) -> tuple[dict[str, Array], NDArray[np.bool_], NDArray[np.bool_]]:
     """What came by quantity, where something did, and where it lies in its band."""
     came, count = tracked.came, len(tracked.came)
-    billed = [each.api_usd is not None for each in came]
+    billed = [each.api_usd is not None or each.listed for each in came]
     rent = [each.gpu_hours is not None or each.gpu_usd is not None for each in came]
     told: dict[str, Sequence[float | None] | Array] = {
         CASH: tracked.months.cash_usd, CALLS: [each.calls for each in came],

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
 from datetime import timedelta
@@ -29,6 +29,8 @@ COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
+MOVED_LIST: Final = 0.005
+"""Share by which list prices may move without a word."""
 INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 
@@ -94,12 +96,12 @@ def after(month: str, count: int = 1) -> str:
 
 
 def usage_months(
-    files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str
+    files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str, as_of: str
 ) -> dict[str, MonthSums]:
     """Sums of each month that the export covers whole but for MOST_LOST of it, of the models that the decision calls.
 
-    `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; and of what
-    `roi usage` says of these files.
+    `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; of what `roi
+    usage` says of these files; and of list prices that are no longer those of `as_of`, where no row says what was paid.
     """
     from roi.usage.measure.days import MOST_LOST, days_there, spans_told, weekdays_used
     from roi.usage.measure.pricing import EPOCH, day_of
@@ -127,6 +129,7 @@ def usage_months(
     used = weekdays_used(there, QUIET)
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
     empty = _empty_days(found.priced, notes)
+    notes += _list_moved(rows, as_of)
     sums = {}
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
@@ -152,11 +155,24 @@ def usage_months(
             notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
                          " too, or give a day without calls a row of 0 requests")
             continue
-        sums[month] = _summed(some)
+        sums[month] = _summed(some, MOST_LOST)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
+
+
+def _list_moved(rows: "Mapping[str, Sequence[tuple[str, Priced]]]", as_of: str) -> Iterator[str]:
+    """What to say where list prices are no longer those of the forecast's day, and some rows do not say what was paid."""
+    from roi.usage.measure.pricing import EPOCH, list_on
+
+    unpaid = [each for some in rows.values() for _, each in some if not each.spend.costed]
+    then = list_on(unpaid, (Date.fromisoformat(as_of) - EPOCH).days)
+    lists = [(each.list_usd, usd) for each, usd in zip(unpaid, then, strict=True) if each.list_usd and usd]
+    now, was = (sum(pair[k] for pair in lists) for k in (0, 1))
+    if abs(now - was) > MOVED_LIST * was:
+        yield (f"--actual: tokens without a cost are at the forecast's prices; the list's are x{now / was:.3f} of those of"
+               f" {as_of}: --bill says what is paid")
 
 
 def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
@@ -181,13 +197,13 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
     from roi.usage.measure.pricing import day_of
 
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
-    foreign: dict[str, int] = defaultdict(int)
+    foreign: dict[str, list[Priced]] = defaultdict(list)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
     listed = {service: service[1] and _listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
     for each in priced:
         role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
         if role is None:
-            foreign[each.spend.model or "not named"] += each.spend.rows
+            foreign[each.spend.model or "not named"].append(each)
             continue
         month = month_of(day_of(each.spend.day or 0))
         _refuse_across(each, month)
@@ -196,7 +212,12 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
         wanted = [name for name in (models.own, *models.others) if name]
         raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
     if foreign:
-        notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
+        out = [each for some in foreign.values() for each in some]
+        calls, all_calls = (sum(each.spend.requests or 0 for each in some) for some in (out, priced))
+        usd = sum(each.usd or 0.0 for each in out)
+        notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
+                     + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
+                        " no volume and no cash here" if calls else ""))
     return rows
 
 
@@ -216,7 +237,8 @@ def _refuse_across(each: "Priced", month: str) -> None:
         raise InputError(f"--actual: a row of {month} reaches into {after(month)}; export by day")
 
 
-def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
+def _summed(rows: Sequence[tuple[str, "Priced"]], few: float) -> MonthSums:
+    """The sums of a month; its costs are reported where rows without one are at most `few` of its list price."""
     found = MonthSums()
     counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
@@ -230,7 +252,8 @@ def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
         found.api_usd = float(sum(each.usd or 0.0 for _, each in rows))
         found.own_usd = float(sum(each.usd or 0.0 for role, each in rows if role == "own"))
         found.api_usd_from = "list price"
-        if all(each.spend.costed for _, each in rows):
+        unpaid = [each.list_usd or 0.0 for _, each in rows if not each.spend.costed]
+        if not unpaid or sum(unpaid) < few * found.api_usd:
             found.api_usd_from, found.calls_usd = "reported", found.api_usd
     return found
 

@@ -170,17 +170,21 @@ def worth_items(values: Array, plain_variance: float, weights: Array, clusters: 
 
     The ratio of the variance that the mean of n such items would have to the variance between clusters (Kish's design effect,
     upside down), lower by (1.645 / t)^2 for the degrees of freedom of g clusters. One cluster more that varies as plainly as
-    such items do keeps it finite where all clusters agree. Where plain items would not vary at all, a cluster is one item.
+    such items do keeps it finite where all clusters agree. Few wrong items on light weights make the variance between them look
+    less than it is: it counts as no less than if marks knew nothing of weights and clusters, sum w^2 x the variance of a mark.
+    Where plain items would not vary at all, as many clusters count as Kish makes of their weights.
     """
     n, names = len(values), np.unique(clusters, return_inverse=True)[1]
     g = int(names.max()) + 1
     plain = g == n and bool((weights == weights[0]).all()) and bool((values == np.rint(values)).all())
     if plain:
         return 1.0
-    if plain_variance <= 0.0 or g == 1:
-        return g / n
     w = weights / weights.sum()
-    off = np.bincount(names, weights=w * (values - w @ values))
-    between = g / (g - 1.0) * float(off @ off)
-    between = (g * between + plain_variance / n) / (g + 1.0)
+    heavy = np.bincount(names, weights=w)
+    if plain_variance <= 0.0 or g == 1:
+        return 1.0 / (n * float(heavy @ heavy))
+    off = values - w @ values
+    together = np.bincount(names, weights=w * off)
+    between = g / (g - 1.0) * float(together @ together)
+    between = max((g * between + plain_variance / n) / (g + 1.0), float(w @ w) * float(w @ off**2))
     return float(plain_variance / n / between * (TAIL / t95(g - 1)) ** 2)

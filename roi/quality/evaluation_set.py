@@ -142,7 +142,7 @@ class _Rows:
     def add(self, row: Row) -> str | None:
         """Take a row in; the reason where it cannot count."""
         item, system, score, cluster, weight, run, escalated, lacks = row
-        name, by = str(item), str(system)
+        name, by = str(item).strip(), str(system)
         if item is None or not 0 < len(name) <= LONGEST_ID or item.__class__ in NO_NAMES:
             return NO_ID if score is not None else lacks
         if system is None or not 0 < len(by) <= LONGEST_ID or system.__class__ in NO_NAMES:
@@ -151,7 +151,7 @@ class _Rows:
             self.unscored.setdefault(self._called(by), set()).add(name)
             if not self.unscored_wrong:
                 return lacks
-        heavy = 1.0
+        heavy = np.nan
         if weight is not None:
             read = number(str(weight))
             if read is None or not 0.0 < read <= HEAVIEST:
@@ -191,8 +191,10 @@ class _Rows:
         with np.errstate(invalid="ignore"):
             marks = (np.bincount(cell, weights=scores[keep], minlength=size) / counts).reshape(shape)
             flags = (np.bincount(cell, weights=escalated[keep], minlength=size) / counts).reshape(shape)
-            heavy = np.bincount(item, weights=weights) / np.bincount(item)
-            heavy /= heavy.max()  # only their ratios count
+            told = ~np.isnan(weights)
+            heavy = np.bincount(item[told], weights[told], len(names)) / np.bincount(item[told], minlength=len(names))
+        heavy = np.where(np.isnan(heavy), 1.0, heavy)
+        heavy /= heavy.max()  # only their ratios count
         clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
                              runs=int(counts.max()), clustered=bool(self.clusters), notes=notes,

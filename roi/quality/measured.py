@@ -168,14 +168,16 @@ def _difference(
     value = float(np.average(b - a, weights=weights))
     low, high = np.quantile(draws, (0.05, 0.95))
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
-    off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * (b - a)).round(12)  # 0.3 - 0.2 - 0.1 is 0
+    better = (b - a).round(12)  # 0.3 - 0.2 - 0.1 is 0
+    off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * better).round(12)
     more = [_more_items(pairs, value + margin, spread, not_worse)]
     if bar is not None and own.reaches_bar is not None:
         more.append(_more_items(own.items, own.posterior.share - bar, own.posterior.deviation, own.reaches_bar))
     return Difference(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
-        lost=int((b < a).sum()), won=int((b > a).sum()), p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())),
-        not_worse=not_worse, smallest=(TAIL + POWER) * spread, agreement=agree,
+        lost=int((better < 0).sum()), won=int((better > 0).sum()),
+        p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
+        smallest=(TAIL + POWER) * spread, agreement=agree,
         correlation=together.correlation * shared_part(pairs, incumbent.items, own.items),
         more_items=None if None in more else max(each or 0 for each in more))
 

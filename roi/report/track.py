@@ -232,7 +232,7 @@ def _mark(a: TrackAnswer, name: str, k: int) -> str:
 
 
 def _reading(a: TrackAnswer) -> str:
-    words = {"bill": "the bill", "reported": "the export's own costs", "list price": "list prices of the tokens"}
+    words = {"bill": "the bill", "reported": "the export's own costs", "list price": "the forecast's prices of the tokens"}
     said = list(dict.fromkeys(words[m.api_usd_from] for m in a.months if m.api_usd_from))
     api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
     if any((c.api_usd or 0.0) > (m.api_usd or 0.0) for c, m in zip(a.tracked.came, a.months, strict=True)):

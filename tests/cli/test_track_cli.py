@@ -90,7 +90,8 @@ def test_a_forecast_made_of_a_log_holds_for_that_log_whatever_its_vendor_asks_fo
     asked = ("--option", "stay", "--since", "2026-10", "--actual", log, "--draws", "256", "--format", "json")
     done = roi("track", made, *asked)
     assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["months"][0]["price_factor"]["came"] == pytest.approx(1.0, abs=0.001)
+    listed = json.loads(roi("usage", log, "--tasks", "0", "--format", "json").stdout)["list_usd"]
+    assert json.loads(done.stdout)["months"][0]["cash_usd"]["central"] == pytest.approx(listed, rel=0.001)
 
 
 def test_an_invoice_in_another_currency_takes_the_last_rate_of_its_month(folder, tmp_path):

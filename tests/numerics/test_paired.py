@@ -101,6 +101,27 @@ def test_weights_count_as_kish_says() -> None:
     assert 400 * worth_items(marks, share * (1 - share), weights, np.arange(400)) == pytest.approx(300, rel=0.1)
 
 
+def test_right_items_of_unequal_weight_are_as_few_as_kish_says() -> None:
+    """Weights 9, 1 ... 1 of 12 items, 20 in all: 20^2 / (81 + 11) = 4.35, where all are right and where a light one is wrong.
+
+    Its squares, 0.0475^2 + (9 x 0.0025)^2 + 10 x 0.0025^2 = 0.0028, are a quarter of the variance 0.0475 / 4.35.
+    """
+    weights, marks = np.array([9.0, *[1.0] * 11]), np.ones(12)
+    assert 12 * worth_items(marks, 0.0, weights, np.arange(12)) == pytest.approx(400 / 92)
+    marks[-1] = 0.0
+    assert 12 * worth_items(marks, 0.0475, weights, np.arange(12)) == pytest.approx(400 / 92 * (TAIL / T95[10]) ** 2)
+
+
+def test_90_percent_intervals_of_weighted_items_hold_the_truth() -> None:
+    """Weights of a log-normal with a deviation of 1, as of requests: few wrong items are light ones more often than not."""
+    rng = np.random.default_rng(6)
+    held = []
+    for _ in range(200):
+        known = score_posterior((rng.random(60) < 0.9) * 1.0, rng.lognormal(0.0, 1.0, 60), np.arange(60))
+        held.append(known.interval[0] <= 0.9 <= known.interval[1])
+    assert 0.87 <= np.mean(held) <= 0.96
+
+
 def test_a_graded_pair_keeps_both_means_and_is_surer_than_right_and_wrong() -> None:
     rng = np.random.default_rng(5)
     a = rng.beta(8, 2, 300)

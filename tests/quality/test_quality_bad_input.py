@@ -191,7 +191,7 @@ def test_too_few_systems_and_an_incumbent_that_is_not_there(tmp_path: Path) -> N
 def test_control_characters_of_names_stay_out_of_messages(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "r.jsonl", [{"id": "1\x1b[31m\n", "system": "a\x1b[31m\nb", "score": k} for k in (0, 1)])
     assert "one system only (a [31m b)" in quality(path, *TODAY, "--repeats").error
-    assert r"item '1\x1b[31m\n' of a [31m b occurs with scores 0 and 1" in quality(path, *TODAY).error
+    assert r"item '1\x1b[31m' of a [31m b occurs with scores 0 and 1" in quality(path, *TODAY).error
 
 
 def test_a_column_of_ids_taken_for_the_system_is_found_out(tmp_path: Path) -> None:

@@ -99,6 +99,23 @@ def test_weights_move_the_score(tmp_path: Path) -> None:
     assert found.against("other")["difference"] == pytest.approx(-5 / 26)
 
 
+def test_a_weight_that_the_file_of_one_system_states_is_the_items_whole_weight(tmp_path: Path) -> None:
+    """The first of three items weighs 9 in today's file, and the other's has no weights: 9 / 11, not (9 + 1) / 2 of 7."""
+    (tmp_path / "today.csv").write_text("id,system,score,weight\n1,today,1,9\n2,today,0,1\n3,today,0,1\n")
+    (tmp_path / "other.csv").write_text("id,system,score\n 1,other,1\n2 ,other,0\n3,other,0\n")
+    found = quality(tmp_path / "today.csv", tmp_path / "other.csv", "--incumbent", "today")
+    assert found.scores == {"today": (3, round(9 / 11, 6)), "other": (3, round(9 / 11, 6))}
+    assert found.against("other")["pairs"] == 3
+
+
+def test_means_of_runs_that_are_equal_are_neither_lost_nor_won(tmp_path: Path) -> None:
+    """(0.3 + 0.2 + 0.1) / 3 and 0.2 thrice, which differ by 3e-17 as floats."""
+    rows = [{"id": 1, "system": name, "run": k, "score": mark} for name, marks in
+            (("today", (0.2, 0.2, 0.2)), ("other", (0.3, 0.2, 0.1))) for k, mark in enumerate(marks)]
+    pair = ask(tmp_path, rows).against("other")
+    assert (pair["items_lost"], pair["items_won"], pair["mcnemar_p"]) == (0, 0, 1.0)
+
+
 def test_the_ratios_of_weights_alone_count(tmp_path: Path) -> None:
     """Eight items lost and none won: 2 / 2^8, in whatever unit the weights are."""
     rows = [row | {"weight": 3 if row["id"] < 8 else 1} for row in pair_rows(6, 8, 0, 1)]

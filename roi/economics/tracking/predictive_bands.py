@@ -22,6 +22,8 @@ CHUNK: Final = 1024
 """Draws at once."""
 DIMENSIONS: Final = 256
 """Of the sequence; months beyond what is left of them repeat the luck of earlier ones."""
+LATELY: Final = 3
+"""Months whose facts are taken to go on; prices are those of the last one."""
 SAME: Final = 1e-9
 """Share of a figure below which a difference is rounding."""
 BAND: Final = (0.05, 0.95)
@@ -124,10 +126,8 @@ def simulate(
         rows = of_figures(monthly, prices, moved, luck)
         for name, x in rows.items():
             found[name].append(np.broadcast_to(x, (stop - start, count)))
-        first, saving = _savings(shared, options, id, days)
-        saving = np.broadcast_to(saving, (stop - start, days.size)).copy()
-        saving[:, :count] *= luck["volume"]
-        paid.append(payback(first, saving))
+        first, saving = _savings(shared, options, id, days, _carried(luck, days.size))
+        paid.append(np.broadcast_to(payback(first, saving), (stop - start,)))
     return {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate(paid)
 
 
@@ -158,6 +158,12 @@ def _luck(u: Array, months: int) -> dict[str, Array]:
     }
 
 
+def _carried(luck: Mapping[str, Array], horizon: int) -> dict[str, Array]:
+    """The luck of the months that came, and in those ahead what is carried on of it, shape (n, horizon)."""
+    ahead = {name: x[:, -1:] if name == "price" else x[:, -LATELY:].mean(axis=1, keepdims=True) for name, x in luck.items()}
+    return {name: np.concatenate([x, *[ahead[name]] * (horizon - x.shape[1])], axis=1) for name, x in luck.items()}
+
+
 def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
     """What luck makes of the bill of a month: its volume, the input that is read from the cache or not, output, and price."""
     given, made, cached = input_parts(shared, option)
@@ -174,10 +180,16 @@ def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id:
     return np.asanyarray(price_level(shared, option) / np.maximum(price_level(fixed, middle), 1e-12))
 
 
-def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array) -> tuple[Number, Array]:
-    """Cash that the option saves against staying in month 0, and in months 1..H of so many days."""
+def _savings(
+    shared: Shared, options: Mapping[str, Option], id: str, days: Array, luck: Mapping[str, Array] | None = None
+) -> tuple[Number, Array]:
+    """Cash that the option saves against staying in month 0, and in months 1..H of so many days, each with its `luck`."""
     own, stay = (figures(shared, options[each], options).in_days(days) for each in (id, "stay"))
     saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
+    if luck is not None and id != "stay":
+        stays = _moved(shared, options["stay"], {**luck, "price": np.ones(1)}) - 1.0
+        moves = own.calls_usd * (_moved(shared, options[id], luck) - 1.0) + own.gpu_usd * (luck["hours"] - 1.0)
+        saving = saving + stay.calls_usd * stays - moves
     first = stay.upfront_usd - own.upfront_usd
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
 

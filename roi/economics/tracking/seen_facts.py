@@ -78,7 +78,7 @@ class Came:
     unused_usd: float | None = 0.0
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
     listed: bool = False
-    """True where `api_usd` is what list prices make of the tokens: nobody was billed that, so it tells no price."""
+    """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
     waiting_usd: float | None = None
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
@@ -212,7 +212,7 @@ def tells_stay_price(usd: Array, waiting: Array, came: Sequence[Came]) -> list[b
     Its own calls tell it, or the bill of a month that it answers alone; a month at list prices, or of both models, does not.
     """
     return [bool(own > 0 and (each.waiting_usd is not None or (
-                own >= whole * (1.0 - MOVED) and each.calls_usd is not None and each.calls_usd > 0 and not each.listed)))
+                own >= whole * (1.0 - MOVED) and each.calls_usd is not None and each.calls_usd > 0)))
             for whole, own, each in zip(usd, waiting, came, strict=True)]
 
 

@@ -5,7 +5,6 @@ What is spent is spent: the comparison from today counts what lies ahead alone, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
@@ -26,13 +25,10 @@ from roi.economics.tracking.month_figures import (
     price_level,
     with_seen,
 )
-from roi.economics.tracking.predictive_bands import BAND, CHUNK
+from roi.economics.tracking.predictive_bands import BAND, CHUNK, LATELY
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately, tells_stay_price
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
-
-LATELY: Final = 3
-"""Months whose facts are taken to go on; prices are those of the last one."""
 
 
 @dataclass(frozen=True)

@@ -236,18 +236,18 @@ def test_a_price_of_the_incumbent_that_moved_is_what_staying_would_have_paid_too
     untold = track(shared, options, LUNA, came)  # at list prices, or a bill in January of which each model's part is not known
     share = bills[1] / (15.5 * sol + 31 * 7.476)
     assert untold.seen.get(STAY_PRICE, np.ones((3, 1)))[:, 0] == pytest.approx([old, old * share, old])
-    listed = track(shared, options, LUNA, [replace(each, listed=True) for each in came])
+    listed = track(shared, options, LUNA, [replace(each, api_usd=None, listed=True) for each in came])
     assert listed.seen.get(STAY_PRICE, np.ones((3, 1)))[2, 0] == 1.0
     assert listed.saving[0] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_month_at_list_prices_moves_no_price_ahead():
-    """December and January on gpt-6-sol alone, January's tokens at list, 25% above the contract: nobody was billed that."""
+    """December and January on gpt-6-sol alone, January's tokens without a cost; a bill 25% higher moves the price."""
     shared, options, choices = changing(2, 0)
     case = open_case(check_scenario({**SCENARIO, "timing": {"months_to_live": {"api": 2}, "months_in_parallel": 0}})).case
     billed = [Came(days=days, calls=60000 * days, own_share=0.0, api_usd=246 * days) for days in DAYS[:2]]
-    listed = [billed[0], replace(billed[1], api_usd=1.25 * 246 * DAYS[1], listed=True)]
-    dearer = [billed[0], replace(listed[1], listed=False)]
+    listed = [billed[0], replace(billed[1], api_usd=None, listed=True)]
+    dearer = [billed[0], replace(billed[1], api_usd=1.25 * 246 * DAYS[1])]
     free = [billed[0], replace(billed[1], api_usd=0.0)]  # credits: no price that goes on
     paybacks = [paid(case, (shared, options, choices), LUNA, track(shared, options, LUNA, came)).payback[0]
                 for came in (billed, listed, dearer, free)]

@@ -1,0 +1,120 @@
+"""roi track on logs that follow a forecast but for one thing, which it names with its size; else it names nothing."""
+
+import csv
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+from asked import ask
+from long_tables import every_row
+from tracked_years import LUNA, LUNA_USD, SCENARIO, SOL_USD, export
+
+SOL, CHEAP = (2.0, 10.0, 0.2, 2.5), (0.1, 0.5, 0.01, 0.125)
+"""USD per million tokens of gpt-6-sol and gpt-6-luna: input, output, read from a cache, written to it."""
+
+
+def told(folder: Path, scenario: dict[str, Any], *words: str | Path) -> dict[str, Any]:
+    """The answer as JSON."""
+    (folder / "mine.yaml").write_text(yaml.safe_dump(scenario))
+    done = ask("track", folder / "mine.yaml", "--input-includes-cache", "yes", "--format", "json", *words)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def without_costs(text: str) -> str:
+    return "\n".join(line.rpartition(",")[0] for line in text.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize(("option", "terms", "each"), [
+    (LUNA, {}, LUNA_USD), (LUNA, {"apis": {"openai/gpt-6-luna": {"discount": 0.2}}}, 0.8 * LUNA_USD),
+    (LUNA, {"apis": {"openai/gpt-6-luna": {"input_usd_per_mtok": 0.05, "output_usd_per_mtok": 0.25}}}, None),
+    ("stay", {"incumbent": {**SCENARIO["incumbent"], "bill_usd_per_month": 3741, "bill_is_volume_share": 0}}, SOL_USD / 2),
+], ids=["no column of what a cache was written", "a discount", "stated prices", "a bill"])
+def test_tokens_without_a_cost_are_no_price_that_moved(
+    option: str, terms: dict[str, Any], each: float | None, tmp_path: Path,
+) -> None:
+    """Nobody was billed the list price: it was told as a price x0.95, x1.25, x1.66 and x2.00 over the forecast's."""
+    model, cached = ("gpt-6-luna", 960) if option == LUNA else ("gpt-6-sol", 0)
+    (tmp_path / "usage.csv").write_text(without_costs(export(model, 2, cached=cached)))
+    found = told(tmp_path, {**SCENARIO, **terms}, "--actual", tmp_path / "usage.csv", "--option", option)
+    assert found["effects"] == [] or abs(found["effects"][0]["cash_usd"]) < 1.0
+    assert [month["price_factor"]["came"] for month in found["months"]] == [None, None]
+    assert found["on_course"]
+    if each is not None:
+        assert found["cash_usd"] == pytest.approx(62 * 60_000 * each, rel=2e-4)
+
+
+def test_calls_of_a_model_that_the_decision_does_not_know_are_told_with_their_share(tmp_path: Path) -> None:
+    """36,000 of 60,000 calls a day for 31 days; the others cost 31 x 24,000 x 0.0002 = $148.80."""
+    ours, theirs = export("gpt-6-luna", 1, per_day=36_000), export("gpt-5.4-nano", 1, per_day=24_000, usd=0.0002)
+    (tmp_path / "usage.csv").write_text(ours + theirs.partition("\n")[2])
+    found = told(tmp_path, SCENARIO, "--actual", tmp_path / "usage.csv", "--option", LUNA)
+    assert any("models: gpt-5.4-nano (40.0% of all calls, $148.80)" in note for note in found["notes"])
+
+
+def test_a_month_of_a_little_less_is_on_course_where_all_facts_are_exact(tmp_path: Path) -> None:
+    """3% fewer calls in December, as one working day less makes; carried on, they were late by three days."""
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, per_day=58_200))
+    dear = {**SCENARIO, "evaluation": {**SCENARIO["evaluation"], "usd": 20_000}}  # earned back in month 4
+    assert told(tmp_path, dear, "--actual", tmp_path / "usage.csv", "--option", LUNA)["on_course"]
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, per_day=48_000))
+    assert not told(tmp_path, dear, "--actual", tmp_path / "usage.csv", "--option", LUNA)["on_course"]
+
+
+def usd_of(prices: tuple[float, ...], given: float, read: float, written: float, made: float) -> float:
+    return ((given - read - written) * prices[0] + made * prices[1] + read * prices[2] + written * prices[3]) / 1e6
+
+
+OFF = {"nothing": {}, "volume": {"calls": 1.3}, "price": {"usd": 1.2}, "input tokens": {"given": 1.25},
+       "output tokens": {"made": 1.5}, "cache rate": {"hit": 0.6}}
+
+
+@pytest.mark.full
+@every_row("seed", range(36))
+def test_what_is_off_in_a_log_is_named_with_its_size(tmp_path: Path, seed: int) -> None:
+    """One to four months of days, each a few percent off, of a move that is live at once, in half a month or in one and a half;
+    prices rise from one day on. What came less the forecast is what the one fact did, but for the noise."""
+    draw = Random(seed)  # noqa: S311 - a table, no secret
+    fact, months, costs = list(OFF)[seed % 6], draw.randint(1, 4), seed % 6 == 2 or draw.random() < 0.6
+    by = {"calls": 1.0, "usd": 1.0, "given": 1.0, "made": 1.0, "hit": 1.0} | OFF[fact]
+    growth, live, hit = draw.choice((0.0, 0.3, -0.2)), draw.choice((0.0, 0.0, 0.5)), draw.choice((0.5, 0.9))
+    given, made, day = draw.choice((2000, 6000)), draw.choice((20, 300)), date(2026, 7, 1)
+    prefix, rows, rises = 0.6 * given, [], day + timedelta(days=draw.randint(0, 20))
+    for month in range(months):
+        last = (day + timedelta(days=32)).replace(day=1)
+        length = (last - day).days
+        for k in range(length):
+            calls = 50_000 * (1.0 + growth) ** (month / 12) * by["calls"] * draw.lognormvariate(0.0, 0.03)
+            new = min(max(month + (k + 1) / length - live, 0.0) * length, 1.0)
+            for model, prices, share in (("gpt-6-luna", CHEAP, new), ("gpt-6-sol", SOL, 1.0 - new)):
+                n, at = round(calls * share), day + timedelta(days=k)
+                read, written = ((prefix * rate * (model == "gpt-6-luna")) for rate in (hit * by["hit"], 1.0 - hit * by["hit"]))
+                usd = usd_of(prices, given * by["given"], read, written, made * by["made"])
+                usd *= by["usd"] if model == "gpt-6-luna" and at >= rises else 1.0
+                row = {"date": at, "provider": "openai", "model": model, "requests": n, "cached_tokens": round(n * read),
+                       "input_tokens": round(n * given * by["given"]), "output_tokens": round(n * made * by["made"])}
+                rows += [row | ({"cost_usd": n * usd} if costs else {})] * (n > 0)
+        day = last
+    with (tmp_path / "usage.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.DictWriter(file, list(rows[0]))
+        out.writeheader()
+        out.writerows(rows)
+    work = {"requests_per_day": 50_000, "growth_per_year": growth, "input_tokens": given, "output_tokens": made,
+            "shared_prefix_tokens": prefix, "cache_hit_rate": hit}
+    timing = {"months_to_live": {"api": live}, "months_in_parallel": 0}
+    found = told(tmp_path, {**SCENARIO, "as_of": "2026-06-24", "workload": work, "timing": timing}, "--actual",
+                 tmp_path / "usage.csv", "--option", LUNA)
+    gap = found["cash_usd"] - found["forecast_cash_usd"]
+    assert sum(each["cash_usd"] for each in found["effects"]) == pytest.approx(gap, abs=0.02)
+    if fact == "nothing":
+        assert found["on_course"]
+        return
+    first = found["effects"][0]
+    assert first["fact"] == fact
+    assert first["cash_usd"] == pytest.approx(gap, abs=0.05 * found["forecast_cash_usd"])
+    if fact != "price":
+        assert first["factor"] == pytest.approx(next(iter(OFF[fact].values())), rel=0.03)

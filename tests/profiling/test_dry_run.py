@@ -133,6 +133,8 @@ BESIDE_THE_GRID = [
     ("smollm2-135m", {"method": "dora", "trainer": "hf", "targets": "all-linear", "loss": "chunked", "seq": 2048.0}, 0.005),
     # scores of the math path: what the output projection's adapter and the second norm keep has gone
     ("qwen2.5-0.5b", {"method": "dora", "trainer": "hf", "loss": "chunked", "seq": 2048.0, "attention": "sdpa-math"}, 0.005),
+    # which also drops scores: a mask of a byte and an fp32 result each
+    ("gpt2", {"method": "lora", "trainer": "hf", "attention": "sdpa-math", "micro_batch": 4.0, "checkpointing": False}, 0.005),
     # states of small tensors are not paged
     ("smollm2-135m", {"method": "lora", "trainer": "hf", "rank": 128.0, "optimizer": "paged-adamw"}, 0.01),
     # SFTTrainer's head is in 16 bits where LayerNorm alone made the stream fp32
@@ -150,7 +152,8 @@ BESIDE_THE_GRID = [
 @pytest.mark.full
 @pytest.mark.parametrize(("model", "fields", "within"), BESIDE_THE_GRID)
 def test_closed_form_and_dry_run_agree_where_random_plans_showed_that_they_did_not(model, fields, within):
-    """They lay 1 to 30% apart: the dry run was wrong of the fused AdamW and the loss in chunks, the formula of the others."""
+    """They lay 1 to 39% apart: the dry run was wrong of the fused AdamW and the loss in chunks, of scores that the math path
+    drops both, the formula of the others."""
     habits = trainer_habits(fields["trainer"], "bf16")
     usual = {"targets": "attention", "rank": 8.0, "seq": 512.0, **habits._asdict()}
     plan = TrainingPlan(**{**usual, **fields})

@@ -48,7 +48,7 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped) + t * widened
     else:
         scored = s.scored(a)
-        saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
+        saved = scored * _scores_saved(s, a, 4.0, 4.0 + _math_dropped_bytes(s)) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
         keys = _fresh(a) * a.kv_heads * a.head_dim
         both = a.heads * a.head_dim + keys
@@ -101,7 +101,8 @@ def attention_transient(s: Setting, a: Attention) -> Number:
         # gone when the product with them has its gradients
         values = s.attended * s.tokens * (a.heads * a.value_width + _viewed_width(s, a))
         return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values - gone
-    return s.scored(a) * (12.0 * s.pairs * a.heads - 4.0 * s.tokens * _viewed_width(s, a) - gone)
+    highest = (12.0 - _math_dropped_bytes(s)) * s.pairs * a.heads
+    return s.scored(a) * (highest - 4.0 * s.tokens * _viewed_width(s, a) - gone)
 
 
 def scores_made(s: Setting) -> Number:
@@ -148,6 +149,14 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     if s.model.family in DROPPED_SCORES:
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
+
+
+def _math_dropped_bytes(s: Setting) -> float:
+    """Bytes a score that SDPA's math path keeps of dropout: a mask of one byte, and the fp32 result that values multiply.
+
+    Both are gone when softmax's backward begins (attention.cpp, _scaled_dot_product_attention_math; Dropout.cpp).
+    """
+    return 5.0 * float(s.model.family in DROPPED_SCORES)
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:

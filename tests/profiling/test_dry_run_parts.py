@@ -451,7 +451,7 @@ def test_fused_kernels_and_losses_take_what_the_closed_form_says(method, change)
     ("qwen3-30b-a3b", {}), ("qwen3-30b-a3b", {"checkpointing": True}), ("qwen3-30b-a3b", {"targets": "all-linear"}),
     ("qwen3-30b-a3b", {"method": "full", "autocast": False}), ("qwen3-30b-a3b", {"method": "qlora"}),
     ("gemma-2-2b", {"kernels": "none", "loss": "fp32"}),
-    ("olmo-2-1b", {"method": "lora-int8", "checkpointing": True, "kernels": "none"}),
+    ("olmo-2-1b", {"method": "lora-int8", "checkpointing": True, "kernels": "none"}), ("hunyuan-0.5b", {}),
 ])
 def test_kernels_of_each_family_keep_what_the_closed_form_says(name, change):
     """Halves of one product, GEGLU, norms of queries and keys that Liger leaves as they are, experts as one function,

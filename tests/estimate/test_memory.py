@@ -277,6 +277,16 @@ def test_scores_of_one_sequence_read_views_of_keys_and_values_and_those_of_sever
     assert 2.0 * one - two == pytest.approx(2.0 * kept, abs=1.0)
 
 
+def test_what_the_blocks_of_a_model_add_keeps_a_mask_of_a_byte_an_element_where_its_configuration_drops_it():
+    """Phi-2's resid_pdrop is 0.1: 32 layers x 2 x 1,024 tokens x 2,560 bytes. LitGPT's class reads no dropout."""
+    phi = find_model("phi-2")
+    undropped = phi.model_copy(update={"dropped": ()})
+    for stack, masks in (("transformers", 32 * 2 * 1024 * 2560), ("litgpt", 0)):
+        plan = TrainingPlan(seq=1024, checkpointing=False, stack=stack)
+        kept, without = (float(training_memory(shape, plan).saved_bytes) for shape in (phi, undropped))
+        assert kept - without == masks
+
+
 def test_logits_behind_a_16_bit_loss_are_turned_to_fp32_when_autocast_has_dropped_its_copies():
     """QLoRA, rank 64: 2,048 x 49,152 logits are 384 MiB in fp32, beside 192 in 16 bits and their log-softmax; or before that
     the adapters' copies, 138 MiB. Forward peaks behind autocast, where loss and all that is kept are alike: it is the loss's.

@@ -39,8 +39,6 @@ OWN_GELU: Final = ("bloom",)
 """Families whose GELU is an autograd function of its own: its backward is ten plain operators on the input (BloomGelu)."""
 RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
-RESIDUAL_DROPOUT: Final = ("gpt2", "gpt_bigcode", "opt")
-"""Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 FROZEN: Final = "prompt_tuning"
 """A method under which no layer has anything of its own."""
 INT8_INPUT: Final = 6.0
@@ -124,7 +122,7 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             before = adapter_saved(s, on[: n + 1]) + s.attended * sum(y.outputs for y in on[:n]) * s.tokens
             kept = mixing if x.name in MIXED_INPUT else before - norms * (1.0 - 1.0 / several)
             highest.append(frames + kept + merge_bytes(s, x))
-    ends = s.plan.checkpointing and several <= 2 and s.model.family not in (*POST_NORMED, *RESIDUAL_DROPOUT)
+    ends = s.plan.checkpointing and several <= 2 and s.model.family not in POST_NORMED and not s.drops("stream")
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
@@ -384,5 +382,5 @@ def _norm_saved(s: Setting) -> Number:
         width += read * w + (0.0 if s.layer_norm or s.fused_norms else s.normalised * m.norms_per_layer)
     if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
-    width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
+    width += 2.0 * float(s.drops("stream"))  # a mask of a byte an element of what each block adds
     return width * m.hidden * s.tokens

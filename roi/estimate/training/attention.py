@@ -32,8 +32,6 @@ CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
 """Families, by their names' beginnings, that also normalise values, without a scale."""
-DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
-"""Families whose configuration drops scores (attn_pdrop 0.1), which fused kernels draw anew from a seed."""
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
@@ -146,7 +144,7 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     """
     w = s.attended
     softmax = s.w if s.model.family in (("gpt_oss",) if s.plan.autocast else NARROW_SOFTMAX) else 4.0
-    if s.model.family in DROPPED_SCORES:
+    if s.drops("scores"):
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
 
@@ -156,7 +154,7 @@ def _math_dropped_bytes(s: Setting) -> float:
 
     Both are gone when softmax's backward begins (attention.cpp, _scaled_dot_product_attention_math; Dropout.cpp).
     """
-    return 5.0 * float(s.model.family in DROPPED_SCORES)
+    return 5.0 * float(s.drops("scores"))
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:

@@ -5,7 +5,7 @@ unless an engine casts them; autocast runs products in 16 bits on copies of wide
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -141,6 +141,10 @@ class Setting:
     def mixing_adapted(self) -> bool:
         """True where products that read the first norm's output carry an adapter."""
         return bool(self.targets & set(ATTENTION_INPUTS))
+
+    def drops(self, what: Literal["scores", "stream"]) -> bool:
+        """True where training drops this as the configuration says; LitGPT's and torchtune's classes do not read it."""
+        return what in self.model.dropped and self.plan.stack == "transformers"
 
     @property
     def fused_norms(self) -> bool:

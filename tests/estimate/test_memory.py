@@ -18,6 +18,7 @@ from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memor
 from roi.estimate.training.optimizers import optimizer_state_bytes
 from roi.estimate.training.plan import METHODS, TrainingPlan, check_context
 from roi.estimate.training.stacks import trainer_habits
+from roi.facts.model import ModelShape
 from roi.units import GIB
 
 LLAMA = find_model("llama-3.1-8b")
@@ -280,7 +281,7 @@ def test_scores_of_one_sequence_read_views_of_keys_and_values_and_those_of_sever
 def test_what_the_blocks_of_a_model_add_keeps_a_mask_of_a_byte_an_element_where_its_configuration_drops_it():
     """Phi-2's resid_pdrop is 0.1: 32 layers x 2 x 1,024 tokens x 2,560 bytes. LitGPT's class reads no dropout."""
     phi = find_model("phi-2")
-    undropped = phi.model_copy(update={"dropped": ()})
+    undropped = ModelShape.model_validate(phi.model_dump() | {"dropped": ()})
     for stack, masks in (("transformers", 32 * 2 * 1024 * 2560), ("litgpt", 0)):
         plan = TrainingPlan(seq=1024, checkpointing=False, stack=stack)
         kept, without = (float(training_memory(shape, plan).saved_bytes) for shape in (phi, undropped))

@@ -135,6 +135,11 @@ BESIDE_THE_GRID = [
     ("qwen2.5-0.5b", {"method": "dora", "trainer": "hf", "loss": "chunked", "seq": 2048.0, "attention": "sdpa-math"}, 0.005),
     # which also drops scores: a mask of a byte and an fp32 result each
     ("gpt2", {"method": "lora", "trainer": "hf", "attention": "sdpa-math", "micro_batch": 4.0, "checkpointing": False}, 0.005),
+    # adapters on a packed base read a 16-bit stream as it is under autocast, and share it
+    ("qwen3-0.6b", {"method": "qlora", "trainer": "hf", "kbit_prepared": False, "loss": "chunked", "targets": "all-linear",
+                    "checkpointing": False}, 0.005),
+    ("qwen3-0.6b", {"method": "lora-int8", "trainer": "hf", "kbit_prepared": False, "loss": "chunked", "targets": "all-linear",
+                    "checkpointing": False}, 0.005),
     # states of small tensors are not paged
     ("smollm2-135m", {"method": "lora", "trainer": "hf", "rank": 128.0, "optimizer": "paged-adamw"}, 0.01),
     # SFTTrainer's head is in 16 bits where LayerNorm alone made the stream fp32

@@ -126,7 +126,7 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
-            shared = s.w * float(not (s.recast or s.lowered)) * (1.0 - s.dropped)  # the input, which the target keeps
+            shared = s.w * float(not s.copied) * (1.0 - s.dropped)  # the input, which the target keeps
             gated = (3.0 if s.plan.kernels == "liger" else 4.0) * s.w  # Liger keeps no activation
             down = (gated if k.gated else _activation_bytes(s, k) + _activated(s)) - shared
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
@@ -253,7 +253,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
     if not s.plan.adapter and not shared:
         width += w * inner_width(k)
     # the output again, as the adapter or int8 product that reads it keeps it
-    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
+    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not s.copied
     if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
         width = width - w * inner_width(k) * (1.0 - s.dropped)
     return (width - _norm_again(s, linears)) * t + expert_saved(s, k) + adapter_saved(s, linears)
@@ -264,7 +264,7 @@ def _norm_again(s: Setting, linears: list[Linear]) -> Number:
     if s.one_norm and s.plan.int8 and not s.plan.checkpointing:
         return s.w * s.model.hidden
     both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
-    shared = s.one_norm and both and not (s.recast or s.lowered)
+    shared = s.one_norm and both and not s.copied
     return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)
 
 

@@ -133,7 +133,7 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
 
 def _output_read(s: Setting, name: str) -> bool:
     """True where the product of this name keeps its input as it is: full training, an adapter that casts nothing, int8."""
-    uncast = name in s.targets and not (s.recast or s.lowered)
+    uncast = name in s.targets and not s.copied
     return not s.plan.adapter or uncast or (s.plan.int8 and not s.plan.checkpointing)
 
 
@@ -167,7 +167,7 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
     output = s.attended * a.heads * v * t
     if not s.plan.adapter or (s.plan.int8 and not s.plan.checkpointing):
         return saved + output
-    shared = "o_proj" in s.targets and not s.recast and not s.lowered
+    shared = "o_proj" in s.targets and not s.copied
     return saved + output * float(shared) * (1.0 - s.dropped)
 
 

@@ -37,6 +37,9 @@ WRITTEN_OUT_GELU: Final = ("phi", "gpt2", "gptj", "gpt_neo", "codegen")
 """Families whose activation is gelu_new, eight operators instead of one."""
 OWN_GELU: Final = ("bloom",)
 """Families whose GELU is an autograd function of its own: its backward is ten plain operators on the input (BloomGelu)."""
+SQUARED_RELU: Final = ("arcee", "jais2", "nanochat", "nemotron", "persimmon")
+"""Families whose activation is relu2: the square's backward makes the power, twice that and the product beside both gradients'
+inputs (torch's derivatives.yaml, pow_backward)."""
 RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
 FROZEN: Final = "prompt_tuning"
@@ -316,6 +319,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
+    if s.model.family in SQUARED_RELU:
+        width = 5.0 * w * inner
     peak: Number = width * t
     if on and s.recast:
         with_lora = (kept + 8.0) * inner

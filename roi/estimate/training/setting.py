@@ -25,7 +25,7 @@ FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
 CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
-WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
+WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "gpt_neox_japanese", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
 WITHOUT_FLASH: Final = ("bloom", "llama4_text", "mpt")
 """Families whose class refuses FlashAttention (`_supports_flash_attn`): ALiBi, chunks of attention."""

@@ -288,6 +288,14 @@ def test_what_the_blocks_of_a_model_add_keeps_a_mask_of_a_byte_an_element_where_
         assert kept - without == masks
 
 
+def test_a_table_for_every_layer_has_two_gradients_where_micro_steps_accumulate():
+    """Gemma-4-E4B: 262,144 x 42 x 256 of 2 bytes, once more beside the old one and the head's new gradient, 262,144 x 2,560."""
+    plan = TrainingPlan(method="full", micro_batch=1, seq=64, optimizer="adamw-8bit", accumulation=2)
+    found = training_memory(find_model("gemma-4-e4b"), plan)
+    parameters = find_model("gemma-4-e4b").parameters
+    assert float(found.gradients_bytes) == 2 * (parameters + 262_144 * 42 * 256 + 262_144 * 2_560)
+
+
 def test_logits_behind_a_16_bit_loss_are_turned_to_fp32_when_autocast_has_dropped_its_copies():
     """QLoRA, rank 64: 2,048 x 49,152 logits are 384 MiB in fp32, beside 192 in 16 bits and their log-softmax; or before that
     the adapters' copies, 138 MiB. Forward peaks behind autocast, where loss and all that is kept are alike: it is the loss's.

@@ -29,6 +29,7 @@ from roi.estimate.training.attention import attention_saved, attention_transient
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import MIXED_INPUT, POST_NORMED, Setting
+from roi.estimate.training.targets import fuse_linears
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
@@ -47,6 +48,9 @@ FROZEN: Final = "prompt_tuning"
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
+
+INT8_RESULT: Final = 6.0
+"""Bytes an element of an int8 product's result beside it: int32 sums 4 and their fp16 form 2 (same file, int8_scaled_mm)."""
 
 
 @dataclass(frozen=True)
@@ -340,6 +344,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
+        widest = max(x.outputs for x in fuse_linears(s.model, linears))
+        peak = np.maximum(peak, ((INT8_RESULT + w) * widest + (w + 1.0) * h) * t)
         peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward

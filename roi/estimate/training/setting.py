@@ -167,17 +167,17 @@ class Setting:
     @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
-        return self.plan.adapter and self.w != self.plan.trained_bytes and not self._read_as_is
+        return self.plan.adapter and self.w != self.plan.trained_bytes and not self._uncast
 
     @property
     def copied(self) -> bool:
         """True where a target reads a copy of its input, in the adapter's type or autocast's."""
-        return self.recast or (self.lowered and not self._read_as_is)
+        return self.recast or (self.lowered and not (self._uncast and self.w <= 2.0))
 
     @property
-    def _read_as_is(self) -> bool:
-        """True of a 16-bit stream on a packed base under autocast: peft casts nothing there (bnb.py, requires_conversion)."""
-        return self.plan.autocast and self.w <= 2.0 and (self.plan.quantised or self.plan.int8)
+    def _uncast(self) -> bool:
+        """True of a packed base under autocast, where peft casts no input (tuners/lora/bnb.py, requires_conversion)."""
+        return self.plan.autocast and (self.plan.quantised or self.plan.int8)
 
     @property
     def keeps_inputs(self) -> bool:

@@ -245,6 +245,8 @@ class ModelShape(DatedRow):
     """Norms of width `hidden` in one layer."""
     final_norm: bool = True
     """A norm before the output head."""
+    dropped: tuple[Literal["scores", "stream"], ...] = ()
+    """What training drops as the configuration says: attention's scores, what both blocks add to the residual stream."""
     attention: tuple[Attention, ...]
     """Token mixing, kind by kind."""
     mlp: tuple[Mlp, ...]

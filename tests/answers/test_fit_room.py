@@ -208,3 +208,13 @@ def test_what_a_full_card_must_hold_of_a_dry_run_is_one_figure():
         found = fit_plan(model, plan, gpu.model_copy(update={"memory_bytes": room + context}), training_overhead(gpu), dry)
         assert found.needed_bytes == pytest.approx(dry.needed(own) + context)
         assert (found.fits, found.largest_micro_batch, found.longest_seq) == ((True, 1, 1024) if fits else (False, 0, 0))
+
+
+def test_of_layers_that_the_formula_does_not_count_the_range_is_wide_and_says_why(tmp_path):
+    """Mamba's states: half to twice the peak, 0.7 in logarithms of what is reserved."""
+    entries = {"model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 32, "vocab_size": 50280}
+    (tmp_path / "config.json").write_text(json.dumps(entries))
+    words = (str(tmp_path), "--method", "full", "--seq", "1024", "--gpu", "L4")
+    assert "Memory: formula, which does not count all that layers of mamba keep, not held to dry runs." in told(*words)
+    card = gpus(*words)[0]
+    assert card["high_bytes"] > 1.9 * card["peak_bytes"] > 3.4 * card["low_bytes"]

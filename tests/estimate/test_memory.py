@@ -18,6 +18,7 @@ from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memor
 from roi.estimate.training.optimizers import optimizer_state_bytes
 from roi.estimate.training.plan import METHODS, TrainingPlan, check_context
 from roi.estimate.training.stacks import trainer_habits
+from roi.facts.model import ModelShape
 from roi.units import GIB
 
 LLAMA = find_model("llama-3.1-8b")
@@ -275,6 +276,24 @@ def test_scores_of_one_sequence_read_views_of_keys_and_values_and_those_of_sever
         targets="attention", micro_batch=n, seq=512.0, checkpointing=False, dtype="fp32", attention="eager", padded=False,
     )).saved_bytes) for n in (1.0, 2.0))
     assert 2.0 * one - two == pytest.approx(2.0 * kept, abs=1.0)
+
+
+def test_what_the_blocks_of_a_model_add_keeps_a_mask_of_a_byte_an_element_where_its_configuration_drops_it():
+    """Phi-2's resid_pdrop is 0.1: 32 layers x 2 x 1,024 tokens x 2,560 bytes. LitGPT's class reads no dropout."""
+    phi = find_model("phi-2")
+    undropped = ModelShape.model_validate(phi.model_dump() | {"dropped": ()})
+    for stack, masks in (("transformers", 32 * 2 * 1024 * 2560), ("litgpt", 0)):
+        plan = TrainingPlan(seq=1024, checkpointing=False, stack=stack)
+        kept, without = (float(training_memory(shape, plan).saved_bytes) for shape in (phi, undropped))
+        assert kept - without == masks
+
+
+def test_a_table_for_every_layer_has_two_gradients_where_micro_steps_accumulate():
+    """Gemma-4-E4B: 262,144 x 42 x 256 of 2 bytes, once more beside the old one and the head's new gradient, 262,144 x 2,560."""
+    plan = TrainingPlan(method="full", micro_batch=1, seq=64, optimizer="adamw-8bit", accumulation=2)
+    found = training_memory(find_model("gemma-4-e4b"), plan)
+    parameters = find_model("gemma-4-e4b").parameters
+    assert float(found.gradients_bytes) == 2 * (parameters + 262_144 * 42 * 256 + 262_144 * 2_560)
 
 
 def test_logits_behind_a_16_bit_loss_are_turned_to_fp32_when_autocast_has_dropped_its_copies():

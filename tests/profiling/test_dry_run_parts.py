@@ -21,10 +21,10 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import PHASES, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.tape import Block, Tape
-from roi.profiling.dry.cuda_on_meta import choose_attention, cuda_kernels, lowered
+from roi.profiling.dry.cuda_on_meta import attention_on_cuda, choose_attention, cuda_kernels, lowered
 from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
-from roi.profiling.dry.recorder import hidden_bytes
+from roi.profiling.dry.recorder import Recorder, hidden_bytes
 from roi.report.layout.figures import timeline_rows
 from roi.store.profiles.lookup import dry_peaks
 
@@ -120,6 +120,14 @@ def test_dropout_keeps_a_mask_of_one_byte_an_element():
         out = layer(torch.empty(8, 16, device="meta", requires_grad=True))
     saved = [x for x in (out.grad_fn._saved_result1,) if x is not None]
     assert [(x.dtype, tuple(x.shape)) for x in saved] == [(torch.bool, (8, 16))]
+
+
+def test_scores_dropped_in_the_math_path_keep_a_mask_of_one_byte_each():
+    """Dropout within one operator, 2 x 8 x 8 scores; off CUDA it would multiply by a mask as wide as the scores."""
+    q = torch.empty(1, 2, 8, 16, device="meta", requires_grad=True)
+    with cuda_kernels(), Recorder(lambda *_: "") as recorder:
+        assert attention_on_cuda(q, q, q, dropout_p=0.5, kernel="sdpa-math").requires_grad
+    assert [b.nbytes for b in recorder.tape().blocks if "native_dropout" in b.operator] == [4 * 128, 128]
 
 
 @pytest.mark.parametrize(
@@ -443,7 +451,7 @@ def test_fused_kernels_and_losses_take_what_the_closed_form_says(method, change)
     ("qwen3-30b-a3b", {}), ("qwen3-30b-a3b", {"checkpointing": True}), ("qwen3-30b-a3b", {"targets": "all-linear"}),
     ("qwen3-30b-a3b", {"method": "full", "autocast": False}), ("qwen3-30b-a3b", {"method": "qlora"}),
     ("gemma-2-2b", {"kernels": "none", "loss": "fp32"}),
-    ("olmo-2-1b", {"method": "lora-int8", "checkpointing": True, "kernels": "none"}),
+    ("olmo-2-1b", {"method": "lora-int8", "checkpointing": True, "kernels": "none"}), ("hunyuan-0.5b", {}),
 ])
 def test_kernels_of_each_family_keep_what_the_closed_form_says(name, change):
     """Halves of one product, GEGLU, norms of queries and keys that Liger leaves as they are, experts as one function,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from roi import clock
-from roi.catalog.models.architectures import WIDTH_ENTRIES, Architecture, UnreadEntry, known_types, read_architecture
+from roi.catalog.models.architectures import WIDTH_ENTRIES, Architecture, Entries, UnreadEntry, known_types, read_architecture
 from roi.catalog.models.configs import ModelConfig, context_tokens, model_config, read_config
 from roi.catalog.models.decoder_layers import (
     count_products,
@@ -48,6 +48,19 @@ OTHER_KINDS: Final = {
 """Types of transformers that are no decoder-only causal language model."""
 DEFAULT_CONTEXT: Final = 131_072
 """Longest sequence of a type without positions of its own (ALiBi, states), tokens: what nobody would train beyond."""
+
+DROPOUTS: Final = {
+    "scores": ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob"),
+    "stream": ("resid_pdrop", "residual_dropout", "hidden_dropout", "hidden_dropout_prob", "resid_dropout", "dropout"),
+}
+"""What training may drop -> the entries that say how much of it."""
+DROPPED_UNSAID: Final = {
+    **dict.fromkeys(("gpt2", "gpt_bigcode", "biogpt", "seed_oss", "xglm"), ("scores", "stream")),
+    "opt": ("stream",), "gpt_neox_japanese": ("scores",),
+}  # fmt: skip
+"""Type -> what its class of transformers drops where no entry says how much."""
+ONE_CLASS: Final = {"gpt-sw3": "gpt2"}
+"""Type -> another whose class of transformers it has."""
 
 
 def shape_of_config(config: ModelConfig) -> ModelShape:
@@ -144,9 +157,10 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
     mlps = Counter((found.passes[i], kind) for i, x in enumerate(layers) if (kind := mlp_kind(e, hidden, x.mlp)) is not None)
     context = context_tokens(e) or max((m.context_tokens for m in load_models() if m.family == family), default=DEFAULT_CONTEXT)
     return {
-        "id": name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context, "vocab": vocab,
-        "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0, "norm_bias": biased,
-        "norms_per_layer": per_layer, "final_norm": final, "module_names": module_names(layers),
+        "id": name, "family": ONE_CLASS.get(family, family), "licence": "unknown", "hidden": hidden, "context_tokens": context,
+        "vocab": vocab, "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0,
+        "norm_bias": biased, "norms_per_layer": per_layer, "final_norm": final, "dropped": _dropped(family, e),
+        "module_names": module_names(layers),
         "attention": [
             {"layers": n, "passes": times, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)}
             for (times, kind), n in mixing.items()
@@ -156,6 +170,13 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
         "published_parameters": 1, "source": name, "date": clock.today(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",
     }  # fmt: skip
+
+
+def _dropped(family: str, e: Entries) -> list[str]:
+    """What training drops: by the configuration's entries, else by its class."""
+    said = {what: [e[name] for name in names if name in e] for what, names in DROPOUTS.items()}
+    usual = DROPPED_UNSAID.get(ONE_CLASS.get(family, family), ())
+    return [what for what, shares in said.items() if any(shares) or (not shares and what in usual)]
 
 
 class ChosenModel(NamedTuple):

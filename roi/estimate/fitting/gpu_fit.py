@@ -158,7 +158,8 @@ def fit_plan(
     if dry is not None and not scores_kept_here(model, plan, gpu):
         return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
-    room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan), plan)
+    distance = plan_distance(plan, model.family)
+    room = _room(gpu, overhead, memory, planned_range(memory, overhead, distance), distance)
     batches, lengths = known.sized(plan)
     return GpuFit(
         gpu=gpu, memory=memory, **room._asdict(),
@@ -183,7 +184,7 @@ class _Room(NamedTuple):
 
 
 def _room(
-    gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], plan: TrainingPlan,
+    gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], distance: float,
 ) -> _Room:
     """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without.
 
@@ -191,7 +192,7 @@ def _room(
     it holds of freed blocks and asks again. Central estimates that are squeezed so are tight in any case.
     """
     central, low, high = (a + b for a, b in zip(reserved, overhead.context_bytes, strict=True))
-    allocated, dynamic, apart = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes), exp(plan_distance(plan))
+    allocated, dynamic, apart = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes), exp(distance)
     least = [allocated * grown + held + share * dynamic for grown, held, share in zip(
         (1.0, 1.0 / apart, apart), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
     card = gpu.memory_bytes
@@ -226,7 +227,8 @@ def _fit_dry(
         peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
         process_bytes=reserved + context,
     )
-    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit), plan)
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit),
+                plan_distance(plan))
     room = gpu.memory_bytes - context - more - bucket
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
@@ -237,7 +239,7 @@ def _fit_dry(
         allocated, reserved = (x + more + bucket for x in (peak.allocated_bytes, peak.reserved_bytes))
         held = replace(memory, peak_allocated_bytes=allocated, dynamic_bytes=dry.moving(peak), process_bytes=0.0)
         part = float(other.micro_batch) / float(plan.micro_batch)
-        room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit * part), plan)
+        room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit * part), plan_distance(plan))
         return room, Nearest(changes(plan, other), min(reserved + context, gpu.memory_bytes), room.tight)
 
     return GpuFit(
@@ -287,7 +289,8 @@ def _nearest_plan(
     def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
         name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
-        room = _room(gpu, overhead, memory, planned_range(memory, overhead, other), other)
+        distance = plan_distance(other, known.model.family)
+        room = _room(gpu, overhead, memory, planned_range(memory, overhead, distance), distance)
         tried[name] = room.needed_bytes
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
-from roi.estimate.fitting.distance import FORMULA_ERROR, plan_distance
+from roi.estimate.fitting.distance import FORMULA_ERROR
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import has_collectives
@@ -60,11 +60,10 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
     return central + stranded, low - error + sure, min(high, most) + error + stranded
 
 
-def planned_range(memory: MemoryBreakdown, overhead: Overhead, plan: TrainingPlan) -> tuple[float, float, float]:
-    """The same of a plan, whose stack and sharding may set it further apart: what `roi fit` and `roi compare` reckon with."""
+def planned_range(memory: MemoryBreakdown, overhead: Overhead, distance: float) -> tuple[float, float, float]:
+    """The same of a plan that lies this far apart (`plan_distance`): what `roi fit` and `roi compare` reckon with."""
     central, low, high = reserved_range(memory, overhead)
-    apart = exp(plan_distance(plan))
-    return central, min(low, central / apart), max(high, central * apart)
+    return central, min(low, central / exp(distance)), max(high, central * exp(distance))
 
 
 def replayed_range(allocated: float, reserved: float, unit: float) -> tuple[float, float, float]:

@@ -29,6 +29,7 @@ from roi.estimate.training.attention import attention_saved, attention_transient
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import MIXED_INPUT, POST_NORMED, Setting
+from roi.estimate.training.targets import fuse_linears
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
@@ -37,15 +38,19 @@ WRITTEN_OUT_GELU: Final = ("phi", "gpt2", "gptj", "gpt_neo", "codegen")
 """Families whose activation is gelu_new, eight operators instead of one."""
 OWN_GELU: Final = ("bloom",)
 """Families whose GELU is an autograd function of its own: its backward is ten plain operators on the input (BloomGelu)."""
+SQUARED_RELU: Final = ("arcee", "jais2", "nanochat", "nemotron", "persimmon")
+"""Families whose activation is relu2: the square's backward makes the power, twice that and the product beside both gradients'
+inputs (torch's derivatives.yaml, pow_backward)."""
 RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
-RESIDUAL_DROPOUT: Final = ("gpt2", "gpt_bigcode", "opt")
-"""Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 FROZEN: Final = "prompt_tuning"
 """A method under which no layer has anything of its own."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
+
+INT8_RESULT: Final = 6.0
+"""Bytes an element of an int8 product's result beside it: int32 sums 4 and their fp16 form 2 (same file, int8_scaled_mm)."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +129,11 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             before = adapter_saved(s, on[: n + 1]) + s.attended * sum(y.outputs for y in on[:n]) * s.tokens
             kept = mixing if x.name in MIXED_INPUT else before - norms * (1.0 - 1.0 / several)
             highest.append(frames + kept + merge_bytes(s, x))
-    ends = s.plan.checkpointing and several <= 2 and s.model.family not in (*POST_NORMED, *RESIDUAL_DROPOUT)
+    ends = s.plan.checkpointing and several <= 2 and s.model.family not in POST_NORMED and not s.drops("stream")
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
-            shared = s.w * float(not (s.recast or s.lowered)) * (1.0 - s.dropped)  # the input, which the target keeps
+            shared = s.w * float(not s.copied) * (1.0 - s.dropped)  # the input, which the target keeps
             gated = (3.0 if s.plan.kernels == "liger" else 4.0) * s.w  # Liger keeps no activation
             down = (gated if k.gated else _activation_bytes(s, k) + _activated(s)) - shared
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
@@ -255,7 +260,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
     if not s.plan.adapter and not shared:
         width += w * inner_width(k)
     # the output again, as the adapter or int8 product that reads it keeps it
-    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
+    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not s.copied
     if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
         width = width - w * inner_width(k) * (1.0 - s.dropped)
     return (width - _norm_again(s, linears)) * t + expert_saved(s, k) + adapter_saved(s, linears)
@@ -266,7 +271,7 @@ def _norm_again(s: Setting, linears: list[Linear]) -> Number:
     if s.one_norm and s.plan.int8 and not s.plan.checkpointing:
         return s.w * s.model.hidden
     both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
-    shared = s.one_norm and both and not (s.recast or s.lowered)
+    shared = s.one_norm and both and not s.copied
     return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)
 
 
@@ -318,6 +323,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
+    if s.model.family in SQUARED_RELU:
+        width = 5.0 * w * inner
     peak: Number = width * t
     if on and s.recast:
         with_lora = (kept + 8.0) * inner
@@ -337,6 +344,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
+        widest = max(x.outputs for x in fuse_linears(s.model, linears))
+        peak = np.maximum(peak, ((INT8_RESULT + w) * widest + (w + 1.0) * h) * t)
         peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
@@ -384,5 +393,5 @@ def _norm_saved(s: Setting) -> Number:
         width += read * w + (0.0 if s.layer_norm or s.fused_norms else s.normalised * m.norms_per_layer)
     if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
-    width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
+    width += 2.0 * float(s.drops("stream"))  # a mask of a byte an element of what each block adds
     return width * m.hidden * s.tokens

@@ -33,10 +33,11 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     if not on:
         return held
     own = sum(x.inputs for x in on)
-    if s.lowered:
+    if s.lowered and s.copied:
         shared = _shared_output(s, on) * (1.0 - s.dropped)
         total = t * (2.0 * (own - shared) + s.dropped * own + 2.0 * rank * len(on)) + copied_bytes(s, on)
         return total + decomposed_saved(s, on) + held
+    each = 2.0 if s.lowered else each
     if s.recast:
         undropped: Number = each * own
     else:
@@ -46,7 +47,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
         undropped += s.w * sum(x.inputs for x in on if x.name in OWN_INPUT)
         undropped += each * sum(x.inputs for x in on if x.name in MIXED_INPUT) * float(s.flash_lowered)
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
-    total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
+    total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on)) + copied_bytes(s, on)
     return total + decomposed_saved(s, on)
 
 
@@ -288,7 +289,7 @@ def merge_bytes(s: Setting, x: Linear, *, last: bool = False) -> Number:
     result = 2.0 if s.lowered else own
     to_come = result * x.outputs * s.tokens * (1.0 + s.dropped)
     to_come = to_come + s.dropped * result * weight * float(s.plan.quantised or s.lowered or s.plan.dtype != "fp32")
-    to_come = to_come + 2.0 * float(s.lowered) * (x.inputs - _shared_output(s, [x])) * s.tokens
+    to_come = to_come + 2.0 * float(s.lowered and s.copied) * (x.inputs - _shared_output(s, [x])) * s.tokens
     product = float(lowered) * (own * x.inputs**2 + 2.0 * weight)
     norm = np.maximum((12.0 + copied) * weight, product) - to_come
     results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight

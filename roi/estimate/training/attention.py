@@ -32,8 +32,6 @@ CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
 """Families, by their names' beginnings, that also normalise values, without a scale."""
-DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
-"""Families whose configuration drops scores (attn_pdrop 0.1), which fused kernels draw anew from a seed."""
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
@@ -48,7 +46,7 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped) + t * widened
     else:
         scored = s.scored(a)
-        saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
+        saved = scored * _scores_saved(s, a, 4.0, 4.0 + _math_dropped_bytes(s)) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
         keys = _fresh(a) * a.kv_heads * a.head_dim
         both = a.heads * a.head_dim + keys
@@ -101,7 +99,8 @@ def attention_transient(s: Setting, a: Attention) -> Number:
         # gone when the product with them has its gradients
         values = s.attended * s.tokens * (a.heads * a.value_width + _viewed_width(s, a))
         return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values - gone
-    return s.scored(a) * (12.0 * s.pairs * a.heads - 4.0 * s.tokens * _viewed_width(s, a) - gone)
+    highest = (12.0 - _math_dropped_bytes(s)) * s.pairs * a.heads
+    return s.scored(a) * (highest - 4.0 * s.tokens * _viewed_width(s, a) - gone)
 
 
 def scores_made(s: Setting) -> Number:
@@ -134,7 +133,7 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
 
 def _output_read(s: Setting, name: str) -> bool:
     """True where the product of this name keeps its input as it is: full training, an adapter that casts nothing, int8."""
-    uncast = name in s.targets and not (s.recast or s.lowered)
+    uncast = name in s.targets and not s.copied
     return not s.plan.adapter or uncast or (s.plan.int8 and not s.plan.checkpointing)
 
 
@@ -145,9 +144,17 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     """
     w = s.attended
     softmax = s.w if s.model.family in (("gpt_oss",) if s.plan.autocast else NARROW_SOFTMAX) else 4.0
-    if s.model.family in DROPPED_SCORES:
+    if s.drops("scores"):
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
+
+
+def _math_dropped_bytes(s: Setting) -> float:
+    """Bytes a score that SDPA's math path keeps of dropout: a mask of one byte, and the fp32 result that values multiply.
+
+    Both are gone when softmax's backward begins (attention.cpp, _scaled_dot_product_attention_math; Dropout.cpp).
+    """
+    return 5.0 * float(s.drops("scores"))
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
@@ -160,7 +167,7 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
     output = s.attended * a.heads * v * t
     if not s.plan.adapter or (s.plan.int8 and not s.plan.checkpointing):
         return saved + output
-    shared = "o_proj" in s.targets and not s.recast and not s.lowered
+    shared = "o_proj" in s.targets and not s.copied
     return saved + output * float(shared) * (1.0 - s.dropped)
 
 

@@ -355,12 +355,12 @@ def _recomputed(s: Setting, layer: LayerBytes) -> Number:
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
     """In backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
 
-    Where micro-steps accumulate, all of them stand beside the old one.
+    Where micro-steps accumulate, all of them stand beside the old one; before, that of a table for every layer (Gemma) did.
     """
-    again = float(_adds_to_old(s))
-    apart = s.plan.reduces_early or s.plan.applied_in_backward
-    new = 2.0 + again if s.tied else max(again, float(apart))
-    unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
+    again, embedding = float(_adds_to_old(s)), _gradient(s, s.model.embedding_parameters)
+    table = again * _gradient(s, float(s.model.vocab * sum(outputs for _, _, outputs in s.model.products)))
+    new = 2.0 + again if s.tied else max(again, float(s.plan.reduces_early or s.plan.applied_in_backward))
+    unreduced = max(new * embedding, float(s.tied) * embedding + table) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
 

@@ -5,7 +5,7 @@ unless an engine casts them; autocast runs products in 16 bits on copies of wide
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
 CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
-WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
+WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "gpt_neox_japanese", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
 WITHOUT_FLASH: Final = ("bloom", "llama4_text", "mpt")
 """Families whose class refuses FlashAttention (`_supports_flash_attn`): ALiBi, chunks of attention."""
@@ -142,6 +142,10 @@ class Setting:
         """True where products that read the first norm's output carry an adapter."""
         return bool(self.targets & set(ATTENTION_INPUTS))
 
+    def drops(self, what: Literal["scores", "stream"]) -> bool:
+        """True where training drops this as the configuration says; LitGPT's and torchtune's classes do not read it."""
+        return what in self.model.dropped and self.plan.stack == "transformers"
+
     @property
     def fused_norms(self) -> bool:
         """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py).
@@ -163,7 +167,17 @@ class Setting:
     @property
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
-        return self.plan.adapter and self.w != self.plan.trained_bytes
+        return self.plan.adapter and self.w != self.plan.trained_bytes and not self._uncast
+
+    @property
+    def copied(self) -> bool:
+        """True where a target reads a copy of its input, in the adapter's type or autocast's."""
+        return self.recast or (self.lowered and not (self._uncast and self.w <= 2.0))
+
+    @property
+    def _uncast(self) -> bool:
+        """True of a packed base under autocast, where peft casts no input (tuners/lora/bnb.py, requires_conversion)."""
+        return self.plan.autocast and (self.plan.quantised or self.plan.int8)
 
     @property
     def keeps_inputs(self) -> bool:

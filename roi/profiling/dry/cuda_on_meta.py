@@ -114,15 +114,12 @@ def _through_sdpa(*args: Any, softcap: float | None = None, s_aux: Tensor | None
     return sdpa_attention_forward(*args, **kwargs)
 
 
-def dropout_on_cuda(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False,  # noqa: A002 -- torch's names
-) -> Tensor:
-    """`torch.nn.functional.dropout`, which nn.Dropout calls too, by the fused kernel: a mask of one byte an element is kept.
+def dropout_on_cuda(input: Tensor, p: float, train: bool) -> Tensor:  # noqa: A002 -- torch's name
+    """`aten::dropout`, which SDPA's math path calls too, by the fused kernel: a mask of one byte an element is kept.
 
     aten/src/ATen/native/Dropout.cpp, dropout: native_dropout where the tensor is on CUDA.
     """
-    del inplace
-    return torch.native_dropout(input, p, True)[0] if training and p > 0 else input
+    return torch.native_dropout(input, p, True)[0] if train and p > 0 else input
 
 
 def softmax_on_cuda(
@@ -169,13 +166,14 @@ def cuda_kernels(
     attend = partial(attention_on_cuda, kernels=kernels, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
     ways = {} if flash is None else {"sdpa": _through_sdpa}
     with (
+        torch.library._scoped_library("aten", "IMPL") as operators,
         patch.dict(AttentionInterface._global_mapping, ways),
         patch.object(torch.nn.functional, "scaled_dot_product_attention", attend),
         patch.object(torch.nn.functional, "softmax", softmax_on_cuda),
-        patch.object(torch.nn.functional, "dropout", dropout_on_cuda),
         # CUDA's grouped product serves bf16 experts alone (_grouped_mm_cuda); else there is a loop over the experts
         patch.object(moe, "_can_use_grouped_mm", lambda _x, weight, _offsets: weight.dtype == torch.bfloat16),
     ):
+        operators.impl("dropout", dropout_on_cuda, "AutogradMeta")
         yield
 
 

@@ -50,8 +50,8 @@ ADDED_TOKENS: Final = 2
 USUAL_NAMES: Final = (
     *((fused, "q_proj", "k_proj", "v_proj") for fused in ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "W_pack", "wqkv")),
     *((name, "o_proj") for name in ("dense", "out_proj", "attn.c_proj")), ("gate_up_proj", "gate_proj", "up_proj"),
-    *((name, "up_proj") for name in ("fc1", "dense_h_to_4h", "c_fc")),
-    *((name, "down_proj") for name in ("fc2", "dense_4h_to_h", "mlp.c_proj")),
+    *((name, "up_proj") for name in ("fc1", "fc_in", "dense_h_to_4h", "c_fc")),
+    *((name, "down_proj") for name in ("fc2", "fc_out", "dense_4h_to_h", "mlp.c_proj")),
 )
 """Modules of other families, and what they hold by llama's names."""
 

@@ -24,6 +24,9 @@ from roi.estimate.training.setting import LIGER_EXPERTS, LIGER_HEAD_NORMS
 GATED: Final = ("silu", "swish", "SiLU", "SiLUActivation", "gelu_pytorch_tanh", "GELUTanh", "PytorchGELUTanh")
 """Activations that the fused product knows: LigerSwiGLUMLP's and LigerGEGLUMLP's."""
 
+HEAD_NORMS: Final = ("q_norm", "k_norm", "query_layernorm", "key_layernorm")
+"""What families call the norms of queries and keys."""
+
 
 class RowNorm(torch.autograd.Function):
     """RMSNorm in one kernel: the output, and the reciprocal root of every row in fp32."""
@@ -143,7 +146,7 @@ def fuse_kernels(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedMo
     whole = plan.kernels != "liger" or model.config.model_type in LIGER_HEAD_NORMS
     for name, module in model.named_modules():
         if type(module).__name__.endswith("RMSNorm") and isinstance(getattr(module, "weight", None), nn.Parameter):
-            if whole or not name.endswith(("q_norm", "k_norm")):
+            if whole or not name.endswith(HEAD_NORMS):
                 module.forward = partial(_norm, module)
         elif plan.kernels == "liger" and hasattr(module, "down_proj"):
             act = getattr(module, "act_fn", getattr(module, "activation_fn", None))

@@ -17,6 +17,7 @@ from roi.report.training.fit_details import detail_blocks
 from roi.report.training.fit_words import (
     MAYBE,
     fits_word,
+    formula_words,
     link_words,
     method_words,
     room_words,
@@ -97,9 +98,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
     known = best.evidence.record
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
-    checked = report.plan.runs_dry and not report.plan.split_experts
-    formula = "formula, held to dry runs" if checked else "formula"
-    memory = "dry run of this step" if fit.run_dry else formula
+    memory = "dry run of this step" if fit.run_dry else formula_words(report)
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)

@@ -14,7 +14,7 @@ from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Verbatim
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import rate_usd
-from roi.report.training.fit_words import MAYBE, fits_word, room_words, run_cells, speed_sources, way_words
+from roi.report.training.fit_words import MAYBE, fits_word, formula_words, room_words, run_cells, speed_sources, way_words
 from roi.units import GIB
 
 _CARD: Final = ("GPU", "fits", "batch", "longest", "tokens/s")
@@ -120,7 +120,7 @@ def _memory_source(report: FitReport) -> str:
     if report.dry is None:
         if not report.plan.runs_dry:
             return "f = formula; no dry run knows this step"
-        return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
+        return f"f = {formula_words(report)} of the real training step; --dry-run runs that step"
     told = (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
             " allocator")
     return f"{told}, f = formula: the buckets of gradients that replicas exchange" if _bucket(report) else told

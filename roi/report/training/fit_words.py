@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from roi.answers.fit import FitReport, GpuLine
+from roi.estimate.fitting.distance import UNCOUNTED
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
@@ -139,6 +140,14 @@ _SPEED_WORDS = {
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }
 """The words for each level of evidence that a speed may rest on."""
+
+
+def formula_words(report: FitReport) -> str:
+    """What the formula of memory is held to; of a family whose layers keep more or less than it counts, that."""
+    if report.model.family in UNCOUNTED:
+        return f"formula, which does not count all that layers of {report.model.family} keep, not held to dry runs"
+    checked = report.plan.runs_dry and not report.plan.split_experts
+    return "formula, held to dry runs" if checked else "formula"
 
 
 def speed_words(level: str, method: str) -> str:

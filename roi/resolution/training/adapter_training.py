@@ -15,6 +15,7 @@ from roi.catalog.prices.gpu_offers import Offers
 from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import ScenarioError
+from roi.estimate.fitting.distance import UNCOUNTED
 from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal, scores_kept_here
@@ -151,7 +152,7 @@ def _add_card(
     sheet.state(f"options.{id}.training.gpu", card, chosen)
     if gpus > 1:
         _add_several(sheet, s, id, run)
-    held = "closed form held to dry runs"
+    held = "closed form" if shape.family in UNCOUNTED else "closed form held to dry runs"
     dry = None if gpus > 1 or scores_kept_here(shape, plan, run.gpu) else dry
     if dry is not None:
         ran = dry[0].profile.plan

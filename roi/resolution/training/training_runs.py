@@ -10,6 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.errors import InputError, ScenarioError
+from roi.estimate.fitting.distance import plan_distance
 from roi.estimate.fitting.overhead import planned_range, replayed_range
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
@@ -93,7 +94,7 @@ def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | N
         more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
         held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more, float(memory.loose_bytes))
     else:
-        held = planned_range(memory, overhead, plan)
+        held = planned_range(memory, overhead, plan_distance(plan, shape.family))
     central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
     return central, low, high
 

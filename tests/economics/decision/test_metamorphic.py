@@ -323,6 +323,24 @@ def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))
 
 
+@every
+def test_the_advice_turns_at_the_price_of_a_wrong_answer_that_is_told_and_at_no_other(seed: int) -> None:
+    """A thousandth before and after it; where none is told, from a thousandth of today's price to a thousand times it."""
+    case, v = random_case(seed), comparison(seed).verdict
+    path, at = "quality.usd_per_error", v.flips_at_usd_per_error
+    now = case[path].number()
+
+    def leader(usd: float) -> str:
+        there = case[path].model_copy(update={"value": usd, "low": None, "high": None})
+        return compare(Case(facts={**case.facts, path: there}), thresholds=False).verdict.leader
+
+    if at is None:
+        assert {leader((now or 1.0) * times) for times in (1e-3, 0.1, 10.0, 1e3)} == {v.leader}
+    else:
+        beyond = 1.001 if at > now else 0.999
+        assert (leader(at / beyond), leader(at * beyond)) == (v.leader, v.flips_to)
+
+
 def in_reverse(case: Case) -> Case:
     """The Case with staying first and all other options the other way round; its draws are the same."""
     ids = sorted(case.options, key=len, reverse=True)

@@ -124,7 +124,7 @@ def test_calls_below_what_is_cached_at_least_read_what_the_log_says(tmp_path: Pa
     listed, paid, _ = a_month_today(log, tmp_path)
     assert paid == pytest.approx(listed, rel=1e-6)
     lengths = read_part(tmp_path / "part.yaml")["workload"]["lengths"]
-    assert any(0 < each["cached_tokens"] and each["input_tokens"] < 2048 for each in lengths)
+    assert any(each["cached_tokens"] > 0 and each["input_tokens"] < 2048 for each in lengths)
 
 
 def agents(log: Path, model: str, *, writes: bool) -> None:

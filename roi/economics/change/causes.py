@@ -34,8 +34,8 @@ LOAD = re.compile(r"workload\.(?:(?:input|output|cached|cache_write|shared_prefi
                   r".+_p95_s|load_curve)|serving\.prefix_hit_rate")
 """Facts of the workload that the capacity at the SLO follows from."""
 RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group in (
-    (r"workload\.(?:(?:input|output|cached|cache_write)_tokens|weights|cached_stated)|"
-     r"options\..+\.(?:too_long\w*|longest_\w+|long_to)", "lengths", VOLUME),
+    (r"workload\.(?:(?:input|output|cached|cache_write)_tokens|weights|cached_stated)", "lengths", VOLUME),
+    (r"options\..+\.(?:too_long\w*|longest_\w+|long_to)", "lengths", VOLUME),
     (r"workload\.(?:peak_to_mean|load_curve)", "peak", VOLUME),
     (r"workload\.steps\..+", "steps", VOLUME),
     (r"systems\.(?P<of>.+)\.(?:token_ratio|output_ratio|reasoning_tokens|prefix_tokens)", "tokens", VOLUME),

@@ -148,7 +148,7 @@ def agents(log: Path, model: str, *, writes: bool) -> None:
         ("gpt-6-sol", False), ("gpt-6-sol", True), ("claude-sonnet-4-5", True), ("gemini-2.5-pro", False),
         ("gpt-5.4-mini", False)))])  # fmt: skip
 def test_agents_whose_history_grows_pay_what_their_calls_cost_under_a_price_by_length(
-    tmp_path: Path, model: str, writes: bool,  # noqa: FBT001 - a case
+    tmp_path: Path, model: str, writes: bool,
 ) -> None:
     """Sonnet 4.5 and Gemini ask twice as much beyond 200,000 tokens, Haiku 5.5 five times beyond 100,000, GPT twice beyond
     272,000: with one prefix for all these came to 1.05 to 1.08 times the list price. 1e-5 is the rounding of requests a day."""

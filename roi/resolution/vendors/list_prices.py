@@ -52,7 +52,7 @@ class Terms:
     before: ApiPrice | None = None
     """The price list that the ratios of announced ones are over; None where there was none."""
     remark: str = ""
-    """What became of the announced prices that have come."""
+    """What became of the announced prices that have come, and of a price by length."""
 
     @property
     def rates(self) -> dict[str, float]:
@@ -111,12 +111,26 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
         own = Terms(ApiTerms(input_usd_per_mtok=0.0, output_usd_per_mtok=0.0), "costs")
         return _stated_price(s, OWN_SERVERS, model, own), terms
     written = replace(terms, passed=0)
+    listed = _listed(s, provider, model, field, terms, s.as_of)
     price, terms = price_in_force(
-        _listed(s, provider, model, field, terms, s.as_of), terms,
+        listed, terms,
         before=lambda day: _listed(s, provider, model, field, written, day),
         discount=value_of(s.incumbent.discount if provider is not None else terms.own.discount),
     )
+    terms = replace(terms, remark="; ".join(filter(None, (terms.remark, _for_any_length(s, listed, terms)))))
     return price.model_copy(update={"changes_on": None}) if terms.rates.keys() >= BOTH else price, terms
+
+
+def _for_any_length(s: Scenario, listed: ApiPrice, terms: Terms) -> str:
+    """That a stated rate takes the place of one by length, where the list asks another for some of the workload's prompts."""
+    w, edge = s.workload, (*listed.edges_tokens[1:], math.inf)[0]
+    long = sum(b.share for b in w.lengths if b.input_tokens > edge) if w.lengths else float(w.longest_prompt > edge)
+    rows = {name: getattr(listed, f"{name}_usd_per_mtok") or (0.0,) for name in terms.rates}
+    name, row = next(((name, row) for name, row in rows.items() if row[-1] > row[0] > 0.0), ("", (1.0,)))
+    if not name or not long:
+        return ""
+    return (f"{terms.field}.{name}_usd_per_mtok holds for prompts of any length; the list asks {row[1] / row[0]:.3g} x as much"
+            f" beyond {edge:,.0f} tokens, and {long:.0%} of the requests are longer")
 
 
 def _listed(s: Scenario, provider: str | None, model: str, field: str, terms: Terms, day: Date) -> ApiPrice:

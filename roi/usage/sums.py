@@ -6,7 +6,7 @@ a sum; what may be either stays as its columns say, and a note tells what it is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -125,8 +125,9 @@ def _until(records: Table, starts: Sequence[datetime], ends: Sequence[date]) -> 
 
 
 def _moments(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> list[datetime]:  # Any: cells
-    """The times of the rows, each once, ascending."""
-    return sorted({datetime.fromtimestamp(row["at_us"] / MICRO, zone) for row in rows})
+    """The times of the rows, each once, ascending; in UTC where all are midnights there, as days are that have no clock."""
+    days = all(row["at_us"] % (24 * HOUR_US) == 0 for row in rows)
+    return sorted({datetime.fromtimestamp(row["at_us"] / MICRO, UTC if days else zone) for row in rows})
 
 
 def _on_the_hour(moments: Sequence[datetime]) -> bool:

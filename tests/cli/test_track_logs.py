@@ -48,6 +48,14 @@ def test_tokens_without_a_cost_are_no_price_that_moved(
         assert found["cash_usd"] == pytest.approx(62 * 60_000 * each, rel=2e-4)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
+def test_a_table_of_days_has_the_same_months_in_every_zone(zone: str, tmp_path: Path) -> None:
+    """In zones east of Greenwich each day was its day before, and the last month was not whole."""
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1))
+    found = told(tmp_path, SCENARIO, "--actual", tmp_path / "usage.csv", "--option", LUNA, "--timezone", zone)
+    assert [(month["month"], month["calls"]["came"]) for month in found["months"]] == [("2026-12", 31 * 60_000)]
+
+
 def test_calls_of_a_model_that_the_decision_does_not_know_are_told_with_their_share(tmp_path: Path) -> None:
     """36,000 of 60,000 calls a day for 31 days; the others cost 31 x 24,000 x 0.0002 = $148.80."""
     ours, theirs = export("gpt-6-luna", 1, per_day=36_000), export("gpt-5.4-nano", 1, per_day=24_000, usd=0.0002)

@@ -496,9 +496,9 @@ def test_months_without_a_day_are_told_how_a_sum_of_one_is_written(tmp_path: Pat
 def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_until(
     sums: dict[str, int], zone: str, a_day: float, called: str, tmp_path: Path,
 ) -> None:
-    """August to October have 92 days; the last sum was taken for that of its first day, of 62 in all.
+    """August to October have 92 days; the last sum was taken for that of its first day, of 62 in all: 9.84 a day.
 
-    Berlin's months begin on the evening before in UTC, whose days are cut there: ten a day within 2%.
+    A date names a day in every zone: Berlin's months are not cut on the evening before in UTC.
     """
     rows = [f"{day},gpt-6-sol,{requests},{requests * 100},90" for day, requests in sums.items()]
     answer = usage_answer(table(tmp_path / "a.csv", *rows, head="time,model,requests,input_tokens,output_tokens"),

@@ -161,7 +161,7 @@ def instant(table: Table, *names: str) -> Column:
     """The first of the named columns as microseconds since 1970 UTC; null where it is no time.
 
     ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds,
-    microseconds or nanoseconds since 1970. A column of dates is midnight UTC.
+    microseconds or nanoseconds since 1970. A date without a clock is midnight UTC in every zone: it names a day.
     """
     found = find(table, *names)
     if found is None:
@@ -176,7 +176,8 @@ def instant(table: Table, *names: str) -> Column:
         return _from_epoch(real(table, found))
     if not kind.is_string():  # a time of day, a duration, a list
         return ibis.null("int64")
-    stamp = column.strip().nullif("").try_cast("timestamp('UTC')")
+    words = column.strip().nullif("")
+    stamp = ibis.ifelse(words.re_search(DATE), words.concat(" 00:00:00+00:00"), words).try_cast("timestamp('UTC')")
     return ibis.coalesce(_from_epoch(real(table, found)), _zoned_micros(stamp))
 
 
@@ -203,7 +204,8 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     half = part["half"].upper()
     hour = ibis.cases((half == "PM", hour % 12 + 12), (half == "AM", hour % 12), else_=hour).cast("string").lpad(2, "0")
     day = part["year"].concat("-", part["month"].lpad(2, "0"), "-", part["day"].lpad(2, "0"))
-    clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"))
+    clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"),
+                        ibis.ifelse(part["h"].isnull(), "+00:00", ""))
     stamp = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
     return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
 
@@ -211,7 +213,7 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
 def with_periods(table: Table, name: str) -> Table:
     """The table with STARTS and ENDS, microseconds since 1970 UTC, of the month, quarter or week that a cell names (PERIODS).
 
-    It begins and ends at midnight of the connection's time zone. One that is not over ends with today. Oct-26 is a month where
+    It begins and ends at midnight UTC. One that is not over ends with today. Oct-26 is a month where
     no cell is of a later year, nor are cells more than MOST_YEARS apart, nor all of one month and several years: else they are
     days. Null where a cell names none. Each step is a table of its own: in one expression each cell would be read a hundred
     times.
@@ -260,7 +262,7 @@ def may_name_periods(table: Table, name: str) -> bool:
 def _month(number: Column) -> Column:
     """Microseconds at which a month begins, counted from the year 0 on."""
     year, month = (number / 12).floor().cast("int64").cast("string"), (number % 12 + 1).cast("string").lpad(2, "0")
-    return _zoned_micros(year.concat("-", month, "-01 00:00:00").try_cast("timestamp('UTC')"))
+    return _zoned_micros(year.concat("-", month, "-01 00:00:00+00:00").try_cast("timestamp('UTC')"))
 
 
 def _first_monday(year: Column) -> Column:
@@ -272,7 +274,7 @@ def _first_monday(year: Column) -> Column:
 def _midnight(day: Column) -> Column:
     """Microseconds at which a day, counted from 1970 on, begins."""
     words = (ibis.literal("1970-01-01").cast("date") + day.as_interval("D")).cast("string").left(10)
-    return _zoned_micros(words.concat(" 00:00:00").try_cast("timestamp('UTC')"))
+    return _zoned_micros(words.concat(" 00:00:00+00:00").try_cast("timestamp('UTC')"))
 
 
 def _micros(stamp: Column, start: Column) -> Column:

@@ -126,6 +126,17 @@ def test_prompts_above_an_edge_of_todays_price_list_or_near_it_are_told() -> Non
         assert [x.startswith(said) for x in told] == [True] if said else not told
 
 
+def test_a_rate_of_ones_own_in_place_of_a_price_by_length_says_so_where_prompts_are_long() -> None:
+    """Of gpt-6-sol the list asks twice as much beyond 272,000 tokens; a rate that is stated is of all lengths."""
+    own = {"incumbent": {"model": "gpt-6-sol"}, "apis": {"openai/gpt-6-sol": {"input_usd_per_mtok": 1.8}}}
+    field = "apis.openai/gpt-6-sol.input_usd_per_mtok holds for prompts of any length; the list asks 2 x as much beyond 272,000"
+    for tokens, rates, said in ((300_000.0, {}, [True]), (100_000.0, {}, []), (300_000.0, {"output_usd_per_mtok": 9.0}, [True])):
+        terms = {"openai/gpt-6-sol": {**own["apis"]["openai/gpt-6-sol"], **rates}}
+        found = resolve(check_scenario(quiet({**own, "apis": terms, "workload": {"input_tokens": tokens}}))).warnings
+        assert [x.startswith(field) for x in found if "any length" in x] == said
+        assert any("prompts that stay below save twice" in x for x in found) is (tokens > 272_000 and not rates)
+
+
 def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
     """$1,000 a month until 2027-02-23, 92 days with the last or 3.025 months; $394.20 is spent. Live after 0.5 months."""
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}

@@ -132,10 +132,10 @@ def cache_loses(sheet: FactSheet, s: Scenario, price: ApiPrice) -> bool:
 def warn_of_tier(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
     """Say what prompts above an edge of today's price list cost, or where means alone hide that some may lie above it."""
     w, name, edges = s.workload, f"{price.provider}/{price.model}", price.edges_tokens
-    if len(edges) < 2:
+    given, made = price.input_usd_per_mtok, price.output_usd_per_mtok
+    if len(edges) < 2 or (given[1], made[1]) == (given[0], made[0]):
         return
     edge = edges[1]
-    given, made = price.input_usd_per_mtok, price.output_usd_per_mtok
     rates = f"${given[1]:g} in and ${made[1]:g} out a million tokens, not ${given[0]:g} and ${made[0]:g}"
     bins = [(b.input_tokens, b.share) for b in w.lengths or ()] or [(value_of(w.input_tokens or 0.0), 1.0)]
     above = sum(share for tokens, share in bins if tokens > edge)

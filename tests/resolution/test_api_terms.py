@@ -130,7 +130,8 @@ def test_a_rate_of_ones_own_in_place_of_a_price_by_length_says_so_where_prompts_
     """Of gpt-6-sol the list asks twice as much beyond 272,000 tokens; a rate that is stated is of all lengths."""
     own = {"incumbent": {"model": "gpt-6-sol"}, "apis": {"openai/gpt-6-sol": {"input_usd_per_mtok": 1.8}}}
     field = "apis.openai/gpt-6-sol.input_usd_per_mtok holds for prompts of any length; the list asks 2 x as much beyond 272,000"
-    for tokens, rates, said in ((300_000.0, {}, [True]), (100_000.0, {}, []), (300_000.0, {"output_usd_per_mtok": 9.0}, [True])):
+    long, short, both = 300_000.0, 100_000.0, {"output_usd_per_mtok": 9.0}
+    for tokens, rates, said in ((long, {}, [True]), (short, {}, []), (long, both, [True])):
         terms = {"openai/gpt-6-sol": {**own["apis"]["openai/gpt-6-sol"], **rates}}
         found = resolve(check_scenario(quiet({**own, "apis": terms, "workload": {"input_tokens": tokens}}))).warnings
         assert [x.startswith(field) for x in found if "any length" in x] == said

@@ -214,3 +214,21 @@ def named_optimizer(text: str) -> str:
     name = "-".join((paged + CORES.get(core, text), *flavours))
     name = ALIKE.get(name, name)
     return name if name in HELD else text
+
+
+def optimizer_refusal(plan: TrainingPlan) -> str:
+    """Why the optimizer is not counted beside the plan's other fields; empty where it is.
+
+    Engines that shard hand it flat parts of parameters, of which no rule for matrices holds.
+    """
+    inside = plan.optimizer in ("lomo", "adalomo")
+    if (plan.projected or inside) and plan.method != "full":
+        what = "applies gradients as they come" if inside else "projects the gradients"
+        return f"optimizer: {plan.optimizer} {what} of trained weights; take method full, or adamw"
+    if inside and plan.accumulation > 1:
+        return f"accumulation: {plan.accumulation} is not possible with {plan.optimizer}, which keeps no gradient; take 1"
+    if plan.optimizer not in ELEMENTWISE and plan.sharding != "none":
+        return f"optimizer: {plan.optimizer} is not known with sharding {plan.sharding}; take none, or adamw-8bit"
+    if plan.optimizer not in ELEMENTWISE and plan.method == "lisa":
+        return f"optimizer: {plan.optimizer} is not known with method lisa; take adamw"
+    return ""

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from roi.estimate.training.optimizers import ELEMENTWISE
+from roi.estimate.training.optimizers import optimizer_refusal
 from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
 from roi.estimate.training.targets import adaptable, asked_targets, fuse_linears, resolve_targets, trains_experts
@@ -363,24 +363,6 @@ def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
     if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
         asked, near = f"{plan.rank:g} new layers on the {model.layers}", block(model.layers, np.max(plan.rank))
         return f"rank: llamapro is not possible with {asked} of {model.id}; take {near:g}"
-    return ""
-
-
-def optimizer_refusal(plan: TrainingPlan) -> str:
-    """Why the optimizer is not counted beside the plan's other fields; empty where it is.
-
-    Engines that shard hand it flat parts of parameters, of which no rule for matrices holds.
-    """
-    inside = plan.optimizer in ("lomo", "adalomo")
-    if (plan.projected or inside) and plan.method != "full":
-        what = "applies gradients as they come" if inside else "projects the gradients"
-        return f"optimizer: {plan.optimizer} {what} of trained weights; take method full, or adamw"
-    if inside and plan.accumulation > 1:
-        return f"accumulation: {plan.accumulation} is not possible with {plan.optimizer}, which keeps no gradient; take 1"
-    if plan.optimizer not in ELEMENTWISE and plan.sharding != "none":
-        return f"optimizer: {plan.optimizer} is not known with sharding {plan.sharding}; take none, or adamw-8bit"
-    if plan.optimizer not in ELEMENTWISE and plan.method == "lisa":
-        return f"optimizer: {plan.optimizer} is not known with method lisa; take adamw"
     return ""
 
 

@@ -15,9 +15,9 @@ from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun,
 from roi.estimate.accuracy.serving_run import ABOVE
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
+from roi.estimate.training.optimizers import optimizer_refusal
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
-from roi.estimate.training.setting import optimizer_refusal
 from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape

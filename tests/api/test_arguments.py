@@ -50,7 +50,7 @@ def test_the_arguments_that_messages_name_are_taken(own: Path) -> None:
     assert roi.measure_usage(own, columns={**named, "model": "mdl"})["incumbent"]["provider"] == "openai"
     with pytest.raises(InputError, match=r"^requests_per_day: 5 is not needed"):
         roi.measure_usage(EXPORT, incumbent="gpt-6-sol", requests_per_day=5)
-    with pytest.raises(UnknownName, match="task: unknown group 'proj_suport'; nearest: proj_support") as caught:
+    with pytest.raises(UnknownName, match="task: unknown group or model 'proj_suport'; nearest: proj_support") as caught:
         roi.measure_usage(EXPORT, task="proj_suport")
     assert caught.value.field == "task"
 

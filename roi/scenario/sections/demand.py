@@ -78,7 +78,8 @@ class Workload(Section):
     output_tokens: Annotated[NonNegative, unit("tokens")] | None = None
     """Mean output tokens of a request, 0 as for embeddings (a server of one's own makes 1 at least); or give `lengths`."""
     lengths: tuple[Bin, ...] | None = None
-    """Joint histogram of lengths; shares add up to 1. Cells may say how much of them a cache holds (cached_tokens)."""
+    """Joint histogram of lengths; shares add up to 1. Cells may say how much of them a cache holds (cached_tokens). One cell
+    alone is a mean: on servers of your own lengths vary around it, those of several cells are as they stand."""
     shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
     """Tokens at the start of every prompt that do not change (instructions, examples, schema), of a shorter prompt all. Where
     conversations grow by turns: the longest prompt, with cache_hit_rate the share of all input that is read from the cache."""

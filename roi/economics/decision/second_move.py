@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed, percentiles
 from roi.economics.decision.evaluation import (
@@ -89,7 +90,7 @@ def find_second_move(
     x, done = added[best][reached], saving[best]
     first, monthly = (a - b for a, b in zip(cash_flows(stay), cash_flows(done), strict=True))
     paid = float(stay.total.upfront) - float(done.total.upfront)
-    gained = np.where(reached, added[best], 0.0)
+    gained = np.where(reached, added[best], _alone(saved, best, ~reached))
     both = gained + (np.array([value(results[to], counts)]) if saved is None else saved[to])
     move = SecondMove(
         option=best, after=to, npv_usd=float(x.mean()), npv_p10_p50_p90=None if drawn is None else percentiles(x),
@@ -102,6 +103,16 @@ def find_second_move(
     if drawn is None or not move.likely:
         return move, None
     return move, Following(best, to, gained, -paid, float(stay.counted(counts) - done.counted(counts)))
+
+
+def _alone(saved: Mapping[str, Array] | None, id: str, missed: NDArray[np.bool_]) -> Array | float:
+    """What the option saves against staying in each draw where the API has missed the bar: nothing where that is no saving.
+
+    It is prepared meanwhile, and goes live in the place of today's model.
+    """
+    if saved is None or not missed.any() or float(saved[id][missed].mean()) <= 0.0:
+        return 0.0
+    return saved[id]
 
 
 def _drawn(case: Case, to: str, saving: Mapping[str, Evaluated]) -> Drawn | None:

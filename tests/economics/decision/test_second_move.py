@@ -171,8 +171,11 @@ def test_both_moves_are_valued_in_the_same_draws() -> None:
     assert c.second_move.both_npv_usd == pytest.approx(first.expected_npv_usd + c.second_move.npv_usd, rel=1e-9)
 
 
-def test_where_the_first_move_misses_the_bar_nothing_follows_it() -> None:
-    """Both save what the first does, and in the draws in which that reaches the bar what the second adds, alike in each."""
+def test_where_the_first_move_misses_the_bar_the_second_is_live_in_the_place_of_staying() -> None:
+    """Both save what the first does, and what the second adds where that reaches the bar, else what it saves alone, each alike.
+
+    So both are worth what the second is alone, and what the first saves until then in the draws in which it does.
+    """
     score = {"value": 0.90, "low": 0.86, "high": 0.94}
     c = staged(draws=512, growth=False, quality={
         "bar": 0.88, "usd_per_error": 0.0, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": score, "qwen3-8b": 0.9}})
@@ -181,7 +184,11 @@ def test_where_the_first_move_misses_the_bar_nothing_follows_it() -> None:
     assert move is not None
     assert move.after == CHEAPER
     assert 0.5 < first.probability_good_enough < 0.95
-    assert move.both_npv_usd == pytest.approx(first.expected_npv_usd + first.probability_good_enough * move.npv_usd, rel=1e-9)
+    second, reached = next(o for o in c.options if o.id == SELF), first.probability_good_enough
+    both = first.expected_npv_usd + reached * move.npv_usd + (1.0 - reached) * second.expected_npv_usd
+    assert move.both_npv_usd == pytest.approx(both, rel=1e-9)
+    spent = 400.0 + 0.1 * 100 * (STAY - LUNA) * FACTORS[1]
+    assert abs(move.both_npv_usd - second.expected_npv_usd) < spent
 
 
 def test_what_would_keep_the_first_move_is_looked_for_from_there() -> None:

@@ -74,7 +74,7 @@ class Following(NamedTuple):
     after: str
     """The option that it follows."""
     gained: Array
-    """What it adds to that in each draw, its set-up paid, USD; nothing where that misses the bar."""
+    """What it adds to that in each draw, its set-up paid, USD; where that misses the bar, what it saves alone, if it does."""
     upfront_usd: float
     gain_usd: float
     """Its set-up, and what it adds, at the central values."""

@@ -141,3 +141,12 @@ def test_python_gets_the_block_and_the_answers(tmp_path: Path) -> None:
     assert roi.measure_quality(path, incumbent="today").answers[0]["good_enough"] == "unknown"
     with pytest.raises(roi.InputError, match=r"^margin: 2 is not usable; a share of right answers, 0 to 1"):
         roi.measure_quality(path, incumbent="today", margin=2)
+
+
+def test_what_weighted_items_are_worth_is_told_and_of_plain_ones_nothing(tmp_path: Path) -> None:
+    """Kish: (60 x 1 + 60 x 3)^2 / (60 x 1 + 60 x 9) = 96 of 120, where marks know nothing of weights."""
+    rows = pair_rows(90, 10, 10, 10)
+    assert "Weights, grades and clusters" not in screen(tmp_path, rows)
+    told = screen(tmp_path, [row | {"weight": 1 + 2 * (row["id"] % 2)} for row in rows])
+    assert "the items of a system say as much as 9" in told
+    assert "lost / won, below, are of items whatever they weigh" in told

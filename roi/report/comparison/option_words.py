@@ -16,6 +16,8 @@ LEVERED = LEVERS | {"flexible-tier"}
 """Kinds that change how today's model is asked or when it answers, and are priced with its cache on."""
 MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
+ALL = 0.999
+"""One that takes more than this share leaves the API nothing but what fails."""
 
 
 def what_it_is(c: Comparison, o: OptionResult) -> str:
@@ -23,6 +25,8 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
     words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
+    if o.kind == "hybrid" and o.fleet is not None and o.fleet.share_of_requests > ALL:
+        words = words.replace("the steady load, an API the peaks", "the load, an API stands by")
     if f"options.{o.id}.provisioned.gives_back" in c.case:
         spills = c.case[f"options.{o.id}.provisioned.spills_over"].value
         words = f"the same model on as many units as {'cost least with what spills over' if spills else 'its peak takes'}"

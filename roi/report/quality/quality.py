@@ -12,7 +12,7 @@ from roi.numerics.paired import ScorePosterior
 from roi.quality.good_enough import TESTED, GoodEnough, Word
 from roi.quality.measured import MOST_ITEMS, SURE, Difference, Measured, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import chance, number_of, percent
+from roi.report.layout.wording import chance, number_of, percent, told_apart
 
 SCHEMA = "roi.quality/1"
 LABELS: Final[dict[Word, tuple[str, str]]] = {"yes": ("YES", "good"), "unknown": ("UNKNOWN", "doubt"), "no": ("NO", "")}
@@ -46,6 +46,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     bar = () if measured.bar is None else (f"reaches\n{percent(measured.bar)}",)
     yield Table(("system", "items", "score", "90%\ninterval", *bar), tuple(map(_score_row, measured.scores)))
     yield from _as_compared(measured)
+    yield from _worth(measured)
     yield Heading(f"Against {measured.incumbent}, on the same items")
     heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
              f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
@@ -109,13 +110,18 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
     """How likely it is within the margin, and reaches the bar, with what was found and on how much."""
     d, score = each.difference, each.score
     worse = f"at most {points(measured.margin)} points worse than" if measured.margin else "no worse than"
-    said = (f"chance {chance(d.not_worse)} to be {worse} {measured.incumbent} (found {100 * d.value:+.1f}, 90%"
+    said = (f"chance {_sure(d.not_worse)} to be {worse} {measured.incumbent} (found {100 * d.value:+.1f}, 90%"
             f" {100 * d.low:+.1f} to {100 * d.high:+.1f}, {number_of(d.pairs, 'pair')})").replace("-0.0", "+0.0")
     if measured.bar is None:
         return said
     low, high = score.posterior.interval
-    return (f"{said}, {chance(score.reaches_bar)} to reach the bar of {percent(measured.bar)} (found"
+    return (f"{said}, {_sure(score.reaches_bar)} to reach the bar of {percent(measured.bar)} (found"
             f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(score.items, 'item')})")
+
+
+def _sure(x: float | None) -> str:
+    """A chance in whole percent, or with the digits that tell it apart from the one that is asked."""
+    return chance(x) if x is None or x >= SURE or chance(x) != chance(SURE) else told_apart(percent, x, SURE)[0]
 
 
 def _bar_of_incumbent(measured: Measured, each: GoodEnough) -> Iterator[str]:
@@ -163,6 +169,16 @@ def _as_compared(measured: Measured) -> Iterable[Block]:
     if here != there:
         yield Paragraph(f"Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may"
                         f" be: {measured.incumbent} {here} here, {there} there.")
+
+
+def _worth(measured: Measured) -> Iterable[Block]:
+    """How many plain items as exact a score would take, where weights, grades or clusters make that another number."""
+    worth = [each.posterior.right + each.posterior.wrong for each in measured.scores]
+    if any(round(count) != each.items for count, each in zip(worth, measured.scores, strict=True)):
+        least, most = (f"{round(end(worth)):,}" for end in (min, max))
+        as_many = least if least == most else f"{least} to {most}"
+        yield Paragraph(f"Weights, grades and clusters counted, the items of a system say as much as {as_many} that are right"
+                        " or wrong, apart and alike. lost / won, below, are of items whatever they weigh, and McNemar's p too.")
 
 
 def _score_row(each: SystemScore) -> Row:

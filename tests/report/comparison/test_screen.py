@@ -26,6 +26,7 @@ from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.findings import then
 from roi.report.comparison.option_figures import alone_from, option_of, quality
+from roi.report.comparison.option_words import what_it_is
 from roi.report.comparison.options_table import cost_tree, find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
@@ -1493,6 +1494,9 @@ def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
     small = tuple(replace(few, expected_npv_usd=o.expected_npv_usd) if o.id == few.id else o for o in c.options)
     assert "take 10% of requests, the API for the rest" in flat(replace(c, options=small)).replace("takes", "take")
     assert "of requests, the API" not in flat(c)
+    full = replace(usual, fleet=replace(usual.fleet, share_of_requests=1.0))
+    assert "carry the load, an API stands by" in what_it_is(c, full)
+    assert "carry the steady load, an API the peaks" in what_it_is(c, usual)
 
 
 @pytest.mark.full

@@ -478,6 +478,14 @@ def test_the_answer_is_the_cheapest_card_that_fits_and_stands_first():
     assert costs == sorted(costs)
 
 
+def test_a_range_beyond_the_card_that_is_not_tight_says_what_the_allocator_gives_back():
+    words = ("qwen3-8b", "--accumulation", "16", "--examples", "5000")
+    told, body = " ".join(run(*words).stdout.split()), answer(*words)
+    best = next(g for g in body["gpus"] if g["gpu"] == body["recommended"])
+    assert best["needed_high_bytes"] <= best["memory_bytes"] < best["high_bytes"]
+    assert f"GiB (of that the allocator gives back what is beyond {best['needed_high_bytes'] / GIB:.1f})," in told
+
+
 def test_a_card_that_fits_but_not_at_the_95th_percentile_is_recommended_only_where_nothing_else_is_priced():
     """An L4 has 22.0 GiB, which the plan's 95th percentile exceeds; an H100 has room for it."""
     tight, both = (answer("qwen3-8b", "--examples", "100", "--gpu", cards) for cards in ("L4", "L4,H100"))

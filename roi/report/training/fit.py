@@ -89,7 +89,9 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
 def _how_sure(report: FitReport, best: GpuLine) -> str:
     """The intervals of memory, hours and USD, and what they rest on."""
     fit = best.fit
-    spans = [f"{'needs ' * fit.squeezed}{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB"]
+    beyond = fit.high_bytes > fit.gpu.memory_bytes >= fit.needed_high_bytes
+    rest = f" (of that the allocator gives back what is beyond {fit.needed_high_bytes / GIB:,.1f})" * beyond
+    spans = [f"{'needs ' * fit.squeezed}{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB{rest}"]
     if best.hours is None:
         spans.append(f"{best.tokens_per_s_range[0]:,.0f}-{best.tokens_per_s_range[1]:,.0f} tokens a second")
     else:

@@ -470,7 +470,7 @@ def test_the_answer_is_the_cheapest_card_that_fits_and_stands_first():
     assert first.startswith(f"Cheapest card that fits: {best['gpu']}. A run takes {best['hours']:#.3g} hours,")
     assert f" ${best['usd']:.2f} (" in first
     assert f"Peak {best['peak_bytes'] / GIB:.1f} of {best['memory_bytes'] / GIB:.1f} GiB" in first
-    sure = f"How sure (5-95%): {best['low_bytes'] / GIB:.1f}-{best['high_bytes'] / GIB:.1f} GiB,"
+    sure = f"How sure (5-95%): {best['low_bytes'] / GIB:.1f}-{best['high_bytes'] / GIB:.1f} GiB"
     assert sure in " ".join(told.split())
     rows = told.partition("USD/GPU-h")[2].partition("\n\n")[0].splitlines()[1:]
     assert len(rows) == 5

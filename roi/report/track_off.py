@@ -58,7 +58,7 @@ def off_sentence(a: TrackAnswer) -> str:
 
 def _what(a: TrackAnswer, e: Effect) -> str:
     """What a fact is and was over the forecast; of the share of calls, where it was the furthest off, and why."""
-    if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
+    if e.fact not in {LIVE, ROUTING} or (off := _share_off(a, e.fact)) is None:
         meaning = MEANING.get(e.fact, "over the forecast's").format(option=option_label(a.comparison.case, a.option))
         name = e.fact.removesuffix(f" {OR_VOLUME}")
         seen = a.tracked.seen.get(name)
@@ -69,16 +69,26 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         return f"{meaning}: x{e.factor:.3f} {over}, x{last:.3f} in {a.months[-1].month}"
     month, came, planned = off
     later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
-    hands_on = e.fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
-    why = f"{more} was escalated" if hands_on else (
+    why = f"{more} was escalated" if _escalates(a, e.fact) else (
         f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
     return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
 
 
-def _share_off(a: TrackAnswer) -> tuple[str, float, float] | None:
-    """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast."""
+def _escalates(a: TrackAnswer, fact: str) -> bool:
+    """True where the share of calls is what a cascade's first model keeps."""
+    return fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
+
+
+def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
+    """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast.
+
+    Of what is escalated, of the months in which the option has all calls by the forecast and some came.
+    """
     told = [(month.month, each.own_share, float(planned)) for month, each, planned in
             zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
+    if _escalates(a, fact):
+        most = max((planned for _, _, planned in told), default=0.0)
+        told = [each for each in told if each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)] or told
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 
@@ -103,6 +113,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
+    told += "".join(f" {e.fact}: {_what(a, e)}." for e in shown[1:] if e.fact in {LIVE, ROUTING})
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))
@@ -110,5 +121,5 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:
     """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
-    off = _share_off(a) if e.fact in {LIVE, ROUTING} else None
+    off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
     return e.factor if off is None or off[2] <= 0 else off[1] / off[2]

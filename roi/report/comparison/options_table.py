@@ -24,6 +24,7 @@ from roi.report.comparison.option_figures import (
     guessed,
     month_of,
     option_of,
+    own_path,
     quality,
 )
 from roi.report.comparison.option_words import sent_on, terms
@@ -171,6 +172,10 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     later = as_announced(c, o.id)
     later += "".join(f" {dearer(c, ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
+    if beside is o and o.months_to_live:
+        both = case_number(c.case, own_path(c, o, "months_in_parallel"))
+        months = f"{figure(o.months_to_live)} month{'s' * (o.months_to_live != 1)}"
+        when += f" (live after {months}{f', {figure(both)} in parallel' if both else ''})"
     bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
     legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{number_of(horizon, 'month')}\n{money.unit}")

@@ -113,7 +113,8 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
-    told += "".join(f" {e.fact}: {_what(a, e)}." for e in shown[1:] if e.fact in {LIVE, ROUTING})
+    told += "".join(f" {e.fact}: {_what(a, e)}." for e in shown[1:]
+                    if e.fact in {LIVE, ROUTING} and abs(e.cash_usd) >= SMALL * abs(shown[0].cash_usd))
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))

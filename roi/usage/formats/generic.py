@@ -52,6 +52,7 @@ from roi.usage.read.columns import (
     instant,
     no_flag,
     real,
+    service,
     text,
     whole,
     year_last_instant,
@@ -77,8 +78,8 @@ from roi.usage.read.record import (
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
-STANDARD: Final = ("batch", "default", "standard", "auto", "on_demand", "standard_only")
-"""Words for a service that are no tier: batch is a column of its own."""
+STANDARD: Final = ("default", "standard", "auto", "on_demand", "standard_only")
+"""Words for a service that are no tier."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
 EMBEDDINGS: Final = ("embedding", "$ai_embedding")
 LLM: Final = ("llm", "$ai_generation", *EMBEDDINGS)
@@ -312,7 +313,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
-    tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "") if "tier" in columns else None
+    tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "")
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:
@@ -323,8 +324,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        batch=flag(table, at["batch"]) if tier is None else flag(table, at["batch"]) | (tier == "batch").fill_null(False),
-        tier=None if tier is None else tier.isin(STANDARD).ifelse(None, tier), cost_usd=cost, costs=(at["cost"],),
+        **service(tier, STANDARD, flag(table, at["batch"])), cost_usd=cost, costs=(at["cost"],),
         dollars=signed, counts=(at["requests"],), currency=currency, **given)
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.usage.formats.nested import columns_of, values_of
 from roi.usage.formats.own_columns import (
+    ANSWER_IDS,
     COUNTS,
     DETAILS,
     EXCLUSIVE,
@@ -196,10 +197,10 @@ def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_s
     own = {name: name for name in form.groups.values()}  # by which the user may ask for it
     columns = {what: own.get(name, NAMES[what][0]) for what, name in every.items() if name in form.columns}
     columns |= {what: NAMES[what][0] for what in (*COUNTS, "searches")}
-    ids = [name for name in form.uses if name in IDS]
+    ids = [name for name in form.uses if name in IDS and name != "id"]
     read = tuple((what, every.get(what) if name in own else None, name) for what, name in columns.items())
     return replace(
-        form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, *map(str, LINE_MARKS)),
+        form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, "id", *map(str, LINE_MARKS)),
         fields=lambda table, said: fields(table, said, columns, LINE_MARKS, nested="." in every["input"]),
         period=columns["time"], flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
 
@@ -252,6 +253,9 @@ def _row_of_line(
     row = {column: values.get(name or found.get(what, "")) for what, name, column in columns}
     if is_total(found):
         row[NAMES["output"][0]] = _made(values.get(found["output"]), values.get(found.get("input", "")))
+    answer = ".".join(found.get("input", "").split(".")[:-2])
+    named = (values.get(f"{answer}.{name}" if answer else name) for name in ANSWER_IDS)
+    row["id"] = next((str(each) for each in named if each is not None), None)
     yield row | {name: values.get(name) for name in ids} | dict(zip(map(str, LINE_MARKS), marks, strict=True))
 
 
@@ -313,7 +317,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     given["reasons"] = (*_no_calls(table, columns, output, cost, marks, nested=nested), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
-    tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "")
+    tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "") if "tier" in columns else None
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:

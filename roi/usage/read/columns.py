@@ -152,8 +152,10 @@ def flag(table: Table, *names: str) -> Column:
     return text(table, found).lower().isin(YES).fill_null(False)
 
 
-def service(tier: Column, usual: Sequence[str], batch: Column | bool = False) -> dict[str, Any]:  # Any: values of Fields
+def service(tier: Column | None, usual: Sequence[str], batch: Column | bool = False) -> dict[str, Any]:  # Any: values of Fields
     """The Fields batch and tier by the word for a tier, in lower case: batch is a column of its own, and `usual` are none."""
+    if tier is None:
+        return {"batch": batch}
     return {"batch": (tier == "batch").fill_null(False) | batch, "tier": tier.isin(("batch", *usual)).ifelse(None, tier)}
 
 

@@ -98,8 +98,8 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
     again = sums["n"] - sums["once"]
     if table.format.own_columns:
         table.unread.notes.append(
-            f"{again:,} row{'s stand' if again > 1 else ' stands'} in a file before with the same time, names and counts, and all"
-            " count: they may be of two keys; if not, take them out")
+            f"{again:,} row{'s stand' if again > 1 else ' stands'} in a file before with the same time, names and counts, and"
+            " all count: they may be of two keys; if not, take them out")
         return table
     table.unread.add(AGAIN, "", again)
     return replace(table, records=ibis.union(once, records.filter(records.dropped.notnull())))

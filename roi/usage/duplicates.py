@@ -21,6 +21,7 @@ from roi.usage.read.columns import text
 from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
+from roi.usage.read.names_alone import source_shown
 from roi.usage.read.raw import LogTable, RawTable, readably
 from roi.usage.read.record import FILE
 
@@ -182,7 +183,8 @@ def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], back
             continue
         provider, source = counted.setdefault((row.model, row.day), (row.provider, row.source))
         if source != row.source and (provider == row.provider or None in (provider, row.provider)):
-            raise InputError(f"FILES: {files.get(source, '')} ({source}) and {files.get(row.source, '')} ({row.source}) both"
+            raise InputError(f"FILES: {files.get(source, '')} ({source_shown(source)}) and"
+                             f" {files.get(row.source, '')} ({source_shown(row.source)}) both"
                              f" count {row.model} on {day_of(row.day)}; the same calls would count twice: give one of them")
     seen: dict[tuple[object, ...], str] = {}
     for table, sums in _of_formats_read_twice(tables, backend):

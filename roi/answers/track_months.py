@@ -16,6 +16,7 @@ from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
 from roi.scenario.other_files import refuse_other
 from roi.usage.read.columns import DAY_US
+from roi.usage.read.names_alone import source_shown
 from roi.usage.read.record import FileOptions
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def usage_months(
     notes += [f"--actual: {note}" for note in found.notes if note not in {*silent(found.days)}]  # told below, by month
     before = len(notes)
     notes += [
-        f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({gone.source}"
+        f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
         f"{f'; first: {visible(gone.where)}' if gone.where else ''})"
         for gone in found.dropped
     ]

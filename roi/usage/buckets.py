@@ -2,7 +2,7 @@
 
 Sums of calls are known by whose they are and from when to when they go, not by what they count, which grows until the day is
 over. Where two files hold one of them, it counts once, with the larger count, which is the later one of a day that went on.
-Where one file holds it twice with all counts alike, it counts once.
+Where one file of a vendor holds it twice with all counts alike, it counts once.
 """
 
 from collections.abc import Sequence
@@ -84,9 +84,10 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
 def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
     """The table without buckets that stand in their file before.
 
-    Costs all count: equal amounts may be of two things. So may the rows of a table of one's own, of which not all is read.
+    Costs all count: equal amounts may be of two things. So do the rows of a table of one's own, of which not all is read; a
+    note says how many are equal.
     """
-    if table.format.grain != "bucket" or table.format.name == "generic":
+    if table.format.grain != "bucket":
         return table
     records = table.records
     kept = records.filter(records.dropped.isnull())
@@ -94,7 +95,13 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
     sums = rows_of(kept.aggregate(n=kept.count()).cross_join(once.aggregate(once=once.count())), engine)[0]
     if sums["n"] == sums["once"]:
         return table
-    table.unread.add(AGAIN, "", sums["n"] - sums["once"])
+    again = sums["n"] - sums["once"]
+    if table.format.own_columns:
+        table.unread.notes.append(
+            f"{again:,} row{'s stand' if again > 1 else ' stands'} in a file before with the same time, names and counts, and"
+            " all count: they may be of two keys; if not, take them out")
+        return table
+    table.unread.add(AGAIN, "", again)
     return replace(table, records=ibis.union(once, records.filter(records.dropped.notnull())))
 
 

@@ -21,6 +21,7 @@ from roi.usage.read.columns import text
 from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
+from roi.usage.read.names_alone import source_shown
 from roi.usage.read.raw import LogTable, RawTable, readably
 from roi.usage.read.record import FILE
 
@@ -91,15 +92,20 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
         unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them"
                             if len(files) > 1 else "the file is too large to look for calls that stand in it twice")
         return None
-    keys = [t.select(key=_key(t, shared), file=t[FILE], named=_named(t, shared)) for t in (raw.table for raw in raws)]
+    keys = [t.select(key=_key(t, shared), file=t[FILE], named=_named(t, shared), id=text(t, "id").hash())
+            for t in (raw.table for raw in raws)]
     every = keys[0] if len(keys) == 1 else ibis.union(*keys)
     # how often each row stands in each file
-    counted = every.group_by(["key", "file"]).aggregate(rows=every.count(), named=every.named.any())
+    counted = every.group_by(["key", "file"]).aggregate(rows=every.count(), named=every.named.any(), id=every.id.min())
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
     if not _any_twice(by_file, engine):
         return None
+    by_id = bool(shared & IDS)
+    if by_id and shared & IDS == {"id"} and raws[0].found[0].format.own_columns:
+        by_id = _of_one_row_each(by_file, engine)
+        by_file = by_file.mutate(named=by_file.named & by_id)
     pairs = _lost(by_file)
-    if not shared & IDS:
+    if not by_id:
         whole = by_file.group_by("file").aggregate(rows=by_file.rows.sum())
         lost = pairs.group_by("file").aggregate(rows=pairs.rows.sum())
         single = _sum(pairs.rows, engine)
@@ -121,6 +127,13 @@ def _any_twice(by_file: Table, engine: DuckDB) -> bool:
     again = (by_file.named & (by_file.rows > 1)).any()
     (found,) = rows_of(by_file.aggregate(rows=by_file.count(), keys=by_file.key.nunique(), again=again), engine)
     return bool(found["rows"] > found["keys"] or found["again"])
+
+
+def _of_one_row_each(by_file: Table, engine: DuckDB) -> bool:
+    """Whether each `id` is that of rows that are all alike, as a call's is; a customer's has others too."""
+    named = by_file.filter(by_file.named)
+    (found,) = rows_of(named.aggregate(ids=named.id.nunique(), keys=named.key.nunique()), engine)
+    return bool(found["ids"] == found["keys"])
 
 
 def _sum(column: Column, engine: DuckDB) -> int:
@@ -170,7 +183,8 @@ def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], back
             continue
         provider, source = counted.setdefault((row.model, row.day), (row.provider, row.source))
         if source != row.source and (provider == row.provider or None in (provider, row.provider)):
-            raise InputError(f"FILES: {files.get(source, '')} ({source}) and {files.get(row.source, '')} ({row.source}) both"
+            raise InputError(f"FILES: {files.get(source, '')} ({source_shown(source)}) and"
+                             f" {files.get(row.source, '')} ({source_shown(row.source)}) both"
                              f" count {row.model} on {day_of(row.day)}; the same calls would count twice: give one of them")
     seen: dict[tuple[object, ...], str] = {}
     for table, sums in _of_formats_read_twice(tables, backend):

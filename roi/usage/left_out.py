@@ -12,6 +12,7 @@ from roi.usage.log import Log
 from roi.usage.measure.aggregate import Spend
 from roi.usage.read.columns import YEAR_LAST
 from roi.usage.read.lazy_ibis import Backend
+from roi.usage.read.names_alone import OWN_TABLE
 from roi.usage.read.raw import first_dropped
 from roi.usage.read.record import (
     AMOUNT_IN,
@@ -32,7 +33,6 @@ TIMES_READ = (
     " --dates us, or day/month/year with --dates eu; the sum of a month has its name (2026-10, 202610, 10/2026, 10.2026,"
     " Oct 2026, Oct-26; also 2026-Q3, 2026-W40), or its first day, and the next month's in a column until"
 )
-OWN_TABLE = "generic"
 """The format whose dates and numbers are in a form that its writer chose."""
 MOST_LOST = 0.1
 """Share of its rows that may be in another form."""

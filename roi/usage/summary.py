@@ -12,7 +12,7 @@ from roi.facts.exchange_rate import ExchangeRate, rate_on, told_rates, told_unus
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.left_out import OWN_TABLE, Dropped, dropped_rows, refuse_another_form, refuse_dropped
+from roi.usage.left_out import Dropped, dropped_rows, refuse_another_form, refuse_dropped
 from roi.usage.log import Log, paid_in, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
@@ -27,6 +27,7 @@ from roi.usage.read.database import local_engine, progress_told, remote_engine, 
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
+from roi.usage.read.names_alone import OWN_TABLE
 from roi.usage.read.raw import LogTable, readably, wanted
 from roi.usage.read.record import TIMES, FileOptions
 from roi.usage.read.text_rows import UnreadRows

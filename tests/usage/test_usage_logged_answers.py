@@ -281,6 +281,24 @@ def test_the_tier_that_a_call_ran_in_is_read_from_a_column_and_from_its_answer(t
     assert usage_answer(nested, "--tasks", "0")["list_usd"] == pytest.approx(sum(tiers.values()))
 
 
+BATCHED = {
+    "openai-calls": {**ANSWER, "service_tier": "batch"},
+    "gemini-calls": {
+        "responseId": "g", "createTime": "2026-11-02T10:00:00Z", "modelVersion": "gemini-2.5-pro",
+        "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 9, "totalTokenCount": 18, "serviceTier": "BATCH"}},
+    "otel": {"span_id": "s", "trace_id": "t", "name": "chat", "start_time": "2026-11-02T10:00:00Z", "attributes": {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-5.4",
+        "gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 9, "openai.response.service_tier": "batch"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("own", BATCHED)
+def test_batch_as_the_word_for_a_tier_is_batch_and_no_tier(own: str, tmp_path: Path) -> None:
+    """It was priced as the standard tier, at twice the price, with a note that none is listed."""
+    rows = records(tmp_path, written([BATCHED[own]], "lines", tmp_path))
+    assert [(row["dropped"], row["batch"], row["tier"]) for row in rows] == [(None, True, None)]
+
+
 def test_embeddings_count_by_the_sum_that_their_answers_have_and_cost_their_input(tmp_path: Path) -> None:
     """OpenAI's answer of embeddings tells prompt_tokens and total_tokens: 2 x 1,000,000 at $0.02 are $0.04; of a chat the sum
     is what both counts come to, and takes the place of neither."""

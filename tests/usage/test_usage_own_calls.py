@@ -93,6 +93,14 @@ def test_a_row_with_an_end_is_a_bucket_unless_it_names_a_request(
     assert [(row["kind"], row["requests"]) for row in rows] == [(kind, requests)]
 
 
+def test_a_table_with_an_id_keeps_its_requests_costs_and_cached_tokens(tmp_path: Path) -> None:
+    """Two rows of 100 requests at $3.30 each; it was taken for answers of OpenAI's, which have none of these columns."""
+    header = "timestamp,id,model,input_tokens,output_tokens,cost_usd,requests,cache_read_tokens"
+    calls = table(tmp_path, header, "m1,gpt-5.4,500000,10000,3.3,100,200000", "m2,gpt-5.4,500000,10000,3.3,100,200000")
+    found = usage_answer("--input-includes-cache", "yes", "--tasks", "0", calls)
+    assert (found["requests"], found["reported_usd"], found["tokens"]["cache_read"]) == (200, pytest.approx(6.6), 400_000)
+
+
 def test_a_call_without_a_token_and_a_cost_is_none(tmp_path: Path) -> None:
     """Zeros were requests, and made the mean prompt of the others shorter."""
     calls = table(tmp_path, f"{PLAIN},cost", *(f"gpt-6-luna,{each}" for each in ("100,10,0.1", "0,0,0", "0,0,", "0,0,0.1")))

@@ -25,6 +25,12 @@ def test_a_model_that_several_providers_sell_has_its_makers_price_and_a_note(tmp
     assert any("the records do not say who is paid; at the list price of anthropic" in note for note in found["notes"])
 
 
+def test_embeddings_of_openai_that_azure_sells_too_have_openais_price(tmp_path: Path) -> None:
+    """3 Mtok at 0.02 USD; nobody was taken to be their maker, and they had no price."""
+    found = usage_answer(own(tmp_path / "a.csv", "2026-11-01T00:00:00Z,text-embedding-3-small,3000000,0"))
+    assert (found["total_usd"], found["by_model"][0]["provider"]) == (pytest.approx(0.06), "openai")
+
+
 @pytest.mark.full
 def test_observations_and_spans_that_name_no_provider_have_the_makers_price_too(tmp_path: Path) -> None:
     """3 Mtok of claude-opus-4 each, 90 USD in all, and none of it is without a price."""

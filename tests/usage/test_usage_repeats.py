@@ -355,3 +355,34 @@ def test_a_call_of_ones_own_table_that_stands_twice_with_its_id_counts_once(tmp_
     assert usage_answer(table(tmp_path / "a.csv", header, *calls, *calls))["requests"] == 2
     named = header.replace("request_id", "person")
     assert usage_answer(table(tmp_path / "b.csv", named, *calls, *calls))["requests"] == 4
+
+
+@pytest.mark.parametrize("ids", [("c1", "c2"), (7, 7)])
+def test_a_column_id_is_of_calls_where_no_two_rows_that_differ_share_one(tmp_path: Path, ids: tuple[object, object]) -> None:
+    """Two calls written twice are two; calls of one customer, whose id stands on rows that differ, all count."""
+    rows = [f"{each},2026-10-01T00:00:0{k}Z,gpt-4o,9,1" for k, each in enumerate(ids)]
+    file = table(tmp_path / "a.csv", "id,time,model,input_tokens,output_tokens", *rows, *rows)
+    assert usage_answer(file)["requests"] == (2 if ids[0] != ids[1] else 4)
+
+
+def test_an_answer_that_stands_twice_in_a_log_of_ones_own_counts_once_by_its_id(tmp_path: Path) -> None:
+    """The ids of three vendors' answers, which lie beside their usages; an answer of embeddings has none, and may be two."""
+    openai = {"id": "a", "object": "chat.completion", "created": 1793613600, "model": "gpt-5.4",
+              "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    claude = {"id": "m", "model": "claude-haiku-4-5", "usage": {"input_tokens": 9, "output_tokens": 1}}
+    gemini = {"responseId": "g", "modelVersion": "gemini-2.5-pro", "usageMetadata": {
+        "promptTokenCount": 9, "candidatesTokenCount": 1, "totalTokenCount": 10}}
+    none = {"model": "text-embedding-3-small", "usage": {"prompt_tokens": 9, "total_tokens": 9}}
+    lines = [openai, *({"timestamp": "2026-11-02T10:00:00Z", "response": each} for each in (claude, gemini, none))]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in (*lines, *lines)), encoding="utf-8")
+    assert usage_answer(file, "--tasks", "0")["requests"] == 5
+
+
+def test_equal_buckets_of_a_table_of_ones_own_count_and_are_told(tmp_path: Path) -> None:
+    """Two of the three days are alike in all that is read; what is not read may tell two keys apart. No word of others."""
+    header, day = "date,model,requests,input_tokens,output_tokens", "2026-10-01,gpt-4o,7,900,10"
+    found = usage_answer(table(tmp_path / "a.csv", header, day, day, day.replace("01,", "02,", 1)))
+    assert found["requests"] == 21
+    assert [note for note in found["notes"] if "1 row stands in a file before" in note]
+    assert "in a file before" not in run_usage(table(tmp_path / "b.csv", header, day)).stdout

@@ -715,7 +715,7 @@ def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path
         "usageDetails": {"input": 100, "output": 10, "total": 110}}]))
     run = run_usage(tmp_path)
     assert run.exit_code == 2
-    assert "own.csv (generic)" in run.stderr
+    assert "own.csv (table of your own)" in run.stderr
     assert "lf.json (langfuse-ui)" in run.stderr
 
 

@@ -172,7 +172,7 @@ def test_a_sum_over_days_that_are_left_out_and_others_is_refused(tmp_path: Path)
     weeks.write_text("\n".join(["time,until,input_tokens,output_tokens,requests,model,provider", *rows]) + "\n")
     run = run_usage(weeks, "--without", "2026-09-15")
     assert run.exit_code == 2
-    assert "rows of 2026-09-14 to 2026-09-20 (generic) are sums over days that are left out and others" in run.stderr
+    assert "rows of 2026-09-14 to 2026-09-20 (table of your own) are sums over days that are left out and others" in run.stderr
     whole = usage_answer(weeks, "--without", "2026-09-14..2026-09-20")
     assert (whole["requests"], whole["days"]["complete"]) == (200, 14)
     assert whole["workload"]["requests_per_day"] == pytest.approx(200 / 14)

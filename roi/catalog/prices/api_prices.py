@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.catalog.prices.genai import list_price, release_day
 from roi.catalog.prices.own_prices import cached_with_own, own_rows, price_rows
-from roi.catalog.prices.vendors import tuned_base
+from roi.catalog.prices.vendors import MAKERS, tuned_base
 from roi.catalog.rows import newest_rows
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.price import ApiPrice
@@ -244,13 +244,17 @@ def provider_id(name: str) -> str:
 
 
 def maker_of(model: str) -> str | None:
-    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open and unknown models."""
+    """The id of the provider that made `model`, where genai-prices tells it by the name; None for open and unknown models.
+
+    Else the one of its sellers that serves models of its own making (`vendors.MAKERS`), as of OpenAI's embeddings.
+    """
     from genai_prices.data_snapshot import get_snapshot
 
     try:
         return str(get_snapshot().find_provider(model, None, None).id)
     except LookupError:
-        return None
+        own = [seller for seller in sellers_of(model) if seller in MAKERS]
+        return own[0] if len(own) == 1 else None
 
 
 def sellers_of(model: str) -> list[str]:

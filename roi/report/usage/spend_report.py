@@ -21,6 +21,7 @@ from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_reques
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.names_alone import source_shown
 from roi.usage.read.record import WEEKDAYS
 from roi.usage.summary import Usage
 
@@ -61,7 +62,7 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
         yield Heading("Rows left out")
-        yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({d.source}{f', {usd(d.usd)}' * bool(d.usd)}"
+        yield Bullets(tuple(f"{d.rows:,}: {d.reason} ({source_shown(d.source)}{f', {usd(d.usd)}' * bool(d.usd)}"
                             f"{f'; first: {d.where}' if d.where else ''})" for d in found.dropped))
     if found.notes:
         yield from (Heading("Notes"), Bullets(found.notes))

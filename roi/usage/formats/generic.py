@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.usage.formats.nested import columns_of, values_of
 from roi.usage.formats.own_columns import (
+    ANSWER_IDS,
     COUNTS,
     DETAILS,
     EXCLUSIVE,
@@ -52,6 +53,7 @@ from roi.usage.read.columns import (
     instant,
     no_flag,
     real,
+    service,
     text,
     whole,
     year_last_instant,
@@ -77,8 +79,8 @@ from roi.usage.read.record import (
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
                  "exception")  # fmt: skip
 """Words for the status of a call that gave no answer; a number from 400 on is one too."""
-STANDARD: Final = ("batch", "default", "standard", "auto", "on_demand", "standard_only")
-"""Words for a service that are no tier: batch is a column of its own."""
+STANDARD: Final = ("default", "standard", "auto", "on_demand", "standard_only")
+"""Words for a service that are no tier."""
 NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
 EMBEDDINGS: Final = ("embedding", "$ai_embedding")
 LLM: Final = ("llm", "$ai_generation", *EMBEDDINGS)
@@ -195,10 +197,10 @@ def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_s
     own = {name: name for name in form.groups.values()}  # by which the user may ask for it
     columns = {what: own.get(name, NAMES[what][0]) for what, name in every.items() if name in form.columns}
     columns |= {what: NAMES[what][0] for what in (*COUNTS, "searches")}
-    ids = [name for name in form.uses if name in IDS]
+    ids = [name for name in form.uses if name in IDS and name != "id"]
     read = tuple((what, every.get(what) if name in own else None, name) for what, name in columns.items())
     return replace(
-        form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, *map(str, LINE_MARKS)),
+        form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, "id", *map(str, LINE_MARKS)),
         fields=lambda table, said: fields(table, said, columns, LINE_MARKS, nested="." in every["input"]),
         period=columns["time"], flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
 
@@ -251,6 +253,9 @@ def _row_of_line(
     row = {column: values.get(name or found.get(what, "")) for what, name, column in columns}
     if is_total(found):
         row[NAMES["output"][0]] = _made(values.get(found["output"]), values.get(found.get("input", "")))
+    answer = ".".join(found.get("input", "").split(".")[:-2])
+    named = (values.get(f"{answer}.{name}" if answer else name) for name in ANSWER_IDS)
+    row["id"] = next((str(each) for each in named if each is not None), None)
     yield row | {name: values.get(name) for name in ids} | dict(zip(map(str, LINE_MARKS), marks, strict=True))
 
 
@@ -323,8 +328,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        batch=flag(table, at["batch"]) if tier is None else flag(table, at["batch"]) | (tier == "batch").fill_null(False),
-        tier=None if tier is None else tier.isin(STANDARD).ifelse(None, tier), cost_usd=cost, costs=(at["cost"],),
+        **service(tier, STANDARD, flag(table, at["batch"])), cost_usd=cost, costs=(at["cost"],),
         dollars=signed, counts=(at["requests"],), currency=currency, **given)
 
 

@@ -96,8 +96,10 @@ COUNTS_CACHE: Final = ("prompt_token_count", "prompttokencount", "native_tokens_
 """And of its input, which counts what was read from a cache, and of OpenRouter's of a generation."""
 EXCLUSIVE: Final = "$ai_cache_reporting_exclusive"
 """What PostHog says of each call: whether its input leaves out what was read from a cache and written to it."""
-IDS: Final = ("request_id", "requestid", "response_id", "generation_id")
-"""Columns by which a call that stands in its file twice is known (`usage.duplicates`); `id` may be anybody's."""
+IDS: Final = ("request_id", "requestid", "response_id", "generation_id", "id")
+"""Columns by which a call that stands in its file twice is known; `id` may be anybody's, which its rows show (`duplicates`)."""
+ANSWER_IDS: Final = ("id", "responseid", "response_id")
+"""How APIs call the id of an answer, which stands beside its usage."""
 OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
                    "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""

@@ -18,6 +18,7 @@ from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, day_of
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.names_alone import source_shown
 from roi.usage.read.record import bucket_index
 
 OPTION: Final = "--without"
@@ -78,9 +79,9 @@ def _refuse_parted(rows: Sequence[Spend], gone: AbstractSet[int]) -> None:
         first = row.first_us // DAY_US
         days = range(first, max(row.last_us - 1, row.first_us) // DAY_US + 1)
         if 0 < sum(day in gone for day in days) < len(days):
-            raise InputError(f"{OPTION}: rows of {day_of(days[0])} to {day_of(days[-1])} ({row.source}) are sums over days that"
-                             " are left out and others (UTC), and cannot be parted; leave out all of those days, or export by"
-                             " the day")
+            raise InputError(f"{OPTION}: rows of {day_of(days[0])} to {day_of(days[-1])} ({source_shown(row.source)}) are sums"
+                             " over days that are left out and others (UTC), and cannot be parted; leave out all of those"
+                             " days, or export by the day")
 
 
 def records_beyond(records: Table, days: Days) -> Table:

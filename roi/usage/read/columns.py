@@ -4,11 +4,11 @@ Each function returns an Ibis expression over one column, or a typed null where 
 format's fields read the same on a CSV, a Parquet file and a table of a database. Names match in any case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Any, Final
 
 from roi.clock import today
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -150,6 +150,13 @@ def flag(table: Table, *names: str) -> Column:
     if table[found].type().is_boolean():
         return table[found].fill_null(False)
     return text(table, found).lower().isin(YES).fill_null(False)
+
+
+def service(tier: Column | None, usual: Sequence[str], batch: Column | bool = False) -> dict[str, Any]:  # Any: values of Fields
+    """The Fields batch and tier by the word for a tier, in lower case: batch is a column of its own, and `usual` are none."""
+    if tier is None:
+        return {"batch": batch}
+    return {"batch": (tier == "batch").fill_null(False) | batch, "tier": tier.isin(("batch", *usual)).ifelse(None, tier)}
 
 
 def no_flag(table: Table, name: str) -> Column:

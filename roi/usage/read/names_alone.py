@@ -15,6 +15,7 @@ from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 NAMED: Final = ("provider", "model", "tier")
 """Columns of the record that hold names."""
+OWN_TABLE: Final = "generic"
 NO_MODEL: Final = "model not stated"
 """Stands for the model of a table of one's own where neither it nor --model names one."""
 NOT_A_NAME: Final = "(text that is no name)"
@@ -34,6 +35,11 @@ FOR_PEOPLE: Final = rf"^({FAMILIES})[a-z0-9.+-]*( ({VARIANTS}|[a-z]?[0-9][a-z0-9
 """In lower case; the words after the family are its own, so that no sentence that begins with one passes."""
 MOST_WORDS: Final = 6
 """After the family, each behind a space; counted apart, as the characters of an id are."""
+
+
+def source_shown(name: str) -> str:
+    """What a format is called beside what it holds: by its name for --from, which a table of one's own has not."""
+    return "table of your own" if name == OWN_TABLE else name
 
 
 def names_shown(records: Table, said: str | None, known: Container[str] = ()) -> Table:

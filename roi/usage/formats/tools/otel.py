@@ -25,7 +25,7 @@ from roi.usage.formats.clouds.bedrock import without_arn
 from roi.usage.formats.json_counts import documents_of, nested, object_of
 from roi.usage.formats.nested import SCOPE_SPANS, span_groups
 from roi.usage.formats.vendors.openai import STANDARD
-from roi.usage.read.columns import count, instant, text, whole
+from roi.usage.read.columns import count, instant, service, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
 
@@ -104,7 +104,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     beside = ibis.ifelse(more & (inside > 0), inside, beside)
     return Fields(
         at_us=instant(table, "start_time"), provider=provider, model=model, output=output + beside,
-        reasoning=ibis.greatest(inside, beside), tier=tier.isin(STANDARD).ifelse(None, tier),
+        reasoning=ibis.greatest(inside, beside), **service(tier, STANDARD),
         **{**given, "reasons": (*_reasons(table), *given["reasons"])})
 
 

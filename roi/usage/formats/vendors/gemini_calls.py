@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from roi.usage.formats.json_counts import count_cell, items_of, nested, object_of
-from roi.usage.read.columns import count, flag, text, utc, whole
+from roi.usage.read.columns import count, flag, service, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
 
@@ -78,7 +78,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=utc(table, "timestamp"), provider=options.provider or "google", model=text(table, "model").re_replace("^.*/", ""),
         uncached_input=given - read, cache_read=read, output=inside.ifelse(made, made + thoughts), reasoning=thoughts,
-        batch=flag(table, "batch"), tier=tier.isin(USUAL).ifelse(None, tier),
+        **service(tier, USUAL, flag(table, "batch")),
         reasons=(((given < read).fill_null(False), CACHED_ABOVE_INPUT),))
 
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
-from roi.usage.read.columns import count, find, flag, instant, real, text, whole
+from roi.usage.read.columns import count, find, flag, instant, real, service, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
 
@@ -54,7 +54,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
         model=model, uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), counts=("num_model_requests",),
-        batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
+        **service(tier, STANDARD, flag(table, "batch")),
         reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
                  (empty if options.model else model.isnull(), UNGROUPED)))
 
@@ -70,7 +70,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         until_us=instant(table, "end_time"),
         provider="openai",
         model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
-        tier=ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).nullif(""), None),
+        **service(ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).lower().nullif(""), None), ()),
         long_context=item.lower().contains("long context").fill_null(False),
         cost_usd=real(table, "amount_value"),
         currency=currency,

@@ -12,7 +12,7 @@ from typing import Final
 
 from roi.usage.formats.json_counts import items_of, nested
 from roi.usage.formats.vendors.openai import STANDARD
-from roi.usage.read.columns import count, flag, instant, text, whole
+from roi.usage.read.columns import count, flag, instant, service, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
 
@@ -39,7 +39,8 @@ def answers(document: Document) -> Iterator[Document]:
         given = nested(usage, "prompt_tokens_details") or nested(usage, "input_tokens_details")
         made = nested(usage, "completion_tokens_details") or nested(usage, "output_tokens_details")
         yield {
-            "id": answer.get("id"), "timestamp": answer.get("created", answer.get("created_at")), "model": answer.get("model"),
+            "id": answer.get("id"), "object": answer.get("object"), "model": answer.get("model"),
+            "timestamp": answer.get("created", answer.get("created_at")),
             "service_tier": answer.get("service_tier"), "batch": batch,
             "input_tokens": usage.get("prompt_tokens", usage.get("input_tokens")),
             "output_tokens": usage.get("completion_tokens", usage.get("output_tokens")),
@@ -54,13 +55,13 @@ def fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "timestamp"), model=text(table, "model"), uncached_input=total - read,
         cache_read=read, output=whole(table, "output_tokens"), reasoning=count(table, "reasoning_tokens"),
-        batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
+        **service(tier, STANDARD, flag(table, "batch")),
         reasons=((text(table, "input_tokens").isnull(), "an answer without its usage"),
                  ((total < read).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
 OPENAI_CALLS: Final = Format(
     name="openai-calls", title="chat completions and responses", grain="call",
-    needs=frozenset({"id", "timestamp", "model", "input_tokens", "output_tokens"}),
+    needs=frozenset({"object", "id", "timestamp", "model", "input_tokens", "output_tokens"}),
     uses=("service_tier", "batch", "cached_tokens", "reasoning_tokens"), fields=fields, recognises=_recognises, flatten=answers,
     once=("id", "output_tokens"))

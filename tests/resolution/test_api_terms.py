@@ -299,7 +299,21 @@ def test_a_flexible_tier_leaves_batch_alone_and_says_so_in_the_arithmetic() -> N
     lines = {line.name: line for line in w.costed("flexible-tier").costs.lines}
     told = lines["API output"].arithmetic
     assert callable(told)
-    assert told(0) == "2,628,000 requests x 0.6 x 100.00 tok x $15/Mtok x 0.7 flexible tier"
+    assert told(0) == "2,628,000 requests x 0.6 x 100.00 tok x $15/Mtok x 0.7 tier price"
+
+
+@pytest.mark.parametrize(("ratio", "today", "batched"), [(0.5, 0.002, 0.002), (2.0, 0.008, 0.002), (1.0, 0.004, 0.002)])
+def test_the_tier_of_todays_calls_moves_what_is_outside_batch_alone(ratio: float, today: float, batched: float) -> None:
+    """$0.004 a request at the standard list, half in batch: on flex batch saves nothing, on priority three quarters.
+
+    A flexible tier of 40% for half of the calls leaves the other half in today's. No other model is in it.
+    """
+    w = world(workload={"can_wait_share": 1.0}, incumbent={"tier_price_ratio": ratio},
+              candidates={"flexible_tier": {"price_ratio": 0.4, "share": 0.5}})
+    assert each(w, "stay") == pytest.approx(today)
+    assert each(w, "cache-batch") == pytest.approx(batched)
+    assert each(w, "flexible-tier") == pytest.approx(0.5 * today + 0.5 * 0.4 * 0.004)
+    assert each(w, CHEAPER) == each(world(workload={"can_wait_share": 1.0}), CHEAPER)
 
 
 def test_provisioned_units_follow_the_peak_and_pay_nothing_by_the_token() -> None:

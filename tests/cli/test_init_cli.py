@@ -119,6 +119,12 @@ def test_a_file_is_kept_unless_forced():
     assert Path("my.yaml").read_text().startswith("# Classify")
 
 
+def test_a_model_that_ends_today_is_still_the_one_that_is_paid():
+    """gpt-4.1-nano ends on 2026-10-23."""
+    for day, exit_code in (("2026-10-23", 0), ("2026-10-24", 2)):
+        assert ask("init", f"{day}.yaml", "--incumbent", "openai/gpt-4.1-nano", "--as-of", day).exit_code == exit_code
+
+
 @pytest.mark.parametrize(("args", "says"), [
     (["--incumbent", "openia/gpt-6-sol"], "--incumbent: unknown model 'openia/gpt-6-sol'; nearest: openai/gpt-6-sol"),
     (["--incumbent", "openai/gpt-6-sool"], "unknown model at openai: 'gpt-6-sool'; nearest: gpt-6-sol"),

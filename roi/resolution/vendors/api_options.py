@@ -76,7 +76,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
-    if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
+    if ends is not None and ends.retires_on < s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
     warn_of_tier(sheet, s, price)

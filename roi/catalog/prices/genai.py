@@ -48,7 +48,7 @@ def list_price(
     batch = variant_prices(model, BATCH, noon) if own and batch is None else batch
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     window = model.context_window
-    holds = None if window is not None and edges[-1] >= window else window  # else longer calls would have no price
+    holds = None if window is not None and edges[-1] >= window else window  # what has a price fits
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     stated, origin = (release_day(), package_name()) if updated is None else (updated, f"genai-prices, update of {updated}")
     combined = batch if rule is not None and rule.combines_with_batch else None

@@ -182,7 +182,7 @@ class Api:
     cache_as_today: Annotated[bool, At("options.{option}.cache_as_today")] = False
     """True where the cache runs as it does today, though writing it may cost more than reading it saves."""
     tier: Number = 1.0
-    """Price of what does not go through batch, over the list price, where a share takes a slower tier."""
+    """Price of what does not go through batch, over the list price, where some takes a tier that is not the standard one."""
     announced: tuple[AnnouncedRates, ...] = ()
     """By their days; discount, tier and the cache's minimum stay."""
 

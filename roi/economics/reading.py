@@ -154,7 +154,8 @@ def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch:
         return None
     steps = ({**names, "step": n} for n in count())
     there = takewhile(lambda step: path_of(AnnouncedRates, "from_months", **step) in values, steps)
-    return _read(Api, values, names, batch_share=batch, tier=1.0 - facts.tier_share * (1.0 - facts.tier_price_ratio),
+    tier = facts.tier_today + facts.tier_share * (facts.tier_price_ratio - facts.tier_today)
+    return _read(Api, values, names, batch_share=batch, tier=tier,
                  announced=tuple(_read(AnnouncedRates, values, step) for step in there))
 
 

@@ -43,6 +43,8 @@ class OptionFacts:
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
     """The system whose tokens hold where its own has no such fact."""
+    tier_today: Annotated[Number, At("vendors.{vendor}.tier_price_ratio", absent=1.0)]
+    """Price outside batch over the standard one, in the tiers that today's calls go through."""
     tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
     tier_price_ratio: Annotated[Number, At("options.{option}.flexible.price_ratio", absent=1.0)]
 

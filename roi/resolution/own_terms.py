@@ -74,8 +74,8 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]
 
 
-BILLED: Final = ("discount", "uses_cache", "batch_share", "committed_usd_per_month", "bill_usd_per_month", "ends_in_months",
-                 "successor_price_ratio", "successor_error_ratio")
+BILLED: Final = ("discount", "uses_cache", "batch_share", "tier_price_ratio", "committed_usd_per_month", "bill_usd_per_month",
+                 "ends_in_months", "successor_price_ratio", "successor_error_ratio")
 """What only a model has that a vendor bills, or ends."""
 
 

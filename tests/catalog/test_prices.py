@@ -406,3 +406,9 @@ def test_names_are_found_as_by_asking_every_rule_and_names_that_none_has_without
         assert [api_prices._found_model(p, name, every) for p in every] == [by_rules(p, name) for p in every]
     monkeypatch.setattr(type(every[0]), "find_model", None)
     assert api_prices.sellers_of("in-house-model-4711") == []
+
+
+def test_a_context_is_not_known_where_longer_calls_have_a_price_of_their_own() -> None:
+    """claude-sonnet-4-5 is listed with 200,000 tokens of context and with a price above 200,000 of input."""
+    assert find_api_price("anthropic", "claude-sonnet-4-5", date(2026, 11, 24)).context_tokens is None
+    assert find_api_price("anthropic", "claude-haiku-5-5", date(2026, 11, 24)).context_tokens == 1_000_000

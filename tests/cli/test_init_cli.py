@@ -119,6 +119,12 @@ def test_a_file_is_kept_unless_forced():
     assert Path("my.yaml").read_text().startswith("# Classify")
 
 
+def test_a_model_that_ends_today_is_still_the_one_that_is_paid():
+    """gpt-4.1-nano ends on 2026-10-23."""
+    for day, exit_code in (("2026-10-23", 0), ("2026-10-24", 2)):
+        assert ask("init", f"{day}.yaml", "--incumbent", "openai/gpt-4.1-nano", "--as-of", day).exit_code == exit_code
+
+
 @pytest.mark.parametrize(("args", "says"), [
     (["--incumbent", "openia/gpt-6-sol"], "--incumbent: unknown model 'openia/gpt-6-sol'; nearest: openai/gpt-6-sol"),
     (["--incumbent", "openai/gpt-6-sool"], "unknown model at openai: 'gpt-6-sool'; nearest: gpt-6-sol"),
@@ -242,3 +248,12 @@ def test_on_an_earlier_day_candidates_without_a_price_are_left_out_and_named(nam
     assert all(f"# Left out, without a price by 2026-06-30: {each}." in written for each in late)
     assert ("Left out" in written) == bool(late)
     assert ask("compare", "my.yaml", "--draws", "16").exit_code == 0
+
+
+@pytest.mark.full
+def test_a_log_of_agents_with_long_prompts_takes_the_place_of_the_templates_guesses():
+    """Steps of 30,000 tokens, more than the longest example that a guess of shorter ones would be."""
+    Path("log.csv").write_text("timestamp,model,input_tokens,output_tokens\n" + "".join(
+        f"2026-11-{day:02d}T{hour:02d}:00:00Z,gpt-5.4,30000,500\n" for day in (3, 4, 5) for hour in range(24)))
+    assert ask("init", "my.yaml", "--template", "agent", "--usage", "log.csv").exit_code == 0
+    assert load_scenario("my.yaml").workload.requests_per_day == 24

@@ -33,6 +33,17 @@ def test_a_candidates_cache_can_stay_off_or_have_hits_of_its_own() -> None:
         assert each(w, CHEAPER) == each(w, CASCADE) == pytest.approx(usd + 0.00005)
 
 
+def test_no_input_is_left_where_prompts_are_read_and_written_whole() -> None:
+    """The parts of 345,000 and 65,000 tokens that are read, times a rate of hits, do not add up to them by themselves."""
+    bins = [{"input_tokens": read + 25000.0, "output_tokens": 800.0, "share": 0.5, "cached_tokens": read,
+             "cache_write_tokens": 25000.0} for read in (40000.0, 320000.0)]
+    workload = {"lengths": bins, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": 345000.0,
+                "cache_hit_rate": 0.864971}
+    for model in ("gpt-6-sol", "gpt-6-luna"):
+        w = world(workload=workload, incumbent={"model": model, "uses_cache": True})
+        assert service(w.shared, w.options["stay"]).cost.input_usd == 0.0
+
+
 def test_calls_of_the_incumbent_that_miss_its_cache_pay_plain_input_where_they_write_nothing() -> None:
     """gpt-6-sol, 2,000 in, half hits at $0.20/M, 100 out at $10/M = $0.001. The other half is written at $2.50/M, or pays $2/M;
     in batch, where all waits, half of each. A candidate's misses are written all the same. The list's price is not stated too.
@@ -299,7 +310,21 @@ def test_a_flexible_tier_leaves_batch_alone_and_says_so_in_the_arithmetic() -> N
     lines = {line.name: line for line in w.costed("flexible-tier").costs.lines}
     told = lines["API output"].arithmetic
     assert callable(told)
-    assert told(0) == "2,628,000 requests x 0.6 x 100.00 tok x $15/Mtok x 0.7 flexible tier"
+    assert told(0) == "2,628,000 requests x 0.6 x 100.00 tok x $15/Mtok x 0.7 tier price"
+
+
+@pytest.mark.parametrize(("ratio", "today", "batched"), [(0.5, 0.002, 0.002), (2.0, 0.008, 0.002), (1.0, 0.004, 0.002)])
+def test_the_tier_of_todays_calls_moves_what_is_outside_batch_alone(ratio: float, today: float, batched: float) -> None:
+    """$0.004 a request at the standard list, half in batch: on flex batch saves nothing, on priority three quarters.
+
+    A flexible tier of 40% for half of the calls leaves the other half in today's. No other model is in it.
+    """
+    w = world(workload={"can_wait_share": 1.0}, incumbent={"tier_price_ratio": ratio},
+              candidates={"flexible_tier": {"price_ratio": 0.4, "share": 0.5}})
+    assert each(w, "stay") == pytest.approx(today)
+    assert each(w, "cache-batch") == pytest.approx(batched)
+    assert each(w, "flexible-tier") == pytest.approx(0.5 * today + 0.5 * 0.4 * 0.004)
+    assert each(w, CHEAPER) == each(world(workload={"can_wait_share": 1.0}), CHEAPER)
 
 
 def test_provisioned_units_follow_the_peak_and_pay_nothing_by_the_token() -> None:

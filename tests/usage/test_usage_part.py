@@ -96,6 +96,20 @@ def test_a_log_that_writes_to_a_cache_and_never_reads_from_it_says_that_the_cach
     assert (data["workload"]["shared_prefix_tokens"]["value"], data["workload"]["cache_hit_rate"]) == (2000.0, 0.0)
 
 
+@pytest.mark.parametrize(("tiers", "ratio"), [
+    (("flex", "flex"), 0.5), (("priority", "priority"), 2.0), (("flex", "default"), 0.75), (("default", "default"), None),
+    (("flex", "batch"), 0.5), (("incentivized-tier", "incentivized-tier"), None),
+])
+def test_calls_in_a_tier_hand_on_its_price_and_no_bill_that_would_move_batch(tmp_path, tiers, ratio):
+    """gpt-5.4 at half the list in flex, at twice in priority; calls in batch are none of a tier's."""
+    file, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    file.write_text("date,model,provider,requests,input_tokens,output_tokens,service_tier\n" + "".join(
+        f"2026-10-{day},gpt-5.4,openai,100,1000000,1000,{tier}\n" for day, tier in enumerate(tiers, 27)))
+    assert run("usage", file, "--output", out, "--tasks", "0").exit_code == 0
+    found = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]
+    assert (found.get("tier_price_ratio"), "bill_usd_per_month" in found) == (ratio, False)
+
+
 @pytest.mark.parametrize(("paid", "words", "bill"), [
     ((1.36, 1.36, 0.7, 0.7), (), 0.7), ((1.088, 1.088, 0.56, 0.56), (), 0.56), ((1.36, 1.36, 1.36, 1.36), (), 1.36),
     (("", "", "", ""), ("--bill", 2 * 1.03 * 365 / 12), 1.4),

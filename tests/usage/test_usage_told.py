@@ -127,6 +127,21 @@ def test_a_service_whose_weeks_are_alike_has_no_other_volume_in_any_month(week: 
         assert len(change.weekdays) == min(len(month), 7)
 
 
+def test_a_price_by_length_makes_no_change_of_days_that_are_alike(tmp_path: Path) -> None:
+    """gpt-5.4: short prompts are not cached, those above the edge nearly all; twice as many calls are volume alone."""
+    def log(more: int) -> list[str]:
+        return [f"{day}T{hour:02d}:00:00Z,gpt-5.4,openai,{given},100,{read}"
+                for days, calls in ((SEPTEMBER, 1), (OCTOBER, more)) for day in days for hour in range(calls)
+                for given, read in ((100000, 0), (300000, 290000))]
+
+    head = "timestamp,model,provider,input_tokens,output_tokens,cached_tokens"
+    for more in (1, 2):
+        before, calendar, volume, mix, cache, price, _ = change_of(
+            table(tmp_path / f"{more}.csv", *log(more), head=head), "--input-includes-cache", "yes")
+        assert (mix, cache, price) == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
+        assert volume == pytest.approx((more - 1) * (before + calendar))
+
+
 def day_sum(day: date, mtok: int) -> Spend:
     """A day's sum of so many million tokens of input, at 2.50 USD each."""
     at = (day - EPOCH).days

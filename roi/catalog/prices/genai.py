@@ -47,11 +47,13 @@ def list_price(
     batch, listed_from = (variant_before(model, BATCH, noon) if own else None) or (None, None)
     batch = variant_prices(model, BATCH, noon) if own and batch is None else batch
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
+    window = model.context_window
+    holds = None if window is not None and edges[-1] >= window else window  # what has a price fits
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     stated, origin = (release_day(), package_name()) if updated is None else (updated, f"genai-prices, update of {updated}")
     combined = batch if rule is not None and rule.combines_with_batch else None
     return ApiPrice(
-        provider=provider.id, model=model.id, context_tokens=model.context_window, edges_tokens=tuple(edges),
+        provider=provider.id, model=model.id, context_tokens=holds, edges_tokens=tuple(edges),
         input_usd_per_mtok=tier_rates(standard, "input_mtok", edges) or (),
         output_usd_per_mtok=tier_rates(standard, "output_mtok", edges) or (),
         cache_read_usd_per_mtok=tier_rates(standard, "cache_read_mtok", edges),

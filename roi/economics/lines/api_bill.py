@@ -184,7 +184,8 @@ def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str)
     usd: Part = attrgetter(f"{way}_usd")
     tier = 1.0 if api.option.api is None or way == "batch" else api.option.api.tier
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
-    facts = tuple(f"options.{id}.flexible.{name}" for name in ("share", "price_ratio")) if tiered else ()
+    facts = (f"options.{id}.flexible.share", f"options.{id}.flexible.price_ratio",
+             f"vendors.{api.option.vendor}.tier_price_ratio") if tiered else ()
 
     def arithmetic(month: int) -> str:
         cost = api.told(usd)
@@ -192,7 +193,7 @@ def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str)
         each = pick(getattr(cost, f"{way}_tokens"), month) / some if some else 0.0
         rate = pick(usd(cost), month) / some / each / pick(tier, month) * MTOK if each else 0.0
         part = pick(share.whole, month) * some
-        slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
+        slower = f" x {pick(tier, month):.6g} tier price" if tiered else ""
         return f"{_counted(shared, part, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month, usd)}"
 
     return Line(name=name, kind=LineKind.API, path=billed_at_price(shared, api), rate=usd(api.cost), share=share,

@@ -151,6 +151,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
 
     price_in, output_usd = rate(api.input), seen.output * rate(api.output)
     cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
+    input_tokens = seen.total
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
     if api.uses_cache and api.cache_read is not None and not linear:
@@ -161,11 +162,12 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         if not api.cache_as_today:
             cached = (hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in) & cached
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
+        input_tokens = seen.total - read_tokens
         read_usd = read_tokens * rate(api.cache_read)
         if api.cache_write is not None:
             write_tokens = np.where(cached, seen.prefix * (1.0 - hit_rate), 0.0)
             write_usd = write_tokens * write
-    input_tokens = seen.total - read_tokens - write_tokens
+            input_tokens = seen.total - np.where(cached, seen.prefix, 0.0)  # exactly 0 where a cache holds all
     input_usd = input_tokens * price_in
     input_usd, read_usd, write_usd, output_usd = (x * api.tier for x in (input_usd, read_usd, write_usd, output_usd))
 

@@ -76,7 +76,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)
     ends = retirement(price.provider, price.model, s.as_of)
-    if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
+    if ends is not None and ends.retires_on < s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
     warn_of_tier(sheet, s, price)
@@ -89,6 +89,8 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
               cache_as_today=i.uses_cache)
+    if i.tier_price_ratio != 1.0:
+        sheet.field(path_of(OptionFacts, "tier_today", vendor=vendor), i, "tier_price_ratio", "incumbent")
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
         add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)

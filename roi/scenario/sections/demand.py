@@ -228,6 +228,9 @@ class Incumbent(Section):
     out = as documented, else assumed."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
+    tier_price_ratio: Annotated[Positive, unit("ratio")] = 1.0
+    """Price of the calls outside batch over the standard list's, all rates alike: 0.5 where all go through flex at half price,
+    2 through priority at twice, and their mean where some do. Batch keeps its own price."""
     batch_hours: Deadline | None = None
     """Hours within which its batch tier promises an answer; left out = 24."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0

@@ -132,10 +132,15 @@ def _factors(rows: Sequence[Priced], day: int) -> dict[Service, float]:
     return found
 
 
-def _input_shares(rows: Sequence[Priced]) -> dict[Service, dict[str, float]]:
-    """Shares of the input that were not cached, read and written, and of what was written for an hour, by kind."""
-    found = {}
-    for kind, group in _by_kind(rows).items():
+def _input_shares(rows: Sequence[Priced]) -> dict[tuple[Service, int], dict[str, float]]:
+    """Shares of the input that were not cached, read and written, and of what was written for an hour, by kind and price tier.
+
+    Long prompts, which may pay another price, find more of themselves in a cache.
+    """
+    found, groups = {}, defaultdict[tuple[Service, int], list[Priced]](list)
+    for each in rows:
+        groups[each.spend.service, each.tier].append(each)
+    for kind, group in groups.items():
         sums = total_tokens([each.spend for each in group])
         total = sum(sums[name] for name in INPUT)
         if total:
@@ -143,9 +148,9 @@ def _input_shares(rows: Sequence[Priced]) -> dict[Service, dict[str, float]]:
     return found
 
 
-def _with_shares(each: Priced, shares: Mapping[Service, Mapping[str, float]]) -> Priced:
-    """The sum with its input cached as that of its kind was; as it is where the kind is new."""
-    own = shares.get(each.spend.service)
+def _with_shares(each: Priced, shares: Mapping[tuple[Service, int], Mapping[str, float]]) -> Priced:
+    """The sum with its input cached as that of its kind and tier was; as it is where these are new."""
+    own = shares.get((each.spend.service, each.tier))
     if own is None:
         return each
     total = sum(each.spend.tokens[name] for name in INPUT)

@@ -48,6 +48,11 @@ class Priced:
     """Terms of a scenario's, which take the place of the list price."""
 
     @property
+    def tier(self) -> int:
+        """Number of the list's tier by length that its calls pay; 0 where no price is known."""
+        return 0 if self.rates is None else _tier(self.spend, self.rates)[0]
+
+    @property
     def usd(self) -> float | None:
         """What was spent, as far as it is known: what the source reports, else the list price."""
         return self.spend.cost_usd if self.spend.costed else self.list_usd

@@ -1,6 +1,7 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -204,10 +205,20 @@ def _incumbent(
         yield "writes_cache", False
     if share:
         yield "batch_share", round(share, 6)
+    if (ratio := tier_price_ratio(found.chosen, day)) != 1.0:
+        yield "tier_price_ratio", ratio
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
         yield "bill_is_volume_share", split
+
+
+def tier_price_ratio(rows: Sequence[Priced], day: int) -> float:
+    """What the calls outside batch cost in their tiers over the standard list, both of the day; 1 where they are free."""
+    tiered = [each for each in rows if not each.spend.batch] if any(each.spend.tier is not None for each in rows) else []
+    standard = [replace(each, spend=replace(each.spend, tier=None)) for each in tiered]
+    usd, plain = (sum(filter(None, list_on(of, day))) for of in (tiered, standard))
+    return round(usd / plain, 6) or 1.0 if plain else 1.0
 
 
 def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
@@ -236,8 +247,8 @@ def paid_a_month(
     come off it. Else what the rows report that they cost, all of them: the same rows give the tokens, so the gap is price;
     where they count no requests it is volume if they cost the list price, else unsplit. Else the list price times a cost
     export's factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a
-    scenario's requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are
-    kept an hour, which no field of a scenario says, their list price: the gap is price.
+    scenario's requests and lengths must come to, so the gap is volume. And of calls with cache writes that are kept an
+    hour, which no field of a scenario says, their list price: the gap is price.
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
@@ -256,7 +267,7 @@ def paid_a_month(
         return listed * factor, None
     if uncounted:
         return listed, 1.0
-    return (listed, 0.0) if any(_apart(each) for each in rows) else (None, None)
+    return (listed, 0.0) if any(each.spend.tokens["cache_write_1h"] for each in rows) else (None, None)
 
 
 def writes_nothing(rows: Sequence[Priced]) -> bool:
@@ -266,11 +277,6 @@ def writes_nothing(rows: Sequence[Priced]) -> bool:
 
 def _writes(rows: Sequence[Priced]) -> bool:
     return any(each.spend.tokens["cache_write"] for each in rows)
-
-
-def _apart(each: Priced) -> bool:
-    """True where the list has a price for these calls that no field of a scenario says."""
-    return each.spend.tier is not None or each.spend.tokens["cache_write_1h"] > 0
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
@@ -289,7 +295,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
     if any(each.spend.tier is not None for each in found.chosen):
-        yield "calls in a tier that is not the standard one: the bill is at its list price, which no other option has"
+        yield ("calls in a tier that is not the standard one: incumbent.tier_price_ratio is what those outside batch cost over"
+               " the standard list; no other model has it, and batch has its own price")
     if any(each.spend.tokens["cache_write_1h"] for each in found.chosen):
         yield "cache writes that are kept an hour: the bill has their list price, in place of that of the shorter time"
     if writes_nothing(found.chosen):

@@ -60,6 +60,8 @@ def _what(a: TrackAnswer, e: Effect) -> str:
     """What a fact is and was over the forecast; of the share of calls, where it was the furthest off, and why."""
     if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
         meaning = MEANING.get(e.fact, "over the forecast's").format(option=option_label(a.comparison.case, a.option))
+        if not any(each.calls_usd is not None for each in a.tracked.came):
+            meaning = meaning.replace("as billed", "by their batch and tier")
         name = e.fact.removesuffix(f" {OR_VOLUME}")
         seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])

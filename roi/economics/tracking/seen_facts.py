@@ -79,6 +79,8 @@ class Came:
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
     listed: bool = False
     """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
+    tiers: tuple[float, float] = (1.0, 1.0)
+    """Then what batch and service tiers make of the price of the own model's calls and of the others', over the forecast's."""
     waiting_usd: float | None = None
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
@@ -182,7 +184,7 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 
     stay_price = None if shares_price(options[id], options) else lambda now: _stay_price(now, came)
     told = _columns(came, rows=True)
-    return _seen(found, told, lambda x: x, _routing(options[id], came), _rounds(options[id]), stay_price)
+    return _seen(found, told, lambda x: x, _routing(options, id, came), _rounds(options[id]), stay_price)
 
 
 def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
@@ -248,8 +250,7 @@ def _seen_together(
         return months.each(lambda a: np.atleast_2d(np.broadcast_to(a, (*a.shape[:-1], k))[..., first:]))
 
     told = _columns(came[first:], rows=False)
-    routing = _routing(options[id], came)
-    lately = {name: x[-1:] for name, x in routing.items()}
+    lately = {name: x[-1:] for name, x in _routing(options, id, came).items()}
     if stay_price is not None:
         lately[STAY_PRICE] = np.asanyarray(stay_price)
     return _seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id]))
@@ -309,18 +310,16 @@ def _rounds(option: Option) -> int:
     return 1 if option.spills_to is None else ROUNDS
 
 
-def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
-    """Months until the option was live, and the share that it escalated, as the calls of each month say, shape (k, 1).
-
-    Empty where nothing tells them, or they are as the forecast says.
-    """
+def _routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
+    """Months until the option was live, what it escalated, prices that tiers move: where not as forecast, shape (k, 1)."""
+    option, tiers = options[id], np.array([each.tiers for each in came])
+    prices = (PRICE,) if shares_price(option, options) else (PRICE, STAY_PRICE)
+    moved = {name: tiers[:, [k]] for k, name in enumerate(prices) if np.any(tiers[:, k] != 1.0)}
     shares = [each.own_share for each in came]
     handing = option.spills_to is not None or option.long_to is not None
     if option.kind == "stay" or option.same_model or handing or all(s is None for s in shares):
-        return {}
-    to_live, parallel = (
-        float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)
-    )
+        return moved
+    to_live, parallel = (float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel))
     handed = float(np.mean(option.escalated))
     told, found = np.full(len(came), handed), np.full(len(came), to_live)
     for k, share in enumerate(shares):
@@ -337,7 +336,7 @@ def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
             found[k] = _live_from(share, parallel, month, to_live, handed)
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
-    return {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
+    return moved | {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
 
 
 def _own_share(to_live: float, parallel: float, month: float, handed: float) -> float:

@@ -40,6 +40,7 @@ class MonthSums:
 
     calls: float | None = None
     own_calls: float | None = None
+    second_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -250,7 +251,11 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
     counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
-        found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
+        days = defaultdict[int, dict[str, float]](lambda: {"own": 0.0, "other": 0.0})
+        for role, each in rows:
+            days[each.spend.day or 0][role] += each.spend.requests or 0
+        found.own_calls = sum(day["own"] for day in days.values())
+        found.second_calls = sum(min(day.values()) for day in days.values())
     for _, each in rows:
         found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
         found.cache_read_tokens += each.spend.tokens["cache_read"]

@@ -50,6 +50,8 @@ class TrackedMonth(Record):
     """Of all models that the option calls."""
     own_calls: Amount | None = None
     """Of them, those that the option's own model answered."""
+    second_calls: Amount | None = None
+    """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
     input_tokens: Amount | None = None
     """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None

@@ -83,6 +83,23 @@ def test_the_tiers_of_either_model_move_its_own_price(tmp_path: Path) -> None:
     assert came == pytest.approx([31 * 60_000 * listed[0] * 0.5, 31 * 60_000 * listed[1] * 0.75], rel=1e-6)
 
 
+@pytest.mark.parametrize(("beside", "parallel", "both"), [(False, 0.0, 0.0), (True, None, 15 / 31)])
+def test_calls_in_parallel_are_assumed_where_the_days_leave_room_for_them(
+    beside: bool, parallel: float | None, both: float, tmp_path: Path,
+) -> None:
+    """60,000 calls a day, from 17 December on of the new model: never both in a day was told as a volume of 31 / 46; with the
+    old model called for the 15 days besides, each of their requests is called twice."""
+    head, *rows = export("gpt-6-sol", 1, cached=0, usd=SOL_USD).splitlines()
+    new = export("gpt-6-luna", 1).splitlines()[1:][16:]
+    (tmp_path / "usage.csv").write_text("\n".join([head, *(rows if beside else rows[:16]), *new]) + "\n")
+    timing = {"months_to_live": {"api": 16 / 31}, "months_in_parallel": 1}
+    found = told(tmp_path, {**SCENARIO, "timing": timing}, "--actual", tmp_path / "usage.csv", "--option", LUNA)
+    seen = {each["fact"]: each["factor"] for each in found["effects"]}
+    assert seen.get("months in parallel") == parallel
+    assert seen.get("volume", 1.0) == pytest.approx(1.0, abs=1e-6)
+    assert found["months"][0]["in_parallel"] == pytest.approx(both, abs=1e-6)
+
+
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
 def test_a_table_of_days_has_the_same_months_in_every_zone(zone: str, tmp_path: Path) -> None:
     """In zones east of Greenwich each day was its day before, and the last month was not whole."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -12,12 +13,16 @@ from roi.answers.track_months import Models, MonthSums, bill_months, check_span,
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
+from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import any_positive
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.seen_facts import Came
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
+
+TIERS_MOVED: Final = 0.0005
+"""Share by which batch and tiers may move list prices without a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +132,40 @@ def _of_a_call(month: TrackedMonth, billed: float | None) -> float | None:
     return max(usd, 0.0) * billed / month.calls_usd / calls if calls > 0 else None
 
 
+def _tiers(
+    month: TrackedMonth, shared: Shared, options: Mapping[str, Option], id: str, notes: list[str]
+) -> tuple[float, float]:
+    """What batch and tiers make of the list price of the own model's calls and of the others', over the forecast's.
+
+    1 where the export tells neither of a model's calls.
+    """
+    found = []
+    for ratio, option in ((month.own_tier_ratio, options[id]), (month.other_tier_ratio, options["stay"])):
+        found.append(1.0 if ratio is None else ratio / _planned_tiers(shared, option))
+    moved = [f"x{x:.3f}" for x in dict.fromkeys(found) if abs(x - 1.0) > TIERS_MOVED]
+    if moved:
+        notes.append(f"--actual: {month.month}: tokens without a cost are at the forecast's prices, {' and '.join(moved)} as"
+                     " the list's prices of their batch and service tiers say; --bill says what is paid")
+    return found[0], found[1]
+
+
+def _planned_tiers(shared: Shared, option: Option) -> float:
+    """The list price of the option's mean request with its batch and tier, over the same at once in the standard one."""
+    if option.api is None:
+        return 1.0
+    plain = replace(option, api=replace(option.api, batch_share=0.0, tier=1.0))
+    now, standard = (float(np.mean(service(shared, each).cost.usd)) for each in (option, plain))
+    return now / standard if standard > 0 else 1.0
+
+
 def came_of(
     months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array, notes: list[str]
 ) -> tuple[Came, ...]:
     """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives.
 
-    Where no bill says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month
-    of units or seats is not known: no export tells their fee. `notes` hear of both.
+    Tokens without a cost are at the forecast's prices, as many times as the list says of their batch and tiers. Where no bill
+    says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month of units or
+    seats is not known: no export tells their fee. `notes` hear of all three.
     """
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
@@ -143,6 +175,8 @@ def came_of(
         notes.append(f"no export tells the fee of units or seats: what was paid in {', '.join(untold)} is not known without"
                      " --bill")
     planned = figures(shared, options[id], options).in_days(days)
+    tiers = [_tiers(month, shared, options, id, notes) if each else (1.0, 1.0)
+             for month, each in zip(months, listed, strict=True)]
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
     found = []
     for k, month in enumerate(months):
@@ -158,8 +192,10 @@ def came_of(
                 output_tokens=made / per if made is not None and per else None,
                 cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
+                second_calls=month.second_calls,
                 api_usd=None if fee[k] or listed[k] else month.api_usd,
                 listed=listed[k] and not fee[k],
+                tiers=tiers[k],
                 gpu_hours=month.gpu_hours,
                 gpu_usd=month.gpu_usd,
             )

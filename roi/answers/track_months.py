@@ -4,7 +4,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ class MonthSums:
 
     calls: float | None = None
     own_calls: float | None = None
+    second_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -48,6 +49,8 @@ class MonthSums:
     api_usd_from: str | None = None
     calls_usd: float | None = None
     own_usd: float | None = None
+    own_tier_ratio: float | None = None
+    other_tier_ratio: float | None = None
     gpu_hours: float | None = None
     gpu_usd: float | None = None
     sources: list[str] = field(default_factory=list)
@@ -156,7 +159,7 @@ def usage_months(
             notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
                          " too, or give a day without calls a row of 0 requests")
             continue
-        sums[month] = _summed(some, MOST_LOST)
+        sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
@@ -238,13 +241,22 @@ def _refuse_across(each: "Priced", month: str) -> None:
         raise InputError(f"--actual: a row of {month} reaches into {after(month)}; export by day")
 
 
-def _summed(rows: Sequence[tuple[str, "Priced"]], few: float) -> MonthSums:
-    """The sums of a month; its costs are reported where rows without one are at most `few` of its list price."""
+def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) -> MonthSums:
+    """The sums of a month; its costs are reported where rows without one are at most `few` of its list price.
+
+    `tiers`: the rows say which went through batch, or in which service tier.
+    """
     found = MonthSums()
+    if tiers:
+        found.own_tier_ratio, found.other_tier_ratio = (_tier_ratio(rows, role) for role in ("own", "other"))
     counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
-        found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
+        days = defaultdict[int, dict[str, float]](lambda: {"own": 0.0, "other": 0.0})
+        for role, each in rows:
+            days[each.spend.day or 0][role] += each.spend.requests or 0
+        found.own_calls = sum(day["own"] for day in days.values())
+        found.second_calls = sum(min(day.values()) for day in days.values())
     for _, each in rows:
         found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
         found.cache_read_tokens += each.spend.tokens["cache_read"]
@@ -257,6 +269,16 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float) -> MonthSums:
         if not unpaid or sum(unpaid) < few * found.api_usd:
             found.api_usd_from, found.calls_usd = "reported", found.api_usd
     return found
+
+
+def _tier_ratio(rows: "Sequence[tuple[str, Priced]]", role: str) -> float | None:
+    """The list price of these calls by batch and tier over that of the same at once in the standard tier; None without any."""
+    from roi.usage.measure.pricing import own_of, price_spend
+
+    some = [each for whose, each in rows if whose == role]
+    plain = price_spend((replace(each.spend, batch=False, tier=None) for each in some), own_of(some))
+    now, standard = (sum(each.list_usd or 0.0 for each in priced) for priced in (some, plain))
+    return now / standard if standard > 0 else None
 
 
 def bill_months(

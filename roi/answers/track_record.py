@@ -50,6 +50,8 @@ class TrackedMonth(Record):
     """Of all models that the option calls."""
     own_calls: Amount | None = None
     """Of them, those that the option's own model answered."""
+    second_calls: Amount | None = None
+    """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
     input_tokens: Amount | None = None
     """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None
@@ -62,6 +64,10 @@ class TrackedMonth(Record):
     """What the calls cost by the export itself, whatever an invoice asks."""
     own_usd: Amount | None = None
     """Of what the calls cost by the export, or by list price, what the option's own model did."""
+    own_tier_ratio: Amount | None = None
+    """List price of the option's own model's calls by batch and service tier, over the same at once in the standard tier."""
+    other_tier_ratio: Amount | None = None
+    """The same of the other models' calls."""
     gpu_hours: Amount | None = None
     gpu_usd: Amount | None = None
     sources: tuple[Text, ...] = ()

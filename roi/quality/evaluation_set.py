@@ -68,10 +68,12 @@ class EvaluationSet:
 def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     """The results in FILES; InputError where they are none, or contradict each other."""
     table, notes = _Rows(dict(asked.systems), unscored_wrong=asked.unscored_wrong), Notes()
+    columns: dict[str, None] = {}
     for path in find_files(files):
         before = len(table)
         with open_source(path, notes) as source:
             form = _format(source, asked)
+            columns |= dict.fromkeys(source.first)
             for place, row in form.rows(source, asked, notes):
                 if (reason := table.add(row)) is not None:
                     notes.drop(reason, place)
@@ -82,6 +84,9 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     for old, _ in asked.systems:
         if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
             raise UnknownName("--system", old, table.called, "system of the files:")
+    for what, column in asked.columns:
+        if not table.tells(what):
+            raise UnknownName("--map", column, columns, f"column (or one that tells no row's {what})")
     found = table.settle(asked, notes)
     if asked.right_from is not None and not np.nanmax(found.marks) > 0:
         raise InputError(f"--right-from: {asked.right_from:g} is not usable; no score of these files reaches it, so that all"
@@ -165,6 +170,12 @@ class _Rows:
         handed = None if escalated is None else share(escalated, "escalated")
         self.marks.extend((score or 0.0, heavy, np.nan if handed is None else handed))
         return None
+
+    def tells(self, what: str) -> bool:
+        """True where some row tells its cluster, weight, run, or whether it was escalated; each tells the rest."""
+        if what in {"weight", "escalated"}:
+            return not np.isnan(np.array(self.marks[1 if what == "weight" else 2::3])).all()
+        return {"cluster": len(self.clusters) > 0, "run": len(self.runs) > 1}.get(what, True)
 
     def _number(self, system: str) -> int:
         """The number of a system of the files that no row had before; InputError where they are too many."""

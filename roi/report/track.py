@@ -266,8 +266,8 @@ def _twice(a: TrackAnswer) -> Iterator[str]:
     if told:
         yield (
             f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; second calls are"
-            " no volume. timing.months_in_parallel, or the option's own under options, says otherwise; 0: each request is"
-            " called once."
+            " no volume. The scenario's timing.months_in_parallel, or the option's own under options, says otherwise; 0: each"
+            " request is called once."
         )
 
 

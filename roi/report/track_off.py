@@ -13,6 +13,7 @@ from roi.economics.tracking.month_figures import (
     INPUT,
     LIVE,
     OUTPUT,
+    PARALLEL,
     PRICE,
     ROUTING,
     STAY_PRICE,
@@ -33,6 +34,7 @@ MEANING: Final = {
     INPUT: "the input tokens of a call, over the forecast's",
     OUTPUT: "the output tokens of a call, over the forecast's",
     CACHE: "the share of input that is read from a cache, over the forecast's",
+    PARALLEL: "in which the old model is called beside the new one, by the days' calls, over the forecast's",
     STAY_PRICE: "of the old model's tokens as billed, over the forecast's",
     PRICE: "of {option}'s tokens as billed, over the forecast's",
     COMMITMENTS: "what was paid, over what these tokens cost at that price",
@@ -60,6 +62,8 @@ def _what(a: TrackAnswer, e: Effect) -> str:
     """What a fact is and was over the forecast; of the share of calls, where it was the furthest off, and why."""
     if e.fact not in {LIVE, ROUTING} or (off := _share_off(a, e.fact)) is None:
         meaning = MEANING.get(e.fact, "over the forecast's").format(option=option_label(a.comparison.case, a.option))
+        if not any(each.calls_usd is not None for each in a.tracked.came):
+            meaning = meaning.replace("as billed", "by their batch and tier")
         name = e.fact.removesuffix(f" {OR_VOLUME}")
         seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])

@@ -106,6 +106,8 @@ class Usage:
     """What the groups are where they are hours, days, weekdays or months, which nobody changes one by one."""
     left_out: tuple[Priced, ...] = ()
     """What was spent on days that the user leaves out (`Days.without`): none of it is in the other sums."""
+    tells_tiers: bool = False
+    """True where some file says of its rows whether they went through batch or in which service tier."""
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
@@ -219,6 +221,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         rates=converting,
         dated=dated,
         by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),
+        tells_tiers=any(len(constants(table.records.select("batch", "tier"))) < 2 for table in log.tables),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
 

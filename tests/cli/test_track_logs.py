@@ -48,6 +48,58 @@ def test_tokens_without_a_cost_are_no_price_that_moved(
         assert found["cash_usd"] == pytest.approx(62 * 60_000 * each, rel=2e-4)
 
 
+@pytest.mark.parametrize(("today", "tiers", "each"), [
+    (0.0, None, 1.0), (0.0, ("flex", "flex"), 0.5), (0.0, ("default", "batch"), 0.75), (0.0, ("priority", "default"), 1.5),
+    (0.5, ("default", "batch"), 0.75), (0.5, ("default", "default"), 1.0), (0.5, None, 0.75),
+], ids=["not told", "flex", "half in batch", "half in priority", "in batch as forecast", "no more batch", "batch not told"])
+def test_tokens_without_a_cost_are_at_the_list_price_of_their_tier(
+    today: float, tiers: tuple[str, str] | None, each: float, tmp_path: Path,
+) -> None:
+    """Flex and batch are half the list, priority is twice: all was told at the forecast's prices, whatever its tier."""
+    plain = without_costs(export("gpt-5.4", 1, per_day=30_000, cached=0)).splitlines()
+    halves = [""] * 2 if tiers is None else [f",{tier}" for tier in tiers]
+    rows = [f"{plain[0]}{',service_tier' * (tiers is not None)}", *(row + tier for row in plain[1:] for tier in halves)]
+    (tmp_path / "usage.csv").write_text("\n".join(rows) + "\n")
+    mine = {**SCENARIO, "incumbent": {"provider": "openai", "model": "gpt-5.4", "batch_share": today},
+            "workload": {**SCENARIO["workload"], "can_wait_share": today}, "quality": {}}
+    found = told(tmp_path, mine, "--actual", tmp_path / "usage.csv", "--option", "stay")
+    assert found["cash_usd"] == pytest.approx(31 * 60_000 * (2000 * 2.5e-6 + 10 * 15e-6) * each, rel=1e-6)
+    assert any("batch and service tiers" in note for note in found["notes"]) == (each != 1.0 - today / 2)
+
+
+def test_the_tiers_of_either_model_move_its_own_price(tmp_path: Path) -> None:
+    """December on gpt-5.4 in flex, at 0.002575 a call; January on gpt-5.4-mini, at 0.001545 and half of it."""
+    head, *rows = without_costs(export("gpt-5.4", 2, per_day=30_000, cached=0)).splitlines()
+    old, new = rows[:31], [row.replace("gpt-5.4", "gpt-5.4-mini") for row in rows[31:]]
+    rows = [f"{row},{tier}" for days, tiers in ((old, ("flex", "flex")), (new, ("default", "batch"))) for row in days
+            for tier in tiers]
+    (tmp_path / "usage.csv").write_text("\n".join([f"{head},service_tier", *rows]) + "\n")
+    mine = {**SCENARIO, "incumbent": {"provider": "openai", "model": "gpt-5.4"}, "quality": {},
+            "candidates": {"api_models": ["openai/gpt-5.4-mini"]},
+            "timing": {"months_to_live": {"api": 1}, "months_in_parallel": 0}}
+    found = told(tmp_path, mine, "--actual", tmp_path / "usage.csv", "--option", "cheaper-api:openai/gpt-5.4-mini")
+    listed = (2000 * 2.5e-6 + 10 * 15e-6, 2000 * 0.75e-6 + 10 * 4.5e-6)
+    came = [month["cash_usd"]["came"] for month in found["months"]]
+    assert came == pytest.approx([31 * 60_000 * listed[0] * 0.5, 31 * 60_000 * listed[1] * 0.75], rel=1e-6)
+
+
+@pytest.mark.parametrize(("beside", "parallel", "both"), [(False, 0.0, 0.0), (True, None, 15 / 31)])
+def test_calls_in_parallel_are_assumed_where_the_days_leave_room_for_them(
+    beside: bool, parallel: float | None, both: float, tmp_path: Path,
+) -> None:
+    """60,000 calls a day, from 17 December on of the new model: never both in a day was told as a volume of 31 / 46; with the
+    old model called for the 15 days besides, each of their requests is called twice."""
+    head, *rows = export("gpt-6-sol", 1, cached=0, usd=SOL_USD).splitlines()
+    new = export("gpt-6-luna", 1).splitlines()[1:][16:]
+    (tmp_path / "usage.csv").write_text("\n".join([head, *(rows if beside else rows[:16]), *new]) + "\n")
+    timing = {"months_to_live": {"api": 16 / 31}, "months_in_parallel": 1}
+    found = told(tmp_path, {**SCENARIO, "timing": timing}, "--actual", tmp_path / "usage.csv", "--option", LUNA)
+    seen = {each["fact"]: each["factor"] for each in found["effects"]}
+    assert seen.get("months in parallel") == parallel
+    assert seen.get("volume", 1.0) == pytest.approx(1.0, abs=1e-6)
+    assert found["months"][0]["in_parallel"] == pytest.approx(both, abs=1e-6)
+
+
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
 def test_a_table_of_days_has_the_same_months_in_every_zone(zone: str, tmp_path: Path) -> None:
     """In zones east of Greenwich each day was its day before, and the last month was not whole."""

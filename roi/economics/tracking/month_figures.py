@@ -27,13 +27,14 @@ from roi.economics.lines.option_lines import month_shares
 from roi.economics.paid_units import Provisioned
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
+VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
     "cache rate",
     "share of calls",
     "share of calls, by go-live",
+    "months in parallel",
     "incumbent's price",
     "price",
     "commitments",
@@ -43,11 +44,11 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, STAY_PRICE, PRICE, COMMITMENTS, GPU
 """What may be off, each a factor on what the forecast says.
 
 volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls:
-those that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the
-API billed for these tokens over what the forecast's prices make of them; of a model other than the incumbent's, without what
-the incumbent is paid until that is live and in parallel, whose price is one of its own: staying has it too. commitments: what
-was paid over what these tokens cost at that price, and what commitments ask beyond it. GPU hours: over those that the
-forecast's fleet takes at this volume. GPU price: of an hour.
+those that the option's own model answers, of all that were made for it; by go-live: where it also escalates. months in
+parallel: with the incumbent called beside it. price: what the API billed for these tokens over what the forecast's prices make
+of them; of a model other than the incumbent's, without what the incumbent is paid until that is live and in parallel, whose
+price is one of its own: staying has it too. commitments: what was paid over what these tokens cost at that price, and what
+commitments ask beyond it. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
 """
 BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "waiting_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
@@ -253,6 +254,8 @@ def with_seen(
     if ROUTING in seen:
         handing = bool(np.any(np.asanyarray(option.escalated) > 0))
         known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]
+    if PARALLEL in seen:
+        known[id] = option = replace(option, months_in_parallel=option.months_in_parallel * seen[PARALLEL])
     if LIVE in seen:
         known[id] = option = replace(option, months_to_live=seen[LIVE])
     if INPUT in seen or OUTPUT in seen:

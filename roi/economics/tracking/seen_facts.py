@@ -12,6 +12,7 @@ import numpy as np
 from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
+from roi.economics.tracking.call_shares import routing
 from roi.economics.tracking.month_figures import (
     CACHE,
     COMMITMENTS,
@@ -21,6 +22,7 @@ from roi.economics.tracking.month_figures import (
     INPUT,
     LIVE,
     OUTPUT,
+    PARALLEL,
     PRICE,
     ROUTING,
     STAY_PRICE,
@@ -50,10 +52,6 @@ ROUNDS: Final = 4
 """Of a hybrid, whose spill bends with the volume."""
 LEAST: Final = 1e-9
 """The least factor on calls and tokens: a month without any still has a length of call."""
-SHARE_SAME: Final = 0.005
-"""Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
-SHARE_MIXED: Final = 0.0005
-"""The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 MOVED: Final = 1e-9
 """A factor this near to 1 is one."""
 OR_VOLUME: Final = "or volume"
@@ -74,11 +72,15 @@ class Came:
     cached_share: float | None = None
     own_share: float | None = None
     """Of the calls, those that the option's own model answered."""
+    second_calls: float | None = None
+    """Of the calls, at most so many are of a request that the other model was called for too, on the same day."""
     api_usd: float | None = None
     unused_usd: float | None = 0.0
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
     listed: bool = False
     """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
+    tiers: tuple[float, float] = (1.0, 1.0)
+    """Then what batch and service tiers make of the price of the own model's calls and of the others', over the forecast's."""
     waiting_usd: float | None = None
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
@@ -182,7 +184,7 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 
     stay_price = None if shares_price(options[id], options) else lambda now: _stay_price(now, came)
     told = _columns(came, rows=True)
-    return _seen(found, told, lambda x: x, _routing(options[id], came), _rounds(options[id]), stay_price)
+    return _seen(found, told, lambda x: x, routing(options, id, came), _rounds(options[id]), stay_price)
 
 
 def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
@@ -248,8 +250,7 @@ def _seen_together(
         return months.each(lambda a: np.atleast_2d(np.broadcast_to(a, (*a.shape[:-1], k))[..., first:]))
 
     told = _columns(came[first:], rows=False)
-    routing = _routing(options[id], came)
-    lately = {name: x[-1:] for name, x in routing.items()}
+    lately = {name: x[-1:] for name, x in routing(options, id, came).items()}
     if stay_price is not None:
         lately[STAY_PRICE] = np.asanyarray(stay_price)
     return _seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id]))
@@ -309,61 +310,6 @@ def _rounds(option: Option) -> int:
     return 1 if option.spills_to is None else ROUNDS
 
 
-def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
-    """Months until the option was live, and the share that it escalated, as the calls of each month say, shape (k, 1).
-
-    Empty where nothing tells them, or they are as the forecast says.
-    """
-    shares = [each.own_share for each in came]
-    handing = option.spills_to is not None or option.long_to is not None
-    if option.kind == "stay" or option.same_model or handing or all(s is None for s in shares):
-        return {}
-    to_live, parallel = (
-        float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)
-    )
-    handed = float(np.mean(option.escalated))
-    told, found = np.full(len(came), handed), np.full(len(came), to_live)
-    for k, share in enumerate(shares):
-        month = k + 1.0
-        if share is None:
-            continue
-        if handed > 0 and k >= to_live + parallel and share > SHARE_SAME:
-            if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
-                told[k] = (1.0 - share) / share
-            continue
-        planned_share = _own_share(to_live, parallel, month, handed)
-        mixed = all(abs(x - 0.5) < 0.5 - SHARE_SAME for x in (planned_share, share))
-        if abs(planned_share - share) > (SHARE_MIXED if mixed else SHARE_SAME):
-            found[k] = _live_from(share, parallel, month, to_live, handed)
-    seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
-    planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
-    return {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
-
-
-def _own_share(to_live: float, parallel: float, month: float, handed: float) -> float:
-    """Of a month's calls, those of the option's own model; where it serves alone it hands on the share `handed`."""
-    live = min(max(month - to_live, 0.0), 1.0)
-    kept = min(max(to_live + parallel - (month - 1.0), 0.0), 1.0)
-    made = live + kept + handed * live * (1.0 - kept)
-    return live / made if made > 0 else 0.0
-
-
-def _live_from(share: float, parallel: float, month: float, planned: float, handed: float) -> float:
-    """The months until live that give the option this share of the calls of a month; it falls the later that is.
-
-    Less than 0 where it was live before month 1, so that less of that month, or none, is left in parallel.
-    """
-    low, high = -parallel, month
-    if share >= 1.0 - SHARE_SAME:
-        return min(planned, month - 1.0 - parallel)
-    if share <= SHARE_SAME:
-        return max(planned, month)
-    for _ in range(50):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if _own_share(middle, parallel, month, handed) > share else (low, middle)
-    return (low + high) / 2.0
-
-
 def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tracked) -> tuple[tuple[Effect, ...], str]:
     """What each fact did to the cash of the months and to what they saved, the largest first, and how that was shared out.
 
@@ -394,7 +340,7 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
         if not (cash[k] or saved[k]):
             continue
         seen = tracked.seen[name][:, 0]
-        factor = seen[-1] if name in {ROUTING, LIVE} else over_months(name, seen, tracked.months)
+        factor = seen[-1] if name in {ROUTING, LIVE, PARALLEL} else over_months(name, seen, tracked.months)
         fact = f"{name} {OR_VOLUME}" if name in {PRICE, STAY_PRICE} and any(each.bill_alone for each in came) else name
         found.append(Effect(fact, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

@@ -40,7 +40,7 @@ BUDGETS = {
         "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing"
         " numerics.normal numerics.sequence numerics.spreads"
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet"
-        " estimate.replay.hourly_fleet economics.decision"
+        " estimate.replay.hourly_fleet economics.decision economics.cached_lengths"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"
         " economics.paid_units economics.place economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),

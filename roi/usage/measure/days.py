@@ -152,7 +152,7 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
     to their last: an hour of a day of 24, 25 minutes of ten hours of work. Its kind are the days of its weekday within NEAR
     days, or all of those where there are fewer than LEAST_ALIKE; they usually begin at the earlier median, and end at the later
     one. All days but the first have their own beginning, and all but the last their end; where there is no other, a usual day
-    is one from midnight to midnight.
+    is one from midnight to midnight. A bucket of the last hour goes on to midnight, though many tell its beginning alone.
     """
     begins, ends = dict[int, float](), dict[int, float]()  # from midnight to what is first, and from what is last to midnight
     for row in rows:
@@ -165,7 +165,8 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
     first, last = min(begins), max(ends)
     edges = (first, begins.pop(first)), (last, ends.pop(last))
     usual = [[_usual(_alike(of, edge)) for of in (begins, ends)] for edge, _ in edges]
-    late, early = ((own - found[k]) / max(DAY_US - sum(found), SHORTEST_US)
+    buckets = all(row.kind == "bucket" for row in rows)
+    late, early = ((own - found[k]) / max(DAY_US - found[0] - found[1] * (found[1] > HOUR_US or not buckets), SHORTEST_US)
                    for k, ((_, own), found) in enumerate(zip(edges, usual, strict=True)))
     return late * (late >= 1 / 24), early * (early > 1 / 24)
 

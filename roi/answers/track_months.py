@@ -150,7 +150,7 @@ def usage_months(
         elif covered < days_in(month):
             if found.days is not None and not why:
                 why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
-            notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"
+            notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole, in UTC"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
         missing = [day for day in empty if month_of(day) == month]

@@ -505,7 +505,7 @@ def tenths(lost):
     return [*rows[:12], *(tenth.replace("gpt-6-luna", "") if k < lost else tenth for k in range(10)), *rows[13:]]
 
 
-GAP = "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-12 has rows left out)"
+GAP = "2026-12 is left out: 30 of its 31 days are covered whole, in UTC (2026-12-12 has rows left out)"
 
 
 @pytest.mark.parametrize(("rows", "code", "said"), [
@@ -705,7 +705,7 @@ def test_months_of_working_days_are_covered_from_their_first_to_their_last_call(
         done = track(folder, "--actual", path, "--folder", tmp_path / name)
         told.append((done.exit_code, sorted(each.stem for each in (tmp_path / name).glob("*.json"))))
     assert told[0] == (0, ["2026-12", "2027-01"])
-    assert (told[1][0], "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-01 begins at 12:03)"
+    assert (told[1][0], "2026-12 is left out: 30 of its 31 days are covered whole, in UTC (2026-12-01 begins at 12:03)"
             in " ".join(done.stderr.split())) == (2, True)
 
 

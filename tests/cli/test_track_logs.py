@@ -108,6 +108,22 @@ def test_a_table_of_days_has_the_same_months_in_every_zone(zone: str, tmp_path: 
     assert [(month["month"], month["calls"]["came"]) for month in found["months"]] == [("2026-12", 31 * 60_000)]
 
 
+def test_a_month_of_hourly_rows_counts_where_it_begins_seven_hours_late(tmp_path: Path) -> None:
+    """Midnight in Los Angeles is 08:00 UTC in December: 8 of 744 hours are 1.08%, too much; in July 7 hours are 0.94%. The hour
+    of 23:00 was taken for none, so that the days had 23."""
+    def hours(year: int, month: int) -> str:
+        rows = [f"{date(year, month, 1) + timedelta(days=k)}T{hour:02d}:00:00,openai,gpt-6-sol,2500,5000000,0,25000"
+                for k in range(33) for hour in range(24)]
+        return "\n".join(["time,provider,model,requests,input_tokens,cached_tokens,output_tokens", *rows]) + "\n"
+    for as_of, begun, rc, words in (("2026-11-24", (2025, 12), 2, "are covered whole, in UTC (2025-12-01 begins at 08:00)"),
+                                ("2026-11-24", (2026, 7), 0, "about 0.94% of the month is missing")):
+        (tmp_path / "usage.csv").write_text(hours(*begun))
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SCENARIO, "as_of": as_of}))
+        done = ask("track", tmp_path / "mine.yaml", "--input-includes-cache", "yes", "--actual", tmp_path / "usage.csv",
+                   "--option", "stay", "--timezone", "America/Los_Angeles", "--since", f"{begun[0]}-{begun[1]:02d}")
+        assert (done.exit_code, words in done.stderr) == (rc, True), done.stderr
+
+
 def test_calls_of_a_model_that_the_decision_does_not_know_are_told_with_their_share(tmp_path: Path) -> None:
     """36,000 of 60,000 calls a day for 31 days; the others cost 31 x 24,000 x 0.0002 = $148.80."""
     ours, theirs = export("gpt-6-luna", 1, per_day=36_000), export("gpt-5.4-nano", 1, per_day=24_000, usd=0.0002)

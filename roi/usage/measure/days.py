@@ -25,8 +25,7 @@ LEAST_ALIKE: Final = 2
 SHORTEST_US: Final = 2 * HOUR_US
 """Hours that a day's calls are taken to span at the least where its edge is judged: jobs do not start at the same second."""
 CUT_SHARE: Final = 0.5
-"""A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
-off: an export of days does not say at what hour it was made."""
+"""A last day with less of the smallest of the seven before it looks cut off: an export of days does not say its hour."""
 MOST_LOST: Final = 0.01
 """Share of a day's calls that may be left out of it, and of a day's tokens where rows are buckets: its sums are too low by
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
@@ -152,7 +151,7 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
     to their last: an hour of a day of 24, 25 minutes of ten hours of work. Its kind are the days of its weekday within NEAR
     days, or all of those where there are fewer than LEAST_ALIKE; they usually begin at the earlier median, and end at the later
     one. All days but the first have their own beginning, and all but the last their end; where there is no other, a usual day
-    is one from midnight to midnight.
+    is one from midnight to midnight. A bucket of the last hour goes on to midnight, though many tell its beginning alone.
     """
     begins, ends = dict[int, float](), dict[int, float]()  # from midnight to what is first, and from what is last to midnight
     for row in rows:
@@ -165,8 +164,9 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
     first, last = min(begins), max(ends)
     edges = (first, begins.pop(first)), (last, ends.pop(last))
     usual = [[_usual(_alike(of, edge)) for of in (begins, ends)] for edge, _ in edges]
-    late, early = ((own - found[k]) / max(DAY_US - sum(found), SHORTEST_US)
-                   for k, ((_, own), found) in enumerate(zip(edges, usual, strict=True)))
+    least = HOUR_US if rows[0].kind == "bucket" else 0
+    late, early = ((own - x[k]) / max(DAY_US - x[0] - x[1] * (x[1] > least), SHORTEST_US)
+                   for k, ((_, own), x) in enumerate(zip(edges, usual, strict=True)))
     return late * (late >= 1 / 24), early * (early > 1 / 24)
 
 

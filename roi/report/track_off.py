@@ -24,7 +24,9 @@ from roi.report.layout.blocks import Block, Notes, Row, Table
 from roi.report.layout.wording import option_label, percent, usd
 
 SMALL = 0.05
-"""Share of the largest effect below which another is not told beside it, and of a share of calls below which no words are."""
+"""Share of the largest effect below which another is not told beside it."""
+WORDED = 0.05
+"""Part by which a share of calls is off from which on words beneath the table say what it was."""
 EFFECTS = 5
 """Facts that are listed without --full."""
 ALIKE = 0.0005
@@ -117,7 +119,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
-    shares = [e for e in shown[1:] if e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= SMALL]
+    shares = [e for e in shown[1:] if e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED]
     told += "".join(f" {e.fact}: {_what(a, e)}." for e in shares)
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."

@@ -137,14 +137,12 @@ def warn_of_tier(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
         return
     edge = edges[1]
     rates = f"${given[1]:g} in and ${made[1]:g} out a million tokens, not ${given[0]:g} and ${made[0]:g}"
-    bins = [(b.input_tokens, b.share) for b in w.lengths or ()] or [(value_of(w.input_tokens or 0.0), 1.0)]
-    above = sum(share for tokens, share in bins if tokens > edge)
-    if above:
+    if above := w.share_longer(edge):
         sheet.warnings.append(f"{100 * above:.3g}% of the requests have more than {edge:,.0f} input tokens, above which {name}"
                               f" asks {rates}, for all of the request: prompts that stay below save twice")
-    elif w.lengths is None and NEAR_EDGE * edge < bins[0][0]:
-        sheet.warnings.append(f"above {edge:,.0f} input tokens {name} asks {rates}; with a mean of {bins[0][0]:,.0f} alone no"
-                              " request counts as longer: workload.lengths says how many are (roi usage)")
+    elif w.lengths is None and NEAR_EDGE * edge < w.longest_prompt:
+        sheet.warnings.append(f"above {edge:,.0f} input tokens {name} asks {rates}; with a mean of {w.longest_prompt:,.0f}"
+                              " alone no request counts as longer: workload.lengths says how many are (roi usage)")
 
 
 def warn_of_no_batch(sheet: FactSheet, price: ApiPrice) -> None:

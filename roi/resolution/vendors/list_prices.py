@@ -123,8 +123,8 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
 
 def _for_any_length(s: Scenario, listed: ApiPrice, terms: Terms) -> str:
     """That a stated rate takes the place of one by length, where the list asks another for some of the workload's prompts."""
-    w, edge = s.workload, next(iter(listed.edges_tokens[1:]), math.inf)
-    long = sum(b.share for b in w.lengths if b.input_tokens > edge) if w.lengths else float(w.longest_prompt > edge)
+    edge = next(iter(listed.edges_tokens[1:]), math.inf)
+    long = s.workload.share_longer(edge)
     rows: dict[str, tuple[float, ...]] = {name: getattr(listed, f"{name}_usd_per_mtok") or (0.0,) for name in terms.rates}
     name = next((name for name, row in rows.items() if row[-1] > row[0] > 0.0), None)
     if name is None or not long:

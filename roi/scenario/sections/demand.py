@@ -139,6 +139,12 @@ class Workload(Section):
             return max(each.input_tokens for each in self.lengths)
         return as_spread(self.input_tokens or 0.0).value
 
+    def share_longer(self, tokens: float) -> float:
+        """Share of the requests with a prompt of more tokens; of a mean alone, 0 or 1."""
+        if self.lengths is None:
+            return float(self.longest_prompt > tokens)
+        return sum(each.share for each in self.lengths if each.input_tokens > tokens)
+
 
 RequestsPerDay = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False), AfterValidator(Within(0.0, 1e12, above=True))]
 

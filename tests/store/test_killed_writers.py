@@ -29,7 +29,7 @@ target = folder / "target.txt"
 def write():
     for number in range(1_000_000):
         replace_file(target, [f"{number:06d}"] * 2_000)
-        os.write(told, f"{save_profile(kept.profile, folder)}\\n".encode())
+        os.write(told, f"\\n{save_profile(kept.profile, folder)}\\n".encode())
 
 
 for _ in range(100):
@@ -57,7 +57,8 @@ def test_kill_9_at_200_random_moments_tears_nothing(tmp_path):
     folder.mkdir()
     (source / "one.json").write_bytes(SHIPPED.read_bytes())
     subprocess.run([sys.executable, "-c", WRITERS, str(folder), str(source)], check=True)
-    told = (folder / "told").read_text(encoding="utf-8").splitlines()
+    # A kill may cut the last line of the list itself short (a write stops at a page of memory): each starts with a line end.
+    told = [line for line in (folder / "told").read_text(encoding="utf-8").splitlines() if line.endswith(".json")]
     assert len(told) > 20
     assert load_profiles([folder]).damaged == ()
     whole = SHIPPED.stat().st_size

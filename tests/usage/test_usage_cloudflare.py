@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from usage_support import DATA, fresh, records, totals
+from usage_support import DATA, fresh, records, run_usage, totals
 
 PAGE = DATA / "cloudflare.json"
+LIVE = DATA / "cloudflare_live.jsonl"
 SUMS = {"uncached_input": 1312, "cache_read": 0, "cache_write": 0, "output": 160, "requests": 2}
 
 
@@ -32,3 +33,19 @@ def test_lines_and_a_table_are_the_same(tmp_path: Path) -> None:
     rows = records(fresh(tmp_path, "table"), tmp_path / "logs.csv")
     assert totals(rows) == SUMS
     assert {row["source"] for row in rows} == {"cloudflare-gateway"}
+
+
+def test_what_a_provider_s_cache_gave_and_what_was_thought_count(tmp_path: Path) -> None:
+    """Entries of a live gateway. Claude's 10 and 9 tokens stand beside 3,429 read, then written; Gemini's 21 beside 852 more.
+
+    10 x $3 + 3,429 x $0.30 + 4 x $15 a million are the $0.0011187 of the gateway's own estimate, 9 x $3 + 3,429 x $3.75 +
+    5 x $15 its $0.01296075. That of Gemini leaves the thinking out, and is no cost.
+    """
+    rows = {(row["model"], row["cache_read"]): row for row in records(tmp_path, LIVE) if row["dropped"] is None}
+    read, written = rows["claude-sonnet-4-5-20250929", 3429], rows["claude-sonnet-4-5-20250929", 0]
+    assert (read["uncached_input"], read["cache_write"], read["output"], read["cost_usd"]) == (10, 0, 4, 0.0011187)
+    assert (written["uncached_input"], written["cache_write"], written["output"]) == (9, 3429, 5)
+    thought = rows["gemini-2.5-flash", 0]
+    assert (thought["uncached_input"], thought["output"], thought["reasoning"], thought["cost_usd"]) == (9, 873, 852, None)
+    assert "anthropic, rows that report their cost: $0.0141 against $0.0141 at list price, x 1.000" in " ".join(
+        run_usage(LIVE).stdout.split())

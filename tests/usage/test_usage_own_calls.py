@@ -160,3 +160,25 @@ def test_a_count_that_comes_late_in_a_log_is_read_and_a_prompt_with_its_name_is_
             rows.writerows({**call, "usage": json.dumps(call["usage"])} for call in calls)
     found = totals(records(tmp_path, path, provider="openai"))
     assert (found["uncached_input"], found["cache_read"]) == (29_994, 6)
+
+
+@pytest.mark.parametrize(("time", "known"), [("11-{day:02d}", "dates"), ("11-{day:02d} {hour:02d}:00", "whole hours")])
+def test_times_of_whole_hours_or_dates_tell_no_peak_within_them(time: str, known: str, tmp_path: Path) -> None:
+    """Eight days of 30 calls each hour: the busiest minute would have 60 or 1,440 times the mean. Nor do they make a trace."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-{time.format(day=day, hour=hour)},gpt-5-mini,1000,50" for day in range(2, 10) for hour in range(24)]
+    path.write_text("\n".join([PLAIN, *(row for row in rows for _ in range(30))]) + "\n")
+    load = usage_answer(path)["workload"]["load"]
+    assert (load["peak_to_mean"], load["minute_peak_to_mean"], load["busiest_minute"]) == (None, None, None)
+    assert (load["hourly_weights"] is None) == (known == "dates")
+    assert f"peak_to_mean: times are {known}" in " ".join(run_usage(path).stdout.split())
+    run = run_usage(path, "--trace", str(tmp_path / "trace.csv"))
+    assert (run.exit_code, "whole hours or dates" in run.stderr) == (2, True)
+
+
+def test_an_offset_that_stands_apart_from_its_clock_is_read(tmp_path: Path) -> None:
+    """Snowflake's and Go's ways to write a time: 9:00 at -07:00 is 16:00 UTC."""
+    path = tmp_path / "calls.csv"
+    path.write_text(f"{PLAIN}\n2026-11-02 09:00:00.000 -0700,m,10,2\n2026-11-02 16:00:00 +0000 UTC,m,10,2\n")
+    first, second = records(tmp_path, path)
+    assert first["at_us"] == second["at_us"] == 1_793_635_200_000_000

@@ -33,7 +33,7 @@ ALIASES = {
     "mistral_ai": "mistral", "mistralai": "mistral", "moonshot": "moonshotai", "moonshot_ai": "moonshotai",
     "perplexity-ai": "perplexity", "text-completion-openai": "openai", "together-ai": "together", "together_ai": "together",
     "togetherai": "together", "vertex": "google", "vertex-ai": "google", "vertex_ai": "google", "vertexai": "google",
-    "x.ai": "x-ai", "x_ai": "x-ai", "xai": "x-ai",
+    "workers-ai": "cloudflare", "x.ai": "x-ai", "x_ai": "x-ai", "xai": "x-ai",
 }  # fmt: skip
 """Other names of providers: people's, and those of gateways, tracers and the convention of OpenTelemetry."""
 GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")

@@ -383,8 +383,11 @@ def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
     when = datetime.fromtimestamp(shape.busiest_minute * 60, UTC)
     used = ": used is neither, since so few are chance" if shape.peak_to_mean is None else (
         f"; used is {times(shape.peak_to_mean)}: chance alone makes a busiest minute of up to {times(shape.chance_to_mean)}")
-    yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",
-           f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
+    if shape.minute_peak_to_mean is not None:
+        yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",
+               f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
+    else:
+        yield ("peak over mean", f"not told: times are {'dates' if shape.minutes_told > 60 else 'whole hours'}{hour}", "")
     if shape.one_day is not None:
         yield "peak of one day", shape.one_day.told, ""
         yield ("without that day", f"{figure(shape.one_day.others_per_day)} requests a day",

@@ -10,7 +10,9 @@ from roi.usage.formats.agents.opencode import OPENCODE
 from roi.usage.formats.clouds.azure import AZURE_GATEWAY
 from roi.usage.formats.clouds.azure_metrics import AZURE_METRICS
 from roi.usage.formats.clouds.bedrock import BEDROCK_INSIGHTS, BEDROCK_LOG, BEDROCK_QUERY
+from roi.usage.formats.clouds.databricks import DATABRICKS_GATEWAY
 from roi.usage.formats.clouds.focus import FOCUS
+from roi.usage.formats.clouds.snowflake import SNOWFLAKE_CODE, SNOWFLAKE_FUNCTIONS, SNOWFLAKE_REST
 from roi.usage.formats.gateways.cloudflare import CLOUDFLARE
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
@@ -36,6 +38,6 @@ FORMATS: tuple[Format, ...] = (
     CLAUDE_CODE, CLAUDE_TELEMETRY, CODEX_CLI, GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, PHOENIX, LITELLM_SPENDLOGS,
     LITELLM_DAILY, LITELLM_ACTIVITY, LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, LANGSMITH, OPENROUTER_CSV,
     OPENROUTER_API, OPENROUTER_DAILY, HELICONE_CSV, HELICONE_JSON, PORTKEY, CLOUDFLARE, GEMINI_CALLS, CURSOR_CSV,
-    DEEPSEEK_CSV, DEEPSEEK_COST_CSV, FOCUS,
+    DEEPSEEK_CSV, DEEPSEEK_COST_CSV, FOCUS, DATABRICKS_GATEWAY, SNOWFLAKE_REST, SNOWFLAKE_CODE, SNOWFLAKE_FUNCTIONS,
     *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

@@ -51,7 +51,7 @@ NAMES: Final = {
                        "$ai_cache_creation_1h_input_tokens"),
     "searches": ("web_search_requests", "web_search_count", "$ai_web_search_count"),
     "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid",
-              "$ai_model"),
+              "$ai_model", "model_group", "served_entity_name"),
     "provider": ("provider", "vendor", "provider_name", "ls_provider", "$ai_provider"),
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name",
@@ -59,7 +59,7 @@ NAMES: Final = {
     "cost": ("cost_usd", "cost", "total_cost", "total_cost_usd", "billed_cost", "spend", "spend_usd", "total_spend",
              "amount_usd", "$ai_total_cost_usd"),
     "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
-    "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count"),
+    "requests": ("requests", "num_requests", "num_model_requests", "calls", "request_count", "api_requests"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
     "tier": ("service_tier", "servicetier", "traffic_type", "traffictype"),
@@ -96,7 +96,7 @@ COUNTS_CACHE: Final = ("prompt_token_count", "prompttokencount", "native_tokens_
 """And of its input, which counts what was read from a cache, and of OpenRouter's of a generation."""
 EXCLUSIVE: Final = "$ai_cache_reporting_exclusive"
 """What PostHog says of each call: whether its input leaves out what was read from a cache and written to it."""
-IDS: Final = ("request_id", "requestid", "response_id", "generation_id", "id")
+IDS: Final = ("request_id", "requestid", "response_id", "generation_id", "databricks_request_id", "id")
 """Columns by which a call that stands in its file twice is known; `id` may be anybody's, which its rows show (`duplicates`)."""
 ANSWER_IDS: Final = ("id", "responseid", "response_id")
 """How APIs call the id of an answer, which stands beside its usage."""

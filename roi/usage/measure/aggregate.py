@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.usage.read.columns import DAY_US
+from roi.usage.read.columns import DAY_US, MICRO
 from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
 from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
@@ -29,6 +29,7 @@ GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 DAY_S: Final = 86_400
 MINUTE_S: Final = 60
+HOUR_S: Final = 3_600
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
@@ -137,6 +138,14 @@ def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     sums = table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute")
     minutes, calls_in_each = whole_columns_of(sums, backend)
     return minutes, calls_in_each
+
+
+def minutes_told(calls: Table, backend: Backend) -> int:
+    """How exact the times of the calls are, in minutes: 1440 where each is a date, 60 where each is a whole hour, else 1."""
+    cut = {60: HOUR_S, 1440: DAY_S}
+    whole = {str(minutes): (calls.at_us % (seconds * MICRO) == 0).all() for minutes, seconds in cut.items()}
+    told = rows_of(calls.aggregate(**whole), backend)[0]
+    return max((minutes for minutes in cut if told[str(minutes)]), default=1)
 
 
 @dataclass(frozen=True)

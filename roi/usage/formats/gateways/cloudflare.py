@@ -1,20 +1,28 @@
 """Cloudflare AI Gateway: its logs as the API lists them, a call an object, alone, in a page or a line each; or a table of them.
 
-`cached` says that the gateway answered from its own cache, which was not paid. Whether `tokens_in` counts what was read from
-the provider's cache depends on the provider, and how much that was is not said. `cost` is Cloudflare's estimate, in dollars.
-Metadata and bodies are never read. Source: Cloudflare's API reference of AI Gateway's logs and its types (2025-11 to 2026-05).
+`cached` says that the gateway answered from its own cache, which was not paid. `usage_metadata` tells what was read from the
+provider's cache and written to it: `tokens_in` counts it or leaves it out, as the provider's own answers do, and Anthropic's do
+not. Thinking lies beside `tokens_out` where `total_tokens` has it besides (Gemini's). Older logs tell of neither. `cost` is
+Cloudflare's estimate, in dollars, without that thinking. Metadata and bodies are never read. Source: Cloudflare's API reference
+of AI Gateway's logs and its types (2025-11 to 2026-05), and entries of a live account in getlago/lago-agent-sdk-js,
+tests/unit/gateway/adapters/fixtures/cloudflare_gateway (2026-08).
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from roi.usage.formats.json_counts import amount, count_cell, documents_of, scalars
+from roi.usage.formats.json_counts import amount, count_cell, documents_of, pruned, scalars, with_counts
 from roi.usage.read.columns import YES, instant, real, text, whole
-from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 NEEDS: Final = frozenset({"created_at", "provider", "model", "tokens_in", "tokens_out", "cached", "success"})
 NAMES: Final = frozenset({"id", "created_at", "provider", "model", "cached", "success"})
+DETAILS: Final = {
+    "n_read": (("input_cached_tokens",),), "n_write": (("input_cache_creation_tokens",),),
+    "n_reasoning": (("reasoningTokens",),), "n_total": (("total_tokens",),)}
+LEFT_OUT: Final = ("anthropic", "aws-bedrock")
+"""Providers whose counts of an input leave out what was read from a cache and written to it."""
 
 
 def calls_of(document: Document) -> list[Document]:
@@ -27,22 +35,28 @@ def call_rows(document: Document) -> Iterator[Document]:
     for call in calls_of(document):
         yield scalars(call, NAMES) | {
             "tokens_in": count_cell(call.get("tokens_in")), "tokens_out": count_cell(call.get("tokens_out")),
-            "cost": amount(call.get("cost"))}  # fmt: skip
+            "cost": amount(call.get("cost")),
+            "usage_metadata": pruned(call.get("usage_metadata"), [path for paths in DETAILS.values() for path in paths])}
 
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What calls say."""
     given, output = whole(table, "tokens_in"), whole(table, "tokens_out")
+    read, written, provider = table["n_read"], table["n_write"], text(table, "provider").lower()
+    beside = provider.isin(LEFT_OUT).fill_null(False) | (read + written > given).fill_null(False)
+    thought = ((table["n_total"] == given + output + table["n_reasoning"]).fill_null(False)).ifelse(table["n_reasoning"], 0)
     hit = text(table, "cached").lower().isin(YES).fill_null(False)
     failed = ~text(table, "success").lower().isin(YES).fill_null(True) & (output.fill_null(0) == 0)
     return Fields(
-        at_us=instant(table, "created_at"), provider=text(table, "provider").lower(),
-        model=text(table, "model"), uncached_input=given, output=output,
-        cost_usd=real(table, "cost"), costs=("cost",),
+        at_us=instant(table, "created_at"), provider=provider, model=text(table, "model"),
+        uncached_input=beside.ifelse(given, given - read - written), cache_read=read, cache_write=written,
+        output=output + thought, reasoning=table["n_reasoning"],
+        cost_usd=(thought > 0).ifelse(ibis.null("float64"), real(table, "cost")), costs=("cost",),
         reasons=((hit, "answered from Cloudflare's cache"), (failed, "failed call")))
 
 
 CLOUDFLARE: Final = Format(
-    name="cloudflare-gateway", title="Cloudflare AI Gateway logs", grain="call", needs=NEEDS, uses=("id", "cost"),
-    fields=fields, flatten=call_rows, may_lack_cached=True, once=("id", "tokens_out"),
+    name="cloudflare-gateway", title="Cloudflare AI Gateway logs", grain="call", needs=NEEDS,
+    uses=("id", "cost", "usage_metadata"), fields=fields, prepare=lambda raw: with_counts(raw, ("usage_metadata",), DETAILS),
+    flatten=call_rows, may_lack_cached=True, once=("id", "tokens_out"),
     recognises=lambda document: any(call.keys() >= NEEDS for call in calls_of(document)))

@@ -1,0 +1,63 @@
+"""Databricks: `system.ai_gateway.usage`, a row for each call through its AI gateway, as CSV, JSON or Parquet.
+
+`input_tokens` counts what was read from a cache and written to it, of Anthropic's models too; `token_details`, an object or
+its JSON, tells how many. What Databricks serves itself is called by `destination_name`, whose endpoint may lead it
+(system.ai.databricks-...); `destination_model` is then at times a title of a page. What somebody else serves under one's own
+key is called by `destination_model`, and paid to whom `api_type` begins with. Failed calls have no counts. Source: rows of a
+live workspace in getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/databricks_gateway (2026-08).
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from roi.usage.formats.json_counts import has_keys, items_of, pruned, scalars, with_counts
+from roi.usage.read.columns import count, text, utc, whole
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+
+NEEDS: Final = frozenset({
+    "event_time", "destination_name", "destination_model", "input_tokens", "output_tokens", "token_details"})
+DETAILS: Final = {
+    "n_read": (("cache_read_input_tokens",),), "n_write": (("cache_creation_input_tokens",),),
+    "n_reasoning": (("output_reasoning_tokens",),)}
+OPENED: Final = "details"
+ENDPOINT: Final = r"^system\.ai\.(databricks-)?"
+"""What stands before the model in the name of what Databricks serves."""
+FAILED: Final = 400
+"""HTTP status from which a call failed."""
+
+
+def prepare(table: Table) -> Table:
+    """The calls with their counts of token_details."""
+    return with_counts(table, (OPENED, "token_details"), DETAILS)
+
+
+def fields(table: Table, _: FileOptions) -> Fields:
+    """What rows say of calls."""
+    left = whole(table, "input_tokens") - table["n_read"] - table["n_write"]
+    external = (text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL").fill_null(False)
+    served = text(table, "destination_name").re_replace(ENDPOINT, "")
+    return Fields(
+        at_us=utc(table, "event_time"),
+        provider=external.ifelse(text(table, "api_type").split("/")[0], "databricks"),
+        model=external.ifelse(text(table, "destination_model"), served),
+        uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"],
+        output=count(table, "output_tokens"), reasoning=table["n_reasoning"],
+        reasons=(((whole(table, "status_code") >= FAILED).fill_null(False), "failed call"),
+                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT),
+                 (text(table, "input_tokens").isnull(), "no tokens are counted, as of calls of a tool")))
+
+
+def rows(document: Document) -> Iterator[Document]:
+    """Rows of a row, or of a page of them: `token_details` cut down to its counts, under a name that is no count's."""
+    for item in items_of(document):
+        details = pruned(item.get("token_details"), [path for paths in DETAILS.values() for path in paths])
+        yield scalars(item, DATABRICKS_GATEWAY.columns - {"token_details"}) | {OPENED: details}
+
+
+DATABRICKS_GATEWAY: Final = Format(
+    name="databricks-gateway", title="Databricks AI gateway usage", grain="call", needs=NEEDS,
+    uses=("destination_type", "api_type", "status_code", "request_id", "endpoint_name", "requester", OPENED), fields=fields,
+    prepare=prepare, recognises=partial(has_keys, NEEDS), flatten=rows, may_lack_hour=True,
+    groups={"project": "endpoint_name", "user": "requester"})

@@ -1,0 +1,48 @@
+"""Databricks' table of its AI gateway: rows of a live workspace."""
+
+import csv
+import json
+from pathlib import Path
+
+from usage_support import DATA, fresh, records, totals
+
+ROWS = DATA / "databricks_gateway.jsonl"
+SUMS = {"uncached_input": 9 + 9 + 37 + 3 + 31 + 13 + 11, "cache_read": 1642 + 3022, "cache_write": 1642,
+        "output": 4 + 4 + 200 + 4 + 220 + 4, "requests": 7}
+
+
+def test_the_input_counts_what_was_read_and_written(tmp_path: Path) -> None:
+    """1,651 - 1,642 = 9, what Anthropic's own answers said of both calls; 3,025 - 3,022 = 3. Embeddings have no output."""
+    rows = records(tmp_path, ROWS)
+    assert totals(rows) == SUMS
+    assert {row["source"] for row in rows} == {"databricks-gateway"}
+    assert sorted(row["dropped"] for row in rows if row["dropped"]) == ["failed call", "failed call"]
+
+
+def test_who_serves_is_databricks_or_whose_key_it_was(tmp_path: Path) -> None:
+    rows = records(tmp_path, ROWS)
+    assert {(row["provider"], row["model"]) for row in rows if not row["dropped"]} == {
+        ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.6"), ("openai", "o4-mini"), ("databricks", "llama-4-maverick"),
+        ("databricks", "qwen35-122b-a10b"), ("databricks", "qwen3-embedding-0-6b")}
+    assert {row["reasoning"] for row in rows if row["model"] == "o4-mini"} == {220}
+
+
+def test_a_table_with_json_in_its_cells_is_the_same(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in ROWS.read_text().splitlines()]
+    with (tmp_path / "usage.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert totals(records(fresh(tmp_path, "table"), tmp_path / "usage.csv")) == SUMS
+
+
+def test_its_older_table_names_the_model_by_what_is_served(tmp_path: Path) -> None:
+    """system.serving.endpoint_usage joined to served_entities: a table of one's own, in which a call may stand twice."""
+    (tmp_path / "usage.csv").write_text(
+        "databricks_request_id,status_code,request_time,input_token_count,output_token_count,served_entity_name\n"
+        "r1,200,2026-09-29T09:00:00.123Z,3100,220,databricks-claude-sonnet-4-5\n"
+        "r1,200,2026-09-29T09:00:00.123Z,3100,220,databricks-claude-sonnet-4-5\n"
+        "r2,429,2026-09-29T09:02:00.123Z,0,0,databricks-claude-sonnet-4-5\n")
+    found = records(fresh(tmp_path, "older"), tmp_path / "usage.csv")
+    (row,) = [row for row in found if not row["dropped"]]
+    assert (row["model"], row["uncached_input"], row["output"]) == ("databricks-claude-sonnet-4-5", 3100, 220)

@@ -1,0 +1,58 @@
+"""Snowflake's views of Cortex: rows of a live account."""
+
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from usage_support import DATA, fresh, records, run_usage, totals
+
+REST = DATA / "snowflake_rest.jsonl"
+FUNCTIONS = DATA / "snowflake_functions.jsonl"
+
+
+def test_the_input_leaves_out_what_was_read_and_written(tmp_path: Path) -> None:
+    """8 + 4,684 read + 6 = the 4,698 of TOKENS; of the second call 4,684 were written. 8 + 8 + 60 + 9; 6 + 6 + 262 + 12."""
+    rows = records(tmp_path, REST)
+    sums = {"uncached_input": 85, "cache_read": 4684, "cache_write": 4684, "output": 286, "requests": 4}
+    assert totals(rows) == sums
+    assert sum(sums.values()) - 4 == sum(int(json.loads(line)["TOKENS"]) for line in REST.read_text().splitlines())
+    assert datetime.fromtimestamp(rows[0]["at_us"] / 1e6, UTC) == datetime(2026, 8, 19, 18, tzinfo=UTC)
+
+
+def test_a_table_with_snowflake_s_own_times_is_the_same(tmp_path: Path) -> None:
+    """TIMESTAMP_TZ_OUTPUT_FORMAT's default is YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM: an offset that stands apart."""
+    rows = [json.loads(line) for line in REST.read_text().splitlines()]
+    for row in rows:
+        begins = datetime.fromtimestamp(float(row["START_TIME"].split()[0]) - 7 * 3600, UTC)
+        row["START_TIME"] = f"{begins:%Y-%m-%d %H:%M:%S}.000 -0700"
+    with (tmp_path / "rest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    table = records(fresh(tmp_path, "table"), tmp_path / "rest.csv")
+    assert totals(table) == totals(records(tmp_path, REST))
+    assert [row["at_us"] for row in table] == [row["at_us"] for row in records(tmp_path, REST)]
+
+
+def test_times_are_hours_so_that_no_minute_makes_a_peak() -> None:
+    assert "not told: times are whole hours" in run_usage(REST).stdout
+
+
+def test_counts_by_model_are_a_row_each(tmp_path: Path) -> None:
+    (tmp_path / "code.json").write_text(json.dumps({
+        "USAGE_TIME": "2026-09-17T21:31:43Z", "TOKENS": 130, "TOKEN_CREDITS": 0.1, "REQUEST_ID": "r", "TOKENS_GRANULAR": {
+            "claude-opus-4-6": {"input": 7, "cache_read_input": 80, "cache_write_input": 3, "output": 10},
+            "claude-haiku-4-5": {"input": 20, "output": 10}}}))
+    rows = records(fresh(tmp_path, "code"), tmp_path / "code.json")
+    assert [(row["model"], row["uncached_input"], row["cache_read"], row["cache_write"], row["output"]) for row in rows] == [
+        ("claude-haiku-4-5", 20, 0, 0, 10), ("claude-opus-4-6", 7, 80, 3, 10)]
+
+
+def test_queries_of_functions_are_sums_of_calls_that_nobody_counted(tmp_path: Path) -> None:
+    """13 + 4,815 and 5 + 4; AI_CLASSIFY has 195 tokens in all, which nobody splits."""
+    rows = records(tmp_path, FUNCTIONS)
+    assert totals(rows) == {"uncached_input": 4828, "cache_read": 0, "cache_write": 0, "output": 9, "requests": 0}
+    assert {row["kind"] for row in rows} == {"bucket"}
+    assert [row["dropped"] for row in rows if row["dropped"]] == [
+        "tokens of a function that does not tell its input from its output"]

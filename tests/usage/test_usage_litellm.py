@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from usage_support import DATA, records, totals
+from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 
@@ -106,3 +106,20 @@ def test_the_table_of_tags_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "tags.csv").write_text("\n".join(tagged) + "\n")
     rows = records(tmp_path, tmp_path / "tags.csv", formats=FORMS)
     assert all("once for each of its tags" in row["dropped"] for row in rows)
+
+
+def test_what_a_callback_logs_has_the_counts_of_its_usage(tmp_path: Path) -> None:
+    """StandardLoggingPayloads: 2,000 - 1,024 twice, once with the usage in `response` alone; a failure, a cached answer."""
+    usage = {"prompt_tokens": 2000, "completion_tokens": 50, "prompt_tokens_details": {"cached_tokens": 1024}}
+    plain = {"call_type": "acompletion", "status": "success", "cache_hit": False, "custom_llm_provider": "openai",
+             "model": "openai/gpt-5-mini", "response_cost": 0.0004, "prompt_tokens": 2000, "completion_tokens": 50,
+             "messages": [{"role": "user", "content": CANARY}]}
+    calls = [plain | {"metadata": {"usage_object": usage}},
+             plain | {"metadata": {"usage_object": None}, "response": {"usage": usage}},
+             plain | {"metadata": {}, "status": "failure"}, plain | {"metadata": {}, "cache_hit": True}]
+    (tmp_path / "calls.jsonl").write_text("".join(
+        json.dumps(call | {"id": f"c{k}", "startTime": 1_790_812_800.12 + k}) + "\n" for k, call in enumerate(calls)))
+    rows = records(fresh(tmp_path, "calls"), tmp_path / "calls.jsonl")
+    assert totals(rows) == {"uncached_input": 1952, "cache_read": 2048, "cache_write": 0, "output": 100, "requests": 2}
+    assert {(row["source"], row["model"], row["cost_usd"]) for row in rows if not row["dropped"]} == {
+        ("litellm-logs", "gpt-5-mini", 0.0004)}

@@ -1,4 +1,4 @@
-"""LiteLLM: its tables of calls and of days, as CSV, JSON, Parquet or in its database.
+"""LiteLLM: its tables of calls and of days, as CSV, JSON, Parquet or in its database; and the calls that its callbacks log.
 
 Calls: LiteLLM_SpendLogs. `prompt_tokens` counts cache reads and writes too, Anthropic's as well. Their counts are in
 `metadata` alone, under usage_object or additional_usage_values; where both are absent, the split is unknown and all input
@@ -11,10 +11,14 @@ field alone: OpenAI's cached reads, which LiteLLM keeps elsewhere, count as unca
 Calls answered by LiteLLM's own cache are in the sums and cannot be told apart. Days are UTC. The table of tags does not
 count: it counts a call once for each of its tags.
 
-Source: BerriAI/litellm, proxy/spend_tracking and proxy/db (2026-10).
+Logs: what its callbacks write to S3, GCS or a file, a StandardLoggingPayload a call, which has the fields of SpendLogs but
+calls the spend `response_cost`; older ones have their usage in `response` alone.
+
+Source: BerriAI/litellm, proxy/spend_tracking, proxy/db and types/utils.py (2026-10).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -24,6 +28,7 @@ from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 CALL_NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
+PAYLOAD_NEEDS: Final = CALL_NEEDS - {"spend"} | {"response_cost", "call_type"}
 CALL_USES: Final = (
     "request_id", "call_type", "custom_llm_provider", "metadata", "cache_hit", "status", "request_tags", "api_key", "end_user",
     "user", "team_id", "session_id")
@@ -126,11 +131,23 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
         yield row
 
 
+def payload_rows(document: Document) -> Iterator[Document]:
+    """The same of what a callback logs."""
+    for item in items_of(document):
+        metadata, response = object_of(item.get("metadata")), object_of(item.get("response"))
+        told = {name: value for name, value in metadata.items() if value} if isinstance(metadata, dict) else {}
+        usage = response.get("usage") if isinstance(response, dict) else None
+        yield from spend_log_rows(item | {"spend": item.get("response_cost"), "metadata": {"usage_object": usage} | told})
+
+
 LITELLM_SPENDLOGS: Final = Format(
     name="litellm-spendlogs", title="LiteLLM spend logs", grain="call", needs=CALL_NEEDS, uses=CALL_USES, fields=call_fields,
     prepare=prepare_calls, recognises=partial(has_keys, CALL_NEEDS), flatten=spend_log_rows,
     groups={"tag": "request_tags", "key": "api_key", "user": "user", "project": "team_id",
                                  "session": "session_id"})
+LITELLM_LOGS: Final = replace(
+    LITELLM_SPENDLOGS, name="litellm-logs", title="LiteLLM logs of calls", needs=PAYLOAD_NEEDS, uses=("spend", *CALL_USES),
+    recognises=partial(has_keys, PAYLOAD_NEEDS), flatten=payload_rows, table_by_document=True)
 LITELLM_DAILY: Final = Format(
     name="litellm-daily", title="LiteLLM daily spend", grain="bucket",
     needs=frozenset({"date", "model", "prompt_tokens", "completion_tokens", "spend", "api_requests"}), uses=DAY_USES,

@@ -182,3 +182,14 @@ def test_an_offset_that_stands_apart_from_its_clock_is_read(tmp_path: Path) -> N
     path.write_text(f"{PLAIN}\n2026-11-02 09:00:00.000 -0700,m,10,2\n2026-11-02 16:00:00 +0000 UTC,m,10,2\n")
     first, second = records(tmp_path, path)
     assert first["at_us"] == second["at_us"] == 1_793_635_200_000_000
+
+
+@pytest.mark.parametrize(("read", "written"), [
+    ("native_tokens_cached", "native_tokens_cache_creation"), ("prompt_cache_read_tokens", "prompt_cache_write_tokens")])
+def test_what_gateways_call_tokens_of_a_cache_is_read(read: str, written: str, tmp_path: Path) -> None:
+    """Names of Vercel's gateway and of others, which an input of OpenAI's kind counts: 1,000 - 600 - 100."""
+    (tmp_path / "calls.jsonl").write_text(json.dumps({
+        "created_at": "2026-11-02T00:00:00Z", "model": "m", "native_tokens_prompt": 1000, "native_tokens_completion": 9,
+        "is_byok": False, read: 600, written: 100}) + "\n")
+    (row,) = records(tmp_path, tmp_path / "calls.jsonl")
+    assert (row["uncached_input"], row["cache_read"], row["cache_write"]) == (300, 600, 100)

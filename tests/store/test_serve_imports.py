@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from step_simulator import Truth, coefficient, simulate
+from step_simulator import DESIGN, Truth, coefficient, simulate
 
 from roi.errors import InputError
 from roi.estimate.replay.held_out import held_out
@@ -188,15 +188,31 @@ def test_guidellm_of_a_simulated_server_gives_the_true_step(tmp_path):
         assert coefficient(fit, name).value == pytest.approx(true, rel=0.3 if name == "kv_token_s" else 0.15)
 
 
-def test_vllm_without_start_times_needs_one_request_at_a_time(tmp_path):
-    """Two requests of 50 + 3 x 10 ms one after the other: the second was sent at 80 ms."""
+def test_vllm_without_start_times_is_read_where_it_was_a_closed_loop(tmp_path):
+    """Three requests of 50 + 3 x 10 ms, two at a time: the third was sent at 80 ms. At a rate nobody knows."""
     run = json.loads((DATA / "vllm.json").read_text(encoding="utf-8"))
-    run = {k: (v[:2] if isinstance(v, list) else v) for k, v in run.items() if k != "start_times"}
-    run |= {"ttfts": [0.05, 0.05], "max_concurrency": 1}
-    [point] = read_benchmark(written(tmp_path, "lone.json", run)).points
-    assert point.requests[1].sent_s == pytest.approx(0.08)
+    run = {k: (v[:3] if isinstance(v, list) else v) for k, v in run.items() if k != "start_times"}
+    run |= {"ttfts": [0.05] * 3, "itls": [[0.01] * 3] * 3, "max_concurrency": 2}
+    [point] = read_benchmark(written(tmp_path, "two.json", run)).points
+    assert [r.sent_s for r in point.requests] == pytest.approx([0.0, 0.0, 0.08])
     with pytest.raises(InputError, match="no start_times"):
-        read_benchmark(written(tmp_path, "many.json", {**run, "max_concurrency": 2}))
+        read_benchmark(written(tmp_path, "rate.json", {**run, "request_rate": 2.0}))
+
+
+def test_sglang_s_results_are_those_of_vllm_without_start_times(tmp_path):
+    """The same simulated closed loop, its starts made anew from lengths and order: within a step of 5 ms of the true ones."""
+    [point] = simulate(TRUTH, seed=3, loads=DESIGN[-1:]).points
+    run = vllm_run(point)
+    for name in ("start_times", "model_id", "date", "burstiness", "num_prompts"):
+        del run[name]
+    run |= {"backend": "sglang-oai", "request_rate": float("inf"), "total_output_tokens_retokenized": 1}
+    profile = read_benchmark(written(tmp_path, "sglang.jsonl", run), Stated(model="llama-3.1-8b"))
+    assert (profile.tool, profile.points[0].concurrency) == ("sglang.bench_serving", point.concurrency)
+    true = np.array([r.sent_s for r in point.requests])
+    assert np.array([r.sent_s for r in profile.points[0].requests]) == pytest.approx(true - true.min(), abs=0.005)
+    summary = {k: v for k, v in run.items() if k != "itls"}
+    with pytest.raises(InputError, match="with --output-details"):
+        read_benchmark(written(tmp_path, "summary.jsonl", summary), Stated(model="llama-3.1-8b"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from roi.store.imports.guidellm import read_guidellm
 from roi.store.imports.points import Imported, Stated
 from roi.store.imports.vllm_bench import read_vllm
 
-TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl)"
+TOOLS: Final = ("vllm bench serve (--save-detailed), sglang.bench_serving (--output-details), guidellm (benchmarks.json),"
+                " aiperf (profile_export.jsonl)")
 MOST_BYTES: Final = 256 * 2**20
 """Of a tool's results, every request among them."""
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"

@@ -1,10 +1,13 @@
-"""Results of `vllm bench serve --save-result --save-detailed`: one JSON object a run, or one a line (--append-result).
+"""Results of `vllm bench serve --save-result --save-detailed` and of `sglang.bench_serving --output-details`.
 
-Arrays of one length, one element a request: input_lens, output_lens, ttfts and start_times in s, itls a list of gaps in s,
-errors. The reader is written to vllm/benchmarks/serve.py; earlier versions (benchmark_serving.py) keep no start_times.
+One JSON object a run, or one a line. Arrays of one length, one element a request: input_lens, output_lens, ttfts and
+start_times in s, itls a list of gaps in s, errors. Versions without start_times (benchmark_serving.py, SGLang's) send in order,
+each request of a closed loop when a slot of `max_concurrency` is free. Sources: vllm/benchmarks/serve.py and
+sglang/bench_serving.py, both of which hold a semaphore of so many, first come, first served.
 """
 
 from datetime import UTC, datetime
+from heapq import heapify, heapreplace
 from itertools import accumulate
 from typing import Final
 
@@ -15,33 +18,38 @@ from roi.store.imports.fields import Json
 from roi.store.imports.points import Imported, Load, asked_load, made_point
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
-"""Kept with --save-detailed only."""
+"""Kept with --save-detailed (vLLM) or --output-details (SGLang) only."""
+OF_SGLANG: Final = "total_output_tokens_retokenized"
+"""A figure that SGLang's tool has alone."""
 
 
 def read_vllm(documents: list[Json], where: str) -> Imported:
-    """The runs of one file of vllm bench serve (or benchmark_serving.py), a point each."""
+    """The runs of one file of vllm bench serve, benchmark_serving.py or sglang.bench_serving, a point each."""
     notes: list[str] = []
     points = []
     for i, document in enumerate(documents, 1):
         with fields.told(where if len(documents) == 1 else f"{where}: run {i}"):
             points.append(_point(document, notes))
     first = documents[0]
-    return Imported(tool="vllm bench serve", served_model=fields.named(first, ("model_id",)), points=tuple(points),
-                    started=_started(first), notes=tuple(dict.fromkeys(notes)))
+    served = fields.named(first, ("model_id",), ("server_info", "model_path"))
+    return Imported(tool="sglang.bench_serving" if OF_SGLANG in first else "vllm bench serve", served_model=served,
+                    points=tuple(points), started=_started(first), notes=tuple(dict.fromkeys(notes)))
 
 
 def _point(document: Json, notes: list[str]) -> ServePoint:
     lacks = [key for key in DETAILS if fields.dig(document, key) is None]
     if lacks:
-        raise ValueError(f"holds only the summary (no {lacks[0]}): run vllm bench serve with --save-detailed")
+        again = ("sglang.bench_serving with --output-details" if OF_SGLANG in document
+                 else "vllm bench serve with --save-detailed")
+        raise ValueError(f"holds only the summary (no {lacks[0]}): run {again}")
     inputs, outputs = ([fields.count({key: n}, key) or 0 for n in fields.numbers(document, key)] for key in DETAILS[:2])
     ttfts = fields.numbers(document, "ttfts")
     gaps, errors = fields.listed(document, "itls"), fields.listed(document, "errors") or [""] * len(inputs)
     if not len(inputs) == len(outputs) == len(ttfts) == len(gaps) == len(errors):
         raise ValueError("input_lens, output_lens, ttfts, itls and errors differ in length")
-    # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
+    # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1, SGLang's always
     rate = None if str(fields.dig(document, "request_rate")) == "inf" else fields.optional(document, "request_rate")
-    poisson = fields.optional(document, "burstiness") == 1.0
+    poisson = OF_SGLANG in document or fields.optional(document, "burstiness") == 1.0
     load = asked_load(rate, fields.optional(document, "max_concurrency"), poisson=poisson)
     stamps = [[ttft, *fields.numbers({"itls": gap}, "itls")] if not error and ttft > 0.0 else []
               for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)]
@@ -50,8 +58,8 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
         if len(starts) != len(inputs):
             raise ValueError("input_lens and start_times differ in length")
     else:
-        starts = _one_after_another(stamps, load)
-        notes.append("the file has no start_times; one request at a time, so each was sent when the one before ended")
+        starts = _as_slots_come_free(stamps, load)
+        notes.append("the file has no start_times: of a closed loop each request is taken as sent when a slot came free")
     rows = zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
     requests = [_request(*row) for row in rows]
     done = [r for r in requests if r.error is None]
@@ -60,7 +68,7 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
         wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
             raise ValueError(wrong)
-    notes.append("vllm bench serve: output tokens by the server's usage (else its tokenizer), prompt tokens by its tokenizer")
+    notes.append("output tokens by the server's usage (else the tool's tokenizer), prompt tokens by the tool's tokenizer")
     return made_point(requests, load)
 
 
@@ -82,11 +90,20 @@ def _latencies(document: Json, count: int) -> list[float | None]:
     return [fields.optional({"latency": value}, "latency") for value in found]
 
 
-def _one_after_another(stamps: list[list[float]], load: Load) -> list[float]:
-    if load.concurrency != 1:
-        raise ValueError("has no start_times, so which requests ran together is unknown: use a newer vllm bench"
-                         " serve, or --max-concurrency 1")
-    return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
+def _as_slots_come_free(stamps: list[list[float]], load: Load) -> list[float]:
+    """Seconds at which the requests of a closed loop were sent; one that failed has no end, and holds no slot."""
+    if load.concurrency is None:
+        raise ValueError("has no start_times and was no closed loop, so which requests ran together is unknown: use a newer"
+                         " vllm bench serve, or --max-concurrency N without a rate")
+    free = [0.0] * load.concurrency
+    heapify(free)
+    return [_start_in(free, sum(gaps)) for gaps in stamps]
+
+
+def _start_in(free: list[float], seconds: float) -> float:
+    start = free[0]
+    heapreplace(free, start + seconds)
+    return start
 
 
 def _started(document: Json) -> datetime | None:

@@ -48,7 +48,7 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 @shared.file_option("--trace", help="Open loop by these arrivals and lengths: CSV or Parquet of roi usage --trace, or a "
                     "public Azure trace.")
 @shared.file_option("--import", "imported", multiple=True,
-                    help="Instead of a load: requests that vLLM's bench serve, guidellm or aiperf measured.")
+                    help="Instead of a load: requests that the benchmarks of vLLM or SGLang, guidellm or aiperf measured.")
 @click.option("--adapters", callback=shared.read_names,
               help="Names of unmerged adapters, with commas: loads with one and with all of them follow.")
 @click.option("--merged", is_flag=True, help="The served weights have an adapter merged into them.")

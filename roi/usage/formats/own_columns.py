@@ -53,7 +53,7 @@ NAMES: Final = {
                        "$ai_cache_creation_1h_input_tokens"),
     "searches": ("web_search_requests", "web_search_count", "$ai_web_search_count"),
     "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion", "modelid",
-              "$ai_model", "model_group", "served_entity_name"),
+              "$ai_model", "response_model", "request_model", "model_group", "served_entity_name"),
     "provider": ("provider", "vendor", "provider_name", "ls_provider", "$ai_provider"),
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name",

@@ -217,3 +217,34 @@ def test_long_prompts_of_many_lengths_are_billed_by_the_tier_that_they_are_in(mo
     (tmp_path / "log.csv").write_text("timestamp,model,input_tokens,output_tokens\n" + "".join(rows), encoding="utf-8")
     listed, paid, _ = a_month_today(tmp_path / "log.csv", tmp_path)
     assert paid == pytest.approx(listed, rel=1e-5)
+
+
+def test_a_context_that_answered_calls_exceed_is_todays_models_alone(tmp_path: Path) -> None:
+    """250,000 tokens in and 112 out, half of all, of a model that holds 200,000 by its list: at its vendor they were answered,
+    and at another they go where they were."""
+    log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
+    rows = [f"{(start + timedelta(hours=6 * k)).isoformat()},claude-haiku-4-5,{(20_000, 250_000)[k % 2]},0,112\n"
+            for k in range(4 * DAYS)]
+    log.write_text("timestamp,model,input_tokens,cached_tokens,output_tokens\n" + "".join(rows), encoding="utf-8")
+    _, _, incumbent = a_month_today(log, tmp_path)
+    assert incumbent["context_tokens"] == 250_112
+    words = "the log shows an answered call of 250,112 tokens, answer included, the list says 200,000"
+    assert words in " ".join(ask("usage", log, "--input-includes-cache", "no", "--tasks", "0").stdout.split())
+    other = "aws/anthropic.claude-haiku-4-5-20251001-v1:0"
+    base = {"as_of": "2026-11-22", "draws": 0, "candidates": {"api_models": [other]}}
+    overlay(base, read_part(tmp_path / "part.yaml"))
+    found = compare(resolve(load_scenario(base)).case)
+    assert not any(alarm.name == "context" for alarm in found.alarms)
+    [elsewhere] = [option for option in found.options if option.id == f"cheaper-api:{other}"]
+    assert elsewhere.sent_on is not None
+    assert elsewhere.sent_on.longest_tokens == 200_000
+
+
+def test_groups_of_calls_beyond_the_listed_context_are_compared_too(tmp_path: Path) -> None:
+    """Each of two keys has calls of 20,000 and of 250,000 tokens."""
+    log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
+    log.write_text("timestamp,model,input_tokens,output_tokens,project\n" + "".join(
+        f"{(start + timedelta(hours=6 * k)).isoformat()},claude-haiku-4-5,{(20_000, 250_000)[k % 2]},112,{'ab'[k // 2 % 2]}\n"
+        for k in range(4 * DAYS)), encoding="utf-8")
+    tasks = json.loads(ask("usage", log, "--input-includes-cache", "no", "--format", "json").stdout)["tasks"]
+    assert [task["reason"] for task in tasks] == [None] * len(tasks) != []

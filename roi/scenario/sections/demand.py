@@ -232,6 +232,9 @@ class Incumbent(Section):
     cache_minimum_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
     """Tokens of the shortest prefix that its cache holds, where your records show shorter ones than its vendor documents; left
     out = as documented, else assumed."""
+    context_tokens: Annotated[float, Field(gt=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
+    """Tokens that a call of it may hold, prompt and answer, where your records show longer ones answered than its list says.
+    Candidates keep their list's, this model at another vendor too."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
     tier_price_ratio: Annotated[Positive, unit("ratio")] = 1.0

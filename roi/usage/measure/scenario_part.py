@@ -197,9 +197,7 @@ def _incumbent(
         return
     yield "provider", price.provider
     yield "model", w.choice.model
-    yield "uses_cache", w.uses_cache
-    if w.prefix is not None and w.prefix.minimum is not None:
-        yield "cache_minimum_tokens", w.prefix.minimum
+    yield from _of_model(w)
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
@@ -211,6 +209,15 @@ def _incumbent(
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
         yield "bill_is_volume_share", split
+
+
+def _of_model(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
+    """What calls show of the model's cache and context, whatever is documented."""
+    yield "uses_cache", w.uses_cache
+    if w.prefix is not None and w.prefix.minimum is not None:
+        yield "cache_minimum_tokens", w.prefix.minimum
+    if w.lengths is not None and w.beyond_context:
+        yield "context_tokens", w.lengths.longest
 
 
 def tier_price_ratio(rows: Sequence[Priced], day: int) -> float:
@@ -294,6 +301,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     yield from told_rates(found.rates)
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
+    if w.beyond_context:
+        yield f"incumbent.context_tokens: {w.beyond_context}"
     if any(each.spend.tier is not None for each in found.chosen):
         yield ("calls in a tier that is not the standard one: incumbent.tier_price_ratio is what those outside batch cost over"
                " the standard list; no other model has it, and batch has its own price")

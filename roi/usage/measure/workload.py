@@ -146,8 +146,19 @@ class MeasuredWorkload:
     batch_share: float | None
     """Requests in batch over all."""
     uses_cache: bool
+    context_tokens: int | None = None
+    """What the list says that a call may hold; None where it does not."""
     missing: tuple[tuple[str, str], ...] = ()
     """(field of the scenario, why the log does not settle it)."""
+
+    @property
+    def beyond_context(self) -> str:
+        """That calls were answered which are longer than the list says that any may be; empty where none is."""
+        longest = 0 if self.lengths is None else self.lengths.longest
+        if self.context_tokens is None or longest <= self.context_tokens:
+            return ""
+        return (f"the log shows an answered call of {longest:,} tokens, answer included, the list says {self.context_tokens:,}:"
+                " today's model takes it, if a row is one call")
 
 
 def measure_workload(
@@ -192,7 +203,8 @@ def measure_workload(
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None,
-        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0)
+        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0,
+        context_tokens=None if listed is None else listed.context_tokens)
     longest = max(((row.last_us or 0) - (row.first_us or 0) for row in rows if row.kind == "bucket"), default=0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 

@@ -1,6 +1,7 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -43,6 +44,8 @@ class Log:
     """Names of files without a row."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """(file, why) of copies of others, then of those that are no export."""
+    unmapped: list[str] = field(default_factory=list)
+    """Names of files that lack a column of --map, which others have, and are read by their own names."""
     grew: set[int] = field(default_factory=set)
     """Days, since 1970 UTC, that went on between two exports."""
     paid: set[tuple[str, int, bool]] = field(default_factory=set)
@@ -64,26 +67,35 @@ def read_log(
 
     `stated`: the user says how many requests a day there are, which rows that are sums may not.
 
-    A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one.
+    A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one. One that
+    lacks the columns which the user names for others is read by its own names.
     """
     _check_names(named, formats, options)
     copies = dict(identical_files(files))
     files = [file for file in files if file.shown not in copies]
-    log, known, others = Log(), [], []
+    log, known, failed, others = Log(), list[SniffedFile](), list[tuple[SourceFile, InputError]](), list[tuple[str, str]]()
     for k, file in enumerate(files, start=1):
         if status is not None:
             status(f"looking at file {k:,} of {len(files):,}")
         try:
             found = _sniffed(file, formats, options, named)
         except InputError as error:
-            if strict or len(files) == 1:
+            if len(files) == 1:
                 raise
-            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
+            failed.append((file, error))
             continue
         if found is None:
             log.empty.append(file.shown)
         else:
             known.append(found)
+    for file, error in failed:
+        if known and options.columns and (own := _by_own_names(file, formats, options, named)) is not None:
+            known.append(own)
+            log.unmapped.append(file.shown)
+        elif strict:
+            raise error
+        else:
+            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
         _read_source(list(alike), log, options, engine, folder / f"{k}", status, stated=stated)
@@ -159,6 +171,13 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     own = [each for k, each in enumerate(documents, start=1)
            if not is_of_another(each, form, f"{file.shown}, object {k}", unread)]
     return SniffedFile(file, shape, form, tuple(document_rows(own, form)), unread=unread, pages=pages_of(documents))
+
+
+def _by_own_names(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
+    """The file as its own names tell it, whatever columns the user names; None where they tell nothing."""
+    with suppress(InputError):
+        return _sniffed(file, formats, replace(options, columns=()), named)
+    return None
 
 
 def _refuse_yaml(path: Path) -> None:

@@ -73,29 +73,8 @@ def read_log(
     _check_names(named, formats, options)
     copies = dict(identical_files(files))
     files = [file for file in files if file.shown not in copies]
-    log, known, failed, others = Log(), list[SniffedFile](), list[tuple[SourceFile, InputError]](), list[tuple[str, str]]()
-    for k, file in enumerate(files, start=1):
-        if status is not None:
-            status(f"looking at file {k:,} of {len(files):,}")
-        try:
-            found = _sniffed(file, formats, options, named)
-        except InputError as error:
-            if len(files) == 1:
-                raise
-            failed.append((file, error))
-            continue
-        if found is None:
-            log.empty.append(file.shown)
-        else:
-            known.append(found)
-    for file, error in failed:
-        if known and options.columns and (own := _by_own_names(file, formats, options, named)) is not None:
-            known.append(own)
-            log.unmapped.append(file.shown)
-        elif strict:
-            raise error
-        else:
-            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
+    log = Log()
+    known, others = _known(files, formats, options, log, named=named, strict=strict, status=status)
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
         _read_source(list(alike), log, options, engine, folder / f"{k}", status, stated=stated)
@@ -107,6 +86,35 @@ def read_log(
     if not log.tables:
         raise InputError(f"FILES: nothing to read; empty: {', '.join(log.empty[:5])}")
     return log
+
+
+def _known(
+    files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, log: Log, *, named: str | None, strict: bool,
+    status: Callable[[str], None] | None,
+) -> tuple[list[SniffedFile], list[tuple[str, str]]]:
+    """The files that have a format, and (name, why) of the others; the log gets the names of empty and unmapped ones."""
+    known, failed, others = list[SniffedFile](), list[tuple[SourceFile, InputError]](), list[tuple[str, str]]()
+    for k, file in enumerate(files, start=1):
+        if status is not None:
+            status(f"looking at file {k:,} of {len(files):,}")
+        try:
+            found = _sniffed(file, formats, options, named)
+        except InputError as error:
+            failed.append((file, error))
+            continue
+        if found is None:
+            log.empty.append(file.shown)
+        else:
+            known.append(found)
+    for file, error in failed:
+        if known and options.columns and (own := _by_own_names(file, formats, options, named)) is not None:
+            known.append(own)
+            log.unmapped.append(file.shown)
+        elif strict or len(files) == 1:
+            raise error
+        else:
+            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
+    return known, others
 
 
 def _leave_out_same(log: Log, engine: DuckDB) -> None:

@@ -25,7 +25,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, lengths_of, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tier_price_ratio, writes_nothing
+from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tiers_today, writes_nothing
 from roi.usage.measure.workload import listed_on, shortest_prefix
 from roi.usage.summary import Usage
 
@@ -214,7 +214,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         "incumbent": {"provider": price.provider, "model": task.model,
                       "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
                       "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
-                      "tier_price_ratio": tier_price_ratio(group, day),
+                      **tiers_today(group, day),
                       **({"context_tokens": longest} if longest > (price.context_tokens or longest) else {}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip

@@ -106,14 +106,14 @@ def _known(
             log.empty.append(file.shown)
         else:
             known.append(found)
-    for file, error in failed:
+    for file, why in failed:
         if known and options.columns and (own := _by_own_names(file, formats, options, named)) is not None:
             known.append(own)
             log.unmapped.append(file.shown)
         elif strict or len(files) == 1:
-            raise error
+            raise why
         else:
-            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
+            others.append((file.shown, str(why).removeprefix(f"{file.shown}: ")))
     return known, others
 
 

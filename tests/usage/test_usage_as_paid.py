@@ -248,3 +248,23 @@ def test_groups_of_calls_beyond_the_listed_context_are_compared_too(tmp_path: Pa
         for k in range(4 * DAYS)), encoding="utf-8")
     tasks = json.loads(ask("usage", log, "--input-includes-cache", "no", "--format", "json").stdout)["tasks"]
     assert [task["reason"] for task in tasks] == [None] * len(tasks) != []
+
+
+def test_calls_in_flex_save_nothing_in_batch_and_a_later_log_without_them_forgets_them(tmp_path: Path) -> None:
+    """0.02515 USD a call at the standard list, every other day in flex: 0.75 of that, though half of them can wait.
+
+    Of the quarter that can wait beyond them half is saved: 0.625. Without a tier all of it is paid again.
+    """
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    base = {"as_of": "2026-11-22", "draws": 0, "timing": {"months_to_live": {"cache_batch": 0.0}, "months_in_parallel": 0.0}}
+    for tier, waits, paid in (("flex", 0.5, [0.75]), ("flex", 0.75, [0.75, 0.625]), ("default", 0.5, [1.0, 0.75])):
+        log.write_text("date,model,provider,requests,input_tokens,output_tokens,service_tier\n" + "".join(
+            f"2026-11-{day},gpt-5.4,openai,100,1000000,1000,{('default', tier)[day % 2]}\n" for day in range(10, 20)),
+            encoding="utf-8")  # fmt: skip
+        assert ask("usage", log, "--tasks", "0", "--output", out, "--force").exit_code == 0
+        overlay(base, read_part(out))
+        base["workload"] |= {"growth_per_year": 0.0, "can_wait_share": waits}
+        found = {option.id: option for option in compare(resolve(load_scenario(base)).case).options}
+        usd = [sum(line.monthly_usd[1] for line in found[id].lines if line.name.startswith("API"))
+               for id in ("stay", "cache-batch") if id in found]
+        assert usd == pytest.approx([100 * 365 / 12 * 0.02515 * each for each in paid])

@@ -87,8 +87,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
               cache_as_today=i.uses_cache)
-    if i.tier_price_ratio != 1.0:
-        sheet.field(path_of(OptionFacts, "tier_today", vendor=vendor), i, "tier_price_ratio", "incumbent")
+    _tiers_today(sheet, i, vendor)
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
         add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)
@@ -172,6 +171,15 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
     elif uncached:
         sheet.warnings.append("workload.escalated_cache_hit_rate holds for cascades with a cache alone: what "
                               f"{', '.join(uncached)} hands on is not cached while incumbent.uses_cache is false")
+
+
+def _tiers_today(sheet: FactSheet, i: Incumbent, vendor: str) -> None:
+    """The prices of the tiers that today's calls outside batch go through."""
+    if i.tier_price_ratio != 1.0:
+        sheet.field(path_of(OptionFacts, "tier_today", vendor=vendor), i, "tier_price_ratio", "incumbent")
+    if i.flexible_tier is not None:
+        for path, name in (("flexible_today", "share"), ("flexible_ratio", "price_ratio")):
+            sheet.field(path_of(OptionFacts, path, vendor=vendor), i.flexible_tier, name, "incumbent.flexible_tier")
 
 
 def _context_today(sheet: FactSheet, i: Incumbent, price: ApiPrice) -> None:

@@ -201,10 +201,7 @@ def _incumbent(
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
-    if share:
-        yield "batch_share", round(share, 6)
-    if (ratio := tier_price_ratio(found.chosen, day)) != 1.0:
-        yield "tier_price_ratio", ratio
+    yield from _of_tiers(found, share, day, listed=split == 1.0)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
@@ -220,11 +217,37 @@ def _of_model(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
         yield "context_tokens", w.lengths.longest
 
 
-def tier_price_ratio(rows: Sequence[Priced], day: int) -> float:
-    """What the calls outside batch cost in their tiers over the standard list, both of the day; 1 where they are free."""
+def _of_tiers(found: Usage, share: float, day: int, *, listed: bool) -> Iterator[tuple[str, Any]]:
+    """How calls ran, `share` of them in batch: all in the standard way is told where the records tell ways.
+
+    So what an older log said goes. It goes too where the bill is tokens at list price (`listed`), which a tier would divide.
+    """
+    tiers, told = tiers_today(found.chosen, day), found.tells_tiers or listed
+    if share or told:
+        yield "batch_share", round(share, 6)
+    if told or tiers["tier_price_ratio"] != 1.0 or len(tiers) > 1:
+        yield from tiers.items()
+
+
+def tiers_today(rows: Sequence[Priced], day: int) -> dict[str, Any]:
+    """`tier_price_ratio` and `flexible_tier` of a scenario: what calls outside batch cost over the standard list of the day.
+
+    Those in a tier below it stand apart where others are not in it, since they can wait, and batch saves nothing on them.
+    """
     tiered = [each for each in rows if not each.spend.batch] if any(each.spend.tier is not None for each in rows) else []
     standard = [replace(each, spend=replace(each.spend, tier=None)) for each in tiered]
-    usd, plain = (sum(filter(None, list_on(of, day))) for of in (tiered, standard))
+    both = [(usd, plain) for usd, plain in zip(list_on(tiered, day), list_on(standard, day), strict=True) if usd and plain]
+    later, others = ([each for each in both if (each[0] < each[1]) is lower] for lower in (True, False))
+    if not (later and others):
+        return {"tier_price_ratio": _over_standard(both)}
+    part = sum(plain for _, plain in later) / sum(plain for _, plain in both)
+    return {"tier_price_ratio": _over_standard(others),
+            "flexible_tier": {"price_ratio": _over_standard(later), "share": round(part, 6)}}
+
+
+def _over_standard(both: Sequence[tuple[float, float]]) -> float:
+    """The sum of (USD in their tiers, USD at the standard list) over that of the latter; 1 where they are free."""
+    usd, plain = (sum(column) for column in zip(*both, strict=True)) if both else (0.0, 0.0)
     return round(usd / plain, 6) or 1.0 if plain else 1.0
 
 
@@ -305,7 +328,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
         yield f"incumbent.context_tokens: {w.beyond_context}"
     if any(each.spend.tier is not None for each in found.chosen):
         yield ("calls in a tier that is not the standard one: incumbent.tier_price_ratio is what those outside batch cost over"
-               " the standard list; no other model has it, and batch has its own price")
+               " the standard list, but for those of incumbent.flexible_tier, where some alone are in a cheaper one: what can"
+               " wait is in it first, so that batch saves on what can wait beyond them; no other model has such tiers")
     if any(each.spend.tokens["cache_write_1h"] for each in found.chosen):
         yield "cache writes that are kept an hour: the bill has their list price, in place of that of the shorter time"
     if writes_nothing(found.chosen):

@@ -159,6 +159,12 @@ def service(tier: Column | None, usual: Sequence[str], batch: Column | bool = Fa
     return {"batch": (tier == "batch").fill_null(False) | batch, "tier": tier.isin(("batch", *usual)).ifelse(None, tier)}
 
 
+def faster_or_inside(tier: Column | None, speed: Column, place: Column) -> Column:
+    """Anthropic's tier: fast comes before a service tier, and that before inference in the US alone, `us-only`."""
+    inside = (place.lower() == "us").ifelse("us-only", ibis.null("string"))
+    return (speed.lower() == "fast").ifelse("fast", inside if tier is None else ibis.coalesce(tier, inside))
+
+
 def no_flag(table: Table, name: str) -> Column:
     """True where the column holds another word than YES and NO."""
     return text(table, name).lower().notin((*YES, *NO)).fill_null(False)

@@ -78,7 +78,9 @@ def read_log(
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
         _read_source(list(alike), log, options, engine, folder / f"{k}", status, stated=stated)
-    _leave_out_same(log, engine)
+    for table, first in list(leave_out_same_tables(log.tables, engine)):
+        log.tables = [each for each in log.tables if each is not table]
+        log.left_out += [(each.shown, f"the same calls as in {first.files[0].shown}") for each in table.files]
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
     if strict:
@@ -117,13 +119,6 @@ def _known(
     return known, others
 
 
-def _leave_out_same(log: Log, engine: DuckDB) -> None:
-    """Take from the log the tables whose calls another one has."""
-    for table, first in list(leave_out_same_tables(log.tables, engine)):
-        log.tables = [each for each in log.tables if each is not table]
-        log.left_out += [(each.shown, f"the same calls as in {first.files[0].shown}") for each in table.files]
-
-
 def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
     """Raise for a name that fits no file whatever is in it."""
     if named is not None:
@@ -148,7 +143,8 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     if file.path is not None and file.path.suffix.lower() in (".yaml", ".yml"):
-        _refuse_yaml(file.path)
+        other = known_by_keys(read_yaml(file.path)) or SCENARIO
+        raise InputError(f"{file.path}: YAML is {other.what} and no usage export: {other.reading(file.path)}")
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
@@ -186,12 +182,6 @@ def _by_own_names(file: SourceFile, formats: Sequence[Format], options: FileOpti
     with suppress(InputError):
         return _sniffed(file, formats, replace(options, columns=()), named)
     return None
-
-
-def _refuse_yaml(path: Path) -> None:
-    """Raise InputError with what the file is, and the command that reads it."""
-    other = known_by_keys(read_yaml(path)) or SCENARIO
-    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.reading(path)}")
 
 
 def _of_documents(

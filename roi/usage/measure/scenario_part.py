@@ -109,7 +109,8 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
 
     Where they are counted that write to it (`writes`), so do they, of a prefix that is so much longer.
     """
-    days, used = days_told(w.days), w.days.used_told(w.log_days)
+    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}{_without(w.days)}"
+    used = w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
         a_day = round(w.requests_per_day, 3)
         yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without or used else a_day
@@ -136,11 +137,6 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
         yield "can_wait_share", round(share, 6)
     if w.shape is not None:
         yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
-
-
-def days_told(days: Days) -> str:
-    """Of which days a workload is the mean."""
-    return f"{len(days.complete)} whole days, {day_of(days.first)} to {day_of(days.last)}{_without(days)}"
 
 
 def _without(days: Days) -> str:
@@ -251,12 +247,6 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
     return round(usd / plain, 6) or 1.0 if plain else 1.0
 
 
-def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
-    """USD of a month at list price, of the whole days' rows."""
-    whole = set(days.complete)
-    return days.mean((each.spend.day, each.list_usd or 0.0) for each in rows if each.spend.day in whole) * DAYS_PER_MONTH
-
-
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
@@ -282,7 +272,7 @@ def paid_a_month(
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
-    listed = listed_a_month(rows, days)
+    listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
         searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH

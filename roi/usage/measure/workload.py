@@ -6,7 +6,7 @@ The model is the one that the user names, the only one, or one with most of what
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import Final
 
 from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
@@ -59,7 +59,8 @@ def choose_incumbent(
         return None, "no row counts tokens of a model"
     if task is not None and task not in {each.spend.group for each in groups}:
         if named is not None or not any(task == model for _, model in sizes):
-            _refuse_group(task, groups, sizes)
+            there = {each.spend.group for each in groups} | {model for _, model in sizes}
+            raise UnknownName("--task", task, sorted(filter(None, there)), "group or model")
         named, task = task, None
     if named is not None:
         model = _named(named, list(sizes))
@@ -95,12 +96,6 @@ def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Mode
         if each.spend.model not in (None, NOT_A_NAME):
             sizes[each.spend.provider, each.spend.model] += size(each)
     return dict(sizes)
-
-
-def _refuse_group(name: str, groups: Sequence[Priced], models: Iterable[Model]) -> NoReturn:
-    """Raises UnknownName with the groups and models that a task may be."""
-    known = {each.spend.group for each in groups} | {model for _, model in models}
-    raise UnknownName("--task", name, sorted(filter(None, known)), "group or model")
 
 
 def _of_group(name: str, groups: Sequence[Priced]) -> Model | None:

@@ -1,7 +1,7 @@
 """What a format is, and the one record that each becomes: disjoint token counts of a call, a bucket of calls, or a cost."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from functools import reduce
 from operator import add, or_
@@ -123,6 +123,8 @@ class Fields:
     model: Column | str | None = None
     """The same of --model, but for costs."""
     uncached_input: Column | int = 0
+    input: Column | None = None
+    """In its place an input that counts what was read from a cache and written to it: a row with more of that is dropped."""
     output: Column | int = 0
     cache_read: Column | int = 0
     cache_write: Column | int = 0
@@ -150,6 +152,13 @@ class Fields:
     empty cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
+
+    def disjoint(self) -> "Fields":
+        """The same with the input that was not cached in place of one that counts all; the last reason is more than all."""
+        if self.input is None:
+            return self
+        left = self.input - self.cache_read - self.cache_write
+        return replace(self, input=None, uncached_input=left, reasons=(*self.reasons, (left < 0, CACHED_ABOVE_INPUT)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +238,7 @@ class Format:
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         raw = with_periods(raw, self.period) if options.periods and self.period else raw
-        fields = self.fields(raw, options)
+        fields = self.fields(raw, options).disjoint()
         values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
                   "provider": _filled(fields.provider, options.provider)}
         if fields.life_open is None:

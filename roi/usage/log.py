@@ -16,7 +16,7 @@ from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
-from roi.usage.read.columns import may_name_periods
+from roi.usage.read.columns import bucket_index, in_range, may_name_periods
 from roi.usage.read.database import progress_told, rows_of
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
@@ -24,7 +24,7 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import CODE, COLUMNS, PAID_IN, Document, FileOptions, Format, bucket_index, in_range
+from roi.usage.read.record import CODE, COLUMNS, PAID_IN, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 from roi.usage.sums import with_ends
@@ -109,13 +109,14 @@ def _known(
         else:
             known.append(found)
     for file, why in failed:
-        if known and options.columns and (own := _by_own_names(file, formats, options, named)) is not None:
-            known.append(own)
-            log.unmapped.append(file.shown)
-        elif strict or len(files) == 1:
+        with suppress(InputError):
+            if known and options.columns and (own := _sniffed(file, formats, replace(options, columns=()), named)) is not None:
+                known.append(own)
+                log.unmapped.append(file.shown)
+                continue
+        if strict or len(files) == 1:
             raise why
-        else:
-            others.append((file.shown, str(why).removeprefix(f"{file.shown}: ")))
+        others.append((file.shown, str(why).removeprefix(f"{file.shown}: ")))
     return known, others
 
 
@@ -175,13 +176,6 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     own = [each for k, each in enumerate(documents, start=1)
            if not is_of_another(each, form, f"{file.shown}, object {k}", unread)]
     return SniffedFile(file, shape, form, tuple(document_rows(own, form)), unread=unread, pages=pages_of(documents))
-
-
-def _by_own_names(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
-    """The file as its own names tell it, whatever columns the user names; None where they tell nothing."""
-    with suppress(InputError):
-        return _sniffed(file, formats, replace(options, columns=()), named)
-    return None
 
 
 def _of_documents(

@@ -52,6 +52,7 @@ from roi.usage.read.columns import (
     dollars,
     faster_or_inside,
     flag,
+    in_range,
     instant,
     no_flag,
     real,
@@ -75,7 +76,6 @@ from roi.usage.read.record import (
     FileOptions,
     Format,
     ambiguous_input,
-    in_range,
 )
 
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",

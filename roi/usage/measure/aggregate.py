@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.usage.read.columns import DAY_US
+from roi.usage.read.columns import DAY_US, bucket_index
 from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
-from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
+from roi.usage.read.record import COLUMNS, TOKENS
 
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""

@@ -116,17 +116,12 @@ def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float])
                for each, listed in zip(rows, list_on(rows, last), strict=True))
 
 
-def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
-    kinds: dict[Service, list[Priced]] = defaultdict(list)
-    for each in rows:
-        kinds[each.spend.service].append(each)
-    return kinds
-
-
 def _factors(rows: Sequence[Priced], day: int) -> dict[Service, float]:
     """What was paid over the list price of the day, of each kind that has one."""
-    found = {}
-    for kind, group in _by_kind(rows).items():
+    found, kinds = {}, defaultdict[Service, list[Priced]](list)
+    for each in rows:
+        kinds[each.spend.service].append(each)
+    for kind, group in kinds.items():
         known = [each for each in list_on(group, day) if each is not None]
         if len(known) == len(group) and sum(known) > 0:
             found[kind] = sum(each.usd or 0.0 for each in group) / sum(known)

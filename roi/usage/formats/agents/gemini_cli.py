@@ -35,13 +35,6 @@ def fields(table: Table, _: FileOptions) -> Fields:
         input=given + tool, cache_read=read, output=output + thoughts, reasoning=thoughts)
 
 
-def is_session(document: Document) -> bool:
-    """True for a session, or a line of one."""
-    if "sessionId" in document and "projectHash" in document:
-        return True
-    return document.get("type") == "gemini" and isinstance(document.get("tokens"), dict)
-
-
 def session_rows(documents: Iterable[Document], *, names: bool = False) -> Iterator[Document]:
     """A row for each message with counts; a message without a model has that of the one before."""
     about: dict[str, Any] = {"project": None, "session": None, "model": None}
@@ -68,7 +61,9 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 GEMINI_CLI: Final = Format(
     name="gemini-cli", title="Gemini CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=tuple(GROUPS), fields=fields, recognises=is_session, session=session_rows, once=("call", "output"),
+    uses=tuple(GROUPS), fields=fields, session=session_rows, once=("call", "output"),
+    recognises=lambda line: {"sessionId", "projectHash"} <= line.keys() or (
+        line.get("type") == "gemini" and isinstance(line.get("tokens"), dict)),
     markers=('"sessionId"', '"tokens"'), equivalent=True, groups=GROUPS)
 GEMINI_TELEMETRY: Final = replace(
     GEMINI_CLI, name="gemini-cli-telemetry", title="Gemini CLI telemetry", session=None, flatten=event_rows,

@@ -25,7 +25,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, lengths_of, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tier_price_ratio, writes_nothing
+from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tiers_today, writes_nothing
 from roi.usage.measure.workload import listed_on, shortest_prefix
 from roi.usage.summary import Usage
 
@@ -200,19 +200,22 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         lengths = {"lengths": shares_to_one(lengths_of(sizes, prefix, writes=tokens["cache_write"] > 0))}
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     try:
-        provider = price_on(group, task.provider, task.model, day_of(found.days.last)).provider
+        price = price_on(group, task.provider, task.model, day_of(found.days.last))
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
-    paid, split = paid_a_month(found, group, task.days, provider, bill)
+    paid, split = paid_a_month(found, group, task.days, price.provider, bill)
+    longest = max((cell.input_tokens + cell.output_tokens + 1.0 for cell in sizes), default=0.0)  # answered; 1 for rounding
     task = task if paid is None else replace(task, usd_per_month=paid)
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
     return Group(task, {
         "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
-        "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
+        "incumbent": {"provider": price.provider, "model": task.model,
+                      "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,
                       "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
-                      "tier_price_ratio": tier_price_ratio(group, day),
+                      **tiers_today(group, day),
+                      **({"context_tokens": longest} if longest > (price.context_tokens or longest) else {}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
 

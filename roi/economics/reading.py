@@ -154,9 +154,21 @@ def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch:
         return None
     steps = ({**names, "step": n} for n in count())
     there = takewhile(lambda step: path_of(AnnouncedRates, "from_months", **step) in values, steps)
-    tier = facts.tier_today + facts.tier_share * (facts.tier_price_ratio - facts.tier_today)
+    batch, tier = _batch_and_tier(facts, batch)
     return _read(Api, values, names, batch_share=batch, tier=tier,
                  announced=tuple(_read(AnnouncedRates, values, step) for step in there))
+
+
+def _batch_and_tier(facts: OptionFacts, waits: Number) -> tuple[Number, Number]:
+    """What of the requests that may wait goes through batch, and the price of all others over the standard one.
+
+    Those that a flexible tier answers today can wait, and stay in it: batch is for what can wait beyond them.
+    """
+    flexible = facts.flexible_today * (1.0 - facts.batched_today)
+    batch = np.maximum(waits - flexible, np.minimum(waits, facts.batched_today))
+    as_today = np.maximum(flexible / np.maximum(1.0 - batch, np.maximum(flexible, 1e-12)) - facts.tier_share, 0.0)
+    lower, today = facts.tier_price_ratio - facts.tier_today, facts.flexible_ratio - facts.tier_today
+    return batch, facts.tier_today + facts.tier_share * lower + as_today * today
 
 
 def _training(values: Values, names: Mapping[str, object]) -> Training | None:

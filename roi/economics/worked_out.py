@@ -44,7 +44,10 @@ class OptionFacts:
     base: Annotated[str | None, At("options.{option}.base")]
     """The system whose tokens hold where its own has no such fact."""
     tier_today: Annotated[Number, At("vendors.{vendor}.tier_price_ratio", absent=1.0)]
-    """Price outside batch over the standard one, in the tiers that today's calls go through."""
+    """Price outside batch over the standard one, in the tiers that today's calls go through but for a flexible one."""
+    flexible_today: Annotated[Number, At("vendors.{vendor}.flexible.share", absent=0.0)]
+    """Share of today's calls outside batch that is in a flexible tier, and its price over the standard one."""
+    flexible_ratio: Annotated[Number, At("vendors.{vendor}.flexible.price_ratio", absent=1.0)]
     tier_share: Annotated[Number, At("options.{option}.flexible.share", absent=0.0)]
     tier_price_ratio: Annotated[Number, At("options.{option}.flexible.price_ratio", absent=1.0)]
 

@@ -75,7 +75,7 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
 
 
 BILLED: Final = ("discount", "uses_cache", "batch_share", "tier_price_ratio", "committed_usd_per_month", "bill_usd_per_month",
-                 "ends_in_months", "successor_price_ratio", "successor_error_ratio")
+                 "flexible_tier", "ends_in_months", "successor_price_ratio", "successor_error_ratio")
 """What only a model has that a vendor bills, or ends."""
 
 

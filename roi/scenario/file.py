@@ -359,12 +359,12 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
         old = data.setdefault(block, {})
         if not isinstance(old, dict):
             raise InputError(f"{block}: {old!r} is not usable; it should be a block of keys")
+        gone = ["flexible_tier"] * ("tier_price_ratio" in new)
         if block == "workload":
-            replaced = ["unsure"] + ["input_tokens", "output_tokens"] * ("lengths" in new)
-            replaced += ["lengths"] if "input_tokens" in new else []
-            replaced += ["hourly_weights"] if "peak_to_mean" in new and "hourly_weights" not in new else []
-            for key in replaced:
-                old.pop(key, None)
+            gone = ["unsure"] + ["input_tokens", "output_tokens"] * ("lengths" in new) + ["lengths"] * ("input_tokens" in new)
+            gone += ["hourly_weights"] if "peak_to_mean" in new and "hourly_weights" not in new else []
+        for key in gone:
+            old.pop(key, None)
         if block == "incumbent" and old.get("model") != new.get("model"):
             for key in old.keys() - {"provider", "model"}:
                 del old[key]

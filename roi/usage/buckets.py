@@ -15,12 +15,12 @@ from roi.errors import InputError
 from roi.usage.duplicates import AGAIN, TWICE
 from roi.usage.measure.aggregate import DAY_S
 from roi.usage.measure.pricing import day_of
-from roi.usage.read.columns import MICRO
+from roi.usage.read.columns import MICRO, bucket_index
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import shown
 from roi.usage.read.raw import LogTable
-from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS, bucket_index
+from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS
 
 GREW: Final = "a bucket that another export holds with a larger count"
 COARSER: Final = "a bucket whose time another export holds in longer or shorter buckets"

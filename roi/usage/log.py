@@ -1,6 +1,7 @@
 """Files to one log: each file is sniffed, its format found, its rows read once, counted once, and typed as records."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -15,7 +16,7 @@ from roi.usage.duplicates import Copies, find_copies, identical_files, leave_out
 from roi.usage.formats.generic import kinds_told
 from roi.usage.formats.own_columns import NAMES
 from roi.usage.measure.aggregate import constants
-from roi.usage.read.columns import may_name_periods
+from roi.usage.read.columns import bucket_index, in_range, may_name_periods
 from roi.usage.read.database import progress_told, rows_of
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
@@ -23,7 +24,7 @@ from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
 from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
-from roi.usage.read.record import CODE, COLUMNS, PAID_IN, Document, FileOptions, Format, bucket_index, in_range
+from roi.usage.read.record import CODE, COLUMNS, PAID_IN, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import UnreadRows, document_rows, is_of_another, objects_of, read_document, unwrapped
 from roi.usage.sums import with_ends
@@ -43,6 +44,8 @@ class Log:
     """Names of files without a row."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """(file, why) of copies of others, then of those that are no export."""
+    unmapped: list[str] = field(default_factory=list)
+    """Names of files that lack a column of --map, which others have, and are read by their own names."""
     grew: set[int] = field(default_factory=set)
     """Days, since 1970 UTC, that went on between two exports."""
     paid: set[tuple[str, int, bool]] = field(default_factory=set)
@@ -64,30 +67,20 @@ def read_log(
 
     `stated`: the user says how many requests a day there are, which rows that are sums may not.
 
-    A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one.
+    A file that is no export is left out and said so, or refuses the run where `strict` holds or it is the only one. One that
+    lacks the columns which the user names for others is read by its own names.
     """
     _check_names(named, formats, options)
     copies = dict(identical_files(files))
     files = [file for file in files if file.shown not in copies]
-    log, known, others = Log(), [], []
-    for k, file in enumerate(files, start=1):
-        if status is not None:
-            status(f"looking at file {k:,} of {len(files):,}")
-        try:
-            found = _sniffed(file, formats, options, named)
-        except InputError as error:
-            if strict or len(files) == 1:
-                raise
-            others.append((file.shown, str(error).removeprefix(f"{file.shown}: ")))
-            continue
-        if found is None:
-            log.empty.append(file.shown)
-        else:
-            known.append(found)
+    log = Log()
+    known, others = _known(files, formats, options, log, named=named, strict=strict, status=status)
     log.left_out = [*((name, f"a copy of {other}") for name, other in copies.items()), *others]
     for k, (_, alike) in enumerate(groupby(sorted(known, key=_source), key=_source)):
         _read_source(list(alike), log, options, engine, folder / f"{k}", status, stated=stated)
-    _leave_out_same(log, engine)
+    for table, first in list(leave_out_same_tables(log.tables, engine)):
+        log.tables = [each for each in log.tables if each is not table]
+        log.left_out += [(each.shown, f"the same calls as in {first.files[0].shown}") for each in table.files]
     if others and not log.tables:
         raise InputError("; ".join(f"{name}: {why}" for name, why in others[:3]))
     if strict:
@@ -97,11 +90,34 @@ def read_log(
     return log
 
 
-def _leave_out_same(log: Log, engine: DuckDB) -> None:
-    """Take from the log the tables whose calls another one has."""
-    for table, first in list(leave_out_same_tables(log.tables, engine)):
-        log.tables = [each for each in log.tables if each is not table]
-        log.left_out += [(each.shown, f"the same calls as in {first.files[0].shown}") for each in table.files]
+def _known(
+    files: Sequence[SourceFile], formats: Sequence[Format], options: FileOptions, log: Log, *, named: str | None, strict: bool,
+    status: Callable[[str], None] | None,
+) -> tuple[list[SniffedFile], list[tuple[str, str]]]:
+    """The files that have a format, and (name, why) of the others; the log gets the names of empty and unmapped ones."""
+    known, failed, others = list[SniffedFile](), list[tuple[SourceFile, InputError]](), list[tuple[str, str]]()
+    for k, file in enumerate(files, start=1):
+        if status is not None:
+            status(f"looking at file {k:,} of {len(files):,}")
+        try:
+            found = _sniffed(file, formats, options, named)
+        except InputError as error:
+            failed.append((file, error))
+            continue
+        if found is None:
+            log.empty.append(file.shown)
+        else:
+            known.append(found)
+    for file, why in failed:
+        with suppress(InputError):
+            if known and options.columns and (own := _sniffed(file, formats, replace(options, columns=()), named)) is not None:
+                known.append(own)
+                log.unmapped.append(file.shown)
+                continue
+        if strict or len(files) == 1:
+            raise why
+        others.append((file.shown, str(why).removeprefix(f"{file.shown}: ")))
+    return known, others
 
 
 def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
@@ -128,7 +144,8 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     if file.path is not None and file.path.suffix.lower() in (".yaml", ".yml"):
-        _refuse_yaml(file.path)
+        other = known_by_keys(read_yaml(file.path)) or SCENARIO
+        raise InputError(f"{file.path}: YAML is {other.what} and no usage export: {other.reading(file.path)}")
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
@@ -159,12 +176,6 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     own = [each for k, each in enumerate(documents, start=1)
            if not is_of_another(each, form, f"{file.shown}, object {k}", unread)]
     return SniffedFile(file, shape, form, tuple(document_rows(own, form)), unread=unread, pages=pages_of(documents))
-
-
-def _refuse_yaml(path: Path) -> None:
-    """Raise InputError with what the file is, and the command that reads it."""
-    other = known_by_keys(read_yaml(path)) or SCENARIO
-    raise InputError(f"{path}: YAML is {other.what} and no usage export: {other.reading(path)}")
 
 
 def _of_documents(

@@ -142,17 +142,10 @@ def _clock(moment: datetime) -> bool:
 
 def _periods(days: Sequence[date]) -> tuple[str, list[date]]:
     """(month or week, the day after the last of each) where these days, ascending, begin one after the other; else empty."""
-    for called, least, after in (("month", 2, _a_month_on), ("week", FEWEST_WEEKS, _a_week_on)):
-        ends = [after(day) for day in days]
+    months = [(day.replace(day=1) + timedelta(days=32)).replace(day=1) for day in days]
+    weeks = [day + timedelta(days=7) for day in days]
+    for called, least, ends in (("month", 2, months), ("week", FEWEST_WEEKS, weeks)):
         if len(days) >= least and ends[:-1] == [*days[1:]] and (called == "week" or days[0].day == 1):
             over = max(today(), days[-1]) + timedelta(days=1)
             return called, [*ends[:-1], min(ends[-1], over)]
     return "", []
-
-
-def _a_month_on(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _a_week_on(day: date) -> date:
-    return day + timedelta(days=7)

@@ -85,6 +85,8 @@ def lacking(share: float) -> Iterator[str]:
 def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     """What a reader must know about the figures, one remark each."""
     yield from _files_left_out(log.left_out)
+    for name in log.unmapped:
+        yield f"{name} lacks columns that --map names: its own names tell which are which"
     for name in log.empty:
         yield f"{name} is empty"
     yield from dict.fromkeys(remark for table in log.tables for remark in table.format.remarks)

@@ -194,3 +194,14 @@ def test_what_is_off_in_a_log_is_named_with_its_size(tmp_path: Path, seed: int) 
     assert first["cash_usd"] == pytest.approx(gap, abs=0.05 * found["forecast_cash_usd"])
     if fact != "price":
         assert first["factor"] == pytest.approx(next(iter(OFF[fact].values())), rel=0.03)
+
+
+@pytest.mark.parametrize("head", ["date", "wann"])
+def test_a_column_that_is_mapped_is_not_asked_of_a_file_that_has_its_own_name_for_it(head: str, tmp_path: Path) -> None:
+    """Two files of a month each, the column of times renamed in one or in both: none is left out."""
+    [top, *rows] = export(LUNA.partition("/")[2], 2, cached=0).splitlines()
+    for name, column, some in (("a", "wann", rows[:31]), ("b", head, rows[31:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([top.replace("date", column), *some]) + "\n")
+    words = ("--actual", tmp_path / "a.csv", "--actual", tmp_path / "b.csv", "--option", LUNA)
+    assert len(told(tmp_path, SCENARIO, *words, "--map", "time=wann")["months"]) == 2
+    assert ask("track", tmp_path / "mine.yaml", *words, "--map", "time=wan").exit_code == 2

@@ -327,6 +327,15 @@ def test_the_tier_of_todays_calls_moves_what_is_outside_batch_alone(ratio: float
     assert each(w, CHEAPER) == each(world(workload={"can_wait_share": 1.0}), CHEAPER)
 
 
+def test_what_a_flexible_tier_answers_today_is_the_first_that_can_wait() -> None:
+    """$0.004 a request, half of them at half price today: a tier of 40% for a quarter takes these, batch none of them."""
+    w = world(workload={"can_wait_share": 0.5}, candidates={"flexible_tier": {"price_ratio": 0.4, "share": 0.25}},
+              incumbent={"batch_share": 0.0, "flexible_tier": {"price_ratio": 0.5, "share": 0.5}})
+    assert each(w, "stay") == pytest.approx(0.75 * 0.004)
+    assert each(w, "flexible-tier") == pytest.approx((0.25 * 0.4 + 0.25 * 0.5 + 0.5) * 0.004)
+    assert "what can wait is in its flexible tier" in str(w.options["cache-batch"].infeasible)
+
+
 def test_provisioned_units_follow_the_peak_and_pay_nothing_by_the_token() -> None:
     """1 request/s, at the peak 3; a unit holds 0.7: 5 units x $1,000. The fee moves with the price of successors: x 0.5."""
     case = case_of(candidates={"provisioned_throughput": {"usd_per_month": 1000.0, "requests_per_s": 0.7}})

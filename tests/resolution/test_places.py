@@ -56,6 +56,7 @@ EVERYTHING = (
     "apis.openai/gpt-6-luna.committed_until=2027-06-30", "workload.shared_prefix_tokens=1024", "workload.cache_hit_rate=0.5",
     "candidates.shorter_prompt={prefix_tokens: 100, setup_hours: 20}", "candidates.less_reasoning.output_ratio=0.5",
     "candidates.flexible_tier={price_ratio: 0.5, share: 0.1}", "incumbent.tier_price_ratio=0.5",
+    "incumbent.flexible_tier={price_ratio: 0.5, share: 0.1}",
     "training.retrain_evaluates=false", "candidates.provisioned_throughput={usd_per_month: 1000, requests_per_s: 1}",
     "accept=[growth]", "training.gpu_hours=10", "training.usd_per_gpu_hour=2", "platform.total=500",
     "workload.steps=[{from_month: 3, ratio: 2}]", "workload.waits_hours=30", "apis.openai/gpt-6-luna.batch_hours=20",

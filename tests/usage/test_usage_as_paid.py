@@ -217,3 +217,54 @@ def test_long_prompts_of_many_lengths_are_billed_by_the_tier_that_they_are_in(mo
     (tmp_path / "log.csv").write_text("timestamp,model,input_tokens,output_tokens\n" + "".join(rows), encoding="utf-8")
     listed, paid, _ = a_month_today(tmp_path / "log.csv", tmp_path)
     assert paid == pytest.approx(listed, rel=1e-5)
+
+
+def test_a_context_that_answered_calls_exceed_is_todays_models_alone(tmp_path: Path) -> None:
+    """250,000 tokens in and 112 out, half of all, of a model that holds 200,000 by its list: at its vendor they were answered,
+    and at another they go where they were."""
+    log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
+    rows = [f"{(start + timedelta(hours=6 * k)).isoformat()},claude-haiku-4-5,{(20_000, 250_000)[k % 2]},0,112\n"
+            for k in range(4 * DAYS)]
+    log.write_text("timestamp,model,input_tokens,cached_tokens,output_tokens\n" + "".join(rows), encoding="utf-8")
+    _, _, incumbent = a_month_today(log, tmp_path)
+    assert incumbent["context_tokens"] == 250_112
+    words = "the log shows an answered call of 250,112 tokens, answer included, the list says 200,000"
+    assert words in " ".join(ask("usage", log, "--input-includes-cache", "no", "--tasks", "0").stdout.split())
+    other = "aws/anthropic.claude-haiku-4-5-20251001-v1:0"
+    base = {"as_of": "2026-11-22", "draws": 0, "candidates": {"api_models": [other]}}
+    overlay(base, read_part(tmp_path / "part.yaml"))
+    found = compare(resolve(load_scenario(base)).case)
+    assert not any(alarm.name == "context" for alarm in found.alarms)
+    [elsewhere] = [option for option in found.options if option.id == f"cheaper-api:{other}"]
+    assert elsewhere.sent_on is not None
+    assert elsewhere.sent_on.longest_tokens == 200_000
+
+
+def test_groups_of_calls_beyond_the_listed_context_are_compared_too(tmp_path: Path) -> None:
+    """Each of two keys has calls of 20,000 and of 250,000 tokens."""
+    log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
+    log.write_text("timestamp,model,input_tokens,output_tokens,project\n" + "".join(
+        f"{(start + timedelta(hours=6 * k)).isoformat()},claude-haiku-4-5,{(20_000, 250_000)[k % 2]},112,{'ab'[k // 2 % 2]}\n"
+        for k in range(4 * DAYS)), encoding="utf-8")
+    tasks = json.loads(ask("usage", log, "--input-includes-cache", "no", "--format", "json").stdout)["tasks"]
+    assert [task["reason"] for task in tasks] == [None] * len(tasks) != []
+
+
+def test_calls_in_flex_save_nothing_in_batch_and_a_later_log_without_them_forgets_them(tmp_path: Path) -> None:
+    """0.02515 USD a call at the standard list, every other day in flex: 0.75 of that, though half of them can wait.
+
+    Of the quarter that can wait beyond them half is saved: 0.625. Without a tier all of it is paid again.
+    """
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    base = {"as_of": "2026-11-22", "draws": 0, "timing": {"months_to_live": {"cache_batch": 0.0}, "months_in_parallel": 0.0}}
+    for tier, waits, paid in (("flex", 0.5, [0.75]), ("flex", 0.75, [0.75, 0.625]), ("default", 0.5, [1.0, 0.75])):
+        log.write_text("date,model,provider,requests,input_tokens,output_tokens,service_tier\n" + "".join(
+            f"2026-11-{day},gpt-5.4,openai,100,1000000,1000,{('default', tier)[day % 2]}\n" for day in range(10, 20)),
+            encoding="utf-8")  # fmt: skip
+        assert ask("usage", log, "--tasks", "0", "--output", out, "--force").exit_code == 0
+        overlay(base, read_part(out))
+        base["workload"] |= {"growth_per_year": 0.0, "can_wait_share": waits}
+        found = {option.id: option for option in compare(resolve(load_scenario(base)).case).options}
+        usd = [sum(line.monthly_usd[1] for line in found[id].lines if line.name.startswith("API"))
+               for id in ("stay", "cache-batch") if id in found]
+        assert usd == pytest.approx([100 * 365 / 12 * 0.02515 * each for each in paid])

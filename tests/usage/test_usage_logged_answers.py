@@ -281,6 +281,21 @@ def test_the_tier_that_a_call_ran_in_is_read_from_a_column_and_from_its_answer(t
     assert usage_answer(nested, "--tasks", "0")["list_usd"] == pytest.approx(sum(tiers.values()))
 
 
+def test_anthropics_speed_and_place_of_an_answer_are_the_tier_that_it_ran_in(tmp_path: Path) -> None:
+    """100,000 tokens of claude-opus-5-5 at 4 USD a million: 0.4, fast twice that; in the US alone no list has the price. A
+    column of one's own that is called speed is none."""
+    ran = ({"speed": "standard", "inference_geo": "global"}, {"speed": "fast", "inference_geo": "us"}, {"inference_geo": "us"})
+    lines = [{"time": "2026-11-02T10:00:00Z", "speed": "fast", "response": {
+        "model": "claude-opus-5-5", "usage": {"input_tokens": 100_000, "output_tokens": 0, "service_tier": "standard", **how}}}
+        for how in ran]
+    file = tmp_path / "a.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    assert sorted(row["tier"] or "" for row in records(tmp_path, file)) == ["", "fast", "us-only"]
+    found = usage_answer(file, "--tasks", "0")
+    assert found["list_usd"] == pytest.approx(0.4 + 0.8 + 0.4)
+    assert any("no us-only price is listed; the standard one stands" in note for note in found["notes"])
+
+
 BATCHED = {
     "openai-calls": {**ANSWER, "service_tier": "batch"},
     "gemini-calls": {

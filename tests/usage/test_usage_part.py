@@ -97,17 +97,19 @@ def test_a_log_that_writes_to_a_cache_and_never_reads_from_it_says_that_the_cach
 
 
 @pytest.mark.parametrize(("tiers", "ratio"), [
-    (("flex", "flex"), 0.5), (("priority", "priority"), 2.0), (("flex", "default"), 0.75), (("default", "default"), None),
-    (("flex", "batch"), 0.5), (("incentivized-tier", "incentivized-tier"), None),
+    (("flex", "flex"), 0.5), (("priority", "priority"), 2.0), (("flex", "default"), 1.0), (("default", "default"), 1.0),
+    (("flex", "batch"), 0.5), (("incentivized-tier", "incentivized-tier"), 1.0), (("flex", "priority"), 2.0),
 ])
 def test_calls_in_a_tier_hand_on_its_price_and_no_bill_that_would_move_batch(tmp_path, tiers, ratio):
-    """gpt-5.4 at half the list in flex, at twice in priority; calls in batch are none of a tier's."""
+    """gpt-5.4 at half the list in flex, at twice in priority; calls in batch are none of a tier's; flex stands apart."""
     file, out = tmp_path / "log.csv", tmp_path / "part.yaml"
     file.write_text("date,model,provider,requests,input_tokens,output_tokens,service_tier\n" + "".join(
         f"2026-10-{day},gpt-5.4,openai,100,1000000,1000,{tier}\n" for day, tier in enumerate(tiers, 27)))
     assert run("usage", file, "--output", out, "--tasks", "0").exit_code == 0
     found = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]
     assert (found.get("tier_price_ratio"), "bill_usd_per_month" in found) == (ratio, False)
+    mixed = tiers in (("flex", "default"), ("flex", "priority"))
+    assert found.get("flexible_tier") == ({"price_ratio": 0.5, "share": 0.5} if mixed else None)
 
 
 @pytest.mark.parametrize(("paid", "words", "bill"), [

@@ -104,8 +104,9 @@ def _context(values: Values) -> Wrong:
     longest = float(np.max(given + answered))
     if longest <= context:
         return None
+    what = "a request" if given.size == 1 else "the mean request of the longest cell,"
     return too_long_field(given, answered), (
-        f"a request of {longest:,.0f} tokens, answer included, does not fit the model's context of {context:,.0f}")
+        f"{what} of {longest:,.0f} tokens, answer included, does not fit the model's context of {context:,.0f}")
 
 
 def _peak(values: Values) -> Wrong:

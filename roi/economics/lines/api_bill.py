@@ -185,7 +185,8 @@ def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str)
     tier = 1.0 if api.option.api is None or way == "batch" else api.option.api.tier
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
     facts = (f"options.{id}.flexible.share", f"options.{id}.flexible.price_ratio",
-             f"vendors.{api.option.vendor}.tier_price_ratio") if tiered else ()
+             *(f"vendors.{api.option.vendor}.{name}" for name in ("tier_price_ratio", "flexible.share", "flexible.price_ratio"))
+             ) if tiered else ()
 
     def arithmetic(month: int) -> str:
         cost = api.told(usd)

@@ -151,7 +151,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
         "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": lengths and {
             "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
             "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},
-            "histogram": [asdict(b) for b in lengths.bins]},
+            "longest_answered": lengths.longest, "histogram": [asdict(b) for b in lengths.bins]},
         "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {

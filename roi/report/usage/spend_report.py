@@ -365,6 +365,8 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):
             yield name, f"mean {mean:,.1f}; median {figure(at[0])}, p95 {figure(at[1])}, p99 {figure(at[2])}", (
                 "" if name == "input tokens" else "percentiles are means of log-bins, within 4.5%")
+        if w.beyond_context:
+            yield "context", f"{w.lengths.longest:,} tokens", w.beyond_context
     elif w.input_tokens is not None and w.output_tokens is not None:
         yield "input tokens", f"mean {w.input_tokens:,.1f}", ""
         yield "output tokens", f"mean {w.output_tokens:,.1f}", ""

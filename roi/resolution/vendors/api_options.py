@@ -83,14 +83,11 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     vendor = add_vendor(sheet, s, price, own=("incumbent", i), terms=terms)
     _successor(sheet, s, price, vendor)
     add_latency(sheet, vendor, i, "incumbent")
-    if price.context_tokens is not None:
-        sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
-                  date=price.date)
+    _context_today(sheet, i, price)
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
               cache_as_today=i.uses_cache)
-    if i.tier_price_ratio != 1.0:
-        sheet.field(path_of(OptionFacts, "tier_today", vendor=vendor), i, "tier_price_ratio", "incumbent")
+    _tiers_today(sheet, i, vendor)
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
         add_option(sheet, BY_TOKEN, BY_TOKEN, f"{i.model} by the token", i.model, "cache_batch", vendor)
@@ -174,6 +171,27 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
     elif uncached:
         sheet.warnings.append("workload.escalated_cache_hit_rate holds for cascades with a cache alone: what "
                               f"{', '.join(uncached)} hands on is not cached while incumbent.uses_cache is false")
+
+
+def _tiers_today(sheet: FactSheet, i: Incumbent, vendor: str) -> None:
+    """The prices of the tiers that today's calls outside batch go through."""
+    if i.tier_price_ratio != 1.0:
+        sheet.field(path_of(OptionFacts, "tier_today", vendor=vendor), i, "tier_price_ratio", "incumbent")
+    if i.flexible_tier is not None:
+        for path, name in (("flexible_today", "share"), ("flexible_ratio", "price_ratio")):
+            sheet.field(path_of(OptionFacts, path, vendor=vendor), i.flexible_tier, name, "incumbent.flexible_tier")
+
+
+def _context_today(sheet: FactSheet, i: Incumbent, price: ApiPrice) -> None:
+    """The longest request that today's model takes: as records show, else as its list says."""
+    path, listed = "incumbent.context_tokens", price.context_tokens
+    if i.context_tokens is not None:
+        sheet.state(path, i.context_tokens, f"scenario {path}", "tokens")
+        if listed is not None and i.context_tokens > listed:
+            sheet.warnings.append(f"{i.model}: calls of {i.context_tokens:,.0f} tokens are answered ({path}), the list says"
+                                  f" {listed:,}: what else has that context is held to the list")
+    elif listed is not None:
+        sheet.add(path, listed, "tokens", basis=Basis.PUBLISHED, source=price.source, date=price.date)
 
 
 def _context(price: ApiPrice) -> tuple[int | None, str]:

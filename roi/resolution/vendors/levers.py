@@ -46,7 +46,7 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
     cached = not why
     if "cache minimum" in why:
         sheet.warnings.append(why)
-    waits = value_of(w.can_wait_share) > value_of(i.batch_share)
+    waits = value_of(w.can_wait_share) > i.later_share
     tier = price.batch_input_usd_per_mtok is not None
     late = late_batch(s, i) if tier else ""
     batched = waits and tier and not late
@@ -65,7 +65,7 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
     if not new:
         cache = why or "its cache is on already"
         batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
-                 "no more can wait at a batch price")
+                 "no more can wait at a batch price" if i.flexible_tier is None else "what can wait is in its flexible tier")
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
 
 

@@ -23,6 +23,7 @@ from roi.scenario.quantity import (
     spread,
     unit,
 )
+from roi.scenario.sections.apis import FlexibleTier
 from roi.units import HOURS_PER_DAY
 
 MOST_TOKENS: Final = 1e7
@@ -232,11 +233,17 @@ class Incumbent(Section):
     cache_minimum_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
     """Tokens of the shortest prefix that its cache holds, where your records show shorter ones than its vendor documents; left
     out = as documented, else assumed."""
+    context_tokens: Annotated[float, Field(gt=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
+    """Tokens that a call of it may hold, prompt and answer, where your records show longer ones answered than its list says.
+    Candidates keep their list's, this model at another vendor too."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
     tier_price_ratio: Annotated[Positive, unit("ratio")] = 1.0
     """Price of the calls outside batch over the standard list's, all rates alike: 0.5 where all go through flex at half price,
     2 through priority at twice, and their mean where some do. Batch keeps its own price."""
+    flexible_tier: FlexibleTier | None = None
+    """A cheaper tier that answers later, in which some of the calls outside batch are today: tier_price_ratio is of the others.
+    What can wait is in it first, so that batch is for what can wait beyond them."""
     batch_hours: Deadline | None = None
     """Hours within which its batch tier promises an answer; left out = 24."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
@@ -282,6 +289,12 @@ class Incumbent(Section):
         if self.paid_by is not None and as_spread(self.batch_share).value > 0:
             raise ValueError(f"batch_share is of what is paid by the token, and {paid[0]} is not: compare the batch apart")
         return self
+
+    @property
+    def later_share(self) -> float:
+        """Share of requests that batch, or a flexible tier, answers today."""
+        batch = as_spread(self.batch_share).value
+        return batch if self.flexible_tier is None else batch + (1.0 - batch) * as_spread(self.flexible_tier.share).value
 
     @property
     def paid_by(self) -> UnitsToday | Seats | None:

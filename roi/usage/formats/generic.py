@@ -27,6 +27,7 @@ from roi.usage.formats.own_columns import (
     EXCLUSIVE,
     GROUPING,
     IDS,
+    IN_USAGE,
     MADE,
     MONEY,
     NAMES,
@@ -49,7 +50,9 @@ from roi.usage.read.columns import (
     STARTS,
     count,
     dollars,
+    faster_or_inside,
     flag,
+    in_range,
     instant,
     no_flag,
     real,
@@ -73,7 +76,6 @@ from roi.usage.read.record import (
     FileOptions,
     Format,
     ambiguous_input,
-    in_range,
 )
 
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
@@ -318,6 +320,9 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     tier = text(table, at["tier"]).lower().re_replace("^on_demand_", "") if "tier" in columns else None
+    ran = service(tier, STANDARD, flag(table, at["batch"]))
+    if not columns.keys().isdisjoint(IN_USAGE):
+        ran["tier"] = faster_or_inside(ran.get("tier"), text(table, at["speed"]), text(table, at["inference_geo"]))
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     at_us, until_us = moment(table, at["time"]), moment(table, at["until"]) if "until" in columns else None
     if options.periods:
@@ -328,7 +333,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         at_us=at_us, until_us=until_us,
         provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        **service(tier, STANDARD, flag(table, at["batch"])), cost_usd=cost, costs=(at["cost"],),
+        **ran, cost_usd=cost, costs=(at["cost"],),
         dollars=signed, counts=(at["requests"],), currency=currency, **given)
 
 

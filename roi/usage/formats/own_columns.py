@@ -65,6 +65,8 @@ NAMES: Final = {
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
     "tier": ("service_tier", "servicetier", "traffic_type", "traffictype"),
+    "speed": ("speed",),
+    "inference_geo": ("inference_geo",),
     "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status",
                "$ai_http_status"),
     "run_type": ("run_type", "span_kind", "span_type", "span_attributes.type", "event"),
@@ -87,7 +89,10 @@ GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_n
 """Names of columns by which calls may belong together, or that say who or where one was: by these they are grouped if asked."""
 NEEDED: Final = ("time", "input", "output")
 """What a table of one's own must hold."""
-SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()}
+IN_USAGE: Final = ("speed", "inference_geo")
+"""What Anthropic's usage says of how a call ran; a column of one's own that is called so may hold anything."""
+SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()
+               if what not in IN_USAGE}
 """The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word, and
 `tier`, which may be a customer's."""
 SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
@@ -148,7 +153,7 @@ def money_of(column: str) -> tuple[str | None, float] | None:
 
 INPUTS: Final = frozenset(map(_plain, NAMES["input"]))
 ALL_NAMES: Final = frozenset(each for names in SAID.values() for name in names for each in (name, _plain(name))) | {
-    IN_CENTS, EXCLUSIVE, *OF_CALLS, *IDS, *COLUMN_ALONE["input"], *COLUMN_ALONE["output"]}  # fmt: skip
+    IN_CENTS, EXCLUSIVE, *IN_USAGE, *OF_CALLS, *IDS, *COLUMN_ALONE["input"], *COLUMN_ALONE["output"]}  # fmt: skip
 """Names of inputs, and all by which a column is found or told to be of a call."""
 
 
@@ -210,7 +215,7 @@ def _with_inside(named: dict[str, str | None], paths: list[str], mapped: Mapping
     answer = usage.rpartition(".")[0]
     if given is None or not usage:
         return named
-    beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, "cost")} | {"input": given}
+    beside = {what: nearest_path(what, f"{usage}.") for what in (*COUNTS, *IN_USAGE, "cost")} | {"input": given}
     for what in ("time", "model", "status", "run_type", "searches", "tier", *OF_METADATA):
         own = next((path for path in paths if path in NAMES[what]), None)
         beside[what] = named[what] or own or nearest_path(what, f"{answer}.") or nearest_path(what)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.read.columns import MICRO, bounded, count, real, text, whole
+from roi.usage.read.columns import FIRST_US, MICRO, bounded, count, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.names_alone import NO_MODEL
-from roi.usage.read.record import FIRST_US, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 EPOCH_US: Final = FIRST_US + 2 * 86_400 * MICRO
 """Monday 3 January 2000, UTC: where a trace that begins at 0 is put."""

@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.usage.read.columns import DAY_US, MICRO
+from roi.usage.read.columns import DAY_US, MICRO, bucket_index
 from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
-from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
+from roi.usage.read.record import COLUMNS, TOKENS
 
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
@@ -160,6 +160,8 @@ class LengthCell:
     cache_read: int = 0
     cache_write: int = 0
     size_class: int = 0
+    longest: int = 0
+    """Tokens of the longest that was answered, with its answer."""
 
 
 def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
@@ -169,7 +171,9 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     table = calls.mutate(total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
             "cache_write": table.cache_write, "calls": table.requests}
-    found = table.group_by(list(keys)).aggregate(**{name: column.sum().cast("int64") for name, column in sums.items()})
+    answered = ibis.ifelse(table.output > 0, table.total_input + table.output, 0)
+    found = table.group_by(list(keys)).aggregate(
+        **{name: column.sum().cast("int64") for name, column in sums.items()}, longest=answered.max().cast("int64"))
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
     return sorted(cells, key=lambda cell: (cell.size_class, cell.input_bin, cell.output_bin))
 

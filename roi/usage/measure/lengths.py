@@ -43,6 +43,8 @@ class Lengths:
     output_percentiles: tuple[float, ...]
     bins: tuple[LengthBin, ...]
     """Joint histogram; its means are exact."""
+    longest: int = 0
+    """Tokens of the longest call that was answered, with its answer."""
 
 
 def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
@@ -55,7 +57,7 @@ def measure_lengths(cells: Sequence[LengthCell]) -> Lengths | None:
         output_mean=sum(cell.output_tokens for cell in cells) / calls,
         input_percentiles=_percentiles([(cell.input_bin, cell.calls, cell.input_tokens) for cell in cells]),
         output_percentiles=_percentiles([(cell.output_bin, cell.calls, cell.output_tokens) for cell in cells]),
-        bins=_coarsened(cells, calls))
+        bins=_coarsened(cells, calls), longest=max(cell.longest for cell in cells))
 
 
 def _percentiles(marginal: list[tuple[int, int, int]]) -> tuple[float, ...]:

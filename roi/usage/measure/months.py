@@ -11,6 +11,7 @@ the month before are its last day's list, times what its tokens were paid over t
 its mean. A model that is new was paid nothing then; the list of that day stands in, and where it has none, today's.
 """
 
+from calendar import monthrange
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +61,7 @@ def month_change(priced: Sequence[Priced], days: Days | None) -> MonthChange | N
     before = (month - timedelta(days=1)).replace(day=1)
     if before not in whole:
         return None
-    complete = all(len(whole[m]) == (_after(m) - m).days for m in (before, month))
+    complete = all(len(whole[m]) == monthrange(m.year, m.month)[1] for m in (before, month))
     was, now = (Counter(_weekday(day, days) for day in whole[m]) for m in (before, month))
     both = was.keys() & now.keys()
     if not both:
@@ -115,17 +116,12 @@ def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float])
                for each, listed in zip(rows, list_on(rows, last), strict=True))
 
 
-def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
-    kinds: dict[Service, list[Priced]] = defaultdict(list)
-    for each in rows:
-        kinds[each.spend.service].append(each)
-    return kinds
-
-
 def _factors(rows: Sequence[Priced], day: int) -> dict[Service, float]:
     """What was paid over the list price of the day, of each kind that has one."""
-    found = {}
-    for kind, group in _by_kind(rows).items():
+    found, kinds = {}, defaultdict[Service, list[Priced]](list)
+    for each in rows:
+        kinds[each.spend.service].append(each)
+    for kind, group in kinds.items():
         known = [each for each in list_on(group, day) if each is not None]
         if len(known) == len(group) and sum(known) > 0:
             found[kind] = sum(each.usd or 0.0 for each in group) / sum(known)
@@ -156,8 +152,3 @@ def _with_shares(each: Priced, shares: Mapping[tuple[Service, int], Mapping[str,
     total = sum(each.spend.tokens[name] for name in INPUT)
     tokens = {**each.spend.tokens, **{name: total * share for name, share in own.items()}}
     return replace(each, spend=replace(each.spend, tokens=tokens))  # type: ignore[arg-type]  # parts of a token are priced alike
-
-
-def _after(month: date) -> date:
-    """The first day of the month after."""
-    return (month + timedelta(days=31)).replace(day=1)

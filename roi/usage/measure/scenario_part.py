@@ -109,7 +109,8 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
 
     Where they are counted that write to it (`writes`), so do they, of a prefix that is so much longer.
     """
-    days, used = days_told(w.days), w.days.used_told(w.log_days)
+    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}{_without(w.days)}"
+    used = w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
         a_day = round(w.requests_per_day, 3)
         yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without or used else a_day
@@ -136,11 +137,6 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
         yield "can_wait_share", round(share, 6)
     if w.shape is not None:
         yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
-
-
-def days_told(days: Days) -> str:
-    """Of which days a workload is the mean."""
-    return f"{len(days.complete)} whole days, {day_of(days.first)} to {day_of(days.last)}{_without(days)}"
 
 
 def _without(days: Days) -> str:
@@ -197,34 +193,58 @@ def _incumbent(
         return
     yield "provider", price.provider
     yield "model", w.choice.model
-    yield "uses_cache", w.uses_cache
-    if w.prefix is not None and w.prefix.minimum is not None:
-        yield "cache_minimum_tokens", w.prefix.minimum
+    yield from _of_model(w)
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
     if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
         yield "writes_cache", False
-    if share:
-        yield "batch_share", round(share, 6)
-    if (ratio := tier_price_ratio(found.chosen, day)) != 1.0:
-        yield "tier_price_ratio", ratio
+    yield from _of_tiers(found, share, day, listed=split == 1.0)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
         yield "bill_is_volume_share", split
 
 
-def tier_price_ratio(rows: Sequence[Priced], day: int) -> float:
-    """What the calls outside batch cost in their tiers over the standard list, both of the day; 1 where they are free."""
+def _of_model(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
+    """What calls show of the model's cache and context, whatever is documented."""
+    yield "uses_cache", w.uses_cache
+    if w.prefix is not None and w.prefix.minimum is not None:
+        yield "cache_minimum_tokens", w.prefix.minimum
+    if w.lengths is not None and w.beyond_context:
+        yield "context_tokens", w.lengths.longest
+
+
+def _of_tiers(found: Usage, share: float, day: int, *, listed: bool) -> Iterator[tuple[str, Any]]:
+    """How calls ran, `share` of them in batch: all in the standard way is told where the records tell ways.
+
+    So what an older log said goes. It goes too where the bill is tokens at list price (`listed`), which a tier would divide.
+    """
+    tiers, told = tiers_today(found.chosen, day), found.tells_tiers or listed
+    if share or told:
+        yield "batch_share", round(share, 6)
+    if told or tiers["tier_price_ratio"] != 1.0 or len(tiers) > 1:
+        yield from tiers.items()
+
+
+def tiers_today(rows: Sequence[Priced], day: int) -> dict[str, Any]:
+    """`tier_price_ratio` and `flexible_tier` of a scenario: what calls outside batch cost over the standard list of the day.
+
+    Those in a tier below it stand apart where others are not in it, since they can wait, and batch saves nothing on them.
+    """
     tiered = [each for each in rows if not each.spend.batch] if any(each.spend.tier is not None for each in rows) else []
     standard = [replace(each, spend=replace(each.spend, tier=None)) for each in tiered]
-    usd, plain = (sum(filter(None, list_on(of, day))) for of in (tiered, standard))
+    both = [(usd, plain) for usd, plain in zip(list_on(tiered, day), list_on(standard, day), strict=True) if usd and plain]
+    later, others = ([each for each in both if (each[0] < each[1]) is lower] for lower in (True, False))
+    if not (later and others):
+        return {"tier_price_ratio": _over_standard(both)}
+    part = sum(plain for _, plain in later) / sum(plain for _, plain in both)
+    return {"tier_price_ratio": _over_standard(others),
+            "flexible_tier": {"price_ratio": _over_standard(later), "share": round(part, 6)}}
+
+
+def _over_standard(both: Sequence[tuple[float, float]]) -> float:
+    """The sum of (USD in their tiers, USD at the standard list) over that of the latter; 1 where they are free."""
+    usd, plain = (sum(column) for column in zip(*both, strict=True)) if both else (0.0, 0.0)
     return round(usd / plain, 6) or 1.0 if plain else 1.0
-
-
-def listed_a_month(rows: Sequence[Priced], days: Days) -> float:
-    """USD of a month at list price, of the whole days' rows."""
-    whole = set(days.complete)
-    return days.mean((each.spend.day, each.list_usd or 0.0) for each in rows if each.spend.day in whole) * DAYS_PER_MONTH
 
 
 def doubt(found: Usage) -> str:
@@ -252,7 +272,7 @@ def paid_a_month(
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
-    listed = listed_a_month(rows, days)
+    listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
         searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH
@@ -294,9 +314,12 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     yield from told_rates(found.rates)
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
+    if w.beyond_context:
+        yield f"incumbent.context_tokens: {w.beyond_context}"
     if any(each.spend.tier is not None for each in found.chosen):
         yield ("calls in a tier that is not the standard one: incumbent.tier_price_ratio is what those outside batch cost over"
-               " the standard list; no other model has it, and batch has its own price")
+               " the standard list, but for those of incumbent.flexible_tier, where some alone are in a cheaper one: what can"
+               " wait is in it first, so that batch saves on what can wait beyond them; no other model has such tiers")
     if any(each.spend.tokens["cache_write_1h"] for each in found.chosen):
         yield "cache writes that are kept an hour: the bill has their list price, in place of that of the shorter time"
     if writes_nothing(found.chosen):

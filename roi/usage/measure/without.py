@@ -16,10 +16,9 @@ from roi.errors import InputError, day_meant
 from roi.usage.measure.aggregate import DAY_S, Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, day_of
-from roi.usage.read.columns import DAY_US
+from roi.usage.read.columns import DAY_US, bucket_index
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.names_alone import source_shown
-from roi.usage.read.record import bucket_index
 
 OPTION: Final = "--without"
 TO: Final = ".."

@@ -6,7 +6,7 @@ The model is the one that the user names, the only one, or one with most of what
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import Final
 
 from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
@@ -59,7 +59,8 @@ def choose_incumbent(
         return None, "no row counts tokens of a model"
     if task is not None and task not in {each.spend.group for each in groups}:
         if named is not None or not any(task == model for _, model in sizes):
-            _refuse_group(task, groups, sizes)
+            there = {each.spend.group for each in groups} | {model for _, model in sizes}
+            raise UnknownName("--task", task, sorted(filter(None, there)), "group or model")
         named, task = task, None
     if named is not None:
         model = _named(named, list(sizes))
@@ -95,12 +96,6 @@ def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Mode
         if each.spend.model not in (None, NOT_A_NAME):
             sizes[each.spend.provider, each.spend.model] += size(each)
     return dict(sizes)
-
-
-def _refuse_group(name: str, groups: Sequence[Priced], models: Iterable[Model]) -> NoReturn:
-    """Raises UnknownName with the groups and models that a task may be."""
-    known = {each.spend.group for each in groups} | {model for _, model in models}
-    raise UnknownName("--task", name, sorted(filter(None, known)), "group or model")
 
 
 def _of_group(name: str, groups: Sequence[Priced]) -> Model | None:
@@ -146,8 +141,19 @@ class MeasuredWorkload:
     batch_share: float | None
     """Requests in batch over all."""
     uses_cache: bool
+    context_tokens: int | None = None
+    """What the list says that a call may hold; None where it does not."""
     missing: tuple[tuple[str, str], ...] = ()
     """(field of the scenario, why the log does not settle it)."""
+
+    @property
+    def beyond_context(self) -> str:
+        """That calls were answered which are longer than the list says that any may be; empty where none is."""
+        longest = 0 if self.lengths is None else self.lengths.longest
+        if self.context_tokens is None or longest <= self.context_tokens:
+            return ""
+        return (f"the log shows an answered call of {longest:,} tokens, answer included, the list says {self.context_tokens:,}:"
+                " today's model takes it, if a row is one call")
 
 
 def measure_workload(
@@ -192,7 +198,8 @@ def measure_workload(
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None,
-        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0)
+        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0,
+        context_tokens=None if listed is None else listed.context_tokens)
     longest = max(((row.last_us or 0) - (row.first_us or 0) for row in rows if row.kind == "bucket"), default=0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
 

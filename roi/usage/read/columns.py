@@ -22,6 +22,9 @@ EPOCH_NS: Final = 100_000_000_000_000_000
 MICRO: Final = 1_000_000
 DAY_US: Final = 86_400 * MICRO
 """Microseconds of a second, and of a day."""
+FIRST_US: Final = 946_684_800_000_000
+"""2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
+LAST_US: Final = 4_102_444_800_000_000
 MOST: Final = 2.0**62
 """A number above this is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 MOST_COUNTED: Final = 2**53
@@ -159,6 +162,12 @@ def service(tier: Column | None, usual: Sequence[str], batch: Column | bool = Fa
     if tier is None:
         return {"batch": batch}
     return {"batch": (tier == "batch").fill_null(False) | batch, "tier": tier.isin(("batch", *usual)).ifelse(None, tier)}
+
+
+def faster_or_inside(tier: Column | None, speed: Column, place: Column) -> Column:
+    """Anthropic's tier: fast comes before a service tier, and that before inference in the US alone, `us-only`."""
+    inside = (place.lower() == "us").ifelse("us-only", ibis.null("string"))
+    return (speed.lower() == "fast").ifelse("fast", inside if tier is None else ibis.coalesce(tier, inside))
 
 
 def no_flag(table: Table, name: str) -> Column:
@@ -300,3 +309,13 @@ def _from_epoch(number: Column) -> Column:
     micros = ibis.cases((size >= EPOCH_NS, number / 1e3), (size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3),
                         else_=number * 1e6)
     return micros.round().cast("int64")
+
+
+def in_range(micros: Column) -> Column:
+    """True of a moment that may be one of a call; false where there is none."""
+    return micros.between(FIRST_US, LAST_US - 1).fill_null(False)
+
+
+def bucket_index(micros: Column, length_s: int) -> Column:
+    """Number of the bucket of `length_s` seconds since 1970 UTC in which a moment lies, as int64."""
+    return (micros.cast("float64") / (float(MICRO) * length_s)).floor().cast("int64")

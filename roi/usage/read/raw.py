@@ -11,7 +11,7 @@ from io import StringIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -239,9 +239,7 @@ def first_dropped(
         replace_file(target, cells.getvalue())
         table = engine.read_csv(target, columns={**dict.fromkeys(names, "string"), LINE: "int64"}, header=False, delim=",",
                                 **AS_WRITTEN)
-        records = raw.found[0].format.records(table, options)
-        left_out = records.filter(records.dropped.isin(reasons))
-        firsts = rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine)
+        firsts = _firsts(raw.found[0].format.records(table, options), reasons, engine)
     found = ((each["dropped"], *batch[each["first"]]) for each in firsts)
     return {reason: (f"{file}, line {row[LINE]}", row) for reason, file, row in found}
 
@@ -254,13 +252,17 @@ def _first_in_place(
     numbered = engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path)), file_row_number=True, hive_partitioning=False)
     numbered = as_utc(numbered.rename({LINE: "file_row_number"}), zone_of(engine) if form.local_times else "UTC")
     table = wanted(numbered, form, LINE).filter(lambda t: t[LINE] < BATCH)
-    records = form.records(table, options)
-    left_out = records.filter(records.dropped.isin(reasons))
-    for each in rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine) if reasons else ():
+    for each in _firsts(form.records(table, options), reasons, engine) if reasons else ():
         (cells,) = rows_of(table.filter(table[LINE] == each["first"]).drop(LINE), engine)
         texts = {name.lower(): None if cell is None else str(cell) for name, cell in cells.items()}
         kept = {name: _kept(name, [cell])[0] for name, cell in texts.items()}
         yield each["dropped"], (f"{file.shown}, row {each['first'] + 1}", kept)
+
+
+def _firsts(records: Table, reasons: set[str], engine: DuckDB) -> list[dict[str, Any]]:  # Any: cells
+    """The first row that is left out for each of the reasons."""
+    left_out = records.filter(records.dropped.isin(reasons))
+    return rows_of(left_out.group_by("dropped").agg(first=left_out[LINE].min()), engine)
 
 
 def _columns(found: SniffedFile) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """What a format is, and the one record that each becomes: disjoint token counts of a call, a bucket of calls, or a cost."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from functools import reduce
 from operator import add, or_
@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from roi.errors import InputError
 from roi.facts.exchange_rate import ExchangeRate
-from roi.usage.read.columns import DAY_US, MICRO, count, dollars, find, real, text, unread, whole, with_periods
+from roi.usage.read.columns import DAY_US, bucket_index, count, dollars, find, in_range, real, text, unread, whole, with_periods
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 LONGEST_NAME: Final = 40
@@ -41,10 +41,7 @@ LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD,
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
 """Of them, those of rows whose tokens are known, where they have any."""
-FIRST_US: Final = 946_684_800_000_000
-"""2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
-LAST_US: Final = 4_102_444_800_000_000
-HOUR_US: Final = 3_600 * MICRO
+HOUR_US: Final = DAY_US // 24
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
@@ -123,6 +120,8 @@ class Fields:
     model: Column | str | None = None
     """The same of --model, but for costs."""
     uncached_input: Column | int = 0
+    input: Column | None = None
+    """In its place an input that counts what was read from a cache and written to it: a row with more of that is dropped."""
     output: Column | int = 0
     cache_read: Column | int = 0
     cache_write: Column | int = 0
@@ -150,6 +149,13 @@ class Fields:
     empty cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
+
+    def disjoint(self) -> "Fields":
+        """The same with the input that was not cached in place of one that counts all; the last reason is more than all."""
+        if self.input is None:
+            return self
+        left = self.input - self.cache_read - self.cache_write
+        return replace(self, input=None, uncached_input=left, reasons=(*self.reasons, (left < 0, CACHED_ABOVE_INPUT)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +235,7 @@ class Format:
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         raw = with_periods(raw, self.period) if options.periods and self.period else raw
-        fields = self.fields(raw, options)
+        fields = self.fields(raw, options).disjoint()
         values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
                   "provider": _filled(fields.provider, options.provider)}
         if fields.life_open is None:
@@ -387,13 +393,3 @@ def ambiguous_input(
     return {"uncached_input": uncached, "cache_read": read, "cache_write": written,
             "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known if shown else known, 0, cached),
             "reasons": () if shown else ((over & known if said is False else over, OVER),)}
-
-
-def in_range(micros: Column) -> Column:
-    """True of a moment that may be one of a call; false where there is none."""
-    return micros.between(FIRST_US, LAST_US - 1).fill_null(False)
-
-
-def bucket_index(micros: Column, length_s: int) -> Column:
-    """Number of the bucket of `length_s` seconds since 1970 UTC in which a moment lies, as int64."""
-    return (micros.cast("float64") / (float(MICRO) * length_s)).floor().cast("int64")

@@ -18,7 +18,7 @@ from typing import Final
 from roi.usage.formats.agents.names import GROUPS, named, word
 from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.formats.tools.otel import events_of
-from roi.usage.read.columns import count, instant, text
+from roi.usage.read.columns import count, faster_or_inside, instant, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
@@ -45,12 +45,11 @@ OTHER_LINES: Final = (
 def fields(table: Table, _: FileOptions) -> Fields:
     """What lines with a usage say."""
     read, written, kept = (count(table, name) for name in (*COUNTS[1:3], WRITE_1H))
-    fast = (text(table, "speed") == "fast").fill_null(False)
     return Fields(
         at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model"),
         uncached_input=count(table, "input_tokens"), cache_read=read, cache_write=written, cache_write_1h=kept,
         output=count(table, "output_tokens"), batch=(text(table, "service_tier") == "batch").fill_null(False),
-        tier=fast.ifelse("fast", None), web_searches=count(table, SEARCHES))
+        tier=faster_or_inside(None, text(table, "speed"), text(table, "inference_geo")), web_searches=count(table, SEARCHES))
 
 
 def is_transcript(document: Document) -> bool:
@@ -73,7 +72,7 @@ def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
         WRITE_1H: count_cell(nested(usage, "cache_creation").get(WRITE_1H)),
         SEARCHES: count_cell(nested(usage, "server_tool_use").get(SEARCHES)),
         "timestamp": word(document.get("timestamp")), "model": model and model.partition("[")[0],
-        "service_tier": word(usage.get("service_tier")), "speed": word(usage.get("speed")),
+        **{name: word(usage.get(name)) for name in ("service_tier", "speed", "inference_geo")},
         "call": "|".join(each or "" for each in ids) if any(ids) else word(document.get("uuid")),
         "project": named("project", document.get("cwd"), names=names),
         "session": named("session", document.get("sessionId"), names=names)}  # fmt: skip
@@ -92,7 +91,8 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 CLAUDE_CODE: Final = Format(
     name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=(WRITE_1H, SEARCHES, "service_tier", "speed", *GROUPS), fields=fields, recognises=is_transcript, flatten=line_rows,
+    uses=(WRITE_1H, SEARCHES, "service_tier", "speed", "inference_geo", *GROUPS), fields=fields,
+    recognises=is_transcript, flatten=line_rows,
     once=("call", "output_tokens"), markers=('"usage"',), mark='"sessionId"', equivalent=True, groups=GROUPS)
 CLAUDE_TELEMETRY: Final = replace(
     CLAUDE_CODE, name="claude-code-telemetry", title="Claude Code telemetry", flatten=event_rows, may_lack_hour=True,

@@ -20,7 +20,7 @@ from roi.usage.formats.agents.names import GROUPS, named, number, word
 from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens")
 KINDS: Final = ("session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted")
@@ -29,17 +29,10 @@ KINDS: Final = ("session_meta", "turn_context", "event_msg", "response_item", "t
 def fields(table: Table, _: FileOptions) -> Fields:
     """What counted responses say."""
     total, read, written = (count(table, name) for name in COUNTS[:3])
-    left = total - read - written
     return Fields(
         at_us=instant(table, "timestamp"), provider=text(table, "provider").fill_null("openai"),
-        model=text(table, "model"), uncached_input=left, cache_read=read, cache_write=written,
-        output=count(table, "output_tokens"), reasoning=count(table, "reasoning_output_tokens"),
-        reasons=(((left < 0).fill_null(False), CACHED_ABOVE_INPUT),))
-
-
-def is_rollout(document: Document) -> bool:
-    """True for a line of a rollout."""
-    return document.get("type") in KINDS and isinstance(document.get("payload"), dict)
+        model=text(table, "model"), input=total, cache_read=read, cache_write=written,
+        output=count(table, "output_tokens"), reasoning=count(table, "reasoning_output_tokens"))
 
 
 def session_rows(documents: Iterable[Document], *, names: bool = False) -> Iterator[Document]:
@@ -103,6 +96,7 @@ def _row(document: Document, usage: Document, about: Document) -> Document:
 
 CODEX_CLI: Final = Format(
     name="codex-cli", title="Codex CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=("provider", *GROUPS), fields=fields, recognises=is_rollout, session=session_rows, once=("call", "output_tokens"),
+    uses=("provider", *GROUPS), fields=fields, session=session_rows, once=("call", "output_tokens"),
+    recognises=lambda document: document.get("type") in KINDS and isinstance(document.get("payload"), dict),
     markers=('"session_meta"', '"turn_context"', '"token_count"', '"token_usage_record"'), mark='"payload"',
     equivalent=True, groups=GROUPS)

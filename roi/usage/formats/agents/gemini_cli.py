@@ -17,7 +17,7 @@ from roi.usage.formats.json_counts import count_cell, documents_of, nested
 from roi.usage.formats.tools.otel import events_of
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = ("input", "cached", "output", "thoughts", "tool")
 EVENT: Final = "gemini_cli.api_response"
@@ -30,18 +30,9 @@ TELEMETRY: Final = {
 def fields(table: Table, _: FileOptions) -> Fields:
     """What messages and events say."""
     given, read, output, thoughts, tool = (count(table, name) for name in COUNTS)
-    left = given + tool - read
     return Fields(
         at_us=instant(table, "timestamp"), provider="google", model=text(table, "model"),
-        uncached_input=left, cache_read=read, output=output + thoughts, reasoning=thoughts,
-        reasons=(((left < 0).fill_null(False), CACHED_ABOVE_INPUT),))
-
-
-def is_session(document: Document) -> bool:
-    """True for a session, or a line of one."""
-    if "sessionId" in document and "projectHash" in document:
-        return True
-    return document.get("type") == "gemini" and isinstance(document.get("tokens"), dict)
+        input=given + tool, cache_read=read, output=output + thoughts, reasoning=thoughts)
 
 
 def session_rows(documents: Iterable[Document], *, names: bool = False) -> Iterator[Document]:
@@ -59,11 +50,6 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
                        **{name: count_cell(tokens.get(name)) for name in COUNTS}}
 
 
-def is_telemetry(document: Document) -> bool:
-    """True for an event of Gemini CLI, of whatever kind, and for OTLP logs that hold one."""
-    return any(str(each.get("event.name", "")).startswith("gemini_cli.") for each, _ in events_of(document))
-
-
 def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
     """A row for each answer of the API in an event, or in OTLP logs."""
     for event, time in events_of(document):
@@ -75,8 +61,11 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 GEMINI_CLI: Final = Format(
     name="gemini-cli", title="Gemini CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=tuple(GROUPS), fields=fields, recognises=is_session, session=session_rows, once=("call", "output"),
+    uses=tuple(GROUPS), fields=fields, session=session_rows, once=("call", "output"),
+    recognises=lambda line: {"sessionId", "projectHash"} <= line.keys() or (
+        line.get("type") == "gemini" and isinstance(line.get("tokens"), dict)),
     markers=('"sessionId"', '"tokens"'), equivalent=True, groups=GROUPS)
 GEMINI_TELEMETRY: Final = replace(
-    GEMINI_CLI, name="gemini-cli-telemetry", title="Gemini CLI telemetry", recognises=is_telemetry, session=None,
-    flatten=event_rows, once=None, markers=(EVENT,))
+    GEMINI_CLI, name="gemini-cli-telemetry", title="Gemini CLI telemetry", session=None, flatten=event_rows,
+    recognises=lambda log: any(str(each.get("event.name", "")).startswith("gemini_cli.") for each, _ in events_of(log)),
+    once=None, markers=(EVENT,))

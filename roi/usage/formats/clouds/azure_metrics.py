@@ -25,11 +25,6 @@ INTERVALS_US: Final = {"PT1M": 60 * MICRO, "PT5M": 300 * MICRO, "PT15M": 900 * M
                        "PT1H": 3600 * MICRO, "PT6H": DAY_US // 4, "PT12H": DAY_US // 2, "P1D": DAY_US}  # fmt: skip
 
 
-def is_answer(document: Document) -> bool:
-    """True for an answer of metrics/list that holds one of METRICS."""
-    return "timespan" in document and any(_name(each) in METRICS for each in documents_of(document, "value"))
-
-
 def _name(metric: Document) -> str:
     return str(nested(metric, "name").get("value", "")).lower()
 
@@ -63,6 +58,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
 AZURE_METRICS: Final = Format(
     name="azure-metrics", title="Azure OpenAI metrics", grain="bucket",
     needs=frozenset({"timestamp", "interval", "metric", "total_tokens"}), uses=("model", "deployment"), fields=fields,
-    recognises=is_answer, flatten=rows, may_lack_cached=True, parts=("metric", "deployment"), split_by=("model", "deployment"),
+    recognises=lambda answer: "timespan" in answer and any(_name(each) in METRICS for each in documents_of(answer, "value")),
+    flatten=rows, may_lack_cached=True, parts=("metric", "deployment"), split_by=("model", "deployment"),
     groups={"project": "deployment"},
     apart={"uncached_input": "ProcessedPromptTokens", "output": "GeneratedTokens", "requests": "AzureOpenAIRequests"})

@@ -113,14 +113,11 @@ def insights_rows(document: Document) -> Iterator[Document]:
     if isinstance(entry, dict):
         yield from entry_rows(entry)
     elif plain.get("modelid"):
+        time = plain.get("@timestamp")
+        time = f"{time}Z" if isinstance(time, str) and not time.rstrip().endswith("Z") else time  # it writes UTC
         counts = {name: plain.get(f"{part}.{name}".lower()) for part, names in COUNTS.items() for name in names}
         yield {**{name: plain.get(name.lower()) for name in TAKEN}, **counts, "caller": _caller(plain.get("identity.arn")),
-               "timestamp": plain.get("timestamp") or _in_utc(plain.get("@timestamp"))}
-
-
-def _in_utc(time: object) -> object:
-    """Insights writes UTC without saying so."""
-    return f"{time}Z" if isinstance(time, str) and not time.rstrip().endswith("Z") else time
+               "timestamp": plain.get("timestamp") or time}
 
 
 BEDROCK_LOG: Final = Format(

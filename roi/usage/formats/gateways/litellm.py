@@ -25,7 +25,7 @@ from typing import Final
 from roi.usage.formats.json_counts import has_keys, items_of, json_of, object_of, pruned, scalars, with_counts
 from roi.usage.read.columns import DAY_US, count, find, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 CALL_NEEDS: Final = frozenset({"starttime", "prompt_tokens", "completion_tokens", "model", "spend"})
 PAYLOAD_NEEDS: Final = CALL_NEEDS - {"spend"} | {"response_cost", "call_type"}
@@ -70,39 +70,35 @@ def _model(table: Table) -> Column:
 
 def call_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the table of calls say."""
-    left = whole(table, "prompt_tokens") - table["n_read"] - table["n_write"]
     status, metadata = text(table, "status"), json_of(table, "metadata")
     if metadata is not None:
         status = ibis.coalesce(status, metadata["status"].str)
     return Fields(
         at_us=utc(table, "starttime"), provider=_provider(table), model=_model(table),
-        uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"], cache_write_1h=table["n_write_1h"],
-        output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
+        input=whole(table, "prompt_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
+        cache_write_1h=table["n_write_1h"], output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=(((status.lower() == FAILED).fill_null(False), "a failed call"),
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
                  (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),
-                  "no completion (an embedding, image, batch job or the like)"),
-                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
+                  "no completion (an embedding, image, batch job or the like)")))
 
 
 def day_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the table of days say."""
-    read, written = count(table, "cache_read_input_tokens"), count(table, "cache_creation_input_tokens")
     total, output = whole(table, "prompt_tokens"), count(table, "completion_tokens")
-    left = total - read - written
     served = ibis.coalesce(whole(table, "successful_requests"), whole(table, "api_requests"))
     start = utc(table, "date")
     tool = text(table, "mcp_namespaced_tool_name").notnull() & text(table, "model").isnull()
     failed = (served == 0) & (total + output == 0)
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=_provider(table), model=_model(table),
-        uncached_input=left, cache_read=read, cache_write=written, output=output, requests=served,
-        counts=("successful_requests", "api_requests"),
+        input=total, cache_read=count(table, "cache_read_input_tokens"), output=output, requests=served,
+        cache_write=count(table, "cache_creation_input_tokens"), counts=("successful_requests", "api_requests"),
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
                  ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),
-                 (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
+                 (failed.fill_null(False), EMPTY_BUCKET)))
 
 
 def prepare_calls(table: Table) -> Table:

@@ -18,7 +18,7 @@ from roi.usage.formats.json_counts import amount, nested
 from roi.usage.read.columns import DAY_US, bounded, count, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.names_alone import NO_MODEL
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 METRICS: Final = ("spend", "prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
                   "api_requests", "successful_requests", "failed_requests")  # fmt: skip
@@ -49,11 +49,6 @@ def activity_rows(document: Document) -> Iterator[Document]:
         }
 
 
-def is_spend_by_day(document: Document) -> bool:
-    """True for a day of /spend/logs: money by model."""
-    return {"startTime", "spend", "models"} <= document.keys() and isinstance(document["models"], dict)
-
-
 def spend_rows(document: Document) -> Iterator[Document]:
     """A row for each model of the day."""
     for model, spend in document["models"].items():
@@ -75,24 +70,20 @@ def spend_fields(table: Table, _: FileOptions) -> Fields:
 def ui_fields(table: Table, options: FileOptions) -> Fields:
     """What rows of the UI's CSV say."""
     start, total, served = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "successful requests")
-    read, written = count(table, "cache read tokens"), count(table, "cache creation tokens")
-    output, left = count(table, "completion tokens"), total - read - written
+    output = count(table, "completion tokens")
     spend = bounded(text(table, "spend ($)").replace(",", "").replace("$", "").try_cast("float64"))
     return Fields(
         at_us=start,
         until_us=start + DAY_US,
         model=options.model or NO_MODEL,
-        uncached_input=left,
-        cache_read=read,
-        cache_write=written,
+        input=total,
+        cache_read=count(table, "cache read tokens"),
+        cache_write=count(table, "cache creation tokens"),
         output=output,
         requests=served,
         counts=("successful requests",),
         cost_usd=spend.nullif(0.0),
-        reasons=(
-            (((served == 0) & (total + output == 0)).fill_null(False), EMPTY_BUCKET),
-            ((left < 0).fill_null(False), CACHED_ABOVE_INPUT),
-        ),
+        reasons=((((served == 0) & (total + output == 0)).fill_null(False), EMPTY_BUCKET),),
     )
 
 
@@ -110,7 +101,7 @@ LITELLM_SPEND_DAYS: Final = Format(
     needs=frozenset({"starttime", "model", "spend", "spend by day"}),
     uses=(),
     fields=spend_fields,
-    recognises=is_spend_by_day,
+    recognises=lambda day: {"startTime", "spend", "models"} <= day.keys() and isinstance(day["models"], dict),
     flatten=spend_rows,
 )
 LITELLM_UI: Final = Format(

@@ -17,7 +17,7 @@ from typing import Final
 from roi.usage.formats.json_counts import has_keys, items_of, scalars
 from roi.usage.read.columns import DAY_US, count, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, Fields, FileOptions, Format
 
 PROVIDER: Final = "openrouter"
 PRICED_VARIANTS: Final = ("free", "thinking", "extended")
@@ -26,7 +26,7 @@ PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 
 def csv_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the activity CSV say."""
-    read, total, output = count(table, "tokens_cached"), whole(table, "tokens_prompt"), whole(table, "tokens_completion")
+    output = whole(table, "tokens_completion")
     own_key = real(table, "byok_usage_inference").fill_null(0.0)
     cost = real(table, "cost_total") + own_key
     model, variant = text(table, "model_permaslug"), text(table, "variant").lower()
@@ -35,34 +35,23 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
     failed = (text(table, "finish_reason_normalized").lower() == "error").fill_null(False)
     return Fields(
         at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
-        uncached_input=total - read, cache_read=read, output=output, reasoning=count(table, "tokens_reasoning"),
-        cost_usd=cost, costs=("cost_total", "byok_usage_inference"),
+        input=whole(table, "tokens_prompt"), cache_read=count(table, "tokens_cached"), output=output,
+        reasoning=count(table, "tokens_reasoning"), cost_usd=cost, costs=("cost_total", "byok_usage_inference"),
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
-                 (failed & nothing, "a failed call"),
-                 ((read > total).fill_null(False), CACHED_ABOVE_INPUT)))
+                 (failed & nothing, "a failed call")))
 
 
-def api_fields(table: Table, _: FileOptions) -> Fields:
-    """What items of Activity API pages say."""
-    start, total, output = utc(table, "date"), whole(table, "prompt_tokens"), whole(table, "completion_tokens")
+def day_fields(table: Table, _: FileOptions) -> Fields:
+    """What items of Activity API pages, and rows of the activity CSV by day, say."""
+    start, output = utc(table, "date"), whole(table, "completion_tokens", "completion tokens")
+    total, own_key = whole(table, "prompt_tokens", "prompt tokens"), real(table, "byok_usage_inference", "byok usage")
     empty = ((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False)
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER,
-        model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
-        reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"), counts=("requests",),
-        cost_usd=real(table, "usage") + real(table, "byok_usage_inference").fill_null(0.0),
-        costs=("usage", "byok_usage_inference"),
+        model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug", "slug")), uncached_input=total, output=output,
+        reasoning=count(table, "reasoning_tokens", "reasoning tokens"), requests=whole(table, "requests"), counts=("requests",),
+        cost_usd=real(table, "usage") + own_key.fill_null(0.0), costs=("usage", "byok_usage_inference", "byok usage"),
         reasons=((empty, EMPTY_BUCKET),))
-
-
-def daily_fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the activity CSV by day say."""
-    start, total, output = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "completion tokens")
-    return Fields(
-        at_us=start, until_us=start + DAY_US, provider=PROVIDER, model=text(table, "slug"), uncached_input=total, output=output,
-        reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"), counts=("requests",),
-        cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0), costs=("usage", "byok usage"),
-        reasons=((((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False), EMPTY_BUCKET),))
 
 
 API_USES: Final = ("model", "endpoint_id", "byok_usage_inference", "reasoning_tokens")
@@ -74,10 +63,10 @@ OPENROUTER_CSV: Final = Format(
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
     fields=csv_fields, may_lack_written=True, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
-    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
+    name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=day_fields,
     recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",), may_lack_cached=True,
     flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))
 OPENROUTER_DAILY: Final = Format(
     name="openrouter-daily", title="OpenRouter activity by day", grain="bucket",
     needs=frozenset({"date", "slug", "usage", "requests", "prompt tokens", "completion tokens"}),
-    uses=("byok usage", "reasoning tokens"), fields=daily_fields, may_lack_cached=True)
+    uses=("byok usage", "reasoning tokens"), fields=day_fields, may_lack_cached=True)

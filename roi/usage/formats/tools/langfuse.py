@@ -108,34 +108,21 @@ def observation_rows(document: Document) -> Iterator[Document]:
 
 
 NEEDS: Final = frozenset({"type", "start_time", "usage_details"})
-UI_NEEDS: Final = frozenset({"type", "starttime", "usagedetails"})
+USES: Final = ("id", "provided_model_name", "model", "level", "total_cost", "cost_details", "prompt_name", "environment",
+               "user_id", "project_id", "session_id")  # fmt: skip
+GROUPS: Final = {"prompt": "prompt_name", "tag": "environment", "session": "session_id", "user": "user_id",
+                 "project": "project_id"}  # fmt: skip
 LANGFUSE: Final = Format(
-    name="langfuse",
-    title="Langfuse observations",
-    grain="call",
-    needs=NEEDS,
-    uses=(
-        "id",
-        "provided_model_name",
-        "model",
-        "level",
-        "total_cost",
-        "cost_details",
-        "prompt_name",
-        "environment",
-        "user_id",
-        "project_id",
-        "session_id",
-    ),
-    fields=fields,
-    prepare=prepare,
-    recognises=partial(has_keys, NEEDS),
-    flatten=observation_rows,
-    groups={"prompt": "prompt_name", "tag": "environment", "session": "session_id", "user": "user_id", "project": "project_id"},
-)
+    name="langfuse", title="Langfuse observations", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=prepare,
+    recognises=partial(has_keys, NEEDS), flatten=observation_rows, groups=GROUPS)
+
+
+def _of_ui(name: str) -> str:
+    """The UI's and the newer API's name of a column, startTime for start_time, in lower case."""
+    return name.replace("_", "")
+
+
+UI_NEEDS: Final = frozenset(map(_of_ui, NEEDS))
 LANGFUSE_UI: Final = replace(
-    LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
-    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "costdetails", "promptname",
-          "environment", "userid", "projectid", "sessionid"),
-    recognises=_is_ui,
-    groups={"prompt": "promptname", "tag": "environment", "session": "sessionid", "user": "userid", "project": "projectid"})
+    LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS, recognises=_is_ui,
+    uses=("calculatedtotalcost", *map(_of_ui, USES)), groups={kind: _of_ui(name) for kind, name in GROUPS.items()})

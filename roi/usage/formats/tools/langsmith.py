@@ -14,7 +14,7 @@ from roi.usage.formats.generic import NO_CALL
 from roi.usage.formats.json_counts import amount, count_at, documents_of, nested
 from roi.usage.read.columns import count, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 TAKEN: Final = ("id", "run_type", "start_time", "status", "session_name")
 COUNTS: Final = {
@@ -48,16 +48,15 @@ def _number(word: str) -> bool:
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What runs say."""
-    read, written, total = count(table, "cache_read"), count(table, "cache_write"), whole(table, "prompt_tokens")
-    kind, left = text(table, "run_type").lower(), total - read - written
+    kind = text(table, "run_type").lower()
     failed = (text(table, "status").lower() == "error").fill_null(False) & (count(table, "completion_tokens") == 0)
     return Fields(
         at_us=instant(table, "start_time"), provider=text(table, "ls_provider").lower(),
-        model=text(table, "ls_model_name"), uncached_input=left, cache_read=read,
-        cache_write=written, output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
+        model=text(table, "ls_model_name"), input=whole(table, "prompt_tokens"), cache_read=count(table, "cache_read"),
+        cache_write=count(table, "cache_write"), output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
         cost_usd=real(table, "total_cost"), costs=("total_cost",),
         reasons=(((kind == "embedding").fill_null(False), "embeddings"), ((kind != "llm").fill_null(True), NO_CALL),
-                 (failed, "failed call"), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
+                 (failed, "failed call")))
 
 
 LANGSMITH: Final = Format(

@@ -248,19 +248,14 @@ def _dotted(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
         yield from _dotted(value, f"{before}{name}.") if nests else ((f"{before}{name}", value),)
 
 
-def attributes_of(holder: Document) -> Document:
-    """Attributes by name, with plain values."""
-    return {name: _value(held) for name, held in _mapping(holder, "attributes").items()}
-
-
 def events_of(document: Document) -> Iterator[tuple[Document, object]]:
     """(attributes, time) of each event of a log, in OTLP/JSON or alone; an event without a name has that of its body."""
     groups = documents_of(document, "resourceLogs")
     for group in groups:
         for scope in documents_of(group, "scopeLogs"):
             for record in documents_of(scope, "logRecords"):
-                time = record.get("timeUnixNano")
-                yield {"event.name": _value(record.get("body")), **attributes_of(record)}, _value(time)
+                told = {name: _value(held) for name, held in _mapping(record, "attributes").items()}
+                yield {"event.name": _value(record.get("body")), **told}, _value(record.get("timeUnixNano"))
     if not groups and isinstance(document.get("attributes"), dict):
         yield document["attributes"], _value(document.get("timestamp"))
 

@@ -22,14 +22,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
-from roi.usage.read.columns import DAY_US, count, instant, real, text, utc, whole
+from roi.usage.read.columns import DAY_US, count, faster_or_inside, instant, real, service, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""
-US_ONLY: Final = "us-only"
-"""What inference in the US alone is called as a tier."""
 CSV_READ: Final = "usage_input_tokens_cache_read"
 CSV_WRITE_5M: Final = "usage_input_tokens_cache_write_5m"
 CSV_WRITE_1H: Final = "usage_input_tokens_cache_write_1h"
@@ -109,15 +107,13 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
     """The Fields that change the price: batch, the tier of a row that is not at the list price, and a long context.
 
-    Fast comes before a service tier, and that before inference in one place. The window above 200,000 tokens is `200k-1M` in
-    the API; the console writes ≤ and >.
+    The window above 200,000 tokens is `200k-1M` in the API; the console writes ≤ and >.
     """
     kind, window = text(table, column).lower(), text(table, "context_window").lower()
-    fast = (text(table, "speed").lower() == "fast").fill_null(False)
-    inside = (text(table, "inference_geo").lower() == "us").fill_null(False).ifelse(US_ONLY, ibis.null("string"))
+    ran = service(kind, STANDARD)
     return {
-        "batch": (kind == "batch").fill_null(False),
-        "tier": ibis.ifelse(fast, "fast", ibis.coalesce(kind.isin(STANDARD).ifelse(None, kind), inside)),
+        "batch": ran["batch"],
+        "tier": faster_or_inside(ran["tier"], text(table, "speed"), text(table, "inference_geo")),
         "long_context": window.contains("1m") | window.startswith(">"),
     }
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from roi.usage.formats.json_counts import count_cell, items_of, nested, object_of
 from roi.usage.read.columns import count, flag, service, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 HOLDERS: Final = ("response", "full_response", "fullResponse")
 """What holds an answer beside other things: a batch's line, a row of Vertex's table, a log of one's own."""
@@ -71,15 +71,14 @@ def _first(holder: Document, *names: str) -> Any:  # Any: JSON as it was parsed
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What answers say."""
-    given, read = whole(table, "prompt_tokens") + count(table, "tool_tokens"), count(table, "cached_tokens")
+    given = whole(table, "prompt_tokens") + count(table, "tool_tokens")
     made, thoughts = count(table, "candidates_tokens"), count(table, "thoughts_tokens")
     inside = (given + made == whole(table, "total_tokens")).fill_null(False)
     tier = text(table, "tier").lower().re_replace("^on_demand_", "")
     return Fields(
         at_us=utc(table, "timestamp"), provider=options.provider or "google", model=text(table, "model").re_replace("^.*/", ""),
-        uncached_input=given - read, cache_read=read, output=inside.ifelse(made, made + thoughts), reasoning=thoughts,
-        **service(tier, USUAL, flag(table, "batch")),
-        reasons=(((given < read).fill_null(False), CACHED_ABOVE_INPUT),))
+        input=given, cache_read=count(table, "cached_tokens"), output=inside.ifelse(made, made + thoughts), reasoning=thoughts,
+        **service(tier, USUAL, flag(table, "batch")))
 
 
 GEMINI_CALLS: Final = Format(

@@ -14,7 +14,7 @@ from roi.usage.formats.json_counts import items_of, nested
 from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, flag, instant, service, text, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 ANSWERS: Final = ("chat.completion", "response", "text_completion", "chat.completion.chunk")
 """What `object` says of an answer, or a part of one that is streamed."""
@@ -50,14 +50,12 @@ def answers(document: Document) -> Iterator[Document]:
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What answers say; who is paid is the user's word, or the model's maker."""
-    total, read = whole(table, "input_tokens"), count(table, "cached_tokens")
     tier = text(table, "service_tier").lower()
     return Fields(
-        at_us=instant(table, "timestamp"), model=text(table, "model"), uncached_input=total - read,
-        cache_read=read, output=whole(table, "output_tokens"), reasoning=count(table, "reasoning_tokens"),
-        **service(tier, STANDARD, flag(table, "batch")),
-        reasons=((text(table, "input_tokens").isnull(), "an answer without its usage"),
-                 ((total < read).fill_null(False), CACHED_ABOVE_INPUT)))
+        at_us=instant(table, "timestamp"), model=text(table, "model"), input=whole(table, "input_tokens"),
+        cache_read=count(table, "cached_tokens"), output=whole(table, "output_tokens"),
+        reasoning=count(table, "reasoning_tokens"), **service(tier, STANDARD, flag(table, "batch")),
+        reasons=((text(table, "input_tokens").isnull(), "an answer without its usage"),))
 
 
 OPENAI_CALLS: Final = Format(

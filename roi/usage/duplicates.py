@@ -15,6 +15,7 @@ from operator import or_
 from typing import Final
 
 from roi.errors import InputError
+from roi.usage.formats.own_columns import IDS as OWN_IDS
 from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import text
@@ -31,7 +32,7 @@ LOOK_FOR_COPIES: Final = 2 << 30
 """Bytes of files up to which rows are compared with one another; beyond, comparing takes more memory than the rest."""
 TWICE: Final = "a row that stands in another export too"
 AGAIN: Final = "a row that stands in its file before"
-IDS: Final = frozenset({"id", "request_id", "requestid", "response_id", "span_id", "generation_id"})
+IDS: Final = frozenset({*OWN_IDS, "span_id"})
 """Columns that name one call. Without one, two equal calls in two logs may be two calls, and both count."""
 
 

@@ -71,7 +71,7 @@ def test_a_log_that_reads_from_a_cache_and_counts_no_token_written_hands_that_on
     """gpt-6-sol has a price of writing, gpt-5.1 has none. What is reported to be paid, or a bill, has the writes in it."""
     day = "2026-10-05,{model},openai,100,200000,100000,{written},1000,{cost}\n"
     for model, written, cost, words, handed in (
-        ("gpt-6-sol", 0, "", (), False), ("gpt-6-sol", "", "", (), False), ("gpt-6-sol", 50000, "", (), None),
+        ("gpt-6-sol", 0, "", (), False), ("gpt-6-sol", "", "", (), False), ("gpt-6-sol", 50000, "", (), True),
         ("gpt-5.1", 0, "", (), None), ("gpt-6-sol", 0, 1.0, (), None), ("gpt-6-sol", 0, "", ("--bill", 30), None),
     ):
         log, out = tmp_path / "log.csv", tmp_path / "part.yaml"

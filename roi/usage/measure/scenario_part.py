@@ -195,8 +195,8 @@ def _incumbent(
     yield "model", w.choice.model
     yield from _of_model(w)
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), w.days, price.provider, bill)
-    if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
-        yield "writes_cache", False
+    if not paid and price.cache_write_usd_per_mtok is not None and w.uses_cache:
+        yield "writes_cache", _writes(found.chosen)
     yield from _of_tiers(found, share, day, listed=split == 1.0)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid

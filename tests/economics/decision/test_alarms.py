@@ -57,6 +57,7 @@ def test_what_cannot_be_true_withholds_the_verdict_until_it_is_accepted(name: st
 def test_an_alarm_names_the_field_that_is_too_large(values: dict[str, Any], field: str) -> None:
     (alarm,) = read_alarms({"incumbent.context_tokens": 10.0, **{f"workload.{name}": x for name, x in values.items()}})
     assert alarm.field == f"workload.{field}"
+    assert alarm.told.startswith("the mean request of the longest cell, of 11 tokens") == (field == "lengths")
 
 
 def test_a_latency_as_measured_is_an_alarm_from_where_one_that_is_asked_is_and_names_its_own_field() -> None:

@@ -54,6 +54,14 @@ def litellm(path: Path, n: int) -> Path:
     )
 
 
+def snowflake(path: Path, n: int) -> Path:
+    counts = {"input": 100 * n, "output": n}
+    metrics = [{"key": {"metric": name, "unit": "tokens"}, "value": value} for name, value in counts.items()]
+    cell = json.dumps(metrics).replace('"', '""')
+    return table(path, "START_TIME,END_TIME,MODEL_NAME,FUNCTION_NAME,QUERY_ID,METRICS",
+                 f'2026-10-01T00:00:00Z,2026-10-01T01:00:00Z,claude-sonnet-4-5,AI_COMPLETE,q1,"{cell}"')
+
+
 FOCUS = (
     "EffectiveCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,"
     "ServiceName,ProviderName,SkuId"
@@ -223,6 +231,7 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
             },
         ),
     ),
+    "snowflake-functions": ("tokens", snowflake),
     "generic": (
         "tokens",
         lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),

@@ -14,7 +14,7 @@ from typing import Final
 from roi.usage.formats.json_counts import has_keys, items_of, pruned, scalars, with_counts
 from roi.usage.read.columns import count, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 NEEDS: Final = frozenset({
     "event_time", "destination_name", "destination_model", "input_tokens", "output_tokens", "token_details"})
@@ -35,17 +35,15 @@ def prepare(table: Table) -> Table:
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of calls."""
-    left = whole(table, "input_tokens") - table["n_read"] - table["n_write"]
     external = (text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL").fill_null(False)
     served = text(table, "destination_name").re_replace(ENDPOINT, "")
     return Fields(
         at_us=utc(table, "event_time"),
         provider=external.ifelse(text(table, "api_type").split("/")[0], "databricks"),
         model=external.ifelse(text(table, "destination_model"), served),
-        uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"],
+        input=whole(table, "input_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
         output=count(table, "output_tokens"), reasoning=table["n_reasoning"],
         reasons=(((whole(table, "status_code") >= FAILED).fill_null(False), "failed call"),
-                 ((left < 0).fill_null(False), CACHED_ABOVE_INPUT),
                  (text(table, "input_tokens").isnull(), "no tokens are counted, as of calls of a tool")))
 
 

@@ -8,10 +8,11 @@ from itertools import count
 
 import numpy as np
 import pytest
+from asked import ask
 from click.testing import CliRunner
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.cli import Door, LazyGroup, main
+from roi.cli import Door, LazyGroup
 from roi.estimate.step.rates import device_rates
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, LinkRate, Rate
@@ -363,7 +364,7 @@ def test_a_ring_sends_its_share_once_and_to_reduce_twice():
     (("--gpus", "9", "--link"), "--gpus 9: at most 8 on a CPU"),
 ])
 def test_what_is_no_link_is_one_sentence(words, message):
-    result = CliRunner().invoke(main, ["profile", "device", "--device", "cpu", *words])
+    result = ask("profile", "device", "--device", "cpu", *words)
     assert (result.exit_code, result.stderr) == (2, f"roi: {message}\n")
 
 

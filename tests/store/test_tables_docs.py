@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from render_tables import DOCS, EXAMPLES, KINDS, PAGE, page
 
 from roi.answers.validate import open_table
-from roi.cli import main
 
 
 def test_the_page_is_current():
@@ -18,7 +17,7 @@ def test_the_page_is_current():
 def test_the_schema_in_docs_is_the_schema_of_the_code_and_what_the_command_prints(kind):
     published = json.loads((DOCS / f"{kind}.schema.json").read_text(encoding="utf-8"))
     assert published == KINDS[kind].model_json_schema()
-    assert json.loads(CliRunner().invoke(main, ["schema", "--of", kind]).stdout) == published
+    assert json.loads(ask("schema", "--of", kind).stdout) == published
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,7 +27,7 @@ def test_every_column_says_what_it_means(kind):
 
 
 def test_the_scenario_stays_what_schema_prints_unless_another_is_asked_for():
-    assert json.loads(CliRunner().invoke(main, ["schema"]).stdout)["title"] == "Scenario"
+    assert json.loads(ask("schema").stdout)["title"] == "Scenario"
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

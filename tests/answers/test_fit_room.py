@@ -7,8 +7,8 @@ from math import exp
 import pytest
 from asked import ask
 
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.shapes import find_model
 from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.fitting.gpu_fit import fit_plan

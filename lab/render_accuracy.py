@@ -121,7 +121,7 @@ def scales(table: Path) -> str:
     """The JSON of `roi calibrate`, without its single runs and rows."""
     known = training_efficiencies().step()
     timed = [one for run in open_training_table(table).runs if (one := timed_run(run, known)) is not None]
-    told = json.loads(calibration_json(fit_calibration(timed, known)))
+    told = json.loads(calibration_json(fit_calibration(timed, known), (), 0))
     return json.dumps({name: value for name, value in told.items() if name not in ("runs", "skipped", "untimed")}, indent=1)
 
 

@@ -179,14 +179,14 @@ def told_of(error: KeyboardInterrupt) -> tuple[str, int]:
     return f"{how}; nothing was kept", exit_code
 
 
-def words_of(error: Exception, most: int = 300) -> str:
-    """What a library's error says, on one line of at most `most` characters; its kind where that is a key, or nothing.
+def words_of(error: Exception) -> str:
+    """What a library's error says, on one line of at most 300 characters; its kind where that is a key, or nothing.
 
     Its first line may be a heading ("Validation error for field 'rms_norm_eps':"), so that all of them are told.
     """
     said = " ".join(str(error).split())
     said = said if " " in said else f"{type(error).__name__}: {said}".removesuffix(": ")
-    return said if len(said) <= most else f"{said[: most - 4]} ..."
+    return said if len(said) <= 300 else f"{said[:296]} ..."
 
 
 def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:

@@ -10,7 +10,7 @@ import pytest
 from render_readme import PAGES, README, output, rendered
 
 import roi
-from roi.catalog.cards.cuda_contexts import context_rows, fit_context
+from roi.catalog.efficiencies.cuda_contexts import context_rows, fit_context
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import load_models
 from roi.errors import InputError

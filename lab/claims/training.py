@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from claims.claim import AS_OF, Claim, agreeing, count_verdict, mark, table, usd
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import rental_offers

@@ -17,8 +17,8 @@ import numpy as np
 from roi.answers.fit_memory import memory_evidence
 from roi.answers.fit_stored import plan_on_stored
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import load_gpus
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.config_shapes import ChosenModel
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
@@ -44,7 +44,7 @@ def _run_now(
     if plan.sharding != "none":
         raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
     plan.check_runs_dry()
-    from roi.profiling.dry.card_kernels import FLASH, kernels_as_probed
+    from roi.profiling.card_kernels import FLASH, kernels_as_probed
     from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 

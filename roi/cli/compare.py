@@ -70,7 +70,7 @@ def compare(
     if output is not None:
         check_replaced(output, kind_of(text))
     if html is not None:
-        from roi.report.comparison.comparison_page import comparison_page
+        from roi.report.comparison_page import comparison_page
 
         write_page(comparison_page(found.comparison, found.warnings, scenario=found.scenario, redact=redact), html)
     if xlsx is not None:

@@ -14,7 +14,7 @@ from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
 from roi.facts.profiles import ProbeProfile
 from roi.profiling.board import Board, Draw, open_board
-from roi.profiling.dry.card_kernels import CAUSAL, attention_by_rule
+from roi.profiling.card_kernels import CAUSAL, attention_by_rule
 from roi.profiling.machine import PACKAGES, available_bytes, cpu_name, load_average, package_versions, usable_cores
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch

@@ -97,8 +97,7 @@ def _name(answer: CheckAnswer, rule: Rule) -> str:
 
 def _label(answer: CheckAnswer, id: str) -> str:
     """The label of an option, as the answer or as the saved one has it."""
-    cases = [c.case for c in (answer.comparison, answer.kept) if c is not None]
-    return next((option_label(case, id) for case in cases if id in case.options), id)
+    return option_label(answer.comparison.case, id, *(() if answer.kept is None else (answer.kept.case,)))
 
 
 def _asked_and_found(answer: CheckAnswer, rule: Rule) -> tuple[str, str]:

@@ -15,7 +15,6 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
 from roi.economics.outlook import announced_days
 from roi.errors import first_of
-from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import drawn, quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
@@ -321,8 +320,7 @@ def _from(answer: DiffAnswer, cause: Cause) -> str:
 
 def _label(answer: DiffAnswer, id: str) -> str:
     """The label of an option by its id in either Case; any other name is itself."""
-    cases: list[Case] = [answer.b.comparison.case, answer.a.comparison.case]
-    return next((option_label(case, id) for case in cases if f"options.{id}.label" in case), id)
+    return option_label(answer.b.comparison.case, id, answer.a.comparison.case)
 
 
 def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:

@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from roi.errors import first_of
-from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow
+from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
+from roi.report.layout.skipped_rows import place_of, reasons_told
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
@@ -24,8 +23,6 @@ WORST = 10
 """The most rows in a list of largest errors."""
 NONE = asdict(ErrorBlock(0, 0))
 """What the JSON holds for a figure that no row of such a table states: TPOT and TTFT of training, memory of serving."""
-FEW = 3
-"""Up to this many rows with one reason are named one by one."""
 LEGEND = ("Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
           " state the figure. in 90%: measurements inside the 5-95% interval, percent. Predictions are those of published runs:"
           " what you measured yourself (profiles, rows of calibrate --add) is not in them; roi fit and roi size use it.")
@@ -243,36 +240,3 @@ def _defaults(found: Iterable[tuple[str, int]], title: str, words: str) -> Itera
     rows = tuple(Row((name, str(count))) for name, count in found)
     if rows:
         yield from (Heading(title), Paragraph(words), Table(("taken", "rows"), rows))
-
-
-def place_of(row: SkippedRow) -> str:
-    """Line and id of a skipped row."""
-    return f"line {row.line}, row {row.id!r}"
-
-
-def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Block]:
-    """The reasons without their values, each with its rows: all where they are few, else the first and some values.
-
-    `reasons` are (where the row stands, why).
-    """
-    if not reasons:
-        return
-    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for place, reason in reasons:
-        value = re.search(r": ('.*?'|\".*?\"); ", reason)
-        why = reason if value is None else f"{reason[:value.start()]}: {reason[value.end():]}"
-        why = re.sub(r"; nearest: .*| \(nearest: .*\)", "", why)
-        why = re.sub(r" trains [\d,]+", " trains another number", why)
-        cell = "" if value is None else "(blank)" if value.group(1) == "''" else value.group(1)
-        groups[why].append((place, cell))
-    rows = []
-    for why, found in sorted(groups.items(), key=lambda x: -len(x[1])):
-        if len(found) <= FEW:
-            told = "; ".join(place + (f": {value[:60]}" if value else "") for place, value in found)
-            rows.append(f"{len(found)}: {why} ({told})")
-            continue
-        distinct = [value for value in dict.fromkeys(value for _, value in found) if value]
-        shown = f"; {first_of([x[:60] for x in distinct], 3)}" if distinct else ""
-        rows.append(f"{len(found)}: {why} (first: {found[0][0]}{shown})")
-    yield Heading(f"{title}: {len(reasons)}")
-    yield Bullets(tuple(rows))

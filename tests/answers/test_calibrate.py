@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_support import SERVING, write_table
@@ -17,7 +17,6 @@ from tables_support import SERVING, write_table
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import TrainingEfficiencies, training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.cli import main
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.accuracy.training_left_out import (
@@ -346,7 +345,7 @@ def table(folder, rows=6):
 
 
 def call(*args):
-    return CliRunner().invoke(main, ["calibrate", *map(str, args)])
+    return ask("calibrate", *args)
 
 
 @pytest.fixture

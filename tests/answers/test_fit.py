@@ -6,11 +6,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 from roi.answers.fit import fit_model
 from roi.catalog.cards.gpus import find_gpu
-from roi.cli import main
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
@@ -22,18 +21,13 @@ from roi.scenario.template import template
 from roi.store.profiles.lookup import save_profile
 from roi.units import GIB
 
+pytestmark = pytest.mark.usefixtures("no_profiles")
+
 DATED = ("--as-of", "2026-11-24")
 
 
 def run(*words):
-    return CliRunner().invoke(main, ["fit", *words, *DATED])
-
-
-@pytest.fixture(autouse=True)
-def _no_profiles(tmp_path, monkeypatch):
-    """What is tested here is the closed form: shipped dry runs are left aside."""
-    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
-    monkeypatch.chdir(tmp_path)
+    return ask("fit", *words, *DATED)
 
 
 def answer(*words):

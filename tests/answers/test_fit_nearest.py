@@ -4,24 +4,18 @@ import json
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
-from roi.cli import main
 from roi.estimate.fitting.smaller_plans import changes
 from roi.estimate.training.plan import TrainingPlan
+
+pytestmark = pytest.mark.usefixtures("no_profiles")
 
 EIGHT = ("llama-3.1-8b", "--gpu", "RTX-4090", "--method", "qlora")
 
 
-@pytest.fixture(autouse=True)
-def _no_profiles(tmp_path, monkeypatch):
-    """The nearest plan is searched in closed form: shipped dry runs are left aside."""
-    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
-    monkeypatch.chdir(tmp_path)
-
-
 def fit(*words):
-    result = CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24", "--format", "json"])
+    result = ask("fit", *words, "--as-of", "2026-11-24", "--format", "json")
     assert result.exit_code == 0, result.output
     (line,) = json.loads(result.stdout)["gpus"]
     return line
@@ -99,7 +93,7 @@ def test_kernels_that_never_make_all_logits_come_before_fewer_tokens_where_liger
 
 def test_liger_is_refused_for_a_model_that_it_has_no_kernels_for():
     """transformers would train with the class's own and say so in its log alone: less memory was told than it takes."""
-    result = CliRunner().invoke(main, ["fit", "falcon-7b", "--kernels", "liger"])
+    result = ask("fit", "falcon-7b", "--kernels", "liger")
     assert (result.exit_code, result.stderr) == (
         2, "roi: --kernels: liger changes nothing of falcon-7b: Liger 0.8 has no kernels for falcon; take none\n")
 
@@ -128,9 +122,9 @@ def test_fewer_bits_of_states_fewer_targets_and_no_magnitudes_are_tried_before_n
 
 def test_a_model_without_queries_and_values_of_such_names_is_searched_on_attention():
     """MLA's products are q_a_proj and the like: qv matches nothing there, and the message does not offer it."""
-    told = " ".join(CliRunner().invoke(main, ["fit", "deepseek-v3", "--gpu", "H200", "--as-of", "2026-11-24"]).stdout.split())
+    told = " ".join(ask("fit", "deepseek-v3", "--gpu", "H200", "--as-of", "2026-11-24").stdout.split())
     assert "no smaller plan fits, not even paged 8-bit optimizer with targets attention and 128 tokens (" in told
-    refused = CliRunner().invoke(main, ["fit", "deepseek-v3", "--targets", "qv"]).stderr
+    refused = ask("fit", "deepseek-v3", "--targets", "qv").stderr
     assert "'qv' matches nothing in deepseek-v3; it has attention, all-linear, down_proj" in refused
 
 
@@ -139,7 +133,7 @@ def test_where_nothing_fits_the_smallest_plan_that_was_tried_is_told():
     words = ("llama-3.1-70b", "--gpu", "L4")
     smallest = fit(*words, "--method", "qlora", "--optimizer", "paged_adamw_8bit", "--targets", "qv", "--kernels", "liger",
                    "--seq", "128")
-    told = " ".join(CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24"]).stdout.split())
+    told = " ".join(ask("fit", *words, "--as-of", "2026-11-24").stdout.split())
     assert fit(*words)["nearest"] is None
     assert not smallest["fits"]
     assert ("no smaller plan fits, not even QLoRA with paged 8-bit optimizer, targets qv, kernels liger and 128 tokens"

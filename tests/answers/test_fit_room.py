@@ -5,12 +5,11 @@ from dataclasses import replace
 from math import exp
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.shapes import find_model
-from roi.cli import main
 from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.fitting.gpu_fit import fit_plan
 from roi.estimate.fitting.overhead import replayed_range
@@ -18,22 +17,17 @@ from roi.estimate.training.memory import PHASES, training_memory, workspace_byte
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GIB
 
-
-@pytest.fixture(autouse=True)
-def _no_profiles(tmp_path, monkeypatch):
-    """What is tested here is the closed form: shipped dry runs are left aside."""
-    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("no_profiles")
 
 
 def told(*words):
-    result = CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24"])
+    result = ask("fit", *words, "--as-of", "2026-11-24")
     assert result.exit_code == 0, result.output
     return " ".join(result.stdout.split())
 
 
 def gpus(*words):
-    result = CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24", "--format", "json"])
+    result = ask("fit", *words, "--as-of", "2026-11-24", "--format", "json")
     return json.loads(result.stdout)["gpus"]
 
 

@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 from roi.catalog.models.configs import read_config
 from roi.catalog.models.shapes import find_model
 from roi.catalog.models.stored_weights import stored_by_name
-from roi.cli import main
+
+pytestmark = pytest.mark.usefixtures("no_profiles")
 
 LLAMA_3_8B = {"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
               "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192,
@@ -19,16 +20,9 @@ WHOLE = 8_030_261_248
 FP8_GROUP = {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}
 
 
-@pytest.fixture(autouse=True)
-def _no_profiles(tmp_path, monkeypatch):
-    """What is tested here is the closed form: shipped dry runs are left aside."""
-    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
-    monkeypatch.chdir(tmp_path)
-
-
 def run(folder, entry, *words):
     (folder / "config.json").write_text(json.dumps(LLAMA_3_8B | {"quantization_config": entry}))
-    return CliRunner().invoke(main, ["fit", str(folder), "--as-of", "2026-11-24", "--gpu", "L40S", "--format", "json", *words])
+    return ask("fit", folder, "--as-of", "2026-11-24", "--gpu", "L40S", "--format", "json", *words)
 
 
 @pytest.mark.parametrize(("entry", "asked", "method", "weights", "said"), [
@@ -103,12 +97,12 @@ def test_a_name_says_how_its_checkpoint_is_packed(name, told, served):
     ("llama-3.1-8b-4bit", "stored in 4 bits by its name, which does not say by which method; give its config.json"),
 ])  # fmt: skip
 def test_training_on_what_a_name_says_and_no_formula_knows_is_refused(name, said):
-    told = CliRunner().invoke(main, ["fit", name, "--gpu", "H100"])
+    told = ask("fit", name, "--gpu", "H100")
     assert (told.exit_code, said in told.output) == (2, True), told.output
     assert "16-bit release" in told.output
 
 
 def test_a_name_without_a_packing_says_nothing_and_gpt_oss_is_what_its_publisher_made_it():
     assert stored_by_name("meta-llama/Llama-3.1-8B-Instruct") is None
-    told = CliRunner().invoke(main, ["fit", "gpt-oss-20b", "--gpu", "H100"]).stdout
+    told = ask("fit", "gpt-oss-20b", "--gpu", "H100").stdout
     assert "Stored in mxfp4: transformers does not train it so; it is counted unpacked" in " ".join(told.split())

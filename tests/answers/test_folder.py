@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from small_scenario import SMALL
-
-from roi.cli import main
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(*words: object) -> tuple[int, list[dict[str, object]], str]:
     """Exit code, lines and what stderr said."""
-    done = CliRunner().invoke(main, ["compare", *map(str, words)])
+    done = ask("compare", *words)
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
@@ -41,7 +39,7 @@ def test_lines_come_in_the_order_of_the_names_and_one_bad_file_stops_no_other(fo
 
 def test_a_line_holds_what_json_of_the_file_alone_holds(folder: Path) -> None:
     _, lines, _ = run(folder, "--format", "jsonl", "--draws", 64)
-    alone = CliRunner().invoke(main, ["compare", str(folder / "b.yaml"), "--format", "json", "--draws", "64"])
+    alone = ask("compare", folder / "b.yaml", "--format", "json", "--draws", "64")
     assert lines[1] == {"file": "b.yaml", **json.loads(alone.stdout)}
 
 

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from random_scenarios import scenario as random_scenario
 from small_scenario import SMALL
 
 from roi.answers import opening
 from roi.answers.opening import open_case
-from roi.cli import main
 from roi.resolution.plan_capacity import plan_capacity
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -91,7 +90,7 @@ def test_with_no_cache_nothing_is_read_or_kept_on_disk(words, tmp_path, monkeypa
     Path("bill.csv").write_text("month,usd\n2026-12,100\n", encoding="utf-8")
     for option, looked in (("--no-cache", False), ("", True)):
         made.clear()
-        done = CliRunner().invoke(main, [*words, *([option] if option else [])])
+        done = ask(*words, *([option] if option else []))
         assert done.exit_code in {0, 3}, done.output
         assert bool(made) is looked
     assert words[0] == "size" or not (tmp_path / "replays").exists()

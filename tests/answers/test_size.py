@@ -7,12 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from sizing_support import size_text, sized, sized_scenario
 from step_simulator import Truth, simulate
 
 from roi.answers.size import on_trace, size_file, size_service
-from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
@@ -213,7 +212,7 @@ def test_limits_of_a_step_are_called_those_of_the_engine(file, engine, limits):
 
 @pytest.mark.usefixtures("whole_days")
 def test_the_command_writes_json(file):
-    done = CliRunner().invoke(main, ["size", str(file), "--format", "json"])
+    done = ask("size", file, "--format", "json")
     assert done.exit_code == 0, done.output
     body = json.loads(done.stdout)
     assert body["schema"] == "roi.sizing/1"
@@ -221,7 +220,7 @@ def test_the_command_writes_json(file):
 
 
 def test_an_slo_is_null_in_json_where_everything_can_wait(file):
-    done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--set", "workload.can_wait_share=1"])
+    done = ask("size", file, "--format", "json", "--set", "workload.can_wait_share=1")
     assert json.loads(done.stdout)["slo"] == {"ttft_p95_s": None, "tpot_p95_s": None}
 
 
@@ -237,7 +236,7 @@ def test_an_slo_is_null_in_json_where_everything_can_wait(file):
 )
 def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["size", str(file), *options])
+    done = ask("size", file, *options)
     assert done.exit_code == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

@@ -7,11 +7,10 @@ from math import exp
 
 import pytest
 import render_accuracy
-from click.testing import CliRunner
+from asked import ask
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.cli import main
 from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
@@ -283,7 +282,7 @@ def table(tmp_path):
 
 
 def call(*words):
-    return CliRunner().invoke(main, ["validate", *(str(word) for word in words)])
+    return ask("validate", *words)
 
 
 def answer(table):

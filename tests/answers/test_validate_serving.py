@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 import render_accuracy
-from click.testing import CliRunner
+from asked import ask
 from tables_support import SERVING, TRAINING, read_serving, write_table
 
 from roi.answers.validate import open_table
-from roi.cli import main
 from roi.estimate.accuracy.serving_errors import ServingEvidence, validate_serving
 from roi.estimate.accuracy.serving_run import run_figures
 from roi.evidence.serving_speed import serving_evidence
@@ -58,7 +57,7 @@ def test_what_was_measured_by_oneself_is_not_in_a_prediction_and_the_answer_says
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     rows = str(write_table(tmp_path / "mine.csv", SERVING, *({"concurrency": str(c)} for c in (8, 16, 32))))
-    before, added, after = (CliRunner().invoke(main, [*command, rows]).stdout
+    before, added, after = (ask(*command, rows).stdout
                             for command in (("validate",), ("calibrate", "--add"), ("validate",)))
     assert "what you measured yourself (profiles, rows of calibrate --add) is not in them" in " ".join(before.split())
     assert "`roi size FILE.yaml` says what they did to its speed, roi validate leaves them out" in " ".join(added.split())
@@ -81,7 +80,7 @@ def test_skipped_rows_stay_eligible_and_implausible_ones_stand_apart(validated):
 
 
 def call(path, *words):
-    return CliRunner().invoke(main, ["validate", str(path), *words])
+    return ask("validate", path, *words)
 
 
 def test_the_command_answers_a_serving_table_in_the_same_json(tmp_path):

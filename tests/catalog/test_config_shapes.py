@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from click.testing import CliRunner
+from asked import ask
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -16,7 +16,6 @@ from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config, siglip_parameters
 from roi.catalog.models.shapes import find_model, load_models
 from roi.catalog.rows import read_json
-from roi.cli import main
 from roi.errors import InputError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
@@ -86,7 +85,7 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"model_type": kind, **USUAL}))
     for more in ((), ("--dry-run",)):
-        answer = CliRunner().invoke(main, ["fit", str(file), "--seq", "128", *more])
+        answer = ask("fit", file, "--seq", "128", *more)
         assert answer.exit_code == 2
         assert told in answer.stderr
         assert answer.stderr.count("\n") == 1
@@ -130,7 +129,7 @@ def test_a_file_without_width_or_depth_or_with_numbers_that_cannot_be_is_refused
     """transformers refuses 33 heads of 4,096 too (LlamaConfig.validate_architecture); with a width of their own, neither."""
     file = tmp_path / "config.json"
     file.write_text(json.dumps(entries))
-    answer = CliRunner().invoke(main, ["fit", str(file), "--seq", "128"])
+    answer = ask("fit", file, "--seq", "128")
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
     assert told in answer.stderr
     shape_of_config(config(model_type="llama", **(USUAL | {"hidden_size": 4096, "num_attention_heads": 33, "head_dim": 128})))
@@ -145,7 +144,7 @@ def test_what_a_model_that_sees_has_besides_its_decoder_is_told(tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"model_type": "gemma3", "text_config": text, "vision_config": tower}))
     assert siglip_parameters(tower) == 12_187_325_040 - 11_766_034_176 - (1152 * 3840 + 1152) == 416_866_032
-    said = " ".join(CliRunner().invoke(main, ["fit", str(tmp_path), "--gpu", "L4"]).stdout.split())
+    said = " ".join(ask("fit", tmp_path, "--gpu", "L4").stdout.split())
     assert "11,766,034,176 parameters, as transformers builds them" in said
     assert ("it is the text decoder alone of gemma3: vision_config (416,866,032 parameters, 0.8 GiB in bf16) and what joins"
             " them to it are in no figure here") in said

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from roi.catalog.cards.cuda_contexts import ContextRow, context_rows, cuda_context, fit_context
 from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.efficiencies.cuda_contexts import ContextRow, context_rows, cuda_context, fit_context
 from roi.estimate.fitting.overhead import Overhead
 from roi.facts.fact import Basis
 from roi.units import GIB

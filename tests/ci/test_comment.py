@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from asked import ask
 
 from ci import comment as script
-from roi.cli import main as command
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests" / "data" / "ci"
@@ -101,7 +100,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command runs in this process, where its packages are loaded already."""
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        done = CliRunner().invoke(command, [str(each) for each in arguments], prog_name="roi")
+        done = ask(*arguments)
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     monkeypatch.setattr(script, "roi", run)

@@ -239,12 +239,8 @@ def test_init_refuses_an_unknown_template() -> None:
     assert "extraction" in refused(ask("init", "--template", "extracton"))
 
 
-def test_init_and_schema_speak_json() -> None:
+def test_init_speaks_json() -> None:
     assert json.loads(ask("init", "--format", "json").stdout)["schema"] == "roi.scenario/1"
-    schema = json.loads(ask("schema").stdout)
-    assert schema == json.loads(ask("schema", "--format", "json").stdout)
-    assert {"schema", "as_of", "workload", "incumbent"} <= schema["properties"].keys()
-    assert "description" in schema["properties"]["horizon_months"]
 
 
 @pytest.mark.full

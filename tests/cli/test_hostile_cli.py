@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from roi.cli import main
+from asked import ask
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -34,7 +32,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
     ("own_hardware.pue=0.5", "own_hardware.pue: 0.5 is not usable; 0.5 must be at least 1"),
 ])
 def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
-    result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", override])
+    result = ask("compare", "--draws", "0", "--set", override)
     assert result.exit_code == 2, result.output
     assert told in result.stderr
     assert result.stderr.count("\n") == 1
@@ -51,14 +49,14 @@ def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
 ])
 def test_an_empty_file_is_called_empty(words: tuple[str, ...], told: str, tmp_path: Path) -> None:
     (tmp_path / "e.json").touch()
-    result = CliRunner().invoke(main, [*words, str(tmp_path / "e.json")])
+    result = ask(*words, tmp_path / "e.json")
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert told.format(tmp_path / "e.json") in result.stderr
 
 
 @pytest.mark.full
 def test_a_plain_text_behind_set_is_taken_whole() -> None:
-    result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", "title=Budget #1: the plan"])
+    result = ask("compare", "--draws", "0", "--set", "title=Budget #1: the plan")
     assert result.exit_code == 0
     assert result.stdout.startswith("Budget #1: the plan: ")
 
@@ -67,7 +65,7 @@ def test_a_plain_text_behind_set_is_taken_whole() -> None:
 def test_a_name_that_a_terminal_would_obey_is_written_out(name: str, tmp_path: Path) -> None:
     name = os.fsdecode(name.encode())  # as Python takes it from a shell, whatever the locale
     for command in (["compare"], ["fit"], ["size", "--trace"], ["validate"], ["quality"]):
-        result = CliRunner().invoke(main, [*command, str(tmp_path / name)])
+        result = ask(*command, tmp_path / name)
         assert result.exit_code == 2, command
         assert result.stderr.count("\n") == 1, result.stderr
         assert not OBEYED.search(result.stderr), command

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.fitting.gpu_fit import fit_plan

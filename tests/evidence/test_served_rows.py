@@ -6,13 +6,12 @@ from datetime import date
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from tables_support import SERVING, TRAINING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine, load_serving_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
 from roi.evidence.own_speed import PlanSpeed, half_of, own_speed
@@ -140,7 +139,7 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     folder = tmp_path / "profiles"
     folder.mkdir()
     table = write_table(tmp_path / "mine.csv", SERVING, *({"concurrency": str(c)} for c in (8, 16, 32)), {"gpu": "H1000"})
-    told = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder), "--format", "json"])
+    told = ask("calibrate", "--add", table, "--profiles", folder, "--format", "json")
     assert told.exit_code == 0, told.output
     answer = json.loads(told.stdout)
     [piece] = answer["pieces"]
@@ -148,10 +147,10 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     assert piece["before"] == list(find_engine("vllm").ends("speed", H100, "llama-3.1-8b", mixture=False))
     [file], damaged = find_served_rows([folder, folder.parent])  # reached twice, it counts once
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
-    shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])
+    shown = ask("calibrate", "--add", table, "--profiles", folder)
     assert "contradict" not in shown.stdout
     fast = write_table(tmp_path / "fast.csv", SERVING, *({"concurrency": str(c), "tpot_ms": "4.6"} for c in (8, 16)))
-    twice = CliRunner().invoke(main, ["calibrate", "--add", str(fast), "--profiles", str(folder)])
+    twice = ask("calibrate", "--add", fast, "--profiles", folder)
     assert "Tables contradict each other on llama-3.1-8b, H100-80GB-SXM: by itself mine" in " ".join(twice.stdout.split())
     assert "Serving speed: 3 rows kept in mine.served" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
@@ -174,14 +173,14 @@ def test_a_row_counts_once_whatever_table_it_is_in(tmp_path):
 
     folder, loads = tmp_path / "profiles", [{"concurrency": str(c)} for c in (8, 16, 32)]
     folder.mkdir()
-    told = [CliRunner().invoke(main, ["calibrate", "--add", str(write_table(tmp_path / name, SERVING, *loads)), "--profiles",
-                                      str(folder)]).stdout for name in ("mine.csv", "copy.csv", "mine.csv")]
+    told = [ask("calibrate", "--add", write_table(tmp_path / name, SERVING, *loads), "--profiles", folder).stdout
+            for name in ("mine.csv", "copy.csv", "mine.csv")]
     assert "known already" not in told[0]
     assert "Serving speed: 3 rows kept in copy.served" in told[1]
     assert "3 of the rows are known already, by their figures, and count once." in " ".join(told[1].split())
     assert "3 of the rows are known already" in " ".join(told[2].split())
     renamed = write_table(tmp_path / "renamed.csv", SERVING, *({**load, "id": f"other-{k}"} for k, load in enumerate(loads)))
-    shown = CliRunner().invoke(main, ["calibrate", "--add", str(renamed), "--profiles", str(folder), "--format", "json"])
+    shown = ask("calibrate", "--add", renamed, "--profiles", folder, "--format", "json")
     assert json.loads(shown.stdout)["known"] == 3
 
 
@@ -189,7 +188,7 @@ def test_rows_over_other_published_speeds_are_left_out_until_their_table_is_adde
     """After a refit that makes the engine 1.25 times as fast; and of a file that does not say what its rows stand against."""
     def add(name):
         table = write_table(tmp_path / name, SERVING, *({"concurrency": str(c)} for c in (8, 16, 32)))
-        done = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(tmp_path), "--format", "json"])
+        done = ask("calibrate", "--add", table, "--profiles", tmp_path, "--format", "json")
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout), " ".join(done.stderr.split())
 
@@ -213,11 +212,11 @@ def test_a_table_of_which_no_row_says_anything_is_refused_and_nothing_written(tm
     """90,000 tokens a second of one H100 are beyond its roofline."""
     good = write_table(tmp_path / "good.csv", SERVING, {})
     bad = write_table(tmp_path / "bad.csv", SERVING, {"output_tok_per_s": "90000"})
-    told = CliRunner().invoke(main, ["calibrate", "--add", str(good), "--add", str(bad), "--profiles", str(tmp_path)])
+    told = ask("calibrate", "--add", good, "--add", bad, "--profiles", tmp_path)
     assert (told.exit_code, told.stdout) == (2, "")
     assert f"TABLE: {bad}: no row of 1 could be used; line 2, row 'lab-1', output_tok_per_s: '90000'" in told.stderr
     late = write_table(tmp_path / "late.csv", SERVING, {"output_tok_per_s": "", "ttft_ms": "100"})
-    told = CliRunner().invoke(main, ["calibrate", "--add", str(good), "--add", str(late), "--profiles", str(tmp_path)])
+    told = ask("calibrate", "--add", good, "--add", late, "--profiles", tmp_path)
     assert f"--add: {late}: nothing to keep, no row states a speed that its hardware can reach" in told.stderr
     assert not list(tmp_path.glob("*.served"))
 
@@ -228,7 +227,7 @@ TOTAL = {"model": "llama-3.3-70b", "weight_dtype": "fp8", "kv_dtype": "fp8", "tp
 
 def add(folder, *changes, strict=False):
     table = write_table(folder / "mine.csv", SERVING | TOTAL, *changes)
-    return CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder), *["--strict"] * strict])
+    return ask("calibrate", "--add", table, "--profiles", folder, *["--strict"] * strict)
 
 
 def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_rows_kept(tmp_path):
@@ -294,8 +293,8 @@ def test_kept_rows_that_nobody_held_to_the_roofline_or_that_are_above_it_do_not_
 
 def test_a_table_of_training_runs_is_not_added(tmp_path):
     table = write_table(tmp_path / "train.csv", TRAINING, {})
-    told = CliRunner().invoke(main, ["calibrate", "--add", str(table)])
+    told = ask("calibrate", "--add", table)
     assert told.exit_code == 2
     assert "is a table of training runs" in told.stderr
     table.write_text("engin,gpu,model\nvllm,H100-80GB-SXM,llama-3.1-8b\n")
-    assert "unknown column 'engin'; nearest: engine" in CliRunner().invoke(main, ["calibrate", "--add", str(table)]).stderr
+    assert "unknown column 'engin'; nearest: engine" in ask("calibrate", "--add", table).stderr

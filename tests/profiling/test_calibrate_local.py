@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
@@ -15,7 +15,6 @@ from fake_card.cuda import simulated_machine
 
 from roi.answers.calibrate_local import LocalCalibration, Moved, calibrate_local, moved_facts, plan_local
 from roi.answers.compare import compare_file
-from roi.cli import main
 from roi.errors import RoiError
 from roi.facts.environment import Environment
 from roi.profiling import board as board_module
@@ -53,7 +52,7 @@ def made(tmp_path, monkeypatch):
 
 def test_a_scenario_that_is_not_there_is_said_before_torch_is_missed(tmp_path, monkeypatch):
     monkeypatch.setattr("roi.profiling.session.pick_device", lambda _: pytest.fail("asked for a device"))
-    found = CliRunner().invoke(main, ["calibrate", "--local", str(tmp_path / "nofile.yaml")])
+    found = ask("calibrate", "--local", tmp_path / "nofile.yaml")
     assert found.exit_code == 2
     assert "nofile.yaml: cannot be read" in found.stderr
 
@@ -61,7 +60,7 @@ def test_a_scenario_that_is_not_there_is_said_before_torch_is_missed(tmp_path, m
 def local(file, *words):
     folder = str(file.parent / "measured")
     with simulated_machine():
-        result = CliRunner().invoke(main, ["calibrate", "--local", str(file), "--profiles", folder, "--device", "cuda", *words])
+        result = ask("calibrate", "--local", file, "--profiles", folder, "--device", "cuda", *words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result
 
@@ -111,7 +110,7 @@ def test_on_this_processor_itself_a_trial_run_changes_the_spread_of_the_hours(ow
     """Nothing is simulated: a llama of 68 million parameters is trained on the processor, which is the scenario's card."""
     folder = own_cpu.parent / "measured"
     words = ("--local", str(own_cpu), "--device", "cpu", "--profiles", str(folder), "--budget", "10m", "--format", "json")
-    result = CliRunner().invoke(main, ["calibrate", *words])
+    result = ask("calibrate", *words)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     moved, = (one for one in told["moved"] if one["fact"] == HOURS)
@@ -155,7 +154,7 @@ def test_what_is_measured_is_what_is_worth_most_a_minute_on_the_card_at_hand(mad
 
 @pytest.mark.full
 def test_a_machine_without_the_card_is_told_what_would_do(made):
-    result = CliRunner().invoke(main, ["calibrate", "--local", str(made), "--device", "cpu"])
+    result = ask("calibrate", "--local", made, "--device", "cpu")
     assert result.exit_code == 2
     assert result.stderr.startswith("roi: --local: this machine has no GPU, and can measure nothing that this scenario waits "
                                     "for; what would tell: ")
@@ -167,14 +166,14 @@ def test_with_no_cache_no_replay_is_read_or_kept(made, monkeypatch):
     looked = []
     monkeypatch.setattr("roi.answers.opening.KeptReplays", looked.append)
     for words, times in ((("--no-cache",), 0), ((), 1)):
-        result = CliRunner().invoke(main, ["calibrate", "--local", str(made), "--device", "cpu", *words])
+        result = ask("calibrate", "--local", made, "--device", "cpu", *words)
         assert "this machine has no GPU" in result.stderr
         assert len(looked) == times
 
 
 @pytest.mark.parametrize("words", [("table.csv",), ("--strict",), ("--output", "kept.calibration")])
 def test_what_belongs_to_tables_is_refused(made, words):
-    result = CliRunner().invoke(main, ["calibrate", "--local", str(made), *words])
+    result = ask("calibrate", "--local", made, *words)
     assert result.exit_code == 2
     assert "--local: measures for a scenario" in result.stderr
 
@@ -182,7 +181,7 @@ def test_what_belongs_to_tables_is_refused(made, words):
 @pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force"),
                                    ("--no-cache",)])
 def test_what_belongs_to_a_scenario_is_refused_without_one(words):
-    result = CliRunner().invoke(main, ["calibrate", *words])
+    result = ask("calibrate", *words)
     assert result.exit_code == 2
     assert result.stderr == "roi: --set, --budget, --device, --force and --no-cache go with --local FILE\n"
 

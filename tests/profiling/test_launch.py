@@ -9,13 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
 from fake_card.cuda import simulated_machine
 
-from roi.cli import main
 from roi.errors import InputError, RoiError
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling import board as board_module
@@ -76,7 +75,7 @@ def gone(process):
 
 
 def run(*words):
-    result = CliRunner().invoke(main, ["profile", "serve", *words])
+    result = ask("profile", "serve", *words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result
 

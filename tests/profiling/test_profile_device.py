@@ -8,10 +8,12 @@ from itertools import count
 
 import numpy as np
 import pytest
+from asked import ask
 from click.testing import CliRunner
+from stopped_after import stop_after
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.cli import Door, LazyGroup, main
+from roi.cli import Door, LazyGroup
 from roi.estimate.step.rates import device_rates
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, LinkRate, Rate
@@ -170,21 +172,8 @@ def test_a_type_without_products_is_noted_and_left_out(monkeypatch):
     assert not any(case.dtype == "int8" for case in choose_cases(probe, 60.0)[0])
 
 
-def stop_after(count, error):
-    """A stand-in for `_measure` that measures `count` cases and then raises."""
-    real, seen = device_module._measure, []
-
-    def measure(*args):
-        seen.append(1)
-        if len(seen) > count:
-            raise error
-        return real(*args)
-
-    return measure
-
-
 def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
-    monkeypatch.setattr(device_module, "_measure", stop_after(3, KeyboardInterrupt()))
+    monkeypatch.setattr(device_module, "_measure", stop_after(3, KeyboardInterrupt(), device_module._measure))
     file = tmp_path / "device.json"
     result = run("--device", "cpu", "--budget", "60s", "--output", str(file))
     assert result.exit_code == 130
@@ -218,7 +207,7 @@ def test_sigterm_keeps_what_is_done_and_leaves_with_143(monkeypatch, tmp_path):
 
 
 def test_ctrl_c_before_the_first_call_writes_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr(device_module, "_measure", stop_after(0, KeyboardInterrupt()))
+    monkeypatch.setattr(device_module, "_measure", stop_after(0, KeyboardInterrupt(), device_module._measure))
     result = run("--device", "cpu", "--profiles", str(tmp_path))
     assert result.exit_code == 130
     assert (result.stdout, result.stderr) == ("", "roi: interrupted; nothing was kept\n")
@@ -363,7 +352,7 @@ def test_a_ring_sends_its_share_once_and_to_reduce_twice():
     (("--gpus", "9", "--link"), "--gpus 9: at most 8 on a CPU"),
 ])
 def test_what_is_no_link_is_one_sentence(words, message):
-    result = CliRunner().invoke(main, ["profile", "device", "--device", "cpu", *words])
+    result = ask("profile", "device", "--device", "cpu", *words)
     assert (result.exit_code, result.stderr) == (2, f"roi: {message}\n")
 
 

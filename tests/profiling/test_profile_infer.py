@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from stopped_after import stop_after
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -104,22 +105,9 @@ def test_a_budget_that_ends_keeps_the_first_size_of_each_state():
     assert "base: the budget ended before batch 2 x 8 tokens" in profile.notes
 
 
-def stop_after(count, error):
-    """A stand-in for `time_generation` that measures `count` points and then raises."""
-    real, seen = infer_module.time_generation, []
-
-    def measure(*args):
-        seen.append(1)
-        if len(seen) > count:
-            raise error
-        return real(*args)
-
-    return measure
-
-
 @pytest.mark.full
 def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
-    monkeypatch.setattr(infer_module, "time_generation", stop_after(1, KeyboardInterrupt()))
+    monkeypatch.setattr(infer_module, "time_generation", stop_after(1, KeyboardInterrupt(), infer_module.time_generation))
     file = tmp_path / "infer.json"
     result = run("--batch", "1,2", "--prompt", "8", "--decode", "2", "--budget", "1s", "--output", str(file))
     assert result.exit_code == 130

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from profile_serve_support import FAST, SMALL, run, served
 from serving_server import Law, StepServer
 
-from roi.cli import main
 from roi.evidence.measured_servers import fit_serve
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
@@ -53,7 +52,7 @@ def in_flight(point):
 def test_what_is_sent_is_what_was_said_and_goes_to_one_place(tmp_path):
     """2 x 2 closed loops and an open one of 8 requests: 40, 8 output tokens each; before them questions and probes."""
     with StepServer(FAST) as server:
-        plan = CliRunner().invoke(main, ["profile", "serve", server.url, *SMALL, "--plan", "--format", "json"])
+        plan = ask("profile", "serve", server.url, *SMALL, "--plan", "--format", "json")
         assert server.seen == []
         said = json.loads(plan.stdout)
         result, profile = run(server, tmp_path)
@@ -297,14 +296,14 @@ def test_the_load_generator_needs_no_torch_and_no_extra():
 def test_requests_that_another_tool_measured_are_told_alike(tmp_path):
     """The fixture is made up; nothing is sent, so no URL goes with it."""
     file, output = ROOT / "tests" / "data" / "serve_imports" / "guidellm-0.5.json", tmp_path / "kept.json"
-    result = CliRunner().invoke(main, ["profile", "serve", "--import", str(file), "--output", str(output)])
+    result = ask("profile", "serve", "--import", file, "--output", output)
     assert result.exit_code == 0, result.output
     assert ServeProfile.model_validate_json(output.read_bytes()).tool.startswith("guidellm")
     assert max(len(line) for line in result.stdout.splitlines() if not line.startswith("kept as")) <= 80
-    both = CliRunner().invoke(main, ["profile", "serve", "http://h", "--import", str(file)])
+    both = ask("profile", "serve", "http://h", "--import", file)
     assert (both.exit_code, both.stderr) == (
         2, "roi: --import: nothing is sent where files are read; leave out URL or --import\n")
-    neither = CliRunner().invoke(main, ["profile", "serve"])
+    neither = ask("profile", "serve")
     assert neither.stderr == "roi: URL: which server? for example http://localhost:8000; or --import FILE\n"
 
 

@@ -12,11 +12,10 @@ from importlib import reload
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.cli import main
 from roi.errors import InputError, MissingExtra, RoiError
 from roi.estimate.training.adapters import base_weight_bytes, check_rank, trained_parameters
 from roi.estimate.training.plan import TrainingPlan
@@ -540,7 +539,7 @@ def few_steps(monkeypatch):
 
 
 def run(*words):
-    return CliRunner().invoke(main, ["profile", "train", *words])
+    return ask("profile", "train", *words)
 
 
 @pytest.mark.full

@@ -8,10 +8,9 @@ import shutil
 from importlib.util import find_spec
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from tiny_gguf import write_gguf
 
-from roi.cli import main
 from roi.facts.serve_profile import ServeProfile
 
 pytestmark = pytest.mark.slow
@@ -25,7 +24,7 @@ LLAMA = "llama.cpp's llama-server on the path, or pip install 'llama-cpp-python[
 
 def profiled(tmp_path, *words):
     kept = tmp_path / "kept.json"
-    result = CliRunner().invoke(main, ["profile", "serve", *words, *LOADS, "--start-timeout", "500s", "--output", str(kept)])
+    result = ask("profile", "serve", *words, *LOADS, "--start-timeout", "500s", "--output", kept)
     assert result.exit_code == 0, result.output
     found = ServeProfile.model_validate_json(kept.read_text())
     assert found.complete, found.notes

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
@@ -20,7 +20,6 @@ from recorded_ranks import CASES, ENTRIES, PLAN
 
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig
-from roi.cli import main
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import MemoryReading, RankPoint, TrainPoint, TrainProfile
@@ -115,7 +114,7 @@ def test_a_rank_that_dies_ends_the_others_and_what_was_done_is_kept(tmp_path):
 def test_two_replicas_are_measured_and_the_steps_alone_show_what_is_exposed(tmp_path):
     output = tmp_path / "kept.json"
     words = ("--device", "cpu", "--gpus", "2", *SMALL, "--micro-batch", "1", "--budget", "20s", "--output", str(output))
-    result = CliRunner().invoke(main, ["profile", "train", *words])
+    result = ask("profile", "train", *words)
     assert result.exit_code == 0, result.output
     kept = TrainProfile.model_validate(json.loads(output.read_text()))
     assert kept.complete, kept.notes
@@ -141,7 +140,7 @@ def test_two_replicas_are_measured_and_the_steps_alone_show_what_is_exposed(tmp_
     (("--gpus", "0"), "--gpus"),
 ])
 def test_what_several_cards_cannot_run_is_one_sentence(words, message):
-    result = CliRunner().invoke(main, ["profile", "train", "--device", "cpu", *SMALL, *words])
+    result = ask("profile", "train", "--device", "cpu", *SMALL, *words)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
@@ -149,7 +148,7 @@ def test_what_several_cards_cannot_run_is_one_sentence(words, message):
 
 def test_no_network_interface_is_one_message_before_anything_starts(monkeypatch):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "nosuch0")
-    result = CliRunner().invoke(main, ["profile", "train", "--device", "cpu", *SMALL, "--gpus", "2"])
+    result = ask("profile", "train", "--device", "cpu", *SMALL, "--gpus", "2")
     assert result.exit_code == 2
     assert result.stderr.startswith("roi: GLOO_SOCKET_IFNAME: no network interface 'nosuch0'; there are ")
     monkeypatch.delenv("GLOO_SOCKET_IFNAME")

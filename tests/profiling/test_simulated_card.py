@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
@@ -20,7 +20,6 @@ from fake_card.lines import ROOM, card_lines, noted
 from fake_card.nvml import SCENES, nvml_scene
 from torch import distributed
 
-from roi.cli import main
 from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import TrainProfile
@@ -78,7 +77,7 @@ def profile(tmp_path, kind, *words):
     """(result of the command, what it kept)."""
     output = tmp_path / "kept.json"
     output.unlink(missing_ok=True)
-    result = CliRunner().invoke(main, ["profile", kind, "tiny-llama", "--device", "cuda", *words, "--output", str(output)])
+    result = ask("profile", kind, "tiny-llama", "--device", "cuda", *words, "--output", output)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result, json.loads(output.read_text()) if output.exists() else None
 
@@ -346,7 +345,7 @@ def few_shapes(monkeypatch):
 def device(tmp_path):
     output = tmp_path / "device.json"
     output.unlink(missing_ok=True)
-    result = CliRunner().invoke(main, ["profile", "device", "--device", "cuda", "--budget", "5s", "--output", str(output)])
+    result = ask("profile", "device", "--device", "cuda", "--budget", "5s", "--output", output)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result, json.loads(output.read_text()) if output.exists() else None
 
@@ -428,7 +427,7 @@ def probe(folder, *words, **machine):
     before = set(folder.rglob("*.json"))
     always = ("profile", "probe", "--device", "cuda", "--budget", "9m", "--profiles", str(folder))
     with simulated_machine(**machine) as (_, card):
-        result = CliRunner().invoke(main, [*always, *words])
+        result = ask(*always, *words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     new = set(folder.rglob("*.json")) - before
     return result, json.loads(new.pop().read_text()) if new else None, card
@@ -451,7 +450,7 @@ def test_a_probe_asks_every_question_and_its_answers_are_in_later_profiles(tmp_p
     few_shapes(monkeypatch)
     with simulated_machine():
         words = ("--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
-        assert CliRunner().invoke(main, ["profile", "device", *words]).exit_code == 0
+        assert ask("profile", "device", *words).exit_code == 0
     later = next(json.loads(f.read_text()) for f in tmp_path.rglob("device-*.json"))
     assert later["environment"]["probe"]["attention"] == answers["attention"]
     told = json.loads(probe(tmp_path, "--format", "json")[0].stdout)
@@ -483,7 +482,7 @@ def test_a_probe_keeps_its_answers_when_the_device_fails_and_says_what_has_none(
 
 @full
 def test_a_probe_of_a_cpu_is_refused():
-    result = CliRunner().invoke(main, ["profile", "probe", "--device", "cpu"])
+    result = ask("profile", "probe", "--device", "cpu")
     assert result.exit_code == 2
     assert result.stderr == "roi: --device: no GPU is used here; a probe asks a GPU what only a GPU can say\n"
 
@@ -493,10 +492,10 @@ def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monke
     few_shapes(monkeypatch)
     words = ("profile", "device", "--device", "cuda", "--budget", "5s", "--profiles", str(tmp_path))
     with simulated_machine():
-        first = CliRunner().invoke(main, words)
+        first = ask(*words)
     monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     with simulated_machine(cudnn=91_400):
-        second = CliRunner().invoke(main, words)
+        second = ask(*words)
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "since" not in first.stderr
     assert second.stderr.splitlines()[-1].endswith(

@@ -10,11 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from serving_server import Law, StepServer
 from stopped_import import MODULE, stopped_at
 
-from roi.cli import main
 from roi.errors import Terminated
 from roi.evidence.measured_servers import fit_serve
 from roi.facts.serve_profile import ServeProfile
@@ -196,7 +195,7 @@ def test_signals_after_the_first_lose_nothing_whenever_they_come(first, code, wh
     output, before = tmp_path / "kept.json", handlers()
     words = ("--concurrency", "1,2", "--input-tokens", "16", "--output-tokens", "8", "--requests", "8")
     with StepServer(FAST) as server:
-        result = CliRunner().invoke(main, ["profile", "serve", server.url, *words, "--output", str(output)])
+        result = ask("profile", "serve", server.url, *words, "--output", output)
     assert (result.exit_code, told) == (code, ["made", "written", "told"])
     kept = ServeProfile.model_validate_json(output.read_bytes())
     assert [p.complete for p in kept.points] == [True, False]
@@ -219,7 +218,7 @@ def test_a_signal_while_the_file_is_written_tears_nothing(number, code, tmp_path
     output = tmp_path / "kept.json"
     words = ("--concurrency", "1", "--input-tokens", "16", "--output-tokens", "8", "--requests", "4", "--arrivals", "closed")
     with StepServer(FAST) as server:
-        result = CliRunner().invoke(main, ["profile", "serve", server.url, *words, "--output", str(output)])
+        result = ask("profile", "serve", server.url, *words, "--output", output)
     assert result.exit_code == code
     assert ServeProfile.model_validate_json(output.read_bytes()).complete
     assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
@@ -232,11 +231,11 @@ def test_a_signal_while_the_file_is_written_tears_nothing(number, code, tmp_path
     (signal.SIGTERM, 143, "roi: ended by SIGTERM; nothing was kept"),
 ])
 def test_a_signal_before_the_first_load_keeps_nothing_and_says_so(number, code, said, tmp_path, monkeypatch):
-    async def ask(_wire):
+    async def killed(_wire):
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr("roi.profiling.server.measured_server.ask_server", ask)
-    result = CliRunner().invoke(main, ["profile", "serve", "http://127.0.0.1:9", "--profiles", str(tmp_path)])
+    monkeypatch.setattr("roi.profiling.server.measured_server.ask_server", killed)
+    result = ask("profile", "serve", "http://127.0.0.1:9", "--profiles", tmp_path)
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.splitlines()[-1] == said
     assert list(tmp_path.iterdir()) == []

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from quality_support import DATA, pair_rows, quality, write_rows
-
-from roi.cli import main
 
 TODAY = ("--incumbent", "today")
 
@@ -154,7 +152,7 @@ def test_a_copy_is_left_out_of_the_rows_that_its_file_is_said_to_have(tmp_path: 
     found = quality(one, two, *TODAY)
     assert [each["rows"] for each in found.data["sources"]] == [3, 1]
     assert [each["rows"] for each in found.data["left_out"]] == [1]
-    shown = " ".join(CliRunner().invoke(main, ["quality", str(one), str(two), *TODAY]).stdout.split())
+    shown = " ".join(ask("quality", one, two, *TODAY).stdout.split())
     assert "(own rows, 1 row); 1 of 5 rows left out." in shown
 
 

@@ -5,10 +5,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 from quality_support import CANARY, DATA, pair_rows, write_rows
 
-from roi.cli import main
 from roi.quality.evaluation_set import read_evaluation
 from roi.quality.result_rows import Asked
 
@@ -36,8 +35,7 @@ def no_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_bodies_are_in_nothing_that_is_printed_or_written(
         tmp_path: Path, no_temporary_files: Path, name: str, options: tuple[str, ...], form: str) -> None:
     part = tmp_path / "part.yaml"
-    run = CliRunner().invoke(
-        main, ["quality", str(DATA / name), *INCUMBENT, *options, "--format", form, "--output", str(part)])
+    run = ask("quality", DATA / name, *INCUMBENT, *options, "--format", form, "--output", part)
     assert run.exit_code == 0, run.stderr
     assert CANARY not in run.stdout + run.stderr + part.read_text()
     assert list(no_temporary_files.iterdir()) == []
@@ -54,7 +52,7 @@ def test_no_column_holds_a_text(name: str) -> None:
 def test_columns_of_text_beside_the_ids_stay_where_they_are(tmp_path: Path, no_temporary_files: Path) -> None:
     rows = [row | {"prompt": CANARY, "answer": CANARY, "label_reason": CANARY} for row in pair_rows(3, 1, 1, 1)]
     path = write_rows(tmp_path / "r.jsonl", [*rows, {"id": 9, "system": "other", "score": CANARY}])
-    run = CliRunner().invoke(main, ["quality", str(path), "--incumbent", "today", "--format", "json"])
+    run = ask("quality", path, "--incumbent", "today", "--format", "json")
     assert json.loads(run.stdout)["left_out"][0]["rows"] == 1
     assert CANARY not in run.stdout + run.stderr
     assert list(no_temporary_files.iterdir()) == []
@@ -70,6 +68,6 @@ def test_columns_of_text_beside_the_ids_stay_where_they_are(tmp_path: Path, no_t
 ])
 def test_a_refusal_shows_nothing_of_the_text(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
-    run = CliRunner().invoke(main, ["quality", str(tmp_path / "a.json"), *INCUMBENT])
+    run = ask("quality", tmp_path / "a.json", *INCUMBENT)
     assert run.exit_code == 2, run.output
     assert CANARY not in run.output

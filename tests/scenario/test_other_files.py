@@ -6,9 +6,8 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
-from click.testing import CliRunner, Result
+from asked import ask
 
-from roi.cli import main
 from roi.scenario.other_files import EVALUATION, MODEL, SAVED, SCENARIO, USAGE, known_by_keys, what_it_is
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -38,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused(*words: str) -> str:
-    run: Result = CliRunner().invoke(main, list(words))
+    run = ask(*words)
     assert (run.exit_code, run.stdout, run.stderr.count("\n")) == (2, "", 1), run.output
     return run.stderr
 

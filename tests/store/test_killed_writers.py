@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from asked import ask
 
-from roi.cli import main
 from roi.disk import PART, replace_file
 from roi.store.profiles.loading import load_profiles
 from roi.store.profiles.lookup import save_profile
@@ -107,7 +106,7 @@ def test_a_trace_and_a_page_are_written_under_names_that_nobody_foresees(tmp_pat
     usage = SHIPPED.with_name("usage.csv")
     for words in (("usage", str(usage), "--tasks", "0", "--trace", str(tmp_path / "trace.csv")),
                   ("size", "--html", str(tmp_path / "sized.html"))):
-        assert CliRunner().invoke(main, words).exit_code == 0
+        assert ask(*words).exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sized.html", "trace.csv"]
     assert len(set(made)) == 2
     assert all(PART.fullmatch(name) for name in made)

@@ -1,34 +1,13 @@
 """What docs/ says of the tables' columns is what the code checks."""
 
-import json
-
 import pytest
-from click.testing import CliRunner
-from render_tables import DOCS, EXAMPLES, KINDS, PAGE, page
+from render_tables import EXAMPLES, PAGE, page
 
 from roi.answers.validate import open_table
-from roi.cli import main
 
 
 def test_the_page_is_current():
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python lab/render_tables.py`"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_schema_in_docs_is_the_schema_of_the_code_and_what_the_command_prints(kind):
-    published = json.loads((DOCS / f"{kind}.schema.json").read_text(encoding="utf-8"))
-    assert published == KINDS[kind].model_json_schema()
-    assert json.loads(CliRunner().invoke(main, ["schema", "--of", kind]).stdout) == published
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_column_says_what_it_means(kind):
-    columns = KINDS[kind].model_json_schema()["properties"]
-    assert [name for name, field in columns.items() if not field.get("description")] == []
-
-
-def test_the_scenario_stays_what_schema_prints_unless_another_is_asked_for():
-    assert json.loads(CliRunner().invoke(main, ["schema"]).stdout)["title"] == "Scenario"
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

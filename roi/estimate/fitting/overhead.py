@@ -19,7 +19,7 @@ REPLAY_UNITS: Final = (0.3, 0.9)
 sources, 90% lie so. What a kernel or a step of another order leaves between blocks has the size of the logits."""
 COLLECTIVES_BYTES: Final = (0.75 * GIB, 0.5 * GIB, 1.0 * GIB)
 """NCCL's kernels and channels outside torch's allocator, central, low and high: torch's out-of-memory messages in jobs on
-several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (cards/cuda_contexts.py)."""
+several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (efficiencies/cuda_contexts.py)."""
 SLACK_OF_PEAK: Final = 0.12
 """How far above the closed form reserved memory may lie, as a share of the allocated peak: 95th percentile over 120 replays of
 the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, of which real runs hold several."""

@@ -14,8 +14,8 @@ from roi.errors import InputError
 from roi.facts.environment import ProbeAnswers
 from roi.facts.profiles import ProbeProfile
 from roi.profiling.board import Board
+from roi.profiling.card_kernels import CAUSAL, MASKED, CardKernels
 from roi.profiling.device.operator_rates import time_call
-from roi.profiling.dry.card_kernels import CAUSAL, MASKED, CardKernels
 from roi.profiling.dry.recorder import hidden_bytes
 from roi.profiling.session import Session, device_failed, first_line, ran_out
 from roi.profiling.stack import torch

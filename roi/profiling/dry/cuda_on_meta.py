@@ -19,7 +19,7 @@ from transformers.integrations import moe
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import AttentionInterface
 
-from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.recorder import takes_cudnn
 
 CALLS_FLASH: Final = ("gemma2", "gpt_oss")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roi.catalog.cards.cuda_contexts import cuda_context
+from roi.catalog.efficiencies.cuda_contexts import cuda_context
 from roi.catalog.models.configs import model_config
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import (

@@ -15,7 +15,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
-from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.dry_run import MetaModel, dry_run
 from roi.profiling.dry.shape_cache import ShapeCache
 from roi.profiling.machine import PACKAGES, package_versions

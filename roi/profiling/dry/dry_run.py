@@ -31,7 +31,7 @@ from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
-from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.cuda_on_meta import CALLS_FLASH, cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles

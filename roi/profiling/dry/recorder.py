@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Block, Tape
-from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.operator_work import describe, is_view, tensors_of
 from roi.profiling.dry.shape_cache import ShapeCache, writes_over
 

@@ -73,7 +73,7 @@ def launch_command(launch: Launch, port: int) -> list[str]:
     dummy = ["--load-format", "dummy"] if launch.dummy else []
     match launch.engine:
         case "vllm":
-            return [_program("vllm", "vllm", "pip install vllm"), "serve", model, *at, "--served-model-name", launch.name,
+            return [_vllm(), "serve", model, *at, "--served-model-name", launch.name,
                     "--tensor-parallel-size", str(launch.gpus), *dummy]
         case "sglang":
             return [*_module("sglang", "sglang.launch_server", "pip install sglang"), "--model-path", model, *at,
@@ -90,11 +90,11 @@ def launch_command(launch: Launch, port: int) -> list[str]:
     raise NotAChoice("--launch", launch.engine, ENGINES)
 
 
-def _program(engine: str, name: str, install: str) -> str:
-    beside = Path(sys.executable).with_name(name)
-    found = shutil.which(name) or (str(beside) if beside.exists() else None)
+def _vllm() -> str:
+    beside = Path(sys.executable).with_name("vllm")
+    found = shutil.which("vllm") or (str(beside) if beside.exists() else None)
     if found is None:
-        raise InputError(f"--launch {engine}: there is no program {name} here; {install}")
+        raise InputError("--launch vllm: there is no program vllm here; pip install vllm")
     return found
 
 

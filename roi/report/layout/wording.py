@@ -360,10 +360,10 @@ def served(case: Case) -> bool:
     return str(case["options.stay.vendor"].value).startswith(f"{OWN_SERVERS}/")
 
 
-def option_label(case: Case, id: str) -> str:
-    """The label of an option by its id."""
+def option_label(case: Case, id: str, *others: Case) -> str:
+    """The label of an option by its id, from the first of these Cases that has it; any other name is itself."""
     path = f"options.{id}.label"
-    return str(case[path].value) if path in case else id
+    return next((str(each[path].value) for each in (case, *others) if path in each), id)
 
 
 LARGE = (("kUSD", 1e3), ("MUSD", 1e6), ("bn USD", 1e9), ("tn USD", 1e12))

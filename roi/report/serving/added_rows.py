@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from roi.answers.calibrate_serving import AddedRows, Piece
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
+from roi.report.layout.skipped_rows import skipped_json, skipped_told
 from roi.report.layout.wording import number_of
-from roi.report.validate import place_of, reasons_told
 
 SCHEMA = "roi.added-rows/1"
 HEADS = ("engine, GPU, model", "rows", "speed", "5-95% before", "after")
@@ -17,16 +17,13 @@ def added_json(found: AddedRows) -> str:
     """The answer as JSON; speeds are measured over published."""
     return json.dumps({
         "schema": SCHEMA, "written": [str(path) for path in found.written], "pieces": [asdict(p) for p in found.pieces],
-        "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
-                    for path, row in found.skipped],
-        "unused": found.unused, "known": found.known,
+        "skipped": skipped_json(found.skipped), "unused": found.unused, "known": found.known,
     }, indent=1, allow_nan=False)  # fmt: skip
 
 
 def added_blocks(found: AddedRows) -> Iterable[Block]:
     """The parts of the report."""
     rows = sum(piece.rows for piece in found.pieces) + found.known
-    several = len({path for path, _ in found.skipped}) > 1
     unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
     known = f" {found.known} of the rows are known already, by their figures, and count once." if found.known else ""
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
@@ -40,8 +37,7 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
                   f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
-        *reasons_told(f"{number_of(len(found.skipped), 'row')} left out", [
-            (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
+        *skipped_told(f"{number_of(len(found.skipped), 'row')} left out", found.skipped),
     )  # fmt: skip
 
 

@@ -1,20 +1,16 @@
 """How `roi calibrate` is told: on a terminal, as Markdown, or as JSON."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
-from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.validate import place_of, reasons_told
+from roi.report.layout.skipped_rows import Skipped, skipped_json, skipped_told
 
-Skipped = Sequence[tuple[Path, SkippedRow]]
-"""(table, row) of rows that could not be used."""
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
 """The most runs that are shown with their residuals; the JSON has all of them."""
@@ -25,7 +21,7 @@ IN_HEADS = ("shares with it", "n", "without: in 90%", "ends over", "with: in 90%
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
 
 
-def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0) -> str:
+def calibration_json(found: Calibration, skipped: Skipped, untimed: int) -> str:
     """The answer as JSON: seconds, ratios, errors in percent; null where a group is too small.
 
     `untimed` counts the runs that say nothing of the speed.
@@ -42,19 +38,16 @@ def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0
         "profile_left_in": {name: asdict(block) for name, block in found.profile_left_in.items()},
         "runs": [{**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
                  for run, scaled in _scaled(found)],
-        "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
-                    for path, row in skipped],
-        "untimed": untimed,
+        "skipped": skipped_json(skipped), "untimed": untimed,
     }, indent=1, allow_nan=False)
 
 
-def calibration_blocks(found: Calibration, skipped: Skipped = (), untimed: int = 0) -> Iterable[Block]:
+def calibration_blocks(found: Calibration, skipped: Skipped, untimed: int) -> Iterable[Block]:
     """The parts of the report."""
     rows = [] if found.run_left_out is None else [_left_out("a run, by its group", found.run_left_out, strong=True)]
     for what, blocks in (("source", found.source_left_out), ("GPU", found.gpu_left_out)):
         rows += [_left_out(f"a {what}, by the others", blocks["all"], strong=True)] if "all" in blocks else []
         rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
-    several = len({path for path, _ in skipped}) > 1
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
     return (
         Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs"),
@@ -77,8 +70,7 @@ def calibration_blocks(found: Calibration, skipped: Skipped = (), untimed: int =
             Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
                  f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest)),
         Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",)),
-        *reasons_told("Skipped rows", [
-            (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in skipped]),
+        *skipped_told("Skipped rows", skipped),
     )
 
 

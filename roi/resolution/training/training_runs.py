@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.errors import InputError, ScenarioError

@@ -69,8 +69,8 @@ def _request(record: Json, state: str) -> ServedRequest | None:
     prompt, output = fields.count(record, "prompt_tokens"), fields.count(record, "output_tokens")
     output = output if output is not None else fields.count(times, "token_iterations") or 0
     failed = None if state == "successful" else "cut off" if state == "incomplete" else _error(record)
-    if failed is None and (first is None or last is None):
-        failed = "no token came" if first is None else None
+    if failed is None and first is None:
+        failed = "no token came"
     stamps = () if first is None else (first,) if last is None or output < 2 else (first, max(last, first))
     if failed is None and prompt is None:
         raise ValueError("a request has no prompt_tokens")

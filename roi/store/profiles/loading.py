@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,7 +22,7 @@ from roi.store.profiles.places import files_below
 from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
-KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 MOST_BYTES: Final = 512 * 2**20

@@ -12,8 +12,8 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.turning.break_even import UNSTATED
 from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.signposts import signposts
-from roi.report.comparison.comparison_page import comparison_page
 from roi.report.comparison.screen import comparison_text
+from roi.report.comparison_page import comparison_page
 from roi.report.page.page import page_html
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario

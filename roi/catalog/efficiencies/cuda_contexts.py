@@ -65,7 +65,7 @@ class ContextRow(Record):
 
 def context_rows() -> tuple[ContextRow, ...]:
     """Every row of cuda_contexts.csv."""
-    return read_rows("cards/cuda_contexts.csv", ContextRow)
+    return read_rows("efficiencies/cuda_contexts.csv", ContextRow)
 
 
 @cache

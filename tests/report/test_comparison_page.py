@@ -13,7 +13,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.facts.case import Case
 from roi.report.charts.style import options_of
 from roi.report.comparison.answer_json import comparison_json
-from roi.report.comparison.comparison_page import comparison_page
+from roi.report.comparison_page import comparison_page
 from roi.report.page.hidden_places import without_places
 from roi.report.page.page import page_html
 from roi.resolution.resolution import resolve

@@ -21,8 +21,9 @@ from roi.estimate.training.adapter_activations import (
     behind_mlp_peak,
     expert_peak,
     expert_saved,
-    int8_inputs,
+    folded_bytes,
     merge_bytes,
+    retained_input_bytes,
     whole_tuner_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient, mask_bytes, norm_bytes, norm_readers
@@ -162,15 +163,31 @@ def _unreached_bytes(s: Setting) -> Number:
         return 0.0
     norm = (s.w if s.layer_norm else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
-    inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
-    if not mixing:  # a hybrid begins with linear layers
-        return 2.0 * norm + attention_saved(s, min(m.attention, key=lambda a: a.kind != "linear"))
+    inside = [k for k in m.mlp if s.adapted(list(k.linears(m.hidden))) or (k.experts > 1 and any(s.expert_adapters))]
+    begins = min(m.attention, key=lambda a: a.kind != "linear")  # a hybrid's linear layers, as dense MLPs, come first
+    if inside and begins not in mixing:
+        mixed = attention_saved(s, begins)
+        dense = (k.layers * (_norm_saved(s) + mixed + _mlp_saved(s, k)) for k in m.mlp[:m.mlp.index(inside[0])])
+        return sum(dense, 2.0 * norm + mixed + _ahead_of_adapters(s, inside[0]))
     first = norm + (_mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
     for a in m.attention:
         if a.kind == "linear" and a not in mixing and not inside:
             before = a.layers // sum(b.layers for b in mixing)
             first = first + before * (_norm_saved(s) + attention_saved(s, a) + _mlp_saved(s, m.mlp[0]))
     return first
+
+
+def _ahead_of_adapters(s: Setting, k: Mlp) -> Number:
+    """Bytes that the first adapted MLP does not keep: what comes before its down projection, where no other carries an adapter.
+
+    Nor does a mixture keep the folded weight that its first adapted product reads, or the results that it weights.
+    """
+    named = {x.name.removeprefix("shared_") for x in s.adapted(list(k.linears(s.model.hidden)))}
+    gate_up, down = folded_bytes(s, k)
+    if named - {"down_proj"} or gate_up:
+        return gate_up
+    weighted = s.w * s.model.hidden * k.experts_per_token * float(k.experts > 1)
+    return (_activation_bytes(s, k) * inner_width(k) + weighted) * s.tokens + down
 
 
 def _outside_saved(s: Setting) -> Number:
@@ -213,22 +230,6 @@ def later_gradients_bytes(s: Setting) -> float:
         return 0.0
     later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
     return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
-
-
-def retained_input_bytes(s: Setting) -> Number:
-    """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
-
-    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the node (ctx.tensors), not by save_for_backward, so neither
-    non-reentrant checkpointing nor backward frees it; one norm's output counts once. So did 4-bit ones once (`held_graphs`).
-    """
-    if not s.keeps_inputs:
-        return 0.0
-    h, m = s.model.hidden, s.model
-    mixing: list[tuple[Number, int]] = [(int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
-    mlps: list[tuple[Number, int]] = [(int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
-    # counted elsewhere: the one norm's output by attention, an input that is the layer's own by its checkpoint
-    again = (s.one_norm and s.plan.int8) or (m.family in POST_NORMED and s.plan.checkpointing)
-    return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(again)
 
 
 def _selected_bytes(s: Setting) -> Number:
@@ -327,8 +328,9 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         width = 5.0 * w * inner
     peak: Number = width * t
     if on and s.recast:
-        with_lora = (kept + 8.0) * inner
-        dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * inner
+        own = inner if k.experts == 1 or s.plan.split_experts else float(k.shared_intermediate)  # stacked ones have no product
+        with_lora = kept * inner + 8.0 * own
+        dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * own
         results = (4.0 + (3.0 if k.gated else 1.0) * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
         if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
@@ -349,7 +351,7 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
-    return np.maximum(peak, expert_peak(s, k, _mlp_saved(s, k)))
+    return expert_peak(s, k, _mlp_saved(s, k), peak)
 
 
 def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:

@@ -196,6 +196,17 @@ FEW_LAYERS = [
     ("qwen3-next-80b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "down_proj"), "checkpointing": False,
                                "seq": 4096.0}, 0.005),
     ("granite-3.2-2b", 8, {"method": "qlora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
+    # or at the output projection alone
+    ("llama-3.2-3b", 6, {"method": "qlora", "trainer": "plain", "targets": ("o_proj",), "checkpointing": False}, 0.01),
+    # an fp32 stream does not widen experts of 16 bits, to which their rows are cast
+    ("phi-3.5-moe", 2, {"method": "qlora", "trainer": "trl", "targets": "qv", "seq": 1024.0}, 0.01),
+    ("qwen3-30b-a3b", 2, {"method": "qdora", "trainer": "trl", "seq": 1024.0}, 0.01),
+    # a fused gate and up is unpacked whole
+    ("phi-3.5-mini", 4, {"method": "qlora", "trainer": "trl", "seq": 1024.0}, 0.01),
+    # DoRA's merge: 16-bit adapters on a 16-bit stream; no autocast copy of the head as yet; no target's gradients before it
+    ("phi-3.5-mini", 4, {"method": "qdora", "trainer": "trl", "targets": "qv", "seq": 1024.0}, 0.015),
+    ("llama-3.2-3b", 6, {"method": "qdora", "trainer": "hf", "targets": "all-linear", "checkpointing": False}, 0.01),
+    ("phi-3.5-mini", 4, {"method": "dora", "trainer": "hf", "targets": ("o_proj",), "seq": 1024.0}, 0.012),
 ]
 
 

@@ -22,6 +22,7 @@ from roi.estimate.training.adapter_activations import (
     expert_peak,
     expert_saved,
     folded_bytes,
+    int8_backward,
     merge_bytes,
     retained_input_bytes,
     whole_tuner_bytes,
@@ -140,8 +141,8 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
             merge = merge_bytes(s, x, last=ends and x.name == "down_proj")
             highest.append(mixing + 2.0 * frames + adapter_saved(s, on[: n + 1]) + made * inner_width(k) * s.tokens + merge)
-    # recompute begins beside the gradients of the last target's result: sum (fp32), base (stream), low-rank (fp32)
-    begun = (4.0 + (6.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
+    # recompute begins beside the gradients of the layer's last result, a target's: sum (fp32), base (stream), low-rank (fp32)
+    begun = (4.0 + (6.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing and "down_proj" in s.targets)
     return norms + begun + _largest(highest)
 
 
@@ -170,6 +171,10 @@ def _unreached_bytes(s: Setting) -> Number:
         dense = (k.layers * (_norm_saved(s) + mixed + _mlp_saved(s, k)) for k in m.mlp[:m.mlp.index(inside[0])])
         return sum(dense, 2.0 * norm + mixed + _ahead_of_adapters(s, inside[0]))
     first = norm + (_mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
+    if {x.name for x in s.adapted(list(begins.linears(m.hidden)))} <= set(MIXED_INPUT) and begins in mixing:
+        # nor what attention keeps, but what the output projection's adapter reads
+        read = 0.0 if s.copied else s.w * s.tokens * begins.heads * begins.value_width
+        first = first + attention_saved(s, begins) - adapter_saved(s, list(begins.linears(m.hidden))) - read
     for a in m.attention:
         if a.kind == "linear" and a not in mixing and not inside:
             before = a.layers // sum(b.layers for b in mixing)
@@ -285,11 +290,12 @@ def _activation_bytes(s: Setting, k: Mlp) -> float:
     """
     if _written_out(s):
         return 3.0 * _activated(s) + s.w
+    w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w  # rows are cast to stacked weights
     if s.model.family == "gpt_oss":
-        return 6.0 * s.w
+        return 6.0 * w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
-        return 2.0 * s.w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
-    return (3.0 if k.gated else 1.0) * s.made
+        return 2.0 * w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
+    return (3.0 if k.gated else 1.0) * min(w, s.made)
 
 
 def _written_out(s: Setting) -> bool:
@@ -311,7 +317,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     activation or the adapter's gradient (w I) and the product's 16-bit one. Int8 dequantises to the stream's type, and the
     product's gradient has it too.
     """
-    h, w, t, inner = s.model.hidden, s.w, s.tokens, inner_width(k)
+    h, t, inner = s.model.hidden, s.tokens, inner_width(k)
+    w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w
     linears = list(k.linears(h))
     on = s.adapted(linears)
     targeted = any(x.name == "down_proj" for x in on)
@@ -344,26 +351,18 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         # without an adapter on down, recompute ends before; Liger's kernel makes its input first, and saves then
         made = made * float(targeted or not s.plan.checkpointing or s.plan.kernels == "liger")
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
+        if k.experts == 1:  # a fused gate and up is unpacked whole beside its result, or the gradient of that
+            widest = max(x.outputs for x in fuse_linears(s.model, linears))
+            begun = w * inner * float(s.plan.checkpointing and not targeted)  # the product's gradient comes first
+            peak = np.maximum(peak, (w * widest + begun + results * h) * t + DTYPE_BYTES[s.plan.dtype] * h * widest)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
         widest = max(x.outputs for x in fuse_linears(s.model, linears))
         peak = np.maximum(peak, ((INT8_RESULT + w) * widest + (w + 1.0) * h) * t)
-        peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
+        peak = np.maximum(peak, int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
     return expert_peak(s, k, _mlp_saved(s, k), peak)
-
-
-def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
-    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
-
-    Down: what is `kept` an element and the product's gradient (w I), another from its adapter. Without an adapter nothing
-    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
-    """
-    weight = s.w * hidden * inner
-    if targeted or not s.plan.checkpointing:
-        return (kept + (1.0 + float(targeted)) * s.w) * inner * s.tokens + weight
-    return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
 def _as_method(s: Setting, method: str) -> Setting:

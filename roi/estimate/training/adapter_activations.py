@@ -166,8 +166,8 @@ def _shared_output(s: Setting, on: list[Linear]) -> int:
 
 
 def expert_stack_bytes(s: Setting, k: Mlp) -> float:
-    """Bytes of all experts' weights of one layer, or of their gradient, in the stream's type."""
-    return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+    """Bytes of all experts' weights of one layer, or of their gradient."""
+    return s.plan.stream_bytes * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
 
 
 def folded_bytes(s: Setting, k: Mlp) -> tuple[float, float]:
@@ -182,11 +182,12 @@ def folded_bytes(s: Setting, k: Mlp) -> tuple[float, float]:
 
 def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
     """Bytes of copies of the experts' A and B in the weights' type, which the sum with W keeps; 0 where both are fp32."""
-    if k.experts == 1 or s.w >= s.plan.trained_bytes:
+    w = s.plan.stream_bytes
+    if k.experts == 1 or w >= s.plan.trained_bytes:
         return 0.0
     gate_up, down = s.expert_adapters
     fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate) * float(gate_up)
-    return s.w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + (k.intermediate + s.model.hidden) * float(down))
+    return w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + (k.intermediate + s.model.hidden) * float(down))
 
 
 def router_input_bytes(s: Setting, k: Mlp) -> float:
@@ -210,8 +211,9 @@ def expert_saved(s: Setting, k: Mlp) -> Number:
         width = s.w * s.model.hidden * float(s.plan.adapter)
         return width * s.tokens + sum(folded_bytes(s, k)) + expert_factor_bytes(s, k)
     gate_up, down = _weight_gradients(s)
-    width = router_input_bytes(s, k) + s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gate_up))
-    width += s.w * k.intermediate * k.experts_per_token * float(down and s.plan.adapter)  # others count it with the activation
+    w = s.plan.stream_bytes  # of the weights, to which rows are cast
+    width = router_input_bytes(s, k) + w * s.model.hidden * k.experts_per_token * (1.0 + float(gate_up))
+    width += w * k.intermediate * k.experts_per_token * float(down and s.plan.adapter)  # others count it with the activation
     copied: Number = 0.0
     if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
         # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
@@ -222,12 +224,12 @@ def expert_saved(s: Setting, k: Mlp) -> Number:
 def _weight_gradients(s: Setting) -> tuple[bool, bool]:
     """Whether backward makes gradients of the weights of the experts' gate and up, and of their down projections.
 
-    Of trained ones, and for adapters on them; and of all wherever weights are not bf16, since transformers' loop over experts
-    then stands in for torch's grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
+    Of trained and adapted ones; and of all wherever weights are not bf16, since transformers' loop over experts then stands in
+    for torch's grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
     """
-    looped = (s.w >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT and not s.plan.split_experts
+    looped = (s.plan.stream_bytes >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
     gate_up, down = s.expert_adapters
-    every = not s.plan.adapter or looped
+    every = not s.plan.adapter or (looped and not s.plan.split_experts)
     return gate_up or every, down or every
 
 
@@ -246,7 +248,8 @@ def expert_peak(s: Setting, k: Mlp, kept: Number, gated: Number) -> Number:
     if k.experts == 1 or s.plan.split_experts or s.model.family in EVERY_EXPERT:
         return gated
     stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
-    each, width, h = stack / (first + 1.0), s.w * k.experts_per_token * s.tokens, s.model.hidden
+    each, w, h = stack / (first + 1.0), s.plan.stream_bytes, s.model.hidden
+    width = w * k.experts_per_token * s.tokens
     counted, gate_up = not s.plan.adapter and not s.plan.adds_to_old, folded_bytes(s, k)[0]
     if s.fused_experts:
         summed = s.w * h * s.tokens
@@ -254,9 +257,9 @@ def expert_peak(s: Setting, k: Mlp, kept: Number, gated: Number) -> Number:
         others = summed + gate_up
         return np.maximum(gated, stack * float(not counted) + np.maximum(kept + made, others))
     gradients, wide = _weight_gradients(s), s.fp32_scores
-    weighted: Number = (6.0 + float(not s.plan.checkpointing) if wide and s.w < 4.0 else 3.0) * h * width
+    weighted: Number = (6.0 + float(not s.plan.checkpointing) if wide and w < 4.0 else 3.0) * h * width
     # recompute ends before the sum, unless a shared expert's gate or product comes behind it
-    if s.plan.autocast and s.w < 4.0 and not wide and (k.shared_intermediate or not s.plan.checkpointing):
+    if s.plan.autocast and w < 4.0 and not wide and (k.shared_intermediate or not s.plan.checkpointing):
         weighted = np.maximum(weighted, (4.0 - float(gradients[0])) * h * width + (4.0 + s.w) * h * s.tokens)
     peak = np.maximum(kept + weighted - stack * float(counted), gated - first * each * float(counted))
     if gradients[1]:
@@ -264,7 +267,7 @@ def expert_peak(s: Setting, k: Mlp, kept: Number, gated: Number) -> Number:
         peak = np.maximum(peak, made)
     if gradients[0]:
         others = (first * k.intermediate + 2.0 * h) * width + first * each * float(not counted) + gate_up
-        others = others + 3.0 * s.w * k.shared_intermediate * s.tokens * float(s.model.family.startswith(SHARED_FIRST))
+        others = others + 3.0 * w * k.shared_intermediate * s.tokens * float(s.model.family.startswith(SHARED_FIRST))
         peak = np.maximum(peak, others)
     return peak
 
@@ -282,6 +285,18 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
         shared = 0.0  # the norm's output, which attention reads too
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
     return s.tokens * (s.w * (own + shared) + mixed)
+
+
+def int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
+    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+
+    Down: what is `kept` an element and the product's gradient (w I), another from its adapter. Without an adapter nothing
+    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    """
+    weight = s.w * hidden * inner
+    if targeted or not s.plan.checkpointing:
+        return (kept + (1.0 + float(targeted)) * s.w) * inner * s.tokens + weight
+    return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
 def retained_input_bytes(s: Setting) -> Number:
@@ -328,14 +343,15 @@ def merge_bytes(s: Setting, x: Linear, *, last: bool = False) -> Number:
     weight, own = x.inputs * x.outputs, s.plan.trained_bytes
     lowered = s.lowered and own > 2.0
     identity = (2.0 if lowered else own) * x.inputs**2
-    copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
+    wide = max(own, s.w)
+    copied = wide * float(s.plan.quantised or (s.plan.dtype != "fp32" and wide > 2.0))
     result = 2.0 if s.lowered else own
     to_come = result * x.outputs * s.tokens * (1.0 + s.dropped)
     to_come = to_come + s.dropped * result * weight * float(s.plan.quantised or s.lowered or s.plan.dtype != "fp32")
     to_come = to_come + 2.0 * float(s.lowered and s.copied) * (x.inputs - _shared_output(s, [x])) * s.tokens
     product = float(lowered) * (own * x.inputs**2 + 2.0 * weight)
-    norm = np.maximum((12.0 + copied) * weight, product) - to_come
-    results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
+    norm = np.maximum((3.0 * wide + copied) * weight, product) - to_come
+    results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (wide + copied) * weight
     cast = float(s.lowered and not s.plan.quantised)
     inputs = 4.0 * x.inputs * s.tokens * (cast + s.dropped * float(s.lowered or s.recast))
     highest: Number = np.maximum(norm, results)

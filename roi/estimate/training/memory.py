@@ -232,12 +232,13 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     again = s.plan.logits_kept and s.held_graphs != 1
     held = float(s.keeps_inputs and again) * _kept_logits(s)
     made = np.maximum(_logits_made(s), scores_made(s) * float(s.keeps_inputs and again and s.plan.checkpointing))
-    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))  # of the end or merge, the higher
+    merged = np.maximum(merging - _lowered_head(s), 0.0)
+    logits: Number = held + (held if s.held_graphs else np.maximum(made - merged, 0.0))  # of the end or merge, the higher
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    kept = kept_bytes(s, layer) + cached_copies_bytes(s) + _lowered_head(s)
+    kept = kept_bytes(s, layer) + cached_copies_bytes(s) + np.maximum(_lowered_head(s) - merging, 0.0)
     return Live(carried, kept + merging + _retained(s) * float(again), logits, gathered=parameters)
 
 

@@ -201,6 +201,12 @@ FEW_LAYERS = [
     # an fp32 stream does not widen experts of 16 bits, to which their rows are cast
     ("phi-3.5-moe", 2, {"method": "qlora", "trainer": "trl", "targets": "qv", "seq": 1024.0}, 0.01),
     ("qwen3-30b-a3b", 2, {"method": "qdora", "trainer": "trl", "seq": 1024.0}, 0.01),
+    # Liger's SwiGLU: copies of a fused gate's and up's halves; gradients from weight and adapter beside their sum
+    ("phi-3.5-mini", 4, {"method": "lora", "trainer": "hf", "kernels": "liger", "seq": 4096.0}, 0.005),
+    ("olmo-2-1b", 4, {"method": "qlora", "trainer": "plain", "kernels": "liger", "targets": "all-linear", "dtype": "fp32",
+                      "seq": 4096.0}, 0.01),
+    # the output of the micro-step before lives as long as forward, beside what a loss over 16-bit logits makes
+    ("gemma-2-2b", 6, {"method": "lora", "trainer": "hf", "loss": "16bit", "logits_kept": True, "accumulation": 2}, 0.005),
     # a fused gate and up is unpacked whole
     ("phi-3.5-mini", 4, {"method": "qlora", "trainer": "trl", "seq": 1024.0}, 0.01),
     # DoRA's merge: 16-bit adapters on a 16-bit stream; no autocast copy of the head as yet; no target's gradients before it

@@ -27,7 +27,14 @@ from roi.estimate.training.adapter_activations import (
     retained_input_bytes,
     whole_tuner_bytes,
 )
-from roi.estimate.training.attention import attention_saved, attention_transient, mask_bytes, norm_bytes, norm_readers
+from roi.estimate.training.attention import (
+    attention_saved,
+    attention_transient,
+    final_norm_saved,
+    mask_bytes,
+    norm_bytes,
+    norm_readers,
+)
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import MIXED_INPUT, POST_NORMED, Setting
@@ -50,7 +57,6 @@ FROZEN: Final = "prompt_tuning"
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
-
 INT8_RESULT: Final = 6.0
 """Bytes an element of an int8 product's result beside it: int32 sums 4 and their fp16 form 2 (same file, int8_scaled_mm)."""
 
@@ -206,22 +212,6 @@ def _outside_saved(s: Setting) -> Number:
     return each * width * s.tokens + adapter_saved(s, [x for x in m.linears if x.name in [name for name, *_ in m.products]])
 
 
-def final_norm_saved(s: Setting) -> Number:
-    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
-
-    LLaMA-Adapter v2 has a scale on the head too, which reads the logits.
-    """
-    trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
-    if s.plan.method == "llama_adapter_v2":
-        trained = s.normalised * float(not s.model.norm_bias) + s.w * s.model.vocab / s.model.hidden
-    return (4.0 + trained) * s.model.hidden * s.tokens
-
-
-def norm_backward_bytes(s: Setting) -> Number:
-    """Bytes of RMSNorm's backward: five fp32 tensors of the stream's width (torch's formulas for pow, mean and rsqrt)."""
-    return 20.0 * s.model.hidden * s.tokens
-
-
 def later_gradients_bytes(s: Setting) -> float:
     """Bytes of gradients that a dense layer makes after its highest point.
 
@@ -326,9 +316,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     kept, made = (2.0 if liger else 3.0) * w if k.gated else _activation_bytes(s, k), _activated(s)
     summed = k.gated or _written_out(s) or (targeted and not s.recast)
     width = (kept + (3.0 if summed else 2.0) * made) * inner
-    if liger:  # gate and up, which become their gradients, and the product with its gradient where that is read again
-        again = targeted or not s.plan.adapter or s.plan.quantised
-        width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
+    if liger:
+        width = _swiglu_width(s, linears, inner, targeted=targeted)
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
     if s.model.family in SQUARED_RELU:
@@ -363,6 +352,19 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
     return expert_peak(s, k, _mlp_saved(s, k), peak)
+
+
+def _swiglu_width(s: Setting, linears: list[Linear], inner: float, *, targeted: bool) -> float:
+    """Bytes a token of Liger's SwiGLU at its highest point: gate and up, which become their gradients, and the product.
+
+    Where that is read again, its gradient too; where down's adapter reads it uncast, both gradients and their sum; else the
+    norm's output. A fused gate and up stands beside copies of its halves (liger_kernel/transformers/swiglu.py, Phi3's).
+    """
+    w, summed = s.w, float(targeted and not s.recast)
+    again = targeted or not s.plan.adapter or s.plan.quantised
+    width = (4.0 + summed) * w * inner if again else 3.0 * w * inner + w * s.model.hidden
+    whole = max(x.outputs for x in fuse_linears(s.model, linears)) >= 2.0 * inner
+    return max(width, float(whole) * w * (5.0 * inner + s.model.hidden))
 
 
 def _as_method(s: Setting, method: str) -> Setting:

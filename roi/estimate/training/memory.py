@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from roi.estimate.training.activations import (
     LayerBytes,
-    final_norm_saved,
     kept_bytes,
     later_gradients_bytes,
     layer_bytes,
-    norm_backward_bytes,
 )
 from roi.estimate.training.adapter_activations import cached_copies_bytes, retained_input_bytes
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
-from roi.estimate.training.attention import scores_made
+from roi.estimate.training.attention import final_norm_saved, norm_backward_bytes, scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
@@ -230,7 +228,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     """
     merging = float(s.plan.weight_decomposed and not s.plan.checkpointing) * layer.merging
     again = s.plan.logits_kept and s.held_graphs != 1
-    held = float(s.keeps_inputs and again) * _kept_logits(s)
+    held = float(again and (s.keeps_inputs or s.plan.accumulation > 1)) * _kept_logits(s)
     made = np.maximum(_logits_made(s), scores_made(s) * float(s.keeps_inputs and again and s.plan.checkpointing))
     merged = np.maximum(merging - _lowered_head(s), 0.0)
     logits: Number = held + (held if s.held_graphs else np.maximum(made - merged, 0.0))  # of the end or merge, the higher

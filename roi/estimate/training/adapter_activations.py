@@ -101,6 +101,7 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))
     kept = kept + s.tokens * (sum(x.outputs for x in after) * tuner.outputs + len(on) * size * tuner.ranks)
     kept = each * kept + 2.0 * float(s.lowered) * sum((tuner.copied(*x) for x in sides), np.float64(0.0))
+    kept = kept + 4.0 * float(not s.lowered and s.w < 4.0) * sum((tuner.widened(*x) for x in sides), np.float64(0.0))
     if reads == "own":
         return kept + adapter_saved(replace(s, plan=replace(s.plan, method="lora", rank=1.0)), on)
     inputs = 4.0 * sum(x.inputs for x in (on if reads == "fp32" else before))

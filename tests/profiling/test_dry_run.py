@@ -8,6 +8,7 @@ import pytest
 import torch
 from fit_allocator_slack import grid_rows, read_plan
 
+from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.estimate.allocator.caching_allocator import replay_allocator
@@ -15,6 +16,7 @@ from roi.estimate.fitting.distance import FORMULA_ERROR
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import UNRUN, TrainingPlan
+from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import trainer_habits
 from roi.facts.model import ModelShape
 from roi.profiling.dry.dry_run import adapter_settings, dry_run
@@ -171,6 +173,68 @@ def test_closed_form_and_dry_run_agree_where_random_plans_showed_that_they_did_n
     plan = TrainingPlan(**{**usual, **fields})
     run, memory = dry_run(model_config(find_model(model)), plan, workspace_bytes=0.0), training_memory(find_model(model), plan)
     assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(run.tape.live_bytes.max(), rel=within)
+
+
+FEW_LAYERS = [
+    # scores in fp32 widen what they weight: where results are kept, their gradient's 16-bit copy comes beside the products
+    ("mixtral-8x7b", 2, {"method": "lora", "trainer": "hf", "checkpointing": False, "seq": 4096.0}, 0.005),
+    ("minimax-m2.5", 4, {"method": "lora", "trainer": "plain", "seq": 4096.0}, 0.005),
+    # autocast sums 16-bit results in fp32, beside the rows that were sent to experts
+    ("qwen3-30b-a3b", 4, {"method": "lora", "trainer": "hf", "checkpointing": False, "seq": 4096.0}, 0.008),
+    # its products of a router in fp32 are 16-bit, and so are a sigmoid's scores
+    ("glm-4.5-air", 5, {"method": "lora", "trainer": "hf", "seq": 4096.0}, 0.005),
+    # the gradient of all gates and ups, which is to be added to the one before; shared experts that backward has yet to reach
+    ("mixtral-8x7b", 2, {"method": "full", "trainer": "hf", "accumulation": 2, "optimizer": "adamw-8bit"}, 0.005),
+    ("mixtral-8x7b", 2, {"method": "full", "trainer": "plain", "accumulation": 2, "optimizer": "adamw-8bit",
+                         "kernels": "liger"}, 0.005),
+    ("qwen1.5-moe-a2.7b", 4, {"method": "lora", "trainer": "plain", "dtype": "fp16", "seq": 4096.0}, 0.01),
+    # adapters on shared experts are as wide as those
+    ("qwen1.5-moe-a2.7b", 4, {"method": "lora", "trainer": "plain", "targets": "all-linear", "seq": 4096.0}, 0.005),
+    # adapters on down projections alone; nothing that comes before them is kept, dense first layers of a mixture included
+    ("deepseek-v2-lite", 4, {"method": "lora", "trainer": "plain", "targets": ("down_proj",), "checkpointing": False}, 0.005),
+    ("deepseek-v2-lite", 4, {"method": "lora", "trainer": "plain", "targets": ("gate_proj", "up_proj")}, 0.005),
+    ("qwen3-next-80b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "down_proj"), "checkpointing": False,
+                               "seq": 4096.0}, 0.005),
+    ("granite-3.2-2b", 8, {"method": "qlora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
+    # or at the output projection alone
+    ("llama-3.2-3b", 6, {"method": "qlora", "trainer": "plain", "targets": ("o_proj",), "checkpointing": False}, 0.01),
+    # an fp32 stream does not widen experts of 16 bits, to which their rows are cast
+    ("phi-3.5-moe", 2, {"method": "qlora", "trainer": "trl", "targets": "qv", "seq": 1024.0}, 0.01),
+    ("qwen3-30b-a3b", 2, {"method": "qdora", "trainer": "trl", "seq": 1024.0}, 0.01),
+    # Liger's SwiGLU: copies of a fused gate's and up's halves; gradients from weight and adapter beside their sum
+    ("phi-3.5-mini", 4, {"method": "lora", "trainer": "hf", "kernels": "liger", "seq": 4096.0}, 0.005),
+    ("olmo-2-1b", 4, {"method": "qlora", "trainer": "plain", "kernels": "liger", "targets": "all-linear", "dtype": "fp32",
+                      "seq": 4096.0}, 0.01),
+    # the output of the micro-step before lives as long as forward, beside what a loss over 16-bit logits makes
+    ("gemma-2-2b", 6, {"method": "lora", "trainer": "hf", "loss": "16bit", "logits_kept": True, "accumulation": 2}, 0.005),
+    # a fused gate and up is unpacked whole
+    ("phi-3.5-mini", 4, {"method": "qlora", "trainer": "trl", "seq": 1024.0}, 0.01),
+    # DoRA's merge: 16-bit adapters on a 16-bit stream; no autocast copy of the head as yet; no target's gradients before it
+    ("phi-3.5-mini", 4, {"method": "qdora", "trainer": "trl", "targets": "qv", "seq": 1024.0}, 0.015),
+    ("llama-3.2-3b", 6, {"method": "qdora", "trainer": "hf", "targets": "all-linear", "checkpointing": False}, 0.01),
+    ("phi-3.5-mini", 4, {"method": "dora", "trainer": "hf", "targets": ("o_proj",), "seq": 1024.0}, 0.012),
+]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("model", "layers", "fields", "within"), FEW_LAYERS)
+def test_experts_and_first_layers_of_a_few_layers_take_what_the_dry_run_says(model, layers, fields, within):
+    """They lay 2 to 41% apart, with a loss in chunks, so that backward has the peak."""
+    whole, habits = model_config(find_model(model)), trainer_habits(fields["trainer"], "bf16")
+    lists = {name: entry[:layers] for name, entry in whole.entries.items() if name == "layer_types"}
+    config = whole._replace(entries={**whole.entries, "num_hidden_layers": layers, **lists})
+    usual = {"targets": "attention", "seq": 512.0, "loss": "chunked", **habits._asdict()}
+    plan, shape = TrainingPlan(**{**usual, **fields}), shape_of_config(config)
+    run, memory = dry_run(config, plan, workspace_bytes=0.0), training_memory(shape, plan)
+    assert run.trained_parameters == trained_parameters(shape, plan)
+    assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(run.tape.live_bytes.max(), rel=within)
+
+
+def test_gate_or_up_of_experts_alone_is_refused_as_peft_refuses_it():
+    """They are one parameter; peft needs both."""
+    model = find_model("qwen3-30b-a3b")
+    assert "name both" in refusal(model, TrainingPlan(targets=("gate_proj",)))
+    assert not refusal(model, TrainingPlan(targets=("gate_proj", "up_proj")))
 
 
 @pytest.mark.full

@@ -20,7 +20,7 @@ from roi.estimate.step.work import FURTHER_KERNEL, Pass, Product, stacked_expert
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan
 from roi.estimate.training.setting import runs_fused
-from roi.estimate.training.targets import trains_experts
+from roi.estimate.training.targets import expert_parts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Mlp, ModelShape, Number
 
@@ -47,14 +47,14 @@ def expert_products(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> Iterator
     by Liger's function.
     """
     again, dtype, tokens = 2.0 if plan.checkpointing else 1.0, _dtype(plan), tokens_of(plan)
-    each, folded = DTYPE_BYTES[dtype], _folded(model, plan)
-    for k, inputs, outputs, rank in _parameters(model, plan):
+    each = DTYPE_BYTES[dtype]
+    for k, inputs, outputs, rank, folded in _parameters(model, plan):
         layers, experts, rows = float(k.layers), float(k.experts), tokens * k.experts_per_token / k.experts
         calls, groups = (layers * experts, 1.0) if _in_turn(model, plan, gpu) else (layers, experts)
         read = groups * inputs * outputs * each
         yield Product(calls, rows, outputs, inputs, dtype, read, again, groups)
         yield Product(calls, rows, inputs, outputs, dtype, read, groups=groups)
-        if _makes_gradients(model, plan):
+        if folded or _makes_gradients(model, plan):
             yield Product(calls, outputs, inputs, rows, dtype, read, groups=groups)
         if folded:
             yield Product(layers, outputs, inputs, rank, dtype, rounds=2.0 * again, groups=experts)
@@ -75,8 +75,9 @@ def expert_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
         yield Pass(8.0 * k.layers, 12.0 / 8.0 * w * rows * model.hidden)
         if k.gated:
             yield Pass(float(k.layers), 4.0 * w * rows * k.intermediate)
-    for k, inputs, outputs, _ in _parameters(model, plan) if _folded(model, plan) else ():
-        yield Pass(2.0 * k.layers * again, 3.0 * DTYPE_BYTES[_dtype(plan)] * k.experts * inputs * outputs)
+    for k, inputs, outputs, _, folded in _parameters(model, plan):
+        if folded:
+            yield Pass(2.0 * k.layers * again, 3.0 * DTYPE_BYTES[_dtype(plan)] * k.experts * inputs * outputs)
 
 
 def expert_operators(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> float:
@@ -84,15 +85,15 @@ def expert_operators(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> float:
 
     A loop's products count one, and for each further one the share of a further kernel: the loop is torch's and runs no Python.
     """
-    again, folded = 2.0 if plan.checkpointing else 1.0, _folded(model, plan)
-    gradients = 2.0 if _makes_gradients(model, plan) else 1.0
+    again, folded = 2.0 if plan.checkpointing else 1.0, float(sum(_folded(model, plan)))
+    gradients = 2.0 if _makes_gradients(model, plan) else 1.0 + folded / 2.0
     launched = 0.0
     for k in _mixtures(model, plan):
         grouped = 2.0 * (1.0 + FURTHER_KERNEL * (k.experts - 1.0) * float(_in_turn(model, plan, gpu)))
         ahead, back = ROUTING_FORWARD + grouped, ROUTING_BACKWARD + grouped * gradients
         if folded:
             router = ROUTER_ADAPTER if plan.targets == "all-linear" else (0.0, 0.0)
-            ahead, back = ahead + 2.0 * FOLDED_FORWARD + router[0], back + 2.0 * FOLDED_BACKWARD + router[1]
+            ahead, back = ahead + folded * FOLDED_FORWARD + router[0], back + folded * FOLDED_BACKWARD + router[1]
         launched += k.layers * (ahead * again + back)
     return launched
 
@@ -101,22 +102,25 @@ def _mixtures(model: ModelShape, plan: TrainingPlan) -> Iterator[Mlp]:
     return (k for k in model.mlp if k.experts > 1 and stacked_experts(plan))
 
 
-def _parameters(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[Mlp, float, float, Number]]:
-    """(mixture, inputs, outputs, rank of its adapter) of each 3-D parameter; gate and up are one, of twice the rank."""
-    rank = np.asarray(plan.path_rank, dtype=float)
+def _parameters(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[Mlp, float, float, Number, bool]]:
+    """(mixture, inputs, outputs, rank of its adapter, whether it has one) of each 3-D parameter; gate and up are one.
+
+    That one has twice the rank.
+    """
+    rank, (gate_up, down) = np.asarray(plan.path_rank, dtype=float), _folded(model, plan)
     for k in _mixtures(model, plan):
         fused = 2.0 if k.gated else 1.0
-        yield k, float(model.hidden), fused * k.intermediate, fused * rank
-        yield k, float(k.intermediate), float(model.hidden), rank
+        yield k, float(model.hidden), fused * k.intermediate, fused * rank, gate_up
+        yield k, float(k.intermediate), float(model.hidden), rank, down
 
 
-def _folded(model: ModelShape, plan: TrainingPlan) -> bool:
-    return plan.targeted and trains_experts(model, plan.targets)
+def _folded(model: ModelShape, plan: TrainingPlan) -> tuple[bool, bool]:
+    return expert_parts(model, plan.targets) if plan.targeted else (False, False)
 
 
 def _makes_gradients(model: ModelShape, plan: TrainingPlan) -> bool:
-    """True where backward makes the gradient of the experts' weights, frozen or not."""
-    return _folded(model, plan) or not plan.adapter or _dtype(plan) != "bf16" or runs_fused(model, plan)
+    """True where backward makes the gradient of all the experts' weights, frozen or not."""
+    return not plan.adapter or _dtype(plan) != "bf16" or runs_fused(model, plan)
 
 
 def _in_turn(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> bool:

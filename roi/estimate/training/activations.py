@@ -21,11 +21,20 @@ from roi.estimate.training.adapter_activations import (
     behind_mlp_peak,
     expert_peak,
     expert_saved,
-    int8_inputs,
+    folded_bytes,
+    int8_backward,
     merge_bytes,
+    retained_input_bytes,
     whole_tuner_bytes,
 )
-from roi.estimate.training.attention import attention_saved, attention_transient, mask_bytes, norm_bytes, norm_readers
+from roi.estimate.training.attention import (
+    attention_saved,
+    attention_transient,
+    final_norm_saved,
+    mask_bytes,
+    norm_bytes,
+    norm_readers,
+)
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import MIXED_INPUT, POST_NORMED, Setting
@@ -48,7 +57,6 @@ FROZEN: Final = "prompt_tuning"
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
-
 INT8_RESULT: Final = 6.0
 """Bytes an element of an int8 product's result beside it: int32 sums 4 and their fp16 form 2 (same file, int8_scaled_mm)."""
 
@@ -139,8 +147,8 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
             made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
             merge = merge_bytes(s, x, last=ends and x.name == "down_proj")
             highest.append(mixing + 2.0 * frames + adapter_saved(s, on[: n + 1]) + made * inner_width(k) * s.tokens + merge)
-    # recompute begins beside the gradients of the last target's result: sum (fp32), base (stream), low-rank (fp32)
-    begun = (4.0 + (6.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
+    # recompute begins beside the gradients of the layer's last result, a target's: sum (fp32), base (stream), low-rank (fp32)
+    begun = (4.0 + (6.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing and "down_proj" in s.targets)
     return norms + begun + _largest(highest)
 
 
@@ -162,15 +170,35 @@ def _unreached_bytes(s: Setting) -> Number:
         return 0.0
     norm = (s.w if s.layer_norm else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
-    inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
-    if not mixing:  # a hybrid begins with linear layers
-        return 2.0 * norm + attention_saved(s, min(m.attention, key=lambda a: a.kind != "linear"))
+    inside = [k for k in m.mlp if s.adapted(list(k.linears(m.hidden))) or (k.experts > 1 and any(s.expert_adapters))]
+    begins = min(m.attention, key=lambda a: a.kind != "linear")  # a hybrid's linear layers, as dense MLPs, come first
+    if inside and begins not in mixing:
+        mixed = attention_saved(s, begins)
+        dense = (k.layers * (_norm_saved(s) + mixed + _mlp_saved(s, k)) for k in m.mlp[:m.mlp.index(inside[0])])
+        return sum(dense, 2.0 * norm + mixed + _ahead_of_adapters(s, inside[0]))
     first = norm + (_mlp_saved(s, m.mlp[0]) if m.family in PARALLEL and not inside else 0.0)
+    if {x.name for x in s.adapted(list(begins.linears(m.hidden)))} <= set(MIXED_INPUT) and begins in mixing:
+        # nor what attention keeps, but what the output projection's adapter reads
+        read = 0.0 if s.copied else s.w * s.tokens * begins.heads * begins.value_width
+        first = first + attention_saved(s, begins) - adapter_saved(s, list(begins.linears(m.hidden))) - read
     for a in m.attention:
         if a.kind == "linear" and a not in mixing and not inside:
             before = a.layers // sum(b.layers for b in mixing)
             first = first + before * (_norm_saved(s) + attention_saved(s, a) + _mlp_saved(s, m.mlp[0]))
     return first
+
+
+def _ahead_of_adapters(s: Setting, k: Mlp) -> Number:
+    """Bytes that the first adapted MLP does not keep: what comes before its down projection, where no other carries an adapter.
+
+    Nor does a mixture keep the folded weight that its first adapted product reads, or the results that it weights.
+    """
+    named = {x.name.removeprefix("shared_") for x in s.adapted(list(k.linears(s.model.hidden)))}
+    gate_up, down = folded_bytes(s, k)
+    if named - {"down_proj"} or gate_up:
+        return gate_up
+    weighted = s.w * s.model.hidden * k.experts_per_token * float(k.experts > 1)
+    return (_activation_bytes(s, k) * inner_width(k) + weighted) * s.tokens + down
 
 
 def _outside_saved(s: Setting) -> Number:
@@ -182,22 +210,6 @@ def _outside_saved(s: Setting) -> Number:
     width = sum(outputs for _, _, outputs in m.products)
     each = s.w + 4.0 + (0.0 if s.plan.adapter else s.normalised)
     return each * width * s.tokens + adapter_saved(s, [x for x in m.linears if x.name in [name for name, *_ in m.products]])
-
-
-def final_norm_saved(s: Setting) -> Number:
-    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
-
-    LLaMA-Adapter v2 has a scale on the head too, which reads the logits.
-    """
-    trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
-    if s.plan.method == "llama_adapter_v2":
-        trained = s.normalised * float(not s.model.norm_bias) + s.w * s.model.vocab / s.model.hidden
-    return (4.0 + trained) * s.model.hidden * s.tokens
-
-
-def norm_backward_bytes(s: Setting) -> Number:
-    """Bytes of RMSNorm's backward: five fp32 tensors of the stream's width (torch's formulas for pow, mean and rsqrt)."""
-    return 20.0 * s.model.hidden * s.tokens
 
 
 def later_gradients_bytes(s: Setting) -> float:
@@ -213,22 +225,6 @@ def later_gradients_bytes(s: Setting) -> float:
         return 0.0
     later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
     return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
-
-
-def retained_input_bytes(s: Setting) -> Number:
-    """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
-
-    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the node (ctx.tensors), not by save_for_backward, so neither
-    non-reentrant checkpointing nor backward frees it; one norm's output counts once. So did 4-bit ones once (`held_graphs`).
-    """
-    if not s.keeps_inputs:
-        return 0.0
-    h, m = s.model.hidden, s.model
-    mixing: list[tuple[Number, int]] = [(int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
-    mlps: list[tuple[Number, int]] = [(int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
-    # counted elsewhere: the one norm's output by attention, an input that is the layer's own by its checkpoint
-    again = (s.one_norm and s.plan.int8) or (m.family in POST_NORMED and s.plan.checkpointing)
-    return _mean(mixing, m.layers) + _mean(mlps, m.layers) - s.w * h * s.tokens * float(again)
 
 
 def _selected_bytes(s: Setting) -> Number:
@@ -284,11 +280,12 @@ def _activation_bytes(s: Setting, k: Mlp) -> float:
     """
     if _written_out(s):
         return 3.0 * _activated(s) + s.w
+    w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w  # rows are cast to stacked weights
     if s.model.family == "gpt_oss":
-        return 6.0 * s.w
+        return 6.0 * w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
-        return 2.0 * s.w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
-    return (3.0 if k.gated else 1.0) * s.made
+        return 2.0 * w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
+    return (3.0 if k.gated else 1.0) * min(w, s.made)
 
 
 def _written_out(s: Setting) -> bool:
@@ -310,7 +307,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     activation or the adapter's gradient (w I) and the product's 16-bit one. Int8 dequantises to the stream's type, and the
     product's gradient has it too.
     """
-    h, w, t, inner = s.model.hidden, s.w, s.tokens, inner_width(k)
+    h, t, inner = s.model.hidden, s.tokens, inner_width(k)
+    w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w
     linears = list(k.linears(h))
     on = s.adapted(linears)
     targeted = any(x.name == "down_proj" for x in on)
@@ -318,17 +316,17 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     kept, made = (2.0 if liger else 3.0) * w if k.gated else _activation_bytes(s, k), _activated(s)
     summed = k.gated or _written_out(s) or (targeted and not s.recast)
     width = (kept + (3.0 if summed else 2.0) * made) * inner
-    if liger:  # gate and up, which become their gradients, and the product with its gradient where that is read again
-        again = targeted or not s.plan.adapter or s.plan.quantised
-        width = 4.0 * w * inner if again else 3.0 * w * inner + w * h  # beside the norm's output, in recompute
+    if liger:
+        width = _swiglu_width(s, linears, inner, targeted=targeted)
     if s.model.family in OWN_GELU:
         width = 7.0 * w * inner
     if s.model.family in SQUARED_RELU:
         width = 5.0 * w * inner
     peak: Number = width * t
     if on and s.recast:
-        with_lora = (kept + 8.0) * inner
-        dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * inner
+        own = inner if k.experts == 1 or s.plan.split_experts else float(k.shared_intermediate)  # stacked ones have no product
+        with_lora = kept * inner + 8.0 * own
+        dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * own
         results = (4.0 + (3.0 if k.gated else 1.0) * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
         if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
@@ -342,26 +340,31 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         # without an adapter on down, recompute ends before; Liger's kernel makes its input first, and saves then
         made = made * float(targeted or not s.plan.checkpointing or s.plan.kernels == "liger")
         peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
+        if k.experts == 1:  # a fused gate and up is unpacked whole beside its result, or the gradient of that
+            widest = max(x.outputs for x in fuse_linears(s.model, linears))
+            begun = w * inner * float(s.plan.checkpointing and not targeted)  # the product's gradient comes first
+            peak = np.maximum(peak, (w * widest + begun + results * h) * t + DTYPE_BYTES[s.plan.dtype] * h * widest)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
         widest = max(x.outputs for x in fuse_linears(s.model, linears))
         peak = np.maximum(peak, ((INT8_RESULT + w) * widest + (w + 1.0) * h) * t)
-        peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
+        peak = np.maximum(peak, int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
-    return np.maximum(peak, expert_peak(s, k, _mlp_saved(s, k)))
+    return expert_peak(s, k, _mlp_saved(s, k), peak)
 
 
-def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
-    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+def _swiglu_width(s: Setting, linears: list[Linear], inner: float, *, targeted: bool) -> float:
+    """Bytes a token of Liger's SwiGLU at its highest point: gate and up, which become their gradients, and the product.
 
-    Down: what is `kept` an element and the product's gradient (w I), another from its adapter. Without an adapter nothing
-    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    Where that is read again, its gradient too; where down's adapter reads it uncast, both gradients and their sum; else the
+    norm's output. A fused gate and up stands beside copies of its halves (liger_kernel/transformers/swiglu.py, Phi3's).
     """
-    weight = s.w * hidden * inner
-    if targeted or not s.plan.checkpointing:
-        return (kept + (1.0 + float(targeted)) * s.w) * inner * s.tokens + weight
-    return s.w * (3.0 * inner + hidden) * s.tokens + weight
+    w, summed = s.w, float(targeted and not s.recast)
+    again = targeted or not s.plan.adapter or s.plan.quantised
+    width = (4.0 + summed) * w * inner if again else 3.0 * w * inner + w * s.model.hidden
+    whole = max(x.outputs for x in fuse_linears(s.model, linears)) >= 2.0 * inner
+    return max(width, float(whole) * w * (5.0 * inner + s.model.hidden))
 
 
 def _as_method(s: Setting, method: str) -> Setting:

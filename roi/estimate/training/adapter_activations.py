@@ -7,14 +7,19 @@ Read off peft's LoRA, DoRA and ParamWrapper layers and bitsandbytes' MatMul8bitL
 """
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, Tuner
 from roi.estimate.training.plan import ATTENTION_INPUTS
-from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, MIXED_INPUT, OWN_INPUT, Setting
+from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, MIXED_INPUT, OWN_INPUT, POST_NORMED, Setting
 from roi.estimate.training.targets import adaptable, in_mlp
 from roi.facts.model import Linear, Mlp, Number
+
+SHARED_FIRST: Final = ("qwen", "ernie4_5_moe", "hunyuan")
+"""Families, by their names' beginnings, that run their shared experts before the routed ones, so that backward reaches them
+last (modeling_qwen2_moe.py, Qwen2MoeSparseMoeBlock)."""
 
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
@@ -96,6 +101,7 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))
     kept = kept + s.tokens * (sum(x.outputs for x in after) * tuner.outputs + len(on) * size * tuner.ranks)
     kept = each * kept + 2.0 * float(s.lowered) * sum((tuner.copied(*x) for x in sides), np.float64(0.0))
+    kept = kept + 4.0 * float(not s.lowered and s.w < 4.0) * sum((tuner.widened(*x) for x in sides), np.float64(0.0))
     if reads == "own":
         return kept + adapter_saved(replace(s, plan=replace(s.plan, method="lora", rank=1.0)), on)
     inputs = 4.0 * sum(x.inputs for x in (on if reads == "fp32" else before))
@@ -161,25 +167,33 @@ def _shared_output(s: Setting, on: list[Linear]) -> int:
 
 
 def expert_stack_bytes(s: Setting, k: Mlp) -> float:
-    """Bytes of all experts' weights of one layer, or of their gradient, in the stream's type.
+    """Bytes of all experts' weights of one layer, or of their gradient."""
+    return s.plan.stream_bytes * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+
+
+def folded_bytes(s: Setting, k: Mlp) -> tuple[float, float]:
+    """Bytes of the experts' gate and up, and of their down projections, with adapters folded in; 0 where they have none.
 
     peft adds W and the low-rank product of adapted experts by one baddbmm over the whole stack in every forward, which
     backward keeps (peft/tuners/lora/layer.py, _LoraFactorsProxy).
     """
-    return s.w * sum(x.inputs * x.outputs * x.experts for x in k.linears(s.model.hidden) if x.experts > 1)
+    each, (gate_up, down) = expert_stack_bytes(s, k) / (3.0 if k.gated else 2.0), s.expert_adapters
+    return (2.0 if k.gated else 1.0) * each * float(gate_up), each * float(down)
 
 
 def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
     """Bytes of copies of the experts' A and B in the weights' type, which the sum with W keeps; 0 where both are fp32."""
-    if k.experts == 1 or not s.expert_adapters or s.w >= s.plan.trained_bytes:
+    w = s.plan.stream_bytes
+    if k.experts == 1 or w >= s.plan.trained_bytes:
         return 0.0
-    fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate)
-    return s.w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + k.intermediate + s.model.hidden)
+    gate_up, down = s.expert_adapters
+    fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate) * float(gate_up)
+    return w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + (k.intermediate + s.model.hidden) * float(down))
 
 
 def router_input_bytes(s: Setting, k: Mlp) -> float:
     """Bytes a token of the fp32 input that a trained router keeps, or of autocast's 16-bit copy; 0 where others keep it."""
-    trained = not s.plan.adapter or (s.expert_adapters and s.plan.targets == "all-linear")
+    trained = not s.plan.adapter or (any(s.expert_adapters) and s.plan.targets == "all-linear")
     # of an fp32 stream it is the norm's output, which trained and int8 products beside the router keep
     shared = (s.plan.int8 or not s.plan.adapter) and s.w >= 4.0 and not s.plan.autocast
     if k.experts == 1 or s.model.family not in FP32_ROUTER or shared or not trained:
@@ -196,50 +210,67 @@ def expert_saved(s: Setting, k: Mlp) -> Number:
         return 0.0
     if s.fused_experts:  # gate and up, and the norm's output, which a trained router keeps too
         width = s.w * s.model.hidden * float(s.plan.adapter)
-        return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k)
-    gradients = _weight_gradients(s) or not s.plan.adapter
-    width = router_input_bytes(s, k) + s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
-    width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
+        return width * s.tokens + sum(folded_bytes(s, k)) + expert_factor_bytes(s, k)
+    gate_up, down = _weight_gradients(s)
+    w = s.plan.stream_bytes  # of the weights, to which rows are cast
+    width = router_input_bytes(s, k) + w * s.model.hidden * k.experts_per_token * (1.0 + float(gate_up))
+    width += w * k.intermediate * k.experts_per_token * float(down and s.plan.adapter)  # others count it with the activation
     copied: Number = 0.0
     if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
         # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
         copied = 2.0 / s.w * expert_stack_bytes(s, k) - (s.w - 2.0) * 3.0 * k.intermediate * k.experts_per_token * s.tokens
-    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k) + copied
+    return width * s.tokens + sum(folded_bytes(s, k)) + expert_factor_bytes(s, k) + copied
 
 
-def _weight_gradients(s: Setting) -> bool:
-    """True where backward of frozen experts makes the gradient of their weights.
+def _weight_gradients(s: Setting) -> tuple[bool, bool]:
+    """Whether backward makes gradients of the weights of the experts' gate and up, and of their down projections.
 
-    For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
-    grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
+    Of trained and adapted ones; and of all wherever weights are not bf16, since transformers' loop over experts then stands in
+    for torch's grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
     """
-    looped = (s.w >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
-    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or looped)
+    looped = (s.plan.stream_bytes >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
+    gate_up, down = s.expert_adapters
+    every = not s.plan.adapter or (looped and not s.plan.split_experts)
+    return gate_up or every, down or every
 
 
-def expert_peak(s: Setting, k: Mlp, kept: Number) -> Number:
-    """Bytes of the backward of experts at the highest of three moments; 0 where none of them is.
+def expert_peak(s: Setting, k: Mlp, kept: Number, gated: Number) -> Number:
+    """Bytes of an MLP with stacked experts at the highest moment of recompute and backward; `gated` where it has none.
 
-    The gradient of the weighted results is put in the experts' order: a copy, zeros and the result, as wide as the router's
-    weights, while experts lack the gradients that are counted with all others. Where their weights get one, then all down
-    projections of the layer have theirs, then all gates and ups, when what the first kept is gone. Liger's one function makes
-    the gradients of gate and up, the weighted product, those of the rows sent to experts and of their sum, and both weights',
-    frozen ones too, and holds all to its end (liger_kernel/ops/fused_moe.py, LigerFusedMoEFunction). `kept`: by the MLP.
+    The weighted results are put in the tokens' order beside the rows sent to experts, and autocast sums a copy in fp32. Then
+    their gradient is put in the experts' order: a copy, zeros and the result, as wide as the scores, and multiplied twice, for
+    one more copy in the stream's type where the results are still kept. Where weights get a gradient, all down projections of
+    the layer have theirs, then the activation its own (`gated`: beside all that the MLP needs there), and all gates and ups,
+    when what the first kept is gone. Those of full training are counted with all others, unless they are to be added to older
+    ones. Liger's one function makes the gradients of gate and up, the weighted product, those of the rows sent to experts and
+    of their sum, and both weights', frozen ones too, and holds all to its end (liger_kernel/ops/fused_moe.py,
+    LigerFusedMoEFunction). `kept`: by the MLP.
     """
     if k.experts == 1 or s.plan.split_experts or s.model.family in EVERY_EXPERT:
-        return 0.0
+        return gated
     stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
-    each, width, h = stack / (first + 1.0), s.w * k.experts_per_token * s.tokens, s.model.hidden
+    each, w, h = stack / (first + 1.0), s.plan.stream_bytes, s.model.hidden
+    width = w * k.experts_per_token * s.tokens
+    counted, gate_up = not s.plan.adapter and not s.plan.adds_to_old, folded_bytes(s, k)[0]
     if s.fused_experts:
         summed = s.w * h * s.tokens
         made = (3.0 * k.intermediate + h) * width + summed
-        return stack * float(s.plan.adapter) + np.maximum(kept + made, summed + first * each * float(s.expert_adapters))
-    peak = kept + (12.0 / s.w if s.model.family in FP32_ROUTER else 3.0) * h * width - stack * float(not s.plan.adapter)
-    if not _weight_gradients(s):
-        return peak
-    down = kept + each + (k.intermediate + h) * width
-    others = (first * k.intermediate + 2.0 * h) * width
-    return np.maximum(peak, np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others))
+        others = summed + gate_up
+        return np.maximum(gated, stack * float(not counted) + np.maximum(kept + made, others))
+    gradients, wide = _weight_gradients(s), s.fp32_scores
+    weighted: Number = (6.0 + float(not s.plan.checkpointing) if wide and w < 4.0 else 3.0) * h * width
+    # recompute ends before the sum, unless a shared expert's gate or product comes behind it
+    if s.plan.autocast and w < 4.0 and not wide and (k.shared_intermediate or not s.plan.checkpointing):
+        weighted = np.maximum(weighted, (4.0 - float(gradients[0])) * h * width + (4.0 + s.w) * h * s.tokens)
+    peak = np.maximum(kept + weighted - stack * float(counted), gated - first * each * float(counted))
+    if gradients[1]:
+        made = kept + (k.intermediate + h) * width + each * float(not counted) - first * each * float(counted)
+        peak = np.maximum(peak, made)
+    if gradients[0]:
+        others = (first * k.intermediate + 2.0 * h) * width + first * each * float(not counted) + gate_up
+        others = others + 3.0 * w * k.shared_intermediate * s.tokens * float(s.model.family.startswith(SHARED_FIRST))
+        peak = np.maximum(peak, others)
+    return peak
 
 
 def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:
@@ -255,6 +286,34 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
         shared = 0.0  # the norm's output, which attention reads too
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
     return s.tokens * (s.w * (own + shared) + mixed)
+
+
+def int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
+    """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
+
+    Down: what is `kept` an element and the product's gradient (w I), another from its adapter. Without an adapter nothing
+    there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
+    """
+    weight = s.w * hidden * inner
+    if targeted or not s.plan.checkpointing:
+        return (kept + (1.0 + float(targeted)) * s.w) * inner * s.tokens + weight
+    return s.w * (3.0 * inner + hidden) * s.tokens + weight
+
+
+def retained_input_bytes(s: Setting) -> Number:
+    """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
+
+    bitsandbytes' MatMul8bitLt keeps its input as an attribute of the node (ctx.tensors), not by save_for_backward, so neither
+    non-reentrant checkpointing nor backward frees it; one norm's output counts once. So did 4-bit ones once (`held_graphs`).
+    """
+    if not s.keeps_inputs:
+        return 0.0
+    h, m = s.model.hidden, s.model
+    every = [a.layers * int8_inputs(s, list(a.linears(h)), output=True) for a in m.attention]
+    every += [k.layers * int8_inputs(s, list(k.linears(h))) for k in m.mlp]
+    # counted elsewhere: the one norm's output by attention, an input that is the layer's own by its checkpoint
+    again = (s.one_norm and s.plan.int8) or (m.family in POST_NORMED and s.plan.checkpointing)
+    return sum(every, np.float64(0.0)) / m.layers - s.w * h * s.tokens * float(again)
 
 
 def decomposed_saved(s: Setting, on: list[Linear]) -> Number:
@@ -285,14 +344,15 @@ def merge_bytes(s: Setting, x: Linear, *, last: bool = False) -> Number:
     weight, own = x.inputs * x.outputs, s.plan.trained_bytes
     lowered = s.lowered and own > 2.0
     identity = (2.0 if lowered else own) * x.inputs**2
-    copied = 4.0 * float(s.plan.quantised or s.plan.dtype != "fp32")
+    wide = max(own, s.w)
+    copied = wide * float(s.plan.quantised or (s.plan.dtype != "fp32" and wide > 2.0))
     result = 2.0 if s.lowered else own
     to_come = result * x.outputs * s.tokens * (1.0 + s.dropped)
     to_come = to_come + s.dropped * result * weight * float(s.plan.quantised or s.lowered or s.plan.dtype != "fp32")
     to_come = to_come + 2.0 * float(s.lowered and s.copied) * (x.inputs - _shared_output(s, [x])) * s.tokens
     product = float(lowered) * (own * x.inputs**2 + 2.0 * weight)
-    norm = np.maximum((12.0 + copied) * weight, product) - to_come
-    results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (4.0 + copied) * weight
+    norm = np.maximum((3.0 * wide + copied) * weight, product) - to_come
+    results = ((4.0 if last else 12.0) + s.w * s.dropped) * x.outputs * s.tokens + (wide + copied) * weight
     cast = float(s.lowered and not s.plan.quantised)
     inputs = 4.0 * x.inputs * s.tokens * (cast + s.dropped * float(s.lowered or s.recast))
     highest: Number = np.maximum(norm, results)

@@ -12,7 +12,7 @@ import numpy as np
 from roi.errors import InputError
 from roi.estimate.training.peft_methods import whole_parameters
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
-from roi.estimate.training.targets import adaptable, fuse_linears, in_mlp, resolve_targets, trains_experts
+from roi.estimate.training.targets import adaptable, expert_parts, fuse_linears, in_mlp, resolve_targets, trains_experts
 from roi.facts.model import Linear, ModelShape, Number
 
 GPTQ_GROUP: Final = 128
@@ -74,10 +74,12 @@ def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan, split: Numb
     if plan.split_experts or not (plan.adapter and trains_experts(model, plan.targets)):
         return 0.0
     total: Number = 0.0
+    gate_up, down = (float(adapted) for adapted in expert_parts(model, plan.targets))
     for k in model.mlp:
         if k.experts > 1:
             width = k.intermediate / split
-            total = total + k.layers * k.experts * (2.0 * (model.hidden + 2.0 * width) + width + model.hidden)
+            each = 2.0 * gate_up * (model.hidden + 2.0 * width) + down * (width + model.hidden)
+            total = total + k.layers * k.experts * each
             total = total + k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear" and k.router == "router")
     return total
 

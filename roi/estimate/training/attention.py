@@ -70,6 +70,22 @@ def norm_bytes(s: Setting) -> float:
     return 8.0 if s.model.family in CENTRED else 4.0
 
 
+def final_norm_saved(s: Setting) -> Number:
+    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
+
+    LLaMA-Adapter v2 has a scale on the head too, which reads the logits.
+    """
+    trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
+    if s.plan.method == "llama_adapter_v2":
+        trained = s.normalised * float(not s.model.norm_bias) + s.w * s.model.vocab / s.model.hidden
+    return (4.0 + trained) * s.model.hidden * s.tokens
+
+
+def norm_backward_bytes(s: Setting) -> Number:
+    """Bytes of RMSNorm's backward: five fp32 tensors of the stream's width (torch's formulas for pow, mean and rsqrt)."""
+    return 20.0 * s.model.hidden * s.tokens
+
+
 def norm_readers(s: Setting) -> int:
     """Products of a layer that read a norm's output: each on a 16-bit copy of its own where autocast makes that fp32."""
     linears = [*s.model.attention[0].linears(s.model.hidden), *s.model.mlp[0].linears(s.model.hidden)]

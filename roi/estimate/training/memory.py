@@ -21,16 +21,13 @@ from numpy.typing import NDArray
 
 from roi.estimate.training.activations import (
     LayerBytes,
-    final_norm_saved,
     kept_bytes,
     later_gradients_bytes,
     layer_bytes,
-    norm_backward_bytes,
-    retained_input_bytes,
 )
-from roi.estimate.training.adapter_activations import cached_copies_bytes
+from roi.estimate.training.adapter_activations import cached_copies_bytes, retained_input_bytes
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
-from roi.estimate.training.attention import scores_made
+from roi.estimate.training.attention import final_norm_saved, norm_backward_bytes, scores_made
 from roi.estimate.training.beyond_peak import STUCK, given_back, loose_bytes, pools_bytes, stranded_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
@@ -231,14 +228,15 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     """
     merging = float(s.plan.weight_decomposed and not s.plan.checkpointing) * layer.merging
     again = s.plan.logits_kept and s.held_graphs != 1
-    held = float(s.keeps_inputs and again) * _kept_logits(s)
+    held = float(again and (s.keeps_inputs or s.plan.accumulation > 1)) * _kept_logits(s)
     made = np.maximum(_logits_made(s), scores_made(s) * float(s.keeps_inputs and again and s.plan.checkpointing))
-    logits: Number = held + (held if s.held_graphs else np.maximum(made - merging, 0.0))  # of the end or merge, the higher
+    merged = np.maximum(merging - _lowered_head(s), 0.0)
+    logits: Number = held + (held if s.held_graphs else np.maximum(made - merged, 0.0))  # of the end or merge, the higher
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    kept = kept_bytes(s, layer) + cached_copies_bytes(s) + _lowered_head(s)
+    kept = kept_bytes(s, layer) + cached_copies_bytes(s) + np.maximum(_lowered_head(s) - merging, 0.0)
     return Live(carried, kept + merging + _retained(s) * float(again), logits, gathered=parameters)
 
 
@@ -316,12 +314,14 @@ def _unpacked_head(s: Setting) -> float:
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
     """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
-    working = _recomputed(s, layer) if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    # without checkpointing what the last norm kept is gone when the layer's own backward begins
+    own = np.maximum(layer.transient - final_norm_saved(s), norm_backward_bytes(s))
+    working = _recomputed(s, layer) if s.plan.checkpointing else own
     if flat_gradients(s.plan):
         # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
-    head = _gradient(s, s.model.head_parameters) if s.tied or not _adds_to_old(s) else 0.0
+    head = _gradient(s, s.model.head_parameters) if s.tied or not s.plan.adds_to_old else 0.0
     # a fused norm keeps its input as it is, and the first one's is the checkpoint
     twice = stream * layers_recomputed(s.plan) * float(s.fused_norms)
     kept = kept_bytes(s, layer) - (final_norm_saved(s) + twice) * float(s.plan.checkpointing)
@@ -341,7 +341,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     stream = s.w * s.model.hidden * s.tokens
     others = stream + _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
-    if _adds_to_old(s) and s.tied:
+    if s.plan.adds_to_old and s.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
     working = np.maximum(_recomputed(s, layer) - gathered.layer_gradients_bytes * float(flat_gradients(s.plan)), 0.0)
     return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
@@ -357,17 +357,12 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
 
     Where micro-steps accumulate, all of them stand beside the old one; before, that of a table for every layer (Gemma) did.
     """
-    again, embedding = float(_adds_to_old(s)), _gradient(s, s.model.embedding_parameters)
+    again, embedding = float(s.plan.adds_to_old), _gradient(s, s.model.embedding_parameters)
     table = again * _gradient(s, float(s.model.vocab * sum(outputs for _, _, outputs in s.model.products)))
     new = 2.0 + again if s.tied else max(again, float(s.plan.reduces_early or s.plan.applied_in_backward))
     unreduced = max(new * embedding, float(s.tied) * embedding + table) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
-
-
-def _adds_to_old(s: Setting) -> bool:
-    """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
-    return s.plan.accumulation > 1 and not s.plan.reduces_early
 
 
 def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:

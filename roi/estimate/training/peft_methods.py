@@ -95,6 +95,8 @@ class Tuner(NamedTuple):
     """Type of what it keeps where autocast does not change it: base or fp32; empty: the adapter's, 16 bits under autocast."""
     copied: Count = _none
     """Elements of its factors that autocast copies to 16 bits."""
+    widened: Count = _none
+    """Elements of a 16-bit base's weight that it keeps in fp32, where autocast casts none."""
     stack: str = "transformers"
     """Whose model classes it belongs to."""
     built: bool = True
@@ -121,7 +123,8 @@ TUNERS: Final[dict[str, Tuner]] = {
     "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base"),
     "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
     "hira": Tuner("weight", _path, kept=_weight),
-    "hra": Tuner("weight", lambda i, o, r: r * i, kept=lambda i, o, r: (r + 2.0) * i * i),
+    "hra": Tuner("weight", lambda i, o, r: r * i, reads="weight", widened=_weight,
+                 kept=lambda i, o, r: (r + 1.0) * i * i + i * o),
     "ia3": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=1.0, size="", stays="base"),
     "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
     "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),

@@ -256,6 +256,11 @@ class TrainingPlan:
         return self.sharding in ("zero2", "zero3", "fsdp")
 
     @property
+    def adds_to_old(self) -> bool:
+        """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
+        return self.accumulation > 1 and not self.reduces_early
+
+    @property
     def gradient_shards(self) -> float:
         """Number of GPUs that gradients are divided over as they come."""
         return self.shards if self.reduces_early else 1.0

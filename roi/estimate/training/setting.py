@@ -12,7 +12,7 @@ import numpy as np
 from roi.estimate.training.optimizers import optimizer_refusal
 from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
-from roi.estimate.training.targets import adaptable, asked_targets, fuse_linears, resolve_targets, trains_experts
+from roi.estimate.training.targets import adaptable, asked_targets, expert_parts, fuse_linears, resolve_targets, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 
@@ -44,6 +44,8 @@ GraniteMoeParallelExperts, DbrxExpertGLU): no module that bitsandbytes quantises
 FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "dots1", "exaone_moe", "glm4_moe",
                       "glm4_moe_lite", "glm_moe_dsa", "longcat_flash", "mimo_v2_flash", "nemotron_h", "solar_open")
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
+FP32_SCORES: Final = ("deepseek_v2", "gemma4_text", "longcat_flash", "minimax", "minimax_m2", "mixtral")
+"""Families whose softmax or sigmoid gives fp32 weights whatever it reads (modeling_mixtral.py, MixtralTopKRouter)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 SCALED_WIDE: Final = ("gemma", "cohere", "olmo2", "olmo3", "qwen3_next", "qwen3_5")
@@ -200,9 +202,15 @@ class Setting:
         return self.plan.attention == "eager" or (self.plan.sdpa and self.model.family in WITHOUT_SDPA)
 
     @property
-    def expert_adapters(self) -> bool:
-        """True where adapters sit on the experts."""
-        return self.plan.targeted and not self.plan.split_experts and trains_experts(self.model, self.plan.targets)
+    def fp32_scores(self) -> bool:
+        """True where experts' results are weighted in fp32: autocast runs a router's product in 16 bits, a softmax in fp32."""
+        return self.model.family in (*FP32_SCORES, *(("phimoe",) if self.plan.autocast else FP32_ROUTER))
+
+    @property
+    def expert_adapters(self) -> tuple[bool, bool]:
+        """Whether adapters sit on the experts' gate and up, and on their down projections."""
+        stacked = self.plan.targeted and not self.plan.split_experts
+        return expert_parts(self.model, self.plan.targets) if stacked else (False, False)
 
     @property
     def fused_experts(self) -> bool:
@@ -291,7 +299,9 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     apart = plan.split_experts and not plan.weight_decomposed
     if unrun or apart or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
-    ways = "take targets attention, or"
+    ways, asked = "take targets attention, or", asked_targets(plan.targets)
+    if ("gate_proj" in asked) != ("up_proj" in asked):
+        return f"targets: {','.join(asked)!r} splits gate and up of the experts of {model.id}, which are one; name both"
     if plan.weight_decomposed:
         other = plan.method.replace("dora", "lora")
         return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"

@@ -37,10 +37,17 @@ def in_mlp(linear: Linear) -> bool:
     return linear.name.removeprefix("shared_") in MLP_TARGETS
 
 
+def expert_parts(model: ModelShape, targets: str | tuple[str, ...]) -> tuple[bool, bool]:
+    """Whether the targets put adapters on the experts' gate and up, which are one parameter, and on their down projections."""
+    if model.family not in EXPERT_FAMILIES or not model.mixture:
+        return False, False
+    asked = MLP_TARGETS if targets == "all-linear" else asked_targets(targets)
+    return bool({"gate_proj", "up_proj"} & set(asked)), "down_proj" in asked
+
+
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
     """True where the targets put adapters on experts."""
-    mixture = model.family in EXPERT_FAMILIES and model.mixture
-    return mixture and (targets == "all-linear" or bool(set(asked_targets(targets)) & set(MLP_TARGETS)))
+    return any(expert_parts(model, targets))
 
 
 def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:

@@ -14,6 +14,7 @@ from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import month_shares
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import (
     PRICE,
     STAY_PRICE,
@@ -26,7 +27,7 @@ from roi.economics.tracking.month_figures import (
     with_seen,
 )
 from roi.economics.tracking.predictive_bands import BAND, CHUNK, LATELY
-from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately, tells_stay_price
+from roi.economics.tracking.seen_facts import Tracked, seen_lately, tells_stay_price
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 

@@ -13,6 +13,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.weighing import settle
 from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE
 from roi.economics.tracking.month_figures import (
     INPUT,
@@ -39,7 +40,7 @@ from roi.economics.tracking.predictive_bands import (
     forecast,
     simulate,
 )
-from roi.economics.tracking.seen_facts import Came, effects, overlap, track
+from roi.economics.tracking.seen_facts import effects, overlap, track
 from roi.economics.tracking.way_ahead import course
 from roi.facts.case import Case
 from roi.scenario.file import check_scenario, load_scenario

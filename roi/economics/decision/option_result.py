@@ -12,7 +12,7 @@ from roi.economics.decision.feasibility import FAILED, binding_field, binds, tes
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_request import long_share
-from roi.economics.lines.line import Line, requests
+from roi.economics.lines.line import Line, is_zero, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
@@ -61,6 +61,7 @@ class FleetResult:
     gpus_most: float
     utilisation_mean: float
     utilisation_peak: float
+    """At the peak, or in the fullest hour where the fleet follows the load."""
     usd_per_gpu_hour: float
     rental: str | None
     """on-demand, spot or reserved; owned where the cards are bought or there already; None in Cases that do not say."""
@@ -73,7 +74,7 @@ class FleetResult:
     share_of_requests: float
     """That it answers itself; below 1 where an API takes the rest: what is above a floor, what is too long."""
     little_free: bool
-    """True where less than LITTLE_FREE of what it holds is free at the peak, and no API takes what is more."""
+    """True where less than LITTLE_FREE of what it holds is free then, and neither an API nor a longer day takes more."""
 
 
 @dataclass(frozen=True)
@@ -362,6 +363,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         return float(row[start]) if row.ndim else float(row)
 
     f, rental = months.fleet, f"{plan.path}rental"
+    for_work = done.option.autoscale_floor == 0 and done.option.hardware is None and is_zero(plan.minimum_months)
     return FleetResult(
         month=start + 1, plan=plan.path.removesuffix("."), gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
         instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(f.gpus)),
@@ -370,7 +372,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         minimum_months=float(plan.minimum_months), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
         share_of_requests=(1.0 - at(months.spill)) * (1.0 - float(long_share(done.shared, done.option))),
-        little_free=done.option.replicas_fixed is None and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
+        little_free=done.option.replicas_fixed is None and not for_work and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
     )
 
 

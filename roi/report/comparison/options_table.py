@@ -218,7 +218,8 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
     return (f" Fleet: {replicas} on {gpu_count(f.gpus)} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
             f" {rent}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
-            f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"
+            f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)}"
+            f" {'at the peak' if whole else 'when fullest'}"
             f"{f' ({peak})' if peak else ''}.")
 
 

@@ -1035,6 +1035,12 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
         told.count("on your evaluation set") == 2)
 
 
+def test_where_a_test_may_be_worth_its_cost_the_draws_are_said_to_be_too_few() -> None:
+    c = replace(bundled(), experiments=(replace(bundled().experiments[0], net_usd=1.0, error_usd=2.0),))
+    told = " ".join(render(then(c)).split())
+    assert told == "THEN Nothing is worth measuring: no test is worth more than it costs, by more than these draws can tell."
+
+
 def test_what_is_also_worth_testing_costs_what_the_first_test_has_not_paid_and_is_not_inside_it() -> None:
     """300 items at $2 a label for one, 200 for the other: of its cost $400 are paid already. Today's model is judged beside."""
     c = answer("evaluation.usd_per_label=2")

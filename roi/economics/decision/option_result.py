@@ -39,6 +39,8 @@ class LineResult:
     """Source of that fact."""
     arithmetic: str
     """The product behind the figure, and the month it is shown for."""
+    arithmetic_upfront: str | None
+    """The same of month 0, where something is paid then and the other is that of a later month; else None."""
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
     kind: LineKind
@@ -338,18 +340,17 @@ def infeasible_result(option: Option, stay: Option, score: float | None) -> Infe
 
 def _line(line: Line, case: Case, start: int) -> LineResult:
     """The line, its arithmetic shown for the first month in which the option serves alone, or in which the line is not zero."""
-    facts = [case[path] for path in line.facts if path in case]
-    weakest = max(facts, key=lambda f: f.basis.rank, default=None)
-    if isinstance(line.told, str):
-        text = line.told
-    else:
+    weakest = max((case[path] for path in line.facts if path in case), key=lambda f: f.basis.rank, default=None)
+    upfront, first, told = float(np.asarray(line.upfront)), None, line.told
+    if not isinstance(told, str):
         busy = np.flatnonzero(np.abs(line.monthly) > 0)
+        first = f"month 0: {told(-1)}" if upfront else None
         month = start if start in busy or not busy.size else int(busy[0])
-        text = f"month {month + 1}: {line.told(month)}"
+        told, first = (first, None) if first and not busy.size else (f"month {month + 1}: {told(month)}", first)
     return LineResult(
-        name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
-        basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
-        cash=not (line.is_error or line.no_cash), kind=line.kind,
+        name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=upfront,
+        basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=told,
+        arithmetic_upfront=first, cash=not (line.is_error or line.no_cash), kind=line.kind,
     )
 
 

@@ -13,6 +13,7 @@ from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd, 
 from roi.answers.track_record import TrackedMonth, keep_months
 from roi.cli import main
 from roi.errors import InputError
+from roi.report.track_off import times
 
 SOL, HAIKU = "openai/gpt-6-sol", "anthropic/claude-haiku-5-5"
 
@@ -555,6 +556,11 @@ def test_a_price_is_weighed_by_what_was_paid_and_a_share_of_calls_is_the_same_in
     cash = [row.split()[1] for row in screen.split("Cash, USD")[1].split("\n\n")[0].splitlines()[2:]]
     assert cash == [row.split()[1] for row in screen.splitlines() if row.startswith(("2026-12", "2027-"))][:3]
     assert sum(int(x.replace(",", "")) for x in cash) == pytest.approx(found["cash_usd"], abs=1.5)
+
+
+@pytest.mark.parametrize(("x", "told"), [(1.0, "1.000"), (1.3, "1.300"), (1.0004, "1.0004"), (0.99997, "0.99997")])
+def test_a_factor_that_moved_cash_is_told_from_1(x, told):
+    assert times(x) == told
 
 
 def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):

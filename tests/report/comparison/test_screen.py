@@ -1105,6 +1105,18 @@ def test_a_dearer_answer_that_turns_to_staying_says_whether_the_mean_or_the_chan
     assert flips_at(replace(c, verdict=open_ended)).endswith("the advice turns to staying")
 
 
+def test_where_the_advice_turns_to_an_option_that_saves_less_it_says_that_it_is_for_the_chance() -> None:
+    """Saved as one line each: $100 - $1,000 x the price and $80 - $500 x the price cross at $0.04; the prices are made up."""
+    c, adapter = answer(), "self-hosted-adapter:qwen3-8b+lora"
+    first, other = (replace(option_of(c, id), expected_cash_npv_usd=cash, expected_npv_usd=cash - 0.002 * slope)
+                    for id, cash, slope in ((c.verdict.leader, 100.0, 1000.0), (adapter, 80.0, 500.0)))
+    assert not first.binds
+    c = replace(c, options=tuple({first.id: first, other.id: other}.get(o.id, o) for o in c.options))
+    for ends, told in (((0.02, 0.03), ": chance <60%"), ((0.04, 0.04), ""), ((0.05, 0.06), "")):
+        found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=(adapter,))
+        assert flips_at(replace(c, verdict=found)).endswith(f"qwen3-8b+lora self-hosted{told}")
+
+
 @pytest.mark.parametrize(("ends", "told", "below"), [
     ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying", "$0.15"),
     ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying", "$0.136"),

@@ -21,7 +21,7 @@ from roi.economics.tracking.month_figures import (
 )
 from roi.economics.tracking.seen_facts import OR_VOLUME, Effect
 from roi.report.layout.blocks import Block, Notes, Row, Table
-from roi.report.layout.wording import option_label, percent, told_apart, usd
+from roi.report.layout.wording import figure, option_label, percent, told_apart, usd
 
 SMALL = 0.05
 """Share of the largest effect below which another is not told beside it."""
@@ -74,6 +74,8 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
         return f"{meaning}: x{times(e.factor)} {over}, x{times(last)} in {a.months[-1].month}"
     month, came, planned = off
+    if (live := _live_off(a, e.fact, came, planned)) is not None:
+        return f"as forecast, {percent(came)} in {month}, but live after {figure(e.factor)} months, forecast {figure(live)}"
     later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
     why = f"{more} was escalated" if _escalates(a, e.fact) else (
         f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
@@ -96,6 +98,15 @@ def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
         most = max((planned for _, _, planned in told), default=0.0)
         told = [each for each in told if each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)] or told
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
+
+
+def _live_off(a: TrackAnswer, fact: str, came: float, planned: float) -> float | None:
+    """The months to live of the forecast, where the share of calls came as planned and told of another go-live.
+
+    As where the old model was called beside the new one for a shorter time. None of what is escalated, and of other shares.
+    """
+    live = next(o.months_to_live for o in a.comparison.options if o.id == a.option)
+    return live if abs(came - planned) < ALIKE * planned and live > 0.0 and not _escalates(a, fact) else None
 
 
 def times(x: float) -> str:
@@ -132,6 +143,9 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
 
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:
-    """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
+    """A fact over the forecast's; a share of calls in the month in which it was the furthest off, or the months to live."""
     off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
-    return e.factor if off is None or off[2] <= 0 else off[1] / off[2]
+    if off is None or off[2] <= 0:
+        return e.factor
+    live = _live_off(a, e.fact, *off[1:])
+    return off[1] / off[2] if live is None else e.factor / live

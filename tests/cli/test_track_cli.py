@@ -563,6 +563,20 @@ def test_a_factor_that_moved_cash_is_told_from_1(x, told):
     assert times(x) == told
 
 
+def test_a_share_of_calls_as_forecast_of_models_that_were_not_called_together_is_told_by_the_go_live(tmp_path):
+    """Live from mid-December with the old model beside it till its end is a third of 1.5 calls a request; 20 days of 33,000 and
+    then 11 of 30,000, of one model each day, are a third too, of a model that was live after two thirds of the month."""
+    (tmp_path / "half.yaml").write_text(yaml.safe_dump({**SCENARIO, "timing": {"months_to_live": {"api": 0.5},
+                                                                               "months_in_parallel": 0.5}}))
+    old, new = export("gpt-6-sol", 1, per_day=33000, cached=0, usd=SOL_USD), export("gpt-6-luna", 1, per_day=30000)
+    (tmp_path / "usage.csv").write_text("\n".join([*old.splitlines()[:21], *new.splitlines()[21:]]) + "\n")
+    words = ("track", tmp_path / "half.yaml", "--option", LUNA, "--actual", tmp_path / "usage.csv")
+    factors = {each["fact"]: each["factor"] for each in json.loads(roi(*words, "--format", "json").stdout)["effects"]}
+    assert factors["share of calls"] == pytest.approx(4 / 3, rel=1e-3)
+    said = " ".join(roi(*words).stdout.split())
+    assert "hare of calls: as forecast, 33.3% in 2026-12, but live after 0.667 months, forecast 0.5." in said
+
+
 def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):
     path = tmp_path / "usage.csv"
     path.write_text(export("gpt-6-luna", 1) + export("gpt-6-sol", 1, per_day=30000, usd=0.0041).split("\n", 1)[1])

@@ -112,9 +112,11 @@ class SizedPlan:
     usd_per_month_slow: float | None
     spares: int
     utilisation_peak: float
-    """Of replicas and spares, of what the law of a fleet says that they hold, as in `roi compare`."""
+    """Of replicas and spares that run then, of what the law of a fleet says that they hold, as in `roi compare`: at the peak,
+    or in the fullest hour where the fleet follows the load."""
     little_free: bool
-    """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free."""
+    """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free, and of
+    what runs for the hours of work alone."""
     fleet: FleetPoint
     """The replicas needed, at the peak."""
     runs: str
@@ -184,18 +186,18 @@ def size_plan(
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
 
-    def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float, int]:
+    def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float, int, float]:
         if running == ALL_DAY:
-            return *_rent(plan, option, replicas)[1:], replicas
+            busy = float(load_ratio(load.requests_per_s, fleet_capacity(replicas + option.spares, alone, pooling)))
+            return *_rent(plan, option, replicas)[1:], replicas, busy
         fleet = fleet_by_the_hour(running, shared, option, plan, load.mean_requests_per_s, alone, pooling)
         share = float(fleet.share_of_day)
         working = replicas if share in {0.0, 1.0} else round(float(fleet.replicas) / share) - option.spares
-        return float(fleet.gpus), monthly_usd(plan, option, float(fleet.gpus)), working
+        return float(fleet.gpus), monthly_usd(plan, option, float(fleet.gpus)), working, float(fleet.utilisation_peak)
 
-    gpus_paid, usd_per_month, working = paid(replicas, alone, capacity.pooling)
+    gpus_paid, usd_per_month, working, busy = paid(replicas, alone, capacity.pooling)
     usd_fast = paid(fastest, capacity.fast.requests_per_s, capacity.pooling_fast)[1]
     usd_slow = None if slowest is None else paid(slowest, capacity.slow.requests_per_s, capacity.pooling_slow)[1]
-    busy = float(load_ratio(load.requests_per_s, fleet_capacity(replicas + option.spares, alone, capacity.pooling)))
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),

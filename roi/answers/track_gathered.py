@@ -15,9 +15,9 @@ from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import any_positive
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
-from roi.economics.tracking.seen_facts import Came
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
 

@@ -64,10 +64,10 @@ def calibrate(
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
     if output is not None:
-        put(output, calibration_text(groups, clock.today(), __version__, [table.name for table in tables]))
-        tell(f"{len(groups)} scales written to {output}")
-    told = (found.calibration, found.skipped, found.untimed)
-    write_answer(lambda: calibration_json(*told), lambda: calibration_blocks(*told), form)
+        told = put(output, calibration_text(groups, clock.today(), __version__, [table.name for table in tables]))
+        tell(f"{told}: {len(groups)} scales")
+    shown = (found.calibration, found.skipped, found.untimed)
+    write_answer(lambda: calibration_json(*shown), lambda: calibration_blocks(*shown), form)
 
 
 def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:

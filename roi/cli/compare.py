@@ -102,8 +102,7 @@ def _compare_folder(folder: Path | None, form: str, output: Path | None, asked: 
     if other is not None:
         raise InputError(f"{other}: shows one comparison; {folder} is a folder")
     check_targets(scenario_files(folder))
-    if output is not None:
-        check_replaced(output, "a folder's comparisons")
+    older = output is not None and check_replaced(output, "a folder's comparisons")
     failed: list[Compared] = []
 
     def lines() -> Iterator[str]:
@@ -112,7 +111,7 @@ def _compare_folder(folder: Path | None, form: str, output: Path | None, asked: 
                 failed.append(found)
             yield folder_line(found)
 
-    write_lines(lines(), output)
+    write_lines(lines(), output, older=older)
     if failed:
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise InputError(f"{folder}: {failed[0].file} could not be compared{more}: {failed[0].error}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NARROW, WIDE = 80, 120
 FORCE = "give another name, or --force to put the new one in its place"
+OLDER = ", in place of the one that was there"
 HEAD = 1 << 16
 """Bytes of a file by which it is known."""
 KINDS = (
@@ -62,17 +63,18 @@ def write(text: str, output: Path | None = None) -> None:
         text = text if "utf" in encoding.lower() else text.translate(PLAIN)
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
-        put(output, text)
-        tell(f"wrote {output}")
+        tell(put(output, text))
 
 
-def put(path: Path, text: str) -> None:
-    """Write an answer to the file of --output, whole or not at all; InputError where something else is there, but for --force.
+def put(path: Path, text: str) -> str:
+    """Write an answer to the file of --output, whole or not at all, and return what is to be told of that.
 
-    An answer of the same kind gives way, as where the same command runs every day.
+    An answer of the same kind gives way, as where the same command runs every day. InputError where something else is there,
+    but for --force.
     """
-    check_replaced(path, kind_of(text))
+    older = check_replaced(path, kind_of(text))
     replace_file(path, text)
+    return f"wrote {path}{OLDER if older else ''}"
 
 
 def check_replaced(path: Path, kind: str) -> bool:
@@ -116,11 +118,14 @@ def write_blocks(blocks: "Iterable[Block]", form: str = "table", output: Path | 
     write(render(blocks, form, width=columns(output), colour=in_colour(output)), output)
 
 
-def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
-    """Write lines as they come to stdout, each at once, or to the file `output`, which takes its name with the last."""
+def write_lines(lines: Iterable[str], output: Path | None = None, *, older: bool = False) -> None:
+    """Write lines as they come to stdout, each at once, or to the file `output`, which takes its name with the last.
+
+    There an `older` answer gives way.
+    """
     if output is not None:
         replace_file(output, lines)
-        tell(f"wrote {output}")
+        tell(f"wrote {output}{OLDER if older else ''}")
         return
     for line in lines:
         click.echo(line, nl=False)

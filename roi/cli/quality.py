@@ -66,8 +66,7 @@ def quality(
         cascades=pairs_of(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
         earlier=output if known else None), today())
     if output is not None:
-        put(output, answer.part)
-        tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
+        tell(f"{put(output, answer.part)}; next: roi compare my.yaml --quality {output}")
     if html is not None:
         from roi.report.quality.quality_page import quality_page
 

@@ -81,9 +81,9 @@ def usage(
         found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=shared.tell,
                              status=status, cache=cache)
     if output is not None and found.part is not None:
-        put(output, found.part)
+        told = put(output, found.part)
         counted = found.spent.workload is not None and found.spent.workload.requests_per_day is not None
-        shared.tell(f"wrote {output}; next: roi compare my.yaml --usage {output}"
+        shared.tell(f"{told}; next: roi compare my.yaml --usage {output}"
              + ("" if counted else ", where my.yaml states requests a day: the export does not; or --requests-per-day here"))
     if html is not None:
         from roi.report.usage.usage_page import usage_page

@@ -10,8 +10,6 @@ import numpy as np
 
 from roi.economics.cached_lengths import CachedLengths
 from roi.economics.inputs import (
-    AnnouncedRates,
-    Api,
     Array,
     Hardware,
     Number,
@@ -27,6 +25,7 @@ from roi.economics.inputs import (
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.paid_units import Provisioned
 from roi.economics.place import NEEDED, At
+from roi.economics.price_list import AnnouncedRates, Api
 from roi.economics.worked_out import PLATFORM, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Basis, Fact, Value

@@ -9,7 +9,7 @@ from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
-from roi.report.comparison.findings import experiment_name
+from roi.report.comparison.findings import experiment_name, nothing_pays
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -52,7 +52,7 @@ def step_sentence(answer: NextAnswer) -> str:
     if e is None and (lost := nothing_fails(c)):
         return f"DO NOW: {do}. THEN: {lost}"
     if e is None:
-        return f"DO NOW: {do}. THEN: nothing is worth measuring, no experiment is worth more than it costs."
+        return f"DO NOW: {do}. THEN: nothing is worth measuring, {nothing_pays(c)}."
     return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."
 
 

@@ -21,7 +21,7 @@ from roi.economics.tracking.month_figures import (
 )
 from roi.economics.tracking.seen_facts import OR_VOLUME, Effect
 from roi.report.layout.blocks import Block, Notes, Row, Table
-from roi.report.layout.wording import option_label, percent, usd
+from roi.report.layout.wording import figure, option_label, percent, told_apart, usd
 
 SMALL = 0.05
 """Share of the largest effect below which another is not told beside it."""
@@ -70,10 +70,12 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])
         if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
-            return f"{meaning}: x{e.factor:.3f}"
+            return f"{meaning}: x{times(e.factor)}"
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
-        return f"{meaning}: x{e.factor:.3f} {over}, x{last:.3f} in {a.months[-1].month}"
+        return f"{meaning}: x{times(e.factor)} {over}, x{times(last)} in {a.months[-1].month}"
     month, came, planned = off
+    if (live := _live_off(a, e.fact, came, planned)) is not None:
+        return f"as forecast, {percent(came)} in {month}, but live after {figure(e.factor)} months, forecast {figure(live)}"
     later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
     why = f"{more} was escalated" if _escalates(a, e.fact) else (
         f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
@@ -98,6 +100,20 @@ def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 
+def _live_off(a: TrackAnswer, fact: str, came: float, planned: float) -> float | None:
+    """The months to live of the forecast, where the share of calls came as planned and told of another go-live.
+
+    As where the old model was called beside the new one for a shorter time. None of what is escalated, and of other shares.
+    """
+    live = next(o.months_to_live for o in a.comparison.options if o.id == a.option)
+    return live if abs(came - planned) < ALIKE * planned and live > 0.0 and not _escalates(a, fact) else None
+
+
+def times(x: float) -> str:
+    """A factor in three decimals, or in as many as tell it from 1: cash stands beside it."""
+    return told_apart(lambda factor, more: f"{factor:.{3 + more}f}", x, 1.0)[0]
+
+
 def usd_signed(x: float) -> str:
     """An amount with its sign: +$1,200."""
     return f"+{usd(x)}" if x > 0 else usd(x)
@@ -107,7 +123,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     """All facts that were off, the largest effect on the cash first, and what the columns say."""
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, f"{over_forecast(a, e):.3f}", usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    rows = [Row((e.fact, times(over_forecast(a, e)), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
     if rest:
         cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
         rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
@@ -127,6 +143,9 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
 
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:
-    """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
+    """A fact over the forecast's; a share of calls in the month in which it was the furthest off, or the months to live."""
     off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
-    return e.factor if off is None or off[2] <= 0 else off[1] / off[2]
+    if off is None or off[2] <= 0:
+        return e.factor
+    live = _live_off(a, e.fact, *off[1:])
+    return off[1] / off[2] if live is None else e.factor / live

@@ -206,12 +206,19 @@ def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(
 
     said, texts = both()
     assert said
-    assert all("Little kept free: the peak takes 91.8% of what the fleet of " in text for text in texts)
+    assert all("Little kept free: when fullest the load takes 91.8% of what the fleet of " in text for text in texts)
     assert all(" holds within the SLO; 8.9% more breaks it (serving.headroom)" in text for text in texts)
     for roomy in ("serving.spares=1", "serving.headroom=0.2", "workload.requests_per_day=20000"):
         said, texts = both(roomy)
         assert not said
         assert not any("Little kept free" in text for text in texts)
+    by_hour = ("workload.requests_per_day=60000", "serving.autoscale=true")
+    said, texts = both(*by_hour)  # the peak takes 66% of two replicas, an hour below it 99% of one
+    assert said
+    assert all("when fullest the load takes 99.3% of what the fleet of " in text for text in texts)
+    said, texts = both(*by_hour, "serving.autoscale_floor=0", "workload.can_wait_share=1")  # more only takes longer
+    assert not said
+    assert not any("Little kept free" in text for text in texts)
 
 
 def test_a_cache_that_is_nearly_full_is_told_of_engines_that_evict(file):

@@ -91,11 +91,11 @@ def test_an_answer_takes_the_place_of_one_of_its_kind_and_says_so(good: Path, tm
     place = tmp_path / name
     place.write_text("", encoding="utf-8")
     other = ("--set", "title=Other", "--set", "workload.requests_per_day=7", "--set", "incumbent.model=gpt-4.1-mini")
-    for words in ((), other):
+    for words, told in ((), ""), (other, ", in place of the one that was there"):
         before = place.read_text(encoding="utf-8")
         found = ask(good, "--output", place, *words)
         assert (found.exit_code, found.stdout) == (0, "")
-        assert f"roi: wrote {place}\n" in found.stderr
+        assert f"roi: wrote {place}{told}\n" in found.stderr
         assert place.read_text(encoding="utf-8") != before
 
 

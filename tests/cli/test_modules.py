@@ -42,7 +42,7 @@ BUDGETS = {
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet"
         " estimate.replay.hourly_fleet economics.decision economics.cached_lengths"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"
-        " economics.paid_units economics.place economics.worked_out answers.compare"
+        " economics.paid_units economics.place economics.price_list economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),
     ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
         f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",

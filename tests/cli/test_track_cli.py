@@ -13,6 +13,7 @@ from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd, 
 from roi.answers.track_record import TrackedMonth, keep_months
 from roi.cli import main
 from roi.errors import InputError
+from roi.report.track_off import times
 
 SOL, HAIKU = "openai/gpt-6-sol", "anthropic/claude-haiku-5-5"
 
@@ -555,6 +556,25 @@ def test_a_price_is_weighed_by_what_was_paid_and_a_share_of_calls_is_the_same_in
     cash = [row.split()[1] for row in screen.split("Cash, USD")[1].split("\n\n")[0].splitlines()[2:]]
     assert cash == [row.split()[1] for row in screen.splitlines() if row.startswith(("2026-12", "2027-"))][:3]
     assert sum(int(x.replace(",", "")) for x in cash) == pytest.approx(found["cash_usd"], abs=1.5)
+
+
+@pytest.mark.parametrize(("x", "told"), [(1.0, "1.000"), (1.3, "1.300"), (1.0004, "1.0004"), (0.99997, "0.99997")])
+def test_a_factor_that_moved_cash_is_told_from_1(x, told):
+    assert times(x) == told
+
+
+def test_a_share_of_calls_as_forecast_of_models_that_were_not_called_together_is_told_by_the_go_live(tmp_path):
+    """Live from mid-December with the old model beside it till its end is a third of 1.5 calls a request; 20 days of 33,000 and
+    then 11 of 30,000, of one model each day, are a third too, of a model that was live after two thirds of the month."""
+    (tmp_path / "half.yaml").write_text(yaml.safe_dump({**SCENARIO, "timing": {"months_to_live": {"api": 0.5},
+                                                                               "months_in_parallel": 0.5}}))
+    old, new = export("gpt-6-sol", 1, per_day=33000, cached=0, usd=SOL_USD), export("gpt-6-luna", 1, per_day=30000)
+    (tmp_path / "usage.csv").write_text("\n".join([*old.splitlines()[:21], *new.splitlines()[21:]]) + "\n")
+    words = ("track", tmp_path / "half.yaml", "--option", LUNA, "--actual", tmp_path / "usage.csv")
+    factors = {each["fact"]: each["factor"] for each in json.loads(roi(*words, "--format", "json").stdout)["effects"]}
+    assert factors["share of calls"] == pytest.approx(4 / 3, rel=1e-3)
+    said = " ".join(roi(*words).stdout.split())
+    assert "hare of calls: as forecast, 33.3% in 2026-12, but live after 0.667 months, forecast 0.5." in said
 
 
 def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):

@@ -35,7 +35,7 @@ from roi.economics.finance import (
     present_value,
     return_on_investment,
 )
-from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Shared, Tokens, Training
+from roi.economics.inputs import Hardware, Option, OwnCost, Plan, Shared, Tokens, Training
 from roi.economics.lines.api_bill import api_lines, service, service_of_long
 from roi.economics.lines.api_request import long_share, request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
@@ -63,6 +63,7 @@ from roi.economics.lines.self_hosting import fleet_lines, fleet_months
 from roi.economics.lines.shared_fleet import fleet_load, hours_paid, part_of_fleet
 from roi.economics.lines.unit_lines import owed_units, provisioned_lines, unit_lines
 from roi.economics.paid_units import Provisioned
+from roi.economics.price_list import Api
 from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import (
     demand_to_hold,

@@ -11,7 +11,8 @@ def test_the_share_that_is_escalated_is_told_of_a_month_in_which_the_option_is_l
     """Live a month late, 74.6% of the calls stayed where 80% were planned; going live is told by the month that was missed."""
     names, came, planned = ("2026-12", "2027-01", "2027-02"), (0.0, 0.0, 0.746), (0.0, 1 / 3, 0.8)
     answer: Any = SimpleNamespace(
-        option="cascade:x", comparison=SimpleNamespace(options=[SimpleNamespace(id="cascade:x", kind="cascade")]),
+        option="cascade:x", comparison=SimpleNamespace(
+            options=[SimpleNamespace(id="cascade:x", kind="cascade", months_to_live=1.0)]),
         months=[SimpleNamespace(month=name) for name in names],
         tracked=SimpleNamespace(came=[SimpleNamespace(own_share=x) for x in came], planned_share=planned))
     told = {fact: over_forecast(answer, SimpleNamespace(fact=fact, factor=1.0)) for fact in (ROUTING, LIVE)}  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from quiet_scenario import HYBRID, PER_MONTH, STAY, World, case_of, quiet
 
 from roi.economics.change.causes import causes_of
 from roi.economics.decision.comparison import compare
-from roi.economics.inputs import AnnouncedRates, Api, path_of
+from roi.economics.inputs import path_of
+from roi.economics.price_list import AnnouncedRates, Api
 from roi.errors import InputError
 from roi.facts.case import Case
 from roi.facts.fact import Basis

@@ -10,8 +10,6 @@ from long_tables import every_row
 from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import (
-    AnnouncedRates,
-    Api,
     At,
     Hardware,
     Option,
@@ -24,6 +22,7 @@ from roi.economics.inputs import (
     places,
 )
 from roi.economics.paid_units import Provisioned
+from roi.economics.price_list import AnnouncedRates, Api
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import Resolved, resolve

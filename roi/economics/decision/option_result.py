@@ -12,7 +12,7 @@ from roi.economics.decision.feasibility import FAILED, binding_field, binds, tes
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_request import long_share
-from roi.economics.lines.line import Line, requests
+from roi.economics.lines.line import Line, is_zero, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
@@ -39,6 +39,8 @@ class LineResult:
     """Source of that fact."""
     arithmetic: str
     """The product behind the figure, and the month it is shown for."""
+    arithmetic_upfront: str | None
+    """The same of month 0, where something is paid then and the other is that of a later month; else None."""
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
     kind: LineKind
@@ -61,6 +63,7 @@ class FleetResult:
     gpus_most: float
     utilisation_mean: float
     utilisation_peak: float
+    """At the peak, or in the fullest hour where the fleet follows the load."""
     usd_per_gpu_hour: float
     rental: str | None
     """on-demand, spot or reserved; owned where the cards are bought or there already; None in Cases that do not say."""
@@ -73,7 +76,7 @@ class FleetResult:
     share_of_requests: float
     """That it answers itself; below 1 where an API takes the rest: what is above a floor, what is too long."""
     little_free: bool
-    """True where less than LITTLE_FREE of what it holds is free at the peak, and no API takes what is more."""
+    """True where less than LITTLE_FREE of what it holds is free then, and neither an API nor a longer day takes more."""
 
 
 @dataclass(frozen=True)
@@ -337,18 +340,17 @@ def infeasible_result(option: Option, stay: Option, score: float | None) -> Infe
 
 def _line(line: Line, case: Case, start: int) -> LineResult:
     """The line, its arithmetic shown for the first month in which the option serves alone, or in which the line is not zero."""
-    facts = [case[path] for path in line.facts if path in case]
-    weakest = max(facts, key=lambda f: f.basis.rank, default=None)
-    if isinstance(line.told, str):
-        text = line.told
-    else:
+    weakest = max((case[path] for path in line.facts if path in case), key=lambda f: f.basis.rank, default=None)
+    upfront, first, told = float(np.asarray(line.upfront)), None, line.told
+    if not isinstance(told, str):
         busy = np.flatnonzero(np.abs(line.monthly) > 0)
+        first = f"month 0: {told(-1)}" if upfront else None
         month = start if start in busy or not busy.size else int(busy[0])
-        text = f"month {month + 1}: {line.told(month)}"
+        told, first = (first, None) if first and not busy.size else (f"month {month + 1}: {told(month)}", first)
     return LineResult(
-        name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
-        basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
-        cash=not (line.is_error or line.no_cash), kind=line.kind,
+        name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=upfront,
+        basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=told,
+        arithmetic_upfront=first, cash=not (line.is_error or line.no_cash), kind=line.kind,
     )
 
 
@@ -362,6 +364,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         return float(row[start]) if row.ndim else float(row)
 
     f, rental = months.fleet, f"{plan.path}rental"
+    for_work = done.option.autoscale_floor == 0 and done.option.hardware is None and is_zero(plan.minimum_months)
     return FleetResult(
         month=start + 1, plan=plan.path.removesuffix("."), gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
         instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(f.gpus)),
@@ -370,7 +373,7 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         minimum_months=float(plan.minimum_months), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
         share_of_requests=(1.0 - at(months.spill)) * (1.0 - float(long_share(done.shared, done.option))),
-        little_free=done.option.replicas_fixed is None and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
+        little_free=done.option.replicas_fixed is None and not for_work and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
     )
 
 

@@ -134,7 +134,7 @@ def decide(
     else:
         runner_up = best([id for id in chosen.candidates if id != leader]) or "stay"
         subject, at = leader, error_rate_that_decides(shared, options, central, leader, runner_up, counts)
-    then = next((e for e in measured if e.net_usd > 0), None)
+    then = next((e for e in measured if e.net_usd > e.error_usd), None)
     first = max(measured, key=lambda e: round(e.first_net_usd, 6), default=None)  # rounding of sums decides no order
     after = max(then.net_usd if then is not None else 0.0, 0.0)
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import AnnouncedRates, Api, Array, Number, Option, Shared, Tokens
+from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.line import any_positive
+from roi.economics.price_list import AnnouncedRates, Api
 from roi.units import MTOK
 
 

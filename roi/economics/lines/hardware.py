@@ -88,7 +88,7 @@ def _purchase_line(
         return f"{gpus:,.6g} GPU x {each}{times}"
 
     def paid(month: int) -> str:
-        return bought_for(pick(later, month)) if pick(later, month) else f"month 0: {bought_for(pick(first))}"
+        return bought_for(pick(first) if month < 0 else pick(later, month))
 
     def all_paid() -> Arithmetic | str:
         more = any(pick(later, month) for month in range(later.shape[-1]))

@@ -18,7 +18,7 @@ from roi.numerics.spreads import triangle_exponential
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
 Arithmetic = Callable[[int], str]
-"""Month index (0 = month 1) -> the product that gives the line's figure in that month."""
+"""Month index (0 = month 1; -1, asked of a line with an upfront alone, = month 0) -> the product that gives its figure then."""
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,8 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
         return "-" if usd < 0 else ""
 
     def arithmetic(month: int) -> str:
+        if month < 0:
+            return f"{sign(pick(cost.upfront_usd))}${abs(pick(cost.upfront_usd)):,.6g}"
         by_month, each, here = pick(cost.usd_per_month), pick(cost.each_usd), pick(part, month)
         terms = [f"{sign(by_month)}${abs(by_month):,.6g}"] if by_month or not each else []
         terms += [f"{pick(billed_requests(shared), month):,.0f} requests x {sign(each)}${abs(each):.8g}"] if each else []
@@ -259,7 +261,7 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
 
     return Line(
         name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
-        arithmetic=arithmetic if _runs(cost) else Words(lambda: f"${pick(cost.upfront_usd):,.6g}"),
+        arithmetic=arithmetic if _runs(cost) else Words(lambda: arithmetic(-1)),
         path=np.asanyarray((cost.usd_per_month + cost.each_usd * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
     )

@@ -1,15 +1,13 @@
 """Who answered the calls of each month: when an option went live, how long the old model ran beside it, what it handed on."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from roi.economics.inputs import Array, Option
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import LIVE, PARALLEL, PRICE, ROUTING, STAY_PRICE, shares_price
-
-if TYPE_CHECKING:
-    from roi.economics.tracking.seen_facts import Came
 
 SHARE_SAME: Final = 0.005
 """Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
@@ -17,7 +15,7 @@ SHARE_MIXED: Final = 0.0005
 """The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 
 
-def routing(options: Mapping[str, Option], id: str, came: "Sequence[Came]") -> dict[str, Array]:
+def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
     """The facts that nothing but the calls themselves tells, shape (k, 1) each; without those that are as the forecast says.
 
     Months until the option was live, and the share that it escalated, as the calls of each month say; the months in parallel
@@ -56,7 +54,7 @@ def routing(options: Mapping[str, Option], id: str, came: "Sequence[Came]") -> d
     return moved | {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
 
 
-def _most_parallel(month: "Came") -> float | None:
+def _most_parallel(month: Came) -> float | None:
     """Months at most in which both models can have been called for each request in this one, by its days' calls."""
     if month.second_calls is None or not month.calls:
         return None

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from roi.economics.inputs import Array, Option, Shared
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import COMMITMENTS, PRICE, STAY_PRICE, committed, dearer
-from roi.economics.tracking.seen_facts import MOVED, Came, in_rows, seen_in_rows
+from roi.economics.tracking.seen_facts import MOVED, in_rows, seen_in_rows
 
 Costs = Sequence[tuple[float | None, float | None]]
 """What an export says that the own model's calls, and all calls, of each month cost."""

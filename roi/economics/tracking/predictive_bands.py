@@ -4,7 +4,7 @@ A month is judged against a predictive band: the spread of the facts, one draw o
 moves one month and not the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,10 +158,29 @@ def _luck(u: Array, months: int) -> dict[str, Array]:
     }
 
 
+def _lately(luck: Mapping[str, Array]) -> dict[str, Array]:
+    """What is carried on of the luck of months that came, shape (n, 1)."""
+    return {name: x[:, -1:] if name == "price" else x[:, -LATELY:].mean(axis=1, keepdims=True) for name, x in luck.items()}
+
+
 def _carried(luck: Mapping[str, Array], horizon: int) -> dict[str, Array]:
     """The luck of the months that came, and in those ahead what is carried on of it, shape (n, horizon)."""
-    ahead = {name: x[:, -1:] if name == "price" else x[:, -LATELY:].mean(axis=1, keepdims=True) for name, x in luck.items()}
+    ahead = _lately(luck)
     return {name: np.concatenate([x, *[ahead[name]] * (horizon - x.shape[1])], axis=1) for name, x in luck.items()}
+
+
+def luck_ahead(u: Array, came: int, horizon: int, told: Collection[str]) -> dict[str, Array]:
+    """The luck of each month after those that came, 1 in these, shape (n, horizon).
+
+    `u` holds what `dimensions` asks for `horizon` months beside the facts. What was `told` of the last months is carried on
+    with their luck, which those ahead do not have.
+    """
+    luck = _luck(u, horizon)
+    carried = _lately({name: x[:, :came] for name, x in luck.items()})
+    found = {name: x / carried[name] if name in told else x.copy() for name, x in luck.items()}
+    for x in found.values():
+        x[:, :came] = 1.0
+    return found
 
 
 def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
@@ -187,11 +206,18 @@ def _savings(
     own, stay = (figures(shared, options[each], options).in_days(days) for each in (id, "stay"))
     saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
     if luck is not None and id != "stay":
-        stays = _moved(shared, options["stay"], {**luck, "price": np.ones(1)}) - 1.0
-        moves = own.calls_usd * (_moved(shared, options[id], luck) - 1.0) + own.gpu_usd * (luck["hours"] - 1.0)
-        saving = saving + stay.calls_usd * stays - moves
+        saving = saving + saved_by_luck(shared, options, id, own, stay, luck)
     first = stay.upfront_usd - own.upfront_usd
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
+
+
+def saved_by_luck(
+    shared: Shared, options: Mapping[str, Option], id: str, own: Figures, stay: Figures, luck: Mapping[str, Array]
+) -> Array:
+    """What the luck of months adds to the cash that the option saves against staying in them, USD."""
+    stays = _moved(shared, options["stay"], {**luck, "price": np.ones(1)}) - 1.0
+    moves = own.calls_usd * (_moved(shared, options[id], luck) - 1.0) + own.gpu_usd * (luck["hours"] - 1.0)
+    return np.asanyarray(stay.calls_usd * stays - moves)
 
 
 @dataclass(frozen=True)

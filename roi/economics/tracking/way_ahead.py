@@ -5,6 +5,7 @@ What is spent is spent: the comparison from today counts what lies ahead alone, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import month_shares
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import (
     PRICE,
     STAY_PRICE,
@@ -25,10 +27,20 @@ from roi.economics.tracking.month_figures import (
     price_level,
     with_seen,
 )
-from roi.economics.tracking.predictive_bands import BAND, CHUNK, LATELY
-from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately, tells_stay_price
+from roi.economics.tracking.predictive_bands import BAND, CHUNK, LATELY, dimensions, luck_ahead, saved_by_luck
+from roi.economics.tracking.seen_facts import Tracked, seen_lately, tells_stay_price
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
+
+TOLD_BY: Final[Mapping[str, str]] = {
+    "volume": "calls",
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cache": "cached_share",
+    "price": "calls_usd",
+    "hours": "gpu_hours",
+}
+"""By what has luck of its own in each month (MONTHLY): the figure of a month that tells it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,8 @@ class Course:
     """What the months that came make of the decision."""
 
     payback: tuple[float, float, float]
-    """Months from the decision until the cash is earned back: central, 5th and 95th percentile; inf = never."""
+    """Months from the decision until the cash is earned back: central, 5th and 95th percentile, the luck of each month ahead
+    included; inf = never."""
     earned: float
     """USD saved so far, set-up taken off."""
     requests_per_day: float
@@ -100,14 +113,17 @@ def course(
     stay_usd = _stay_price(*known, tracked)
     central = _from_now(*known, id, tracked.came, stay_usd)
     paid = float(_paid(central, id, tracked, days, setup_usd)[0])
+    told = {name for name, figure in TOLD_BY.items() if any(getattr(x, figure) is not None for x in tracked.came[-LATELY:])}
     first = _first(central, id, setup_usd)
     months: list[Array] = []
     gains: dict[str, list[Array]] = {}
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
-        values = case.values(sobol(start, stop, len(case.uncertain), seed))
+        u = sobol(start, stop, dimensions(case, days.size), seed)
+        values = case.values(u[:, : len(case.uncertain)])
         drawn = _from_now(*in_calendar(*read_all(case, values, choices), days), id, tracked.came, stay_usd)
-        months.append(np.broadcast_to(_paid(drawn, id, tracked, days, setup_usd), (stop - start,)))
+        luck = luck_ahead(u[:, len(case.uncertain) :], k, days.size, told)
+        months.append(np.broadcast_to(_paid(drawn, id, tracked, days, setup_usd, luck), (stop - start,)))
         for other, gain in _gains(drawn, id, k, counts).items():
             gains.setdefault(other, []).append(np.broadcast_to(gain, (stop - start,)))
     drawn_months = np.concatenate(months) if months else np.array([paid])
@@ -168,10 +184,14 @@ def _first(now: _From, id: str, setup_usd: float | None) -> Number:
     return 0.0 if id == "stay" else now.stay.upfront_usd - now.own.upfront_usd
 
 
-def _paid(now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float | None) -> Array:
-    """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
-    k = len(tracked.came)
-    ahead = np.atleast_2d(now.stay.in_days(days).cash_usd - now.own.in_days(days).cash_usd)
+def _paid(
+    now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float | None, luck: Mapping[str, Array] | None = None
+) -> Array:
+    """Months until the cash is earned back: the tracked months as they came, those ahead as these draws and their luck say."""
+    k, stay, own = len(tracked.came), now.stay.in_days(days), now.own.in_days(days)
+    ahead = np.atleast_2d(stay.cash_usd - own.cash_usd)
+    if luck is not None and id != "stay":
+        ahead = ahead + saved_by_luck(now.shared, now.options, id, own, stay, luck)
     first = _first(now, id, setup_usd)
     ahead = np.broadcast_to(ahead, (max(ahead.shape[0], np.size(first)), now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving

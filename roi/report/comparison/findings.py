@@ -184,13 +184,13 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     if e is None:
         why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
                "Nothing to measure: no option here waits for a test." if not c.experiments and c.case["draws"].value else
-               "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
+               f"Nothing is worth measuring: {nothing_pays(c)}." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")
         return [Labelled("THEN", (why,))]
     beside = ", beside NEXT" if next_move(c) is not None else ""
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
-    other = next((x for x in c.experiments if x.option != e.option and x.net_usd > ALSO_WORTH * e.net_usd
+    other = next((x for x in c.experiments if x.option != e.option and x.net_usd > max(ALSO_WORTH * e.net_usd, x.error_usd)
                   and not (e.paired and e.kind == x.kind == "evaluate" and x.option == "stay")), None)  # is held by e
     if other is not None and not brief:
         what = to_measure(c, other)
@@ -199,6 +199,12 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
         if e.kind == other.kind == "evaluate" and spared > 0.0:
             told.append(f"On the same items, whose labels are paid once, it adds about {usd(other.cost_usd - spared)}.")
     return [Labelled("THEN", tuple(told))]
+
+
+def nothing_pays(c: Comparison) -> str:
+    """Why nothing is worth measuring after the advice."""
+    noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
+    return f"no test is worth more than it costs{noise}"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

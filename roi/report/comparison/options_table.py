@@ -196,10 +196,11 @@ def arithmetic_month(line: LineResult) -> int:
 
 
 def _branch(line: LineResult, start: int, money: Money) -> Row:
-    """A cost line; its detail is the arithmetic, and what that gives in its month or for the set-up."""
+    """A cost line; its detail is the arithmetic, and what that gives in its month or in month 0."""
     months, total, shown = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd), arithmetic_month(line)
     cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
-    return Row(cells, detail=f"{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
+    first = "" if line.arithmetic_upfront is None else f"{line.arithmetic_upfront} = {usd(line.upfront_usd)}; "
+    return Row(cells, detail=f"{first}{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
 
 
 def _fleet(c: Comparison, f: FleetResult | None) -> str:
@@ -218,7 +219,8 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
     return (f" Fleet: {replicas} on {gpu_count(f.gpus)} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
             f" {rent}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
-            f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"
+            f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)}"
+            f" {'at the peak' if whole else 'when fullest'}"
             f"{f' ({peak})' if peak else ''}.")
 
 

@@ -117,12 +117,12 @@ LINES: Final = ("option", "line", "kind", "cash", "month", "usd", "basis", "sour
 
 
 def _lines(c: Comparison) -> Iterator[Cells]:
-    """The arithmetic stands in the month that it is shown for."""
+    """The arithmetic stands in the month that it is shown for, that of month 0 there."""
     for o in c.options:
         for line in o.lines:
             shown = arithmetic_month(line)
             for month, amount in enumerate((line.upfront_usd, *line.monthly_usd)):
-                told = line.arithmetic if month == shown else None
+                told = line.arithmetic if month == shown else line.arithmetic_upfront if month == 0 else None
                 yield o.id, line.name, str(line.kind), line.cash, month, amount, str(line.basis), line.source, told
 
 

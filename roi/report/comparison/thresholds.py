@@ -253,19 +253,25 @@ def flips_at(c: Comparison) -> str:
 
 
 def _why(c: Comparison, to: str | None, near: float, far: float | None, *, below: bool) -> str:
-    """Why the advice turns to staying at prices between `near` and `far`, USD: for the leading option's chance, or its mean.
+    """Why the advice turns to `to` at prices between `near` and `far`, USD: for the leading option's chance, or the means.
 
-    For its chance where it saves on average beyond both, or more than today: in some draws its answers are worse than on
-    average, which weighs more the dearer an answer is. Empty where the advice turns to another option, or that is not known.
+    For its chance where it saves more on average than `to` beyond both, or more than staying than it does today: in some draws
+    its answers are worse than on average, which weighs more the dearer an answer is. Empty where another option saves more on
+    average, as is expected of what is advised, and where nothing is known: the floor of a hybrid changes with the price.
     """
-    if to != "stay":
+    if to is None or (to != "stay" and "hybrid" in (c.leader.kind, option_of(c, to).kind)):
         return ""
-    cash, today = c.leader.expected_cash_npv_usd, case_number(c.case, "quality.usd_per_error")
+    today = case_number(c.case, "quality.usd_per_error")
+
+    def saved(o: OptionResult, price: float) -> float:
+        return o.expected_cash_npv_usd + (o.expected_npv_usd - o.expected_cash_npv_usd) / today * price
+
+    more = [saved(c.leader, x) - saved(option_of(c, to), x) for x in (near, far) if x is not None and today > 0.0]
+    slack = ONE_PRICE * abs(c.leader.expected_cash_npv_usd)
     worse = c.leader.quality.wrong_rate >= option_of(c, "stay").quality.wrong_rate
-    saved = [cash + (c.leader.expected_npv_usd - cash) / today * x for x in (near, far) if x is not None and today > 0.0]
-    if worse is below or (len(saved) > 1 and saved[1] > ONE_PRICE * abs(cash)):
+    if (to == "stay" and worse is below) or (len(more) > 1 and more[1] > slack):
         return f": chance <{percent(chance_asked(c, c.leader))}"  # to beat staying, as the line below it tells of today
-    return ": NPV < 0" if len(saved) > 1 and saved[0] >= -ONE_PRICE * abs(cash) else ""
+    return ": NPV < 0" if to == "stay" and len(more) > 1 and more[0] >= -slack else ""
 
 
 def holds_while(c: Comparison) -> str:

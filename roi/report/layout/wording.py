@@ -276,8 +276,8 @@ def short_usd(x: float) -> str:
 
 def little_free(fleet: str, utilisation_peak: float) -> str:
     """That a small rise of the load breaks the SLO on the fleet of this name."""
-    return (f"Little kept free: the peak takes {percent(utilisation_peak)} of what the fleet of {fleet} holds within the SLO;"
-            f" {percent(1.0 / utilisation_peak - 1.0)} more breaks it (serving.headroom)")
+    return (f"Little kept free: when fullest the load takes {percent(utilisation_peak)} of what the fleet of {fleet} holds"
+            f" within the SLO; {percent(1.0 / utilisation_peak - 1.0)} more breaks it (serving.headroom)")
 
 
 def few_slots(held: Mapping[str, tuple[float, float]]) -> str:

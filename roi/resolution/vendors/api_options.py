@@ -9,7 +9,8 @@ from roi.catalog.models.same_weights import closed_name
 from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.vendors import MAKERS, ending_elsewhere, retirement
-from roi.economics.inputs import AnnouncedRates, Option, path_of
+from roi.economics.inputs import Option, path_of
+from roi.economics.price_list import AnnouncedRates
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.case import OWN_SERVERS

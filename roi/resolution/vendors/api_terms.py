@@ -6,11 +6,12 @@ from datetime import date as Date
 from functools import partial
 from typing import Final
 
-from roi.economics.inputs import Api, Option, Shared, path_of
+from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
+from roi.economics.price_list import Api
 from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis

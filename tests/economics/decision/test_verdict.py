@@ -1,6 +1,7 @@
 """Which option is recommended: chances, the bar, the gates, the best untrained option."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import Standing
 from roi.economics.decision.recommendation import choose
 from roi.economics.decision.turning.error_price import Row
@@ -20,7 +22,9 @@ from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 
 
-def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
+def sure(
+    chance: float | None, npv: float = 50_000.0, rule: Any = None, measured: Sequence[Experiment] = (), **fields: Any
+) -> Verdict:
     """The verdict where the cheaper API has this chance of beating staying and everything else loses."""
     case = case_of(verdict=rule or {})
     shared, options = read_all(case, case.values())
@@ -30,7 +34,7 @@ def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields
     }
     results[CHEAPER] = replace(results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields)
     chosen = choose(shared, results, "errors")
-    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=(),
+    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=measured, alarms=(),
                   turning=TurningPrice(None, None, ()))
 
 
@@ -53,6 +57,14 @@ def test_what_trains_buys_or_commits_is_likely_from_eighty_percent_on() -> None:
 
 def test_an_option_that_loses_on_average_is_not_recommended_however_often_it_wins() -> None:
     assert (sure(0.9, -5.0).decision, sure(0.9, -5.0).recommended) == ("stay", "stay")
+
+
+def test_a_test_whose_net_worth_lies_within_its_monte_carlo_error_is_not_recommended() -> None:
+    noise = Experiment(kind="evaluate", option=CHEAPER, cost_usd=100.0, months=0.0, worth_usd=180.0, net_usd=80.0,
+                       first_net_usd=-100.0, evppi_usd=180.0, error_usd=80.0)
+    seen = replace(noise, option=CASCADE, net_usd=70.0, error_usd=60.0)
+    assert sure(0.9, measured=(noise,)).then is None
+    assert sure(0.9, measured=(noise, seen)).then == seen
 
 
 def test_the_same_answers_come_from_the_same_model_or_pair_of_models() -> None:

@@ -6,8 +6,9 @@ from tracked_years import CACHE, DAYS, SCENARIO, cached_usd
 
 from roi.answers.opening import open_case
 from roi.economics.decision.weighing import settle
+from roi.economics.tracking.came import Came
 from roi.economics.tracking.month_figures import figures
-from roi.economics.tracking.seen_facts import Came, effects, track
+from roi.economics.tracking.seen_facts import effects, track
 from roi.scenario.file import check_scenario
 
 

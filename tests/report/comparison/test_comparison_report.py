@@ -307,6 +307,19 @@ def test_every_cost_line_shows_its_arithmetic_and_what_it_gives(overrides: tuple
                 assert f"{line.arithmetic} = " in text, (o.id, line.name)
 
 
+@pytest.mark.parametrize(("horizon", "later"), [
+    (36, "; month 18: 1 x (40 h x $104.534/h + $250 evaluation) = $4,431"), (12, " "),
+])
+def test_a_migration_that_falls_at_once_has_its_arithmetic_beside_that_of_a_later_one(horizon: int, later: str) -> None:
+    """What ends today is migrated in month 0, once: 0 x (...) = $0 of a month in which none falls was all that was said."""
+    c = answer("incumbent.ends_in_months=0", f"horizon_months={horizon}", "draws=0")
+    line = next(line for line in c.options[0].lines if line.name.endswith("ends: migration"))
+    text = " ".join(comparison_text(c, (), "stay").replace("│", " ").split())
+    assert f"month 0: 1 x (40 h x $100/h + $250 evaluation) = $4,250{later}" in text
+    assert line.upfront_usd + sum(line.monthly_usd) == pytest.approx(
+        4250.0 + (250.0 + 4000.0 * 1.03**1.5 if horizon == 36 else 0.0))
+
+
 def test_a_reason_of_several_options_is_written_out_once() -> None:
     c = answer("serving.engine=tensorrt-llm", "candidates.gpus=[MI300X]", "draws=0")
     why = "tensorrt-llm runs on NVIDIA GPUs alone"

@@ -1035,6 +1035,12 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
         told.count("on your evaluation set") == 2)
 
 
+def test_where_a_test_may_be_worth_its_cost_the_draws_are_said_to_be_too_few() -> None:
+    c = replace(bundled(), experiments=(replace(bundled().experiments[0], net_usd=1.0, error_usd=2.0),))
+    told = " ".join(render(then(c)).split())
+    assert told == "THEN Nothing is worth measuring: no test is worth more than it costs, by more than these draws can tell."
+
+
 def test_what_is_also_worth_testing_costs_what_the_first_test_has_not_paid_and_is_not_inside_it() -> None:
     """300 items at $2 a label for one, 200 for the other: of its cost $400 are paid already. Today's model is judged beside."""
     c = answer("evaluation.usd_per_label=2")
@@ -1097,6 +1103,18 @@ def test_a_dearer_answer_that_turns_to_staying_says_whether_the_mean_or_the_chan
     assert flips_at(replace(c, verdict=sure)).endswith("the advice turns to staying: NPV < 0")
     open_ended = replace(c.verdict, flips_between_usd_per_error=(near, None))
     assert flips_at(replace(c, verdict=open_ended)).endswith("the advice turns to staying")
+
+
+def test_where_the_advice_turns_to_an_option_that_saves_less_it_says_that_it_is_for_the_chance() -> None:
+    """Saved as one line each: $100 - $1,000 x the price and $80 - $500 x the price cross at $0.04; the prices are made up."""
+    c, adapter = answer(), "self-hosted-adapter:qwen3-8b+lora"
+    first, other = (replace(option_of(c, id), expected_cash_npv_usd=cash, expected_npv_usd=cash - 0.002 * slope)
+                    for id, cash, slope in ((c.verdict.leader, 100.0, 1000.0), (adapter, 80.0, 500.0)))
+    assert not first.binds
+    c = replace(c, options=tuple({first.id: first, other.id: other}.get(o.id, o) for o in c.options))
+    for ends, told in (((0.02, 0.03), ": chance <60%"), ((0.04, 0.04), ""), ((0.05, 0.06), "")):
+        found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=(adapter,))
+        assert flips_at(replace(c, verdict=found)).endswith(f"qwen3-8b+lora self-hosted{told}")
 
 
 @pytest.mark.parametrize(("ends", "told", "below"), [

@@ -5,10 +5,11 @@ import math
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
-from roi.economics.inputs import Api, Option, path_of
+from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
+from roi.economics.price_list import Api
 from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
 from roi.report.comparison.remarks.todays_units import paid_by_unit

@@ -1,0 +1,45 @@
+"""What a month of the calendar brought, as usage exports, invoices and clusters tell it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """What came in one month of the calendar; None where nothing tells it."""
+
+    days: float
+    calls: float | None = None
+    input_tokens: float | None = None
+    """Of a call, cached ones included."""
+    output_tokens: float | None = None
+    cached_share: float | None = None
+    own_share: float | None = None
+    """Of the calls, those that the option's own model answered."""
+    second_calls: float | None = None
+    """Of the calls, at most so many are of a request that the other model was called for too, on the same day."""
+    api_usd: float | None = None
+    unused_usd: float | None = 0.0
+    """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
+    listed: bool = False
+    """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
+    tiers: tuple[float, float] = (1.0, 1.0)
+    """Then what batch and service tiers make of the price of the own model's calls and of the others', over the forecast's."""
+    waiting_usd: float | None = None
+    """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
+    gpu_hours: float | None = None
+    gpu_usd: float | None = None
+
+    @property
+    def calls_usd(self) -> float | None:
+        """What was billed for the calls themselves."""
+        return None if self.api_usd is None or self.unused_usd is None else self.api_usd - self.unused_usd
+
+    @property
+    def tells_price(self) -> bool:
+        """True where a bill and the calls that it is for are told: without them a price is not told apart from a volume."""
+        return self.calls_usd is not None and self.calls is not None
+
+    @property
+    def bill_alone(self) -> bool:
+        """True where a bill is told without the calls that it is for."""
+        return self.calls_usd is not None and self.calls is None

@@ -105,7 +105,8 @@ def test_calls_in_a_tier_hand_on_its_price_and_no_bill_that_would_move_batch(tmp
     file, out = tmp_path / "log.csv", tmp_path / "part.yaml"
     file.write_text("date,model,provider,requests,input_tokens,output_tokens,service_tier\n" + "".join(
         f"2026-10-{day},gpt-5.4,openai,100,1000000,1000,{tier}\n" for day, tier in enumerate(tiers, 27)))
-    assert run("usage", file, "--output", out, "--tasks", "0").exit_code == 0
+    asked = run("usage", file, "--output", out, "--tasks", "0")
+    assert (asked.exit_code, "in flex 50%" in asked.stdout) == (0, tiers.count("flex") == 1)
     found = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]
     assert (found.get("tier_price_ratio"), "bill_usd_per_month" in found) == (ratio, False)
     mixed = tiers in (("flex", "default"), ("flex", "priority"))

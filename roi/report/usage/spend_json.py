@@ -154,7 +154,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
             "longest_answered": lengths.longest, "histogram": [asdict(b) for b in lengths.bins]},
         "prefix": prefix and {"tokens": prefix.tokens, "low": prefix.low, "high": prefix.high,
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
-        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
+        "uses_cache": w.uses_cache, "batch_share": w.batch_share, "tiers": dict(w.tiers), "load": shape and {
             "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
             "hour_peak_to_mean": shape.hour_peak_to_mean, "chance_to_mean": shape.chance_to_mean,
             "peak_of_one_day": shape.one_day and {

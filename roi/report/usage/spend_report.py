@@ -41,8 +41,9 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield Heading("By model")
         yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
         bare = [each for each in found.priced if each.usd is None]
+        tier = " and tier" if any(each.spend.tier for each in found.priced) else ""
         yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
-                        " share read. list: at the list price of each day"
+                        f" share read. list: at the list price of each day{tier}"
                         + (", or by the terms of --scenario" if any(each.public for each in found.priced) else "")
                         + ". reported: what the source says that it cost."
                         + (f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes." if bare
@@ -374,7 +375,7 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         between = f" ({figure(w.prefix.low)} to {figure(w.prefix.high)})" if w.prefix.high > w.prefix.low else ""
         yield "shared prefix", f"{_count(w.prefix.tokens)} tokens{between}, found in {percent(w.prefix.hit_rate)}", w.prefix.how
     if w.batch_share is not None:
-        yield "in batch", percent(w.batch_share), ""
+        yield "in batch", "; ".join((percent(w.batch_share), *(f"in {tier} {percent(part)}" for tier, part in w.tiers))), ""
     if w.shape is not None:
         yield from _load(w.shape)
 

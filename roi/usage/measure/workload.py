@@ -3,7 +3,7 @@
 The model is the one that the user names, the only one, or one with most of what was spent.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -141,6 +141,8 @@ class MeasuredWorkload:
     batch_share: float | None
     """Requests in batch over all."""
     uses_cache: bool
+    tiers: tuple[tuple[str, float], ...] = ()
+    """(tier that is not the standard one, requests in it over all), the most first; batch is none of them."""
     context_tokens: int | None = None
     """What the list says that a call may hold; None where it does not."""
     missing: tuple[tuple[str, str], ...] = ()
@@ -198,10 +200,19 @@ def measure_workload(
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None,
-        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0,
+        uses_cache=tokens["cache_read"] + tokens["cache_write"] > 0, tiers=_tiers(rows, requests),
         context_tokens=None if listed is None else listed.context_tokens)
     longest = max(((row.last_us or 0) - (row.first_us or 0) for row in rows if row.kind == "bucket"), default=0)
     return replace(found, missing=tuple(_missing(found, calls=calls, batched=bool(batched), in_weeks=longest <= WEEK_US)))
+
+
+def _tiers(rows: Sequence[Spend], requests: int | None) -> tuple[tuple[str, float], ...]:
+    """`MeasuredWorkload.tiers`; none where nobody counts requests."""
+    counted = Counter[str]()
+    for row in rows:
+        if row.tier is not None and not row.batch and row.requests:
+            counted[row.tier] += row.requests
+    return tuple((tier, n / requests) for tier, n in counted.most_common()) if requests else ()
 
 
 def shortest_prefix(provider: str | None, model: str, listed: ApiPrice | None) -> float:

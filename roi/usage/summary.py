@@ -287,6 +287,9 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     raw = remote_table(backend, name)
     form = (format_named(question.named, FORMATS, options) if question.named else
             of_header(raw.columns, FORMATS, name, options))
+    if form.table_by_document:
+        raise InputError(f"{name}: rows of {form.title} hold documents that are opened in files alone, not with --backend;"
+                         " export the table first")
     table = wanted(raw, form)
     records = with_periods(form, table, form.records(table, options), options, backend)
     log = Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())], paid=set(paid_in(records, options, backend)))

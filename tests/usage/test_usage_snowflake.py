@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from usage_support import DATA, fresh, records, run_usage, totals
 
@@ -40,6 +41,14 @@ def test_a_table_with_snowflake_s_own_times_is_the_same(tmp_path: Path) -> None:
 
 def test_times_are_hours_so_that_no_minute_makes_a_peak() -> None:
     assert "not told: times are whole hours" in run_usage(REST).stdout
+
+
+def test_in_a_database_its_counts_are_not_opened(tmp_path: Path) -> None:
+    """Without TOKENS_GRANULAR each request would have no token, and be no call."""
+    with duckdb.connect(tmp_path / "log.ddb") as base:
+        base.read_json(str(REST)).create("rest")
+    run = run_usage("rest", "--backend", f"duckdb://{tmp_path / 'log.ddb'}")
+    assert (run.exit_code, "export the table first" in run.stderr) == (2, True)
 
 
 def test_counts_by_model_are_a_row_each(tmp_path: Path) -> None:

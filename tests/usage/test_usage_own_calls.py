@@ -200,11 +200,11 @@ def test_hours_of_a_place_may_begin_at_half_past(tmp_path: Path) -> None:
 
 
 def test_an_offset_that_stands_apart_from_its_clock_is_read(tmp_path: Path) -> None:
-    """Snowflake's and Go's ways to write a time: 9:00 at -07:00 is 16:00 UTC."""
+    """Snowflake's and Go's ways to write a time, Go's with a zone that may have no name: 9:00 at -07:00 is 16:00 UTC."""
+    clocks = ("09:00:00.000 -0700", "16:00:00 +0000 UTC", "08:00:00 -0800 PST", "13:00:00 -0300 -03")
     path = tmp_path / "calls.csv"
-    path.write_text(f"{PLAIN}\n2026-11-02 09:00:00.000 -0700,m,10,2\n2026-11-02 16:00:00 +0000 UTC,m,10,2\n")
-    first, second = records(tmp_path, path)
-    assert first["at_us"] == second["at_us"] == 1_793_635_200_000_000
+    path.write_text("\n".join([PLAIN, *(f"2026-11-02 {clock},m,10,2" for clock in clocks)]))
+    assert [row["at_us"] for row in records(tmp_path, path)] == [1_793_635_200_000_000] * 4
 
 
 @pytest.mark.parametrize(("read", "written"), [

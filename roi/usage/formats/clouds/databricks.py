@@ -27,6 +27,8 @@ ENDPOINT: Final = r"^system\.ai\.(databricks-)?"
 """What stands before the model in the name of what Databricks serves."""
 VENDORS: Final = ("anthropic", "openai", "gemini")
 """Who may lead `api_type`: whose interface it is, and so whose model."""
+OWN: Final = "mlflow"
+"""What leads `api_type` where the interface is Databricks' own, of which it has counted no tokens at times: they are lost."""
 FAILED: Final = 400
 """HTTP status from which a call failed."""
 
@@ -48,7 +50,8 @@ def fields(table: Table, _: FileOptions) -> Fields:
         input=whole(table, "input_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
         output=count(table, "output_tokens"), reasoning=table["n_reasoning"],
         reasons=(((whole(table, "status_code") >= FAILED).fill_null(False), "failed call"),
-                 (text(table, "input_tokens").isnull(), "no tokens are counted, as of calls of a tool")))
+                 (text(table, "input_tokens").isnull() & ~vendor.isin((*VENDORS, OWN)).fill_null(False),
+                  "no tokens are counted, as of calls of a tool")))
 
 
 def rows(document: Document) -> Iterator[Document]:

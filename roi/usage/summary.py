@@ -198,7 +198,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         rows = [row for row in kept if (row.provider, row.model) == (choice.provider, choice.model)]
         if choice.group is not None:
             rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
-        workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
+        workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day, zone=question.zone)
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))),
         priced=priced,

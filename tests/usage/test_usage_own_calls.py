@@ -190,6 +190,17 @@ def test_days_of_whole_hours_or_dates_among_others_tell_no_peak(first: str, know
     assert known in " ".join(each["reason"] for each in workload["missing"])
 
 
+@pytest.mark.parametrize("exact", [0, 5])
+def test_midnights_of_a_place_are_dates(exact: int, tmp_path: Path) -> None:
+    """30 calls a day at 0:00 in Berlin, 22:00 or 23:00 UTC (October's last Sunday is the 25th): no hour has them all."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-10-{day} 00:00:00,gpt-5-mini,1000,50" for day in range(20, 30) for _ in range(30)]
+    rows += [f"2026-11-{day:02d} {hour:02d}:07:13,gpt-5-mini,1000,50" for day in range(2, 2 + exact) for hour in range(24)]
+    path.write_text("\n".join([PLAIN, *rows]) + "\n")
+    load = usage_answer(path, "--timezone", "Europe/Berlin")["workload"]["load"]
+    assert (load["minutes_told"], load["hour_peak_to_mean"], load["hourly_weights"]) == (1440, None, None)
+
+
 def test_hours_of_a_place_may_begin_at_half_past(tmp_path: Path) -> None:
     """30 calls each hour at +05:30: the busiest minute would have 60 times the mean."""
     path = tmp_path / "calls.csv"

@@ -8,10 +8,12 @@ several backends do not define.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from functools import reduce
 from itertools import pairwise
 from operator import add
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,28 +161,29 @@ class Exactness:
         return "" if cut is None else f"times{'' if self.everywhere else ' of some days'} are {cut}"
 
 
-def exactness(calls: Table, backend: Backend) -> Exactness:
+def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
     """How exact the times of the calls are: dates or whole hours, on every day or on some that have ENOUGH calls, or exact.
 
     Hours of a place may begin at a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where
-    other days are exact, a day whose calls lie all at one moment has a job of that time, but for midnight.
+    other days are exact, a day whose calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
     """
     table = calls.mutate(day=bucket_index(calls.at_us, DAY_S), past=calls.at_us % (HOUR_S * MICRO))
     days = rows_of(table.group_by("day").aggregate(
         calls=table.count(), first=table.at_us.min(), last=table.at_us.max(), least=table.past.min(), most=table.past.max(),
     ), backend)
     even = [day for day in days if day["least"] == day["most"] and day["least"] % (QUARTER_S * MICRO) == 0]
-    everywhere = len(even) == len(days)
+    everywhere, place = len(even) == len(days), ZoneInfo(zone)
     cut = even if everywhere and not any(day["least"] for day in even) else [
-        day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day))]
+        day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day, place))]
     if not cut:
         return Exactness()
-    return Exactness(1440 if all(map(_is_date, cut)) else 60, everywhere=everywhere)
+    return Exactness(1440 if all(_is_date(day, place) for day in cut) else 60, everywhere=everywhere)
 
 
-def _is_date(day: Mapping[str, Any]) -> bool:  # Any: cells
-    """Whether all calls of the day are at its midnight."""
-    return bool(day["first"] == day["last"] and day["first"] % DAY_US == 0)
+def _is_date(day: Mapping[str, Any], place: ZoneInfo) -> bool:  # Any: cells
+    """Whether all calls of the day are at one midnight, in UTC or there."""
+    midnight = day["first"] % DAY_US == 0 or datetime.fromtimestamp(day["first"] / MICRO, place).time() == time()
+    return bool(day["first"] == day["last"] and midnight)
 
 
 @dataclass(frozen=True)

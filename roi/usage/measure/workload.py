@@ -158,9 +158,11 @@ class MeasuredWorkload:
 
 def measure_workload(
     records: Table, backend: Backend, rows: Sequence[Spend], days: Days, choice: Choice,
-    requests_per_day: float | None = None,
+    requests_per_day: float | None = None, *, zone: str = "UTC",
 ) -> MeasuredWorkload:
     """The workload of `choice`; `rows` are its sums by day, `requests_per_day` what the user says where nothing counts them.
+
+    `zone` is that of times without an offset.
 
     Of a model that began or ended within the log, its days are those between (`days_in_use`): a mean over days before it took
     over another's calls is of no day at all. Its growth is not told then, since calls that move between models are none.
@@ -184,7 +186,7 @@ def measure_workload(
         cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
-        shape = load_shape(*minute_counts(kept, backend), days.complete, exactness(kept, backend))
+        shape = load_shape(*minute_counts(kept, backend), days.complete, exactness(kept, backend, zone))
         prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)
         if prefix is not None and lengths is not None:
             prefix = within_prompts(prefix, lengths.bins, shortest if prefix.minimum is None else prefix.minimum)

@@ -198,7 +198,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         rows = [row for row in kept if (row.provider, row.model) == (choice.provider, choice.model)]
         if choice.group is not None:
             rows = [row for row in spend_by_day(choice.filter(records), backend) if row.kind != "cost"]
-        workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day)
+        workload = measure_workload(records, backend, rows, days, choice, question.requests_per_day, zone=question.zone)
     return Usage(
         sources=tuple(_sources(log, (*kept, *costs))),
         priced=priced,
@@ -287,6 +287,9 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     raw = remote_table(backend, name)
     form = (format_named(question.named, FORMATS, options) if question.named else
             of_header(raw.columns, FORMATS, name, options))
+    if form.table_by_document:
+        raise InputError(f"{name}: rows of {form.title} hold documents that are opened in files alone, not with --backend;"
+                         " export the table first")
     table = wanted(raw, form)
     records = with_periods(form, table, form.records(table, options), options, backend)
     log = Log([LogTable(form, (SourceFile(None, name),), records, UnreadRows())], paid=set(paid_in(records, options, backend)))

@@ -346,6 +346,7 @@ def answers(url: str, name: str) -> dict[str, Any]:
         "spend_by_group": [asdict(row) for row in aggregate.spend_by_group(records, backend)],
         "spend_of_others": [asdict(row) for row in aggregate.spend_of_others(records, backend, most=2)],
         "minute_counts": [{"minute": m, "calls": n} for m, n in zip(minutes.tolist(), calls.tolist(), strict=True)],
+        "exactness": [asdict(aggregate.exactness(kept, backend))],
         "length_cells": [asdict(cell) for cell in aggregate.length_cells(kept, backend)],
         "read_cells": [asdict(cell) for cell in aggregate.read_cells(kept, backend)],
     }  # fmt: skip
@@ -473,21 +474,22 @@ def test_every_question_compiles_to_counts_sums_and_extremes(dialect, name):
     if name in ALL_FIVE:
         aggregate.length_cells(records, backend)
         aggregate.read_cells(records, backend)
-        backend.to_pyarrow(aggregate_minutes(records))
+        backend.to_pyarrow(asked(aggregate.minute_counts, records, "minute", "calls"))
+        backend.to_pyarrow(asked(aggregate.exactness, records, "calls", "first", "last", "least", "most"))
     groups = aggregate.constants(records).get("group", "") is not None  # where the format has none, none are asked for
-    assert len(backend.sql) == (4 if name in ALL_FIVE else 1) + 2 * groups
+    assert len(backend.sql) == (5 if name in ALL_FIVE else 1) + 2 * groups
     assert backend.reductions <= ALLOWED, backend.reductions - ALLOWED
     for sql in backend.sql:
         assert not [word for word in FORBIDDEN if re.search(rf"{word}\w*\(", sql.upper())]
 
 
-def aggregate_minutes(records: Any) -> Any:
-    """The expression of minute_counts, whose answer here, a null, would be no array."""
+def asked(question: Any, records: Any, *columns: str) -> Any:
+    """The expression of a question to which a null, the answer here, would be none; zeros in these columns are."""
     class Kept(Compiled):
         def to_pyarrow(self, expression: Any) -> pa.Table:
             self.expression = expression
-            return pa.table({"minute": np.zeros(1, np.int64), "calls": np.ones(1, np.int64)})
+            return pa.table({column: np.zeros(1, np.int64) for column in columns})
 
     kept = Kept("duckdb")
-    aggregate.minute_counts(records, kept)
+    question(records, kept)
     return kept.expression

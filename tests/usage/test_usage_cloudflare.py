@@ -49,3 +49,13 @@ def test_what_a_provider_s_cache_gave_and_what_was_thought_count(tmp_path: Path)
     assert (thought["uncached_input"], thought["output"], thought["reasoning"], thought["cost_usd"]) == (9, 873, 852, None)
     assert "anthropic, rows that report their cost: $0.0141 against $0.0141 at list price, x 1.000" in " ".join(
         run_usage(LIVE).stdout.split())
+
+
+def test_an_input_of_claude_leaves_its_cache_out_on_vertex_too(tmp_path: Path) -> None:
+    """5,000 tokens beside 3,429 that were read; Gemini's 5,000 count them. Older entries tell no cache."""
+    call = json.loads(LIVE.read_text().splitlines()[0]) | {"provider": "google-vertex-ai", "tokens_in": 5000}
+    calls = [call, call | {"id": "b", "model": "google/gemini-2.5-flash"}, call | {"id": "c", "usage_metadata": None}]
+    calls = [calls[0] | {"model": "anthropic/claude-sonnet-4-5"}, *calls[1:]]
+    (tmp_path / "vertex.jsonl").write_text("\n".join(map(json.dumps, calls)))
+    rows = records(fresh(tmp_path, "vertex"), tmp_path / "vertex.jsonl")
+    assert sorted(row["uncached_input"] for row in rows) == [1571, 5000, 5000]

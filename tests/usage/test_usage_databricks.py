@@ -4,7 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from usage_support import DATA, fresh, records, totals
+from usage_support import DATA, fresh, records, run_usage, totals
+
+from roi.usage.read.record import UNREADABLE_COUNT
 
 ROWS = DATA / "databricks_gateway.jsonl"
 SUMS = {"uncached_input": 9 + 9 + 37 + 3 + 31 + 13 + 11, "cache_read": 1642 + 3022, "cache_write": 1642,
@@ -25,6 +27,23 @@ def test_who_serves_is_databricks_or_whose_key_it_was(tmp_path: Path) -> None:
         ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.6"), ("openai", "o4-mini"), ("databricks", "llama-4-maverick"),
         ("databricks", "qwen35-122b-a10b"), ("databricks", "qwen3-embedding-0-6b")}
     assert {row["reasoning"] for row in rows if row["model"] == "o4-mini"} == {220}
+
+
+def test_databricks_own_interface_names_no_vendor(tmp_path: Path) -> None:
+    """mlflow/v1/chat/completions reaches a model under any vendor's key: its maker is paid, not "mlflow"."""
+    row = json.loads(ROWS.read_text().splitlines()[0])
+    (tmp_path / "usage.jsonl").write_text(json.dumps({**row, "api_type": "mlflow/v1/chat/completions"}))
+    (call,) = records(fresh(tmp_path, "own"), tmp_path / "usage.jsonl")
+    assert (call["provider"], call["model"]) == (None, "claude-sonnet-4-5")
+    assert "mlflow" not in run_usage(tmp_path / "usage.jsonl").stdout
+
+
+def test_calls_of_a_model_without_counts_are_lost_and_those_of_a_tool_are_none(tmp_path: Path) -> None:
+    rows = [json.loads(ROWS.read_text().splitlines()[0]) | {"request_id": api, "api_type": api, "input_tokens": None}
+            for api in ("mlflow/v1/chat/completions", "mcp")]
+    (tmp_path / "usage.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert {row["dropped"] for row in records(fresh(tmp_path, "lost"), tmp_path / "usage.jsonl")} == {
+        UNREADABLE_COUNT, "no tokens are counted, as of calls of a tool"}
 
 
 def test_a_table_with_json_in_its_cells_is_the_same(tmp_path: Path) -> None:

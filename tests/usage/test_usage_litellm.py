@@ -123,3 +123,14 @@ def test_what_a_callback_logs_has_the_counts_of_its_usage(tmp_path: Path) -> Non
     assert totals(rows) == {"uncached_input": 1952, "cache_read": 2048, "cache_write": 0, "output": 100, "requests": 2}
     assert {(row["source"], row["model"], row["cost_usd"]) for row in rows if not row["dropped"]} == {
         ("litellm-logs", "gpt-5-mini", 0.0004)}
+
+
+def test_a_callback_s_log_tells_whose_a_call_is_and_which(tmp_path: Path) -> None:
+    """The names of SpendLogs stand in `metadata`, and `id` is its request_id: the call that stands twice counts once."""
+    call = {"id": "c1", "trace_id": "s1", "call_type": "acompletion", "model": "gpt-5-mini", "response_cost": 0.0004,
+            "custom_llm_provider": "openai", "prompt_tokens": 2000, "completion_tokens": 50, "startTime": 1_790_812_800.12,
+            "metadata": {"user_api_key_hash": "k1", "user_api_key_team_id": "t1", "user_api_key_user_id": "u1"}}
+    (tmp_path / "calls.jsonl").write_text("\n".join(map(json.dumps, (call, call, call | {"id": "c2"}))))
+    for kind, group in (("key", "k1"), ("project", "t1"), ("user", "u1"), ("session", "s1")):
+        rows = records(fresh(tmp_path, kind), tmp_path / "calls.jsonl", group_by=kind)
+        assert ({row["group"] for row in rows}, totals(rows)["requests"]) == ({group}, 2)

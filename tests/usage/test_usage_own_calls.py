@@ -173,15 +173,49 @@ def test_times_of_whole_hours_or_dates_tell_no_peak_within_them(time: str, known
     assert (load["hourly_weights"] is None) == (known == "dates")
     assert f"peak_to_mean: times are {known}" in " ".join(run_usage(path).stdout.split())
     run = run_usage(path, "--trace", str(tmp_path / "trace.csv"))
-    assert (run.exit_code, "whole hours or dates" in run.stderr) == (2, True)
+    assert (run.exit_code, f"times are {known}" in run.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("first", "known"), [
+    ("", "times of some days are dates"), ("T{hour:02d}:00:00Z", "times of some days are whole hours"),
+    ("T{hour:02d}:00:00+05:30", "times of some days are whole hours"), ("T09:00:00Z", "")])
+def test_days_of_whole_hours_or_dates_among_others_tell_no_peak(first: str, known: str, tmp_path: Path) -> None:
+    """Four days of 10 calls each hour, five of one each 6 minutes: the first would have a peak of 60 or more; a job has."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-11-0{day}{first.format(hour=hour)}" for day in range(2, 6) for hour in range(24) for _ in range(10)]
+    rows += [f"2026-11-{day:02d}T{at // 10:02d}:{at % 10 * 6 + 1:02d}:13Z" for day in range(6, 11) for at in range(240)]
+    path.write_text("\n".join([PLAIN, *(f"{row},gpt-5-mini,1000,50" for row in rows)]) + "\n")
+    workload = usage_answer(path)["workload"]
+    assert (workload["load"]["peak_to_mean"] is None) == bool(known)
+    assert known in " ".join(each["reason"] for each in workload["missing"])
+
+
+@pytest.mark.parametrize("exact", [0, 5])
+def test_midnights_of_a_place_are_dates(exact: int, tmp_path: Path) -> None:
+    """30 calls a day at 0:00 in Berlin, 22:00 or 23:00 UTC (October's last Sunday is the 25th): no hour has them all."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-10-{day} 00:00:00,gpt-5-mini,1000,50" for day in range(20, 30) for _ in range(30)]
+    rows += [f"2026-11-{day:02d} {hour:02d}:07:13,gpt-5-mini,1000,50" for day in range(2, 2 + exact) for hour in range(24)]
+    path.write_text("\n".join([PLAIN, *rows]) + "\n")
+    load = usage_answer(path, "--timezone", "Europe/Berlin")["workload"]["load"]
+    assert (load["minutes_told"], load["hour_peak_to_mean"], load["hourly_weights"]) == (1440, None, None)
+
+
+def test_hours_of_a_place_may_begin_at_half_past(tmp_path: Path) -> None:
+    """30 calls each hour at +05:30: the busiest minute would have 60 times the mean."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-11-{day:02d}T{hour:02d}:00:00+05:30,gpt-5-mini,1000,50" for day in range(2, 10) for hour in range(24)]
+    path.write_text("\n".join([PLAIN, *(row for row in rows for _ in range(30))]) + "\n")
+    load = usage_answer(path)["workload"]["load"]
+    assert (load["minutes_told"], load["peak_to_mean"]) == (60, None)
 
 
 def test_an_offset_that_stands_apart_from_its_clock_is_read(tmp_path: Path) -> None:
-    """Snowflake's and Go's ways to write a time: 9:00 at -07:00 is 16:00 UTC."""
+    """Snowflake's and Go's ways to write a time, Go's with a zone that may have no name: 9:00 at -07:00 is 16:00 UTC."""
+    clocks = ("09:00:00.000 -0700", "16:00:00 +0000 UTC", "08:00:00 -0800 PST", "13:00:00 -0300 -03")
     path = tmp_path / "calls.csv"
-    path.write_text(f"{PLAIN}\n2026-11-02 09:00:00.000 -0700,m,10,2\n2026-11-02 16:00:00 +0000 UTC,m,10,2\n")
-    first, second = records(tmp_path, path)
-    assert first["at_us"] == second["at_us"] == 1_793_635_200_000_000
+    path.write_text("\n".join([PLAIN, *(f"2026-11-02 {clock},m,10,2" for clock in clocks)]))
+    assert [row["at_us"] for row in records(tmp_path, path)] == [1_793_635_200_000_000] * 4
 
 
 @pytest.mark.parametrize(("read", "written"), [

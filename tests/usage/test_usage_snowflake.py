@@ -5,7 +5,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+import pytest
 from usage_support import DATA, fresh, records, run_usage, totals
+
+from roi.usage.read.record import EMPTY_CALL, UNREADABLE_COUNT
 
 REST = DATA / "snowflake_rest.jsonl"
 FUNCTIONS = DATA / "snowflake_functions.jsonl"
@@ -39,6 +43,14 @@ def test_times_are_hours_so_that_no_minute_makes_a_peak() -> None:
     assert "not told: times are whole hours" in run_usage(REST).stdout
 
 
+def test_in_a_database_its_counts_are_not_opened(tmp_path: Path) -> None:
+    """Without TOKENS_GRANULAR each request would have no token, and be no call."""
+    with duckdb.connect(tmp_path / "log.ddb") as base:
+        base.read_json(str(REST)).create("rest")
+    run = run_usage("rest", "--backend", f"duckdb://{tmp_path / 'log.ddb'}")
+    assert (run.exit_code, "export the table first" in run.stderr) == (2, True)
+
+
 def test_counts_by_model_are_a_row_each(tmp_path: Path) -> None:
     (tmp_path / "code.json").write_text(json.dumps({
         "USAGE_TIME": "2026-09-17T21:31:43Z", "TOKENS": 130, "TOKEN_CREDITS": 0.1, "REQUEST_ID": "r", "TOKENS_GRANULAR": {
@@ -56,3 +68,33 @@ def test_queries_of_functions_are_sums_of_calls_that_nobody_counted(tmp_path: Pa
     assert {row["kind"] for row in rows} == {"bucket"}
     assert [row["dropped"] for row in rows if row["dropped"]] == [
         "tokens of a function that does not tell its input from its output"]
+
+
+@pytest.mark.parametrize("granular", [None, "{}", "oops", '{"audio": 4698}'])
+def test_tokens_whose_counts_cannot_be_read_are_no_empty_call(granular: str | None, tmp_path: Path) -> None:
+    """TOKENS says 4,698, TOKENS_GRANULAR not of what; a request of 0 tokens is no call."""
+    row = json.loads(REST.read_text().splitlines()[0])
+    calls = [row, {**row, "REQUEST_ID": "a", "TOKENS_GRANULAR": granular},
+             {**row, "REQUEST_ID": "b", "TOKENS": "0", "TOKENS_GRANULAR": granular}]
+    (tmp_path / "rest.jsonl").write_text("\n".join(map(json.dumps, calls)))
+    assert {row["dropped"] for row in records(fresh(tmp_path, "lost"), tmp_path / "rest.jsonl")} == {
+        None, UNREADABLE_COUNT, EMPTY_CALL}
+
+
+def test_functions_without_tokens_are_no_sums_of_none(tmp_path: Path) -> None:
+    row = json.loads(FUNCTIONS.read_text().splitlines()[0])
+    pages = json.dumps([{"key": {"metric": "pages", "unit": "pages"}, "value": 13}])
+    calls = [{**row, "QUERY_ID": str(k), "METRICS": metrics} for k, metrics in enumerate((row["METRICS"], pages, None, "oops"))]
+    (tmp_path / "functions.jsonl").write_text("\n".join(map(json.dumps, calls)))
+    rows = records(fresh(tmp_path, "pages"), tmp_path / "functions.jsonl")
+    assert sorted(row["dropped"] or "" for row in rows) == [
+        "", "a function of which no tokens are counted, but pages or the like", UNREADABLE_COUNT, UNREADABLE_COUNT]
+
+
+def test_two_functions_of_a_query_are_two_sums_with_equal_counts(tmp_path: Path) -> None:
+    """AI_COMPLETE and COMPLETE of one query, 13 + 5 tokens each."""
+    row = json.loads(FUNCTIONS.read_text().splitlines()[0])
+    (tmp_path / "functions.jsonl").write_text("\n".join(
+        json.dumps({**row, "FUNCTION_NAME": name}) for name in ("AI_COMPLETE", "COMPLETE")))
+    rows = records(fresh(tmp_path, "two"), tmp_path / "functions.jsonl", group_by="user")
+    assert totals(rows)["uncached_input"] == 26

@@ -161,7 +161,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
                 "day": day_of(shape.one_day.day).isoformat(), "peak_to_mean_without_it": shape.one_day.peak_to_mean,
                 "requests_per_day_without_it": shape.one_day.others_per_day,
                 "only_one_of_its_weekday": shape.one_day.only_weekday},
-            "minutes_told": shape.minutes_told,
+            "minutes_told": shape.exact.minutes,
             "busiest_minute": shape.minute_peak_to_mean and datetime.fromtimestamp(shape.busiest_minute * 60, UTC).isoformat(),
             "calendar_minutes": shape.minutes, "requests_per_minute": shape.calls_per_minute,
             "hourly_weights": shape.hourly_weights, "weekday_weights": shape.weekday_weights},

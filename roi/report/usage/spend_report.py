@@ -390,7 +390,7 @@ def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
         yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",
                f"{shape.minutes:,} calendar minutes, {figure(shape.calls_per_minute)} requests in a mean one{used}")
     else:
-        yield ("peak over mean", f"not told: times are {'dates' if shape.minutes_told > 60 else 'whole hours'}{hour}", "")
+        yield ("peak over mean", f"not told: {shape.exact.told}{hour}", "")
     if shape.one_day is not None:
         yield "peak of one day", shape.one_day.told, ""
         yield ("without that day", f"{figure(shape.one_day.others_per_day)} requests a day",

@@ -54,7 +54,7 @@ def asked_load(rate: float | None, concurrency: float | None, *, poisson: bool =
     """The open loop at this rate, where there is one, else the closed loop of so many requests in flight."""
     if rate:
         return Load(requests_per_s=rate, arrivals="poisson" if poisson else "trace")
-    return Load(concurrency=int(concurrency) if concurrency else None)
+    return Load(concurrency=int(concurrency) if concurrency and concurrency >= 1.0 else None)
 
 
 def made_point(requests: Sequence[ServedRequest], load: Load, *, complete: bool = True) -> ServePoint:

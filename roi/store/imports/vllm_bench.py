@@ -53,14 +53,15 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
     load = asked_load(rate, fields.optional(document, "max_concurrency"), poisson=poisson)
     stamps = [[ttft, *fields.numbers({"itls": gap}, "itls")] if not error and ttft > 0.0 else []
               for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)]
+    latencies = _latencies(document, len(inputs))
     if "start_times" in document:
         starts = fields.numbers(document, "start_times")
         if len(starts) != len(inputs):
             raise ValueError("input_lens and start_times differ in length")
     else:
-        starts = _as_slots_come_free(stamps, load)
+        starts = _as_slots_come_free(stamps, latencies, load)
         notes.append("the file has no start_times: of a closed loop each request is taken as sent when a slot came free")
-    rows = zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
+    rows = zip(starts, inputs, outputs, stamps, errors, latencies, strict=True)
     requests = [_request(*row) for row in rows]
     done = [r for r in requests if r.error is None]
     stated, served = fields.optional(document, "output_throughput"), fields.optional(document, "request_throughput")
@@ -90,14 +91,18 @@ def _latencies(document: Json, count: int) -> list[float | None]:
     return [fields.optional({"latency": value}, "latency") for value in found]
 
 
-def _as_slots_come_free(stamps: list[list[float]], load: Load) -> list[float]:
-    """Seconds at which the requests of a closed loop were sent; one that failed has no end, and holds no slot."""
+def _as_slots_come_free(stamps: list[list[float]], latencies: list[float | None], load: Load) -> list[float]:
+    """Seconds at which the requests of a closed loop were sent; one that failed has no end, and holds no slot.
+
+    Others hold theirs to the end of their stream, which may come after the last token, where that is told.
+    """
     if load.concurrency is None:
         raise ValueError("has no start_times and was no closed loop, so which requests ran together is unknown: use a newer"
                          " vllm bench serve, or --max-concurrency N without a rate")
     free = [0.0] * load.concurrency
     heapify(free)
-    return [_start_in(free, sum(gaps)) for gaps in stamps]
+    return [_start_in(free, max(sum(gaps), latency or 0.0) if gaps else 0.0)
+            for gaps, latency in zip(stamps, latencies, strict=True)]
 
 
 def _start_in(free: list[float], seconds: float) -> float:

@@ -6,12 +6,14 @@ several backends do not define.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from functools import reduce
 from itertools import pairwise
 from operator import add
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,10 @@ GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 DAY_S: Final = 86_400
 MINUTE_S: Final = 60
+QUARTER_S: Final = 900
 HOUR_S: Final = 3_600
+ENOUGH: Final = 10
+"""Calls of a day that do not lie all on the hour by chance, be their times exact to a minute alone."""
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
@@ -140,12 +145,45 @@ def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     return minutes, calls_in_each
 
 
-def minutes_told(calls: Table, backend: Backend) -> int:
-    """How exact the times of the calls are, in minutes: 1440 where each is a date, 60 where each is a whole hour, else 1."""
-    cut = {60: HOUR_S, 1440: DAY_S}
-    whole = {str(minutes): (calls.at_us % (seconds * MICRO) == 0).all() for minutes, seconds in cut.items()}
-    told = rows_of(calls.aggregate(**whole), backend)[0]
-    return max((minutes for minutes in cut if told[str(minutes)]), default=1)
+@dataclass(frozen=True)
+class Exactness:
+    """How exact the times of calls are, of those days (UTC) of which they are the least exact."""
+
+    minutes: int = 1
+    """60 where they are whole hours, 1440 where they are dates, of which no peak within them can be told."""
+    everywhere: bool = True
+    """False where the times of other days are exact."""
+
+    @property
+    def told(self) -> str:
+        """That they are not exact, in words; empty where they are."""
+        cut = {60: "whole hours", 1440: "dates"}.get(self.minutes)
+        return "" if cut is None else f"times{'' if self.everywhere else ' of some days'} are {cut}"
+
+
+def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
+    """How exact the times of the calls are: dates or whole hours, on every day or on some that have ENOUGH calls, or exact.
+
+    Hours of a place may begin at a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where
+    other days are exact, a day whose calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
+    """
+    table = calls.mutate(day=bucket_index(calls.at_us, DAY_S), past=calls.at_us % (HOUR_S * MICRO))
+    days = rows_of(table.group_by("day").aggregate(
+        calls=table.count(), first=table.at_us.min(), last=table.at_us.max(), least=table.past.min(), most=table.past.max(),
+    ), backend)
+    even = [day for day in days if day["least"] == day["most"] and day["least"] % (QUARTER_S * MICRO) == 0]
+    everywhere, place = len(even) == len(days), ZoneInfo(zone)
+    cut = even if everywhere and not any(day["least"] for day in even) else [
+        day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day, place))]
+    if not cut:
+        return Exactness()
+    return Exactness(1440 if all(_is_date(day, place) for day in cut) else 60, everywhere=everywhere)
+
+
+def _is_date(day: Mapping[str, Any], place: ZoneInfo) -> bool:  # Any: cells
+    """Whether all calls of the day are at one midnight, in UTC or there."""
+    midnight = day["first"] % DAY_US == 0 or datetime.fromtimestamp(day["first"] / MICRO, place).time() == time()
+    return bool(day["first"] == day["last"] and midnight)
 
 
 @dataclass(frozen=True)

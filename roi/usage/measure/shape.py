@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from roi.usage.measure.aggregate import Ints
+from roi.usage.measure.aggregate import Exactness, Ints
 from roi.usage.measure.peak import RARE, Array, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7
 MINUTES_OF_DAY: Final = 1440
+EXACT: Final = Exactness()
 LEAST_CALLS: Final = 1.0
 """Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
 below which no hour does."""
@@ -49,8 +50,8 @@ class Shape:
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
     """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
-    minutes_told: int = 1
-    """How exact its times are, in minutes: 60 of whole hours, 1440 of dates, of which no peak within them can be told."""
+    exact: Exactness = EXACT
+    """How exact its times are."""
     one_day: "OneDay | None" = None
     """The day that makes the peak, where one does."""
 
@@ -82,18 +83,18 @@ class OneDay:
                                             f"without that day it is {times(least)}")
 
 
-def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int], told: int = 1) -> Shape | None:
+def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int], exact: Exactness = EXACT) -> Shape | None:
     """Shape of the load from calls by minute (minutes since 1970, ascending); None without calls.
 
-    `told` is how exact their times are, in minutes. Calls of a whole hour lie all in its first minute, so that no minute tells
-    a peak, and those of a date in its first hour.
+    `exact` is how exact their times are. Calls of a whole hour lie all in its first minute, so that no minute tells a peak, and
+    those of a date in its first hour.
     """
     if not calls.size:
         return None
     found = _shape(minutes, calls, complete)
-    if told > 1:
-        found = replace(found, minutes_told=told, minute_peak_to_mean=None, peak_to_mean=None)
-    if told >= MINUTES_OF_DAY:
+    if exact.told:
+        found = replace(found, exact=exact, minute_peak_to_mean=None, peak_to_mean=None)
+    if exact.minutes >= MINUTES_OF_DAY:
         found = replace(found, hour_peak_to_mean=None, hourly_weights=None)
     return replace(found, one_day=_one_day(minutes, calls, complete, found))
 

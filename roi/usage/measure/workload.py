@@ -12,12 +12,12 @@ from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
-from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, minutes_told, read_cells
+from roi.usage.measure.aggregate import Spend, exactness, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
-from roi.usage.measure.shape import Shape, load_shape
+from roi.usage.measure.shape import MINUTES_OF_DAY, Shape, load_shape
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
 from roi.usage.read.names_alone import NOT_A_NAME
@@ -160,9 +160,11 @@ class MeasuredWorkload:
 
 def measure_workload(
     records: Table, backend: Backend, rows: Sequence[Spend], days: Days, choice: Choice,
-    requests_per_day: float | None = None,
+    requests_per_day: float | None = None, *, zone: str = "UTC",
 ) -> MeasuredWorkload:
     """The workload of `choice`; `rows` are its sums by day, `requests_per_day` what the user says where nothing counts them.
+
+    `zone` is that of times without an offset.
 
     Of a model that began or ended within the log, its days are those between (`days_in_use`): a mean over days before it took
     over another's calls is of no day at all. Its growth is not told then, since calls that move between models are none.
@@ -186,7 +188,7 @@ def measure_workload(
         cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
-        shape = load_shape(*minute_counts(kept, backend), days.complete, minutes_told(kept, backend))
+        shape = load_shape(*minute_counts(kept, backend), days.complete, exactness(kept, backend, zone))
         prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)
         if prefix is not None and lengths is not None:
             prefix = within_prompts(prefix, lengths.bins, shortest if prefix.minimum is None else prefix.minimum)
@@ -284,10 +286,9 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
 
 def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
     """The same of the peak and of the hours of a day."""
-    known = {60: "times are whole hours", 1440: "times are dates"}.get(shape.minutes_told)
     if shape.peak_to_mean is None:
         usual = "usual peak" if shape.hourly_weights is None else "mean day's busiest hour, with a usual peak within it,"
-        why = known or f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is chance"
-        yield "peak_to_mean", f"{why}; where the scenario states none, the {usual} stands in"
+        few = f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is chance"
+        yield "peak_to_mean", f"{shape.exact.told or few}; where the scenario states none, the {usual} stands in"
     if shape.hourly_weights is None:
-        yield "hourly_weights", known if shape.minutes_told == 1440 and known else "no day is covered whole"
+        yield "hourly_weights", shape.exact.told if shape.exact.minutes >= MINUTES_OF_DAY else "no day is covered whole"

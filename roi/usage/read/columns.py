@@ -38,7 +38,7 @@ YEAR_LAST: Final = (
     r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
 )
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-APART: Final = r" +(Z|[+-][0-9]{2}:?[0-9]{2})( UTC)?$"
+APART: Final = r" +(Z|[+-][0-9]{2}:?[0-9]{2})( [A-Z]{2,5}| [+-][0-9]{2,4})?$"
 """An offset apart from its clock, as Snowflake and Go write it, whose zone may follow: DuckDB reads no such time."""
 
 

@@ -3,7 +3,8 @@
 `input_tokens` counts what was read from a cache and written to it, of Anthropic's models too; `token_details`, an object or
 its JSON, tells how many. What Databricks serves itself is called by `destination_name`, whose endpoint may lead it
 (system.ai.databricks-...); `destination_model` is then at times a title of a page. What somebody else serves under one's own
-key is called by `destination_model`, and paid to whom `api_type` begins with. Failed calls have no counts. Source: rows of a
+key is called by `destination_model`, and paid to whom `api_type` begins with; mlflow/... is Databricks' own interface to all of
+them, and names none. Failed calls have no counts. Source: rows of a
 live workspace in getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/databricks_gateway (2026-08).
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 from roi.usage.formats.json_counts import has_keys, items_of, pruned, scalars, with_counts
 from roi.usage.read.columns import count, text, utc, whole
-from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 NEEDS: Final = frozenset({
@@ -24,6 +25,10 @@ DETAILS: Final = {
 OPENED: Final = "details"
 ENDPOINT: Final = r"^system\.ai\.(databricks-)?"
 """What stands before the model in the name of what Databricks serves."""
+VENDORS: Final = ("anthropic", "openai", "gemini")
+"""Who may lead `api_type`: whose interface it is, and so whose model."""
+OWN: Final = "mlflow"
+"""What leads `api_type` where the interface is Databricks' own, of which it has counted no tokens at times: they are lost."""
 FAILED: Final = 400
 """HTTP status from which a call failed."""
 
@@ -37,14 +42,16 @@ def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of calls."""
     external = (text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL").fill_null(False)
     served = text(table, "destination_name").re_replace(ENDPOINT, "")
+    vendor = text(table, "api_type").split("/")[0]
     return Fields(
         at_us=utc(table, "event_time"),
-        provider=external.ifelse(text(table, "api_type").split("/")[0], "databricks"),
+        provider=external.ifelse(vendor.isin(VENDORS).ifelse(vendor, ibis.null("string")), "databricks"),
         model=external.ifelse(text(table, "destination_model"), served),
         input=whole(table, "input_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
         output=count(table, "output_tokens"), reasoning=table["n_reasoning"],
         reasons=(((whole(table, "status_code") >= FAILED).fill_null(False), "failed call"),
-                 (text(table, "input_tokens").isnull(), "no tokens are counted, as of calls of a tool")))
+                 (text(table, "input_tokens").isnull() & ~vendor.isin((*VENDORS, OWN)).fill_null(False),
+                  "no tokens are counted, as of calls of a tool")))
 
 
 def rows(document: Document) -> Iterator[Document]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from roi.usage.formats.json_counts import count_cell, has_keys, items_of, object_of
+from roi.usage.formats.json_counts import NO_NUMBER, count_cell, has_keys, items_of, object_of
 from roi.usage.read.columns import count, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -24,6 +24,8 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = ("input", "output", "cache_read_input", "cache_write_input")
 TOTAL: Final = "total"
 """Of a function, tokens of which nobody says what was read and what was written."""
+UNREAD: Final = {"input": NO_NUMBER}
+"""Counts of what tells none where there are some: such a row is named as lost, not left out as no call."""
 SQL_API_TIME: Final = re.compile(r"([0-9]+)\.[0-9]+ [0-9]{1,4}")
 REST_NEEDS: Final = frozenset({"start_time", "model_name", "tokens", "tokens_granular"})
 CODE_NEEDS: Final = frozenset({"usage_time", "tokens", "tokens_granular", "token_credits"})
@@ -47,9 +49,12 @@ def granular_rows(document: Document) -> Iterator[Document]:
         plain = {name.lower(): value for name, value in item.items()}
         counts = object_of(plain.get("tokens_granular"))
         counts = counts if isinstance(counts, dict) else {}
-        models = {model: inner for model, inner in counts.items() if isinstance(inner, dict)}
-        for model, inner in models.items() if models else [(plain.get("model_name"), counts)]:
-            yield _row(plain, model, inner)
+        by_model = [(model, inner) for model, inner in counts.items() if isinstance(inner, dict)]
+        models = by_model or [(plain.get("model_name"), counts)]
+        none = count_cell(plain.get("tokens")) in (None, 0, "0")
+        told = none or any(inner.keys() & set(COUNTS) for _, inner in models)
+        for model, inner in models:
+            yield _row(plain, model, inner if told else UNREAD)
 
 
 def function_rows(document: Document) -> Iterator[Document]:
@@ -57,7 +62,7 @@ def function_rows(document: Document) -> Iterator[Document]:
     for item in items_of(document):
         plain = {name.lower(): value for name, value in item.items()}
         metrics = object_of(plain.get("metrics"))
-        counts: Document = {}
+        counts: Document = {} if isinstance(metrics, list) else {**UNREAD}
         for each in metrics if isinstance(metrics, list) else []:
             key = each.get("key") if isinstance(each, dict) else None
             if isinstance(key, dict) and key.get("unit") == "tokens":
@@ -76,8 +81,10 @@ def fields(table: Table, _: FileOptions) -> Fields:
 def function_fields(table: Table, options: FileOptions) -> Fields:
     """What rows say of queries."""
     unsplit = whole(table, TOTAL).notnull() & whole(table, "output").isnull()
+    uncounted = text(table, "input").isnull() & text(table, "output").isnull()
     return replace(fields(table, options), requests=None, until_us=utc(table, "end_time"), reasons=(
-        (unsplit, "tokens of a function that does not tell its input from its output"),))
+        (unsplit, "tokens of a function that does not tell its input from its output"),
+        (uncounted, "a function of which no tokens are counted, but pages or the like")))
 
 
 SNOWFLAKE_REST: Final = Format(
@@ -91,4 +98,4 @@ SNOWFLAKE_CODE: Final = replace(
 SNOWFLAKE_FUNCTIONS: Final = replace(
     SNOWFLAKE_REST, name="snowflake-functions", title="Snowflake Cortex functions usage", grain="bucket", needs=FUNCTION_NEEDS,
     uses=("query_id", "user_id", *COUNTS, TOTAL), fields=function_fields, recognises=partial(has_keys, FUNCTION_NEEDS),
-    flatten=function_rows, parts=("query_id",), groups={"project": "function_name", "user": "user_id"})
+    flatten=function_rows, parts=("query_id", "function_name"), groups={"project": "function_name", "user": "user_id"})

@@ -2,13 +2,15 @@
 
 `cached` says that the gateway answered from its own cache, which was not paid. `usage_metadata` tells what was read from the
 provider's cache and written to it: `tokens_in` counts it or leaves it out, as the provider's own answers do, and Anthropic's do
-not. Thinking lies beside `tokens_out` where `total_tokens` has it besides (Gemini's). Older logs tell of neither. `cost` is
-Cloudflare's estimate, in dollars, without that thinking. Metadata and bodies are never read. Source: Cloudflare's API reference
-of AI Gateway's logs and its types (2025-11 to 2026-05), and entries of a live account in getlago/lago-agent-sdk-js,
-tests/unit/gateway/adapters/fixtures/cloudflare_gateway (2026-08).
+not, Claude's on Vertex AI among them. Thinking lies beside `tokens_out` where `total_tokens` has it besides (Gemini's). Older
+logs tell of neither. `cost` is Cloudflare's estimate, in dollars, without that thinking. Metadata and bodies are never read.
+Source: Cloudflare's API reference of AI Gateway's logs and its types (2025-11 to 2026-05), and entries of a live account in
+getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/cloudflare_gateway (2026-08).
 """
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from roi.usage.formats.json_counts import amount, count_cell, documents_of, pruned, scalars, with_counts
@@ -23,6 +25,7 @@ DETAILS: Final = {
     "n_reasoning": (("reasoningTokens",),), "n_total": (("total_tokens",),)}
 LEFT_OUT: Final = ("anthropic", "aws-bedrock")
 """Providers whose counts of an input leave out what was read from a cache and written to it."""
+VERTEX: Final = "google-vertex-ai"
 
 
 def calls_of(document: Document) -> list[Document]:
@@ -43,7 +46,8 @@ def fields(table: Table, _: FileOptions) -> Fields:
     """What calls say."""
     given, output = whole(table, "tokens_in"), whole(table, "tokens_out")
     read, written, provider = table["n_read"], table["n_write"], text(table, "provider").lower()
-    beside = provider.isin(LEFT_OUT).fill_null(False) | (read + written > given).fill_null(False)
+    claude = (provider == VERTEX) & text(table, "model").lower().contains("claude")
+    beside = reduce(or_, (each.fill_null(False) for each in (provider.isin(LEFT_OUT), claude, read + written > given)))
     thought = ((table["n_total"] == given + output + table["n_reasoning"]).fill_null(False)).ifelse(table["n_reasoning"], 0)
     hit = text(table, "cached").lower().isin(YES).fill_null(False)
     failed = ~text(table, "success").lower().isin(YES).fill_null(True) & (output.fill_null(0) == 0)

@@ -12,7 +12,7 @@ Calls answered by LiteLLM's own cache are in the sums and cannot be told apart. 
 count: it counts a call once for each of its tags.
 
 Logs: what its callbacks write to S3, GCS or a file, a StandardLoggingPayload a call, which has the fields of SpendLogs but
-calls the spend `response_cost`; older ones have their usage in `response` alone.
+under other names (OF_PAYLOAD, and `response_cost`); older ones have their usage in `response` alone.
 
 Source: BerriAI/litellm, proxy/spend_tracking, proxy/db and types/utils.py (2026-10).
 """
@@ -46,6 +46,8 @@ COUNTS: Final = {
     }.items()
 }
 """Counts in `metadata`, and where they may stand."""
+OF_PAYLOAD: Final = {"api_key": "user_api_key_hash", "user": "user_api_key_user_id", "team_id": "user_api_key_team_id"}
+"""What SpendLogs calls whose a call is, and where a payload has it in `metadata`."""
 FAILED: Final = "failure"
 TAGGED: Final = "the table of tags, which counts a call once for each of its tags; export LiteLLM_DailyUserSpend"
 OTHER_CALLS: Final = "embedding|image|transcription|speech|moderation|rerank|ocr|search|video|vector_store|mcp|file|batch"
@@ -133,7 +135,9 @@ def payload_rows(document: Document) -> Iterator[Document]:
         metadata, response = object_of(item.get("metadata")), object_of(item.get("response"))
         told = {name: value for name, value in metadata.items() if value} if isinstance(metadata, dict) else {}
         usage = response.get("usage") if isinstance(response, dict) else None
-        yield from spend_log_rows(item | {"spend": item.get("response_cost"), "metadata": {"usage_object": usage} | told})
+        own = {"request_id": item.get("id"), "session_id": item.get("trace_id"), "spend": item.get("response_cost")}
+        own |= {name: told.get(path) for name, path in OF_PAYLOAD.items()}
+        yield from spend_log_rows(item | own | {"metadata": {"usage_object": usage} | told})
 
 
 LITELLM_SPENDLOGS: Final = Format(

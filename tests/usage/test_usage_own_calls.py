@@ -227,3 +227,9 @@ def test_what_gateways_call_tokens_of_a_cache_is_read(read: str, written: str, t
         "is_byok": False, read: 600, written: 100}) + "\n")
     (row,) = records(tmp_path, tmp_path / "calls.jsonl")
     assert (row["uncached_input"], row["cache_read"], row["cache_write"]) == (300, 600, 100)
+
+
+def test_a_call_a_day_on_the_hour_is_a_job_and_makes_a_trace(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("\n".join([PLAIN, *(f"2026-11-{day:02d} 08:00:00,gpt-5-mini,1000,50" for day in range(2, 10))]) + "\n")
+    assert run_usage(path, "--trace", str(tmp_path / "trace.csv")).exit_code == 0

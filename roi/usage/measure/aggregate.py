@@ -175,7 +175,7 @@ def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
     everywhere, place = len(even) == len(days), ZoneInfo(zone)
     cut = even if everywhere and not any(day["least"] for day in even) else [
         day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day, place))]
-    if not cut:
+    if all(day["calls"] == 1 for day in cut):  # or none: a call a day may be a job of that hour
         return Exactness()
     return Exactness(1440 if all(_is_date(day, place) for day in cut) else 60, everywhere=everywhere)
 

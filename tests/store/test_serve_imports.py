@@ -194,7 +194,7 @@ def test_vllm_without_start_times_is_read_where_it_was_a_closed_loop(tmp_path):
     run = {k: (v[:3] if isinstance(v, list) else v) for k, v in run.items() if k != "start_times"}
     run |= {"ttfts": [0.05] * 3, "itls": [[0.01] * 3] * 3, "max_concurrency": 2}
     [point] = read_benchmark(written(tmp_path, "two.json", run)).points
-    assert [r.sent_s for r in point.requests] == pytest.approx([0.0, 0.0, 0.08])
+    assert [r.sent_s for r in point.requests] == pytest.approx([0.0, 0.0, 0.08], abs=1e-5)
     with pytest.raises(InputError, match="no start_times"):
         read_benchmark(written(tmp_path, "rate.json", {**run, "request_rate": 2.0}))
     with pytest.raises(InputError, match="no start_times"):
@@ -207,7 +207,7 @@ def test_a_slot_is_held_to_the_end_of_its_stream(tmp_path):
     run = {k: (v[:3] if isinstance(v, list) else v) for k, v in run.items() if k != "start_times"}
     run |= {"ttfts": [0.05] * 3, "itls": [[0.01] * 3] * 3, "latencies": [0.2] * 3, "max_concurrency": 2}
     [point] = read_benchmark(written(tmp_path, "ends.json", run)).points
-    assert [r.sent_s for r in point.requests] == pytest.approx([0.0, 0.0, 0.2])
+    assert [r.sent_s for r in point.requests] == pytest.approx([0.0, 0.0, 0.2], abs=1e-5)
 
 
 def test_sglang_s_results_are_those_of_vllm_without_start_times(tmp_path):

@@ -2,8 +2,10 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from usage_support import DATA, fresh, records, run_usage, totals
 
 from roi.usage.read.record import UNREADABLE_COUNT
@@ -46,8 +48,13 @@ def test_calls_of_a_model_without_counts_are_lost_and_those_of_a_tool_are_none(t
         UNREADABLE_COUNT, "no tokens are counted, as of calls of a tool"}
 
 
-def test_a_table_with_json_in_its_cells_is_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [str, lambda cell: str(json.loads(cell))])
+def test_a_table_with_json_in_its_cells_is_the_same(written: Callable[[str], str], tmp_path: Path) -> None:
+    """As Databricks writes an object, and as pandas does."""
     rows = [json.loads(line) for line in ROWS.read_text().splitlines()]
+    rows = [row | {"token_details": written(row["token_details"])} for row in rows]
+    (tmp_path / "usage.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert totals(records(fresh(tmp_path, "lines"), tmp_path / "usage.jsonl")) == SUMS
     with (tmp_path / "usage.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

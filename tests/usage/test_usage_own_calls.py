@@ -162,12 +162,15 @@ def test_a_count_that_comes_late_in_a_log_is_read_and_a_prompt_with_its_name_is_
     assert (found["uncached_input"], found["cache_read"]) == (29_994, 6)
 
 
-@pytest.mark.parametrize(("time", "known"), [("11-{day:02d}", "dates"), ("11-{day:02d} {hour:02d}:00", "whole hours")])
+@pytest.mark.parametrize(("time", "known"), [
+    ("11-{day:02d}", "dates"), ("11-{day:02d} {hour:02d}:00", "whole hours"),
+    ("11-{day:02d} {hour:02d}:{minute:02d}", "quarters of an hour")])
 def test_times_of_whole_hours_or_dates_tell_no_peak_within_them(time: str, known: str, tmp_path: Path) -> None:
     """Eight days of 30 calls each hour: the busiest minute would have 60 or 1,440 times the mean. Nor do they make a trace."""
     path = tmp_path / "calls.csv"
-    rows = [f"2026-{time.format(day=day, hour=hour)},gpt-5-mini,1000,50" for day in range(2, 10) for hour in range(24)]
-    path.write_text("\n".join([PLAIN, *(row for row in rows for _ in range(30))]) + "\n")
+    at = [(day, hour, 15 * (k % 4)) for day in range(2, 10) for hour in range(24) for k in range(30)]
+    rows = [f"2026-{time.format(day=day, hour=hour, minute=minute)},gpt-5-mini,1000,50" for day, hour, minute in at]
+    path.write_text("\n".join([PLAIN, *rows]) + "\n")
     load = usage_answer(path)["workload"]["load"]
     assert (load["peak_to_mean"], load["minute_peak_to_mean"], load["busiest_minute"]) == (None, None, None)
     assert (load["hourly_weights"] is None) == (known == "dates")

@@ -7,7 +7,7 @@ sglang/bench_serving.py, both of which hold a semaphore of so many, first come, 
 """
 
 from datetime import UTC, datetime
-from heapq import heapify, heapreplace
+from heapq import heapreplace
 from itertools import accumulate
 from typing import Final
 
@@ -19,6 +19,8 @@ from roi.store.imports.points import Imported, Load, asked_load, made_point
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed (vLLM) or --output-details (SGLang) only."""
+NEXT_S: Final = 1e-6
+"""Seconds after which a slot that came free is taken: the request before has ended when the next is sent."""
 OF_SGLANG: Final = "total_output_tokens_retokenized"
 """A figure that SGLang's tool has alone."""
 
@@ -100,14 +102,13 @@ def _as_slots_come_free(stamps: list[list[float]], latencies: list[float | None]
         raise ValueError("has no start_times and was no closed loop, so which requests ran together is unknown: use a newer"
                          " vllm bench serve, or --max-concurrency N without a rate")
     free = [0.0] * load.concurrency
-    heapify(free)
     return [_start_in(free, max(sum(gaps), latency or 0.0) if gaps else 0.0)
             for gaps, latency in zip(stamps, latencies, strict=True)]
 
 
 def _start_in(free: list[float], seconds: float) -> float:
     start = free[0]
-    heapreplace(free, start + seconds)
+    heapreplace(free, start + seconds + NEXT_S)
     return start
 
 

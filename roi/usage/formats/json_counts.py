@@ -4,6 +4,7 @@ A JSON column may be text (CSV), JSON (a database), or a struct or map (Parquet)
 that a format compares with its own; a JSON document is cut down to them before anything of it is written to disk.
 """
 
+import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -16,6 +17,10 @@ from roi.usage.read.record import Document
 
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
+LONGEST_LITERAL: Final = 1 << 12
+"""Characters of a text that is read as Python writes an object: a usage is that short."""
+PYTHON: Final = {"'": '"', "None": "null", "True": "true", "False": "false"}
+"""What Python writes otherwise than JSON in an object of counts."""
 NO_NUMBER: Final = "no number"
 """What stands in the place of a count that is none: its row is left out and named, and no text of the file is kept."""
 NO_TOKENS: Final = "a cost of something else than tokens"
@@ -24,14 +29,22 @@ Path = tuple[str, ...]
 
 
 def json_of(table: Table, *names: str) -> Column | None:
-    """The first of the named columns as JSON, null where the cell holds none; None where there is no such column."""
+    """The first of the named columns as JSON, null where the cell holds none; None where there is no such column.
+
+    An object of counts as Python writes it, and pandas with it, is read too.
+    """
     found = find(table, *names)
     if found is None:
         return None
     column = table[found]
     if column.type().is_json():
         return column
-    return column.strip().nullif("").try_cast("json") if column.type().is_string() else column.cast("json")
+    if not column.type().is_string():
+        return column.cast("json")
+    words = column.strip().nullif("")
+    for python, name in PYTHON.items():
+        words = words.replace(python, name)
+    return ibis.coalesce(column.strip().nullif("").try_cast("json"), words.try_cast("json"))
 
 
 def _words_at(document: Column, path: Path) -> Column:
@@ -74,14 +87,25 @@ def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Seque
 
 
 def object_of(value: object) -> object:
-    """The value, parsed where it is JSON text that can be read; None where it is other text."""
+    """The value, parsed where it is JSON text that can be read, or a short object as Python writes it; None for other text."""
     if not isinstance(value, str):
         return value
     try:
         parsed: object = json.loads(value)
     except (ValueError, RecursionError):  # the second where it is nested too deeply
-        return None
+        return _literal(value.strip())
     return parsed
+
+
+def _literal(text: str) -> object:
+    """The object that Python, and so pandas of a column of objects, writes like this; None for other text."""
+    if not text.startswith("{") or len(text) > LONGEST_LITERAL:
+        return None
+    try:
+        found: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return found
 
 
 def documents_of(document: Document, *keys: str) -> list[Document]:

@@ -4,7 +4,6 @@ A document is read as if its nested objects were columns: `usage.prompt_tokens`,
 paths to numbers, short words and truth values are columns; a text as long as a prompt is none, and lists are not entered.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -22,8 +21,6 @@ WRAPPED: Final = 3
 """Objects and lists that may lie around an OTLP export, as {"run": {"exports": [...]}}, or {"trace": ...} of Tempo."""
 MAY_BE_TEXT: Final = ("input", "output")
 """Keys of counts, or of a prompt and its answer."""
-LONGEST_LITERAL: Final = 1 << 12
-"""Characters of a cell that is read as Python writes an object: a usage is that short."""
 LONGEST: Final = 120
 """Characters of a word; what is longer is a text."""
 GIVEN: Final = re.compile(r"(usage|tokens)[^.]*\.(input|prompt)$|tokens?_in$|(input|prompt|context|prefill|request)[^.]*token")
@@ -124,17 +121,6 @@ def _is_flat(key: str, value: object) -> bool:
 
 
 def opened_cells(row: Document) -> Document:
-    """A row of a table with its cells of JSON parsed, those that hold an object; a short one may be as Python writes it."""
-    return {name: _opened(cell) if isinstance(cell, str) and cell.lstrip().startswith("{") else cell
-            for name, cell in row.items()}
-
-
-def _opened(cell: str) -> object:
-    """The object in a cell; None where there is none."""
-    found = object_of(cell)
-    if found is None and len(cell) <= LONGEST_LITERAL:
-        try:
-            found = ast.literal_eval(cell.strip())  # what pandas makes of a column of objects
-        except (ValueError, SyntaxError, RecursionError):
-            return None
-    return found if isinstance(found, dict) else None
+    """A row of a table with its cells of JSON parsed, those that hold an object; None where one begins like it and is none."""
+    parsed = {name: object_of(cell) for name, cell in row.items() if isinstance(cell, str) and cell.lstrip().startswith("{")}
+    return row | {name: found if isinstance(found, dict) else None for name, found in parsed.items()}

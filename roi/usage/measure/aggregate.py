@@ -150,34 +150,38 @@ class Exactness:
     """How exact the times of calls are, of those days (UTC) of which they are the least exact."""
 
     minutes: int = 1
-    """60 where they are whole hours, 1440 where they are dates, of which no peak within them can be told."""
+    """15 where they are quarters of an hour, 60 whole hours, 1440 dates, of which no peak within them can be told."""
     everywhere: bool = True
     """False where the times of other days are exact."""
 
     @property
     def told(self) -> str:
         """That they are not exact, in words; empty where they are."""
-        cut = {60: "whole hours", 1440: "dates"}.get(self.minutes)
+        cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
         return "" if cut is None else f"times{'' if self.everywhere else ' of some days'} are {cut}"
 
 
 def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
-    """How exact the times of the calls are: dates or whole hours, on every day or on some that have ENOUGH calls, or exact.
+    """How exact the times of the calls are: dates, hours or quarters, on every day or on some that have ENOUGH calls, or exact.
 
     Hours of a place may begin at a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where
     other days are exact, a day whose calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
     """
-    table = calls.mutate(day=bucket_index(calls.at_us, DAY_S), past=calls.at_us % (HOUR_S * MICRO))
+    table = calls.mutate(day=bucket_index(calls.at_us, DAY_S), past=calls.at_us % (HOUR_S * MICRO),
+                         beyond=calls.at_us % (QUARTER_S * MICRO))
     days = rows_of(table.group_by("day").aggregate(
         calls=table.count(), first=table.at_us.min(), last=table.at_us.max(), least=table.past.min(), most=table.past.max(),
+        beyond=table.beyond.max(),
     ), backend)
-    even = [day for day in days if day["least"] == day["most"] and day["least"] % (QUARTER_S * MICRO) == 0]
+    even = [day for day in days if day["beyond"] == 0]
     everywhere, place = len(even) == len(days), ZoneInfo(zone)
     cut = even if everywhere and not any(day["least"] for day in even) else [
         day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day, place))]
     if all(day["calls"] == 1 for day in cut):  # or none: a call a day may be a job of that hour
         return Exactness()
-    return Exactness(1440 if all(_is_date(day, place) for day in cut) else 60, everywhere=everywhere)
+    if all(_is_date(day, place) for day in cut):
+        return Exactness(1440, everywhere=everywhere)
+    return Exactness(60 if all(day["least"] == day["most"] for day in cut) else 15, everywhere=everywhere)
 
 
 def _is_date(day: Mapping[str, Any], place: ZoneInfo) -> bool:  # Any: cells

@@ -70,19 +70,34 @@ def choose_incumbent(
             return None, f"group {task} runs on several models: say which one, --incumbent provider/model"
         model = found
     else:
-        total = sum(sizes.values()) or 1.0
         model = max(sizes, key=lambda key: sizes[key])
-        if len(sizes) > 1 and sizes[model] / total < MAIN_SHARE:
-            names = models_called(sizes)
-            shares = ", ".join(f"{names[key]} {size / total:.0%}" for key, size in
-                               sorted(sizes.items(), key=lambda x: -x[1])[:4])
-            return None, f"several models ({shares}): say which one is the incumbent, --incumbent provider/model"
+        if several := (_without_price(priced) if known_price else "") or _alike(sizes, model):
+            return None, f"several models{several}: say which one is the incumbent, --incumbent provider/model"
     if task is not None:
         there = {each.spend.group for each in groups if (each.spend.provider, each.spend.model) == model}
         known = sorted(name for name in there if name is not None)
         if task not in known:
             raise UnknownName("--task", task, known, f"group of {model[1]}")
     return Choice(*model, task), ""
+
+
+def _alike(sizes: Mapping[Model, float], largest: Model) -> str:
+    """The shares of models where the largest has not MAIN_SHARE; empty where it has."""
+    total, names = sum(sizes.values()) or 1.0, models_called(sizes)
+    if len(sizes) == 1 or sizes[largest] / total >= MAIN_SHARE:
+        return ""
+    first = sorted(sizes.items(), key=lambda each: -each[1])[:4]
+    return f" ({', '.join(f'{names[key]} {size / total:.0%}' for key, size in first)})"
+
+
+def _without_price(priced: Sequence[Priced]) -> str:
+    """That models without a price have so many of the tokens that what was spent does not tell the main one; else empty."""
+    tokens, bare = _sizes(priced, _tokens), _sizes([each for each in priced if not each.usd], _tokens)
+    share = sum(bare.values()) / (sum(tokens.values()) or 1.0)
+    if share <= 1.0 - MAIN_SHARE:
+        return ""
+    most = max(bare, key=lambda key: bare[key])
+    return f", and {models_called(tokens)[most]} has no price and {bare[most] / sum(tokens.values()):.0%} of the tokens"
 
 
 def _tokens(each: Priced) -> float:

@@ -72,3 +72,15 @@ def test_its_older_table_names_the_model_by_what_is_served(tmp_path: Path) -> No
     found = records(fresh(tmp_path, "older"), tmp_path / "usage.csv")
     (row,) = [row for row in found if not row["dropped"]]
     assert (row["model"], row["uncached_input"], row["output"]) == ("databricks-claude-sonnet-4-5", 3100, 220)
+
+
+def test_a_model_without_a_price_and_most_of_the_tokens_is_not_left_out_of_a_part(tmp_path: Path) -> None:
+    """Nine calls of Databricks' own to one of Anthropic's: what was spent tells of the one alone."""
+    rows = [json.loads(line) for line in ROWS.read_text().splitlines()]
+    own, other = (next(row for row in rows if row["destination_model"] == name) for name in (
+        "llama-4-maverick", "claude-sonnet-4-5"))
+    calls = [own | {"request_id": f"r{k}", "input_tokens": "1651"} for k in range(9)] + [other]
+    (tmp_path / "usage.jsonl").write_text("".join(json.dumps(row) + "\n" for row in calls))
+    run = run_usage(tmp_path / "usage.jsonl", "--output", tmp_path / "part.yaml")
+    assert (run.exit_code, (tmp_path / "part.yaml").exists()) == (2, False)
+    assert "llama-4-maverick has no price and 90% of the tokens" in run.stderr

@@ -746,3 +746,13 @@ def test_a_row_that_does_not_count_is_told_with_the_line_of_the_first(tmp_path: 
     assert [(d.rows, d.where) for d in found] == [(2, f"{first}, line 6"), (1, f"{second}, line 3")]
     with pytest.raises(InputError, match=r"2 of them for 'a token count that cannot be read' \(.*first\.csv, line 6\)"):
         summarize(Question(files=(str(first), str(second)), options=options, strict=True))
+
+
+def test_a_tier_that_no_list_has_is_a_doubt_of_the_part(tmp_path: Path) -> None:
+    """Half the calls in a flex tier of a model that has none: priced as usual, and said so where the part is laid over."""
+    file, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    calls = "claude-haiku-4-5,anthropic,100,1000000,1000"
+    rows = [f"2026-10-27,{calls},flex", f"2026-10-28,{calls},standard"]
+    file.write_text("\n".join(["date,model,provider,requests,input_tokens,output_tokens,service_tier", *rows]) + "\n")
+    assert "50% of these calls' list price is of a tier that no list has" in run_usage(file, "--output", out).stderr
+    assert "\n  unsure: '50% of these calls'' list price" in out.read_text(encoding="utf-8")

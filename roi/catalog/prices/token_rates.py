@@ -23,6 +23,9 @@ KINDS = ("uncached_input", "cache_read", "cache_write", "cache_write_1h", "outpu
 """Rates of tokens."""
 Rates = tuple[float, ...]
 
+STANDARD_STANDS = "the standard one stands"
+"""What notes say of a tier that no list has."""
+
 
 @dataclass(frozen=True)
 class TokenRates:
@@ -156,7 +159,7 @@ def _first(model: "ModelInfo", on: date, since: date) -> str:
 
 
 def _unlisted(context: dict[str, str]) -> str:
-    return f"no {_name(context)} price is listed; the standard one stands"
+    return f"no {_name(context)} price is listed; {STANDARD_STANDS}"
 
 
 def _name(context: dict[str, str]) -> str:

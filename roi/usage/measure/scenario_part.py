@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
+from roi.catalog.prices.token_rates import STANDARD_STANDS
 from roi.clock import today
 from roi.errors import InputError, UnknownName
 from roi.facts.case import OWN_SERVERS
@@ -250,6 +251,10 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
+    unlisted = sum(row.list_usd or 0.0 for row in found.chosen if STANDARD_STANDS in row.note)
+    if unlisted > DOUBT * low:
+        return (f"{unlisted / low:.0%} of these calls' list price is of a tier that no list has, at the standard price: what"
+                " all cost over that price is incumbent.tier_price_ratio, yours to state")
     if low <= 0.0 or high <= (1.0 + DOUBT) * low or (beside := paid_on_top(found.chosen)) is False:
         return ""
     return ("cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost up"

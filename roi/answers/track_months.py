@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from roi.answers.track_parallel import days_by_role, second_calls
+from roi.answers.track_unlisted import with_counted
 from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
@@ -42,6 +44,7 @@ class MonthSums:
     calls: float | None = None
     own_calls: float | None = None
     second_calls: float | None = None
+    least_second_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -122,7 +125,7 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in found.notes if note not in {*silent(found.days)}]  # told below, by month
+    notes += [f"--actual: {note}" for note in with_counted(found.notes, rows) if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
@@ -134,7 +137,7 @@ def usage_months(
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
     empty = _empty_days(found.priced, notes)
     notes += _list_moved(rows, as_of)
-    sums = {}
+    sums, days = {}, days_by_role(rows)
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
         dates = [first + timedelta(days=k) for k in range(days_in(month))]
@@ -161,6 +164,7 @@ def usage_months(
             continue
         sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
+        sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
@@ -252,11 +256,7 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
     counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
-        days = defaultdict[int, dict[str, float]](lambda: {"own": 0.0, "other": 0.0})
-        for role, each in rows:
-            days[each.spend.day or 0][role] += each.spend.requests or 0
-        found.own_calls = sum(day["own"] for day in days.values())
-        found.second_calls = sum(min(day.values()) for day in days.values())
+        found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
     for _, each in rows:
         found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
         found.cache_read_tokens += each.spend.tokens["cache_read"]

@@ -52,6 +52,8 @@ class TrackedMonth(Record):
     """Of them, those that the option's own model answered."""
     second_calls: Amount | None = None
     """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
+    least_second_calls: Amount | None = None
+    """Of them, at least so many do: those of days on which both models have the same calls, as many as one alone had before."""
     input_tokens: Amount | None = None
     """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None
@@ -136,7 +138,7 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
     for month in months:
         version, there = kept.get(month.month, (0, None))
         if there is not None:
-            differs = _difference(there, month)
+            differs = _difference(there, month, told_later=revise)
             if not differs:
                 continue
             if not revise:
@@ -151,10 +153,15 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
     return sorted(new)
 
 
-def _difference(there: TrackedMonth, month: TrackedMonth) -> str:
-    """The first figure in which two records of a month differ; empty where they are the same."""
+def _difference(there: TrackedMonth, month: TrackedMonth, *, told_later: bool) -> str:
+    """The first figure in which two records of a month differ; empty where they are the same.
+
+    `told_later`: what days of other months tell of this one counts too.
+    """
     old, new = there.figures(), month.figures()
     for name in (each for each in old if each in there.model_fields_set):  # a file of an older roi lacks some
+        if name == "least_second_calls" and not told_later:
+            continue
         a, b = old[name], new[name]
         close = isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=SAME)
         if a != b and not close:

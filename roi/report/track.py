@@ -6,6 +6,7 @@ from math import isfinite
 import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
+from roi.economics.tracking.call_shares import SHARE_SAME
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -140,6 +141,8 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned
     yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
+    if assumed := _in_parallel(a)[1]:
+        yield f"This takes both models as called in parallel in {', '.join(assumed)} of the month, assumed (see below)."
 
 
 def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
@@ -260,14 +263,28 @@ def _bill_alone(a: TrackAnswer) -> Iterator[str]:
                " is carried on as a price, which is not judged; --actual tells them apart.")
 
 
+def _in_parallel(a: TrackAnswer) -> tuple[list[str], list[str]]:
+    """Months in which two models are called, with the share of them: by the days' calls, and as is assumed."""
+    handing = any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
+    told: tuple[list[str], list[str]] = [], []
+    for month, each, x in zip(a.months, a.tracked.came, a.overlap, strict=True):
+        if x > 0:
+            least, _ = each.both_told(handing=handing)
+            told[int(least is None or abs(x - least) > SHARE_SAME)].append(f"{month.month}: {x:.2f}")
+    return told
+
+
 def _twice(a: TrackAnswer) -> Iterator[str]:
-    """What is assumed of months in which two models are called, which divides the calls that were counted."""
-    told = [f"{month.month}: {x:.2f}" for month, x in zip(a.months, a.overlap, strict=True) if x > 0]
-    if told:
+    """What is known or assumed of months in which two models are called, which divides the calls that were counted."""
+    seen, assumed = _in_parallel(a)
+    if seen:
+        yield (f"In parallel both models were called for each request, by days on which both have nearly the same calls, in"
+               f" {', '.join(seen)} of the month; second calls are no volume.")
+    if assumed:
         yield (
-            f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; second calls are"
-            " no volume. The scenario's timing.months_in_parallel, or the option's own under options, says otherwise; 0: each"
-            " request is called once."
+            f"Assumed: in parallel both models are called for each request, in {', '.join(assumed)} of the month; second calls"
+            " are no volume. The scenario's timing.months_in_parallel, or the option's own under options, says otherwise; 0:"
+            " each request is called once."
         )
 
 

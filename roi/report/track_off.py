@@ -40,7 +40,7 @@ MEANING: Final = {
     STAY_PRICE: "of the old model's tokens as billed, over the forecast's",
     PRICE: "of {option}'s tokens as billed, over the forecast's",
     COMMITMENTS: "what was paid, over what these tokens cost at that price",
-    GPU_HOURS: "the GPU hours, over what the forecast's fleet takes at this volume",
+    GPU_HOURS: "the GPU hours, over what the forecast's fleet takes at this volume from when it was live",
     GPU_PRICE: "the USD of a GPU hour, over the forecast's",
     f"{PRICE} {OR_VOLUME}": "the bill of {option}, over the forecast's; nothing tells its price and volume apart",
     f"{STAY_PRICE} {OR_VOLUME}": "the bill of the old model, over the forecast's; nothing tells its price and volume apart",
@@ -72,6 +72,7 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
             return f"{meaning}: x{times(e.factor)}"
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
+        over = "over all hours" if name == GPU_HOURS else over
         return f"{meaning}: x{times(e.factor)} {over}, x{times(last)} in {a.months[-1].month}"
     month, came, planned = off
     if (live := _live_off(a, e.fact, came, planned)) is not None:
@@ -90,13 +91,14 @@ def _escalates(a: TrackAnswer, fact: str) -> bool:
 def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
     """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast.
 
-    Of what is escalated, of the months in which the option has all calls by the forecast and some came.
+    Of what is escalated, of the months in which the option has all calls by the forecast and some came; of when it went live,
+    where it escalates too, of the others.
     """
     told = [(month.month, each.own_share, float(planned)) for month, each, planned in
             zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
-    if _escalates(a, fact):
+    if fact == LIVE or _escalates(a, fact):
         most = max((planned for _, _, planned in told), default=0.0)
-        told = [each for each in told if each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)] or told
+        told = [each for each in told if (each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)) is (fact == ROUTING)] or told
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 
@@ -137,6 +139,8 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     )
     shares = [e for e in shown[1:] if e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED]
     told += "".join(f" {e.fact}: {_what(a, e)}." for e in shares)
+    if any(e.fact == GPU_HOURS for e in shown[1:]):
+        told += " GPU hours: over what the forecast's fleet takes at this volume from when it was live."
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))

@@ -100,6 +100,57 @@ def test_calls_in_parallel_are_assumed_where_the_days_leave_room_for_them(
     assert found["months"][0]["in_parallel"] == pytest.approx(both, abs=1e-6)
 
 
+@pytest.mark.parametrize(("begun", "months", "both"), [(16, 1, 15 / 31), (0, 1, 0.25), (0, 2, 1.0)],
+                         ids=["days of one model before", "no other days", "days of one model after"])
+def test_days_on_which_both_models_have_the_same_calls_are_in_parallel(
+    begun: int, months: int, both: float, tmp_path: Path,
+) -> None:
+    """60,000 calls a day, in December of both models from a day on; a quarter of a month in parallel is forecast. From the 17th
+    on: 46 / 31 calls a request were told as a volume of x1.187. Where no day says what one model alone has, it is assumed."""
+    head, *rows = export("gpt-6-sol", 1, cached=0, usd=SOL_USD).splitlines()
+    new = export("gpt-6-luna", months).splitlines()[1:][begun:]
+    (tmp_path / "usage.csv").write_text("\n".join([head, *rows, *new]) + "\n")
+    timing = {"months_to_live": {"api": 0.25}, "months_in_parallel": 0.25}
+    words = ("--actual", tmp_path / "usage.csv", "--option", LUNA)
+    found = told(tmp_path, {**SCENARIO, "timing": timing}, *words)
+    volume = {each["fact"]: each["factor"] for each in found["effects"]}.get("volume", 1.0)
+    assert found["months"][0]["in_parallel"] == pytest.approx(both, abs=1e-6)
+    assert volume == pytest.approx(1.6 if both == 0.25 else 1.0, abs=1e-6)
+    screen = " ".join(ask("track", tmp_path / "mine.yaml", "--input-includes-cache", "yes", *words).stdout.split())
+    assumed = "This takes both models as called in parallel in 2026-12: 0.25 of the month, assumed (see below)."
+    assert [text in screen for text in (assumed, "by days on which both have nearly the same calls, in 2026-12: ")] == [
+        both == 0.25, both != 0.25]
+
+
+def test_a_kept_month_of_both_models_is_no_other_one_where_the_next_month_tells_what_one_has_alone(tmp_path: Path) -> None:
+    """December of both models says nothing of second calls; with January they are 31 x 60,000; --revise keeps that."""
+    old, new = export("gpt-6-sol", 1, cached=0, usd=SOL_USD), export("gpt-6-luna", 2).splitlines()[1:]
+    mine = {**SCENARIO, "timing": {"months_to_live": {"api": 0.25}, "months_in_parallel": 0.25}}
+    words = ("--actual", tmp_path / "usage.csv", "--option", LUNA, "--folder", tmp_path / "kept")
+    for count, revise, kept in ((31, (), "2026-12.json"), (62, (), "2027-01.json"), (62, ("--revise",), "2026-12.2.json")):
+        (tmp_path / "usage.csv").write_text(old + "\n".join(new[:count]) + "\n")
+        assert [Path(name).name for name in told(tmp_path, mine, *words, *revise)["written"]] == [kept]
+    second = [json.loads((tmp_path / "kept" / name).read_text())["least_second_calls"] for name in ("2026-12.json", kept)]
+    assert second == [None, 31 * 60_000]
+
+
+def test_days_of_both_models_of_a_cascade_are_no_volume(tmp_path: Path) -> None:
+    """Live on 16 January as forecast, and for 16 days of 31 in parallel, forecast half a month; a quarter is handed on from
+    February on, of 500 items a little more. 47 / 31 calls a request in January were told as a volume of x1.011, so x1.004."""
+    head, *old = export("gpt-6-sol", 2, cached=0, usd=SOL_USD).splitlines()
+    new = export("gpt-6-luna", 3).splitlines()[1:][31 + 15:]
+    handed = export("gpt-6-sol", 3, cached=0, usd=SOL_USD, per_day=15_000).splitlines()[1:][62:]
+    (tmp_path / "usage.csv").write_text("\n".join([head, *old, *new, *handed]) + "\n")
+    mine = {**SCENARIO, "timing": {"months_to_live": {"cascade": 1.5}, "months_in_parallel": 0.5},
+            "candidates": {"api_models": ["openai/gpt-6-luna"], "cascade_first": ["openai/gpt-6-luna"]},
+            "quality": {**SCENARIO["quality"], "escalated": {"gpt-6-luna": {"value": 0.25, "items": 500}}}}
+    found = told(tmp_path, mine, "--actual", tmp_path / "usage.csv", "--option", "cascade:openai/gpt-6-luna")
+    seen = {each["fact"]: each["factor"] for each in found["effects"]}
+    assert seen.get("volume", 1.0) == pytest.approx(1.0, abs=5e-4)
+    assert found["months"][1]["in_parallel"] == pytest.approx(16 / 31, abs=1e-6)
+    assert seen["months in parallel"] == pytest.approx(32 / 31)
+
+
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
 def test_a_table_of_days_has_the_same_months_in_every_zone(zone: str, tmp_path: Path) -> None:
     """In zones east of Greenwich each day was its day before, and the last month was not whole."""

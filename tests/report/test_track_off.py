@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from roi.economics.tracking.month_figures import LIVE, ROUTING
 from roi.report.track_off import over_forecast
 
@@ -17,3 +19,15 @@ def test_the_share_that_is_escalated_is_told_of_a_month_in_which_the_option_is_l
         tracked=SimpleNamespace(came=[SimpleNamespace(own_share=x) for x in came], planned_share=planned))
     told = {fact: over_forecast(answer, SimpleNamespace(fact=fact, factor=1.0)) for fact in (ROUTING, LIVE)}  # type: ignore[arg-type]
     assert told == {ROUTING: 0.746 / 0.8, LIVE: 0.0}
+
+
+def test_when_a_cascade_went_live_is_told_of_the_month_of_both_models_and_not_by_what_is_escalated_later() -> None:
+    """Live half a day early: 34% of January's calls in place of 1/3; February's 75.8% of 80% is what was escalated."""
+    names, came, planned = ("2026-12", "2027-01", "2027-02"), (0.0, 0.34, 0.758), (0.0, 1 / 3, 0.8)
+    answer: Any = SimpleNamespace(
+        option="cascade:x", comparison=SimpleNamespace(
+            options=[SimpleNamespace(id="cascade:x", kind="cascade", months_to_live=1.5)]),
+        months=[SimpleNamespace(month=name) for name in names],
+        tracked=SimpleNamespace(came=[SimpleNamespace(own_share=x) for x in came], planned_share=planned))
+    told = {fact: over_forecast(answer, SimpleNamespace(fact=fact, factor=1.0)) for fact in (ROUTING, LIVE)}  # type: ignore[arg-type]
+    assert told == pytest.approx({ROUTING: 0.758 / 0.8, LIVE: 0.34 * 3})

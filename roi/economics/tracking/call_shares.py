@@ -19,7 +19,8 @@ def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dic
     """The facts that nothing but the calls themselves tells, shape (k, 1) each; without those that are as the forecast says.
 
     Months until the option was live, and the share that it escalated, as the calls of each month say; the months in parallel
-    where the days' calls leave no room for them, over the forecast's; and the prices, as batch and tiers move them.
+    where the days' calls leave no room for them, or show more of them, over the forecast's; and the prices, as batch and tiers
+    move them.
     """
     option, tiers = options[id], np.array([each.tiers for each in came])
     prices = (PRICE,) if shares_price(option, options) else (PRICE, STAY_PRICE)
@@ -30,35 +31,33 @@ def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dic
         return moved
     to_live, parallel = (float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel))
     handed = float(np.mean(option.escalated))
+    planned_parallel, alone_from = parallel, to_live + parallel
     told, found, beside = (np.full(len(came), x) for x in (handed, to_live, parallel))
     for k, share in enumerate(shares):
         month = k + 1.0
         if share is None:
             continue
-        if handed > 0 and k >= to_live + parallel and share > SHARE_SAME:
+        if handed > 0 and k >= alone_from and share > SHARE_SAME:
             if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
                 told[k] = (1.0 - share) / share
+            found[k] = min(to_live, month - 1.0 - parallel)  # longer in parallel before: none of this month is
             continue
         mixed = SHARE_SAME < share < 1.0 - SHARE_SAME
-        most = _most_parallel(came[k]) if mixed and handed == 0 else None
-        if most is not None and _both(_live_from(share, parallel, month, to_live, handed), parallel, month) > most + SHARE_SAME:
+        least, most = came[k].both_told(handing=handed > 0) if mixed else (None, None)
+        both = _both(_live_from(share, parallel, month, to_live, handed), parallel, month)
+        if most is not None and both > most + SHARE_SAME:
             parallel, beside[k:] = most, most
+        elif least is not None and both < least - SHARE_SAME and planned_parallel > 0:  # 0: each request is called once
+            parallel, beside[k:] = least, least
         planned_share = _own_share(to_live, parallel, month, handed)
         mixed = mixed and SHARE_SAME < planned_share < 1.0 - SHARE_SAME
         if abs(planned_share - share) > (SHARE_MIXED if mixed else SHARE_SAME):
             found[k] = _live_from(share, parallel, month, to_live, handed)
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
-    if np.any(beside != beside[0]) or parallel != float(np.mean(option.months_in_parallel)):
-        moved[PARALLEL] = (beside / float(np.mean(option.months_in_parallel)))[:, None]
+    if np.any(beside != beside[0]) or parallel != planned_parallel:
+        moved[PARALLEL] = (beside / planned_parallel)[:, None]
     return moved | {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
-
-
-def _most_parallel(month: Came) -> float | None:
-    """Months at most in which both models can have been called for each request in this one, by its days' calls."""
-    if month.second_calls is None or not month.calls:
-        return None
-    return month.second_calls / (month.calls - month.second_calls)
 
 
 def _both(to_live: float, parallel: float, month: float) -> float:

@@ -17,6 +17,8 @@ class Came:
     """Of the calls, those that the option's own model answered."""
     second_calls: float | None = None
     """Of the calls, at most so many are of a request that the other model was called for too, on the same day."""
+    least_second_calls: float | None = None
+    """Of the calls, at least so many are: those of days on which both models have the same, as many as one alone had."""
     api_usd: float | None = None
     unused_usd: float | None = 0.0
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
@@ -28,6 +30,17 @@ class Came:
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
     gpu_usd: float | None = None
+
+    def both_told(self, *, handing: bool) -> tuple[float | None, float | None]:
+        """Of this month, at least and at most the share in which both models were called for each request, by its days' calls.
+
+        None where they do not say. `handing`: the option's model hands some calls on, which are no requests of their own.
+        """
+        calls, most, least = self.calls, self.second_calls, self.least_second_calls
+        if most is None or not calls:
+            return None, None
+        requests = calls - (most if handing or least is None else least)
+        return least / requests if least else None, None if handing else most / (calls - most)
 
     @property
     def calls_usd(self) -> float | None:

@@ -346,10 +346,10 @@ def dearer(option: Option, by: Number) -> Option:
 def over_months(name: str, seen: Array, months: Figures) -> float:
     """A fact over the forecast's in all months, from that of each, `seen` of shape (k,): a price by what was paid at it.
 
-    A month in which nothing was paid at a price, such as one before the option is live, tells nothing of it. Other facts count
-    alike in each month.
+    A month in which nothing was paid at a price, such as one before the option is live, tells nothing of it; GPU hours, by the
+    hours, alike. Other facts count alike in each month.
     """
     own = np.maximum(months.calls_usd - months.waiting_usd, 0.0)
     own = own if own.sum() > 0 else months.calls_usd
-    at = {PRICE: own, STAY_PRICE: months.waiting_usd, GPU_PRICE: months.gpu_usd}.get(name)
+    at = {PRICE: own, STAY_PRICE: months.waiting_usd, GPU_HOURS: months.gpu_hours, GPU_PRICE: months.gpu_usd}.get(name)
     return float(seen.mean() if at is None or at.sum() <= 0 else at.sum() / (at / seen).sum())

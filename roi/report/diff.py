@@ -24,8 +24,8 @@ from roi.report.page.parts import Change, Page, told
 from roi.report.redaction import hiding, redacted, secret
 
 SCHEMA = "roi.diff/1"
-MOST_CAUSES, MOST_OTHERS, MOST_NAMED = 12, 6, 3
-"""Causes of one option that a table lists, other changes that are named, without --full; and names that a list has."""
+MOST_CAUSES, MOST_OTHERS, MOST_NAMED, MOST_RATES = 12, 6, 3, 4
+"""Causes of one option that a table lists, other changes that are named, without --full; names, and rates, that a list has."""
 WORDS = {
     "lengths": "lengths of requests", "peak": "peak over mean load", "steps": "steps of the volume", "tokens": "tokens of {0}",
     "error rate": "error rate of {0}", "tested": "what was tested of {0}", "list price": "list price of {0}",
@@ -39,6 +39,13 @@ LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd
          ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s",
          ".provisioned.units", ".provisioned.usd_per_unit_month")
 """Ends of the paths that tell a cause of several facts, the first that moved."""
+APART = 0.1
+"""Part of the larger one by which the changes of a mean and of its central value differ where both are told."""
+MISSED = "A draw that misses it loses the set-up and the way back, which no central value holds."
+RATES = {"input_usd_per_mtok": "input", "output_usd_per_mtok": "output", "cache_read_usd_per_mtok": "cache reads",
+         "cache_write_usd_per_mtok": "cache writes", "batch_": "batch", "cache_minimum_tokens": "least that is cached",
+         "edges_tokens": "lengths at which it steps"}
+"""What a list price is made of: how the fields begin, and what they are called."""
 CACHE = ".uses_cache"
 WHICH = (".vendor", ".label", CACHE, ".kind")
 """The same where an option became another one."""
@@ -86,7 +93,7 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
         "name": name, "as_of": c.case["as_of"].value, "roi_version": None if side.saved is None else side.saved.roi_version,
         "recommended": side.advice.recommended, "recommended_by_its_facts": c.verdict.recommended, "counts": c.verdict.counts,
         "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": c.leader.cash_monthly_usd,
-        "chance_to_beat_staying": chance(c.leader, c.verdict.counts),
+        "chance_to_beat_staying": chance(c.leader, c.verdict.counts), "chance_to_reach_bar": c.leader.probability_good_enough,
     }
 
 
@@ -266,16 +273,34 @@ def _columns(answer: DiffAnswer, option: str) -> tuple[Moved, ...]:
 
 
 def _drawn(answer: DiffAnswer, option: str, *, means: bool) -> str:
-    """What moved of an option beside its central values: what is known of its answers; then, or with `means`, its mean NPV."""
-    counts = answer.b.comparison.verdict.counts
+    """What moved of an option beside its central values, and makes its mean go another way; with `means` the mean anyhow.
+
+    What is known of its answers, its chance to reach the bar, and where mean and central value move apart spreads that moved.
+    """
     before, after = _results(answer, option)
     if option == "stay" or before is None or after is None:
         return ""
-    npvs = [_cents(value(o, counts)) for o in (before, after)]
+    npvs = [value(o, answer.b.comparison.verdict.counts) for o in (before, after)]
     known = [quality(side.comparison, o) for side, o in ((answer.a, before), (answer.b, after))]
-    moved = {"Mean NPV of the draws, $:": npvs} if means or known[0] != known[1] else {}
-    moved["Answers:"] = known
-    return " ".join(f"{what} {was} -> {now}." for what, (was, now) in moved.items() if was != now)
+    reached = ["no bar" if o.probability_good_enough is None else share(o.probability_good_enough) for o in (before, after)]
+    central, mean = sum(m.now_usd - m.was_usd for m in _columns(answer, option)[:1]), npvs[1] - npvs[0]
+    apart = abs(mean - central) > APART * max(abs(mean), abs(central))
+    others = known[0] != known[1] or reached[0] != reached[1]
+    spreads = [fact_name(path) for path in _spreads(answer)] if apart and not others else []
+    moved = {"Mean NPV of the draws, $:": [_cents(x) for x in npvs]} if means or apart or others else {}
+    moved |= {"Answers:": known, "Chance to reach the bar:": reached}
+    told = [f"{what} {was} -> {now}." for what, (was, now) in moved.items() if was != now]
+    told += [MISSED] * (reached[0] != reached[1]) + [f"Spread that moved: {first_of(spreads, MOST_NAMED)}."] * bool(spreads)
+    return " ".join(told)
+
+
+def _spreads(answer: DiffAnswer) -> list[str]:
+    """Facts, by path, that are drawn further from their value, or nearer to it, than before."""
+    e = answer.explained
+    pairs = {path: (e.a.get(path), e.b.get(path)) for cause in e.causes for path in cause.paths}
+    ends = {path: [[f"{end / (f.value or 1.0):.6g}" for end in (f.low, f.high) if end is not None]
+                   for f in pair if f is not None and isinstance(f.value, int | float)] for path, pair in pairs.items()}
+    return [path for path, both in ends.items() if len(both) == len(pairs[path]) and both[0] != both[1]]
 
 
 def _sums(answer: DiffAnswer, columns: Sequence[Moved]) -> dict[str, list[float]]:
@@ -304,10 +329,18 @@ def _name(answer: DiffAnswer, cause: Cause) -> str:
         return f"spread or basis of {number_of(len(cause.paths), 'fact')}"
     if not cause.what:
         return fact_name(cause.paths[0])
-    label = _label(answer, cause.of)
-    if cause.what == "list price" and all(".announced." in path for path in cause.paths):
-        return f"announced price of {label}{_from(answer, cause)}"
-    return WORDS[cause.what].format(label)
+    name = WORDS[cause.what].format(_label(answer, cause.of))
+    if cause.what == "list price":
+        if all(".announced." in path for path in cause.paths):
+            name = f"announced price of {_label(answer, cause.of)}{_from(answer, cause)}"
+        moved = [words for field, words in RATES.items() if any(_field(path).startswith(field) for path in cause.paths)]
+        moved = ["all rates"] if len(moved) > MOST_RATES else moved
+        name += f", {' and '.join(filter(None, [', '.join(moved[:-1]), moved[-1]]))}" if moved else ""
+    return name
+
+
+def _field(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _from(answer: DiffAnswer, cause: Cause) -> str:
@@ -332,6 +365,8 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
     e = answer.explained
     ends = WHICH if cause.what == "option" else LEADS
     told = [path for end in ends for path in cause.paths if path.endswith(end)] if cause.what else list(cause.paths)
+    said, rates = dict[str, str](), cause.what == "list price"
+    told = told or [path for field in RATES for path in cause.paths if rates and _field(path).startswith(field)]
     for path in told:
         old, new = e.a.get(path, a.get(path)), e.b.get(path, b.get(path))
         if any(redact and fact is not None and secret(path, fact) for fact in (old, new)):
@@ -340,8 +375,10 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
         if path.endswith(CACHE):
             first, second = (f"cache {'on' if text == 'True' else 'off'}" for text in (first, second))
         if first and second and first != second:
-            return f"{first} -> {second}"
-    return ""
+            said.setdefault(_field(path), f"{first} -> {second}")
+        if said and not rates:
+            break
+    return ", ".join(said.values())
 
 
 def _pair(*facts: Fact | None) -> Sequence[str]:

@@ -112,6 +112,38 @@ def test_scores_that_lose_their_items_are_told_to_count_as_exact(tmp_path: Path)
     assert "counts as exact" not in back
 
 
+def test_a_list_price_names_the_rates_that_moved(tmp_path: Path, tickets: Path) -> None:
+    """$0.10 and $0.50 a million: with one of them moved it is named, with both each is told with its move."""
+    def told(rates: str) -> str:
+        other = file(tmp_path, "b.yaml", text=f"{TICKETS}apis: {{openai/gpt-6-luna: {{{rates}}}}}\n")
+        found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)["causes"]
+        return next(f"{c['name']}: {c['moved']}" for c in found if c["what"] == "list price")
+
+    name = "list price of openai/gpt-6-luna"
+    both = told("input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.75")
+    assert both == f"{name}, input and output: $0.1/Mtok -> $0.15/Mtok, $0.5/Mtok -> $0.75/Mtok"
+    assert told("input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.5").startswith(f"{name}, input")
+    assert told("input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.75").endswith(": $0.5/Mtok -> $0.75/Mtok")
+
+
+def test_a_mean_that_goes_another_way_than_its_central_value_is_told_with_what_makes_it(tmp_path: Path) -> None:
+    """Requests up, so that each draw that reaches the bar saves more, and 92.5% right -> 91.5%: fewer of them reach 90%."""
+    text = TICKETS.replace("{usd_per_error: 0.02, scores: ", "{bar: 0.9, usd_per_error: 0.001, scores: ")
+    scored = ("luna: 0.93", "luna: {value: 0.925, items: 400}")
+    before = file(tmp_path, "a.yaml", scored, text=text)
+    after = file(tmp_path, "b.yaml", scored, ("40000", "42000"), ("0.925", "0.915"), text=text)
+    shown, found = (ask("diff", before, after, "--format", form).stdout for form in ("table", "json"))
+    was, now = (json.loads(found)[side]["chance_to_reach_bar"] for side in "ab")
+    assert was > 0.9
+    assert now < 0.9
+    npv = next(f for f in json.loads(found)["figures"] if (f["option"], f["figure"]) == (LUNA, "npv_usd"))
+    assert npv["now_usd"] > npv["was_usd"]
+    assert f"Chance to reach the bar: {was:.0%} -> {now:.0%}. A draw that misses it loses" in " ".join(shown.split())
+    wider = file(tmp_path, "c.yaml", ("requests_per_day: 40000", "requests_per_day: {value: 40000, low: 9000, high: 900000}"))
+    exact = " ".join(ask("diff", file(tmp_path, "d.yaml"), wider).stdout.split())
+    assert "Spread that moved: requests a day." in exact
+
+
 @pytest.mark.full
 def test_what_an_evaluation_counted_belongs_to_the_error_rate_of_its_system(tmp_path: Path) -> None:
     """Answers judged on the same items are drawn by several facts of a system: one cause each system, none named by a path."""
@@ -140,11 +172,12 @@ def test_a_cache_that_is_switched_on_is_told_in_words(tmp_path: Path) -> None:
 
 def test_a_price_to_come_is_no_list_price_of_today(tmp_path: Path, tickets: Path) -> None:
     """gpt-6-sol asks $2 a million in; $4 is what it will ask from March on."""
-    told = "{openai/gpt-6-sol: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
-    other = file(tmp_path, "b.yaml", text=f"{TICKETS}apis: {told}\n")
+    terms = "{openai/gpt-6-sol: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}"
+    other = file(tmp_path, "b.yaml", text=f"{TICKETS}apis: {terms}\n")
     found = ask("diff", tickets, other).stdout
-    assert "announced price of openai/gpt-6-sol from 2027-03-01 on: none -> $4/Mtok" in " ".join(found.split())
-    later = file(tmp_path, "c.yaml", text=f"{TICKETS}apis: {told.replace('2027-03-01', '2027-06-01')}\n")
+    told = "announced price of openai/gpt-6-sol from 2027-03-01 on, all rates: none -> $4/Mtok, none -> $20/Mtok"
+    assert told in " ".join(found.split())
+    later = file(tmp_path, "c.yaml", text=f"{TICKETS}apis: {terms.replace('2027-03-01', '2027-06-01')}\n")
     found = ask("diff", other, later).stdout
     assert "announced price of openai/gpt-6-sol from 2027-03-01 -> 2027-06-01 on" in " ".join(found.split())
 

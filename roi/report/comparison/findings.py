@@ -8,9 +8,9 @@ from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
-from roi.report.comparison.option_figures import option_of, quality, rate_assumed
+from roi.report.comparison.option_figures import mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.second_look import next_move
-from roi.report.comparison.thresholds import nothing_fails
+from roi.report.comparison.thresholds import flips_along, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
     BESIDE,
@@ -57,8 +57,9 @@ ORDINARY = {"one crossing", "cheaper at every volume"}
 def returns(c: Comparison, id: str) -> list[Block]:
     """What the option returns against staying, and how sure that is."""
     o = next((o for o in c.options if o.id == id), None)
+    priced = _another_price(c) if id == c.verdict.leader else []
     if o is None or o.id == "stay":
-        return []
+        return [Bullets(tuple(priced))] if priced else []
     horizon = len(o.monthly_usd)
     rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
                     for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
@@ -88,7 +89,14 @@ def returns(c: Comparison, id: str) -> list[Block]:
         price, volume = c.reconciled_npv_usd
         notes.append(f"Gap to the real bill, at the central values: NPV {usd(price)} if it is all the incumbent's price,"
                      f" {usd(volume)} if it is all volume.")
-    return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
+    return [Heading(f"What {o.label} returns"), Bullets((*notes, *priced))]
+
+
+def _another_price(c: Comparison) -> list[str]:
+    """At which price of a wrong answer the advice turns, and that a price without its spread is another question."""
+    turns = flips_along(c)
+    return [(f"The price of a wrong answer: {turns}. One that is set without a spread (--set quality.usd_per_error=...) may"
+            " turn it elsewhere.")] if turns else []
 
 
 def good_enough(c: Comparison, o: OptionResult) -> str:
@@ -108,9 +116,9 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         b for name, _ in BASELINES for b in c.thresholds.crossings(only, name))
     found = {(b.option, b.basis, b.baseline): b for b in asked if b.counts == c.verdict.counts}
     baselines = [(name, head) for name, head in BASELINES if any(b.baseline == name for b in found.values())]
-    rows, why = [], dict[str, list[str]]()
+    rows, why, now = [], dict[str, list[str]](), figure(case_number(c.case, "workload.requests_per_day"))
     for id in dict.fromkeys(b.option for b in found.values()):
-        label, told = option_label(c.case, id), dict[str, dict[str, None]]()
+        label, told, gaps = option_label(c.case, id), dict[str, dict[str, None]](), dict[str, list[str]]()
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
             cells = [cell for _, b in crossings for cell in (
@@ -120,18 +128,23 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
             for words, b in crossings:
                 if b is not None and b.reason not in ORDINARY:
                     told.setdefault(b.reason, {})[words] = None
+                if b is not None and c.thresholds is not None and c.thresholds.is_gap(b):
+                    gaps.setdefault(words, []).append(basis)
+        for words, bases in gaps.items():
+            by = "" if len(bases) > 1 else " by running cost" if bases == ["run_rate"] else " over the horizon"
+            told.setdefault(f"not at today's {now}{by}, though at some fewer and some more", {})[words] = None
         for reason, rivals in told.items():
             why.setdefault(f"than {' and '.join(rivals)}: {reason}", []).append(label)
     if not rows:
         return []
     heads = ("costs less than", *(cell for _, head in baselines for cell in (f"{head}\nfrom", "\nfor good")))
     blocks: list[Block] = [
-        Heading(f"Break-even in requests a day (today {figure(case_number(c.case, 'workload.requests_per_day'))})"),
+        Heading(f"Break-even in requests a day (today {now})"),
         Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
-        Paragraph("The best option of each kind at the central values, over the whole horizon, set-up included, where UNLESS"
-                  " goes by means and chances; running cost: the mean month after go-live alone. Each fleet is sized at its own"
-                  " peak. Cheapest untrained: the cheapest other tested option that trains nothing. A further GPU costs before"
-                  " it is used, so an option may win first and lose again: it"
+        Paragraph(f"The best option of each kind by {mean_npv(c)}; what it costs at the central values over the whole horizon,"
+                  " set-up included, where UNLESS goes by means and chances; running cost: the mean month after go-live alone."
+                  " Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option that trains"
+                  " nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
                   ' wins for good from the second figure on, or no further than "to" says.'),
     ]
     if only is None and c.break_even_requests_per_day is not None:

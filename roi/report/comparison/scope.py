@@ -7,7 +7,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
-from roi.report.comparison.remarks.todays_units import paid_by_unit
+from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
 from roi.report.layout.wording import (
     KINDS,
@@ -108,7 +108,10 @@ def excluded(c: Comparison) -> list[str]:
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
     if "own-hardware" in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
-    missing = [words for kind, words in KINDS.items() if kind not in kinds and kind not in MADE]
+    used = {"flexible-tier": case_number(c.case, f"vendors.{c.case['options.stay.vendor'].value}.flexible.share") > 0.0,
+            "provisioned": paid_by_unit(c) and f"{TODAY}seats" not in c.case}
+    missing = [words + " (in use today)" * used.get(kind, False)
+               for kind, words in KINDS.items() if kind not in kinds and kind not in MADE]
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found

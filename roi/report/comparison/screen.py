@@ -1,6 +1,7 @@
 """The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
@@ -28,6 +29,7 @@ from roi.report.comparison.remarks.alerts import ALWAYS, alerts, remarks
 from roi.report.comparison.remarks.stated import NAMED
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
+from roi.report.comparison.thresholds import flips_along, flips_at
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import (
     case_number,
@@ -71,11 +73,19 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
               for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
     for most, found, n, rivals, brief in fewer:
         above = _above(c, _first(found, n), advised(rivals, brief=brief))
-        text = render([*above, *_below(c, warnings, most)], form, width=width, colour=colour)
+        below = _below(c, warnings, most)
+        text, more = (render([*blocks, *below], form, width=width, colour=colour) for blocks in (above, moving_along(c, above)))
         if form != "table" or text.count("\n") < MOST_LINES:
-            return text
+            return more if more.count("\n") == text.count("\n") else text
     below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
     return render([*above, *below], form, width=width, colour=colour)
+
+
+def moving_along(c: Comparison, blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, saying beside the price of wrong answers at which the advice turns that its spread moves along."""
+    short, whole = flips_at(c), flips_along(c)
+    return [replace(block, items=tuple(each.replace(short, whole) for each in block.items))
+            if whole and isinstance(block, Labelled) else block for block in blocks]
 
 
 def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
@@ -227,7 +237,7 @@ def comparison_text(c: Comparison, warnings: Sequence[str], explain: str | None 
                     full: bool = False, colour: bool = False, width: int = 80) -> str:
     """The screen; with `explain`, an option's id, its cost tree and what it returns; with `full` every option and fact."""
     if full:
-        blocks = [*head(c), *alerts(c), *_everything(c, warnings, explain or c.verdict.leader)]
+        blocks = [*head(c), *moving_along(c, alerts(c)), *_everything(c, warnings, explain or c.verdict.leader)]
     elif explain is not None:
         blocks = [*head(c), *explained(c, explain)]
     else:
@@ -245,7 +255,7 @@ def _everything(c: Comparison, warnings: Sequence[str], shown: str) -> list[Bloc
     gates = tuple(Row((g.status, g.question + ("; rules training out" if g.blocks else "")), strong=g.status == FAIL)
                   for g in c.gates)
     return [
-        Heading("Verdict"), *advice(c),
+        Heading("Verdict"), *moving_along(c, advice(c)),
         Heading("Gates: can the task be trained at all?"), Table(("answer", "question"), gates, align="ll"),
         *options_table(c), *infeasible(c), *cost_tree(c, shown), *returns(c, shown), *break_even(c), *measurable(c),
         *drivers(c), *winner_changes(c), *((Heading("Warnings"), Bullets(tuple(warnings))) if warnings else ()),

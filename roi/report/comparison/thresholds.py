@@ -252,6 +252,14 @@ def flips_at(c: Comparison) -> str:
     return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{why}"
 
 
+def flips_along(c: Comparison) -> str:
+    """The same, and that the spread of the price moves with it; empty where it has none, or no price is told."""
+    head, the_advice, then = flips_at(c).partition(" the advice ")
+    if not the_advice or not then or "draws do not tell" in head or not c.case[PRICE_OF_ERRORS].uncertain:
+        return ""
+    return f"{head.rstrip(',')}, its spread moving along,{the_advice}{then}"
+
+
 def _why(c: Comparison, to: str | None, near: float, far: float | None, *, below: bool) -> str:
     """Why the advice turns to `to` at prices between `near` and `far`, USD: for the leading option's chance, or the means.
 

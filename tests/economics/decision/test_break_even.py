@@ -173,6 +173,20 @@ def test_on_a_saw_the_first_win_comes_before_the_last_loss() -> None:
     assert found.reason.startswith("a saw")
 
 
+@pytest.mark.parametrize(("daily", "gap"), [(11_000, False), (13_000, False), (20_000, True), (26_000, False), (61_000, False)])
+def test_todays_volume_lies_in_a_gap_of_that_saw_where_a_further_replica_is_not_yet_earned(daily: int, gap: bool) -> None:
+    """Of the saw above: at 20,000 a day two replicas cost $2,920 and save $2,433; below 12,000 and beyond 60,000 is no gap."""
+    facts = {path: fact for path, fact in quiet().facts.items()
+             if not path.startswith(f"options.{SELF}.plans.") or ".plans.0." in path}
+    for path, value in {**world_facts(0.5), "workload.requests_per_day": float(daily)}.items():
+        facts[path] = facts[path].model_copy(update={"value": value, "low": None, "high": None})
+    found = compare(Case(facts=facts)).thresholds
+    assert found is not None
+    b = next(b for b in found.crossings(SELF, "stay") if (b.basis, b.counts) == ("run_rate", "cash"))
+    assert (b.first, b.stays) == (pytest.approx(12_000.0), pytest.approx(60_000.0))
+    assert found.is_gap(b) is gap
+
+
 def test_where_a_full_replica_costs_more_than_the_api_no_volume_helps() -> None:
     """0.4/s holds 11,520 a day at the peak: $1,401.60 of API for $1,460 of rent."""
     for basis in ("run_rate", "pv"):

@@ -15,9 +15,11 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.lines.line_kind import LineKind
 from roi.errors import CaseError, InputError
 from roi.report.comparison.answer_json import comparison_json
+from roi.report.comparison.findings import break_even
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import comparison_text
+from roi.report.layout.blocks import Bullets
 from roi.report.layout.wording import figure
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
@@ -375,6 +377,27 @@ def test_what_is_counted_follows_from_the_lines() -> None:
 def test_kinds_without_a_candidate_are_named() -> None:
     c = answer("candidates.own_hardware=false", "draws=0")
     assert any("own hardware" in words for words in excluded(c) if words.startswith("options without"))
+
+
+@pytest.mark.parametrize(("today", "used"), [
+    ({}, ""), ({"flexible_tier": {"price_ratio": 0.5, "share": 0.5}}, " (in use today)"),
+])
+def test_a_flexible_tier_that_todays_calls_are_in_is_told_to_be_in_use(today: dict, used: str) -> None:
+    c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", **today}, draws=0))
+    told = next(words for words in excluded(c) if words.startswith("options without"))
+    assert f"flexible tier{used}, " in f"{told}, "
+
+
+@pytest.mark.parametrize(("bases", "by"), [(("pv", "run_rate"), ""), (("pv",), " over the horizon"),
+                                           (("run_rate",), " by running cost")])
+def test_a_break_even_says_that_todays_volume_is_in_a_gap(monkeypatch: pytest.MonkeyPatch, bases: tuple, by: str) -> None:
+    c = answer("draws=0")
+    luna = "cheaper-api:openai/gpt-6-luna"
+    monkeypatch.setattr(type(c.thresholds), "is_gap",
+                        lambda _, b: (b.option, b.baseline) == (luna, "stay") and b.basis in bases)
+    told = next(block for block in break_even(c) if isinstance(block, Bullets)).items
+    assert f"than staying: not at today's 100,000{by}, though at some fewer and some more (gpt-6-luna)" in told
+    assert "best option of each kind by central NPV" in comparison_text(c, (), full=True).replace("\n", " ")
 
 
 def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:

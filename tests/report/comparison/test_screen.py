@@ -30,10 +30,10 @@ from roi.report.comparison.option_words import what_it_is
 from roi.report.comparison.options_table import cost_tree, find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
-from roi.report.comparison.screen import best_rows, comparison_text, screen_blocks
+from roi.report.comparison.screen import best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
-from roi.report.comparison.thresholds import flips_at, today, wins_from
-from roi.report.layout.blocks import Row, Table, render, shortened
+from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from
+from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
 from roi.report.next import step_sentence
@@ -80,6 +80,10 @@ def of_template(name: str) -> Comparison:
 
 def shown(c: Comparison, **how: object) -> str:
     return comparison_text(c, ("one thing to know",), **how)  # type: ignore[arg-type]
+
+
+ALONG = ", its spread moving along"
+"""Beside a volume, and a price of wrong answers where that costs no line."""
 
 
 def flat(c: Comparison) -> str:
@@ -980,6 +984,28 @@ def test_a_guess_of_a_template_that_turns_the_advice_says_what_it_is_at_the_end_
     assert "the advice is to" not in flat(bundled())
 
 
+def test_a_price_of_errors_is_told_to_move_with_its_spread_where_that_costs_no_line_and_in_full_and_explain_anyhow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A point is another question: in --full beside the price itself, in --explain with how it is asked."""
+    c = bundled("quality.usd_per_error={value: 0.002, low: 0.001, high: 0.004}")
+    told = flips_along(c)
+    assert told == flips_at(c).replace(" each the advice", f" each{ALONG}, the advice") != flips_at(c)
+    point = f"The price of a wrong answer: {told}. One that is set without a spread (--set quality.usd_per_error=...) may"
+    for more in ({"full": True}, {"explain": c.verdict.leader}):
+        text = " ".join(comparison_text(c, (), **more).split())
+        assert point in text
+        assert (f"({told})" in text) == ("full" in more)
+    assert point not in " ".join(comparison_text(c, (), explain="stay").split()), "of what is advised alone"
+    above = [Labelled("DO NOW", (f"Wrong answers ({flips_at(c)}).",))]
+    assert moving_along(c, above) == [Labelled("DO NOW", (f"Wrong answers ({told}).",))]
+    assert told in comparison_text(c, (), form="markdown").replace("\\", ""), "whose paragraphs are a line each"
+    lines = comparison_text(c, ()).count("\n")
+    monkeypatch.setattr("roi.report.comparison.screen.moving_along", lambda _, blocks: list(blocks))
+    assert comparison_text(c, ()).count("\n") == lines
+    assert flips_along(bundled("quality.usd_per_error=0.002")) == ""
+
+
 def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> None:
     c = answer("quality.usd_per_error=0")
     text = flat(c)
@@ -1072,7 +1098,7 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_both_of_tw
     assert far > 0.060
     both = {"stay", "self-hosted-adapter:qwen3-8b+lora"}
     assert set(c.verdict.flips_to_one_of) == both
-    told = r" \(between \$0.0\d+ and \$0.0\d+ each the advice turns"
+    told = rf" \(between \$0.0\d+ and \$0.0\d+ each({ALONG},)? the advice turns"
     assert re.search(rf"{told} to (qwen3-8b\+lora self-hosted or staying|staying or qwen3-8b\+lora self-hosted)\)\.", flat(c))
     third = replace(c.verdict, flips_to_one_of=(*c.verdict.flips_to_one_of, "hybrid:qwen3-8b+lora"))
     assert re.search(rf"{told}\)\.", flat(replace(c, verdict=third)))
@@ -1136,7 +1162,8 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",),
                     stands_below_usd_per_error=holds)
     text = flat(replace(c, verdict=found))
-    assert re.search(rf" \({re.escape(told)}(: NPV < 0|: chance <60%)?\)\.", text)
+    told = re.escape(told).replace(r"each\ the", rf"each({ALONG},)?\ the").replace(r"price,\ the", rf"price({ALONG})?,\ the")
+    assert re.search(rf" \({told}(: NPV < 0|: chance <60%)?\)\.", text)
     assert f"Change to gpt-6-luna{f' while a wrong answer costs less than about {below}' if below else ''}: another" in text
 
 

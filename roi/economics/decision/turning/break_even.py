@@ -223,6 +223,15 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
     )
 
 
+def wins_at(curves: Curves, b: BreakEven, rivals: Sequence[str], volume: float) -> bool:
+    """Whether the option costs no more than the cheapest of the rivals at one volume, by what its break-even goes by."""
+    at, rows = np.array([volume]), _rows(curves, b.option, rivals)
+    mine = np.stack([curves.few(b.option, at)[of] for of in rows])
+    theirs = np.stack([curves.few(rival, at)[of] for rival, of in zip(rivals, rows, strict=True)])
+    of = rows_of(b.basis, b.counts)
+    return bool(_gain(mine, theirs)[of, 0] >= -max(TIE * abs(mine[0, of, 0]), HALF_A_CENT))
+
+
 def _rows(curves: Curves, id: str, rivals: Sequence[str]) -> list[list[int]]:
     """By rival, where the four measures stand among the costs of both: the mean month is one in which both serve alone."""
     starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]

@@ -21,6 +21,7 @@ from roi.economics.decision.turning.break_even import (
     rows_of,
     turns,
     why_never,
+    wins_at,
 )
 from roi.economics.decision.turning.curves import LEAST, MOST, Curves
 from roi.economics.decision.verdict import Verdict, answer_alike
@@ -98,6 +99,14 @@ class Thresholds:
         """Those of all options, against all that they are told against."""
         return tuple(found for id in self.ids for name in baselines(id, self._untrained, self._verdict.leader)
                      for found in self.crossings(id, name))
+
+    def is_gap(self, b: BreakEven) -> bool:
+        """True where today's volume lies between the first one at which the option wins and the last, and it does not."""
+        today, last = self.curves.volume, b.stays if b.until is None else b.until
+        if b.first is None or last is None or not b.first < today < last:
+            return False
+        rivals = baselines(b.option, self._untrained, self._verdict.leader)[b.baseline]
+        return not wins_at(self.curves, b, rivals, today)
 
     @cached_property
     def afterwards(self) -> Curves | None:

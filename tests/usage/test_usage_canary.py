@@ -80,6 +80,13 @@ WRITTEN = {
             ],
         }
     ),
+    "callbacks.jsonl": json.dumps({
+        "id": "c", "call_type": "acompletion", "status": "success", "startTime": 1790812800.5, "model": "gpt-4o",
+        "custom_llm_provider": "openai", "prompt_tokens": 100, "completion_tokens": 10, "response_cost": 0.5,
+        "metadata": {"usage_object": {"prompt_tokens": 100}}, "messages": [{"role": "user", "content": CANARY}]}),
+    "cortex-code.json": json.dumps({
+        "USAGE_TIME": "2026-10-01T00:00:00Z", "REQUEST_ID": "r", "USER_NAME": "jane", "TOKENS": 110, "TOKEN_CREDITS": 0.5,
+        "TOKENS_GRANULAR": {"claude-opus-4-6": {"input": 100, "output": 10}}}),
     "spend-days.json": json.dumps([{"startTime": "2026-10-01", "spend": 1, "models": {"gpt-4o": 1}, "users": {"x": 1}}]),
     "litellm-ui.csv": "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens\n"
     "2026-10-01,a,b,1.5,2,300,40",
@@ -145,14 +152,15 @@ KEPT = {
     "object", "type", "kind", "status", "schematype", "operation", "currency", "amount_currency", "billingcurrency",
     "chargecategory", "servicecategory", "token_type", "cost_type", "call_type", "gen_ai.operation.name", "key", "role",
     "openinference.span.kind", "ai.operationid", "event.name", "request_tags", "line_item", "log type", "spanid", "traceid",
-    "run_type", "span_kind", "attributes.openinference.span.kind",
+    "run_type", "span_kind", "attributes.openinference.span.kind", "metric", "unit", "destination_type",
     "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp", "interval",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
 KEPT_WORDS = {"ProcessedPromptTokens", "GeneratedTokens", "AzureOpenAIRequests", "ModelName"}
 """Words that say so in a field that holds others too."""
 PLAIN = re.compile(
-    r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included|On-Demand",
+    r"[-+$]?[0-9][0-9.,e-]*( [0-9]{1,4})?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included"
+    r"|On-Demand",
     re.IGNORECASE)
 """Numbers, times and flags."""
 NAMES = [*(str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*")) if path.is_file()), *WRITTEN]

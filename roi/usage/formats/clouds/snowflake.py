@@ -50,7 +50,7 @@ def granular_rows(document: Document) -> Iterator[Document]:
         counts = object_of(plain.get("tokens_granular"))
         counts = counts if isinstance(counts, dict) else {}
         by_model = [(model, inner) for model, inner in counts.items() if isinstance(inner, dict)]
-        models = by_model or [(plain.get("model_name"), counts)]
+        models = by_model if by_model and not counts.keys() & set(COUNTS) else [(plain.get("model_name"), counts)]
         none = count_cell(plain.get("tokens")) in (None, 0, "0")
         told = none or any(inner.keys() & set(COUNTS) for _, inner in models)
         for model, inner in models:

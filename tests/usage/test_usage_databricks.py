@@ -26,8 +26,10 @@ def test_the_input_counts_what_was_read_and_written(tmp_path: Path) -> None:
 def test_who_serves_is_databricks_or_whose_key_it_was(tmp_path: Path) -> None:
     rows = records(tmp_path, ROWS)
     assert {(row["provider"], row["model"]) for row in rows if not row["dropped"]} == {
-        ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.6"), ("openai", "o4-mini"), ("databricks", "llama-4-maverick"),
-        ("databricks", "qwen35-122b-a10b"), ("databricks", "qwen3-embedding-0-6b")}
+        ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5.6"), ("openai", "o4-mini"),
+        ("databricks", "databricks-llama-4-maverick"), ("databricks", "databricks-qwen35-122b-a10b"),
+        ("databricks", "databricks-qwen3-embedding-0-6b")}
+    assert " have no price" not in run_usage(ROWS).stdout
     assert {row["reasoning"] for row in rows if row["model"] == "o4-mini"} == {220}
 
 
@@ -79,8 +81,9 @@ def test_a_model_without_a_price_and_most_of_the_tokens_is_not_left_out_of_a_par
     rows = [json.loads(line) for line in ROWS.read_text().splitlines()]
     own, other = (next(row for row in rows if row["destination_model"] == name) for name in (
         "llama-4-maverick", "claude-sonnet-4-5"))
-    calls = [own | {"request_id": f"r{k}", "input_tokens": "1651"} for k in range(9)] + [other]
+    own |= {"destination_name": "system.ai.ours", "input_tokens": "1651"}
+    calls = [own | {"request_id": f"r{k}"} for k in range(9)] + [other]
     (tmp_path / "usage.jsonl").write_text("".join(json.dumps(row) + "\n" for row in calls))
     run = run_usage(tmp_path / "usage.jsonl", "--output", tmp_path / "part.yaml")
     assert (run.exit_code, (tmp_path / "part.yaml").exists()) == (2, False)
-    assert "llama-4-maverick has no price and 90% of the tokens" in run.stderr
+    assert "databricks-ours has no price and 90% of the tokens" in run.stderr

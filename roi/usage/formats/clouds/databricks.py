@@ -1,11 +1,11 @@
 """Databricks: `system.ai_gateway.usage`, a row for each call through its AI gateway, as CSV, JSON or Parquet.
 
 `input_tokens` counts what was read from a cache and written to it, of Anthropic's models too; `token_details`, an object or
-its JSON, tells how many. What Databricks serves itself is called by `destination_name`, whose endpoint may lead it
-(system.ai.databricks-...); `destination_model` is then at times a title of a page. What somebody else serves under one's own
-key is called by `destination_model`, and paid to whom `api_type` begins with; mlflow/... is Databricks' own interface to all of
-them, and names none. Failed calls have no counts. Source: rows of a
-live workspace in getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/databricks_gateway (2026-08).
+its JSON, tells how many. What Databricks serves itself is called by `destination_name`, with or without what the price list
+has before each of its models (system.ai.databricks-..., system.ai....); `destination_model` is then at times a title of a page.
+What somebody else serves under one's own key is called by `destination_model`, and paid to whom `api_type` begins with;
+mlflow/... is Databricks' own interface to all of them, and names none. Failed calls have no counts. Source: rows of a live
+workspace in getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/databricks_gateway (2026-08).
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def prepare(table: Table) -> Table:
 def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of calls."""
     external = (text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL").fill_null(False)
-    served = text(table, "destination_name").re_replace(ENDPOINT, "")
+    served = text(table, "destination_name").re_replace(ENDPOINT, "databricks-")
     vendor = text(table, "api_type").split("/")[0]
     return Fields(
         at_us=utc(table, "event_time"),

@@ -13,6 +13,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.numerics.main_effects import MainEffects
+
 Array = NDArray[np.float64]
 BINS: Final = 32
 """Bins of what would be known: 4,096 draws leave 128 a bin, 64 in each half."""
@@ -21,22 +23,25 @@ REACH: Final = 6.0
 
 
 def gain_of_knowing(
-    saved: Mapping[str, Array], known: Array, candidates: Sequence[str], eligible: Collection[str] = (),
-    edge: float | None = None,
+    saved: MainEffects, known: Array, candidates: Sequence[str], eligible: Collection[str] = (), edge: float | None = None,
 ) -> float:
     """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
 
     `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known;
-    `edge` is where an option begins to miss the bar (`bar_edge`).
+    `edge` is where an option begins to miss the bar (`bar_edge`). Of the outcomes as they are and without the main effects of
+    other facts those count that tell it with the smaller standard error: where an option misses the bar these add to it.
     """
     bins = Bins.of(known, edge)
     if bins is None:
         return 0.0
-    table = np.stack([saved[id] for id in (*candidates, *eligible)])
-    base, means = best_row(table[: len(candidates)]), bins.means(table)
-    if np.all(means.argmax(axis=0) == base):
-        return 0.0
-    return float(bins.gains(table, over(bins.policies(means, None), base))[0])
+    ids, found = (*candidates, *eligible), list[tuple[float, float]]()
+    for table in (saved.table(ids), saved.settled(ids, known)):
+        base, means = best_row(table[: len(candidates)]), bins.means(table)
+        if np.all(means.argmax(axis=0) == base):
+            return 0.0
+        gain, error = bins.gains(table, over(bins.policies(means, None), base))
+        found.append((float(error), float(gain)))
+    return min(found)[1]
 
 
 def most_to_know(saved: Mapping[str, Array], candidates: Sequence[str], eligible: Collection[str] = ()) -> float:

@@ -13,6 +13,7 @@ from roi.economics.decision.measuring.worth import Following, with_next
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
+from roi.numerics.main_effects import MainEffects
 
 MOST = 10
 """Drivers that are listed."""
@@ -53,6 +54,7 @@ def find_drivers(
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
     saved, candidates = with_next(drawn.saved(counts), candidates, following)
+    effects = MainEffects(saved, [drawn.facts[path] for path in paths])
     bar = case[path_of(Shared, "quality_bar")].number()
 
     def edge(path: str) -> float | None:
@@ -69,7 +71,7 @@ def find_drivers(
     opened = [tuple(id for id, o in unproven.items() if tells_quality(path, o)) for path in paths]
     listed = float(np.sort(swing)[-MOST] - LISTED_BY) if len(paths) > MOST else -np.inf
     worth = [0.0 if most(ids) == 0.0 or max(float(swing[k]), most(ids)) < listed
-             else gain_of_knowing(saved, drawn.facts[path], candidates, ids, edge(path))
+             else gain_of_knowing(effects, drawn.facts[path], candidates, ids, edge(path))
              for k, (path, ids) in enumerate(zip(paths, opened, strict=True))]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]

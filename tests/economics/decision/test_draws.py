@@ -19,6 +19,7 @@ from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
+from roi.numerics.main_effects import MainEffects
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -234,7 +235,8 @@ def test_a_fact_that_is_not_listed_has_neither_the_swing_nor_the_worth() -> None
     option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "cache-batch", "self-hosted-adapter:qwen3-8b+lora"]
     many = draw(case, ids, choices, 256, 1)
     listed = {d.path: d for d in find_drivers(case, many, option, choices, chosen, {})}
-    worth = {path: gain_of_knowing(many.npv, many.facts[path], chosen) for path in case.uncertain}
+    saved = MainEffects(many.npv, tuple(many.facts.values()))
+    worth = {path: gain_of_knowing(saved, many.facts[path], chosen) for path in case.uncertain}
     assert max(worth.values()) > 0.0
     assert {path: d.worth_knowing_usd for path, d in listed.items()} == {path: worth[path] for path in listed}
     assert max(worth[path] for path in worth if path not in listed) <= min(

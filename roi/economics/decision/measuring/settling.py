@@ -96,7 +96,7 @@ def likely_after(
     """
     ids = (*valuer.candidates, *trial.eligible)
     rows = [ids.index(asked.option), ids.index(valuer.kept)]
-    saved = np.stack([valuer.outcomes[ids[row]] for row in rows])
+    saved = valuer.effects.table([ids[row] for row in rows])
     scale, shift = valuer.moving(ids, [size])
     means, wins = bins.means(saved), bins.means((saved[:1] > 0).astype(float))[0]
     more = scale * (means[0] - means[1]) + shift[rows[0]] - shift[rows[1]]

@@ -12,6 +12,7 @@ from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
 from roi.economics.inputs import Array, Shared
 from roi.numerics.knowing import Bins
+from roi.numerics.main_effects import MainEffects
 
 ALIKE: Final = 1.0
 """USD by which the same test of another option must bring more to be named in its place."""
@@ -131,7 +132,8 @@ def valuer_of(
     upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
     if following is not None:
         upfront[NEXT] = upfront[leader] + following.upfront_usd
-    return Valuer(shared, upfront, *with_next(drawn.saved(counts), candidates, following), leader)
+    saved, candidates = with_next(drawn.saved(counts), candidates, following)
+    return Valuer(shared, upfront, MainEffects(saved, tuple(drawn.facts.values())), candidates, leader)
 
 
 def _whole(usd: float) -> float:
@@ -146,14 +148,22 @@ class Valuer:
     shared: Shared
     upfront: Mapping[str, float]
     """Set-up of each option beyond that of staying, USD."""
-    outcomes: Mapping[str, Array]
+    effects: MainEffects
+    """Their outcomes."""
     candidates: Sequence[str]
     leader: str
 
     def value(self, trial: Trial, bins: Bins) -> Experiment:
-        """The experiment at the size with the highest net value after the recommendation, and before it."""
+        """The experiment at the size with the highest net value after the recommendation, and before it.
+
+        Of the outcomes as they are and without the main effects of other facts those count that tell it more sharply.
+        """
         ids = (*self.candidates, *trial.eligible)
-        table = self._own if not trial.eligible else np.stack([self.outcomes[id] for id in ids])
+        tables = (self.effects.table(ids), self.effects.settled(ids, trial.known))
+        return min((self._valued(trial, bins, ids, table) for table in tables), key=lambda e: e.error_usd)
+
+    def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
+        """The same by these outcomes, (ids, n)."""
         moves = self._moves(ids, trial.sizes)
         after, first, *carried_out = (_rising(trial.sizes, worths) for worths in self._worths(trial, bins, table, moves))
         after = [max(worths) for worths in zip(after, *carried_out, strict=True)]
@@ -251,7 +261,7 @@ class Valuer:
     @cached_property
     def _own(self) -> Array:
         """Outcomes of the options that may be recommended, (options, n)."""
-        return np.stack([self.outcomes[id] for id in self.candidates])
+        return self.effects.table(self.candidates)
 
     @cached_property
     def _averages(self) -> Array:

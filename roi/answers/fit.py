@@ -23,7 +23,7 @@ from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
-from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, fit_plan
+from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, doubt, fit_plan
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import end_parameters, trained_parameters
@@ -123,7 +123,7 @@ class FitReport:
     dry: DryPeaks | None
     """Peaks of the dry run that memory comes from; None: the closed form."""
     dry_run: DryRunProfile | None
-    """That dry run."""
+    """That dry run; None where the plan's size lies between those that it ran."""
     kept: str
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
@@ -143,7 +143,7 @@ class FitReport:
     @property
     def recommended(self) -> GpuLine | None:
         """The cheapest card on which the plan fits at the 95th percentile too, else centrally; None where it fits on none."""
-        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight, x.fit.squeezed), default=None)
+        return min(self.usable, key=lambda x: (x.offer is None, doubt(x.fit)), default=None)
 
 
 def fit_model(

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from math import inf
@@ -205,14 +206,20 @@ def fit_model(
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
     if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
-        split = (replace(plan, sharding=sharding) for sharding in SPLITS)
-        reports = (report(each) for each in split if not refusal(shape, each))
+        reports = (report(each) for each in _splits(plan) if not refusal(shape, each))
         found = replace(found, sharded=next((each for each in reports if each.usable), None))
     if not (plan.prepared and shape.mixture) or plan.split_experts or chosen.stored is not None or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
     cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])
     return replace(found, unquantised=usual if cheaper else None)
+
+
+def _splits(plan: TrainingPlan) -> Iterable[TrainingPlan]:
+    """The plan with its weights spread over the GPUs, in every way that can be: packed integers in none."""
+    for sharding in SPLITS:
+        with suppress(InputError):
+            yield replace(plan, sharding=sharding)
 
 
 def _ceiling(store: Store, gpu: Gpu, dtype: str) -> tuple[float, str] | None:

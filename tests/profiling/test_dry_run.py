@@ -196,6 +196,10 @@ FEW_LAYERS = [
     ("qwen3-next-80b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "down_proj"), "checkpointing": False,
                                "seq": 4096.0}, 0.005),
     ("granite-3.2-2b", 8, {"method": "qlora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
+    # of which stacked experts alone have some, and peft takes them by the names of modules of before
+    ("mixtral-8x7b", 2, {"method": "lora", "trainer": "hf", "targets": ("down_proj",)}, 0.005),
+    ("mixtral-8x7b", 2, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "gate_proj", "up_proj")}, 0.005),
+    ("qwen3-30b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
     # or at the output projection alone
     ("llama-3.2-3b", 6, {"method": "qlora", "trainer": "plain", "targets": ("o_proj",), "checkpointing": False}, 0.01),
     # an fp32 stream does not widen experts of 16 bits, to which their rows are cast

@@ -297,10 +297,10 @@ def _stacked_experts(model: Any) -> dict[str, str]:
 
     It takes the names that they had as modules (transformers_weight_conversion.py, _MOE_TARGET_MODULE_MAPPING).
     """
-    kind = model.config.get_text_config().model_type
-    stacked = kind in EXPERT_FAMILIES and any(p.dim() == 3 for p in model.parameters())
+    stacked = any(p.dim() == 3 for p in model.parameters())
+    kind = model.config.get_text_config().model_type if stacked else ""
     names = ("w1", "w3", "w2") if kind in ("mixtral", "minimax", "minimax_m2") else MLP_TARGETS
-    return dict(zip(MLP_TARGETS, names, strict=True)) if stacked else {}
+    return dict(zip(MLP_TARGETS, names, strict=True)) if kind in EXPERT_FAMILIES else {}
 
 
 def check_module_ranks(model: Any, rank: Number, targets: str | tuple[str, ...],

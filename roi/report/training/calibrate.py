@@ -81,7 +81,7 @@ def _not_compared(skipped: int, untimed: int) -> Iterable[Block]:
         yield Paragraph(f"{rows} skipped; the reasons stand at the end.")
     if untimed:
         yield Paragraph(f"{untimed:,} {'run is' if untimed == 1 else 'runs are'} not compared: no card of the catalog, no mean"
-                        " length (seq_len_mean), no speed, or layers split over GPUs.")
+                        " length (seq_len_mean), no speed, layers split over GPUs, or a tuner other than LoRA.")
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:

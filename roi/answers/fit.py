@@ -191,18 +191,17 @@ def fit_model(
     offers = rental_offers(day)
 
     def report(plan: TrainingPlan, peaks: DryPeaks | None = None, dry_run: DryRunProfile | None = None) -> FitReport:
-        speed = plan_speed(shape, plan, dry_run, trained, calibrations)
         known = Breakdowns(shape)
         fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, known) for gpu in named or load_gpus()]
         timed = plan if data is None or plan.packed else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
-        work = step_work(shape, timed)
+        speed, work = plan_speed(shape, timed, dry_run, trained, calibrations), step_work(shape, timed)
         lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
                          ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
         lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
         built = None if dry_run is None else dry_run.trained_parameters
         count = float(trained_parameters(shape, plan) + end_parameters(shape, plan) if built is None else built)
         return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
-                         dry_run=dry_run, kept=kept, as_of=day, stored=told)
+                         dry_run=dry_run if peaks and peaks.own.ran else None, kept=kept, as_of=day, stored=told)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
     if plan.gpus > 1 and plan.sharding == "none" and not found.usable:

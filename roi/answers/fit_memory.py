@@ -20,8 +20,7 @@ from roi.facts.profiles import DryRunProfile, ProbeProfile
 from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_peak, of_card, save_profile
 
 MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
-"""Peaks of a dry run, None: the closed form; that run, None where the peaks lie between its sizes; what became of one that was
-made now, else empty."""
+"""Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
 
 
 def memory_evidence(
@@ -35,7 +34,7 @@ def memory_evidence(
         return _run_now(chosen, plan, named, store, folder)
     config = chosen.config
     found = None if config is None else find_dry_peak(store, chosen.shape.id, plan, config.config_hash)
-    return (None, None, "") if found is None else (found[1], found[0].profile if found[1].own.ran else None, "")
+    return (None, None, "") if found is None else (found[1], found[0].profile, "")
 
 
 def _run_now(

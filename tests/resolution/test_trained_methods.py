@@ -1,7 +1,8 @@
 """Any tuner that `roi fit` knows trains an adapter of a scenario; what no engine serves is infeasible, with the reason."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,14 +21,16 @@ from roi.estimate.training.plan import METHODS, TrainingPlan
 from roi.evidence.known_runs import known_runs
 from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
+from roi.facts.environment import Environment
 from roi.facts.fact import Fact
 from roi.facts.methods import AnyMethod, Other
+from roi.facts.profiles import DeviceProfile, Rate
 from roi.resolution.resolution import resolve
 from roi.resolution.training import training_runs
 from roi.resolution.training.training_runs import cheapest_run, dry_peak, places_of, run_room, training_cards
 from roi.scenario.file import check_scenario
 from roi.scenario.meaning import meaning_of
-from roi.store.profiles.lookup import Store, load_profiles
+from roi.store.profiles.lookup import Store, load_profiles, save_profile
 from roi.store.profiles.places import shipped_folder
 
 TRAINED = {"examples": 5000, "epochs": 3, "gpu": "h100-sxm", "micro_batch": 4}
@@ -314,6 +317,27 @@ def test_between_the_sizes_of_a_dry_run_fit_and_compare_read_one_line() -> None:
     assert fitted.dry_run is None
     assert dry[1].own.reserved_bytes == pytest.approx(sum(each[1].own.reserved_bytes for each in ends if each) / 2)
     assert sum(dry[1].parts_bytes.values()) == pytest.approx(dry[1].own.allocated_bytes)
+
+
+@pytest.mark.parametrize("longest", [2048, 5120])
+def test_what_a_card_s_own_rates_make_of_hours_is_one_figure_in_fit_and_compare(tmp_path: Path, longest: int) -> None:
+    """Rates of an H100, with the operators of the dry run that comes with roi: of 2,048 tokens, and beside it."""
+    environment = Environment(device="cuda", gpu="H100-80GB-SXM", gpu_name="NVIDIA H100 80GB HBM3", versions={"torch": "2.13"})
+    rates = (Rate(regime="matrix", name="mm", dtype="bf16", shape=(4096, 4096, 4096), work=6e14, unit="FLOP", seconds=(1.5,)),
+             Rate(regime="copy", name="copy", dtype="bf16", shape=(2**30,), work=2e12, unit="byte", seconds=(1.0,)))
+    save_profile(DeviceProfile(started=datetime(2026, 11, 25, tzinfo=UTC), environment=environment, rates=rates), tmp_path)
+    plan = TrainingPlan(method="lora", seq=float(longest), trainer="hf", autocast=True)
+    line = fit_model("qwen3-8b", plan, gpus="h100-sxm", data=TrainingSet(5000.0, 1100.0, 3.0), day=date(2026, 11, 24),
+                     profiles=[tmp_path]).lines[0]
+    known = known_runs(load_profiles((tmp_path, shipped_folder())))
+    s = check_scenario(quiet({"training": {**TRAINED, "micro_batch": 1, "longest_tokens": longest},
+                              "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]},
+                              "gpu_rents": [{**RENTED, "gpus_per_instance": 1}]}))
+    hours = resolve(s, known).case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu_hours_per_run"]
+    assert line.evidence.level == "device"
+    assert line.hours is not None
+    assert hours.value == pytest.approx(line.hours[0])
+    assert (hours.date, "device-2026-11-25" in hours.source) == (date(2026, 11, 25), True)
 
 
 @pytest.mark.parametrize(("named", "card"), [(None, "H100-80GB-SXM"), ("mi300x", "MI300X-192GB")])

@@ -225,7 +225,8 @@ def _maybe(shape: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], known: Kn
 def _fitted_on(sheet: FactSheet, run: CheapestRun | None) -> Date | None:
     """The day of the newest profile that the run's speed rests on; else that of the fit of published runs."""
     known, behind = sheet.known.store.profiles, set() if run is None else set(run.evidence.sources)
-    days = (each.profile.started.date() for each in known if run is not None and f"{each.name} on {run.gpu.id}" in behind)
+    days = (each.profile.started.date() for each in known
+            if run is not None and behind & {each.name, f"{each.name} on {run.gpu.id}"})
     return max(days, default=training_efficiencies().overall.date)
 
 

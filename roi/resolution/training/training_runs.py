@@ -18,7 +18,7 @@ from roi.estimate.training.memory import card_kind, on_card, training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.evidence.known_runs import KnownRuns
-from roi.evidence.training_speed import within_peak
+from roi.evidence.training_speed import with_rates, within_peak
 from roi.facts.fact import Basis
 from roi.facts.gpu import AMD, Gpu, is_apple
 from roi.facts.model import ModelShape
@@ -173,7 +173,8 @@ def cheapest_run(
     those that cost the same the one on the most GPUs of a rented instance, which is paid as a whole. A stated number of
     GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
     """
-    found = [_run_on(s, shape, plan, room, mean, known, offer) for offer, counts in places
+    ran = None if dry is None else dry[0].profile
+    found = [_run_on(s, shape, plan, room, mean, known, offer, ran) for offer, counts in places
              for plan, room in _that_fit(s, shape, asked, dry, known, find_gpu(offer.gpu), counts, most)]
     best = min(found, default=None, key=lambda run: (
         doubt(run.room), run.usd, run.gpu_hours, -run.plan.gpus if run.offer.owned is None else run.plan.gpus))
@@ -197,9 +198,10 @@ def _that_fit(
 
 def _run_on(
     s: Scenario, shape: ModelShape, plan: TrainingPlan, room: Room, mean: float, known: KnownRuns, offer: Offer,
+    dry: DryRunProfile | None,
 ) -> CheapestRun:
-    t, gpu = s.training, find_gpu(offer.gpu)
-    evidence = known.speed(gpu, shape, _of_mean_length(plan, mean))
+    t, gpu, timed = s.training, find_gpu(offer.gpu), _of_mean_length(plan, mean)
+    evidence = with_rates(known.speed(gpu, shape, timed), shape, timed, gpu, dry, known.store)
     if t.gpu_hours is not None:
         hours = value_of(t.gpu_hours)
     else:

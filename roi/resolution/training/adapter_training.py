@@ -163,7 +163,7 @@ def _add_card(
     told = doubt_told(run.room)
     chosen += f"; {told}" * bool(told)
     chosen += f"; cheaper, but tight (not at the 95th percentile): {', '.join(run.tight)}" * bool(run.tight)
-    if doubt(run.room) == SQUEEZED:
+    if doubt(run.room) == SQUEEZED and (s.training.gpu is None or s.training.gpu_hours is None):
         way = _what_fits(shape, plan, float(np.ceil(mean)), [run.gpu], sheet.known)
         sheet.warnings.append(f"{plan.method} of {shape.id} may not fit on {card} at {plan.seq:,.0f} tokens: {told};"
                               f" {way}name a larger card in training.gpu")

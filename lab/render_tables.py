@@ -82,7 +82,7 @@ def cells(field: Schema, *, needed: bool) -> str:
     told = ", ".join(words) if words else " ".join([plain[field["type"]], ", ".join(ends)]).strip()
     if field["type"] == "array" and words:
         told = f"of {told}"
-    told = "date" if "pattern" in field else told
+    told = told if "pattern" not in field else "date" if field["pattern"].startswith(r"^\d{4}") else "version"
     default = field.get("default")
     if needed or default is None or default == []:
         return f"{told}; needed" if needed else told

@@ -24,7 +24,7 @@ class CalibrationAnswer:
     skipped: tuple[tuple[Path, SkippedRow], ...]
     """(table, row) of rows that could not be used."""
     untimed: int
-    """Runs that say nothing of the speed: without a card of the catalog, a mean length, or a figure."""
+    """Runs that say nothing of the scales: `timed_run` has the reasons."""
 
 
 def calibrate_runs(
@@ -66,10 +66,12 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
 def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:
     """Why nothing can be compared with theory, in one line."""
     cpu = sum(profile.profile.environment.device == "cpu" for profile in stored)
-    no_card, no_mean = sum(run.gpu is None for run in runs), sum(run.mean_tokens is None for run in runs)
-    no_speed = sum(run.tokens_per_s is None for run in runs)
-    rows = (f"; of {len(runs)} runs {no_card} have no card of the catalog, {no_mean} no mean length (seq_len_mean), {no_speed}"
-            " no speed" if runs else "")
+    counts = {"without a card of the catalog": sum(run.gpu is None for run in runs),
+              "without a mean length (seq_len_mean)": sum(run.mean_tokens is None for run in runs),
+              "without a speed": sum(run.tokens_per_s is None for run in runs),
+              "split over GPUs in layers": sum(run.split for run in runs),
+              "of a tuner other than LoRA": sum(run.plan.tuner is not None for run in runs)}
+    rows = f"; of {len(runs)} runs " + ", ".join(f"{n} {why}" for why, n in counts.items() if n) if runs else ""
     kept = (f"; of {len(stored)} training profiles {cpu} are of a CPU, which has no theory unless gpus.json describes it"
             " (docs/guides/add-a-gpu.md)" if stored else "")
     return f"calibrate: nothing to compare with theory{kept}{rows}; give a TABLE.csv, or run `roi profile train MODEL` on a GPU"

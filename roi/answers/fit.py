@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from math import inf
@@ -23,7 +24,7 @@ from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
-from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, fit_plan
+from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, doubt, fit_plan
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import end_parameters, trained_parameters
@@ -123,7 +124,7 @@ class FitReport:
     dry: DryPeaks | None
     """Peaks of the dry run that memory comes from; None: the closed form."""
     dry_run: DryRunProfile | None
-    """That dry run."""
+    """That dry run; None where the plan's size lies between those that it ran."""
     kept: str
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
@@ -143,7 +144,7 @@ class FitReport:
     @property
     def recommended(self) -> GpuLine | None:
         """The cheapest card on which the plan fits at the 95th percentile too, else centrally; None where it fits on none."""
-        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight, x.fit.squeezed), default=None)
+        return min(self.usable, key=lambda x: (x.offer is None, doubt(x.fit)), default=None)
 
 
 def fit_model(
@@ -190,29 +191,34 @@ def fit_model(
     offers = rental_offers(day)
 
     def report(plan: TrainingPlan, peaks: DryPeaks | None = None, dry_run: DryRunProfile | None = None) -> FitReport:
-        speed = plan_speed(shape, plan, dry_run, trained, calibrations)
         known = Breakdowns(shape)
         fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, known) for gpu in named or load_gpus()]
         timed = plan if data is None or plan.packed else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
-        work = step_work(shape, timed)
+        speed, work = plan_speed(shape, timed, dry_run, trained, calibrations), step_work(shape, timed)
         lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
                          ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
         lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
         built = None if dry_run is None else dry_run.trained_parameters
         count = float(trained_parameters(shape, plan) + end_parameters(shape, plan) if built is None else built)
         return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
-                         dry_run=dry_run, kept=kept, as_of=day, stored=told)
+                         dry_run=dry_run if peaks and peaks.own.ran else None, kept=kept, as_of=day, stored=told)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
     if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
-        split = (replace(plan, sharding=sharding) for sharding in SPLITS)
-        reports = (report(each) for each in split if not refusal(shape, each))
+        reports = (report(each) for each in _splits(plan) if not refusal(shape, each))
         found = replace(found, sharded=next((each for each in reports if each.usable), None))
     if not (plan.prepared and shape.mixture) or plan.split_experts or chosen.stored is not None or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
     cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])
     return replace(found, unquantised=usual if cheaper else None)
+
+
+def _splits(plan: TrainingPlan) -> Iterable[TrainingPlan]:
+    """The plan with its weights spread over the GPUs, in every way that can be: packed integers in none."""
+    for sharding in SPLITS:
+        with suppress(InputError):
+            yield replace(plan, sharding=sharding)
 
 
 def _ceiling(store: Store, gpu: Gpu, dtype: str) -> tuple[float, str] | None:

@@ -17,7 +17,7 @@ from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile, ProbeProfile
-from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, of_card, save_profile
+from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_peak, of_card, save_profile
 
 MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
 """Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
@@ -33,8 +33,8 @@ def memory_evidence(
     if run_dry:
         return _run_now(chosen, plan, named, store, folder)
     config = chosen.config
-    stored = None if config is None else find_dry_run(store, chosen.shape.id, plan, config.config_hash)
-    return (None, None, "") if stored is None else (dry_peaks(stored.profile, stored.name), stored.profile, "")
+    found = None if config is None else find_dry_peak(store, chosen.shape.id, plan, config.config_hash)
+    return (None, None, "") if found is None else (found[1], found[0].profile, "")
 
 
 def _run_now(

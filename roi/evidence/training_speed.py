@@ -294,24 +294,27 @@ def plan_speed(
 ) -> Callable[[Gpu], Evidence]:
     """Evidence for any card: published runs, training profiles over them, and measured rates with the plan's dry run.
 
-    `store` holds training and device profiles; `dry` is a dry run of this very plan. The last is a second estimate of this
-    plan alone, weighted with the first by precision (`pooled`).
+    `store` holds training and device profiles; `dry` is a dry run of this plan, of its size or another.
     """
-    fitted, work, known = fitted_speed(store, calibrations), step_work(shape, plan), training_efficiencies().step()
+    fitted, work = fitted_speed(store, calibrations), step_work(shape, plan)
+    return lambda gpu: within_peak(with_rates(fitted(gpu, shape, plan), shape, plan, gpu, dry, store), gpu, shape, plan, work)
 
-    def evidence(gpu: Gpu) -> Evidence:
-        return within_peak(pooled_with_dry(gpu), gpu, shape, plan, work)
 
-    def pooled_with_dry(gpu: Gpu) -> Evidence:
-        found = fitted(gpu, shape, plan)
-        if dry is None or not dry.operators or plan.gpus > 1:
-            return found
-        for stored in of_card(store, DeviceProfile, gpu.id):
-            try:
-                rates = device_rates(stored.profile)
-            except InputError:
-                continue  # too short to give a rate: the next one, or published runs
-            return pooled(found, device_evidence(shape, plan, gpu, dry.operators, rates, known, stored.name))
+def with_rates(
+    found: Evidence, shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryRunProfile | None, store: Store,
+) -> Evidence:
+    """The evidence, pooled with a second estimate where `store` has the card's rates: the operators of the plan's dry run.
+
+    It is of this plan alone, and weighted with the first by precision. Sizes beside the dry run's follow the closed form.
+    """
+    if dry is None or not dry.operators or plan.gpus > 1:
         return found
-
-    return evidence
+    own, known = read_plan(dry.plan), training_efficiencies().step()
+    ran = replace(plan, micro_batch=own.micro_batch, seq=own.seq)
+    for stored in of_card(store, DeviceProfile, gpu.id):
+        try:
+            rates = device_rates(stored.profile)
+        except InputError:
+            continue  # too short to give a rate: the next one, or published runs
+        return pooled(found, device_evidence(shape, ran, gpu, dry.operators, rates, known, stored.name))
+    return found

@@ -12,7 +12,7 @@ import pytest
 from asked import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables_support import SERVING, write_table
+from tables_support import SERVING, TRAINING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import TrainingEfficiencies, training_efficiencies
@@ -404,6 +404,12 @@ def test_a_table_with_a_row_that_cannot_be_used_is_an_error_where_strict(alone):
     told = call(path, "--strict")
     assert (told.exit_code, told.stdout) == (2, "")
     assert "1 of 6 rows cannot be used; line 4, row 't-003', model: 'qwen'; no model of the catalog" in told.stderr
+
+
+def test_where_no_row_says_anything_of_the_speed_the_reasons_are_those_that_are(alone):
+    path = write_table(alone / "t.csv", {**TRAINING, "tokens_per_s": ""}, {}, {})
+    told = " ".join(call(path).stderr.split())
+    assert "nothing to compare with theory; of 2 runs 2 without a speed; give a TABLE.csv" in told
 
 
 def test_a_table_of_serving_runs_is_none(alone):

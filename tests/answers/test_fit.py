@@ -530,6 +530,8 @@ def test_where_each_gpu_would_hold_all_of_it_the_same_plan_split_over_them_is_na
     assert said in full
     assert answer("llama-3.1-70b", "--gpu", "H200", "--gpus", "8", "--method", "qlora")["sharded"] is None
     assert answer("llama-3.1-405b", "--gpu", "RTX-3090", "--gpus", "8")["sharded"] is None
+    for words in (("--method", "lora-int8"), ("--targets", "q_proj,embed_tokens,lm_head")):  # what cannot be split at all
+        assert answer("llama-3.1-70b", "--gpu", "L4", "--gpus", "4", *words)["sharded"] is None
 
 
 def test_how_long_cards_wait_for_pcie_is_told():

@@ -224,6 +224,13 @@ def test_a_long_prompt_is_computed_in_chunks_beside_the_decoding_sequence():
     assert found.first_s[1] == pytest.approx(0.05)
 
 
+def test_a_limit_that_stages_do_not_divide_holds_the_next_whole_number():
+    """3.5 sequences of each of 26 stages, say: four decode together."""
+    load = requests([0.0] * 9, [1] * 9, [50] * 9)
+    found, whole = (replay(load, Server(Iteration(0.01, 0.001, 0.0, 0.0), np.inf, limit)) for limit in (3.5, 4.0))
+    assert list(found.ended_s) == list(whole.ended_s)
+
+
 def test_prompts_alone_hold_up_those_that_decode_by_hand():
     """Steps of 1 s and 0.1 s a prompt token; A (10 in, 3 out) at 0, B (20 in, 2 out) at 1.5.
 

@@ -20,7 +20,7 @@ from roi.evidence.measured_links import measured_links
 from roi.evidence.training_speed import best_product, paced, plan_speed, speed_evidence
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
-from roi.store.profiles.lookup import Store, StoredProfile
+from roi.store.profiles.lookup import Store, StoredProfile, plan_record
 
 LLAMA = find_model("llama-3.1-8b")
 MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()
@@ -45,7 +45,7 @@ def stored(*rates):
 def dry(operators):
     return DryRunProfile(
         schema="roi.profile/1", started=datetime(2026, 11, 25, tzinfo=UTC), environment=Environment(device="none", versions={}),
-        model=MODEL.id, config_hash="x", plan={}, trained_parameters=1, allocated_bytes=1.0, reserved_bytes=1.0,
+        model=MODEL.id, config_hash="x", plan=plan_record(PLAN), trained_parameters=1, allocated_bytes=1.0, reserved_bytes=1.0,
         workspace_bytes=0.0, parts_bytes={"weights": 1.0}, phase="forward", module="", operator="", timeline_bytes=(1.0,),
         timeline_phases=(), operators=operators, wall_s=1.0,
     )  # fmt: skip

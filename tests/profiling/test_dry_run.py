@@ -11,6 +11,7 @@ from fit_allocator_slack import grid_rows, read_plan
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.fitting.distance import FORMULA_ERROR
 from roi.estimate.training.adapters import trained_parameters
@@ -18,6 +19,7 @@ from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import UNRUN, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import trainer_habits
+from roi.estimate.training.targets import resolve_targets
 from roi.facts.model import ModelShape
 from roi.profiling.dry.dry_run import adapter_settings, dry_run
 
@@ -196,6 +198,10 @@ FEW_LAYERS = [
     ("qwen3-next-80b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "down_proj"), "checkpointing": False,
                                "seq": 4096.0}, 0.005),
     ("granite-3.2-2b", 8, {"method": "qlora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
+    # of which stacked experts alone have some, and peft takes them by the names of modules of before
+    ("mixtral-8x7b", 2, {"method": "lora", "trainer": "hf", "targets": ("down_proj",)}, 0.005),
+    ("mixtral-8x7b", 2, {"method": "lora", "trainer": "hf", "targets": ("q_proj", "gate_proj", "up_proj")}, 0.005),
+    ("qwen3-30b-a3b", 4, {"method": "lora", "trainer": "hf", "targets": ("down_proj",), "checkpointing": False}, 0.005),
     # or at the output projection alone
     ("llama-3.2-3b", 6, {"method": "qlora", "trainer": "plain", "targets": ("o_proj",), "checkpointing": False}, 0.01),
     # an fp32 stream does not widen experts of 16 bits, to which their rows are cast
@@ -235,6 +241,8 @@ def test_gate_or_up_of_experts_alone_is_refused_as_peft_refuses_it():
     model = find_model("qwen3-30b-a3b")
     assert "name both" in refusal(model, TrainingPlan(targets=("gate_proj",)))
     assert not refusal(model, TrainingPlan(targets=("gate_proj", "up_proj")))
+    with pytest.raises(InputError, match=r"has no target 'down_prj'.*nearest: down_proj"):
+        resolve_targets(model, "down_prj")
 
 
 @pytest.mark.full

@@ -1,7 +1,8 @@
 """Any tuner that `roi fit` knows trains an adapter of a scenario; what no engine serves is infeasible, with the reason."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -13,19 +14,24 @@ from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError
+from roi.estimate.fitting.gpu_fit import Room, doubt_told
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.peft_methods import TUNERS, unserved
 from roi.estimate.training.plan import METHODS, TrainingPlan
 from roi.evidence.known_runs import known_runs
 from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
+from roi.facts.environment import Environment
+from roi.facts.fact import Fact
 from roi.facts.methods import AnyMethod, Other
+from roi.facts.profiles import DeviceProfile, Rate
 from roi.resolution.resolution import resolve
 from roi.resolution.training import training_runs
-from roi.resolution.training.training_runs import cheapest_run, places_of, run_memory, training_cards
+from roi.resolution.training.training_runs import cheapest_run, dry_peak, places_of, run_room, training_cards
 from roi.scenario.file import check_scenario
 from roi.scenario.meaning import meaning_of
-from roi.store.profiles.lookup import Store
+from roi.store.profiles.lookup import Store, load_profiles, save_profile
+from roi.store.profiles.places import shipped_folder
 
 TRAINED = {"examples": 5000, "epochs": 3, "gpu": "h100-sxm", "micro_batch": 4}
 
@@ -269,6 +275,71 @@ def test_stated_hours_over_several_rented_gpus_are_those_of_all() -> None:
     assert told.endswith("state training.gpu and gpu_hours")
 
 
+@pytest.mark.parametrize(("longest", "tight", "squeezed"), [(5120, False, False), (6016, True, False), (6912, True, True)])
+def test_a_card_holds_a_run_by_the_rule_of_roi_fit(longest: int, tight: bool, squeezed: bool) -> None:
+    """A card that is sure comes before a cheaper one that is not; one that is squeezed is taken alone, and with a warning.
+
+    4 rows of 5,120, 6,016 and 6,912 tokens beside 16 GB of weights: an A100 of 80 GB holds the first, the second by the central
+    estimate, the third only without the allocator's cache: where roi fit gave 6 chances in 10, roi compare found no card.
+    """
+    rents = [{**RENTED, "gpu": name, "usd_per_gpu_hour": usd, "gpus_per_instance": 1}
+             for name, usd in (("A100-80GB-PCIe", 1.0), ("B200-192GB-SXM", 30.0))]
+
+    def found(*rents: dict[str, object]) -> tuple[Fact, tuple[str, ...]]:
+        s = check_scenario(quiet({"gpu_rents": list(rents), "training": {"micro_batch": 4, "longest_tokens": longest},
+                                  "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]}}))
+        resolved = resolve(s)
+        return resolved.case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu"], resolved.warnings
+
+    plan = TrainingPlan(method="lora", micro_batch=4.0, seq=float(longest), trainer="hf", autocast=True)
+    fit = fit_model("qwen3-8b", plan, gpus="a100-80gb-pcie", day=date(2026, 11, 24)).lines[0].fit
+    assert (fit.fits, fit.tight, fit.squeezed) == (True, tight, squeezed)
+    both, (alone, warnings) = found(*rents)[0], found(rents[0])
+    assert both.value == ("B200-192GB-SXM" if tight else "A100-80GB-PCIe")
+    assert ("cheaper, but tight (not at the 95th percentile): A100" in both.source) == (tight and not squeezed)
+    assert alone.value == "A100-80GB-PCIe"
+    assert alone.source.partition("fits on")[2] == f"; {doubt_told(fit)}" * tight
+    told = "may not fit on A100-80GB-PCIe at 6,912 tokens: 6 chances in 10: only as torch gives its cache back; shorten"
+    assert any(told in line for line in warnings) == squeezed
+
+
+def test_between_the_sizes_of_a_dry_run_fit_and_compare_read_one_line() -> None:
+    """The dry run of Qwen3-8B that comes with roi has 2,048 and 8,192 tokens: 5,120 lie half way."""
+    shape, store, gpu = find_model("qwen3-8b"), load_profiles((shipped_folder(),)), find_gpu("h100-sxm")
+    plan = TrainingPlan(method="lora", seq=5120.0, trainer="hf", autocast=True)
+    fitted = fit_model("qwen3-8b", plan, gpus="h100-sxm", day=date(2026, 11, 24))
+    fit, dry = fitted.lines[0].fit, dry_peak(store, shape, plan)
+    assert dry is not None
+    room = run_room(shape, plan, gpu, dry, known_runs(store))
+    assert room == Room(**{name: getattr(fit, name) for name in Room._fields})
+    ends = [dry_peak(store, shape, replace(plan, seq=n)) for n in (2048.0, 8192.0)]
+    assert fit.run_dry
+    assert fitted.dry_run is None
+    assert dry[1].own.reserved_bytes == pytest.approx(sum(each[1].own.reserved_bytes for each in ends if each) / 2)
+    assert sum(dry[1].parts_bytes.values()) == pytest.approx(dry[1].own.allocated_bytes)
+
+
+@pytest.mark.parametrize("longest", [2048, 5120])
+def test_what_a_card_s_own_rates_make_of_hours_is_one_figure_in_fit_and_compare(tmp_path: Path, longest: int) -> None:
+    """Rates of an H100, with the operators of the dry run that comes with roi: of 2,048 tokens, and beside it."""
+    environment = Environment(device="cuda", gpu="H100-80GB-SXM", gpu_name="NVIDIA H100 80GB HBM3", versions={"torch": "2.13"})
+    rates = (Rate(regime="matrix", name="mm", dtype="bf16", shape=(4096, 4096, 4096), work=6e14, unit="FLOP", seconds=(1.5,)),
+             Rate(regime="copy", name="copy", dtype="bf16", shape=(2**30,), work=2e12, unit="byte", seconds=(1.0,)))
+    save_profile(DeviceProfile(started=datetime(2026, 11, 25, tzinfo=UTC), environment=environment, rates=rates), tmp_path)
+    plan = TrainingPlan(method="lora", seq=float(longest), trainer="hf", autocast=True)
+    line = fit_model("qwen3-8b", plan, gpus="h100-sxm", data=TrainingSet(5000.0, 1100.0, 3.0), day=date(2026, 11, 24),
+                     profiles=[tmp_path]).lines[0]
+    known = known_runs(load_profiles((tmp_path, shipped_folder())))
+    s = check_scenario(quiet({"training": {**TRAINED, "micro_batch": 1, "longest_tokens": longest},
+                              "candidates": {"self_hosted": ["qwen3-8b"], "gpus": [], "vendors": ["Ours"]},
+                              "gpu_rents": [{**RENTED, "gpus_per_instance": 1}]}))
+    hours = resolve(s, known).case["options.self-hosted-adapter:qwen3-8b+lora.training.gpu_hours_per_run"]
+    assert line.evidence.level == "device"
+    assert line.hours is not None
+    assert hours.value == pytest.approx(line.hours[0])
+    assert (hours.date, "device-2026-11-25" in hours.source) == (date(2026, 11, 25), True)
+
+
 @pytest.mark.parametrize(("named", "card"), [(None, "H100-80GB-SXM"), ("mi300x", "MI300X-192GB")])
 def test_a_cheaper_amd_card_trains_only_where_it_is_named(named: str | None, card: str) -> None:
     """No measured training run on AMD stands behind the estimate."""
@@ -300,7 +371,7 @@ def test_what_cards_of_a_kind_share_of_a_run_is_what_each_has_alone(method: str)
     """Memory on every card is that without any other; the interval of the cheapest run's speed ends at its card's peak."""
     shape, plan, known = find_model("qwen3-8b"), TrainingPlan(method=method, micro_batch=4.0, seq=2048.0), known_runs()
     for gpu in load_gpus():
-        assert run_memory(shape, plan, gpu, None, known) == run_memory(shape, plan, gpu, None, known_runs()), gpu.id
+        assert run_room(shape, plan, gpu, None, known) == run_room(shape, plan, gpu, None, known_runs()), gpu.id
     s = check_scenario(quiet({"training": {**TRAINED, "gpu": "a100-80gb"}}))
     run = cheapest_run(s, shape, plan, 1100.0, None, known, places_of(training_cards(s, ()), 8)[0][2])
     assert run is not None

@@ -38,10 +38,9 @@ from roi.store.profiles import folders as profile_files
 from roi.store.profiles import loading
 from roi.store.profiles.folders import file_name
 from roi.store.profiles.lookup import (
-    PeakBytes,
     Store,
     StoredProfile,
-    dry_run_at,
+    dry_peaks,
     find_dry_peak,
     find_dry_run,
     load_profiles,
@@ -536,13 +535,15 @@ def test_other_sizes_are_read_off_the_line_between_dry_runs():
             for batch, seq, allocated, reserved in ((8, 1024, 22e9, 24e9), (4, 1024, 14e9, 16e9), (2, 2048, 18e9, 20e9))
         )
     )
-    assert dry_run_at(run, 2, 1024) == PeakBytes(10e9, 11e9)
-    assert dry_run_at(run, 3, 1024) == PeakBytes(12e9, 13.5e9)
-    assert dry_run_at(run, 7, 1024) == PeakBytes(20e9, 22e9)
-    assert dry_run_at(run, 8, 1024) == PeakBytes(22e9, 24e9)
-    assert dry_run_at(run, 2, 1536) == PeakBytes(14e9, 15.5e9)
+    peaks = dry_peaks(run, "x")
+    for size, allocated, reserved in (((2, 1024), 10e9, 11e9), ((3, 1024), 12e9, 13.5e9), ((7, 1024), 20e9, 22e9),
+                                      ((8, 1024), 22e9, 24e9), ((2, 1536), 14e9, 15.5e9)):
+        found = peaks.sized(*size)
+        assert found is not None
+        assert (found.own.allocated_bytes, found.own.reserved_bytes) == (allocated, reserved)
+    assert found.source == "x, between the sizes run, at 1,536 tokens"
     for outside in ((1, 1024), (9, 1024), (2, 512), (2, 4096), (3, 1536)):
-        assert dry_run_at(run, *outside) is None
+        assert peaks.sized(*outside) is None
 
 
 def test_the_peak_of_a_plan_comes_from_a_run_of_its_size_else_from_between_two():
@@ -550,14 +551,17 @@ def test_the_peak_of_a_plan_comes_from_a_run_of_its_size_else_from_between_two()
     the newest run whose sizes hold the plan's. Batch 5 lies outside."""
     newest = StoredProfile(Path("b"), dry_run(searched=(), started=START + timedelta(days=1)))
     between = Store((newest, StoredProfile(Path("a"), dry_run())))
-    found = find_dry_peak(between, "llama-3.1-8b", replace(PLAN, micro_batch=3, gpus=4))
-    assert found == (between.profiles[1], PeakBytes(12e9, 13.5e9))
-    assert find_dry_peak(between, "llama-3.1-8b", PLAN) == (newest, PeakBytes(10e9, 11e9))
+
+    def found(store, plan):
+        stored, peaks = find_dry_peak(store, "llama-3.1-8b", plan)
+        return stored, peaks.own.allocated_bytes, peaks.own.reserved_bytes
+
+    assert found(between, replace(PLAN, micro_batch=3, gpus=4)) == (between.profiles[1], 12e9, 13.5e9)
+    assert found(between, PLAN) == (newest, 10e9, 11e9)
     for other in (replace(PLAN, micro_batch=5), replace(PLAN, micro_batch=3, rank=8), replace(PLAN, sharding="zero2", gpus=2)):
         assert find_dry_peak(between, "llama-3.1-8b", other) is None
     exact = StoredProfile(Path("c"), dry_run(replace(PLAN, micro_batch=3), allocated_bytes=12.5e9))
-    found = find_dry_peak(Store((*between.profiles, exact)), "llama-3.1-8b", replace(PLAN, micro_batch=3))
-    assert found == (exact, PeakBytes(12.5e9, 11e9))
+    assert found(Store((*between.profiles, exact)), replace(PLAN, micro_batch=3)) == (exact, 12.5e9, 11e9)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "profiles").rglob("*.json")) or [None], ids=str)

@@ -1,6 +1,6 @@
 """What a plan's dry run needs, and by it the largest batch and the longest sequence that a card holds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class DryPeak:
     allocated_bytes: float
     reserved_bytes: float
     ran: bool = True
-    """False where models of a few layers say it."""
+    """False where models of a few layers say it, or the line between two sizes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,40 @@ class DryPeaks:
         return (sum(self.parts_bytes.get(name, 0.0) for name in ("gradients", "activations", "logits", "temporaries"))
                 + max(self.parts_bytes.get("workspaces", 0.0) - self.workspace_bytes, 0.0))
 
+    def sized(self, micro_batch: int, seq: int) -> "DryPeaks | None":
+        """The same plan at another size, linear between the sizes that were run dry; None outside them.
+
+        One of the two must be a size that was run. Where both would do, the micro-batch is interpolated: memory is a straight
+        line in it, while eager attention grows with the square of the length (the chord then lies above the curve: on the
+        safe side). Reserved memory moves in steps of 2 to 20 MiB, which the line cuts through. What the size has more is told
+        as activations and logits.
+        """
+        known = (self.own, *self.ladder)
+        same_seq = {p.micro_batch: p for p in known if p.seq == seq}
+        same_batch = {p.seq: p for p in known if p.micro_batch == micro_batch}
+        for line, x in ((same_seq, micro_batch), (same_batch, seq)):
+            if line and min(line) <= x <= max(line):
+                allocated, reserved = _between(line, x)
+                break
+        else:
+            return None
+        parts = dict(self.parts_bytes)
+        moved = [name for name in ("activations", "logits") if parts.get(name)] or ["activations"]
+        before = sum(parts.get(name, 0.0) for name in moved)
+        for name in moved:
+            share = parts[name] / before if before else 1.0
+            parts[name] = parts.get(name, 0.0) + share * (allocated - self.own.allocated_bytes)
+        own = DryPeak(micro_batch, seq, allocated, reserved, ran=False)
+        size = f"{micro_batch} x " * (micro_batch != self.own.micro_batch) + f"{seq:,} tokens"
+        return replace(self, own=own, ladder=(*self.ladder, own), parts_bytes=parts, limits={},
+                       source=f"{self.source}, between the sizes run, at {size}")
+
+    @property
+    def batches(self) -> dict[int, DryPeak]:
+        """The peak of each micro-batch of the plan's length; empty where there is one alone."""
+        found = {p.micro_batch: p for p in self.ladder if p.seq == self.own.seq}
+        return found if len(found) > 1 else {}
+
     def needed(self, peak: DryPeak | DryRunSearch) -> float:
         """What a full card must reserve at this size, bytes: the peak and STUCK of what comes and goes."""
         return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * self.moving(peak))
@@ -57,25 +91,25 @@ class DryPeaks:
                  max((seq for batch, seq in fitting if batch == self.own.micro_batch), default=0))
         return today if self.limits.get(gpu) == today else None
 
-    def largest_micro_batch(self, room_bytes: float) -> int:
-        """Most sequences of the plan's length that need at most `room_bytes`; 0 = none."""
-        return self._largest([(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
+    def largest_micro_batch(self, room_bytes: float, formula: int = 0) -> int:
+        """Most sequences of the plan's length that need at most `room_bytes`; 0 = none.
+
+        `formula` is how many the closed form has, which says it where one size of that length is known.
+        """
+        points = [(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq]
+        return self._largest(points, room_bytes, 1, formula)
 
     def at(self, micro_batch: int) -> DryPeak:
         """The peak of so many sequences of the plan's length, on the line through the ladder."""
-        points = sorted({p.micro_batch: p for p in self.ladder if p.seq == self.own.seq}.items())
-        sizes = [size for size, _ in points]
-        allocated, reserved = (float(np.interp(micro_batch, sizes, [getattr(p, name) for _, p in points]))
-                               for name in ("allocated_bytes", "reserved_bytes"))
-        return DryPeak(micro_batch, self.own.seq, allocated, reserved, ran=micro_batch in sizes)
+        return DryPeak(micro_batch, self.own.seq, *_between(self.batches, micro_batch), ran=micro_batch in self.batches)
 
-    def longest_seq(self, room_bytes: float, step: int) -> int:
+    def longest_seq(self, room_bytes: float, step: int, formula: int = 0) -> int:
         """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
         points = [(p.seq, self.needed(p)) for p in self.ladder if p.micro_batch == self.own.micro_batch]
-        return self._largest(points, room_bytes, step)
+        return self._largest(points, room_bytes, step, formula)
 
     @staticmethod
-    def _largest(points: list[tuple[int, float]], room: float, step: int) -> int:
+    def _largest(points: list[tuple[int, float]], room: float, step: int, formula: int) -> int:
         """The largest size on the line through the points, sorted by size, that stays within `room`.
 
         Below the smallest point the line of the two smallest goes on: towards zero tokens memory falls to what is
@@ -84,7 +118,8 @@ class DryPeaks:
         known = sorted(dict(points).items())
         sizes, heights = np.array([p[0] for p in known], dtype=float), np.array([p[1] for p in known])
         if len(known) == 1:
-            return int(sizes[0]) if heights[0] <= room else 0
+            own = int(sizes[0])
+            return max(own, formula) if heights[0] <= room else min((own - 1) // step * step, formula)
         if heights[-1] <= room:
             return int(sizes[-1])
         if heights[0] > room:
@@ -96,3 +131,10 @@ class DryPeaks:
             guess = sizes[above - 1] + share * (sizes[above] - sizes[above - 1])
         exact = [int(size) for size, height in known if height <= room]
         return max([int(guess // step) * step, *exact, 0])
+
+
+def _between(peaks: dict[int, DryPeak], size: int) -> tuple[float, float]:
+    """Bytes allocated and reserved at this size, on the line through the known ones."""
+    sizes = sorted(peaks)
+    allocated, reserved = ([getattr(peaks[x], name) for x in sizes] for name in ("allocated_bytes", "reserved_bytes"))
+    return float(np.interp(size, sizes, allocated)), float(np.interp(size, sizes, reserved))

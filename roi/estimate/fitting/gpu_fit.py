@@ -3,7 +3,8 @@
 The process must fit the card: torch's reserved memory + CUDA context <= memory of the card. Reserved memory is that of a dry
 run where there is one, else the closed form's (training/memory.py) plus the caching allocator's slack, which a full card cuts
 to what it cannot do without (STUCK). The central estimate decides whether the plan fits; one that fits only by it, and not at
-the 95th percentile, is called tight, and squeezed where the allocator must give back its cache for it.
+the 95th percentile, is called tight, and squeezed where the allocator must give back its cache for it. `room_on` decides, and
+`doubt` says which card comes first of several, for `roi fit` and for `roi compare`.
 """
 
 from bisect import bisect_left
@@ -118,7 +119,8 @@ class GpuFit:
     needed_high_bytes: float
     """Its 95th percentile, which decides what is tight."""
     chance: float
-    """Share of the estimates that the card holds, on the lines through the 5th percentile, the central one and the 95th."""
+    """Share of the estimates of what the process cannot do without that the card holds, on the lines through its 5th
+    percentile, the central one and the 95th."""
     squeezed: bool = False
     """True where it fits, but only as the allocator gives back what it would keep on a larger card."""
     limits_run: bool | None = None
@@ -155,23 +157,26 @@ def fit_plan(
         raise InputError(refused)
     known, overhead = known or Breakdowns(model), overhead.with_collectives(plan)
     memory = known.on("", plan, gpu, overhead)
-    if dry is not None and not scores_kept_here(model, plan, gpu):
-        return _fit_dry(known, plan, gpu, overhead, dry, memory)
-    parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
-    distance = plan_distance(plan, model.family)
-    room = _room(gpu, overhead, memory, planned_range(memory, overhead, distance), distance)
+    room, by_run, limits_run = room_on(model, plan, gpu, overhead, memory, dry), None, None
     batches, lengths = known.sized(plan)
+    batch = _largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu)
+    longest = _largest(known.on("lengths", lengths, gpu, overhead), known.seqs, gpu)
+    if dry is not None and not scores_kept_here(model, plan, gpu):
+        memory = _run_memory(plan, gpu, overhead, dry, memory)
+        left = gpu.memory_bytes - overhead.context_bytes[0] - float(memory.peak_allocated_bytes) + dry.own.allocated_bytes
+        ran = dry.limits_run(gpu.id, left) if plan.gpus == 1 else None
+        batch, longest = ran or (dry.largest_micro_batch(left, batch), dry.longest_seq(left, SEQ_STEP, longest))
+        limits_run, by_run = ran is not None, partial(_by_run, plan, gpu, overhead, dry, memory) if dry.batches else None
+    parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     return GpuFit(
-        gpu=gpu, memory=memory, **room._asdict(),
-        largest_micro_batch=_largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu),
-        longest_seq=_largest(known.on("lengths", lengths, gpu, overhead), known.seqs, gpu),
-        binds=PARTS[int(np.argmax(parts))],
-        search=None if room.fits else partial(_nearest_plan, known, plan, gpu, overhead),
+        gpu=gpu, memory=memory, **room._asdict(), largest_micro_batch=batch, longest_seq=longest,
+        binds=PARTS[int(np.argmax(parts))], limits_run=limits_run,
+        search=None if room.fits else partial(_nearest_plan, known, plan, gpu, overhead, by_run),
     )
 
 
-class _Room(NamedTuple):
-    """Fields of GpuFit that say whether a plan has room."""
+class Room(NamedTuple):
+    """Whether a card has room for a plan: fields of GpuFit, which says what each of them means."""
 
     low_bytes: float
     high_bytes: float
@@ -183,9 +188,41 @@ class _Room(NamedTuple):
     squeezed: bool
 
 
+SURE, TIGHT, SQUEEZED, TOO_LARGE = range(4)
+"""How well a card holds a plan: at the 95th percentile; by the central estimate; only as the allocator gives back its cache;
+not at all."""
+
+
+def doubt(room: GpuFit | Room) -> int:
+    """How well the card holds the plan, SURE to TOO_LARGE: of two cards the one with less doubt comes first, at any price."""
+    return SURE + room.tight + room.squeezed if room.fits else TOO_LARGE
+
+
+def doubt_told(room: GpuFit | Room) -> str:
+    """The same in words; empty where it is sure."""
+    maybe = f"{min(round(10 * room.chance), 9)} chances in 10: only as torch gives its cache back"
+    return ("", "tight: not at the 95th percentile", maybe, "does not fit by the estimate of its memory")[doubt(room)]
+
+
+def room_on(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, closed: MemoryBreakdown, dry: DryPeaks | None = None,
+) -> Room:
+    """Whether one GPU has room for the plan, in closed form (`on_card`) or, where it ran what this card runs, by a dry run.
+
+    `overhead` is that of the job, collectives included.
+    """
+    if dry is None or scores_kept_here(model, plan, gpu):
+        distance = plan_distance(plan, model.family)
+        return _room(gpu, overhead, closed, planned_range(closed, overhead, distance), distance)
+    memory = _run_memory(plan, gpu, overhead, dry, closed)
+    allocated, unit = float(memory.peak_allocated_bytes), float(closed.loose_bytes)
+    reserved = dry.own.reserved_bytes + allocated - dry.own.allocated_bytes
+    return _room(gpu, overhead, memory, replayed_range(allocated, reserved, unit), plan_distance(plan))
+
+
 def _room(
     gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], distance: float,
-) -> _Room:
+) -> Room:
     """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without.
 
     It is tight where it lacks room for both at the 95th percentile: where the driver has no more, the allocator gives back what
@@ -196,19 +233,17 @@ def _room(
     least = [allocated * grown + held + share * dynamic for grown, held, share in zip(
         (1.0, 1.0 / apart, apart), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
     card = gpu.memory_bytes
-    full, needed = central > card, min(high, least[2])
+    full, without, needed = central > card, min(central, least[0]), min(high, least[2])
+    chance = float(np.interp(card, (least[1], without, max(without, needed)), (0.05, 0.5, 0.95)))
     if full:
-        central, low, high = min(central, least[0]), least[1], needed
+        central, low, high = without, least[1], needed
     needed = max(central, needed)
-    chance = float(np.interp(card, (low, central, needed), (0.05, 0.5, 0.95)))
     fits, tight = central <= card, full or needed > card
-    return _Room(low, max(high, float(memory.process_bytes)), central, needed, chance, fits, fits and tight, fits and full)
+    return Room(low, max(high, float(memory.process_bytes)), central, needed, chance, fits, fits and tight, fits and full)
 
 
-def _fit_dry(
-    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
-) -> GpuFit:
-    """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
+def _run_memory(plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown) -> MemoryBreakdown:
+    """The breakdown with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
     context = overhead.context_bytes[0]
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
@@ -219,34 +254,25 @@ def _fit_dry(
     parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in (*parts, "temporaries"))
     parts["gradients"] += bucket
     parts["optimizer"] += dry.parts_bytes.get("temporaries", 0.0)
-    unit = float(closed.loose_bytes)
-    memory = replace(
+    return replace(
         closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
         optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
         peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
         process_bytes=reserved + context,
     )
-    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit),
-                plan_distance(plan))
-    room = gpu.memory_bytes - context - more - bucket
-    ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
-    batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
 
-    def by_run(other: TrainingPlan) -> tuple[_Room, Nearest]:
-        """The plan's run with fewer sequences, judged as its own is above."""
-        peak = dry.at(int(other.micro_batch))
-        allocated, reserved = (x + more + bucket for x in (peak.allocated_bytes, peak.reserved_bytes))
-        held = replace(memory, peak_allocated_bytes=allocated, dynamic_bytes=dry.moving(peak), process_bytes=0.0)
-        part = float(other.micro_batch) / float(plan.micro_batch)
-        room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit * part), plan_distance(plan))
-        return room, Nearest(changes(plan, other), min(reserved + context, gpu.memory_bytes), room.tight)
 
-    return GpuFit(
-        gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
-        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None,
-        search=None if fit.fits else partial(_nearest_plan, known, plan, gpu, overhead, by_run),
-    )
+def _by_run(
+    plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, own: MemoryBreakdown, other: TrainingPlan,
+) -> tuple[Room, Nearest]:
+    """The plan's run with fewer sequences, judged as its own, whose breakdown is `own`, is."""
+    peak, more = dry.at(int(other.micro_batch)), float(own.peak_allocated_bytes) - dry.own.allocated_bytes
+    allocated, reserved = (x + more for x in (peak.allocated_bytes, peak.reserved_bytes))
+    held = replace(own, peak_allocated_bytes=allocated, dynamic_bytes=dry.moving(peak), process_bytes=0.0)
+    unit = float(own.loose_bytes) * float(other.micro_batch) / float(plan.micro_batch)
+    room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit), plan_distance(plan))
+    return room, Nearest(changes(plan, other), min(reserved + overhead.context_bytes[0], gpu.memory_bytes), room.tight)
 
 
 def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> int:
@@ -271,7 +297,7 @@ class _Found(NamedTuple):
         return self.whole, self.whole or self.sure, self.size
 
 
-Look = Callable[[TrainingPlan], tuple[_Room, Nearest]]
+Look = Callable[[TrainingPlan], tuple[Room, Nearest]]
 """Whether a plan has room on a card, and how it is told."""
 
 
@@ -286,15 +312,14 @@ def _nearest_plan(
     """
     squeezed, tried = list[Nearest](), dict[str, float]()
 
-    def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
+    def look(other: TrainingPlan) -> tuple[Room, Nearest]:
         name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
-        distance = plan_distance(other, known.model.family)
-        room = _room(gpu, overhead, memory, planned_range(memory, overhead, distance), distance)
+        room = room_on(known.model, other, gpu, overhead, memory)
         tried[name] = room.needed_bytes
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
-    def run(other: TrainingPlan) -> tuple[_Room, Nearest]:
+    def run(other: TrainingPlan) -> tuple[Room, Nearest]:
         """By the run, but for a row alone, without a mask, that keeps scores on this card."""
         return look(other) if by_run is None or scores_kept_here(known.model, other, gpu) else by_run(other)
 
@@ -321,14 +346,9 @@ def _largest_of(family: Family, plan: TrainingPlan, look: Look, squeezed: list[N
         return None
     fitting = [look(family.at(plan, size)) for size in (sizes[-1], sizes[first])]
     squeezed += [near._replace(tight=True) for room, near in fitting if room.squeezed]
-    for tight in (False, True):
-        rooms = bisect_left(sizes, 1, first, key=lambda x: not _roomy(look(family.at(plan, x))[0], tight=tight))
+    for most in (SURE, TIGHT):
+        rooms = bisect_left(sizes, 1, first, key=lambda x: doubt(look(family.at(plan, x))[0]) > most)
         if rooms > first:
             size = sizes[rooms - 1]
-            return _Found(size == own, not tight, size, look(family.at(plan, size))[1])
+            return _Found(size == own, most == SURE, size, look(family.at(plan, size))[1])
     return None
-
-
-def _roomy(room: _Room, *, tight: bool) -> bool:
-    """True where the plan fits without being squeezed, and with `tight` also where not at the 95th percentile."""
-    return room.fits and not room.squeezed and (tight or not room.tight)

@@ -287,7 +287,7 @@ class EngineReplica:
 def step_base(server: Server) -> StepBase:
     """Seconds of a step by the number of its sequences, as many as there may be."""
     coefficients = tuple(float(getattr(server.iteration, field.name)) for field in fields(Iteration))
-    return _step_base(coefficients, int(min(server.sequence_limit, server.step_tokens)))
+    return _step_base(coefficients, ceil(min(server.sequence_limit, server.step_tokens)))
 
 
 @lru_cache(maxsize=16)

@@ -118,7 +118,8 @@ def resolve_targets(
         return frozenset(names)
     asked = asked_targets(targets)
     found = names & set(asked)
-    known = [*(name for name, members in TARGET_SETS.items() if names & set(members)), "all-linear", *sorted(names)]
+    every = names | set(MLP_TARGETS if trains_experts(model, "all-linear") else ())
+    known = [*(name for name, members in TARGET_SETS.items() if names & set(members)), "all-linear", *sorted(every)]
     wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]
     if wrong:
         raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}"

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 
 from roi.errors import InputError, nearest_told, words_of
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.targets import MLP_TARGETS, TARGET_SETS, asked_targets
+from roi.estimate.training.targets import EXPERT_FAMILIES, MLP_TARGETS, TARGET_SETS, asked_targets
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
@@ -276,7 +276,7 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
     products = [name for name, layer in model.named_modules() if isinstance(layer, PRODUCTS) and layer is not head]
     present = {name.rpartition(".")[2] for name in products}
     ends = present | {".".join(name.split(".")[-2:]) for name in products}  # gpt2 has attn.c_proj and mlp.c_proj
-    holders = {usual: module for module, *usuals in fused for usual in usuals if module in ends}
+    holders = {usual: module for module, *usuals in fused for usual in usuals if module in ends} | _stacked_experts(model)
     known_set = isinstance(targets, str) and targets in TARGET_SETS
     found: set[str] = set()
     for name in asked_targets(targets):
@@ -284,12 +284,23 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
         if module is not None:
             found.add(module)
         elif not known_set:
-            known = ["all-linear", *TARGET_SETS, *sorted(present)]
+            known = ["all-linear", *TARGET_SETS, *sorted({*present, *_stacked_experts(model)})]
             raise InputError(f"--targets: this model has no target {name!r}; it has {', '.join(known)}"
                              f"{nearest_told(name, known)}")
     if not found:
         raise InputError(f"--targets: {targets!r} matches nothing; this model has {', '.join(sorted(present))}")
     return sorted(found)
+
+
+def _stacked_experts(model: Any) -> dict[str, str]:
+    """Usual name -> peft's of each product of experts that are 3-D parameters and that peft adapts; empty where it does not.
+
+    It takes the names that they had as modules (transformers_weight_conversion.py, _MOE_TARGET_MODULE_MAPPING).
+    """
+    stacked = any(p.dim() == 3 for p in model.parameters())
+    kind = model.config.get_text_config().model_type if stacked else ""
+    names = ("w1", "w3", "w2") if kind in ("mixtral", "minimax", "minimax_m2") else MLP_TARGETS
+    return dict(zip(MLP_TARGETS, names, strict=True)) if kind in EXPERT_FAMILIES else {}
 
 
 def check_module_ranks(model: Any, rank: Number, targets: str | tuple[str, ...],

@@ -24,7 +24,8 @@ def added_json(found: AddedRows) -> str:
 def added_blocks(found: AddedRows) -> Iterable[Block]:
     """The parts of the report."""
     rows = sum(piece.rows for piece in found.pieces) + found.known
-    unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
+    unused = (f" Not used: {number_of(found.unused, 'row')} without a speed, or with more than the hardware can do."
+              if found.unused else "")
     known = f" {found.known} of the rows are known already, by their figures, and count once." if found.known else ""
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
@@ -37,7 +38,7 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
                   f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
-        *skipped_told(f"{number_of(len(found.skipped), 'row')} left out", found.skipped),
+        *skipped_told("Rows left out", found.skipped),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import Skipped, skipped_json, skipped_told
+from roi.report.layout.wording import number_of
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
@@ -50,7 +51,8 @@ def calibration_blocks(found: Calibration, skipped: Skipped, untimed: int) -> It
         rows += [_left_out(f"  {name}", block) for name, block in blocks.items() if name != "all"]
     largest = sorted(_scaled(found), key=lambda pair: -abs(np.log(pair[1] / pair[0].measured_s)))[:LARGEST]
     return (
-        Title(f"Training speed against the roofline: {len(found.runs)} runs, {len(found.pairs)} sources and GPUs"),
+        Title(f"Training speed against the roofline: {number_of(len(found.runs), 'run')},"
+              f" {number_of(len(found.pairs), 'pair')} of source and GPU"),
         *_not_compared(len(skipped), untimed),
         Paragraph(
             "scale: roofline time over measured time, median of the runs, with the interval of one more run. left out: median"
@@ -81,7 +83,7 @@ def _not_compared(skipped: int, untimed: int) -> Iterable[Block]:
         yield Paragraph(f"{rows} skipped; the reasons stand at the end.")
     if untimed:
         yield Paragraph(f"{untimed:,} {'run is' if untimed == 1 else 'runs are'} not compared: no card of the catalog, no mean"
-                        " length (seq_len_mean), no speed, or layers split over GPUs.")
+                        " length (seq_len_mean), no speed, layers split over GPUs, or a tuner other than LoRA.")
 
 
 def _group_rows(found: Calibration) -> Iterable[Row]:

@@ -5,6 +5,7 @@ from math import ceil
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.errors import first_of
+from roi.estimate.fitting.gpu_fit import doubt_told
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import STACKED_BEFORE
 from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S, host_bytes
@@ -81,9 +82,7 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
     able = "may fit" if fit.squeezed else "fits"
     least = "Cheapest" if best.offer else "Smallest"
     rank = f"Fits: {'maybe' if fit.squeezed else 'yes'}," if alone else f"{least} card that {able}:"
-    tight = "" if not fit.tight else ", tight: not at the 95th percentile" if not fit.squeezed else (
-        f", {min(round(10 * fit.chance), 9)} chances in 10: only as torch gives its cache back")
-    return f"{rank} {fit.gpu.id}{tight}. {run_words(report, best)}. {room_words(best)}."
+    return f"{rank} {', '.join(filter(None, (fit.gpu.id, doubt_told(fit))))}. {run_words(report, best)}. {room_words(best)}."
 
 
 def _how_sure(report: FitReport, best: GpuLine) -> str:
@@ -100,7 +99,8 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
     known = best.evidence.record
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
-    memory = "dry run of this step" if fit.run_dry else formula_words(report)
+    between = ", between two sizes" * (report.dry is not None and report.dry_run is None)
+    memory = f"dry run of this step{between}" if fit.run_dry else formula_words(report)
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)

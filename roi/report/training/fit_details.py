@@ -110,8 +110,9 @@ def _limits(report: FitReport) -> str:
     if not between:
         return "; each was run dry with the whole model"
     if not ran:
-        return ("; interpolated between sizes that were run dry, so not run themselves: --dry-run --gpu NAME runs the limits of"
-                " the cards named")
+        alone = ", or by formula beside the one that was" * (report.dry_run is None)
+        return (f"; interpolated between sizes that were run dry{alone}, so not run themselves: --dry-run --gpu NAME runs the"
+                " limits of the cards named")
     return f"; run dry with the whole model for {ran}; interpolated for {between} (--dry-run --gpu NAME runs them)"
 
 

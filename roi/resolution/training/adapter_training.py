@@ -16,6 +16,7 @@ from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import ScenarioError
 from roi.estimate.fitting.distance import UNCOUNTED
+from roi.estimate.fitting.gpu_fit import SQUEEZED, TIGHT, doubt, doubt_told
 from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal, scores_kept_here
@@ -29,7 +30,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.training.training_runs import (
     LIGHTER,
     CheapestRun,
-    DryPeak,
+    DryRun,
     Place,
     TrainingCards,
     cheapest_run,
@@ -37,7 +38,7 @@ from roi.resolution.training.training_runs import (
     gpus_paid,
     mean_tokens,
     places_of,
-    run_memory,
+    run_room,
     training_cards,
     training_tokens,
 )
@@ -58,14 +59,21 @@ class _Found(NamedTuple):
 
     plan: TrainingPlan
     refused: str | None
-    dry: DryPeak | None = None
+    dry: DryRun | None = None
     run: CheapestRun | None = None
+
+    @property
+    def settled(self) -> bool:
+        """True where there is a run, or can be none whatever the card."""
+        return self.run is not None or self.refused is not None
 
 
 def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str, own: Offers = ()) -> None:
     """GPU hours of one run on the card that makes it cheapest; infeasible where it fits on none.
 
-    One of `own` where it fits, else several of them, else one that is rented, else several of a rented instance.
+    One of `own` where it fits, else several of them, else one that is rented, else several of a rented instance; of these
+    one that holds it at the 95th percentile of memory before one that does by the central estimate; and last of all, with a
+    warning, one that holds it only as torch's allocator gives back its cache.
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
     the default of the longest sequence fits on no card, the longest that does is taken, with a warning.
     """
@@ -75,7 +83,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         return
     asked, cards = _longest_tokens(s, shape, mean), training_cards(s, own)
 
-    def run_at(tokens: float, places: list[list[Place]]) -> _Found:
+    def run_at(tokens: float, places: list[list[Place]], doubtful: int) -> _Found:
         plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
                             checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
         most = rank_bound(shape, plan)
@@ -83,27 +91,29 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         if refused := wide or refusal(shape, plan):
             return _Found(plan, refused)
         dry = dry_peak(sheet.known.store, shape, plan)
-        runs = (cheapest_run(s, shape, plan, mean, dry, sheet.known, each) for each in places)
+        runs = (cheapest_run(s, shape, plan, mean, dry, sheet.known, each, doubtful) for each in places)
         return _Found(plan, None, dry, next((run for run in runs if run is not None), None))
 
-    def longest_run(places: list[list[Place]]) -> _Found:
+    def longest_run(places: list[list[Place]], doubtful: int) -> _Found:
         """At the longest sequence; where that is a default and fits nowhere, at the longest that does, with a warning."""
-        found, fits, longest = run_at(asked, places), float(np.ceil(mean)), asked
-        if found.run or found.refused or t.longest_tokens is not None or run_at(fits, places).run is None:
+        found, fits, longest = run_at(asked, places, doubtful), float(np.ceil(mean)), asked
+        if found.settled or t.longest_tokens is not None or run_at(fits, places, doubtful).run is None:
             return found
         while longest - fits > LENGTH_STEP:
             middle = float(np.floor((fits + longest) / 2.0))
-            fits, longest = (middle, longest) if run_at(middle, places).run is not None else (fits, middle)
-        found = run_at(fits, places)
+            fits, longest = (middle, longest) if run_at(middle, places, doubtful).run is not None else (fits, middle)
+        found = run_at(fits, places, doubtful)
         on = "one GPU" if found.run is None or found.run.plan.gpus == 1 else f"{found.run.plan.gpus} GPUs"
+        maybe = _maybe(shape, replace(found.plan, seq=asked), cards.gpus(), sheet.known)
         sheet.warnings.append(f"{method} of {shape.id}: sequences of {fits:,.0f} tokens are the longest that fit on {on},"
-                              f" {asked:,.0f} were taken; if examples are longer, cut them, or state training.longest_tokens")
+                              f" {asked:,.0f} were taken{maybe}; if examples are longer, cut them, or state"
+                              " training.longest_tokens")
         return found
 
     near, rented = places_of(cards, s.own_hardware.gpus_per_server)
-    found = longest_run(near)
-    if found.run is None and found.refused is None:
-        found = longest_run(rented)
+    found = longest_run(near, TIGHT)
+    for places, doubtful in ((rented, TIGHT), ([*near, *rented], SQUEEZED)):
+        found = found if found.settled else longest_run(places, doubtful)
     plan, refused, dry, best = found
     if t.gpu_hours is None:
         _add_hours_factor(sheet, method, best)
@@ -113,7 +123,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short, cards.gpus(),
                          sheet.known)
         why = f"{method} of {shape.id} at {asked:,.0f} tokens fits on {where}; {way}state training.gpu and gpu_hours"
-        source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
+        source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[1].source}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
     path, offer = partial(path_of, TrainingFacts, option=id), best.offer
@@ -131,7 +141,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
 
 
 def _add_card(
-    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, run: CheapestRun, mean: float, dry: DryPeak | None,
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, run: CheapestRun, mean: float, dry: DryRun | None,
     cards: TrainingCards,
 ) -> None:
     """On which card the run is, or on how many of one, why on none of one's own or on several, and its memory on each."""
@@ -148,19 +158,25 @@ def _add_card(
             over = f": FSDP over {gpus}{whole} takes {run.gpu_hours / gpus_paid(plan, run.offer):,.3g} h a run"
         way = f"{', or ' if over else ': '}{way}" if way else ""
         single = "card of yours" if cards.mine else "rented GPU"
-        chosen += f"; a run at {plan.seq:,.0f} tokens fits on no single {single}{nor}{over}{way}"
+        maybe = _maybe(shape, alone, tried, sheet.known)
+        chosen += f"; a run at {plan.seq:,.0f} tokens fits on no single {single}{maybe}{nor}{over}{way}"
+    told = doubt_told(run.room)
+    chosen += f"; {told}" * bool(told)
+    chosen += f"; cheaper, but tight (not at the 95th percentile): {', '.join(run.tight)}" * bool(run.tight)
+    if doubt(run.room) == SQUEEZED and (s.training.gpu is None or s.training.gpu_hours is None):
+        way = _what_fits(shape, plan, float(np.ceil(mean)), [run.gpu], sheet.known)
+        sheet.warnings.append(f"{plan.method} of {shape.id} may not fit on {card} at {plan.seq:,.0f} tokens: {told};"
+                              f" {way}name a larger card in training.gpu")
     sheet.state(f"options.{id}.training.gpu", card, chosen)
     if gpus > 1:
         _add_several(sheet, s, id, run)
     held = "closed form" if shape.family in UNCOUNTED else "closed form held to dry runs"
     dry = None if gpus > 1 or scores_kept_here(shape, plan, run.gpu) else dry
     if dry is not None:
-        ran = dry[0].profile.plan
-        same = (ran["micro_batch"], ran["seq"]) == (plan.micro_batch, plan.seq)
-        held = f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
-    low, high = (each / GIB for each in run.memory[1:])
+        held = f"dry run {dry[1].source}"
+    low, high = run.room.low_bytes / GIB, run.room.high_bytes / GIB
     where = card if gpus == 1 else f"each of {gpus} x {card}"
-    sheet.add(f"options.{id}.training.memory_bytes", run.memory[0], "bytes",
+    sheet.add(f"options.{id}.training.memory_bytes", run.room.needed_bytes, "bytes",
               basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
               source=f"peak of the process on {where}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
               date=None if dry is None else dry[0].profile.started.date())
@@ -193,14 +209,24 @@ def _what_fits(shape: ModelShape, plan: TrainingPlan, shortest: float, gpus: Seq
     tried = {"shorten training.longest_tokens": short, **{f"use {name}": replace(plan, method=name) for name in others}}
     tried |= {f"use {name} and shorten training.longest_tokens": replace(short, method=name) for name in others}
     way = next((told for told, other in tried.items() if other != plan and not refusal(shape, other)
-                and any(run_memory(shape, other, gpu, None, known)[0] <= gpu.memory_bytes for gpu in gpus)), "")
+                and any(doubt(run_room(shape, other, gpu, None, known)) <= TIGHT for gpu in gpus)), "")
     return f"{way}, or " if way else ""
+
+
+def _maybe(shape: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], known: KnownRuns) -> str:
+    """Which single card holds the plan only as torch's allocator gives back its cache, the likeliest one; empty for none."""
+    alone = replace(plan, gpus=1, sharding="none")
+    dry = dry_peak(known.store, shape, alone)
+    rooms = [(gpu.id, room) for gpu in gpus if doubt(room := run_room(shape, alone, gpu, dry, known)) == SQUEEZED]
+    name, likeliest = max(rooms, key=lambda each: each[1].chance, default=("", None))
+    return "" if likeliest is None else f" (maybe on {name}, {doubt_told(likeliest)})"
 
 
 def _fitted_on(sheet: FactSheet, run: CheapestRun | None) -> Date | None:
     """The day of the newest profile that the run's speed rests on; else that of the fit of published runs."""
     known, behind = sheet.known.store.profiles, set() if run is None else set(run.evidence.sources)
-    days = (each.profile.started.date() for each in known if run is not None and f"{each.name} on {run.gpu.id}" in behind)
+    days = (each.profile.started.date() for each in known
+            if run is not None and behind & {each.name, f"{each.name} on {run.gpu.id}"})
     return max(days, default=training_efficiencies().overall.date)
 
 

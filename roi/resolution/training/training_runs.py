@@ -10,22 +10,22 @@ from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.configs import model_config
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.errors import InputError, ScenarioError
-from roi.estimate.fitting.distance import plan_distance
-from roi.estimate.fitting.overhead import planned_range, replayed_range
+from roi.estimate.fitting.dry_peaks import DryPeaks
+from roi.estimate.fitting.gpu_fit import TIGHT, Room, doubt, room_on
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
-from roi.estimate.training.memory import card_kind, training_memory, workspace_bytes
+from roi.estimate.training.memory import card_kind, on_card, training_memory
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.setting import refusal, scores_kept_here
+from roi.estimate.training.setting import refusal
 from roi.evidence.known_runs import KnownRuns
-from roi.evidence.training_speed import within_peak
+from roi.evidence.training_speed import with_rates, within_peak
 from roi.facts.fact import Basis
 from roi.facts.gpu import AMD, Gpu, is_apple
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
-from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
+from roi.store.profiles.lookup import Store, StoredProfile, find_dry_peak
 
 LIGHTER = ("lora", "qlora")
 """Methods that may take less, the faster first; which one does depends on the model: QLoRA's fp32 copies of experts can be
@@ -51,10 +51,6 @@ def training_tokens(s: Scenario) -> float:
     return value_of(s.training.examples) * mean_tokens(s) * value_of(s.training.epochs)
 
 
-Memory = tuple[float, float, float]
-"""Bytes: central, 5th and 95th percentile."""
-
-
 class CheapestRun(NamedTuple):
     """One run on the card, or the cards of one server, that make it cheapest."""
 
@@ -62,11 +58,18 @@ class CheapestRun(NamedTuple):
     gpu_hours: float
     """Of all GPUs that are paid: a rented instance is as a whole."""
     offer: Offer
-    memory: Memory
+    room: Room
     """Of the process on one card."""
     gpu: Gpu
     evidence: Evidence
     """What its speed rests on."""
+    tight: tuple[str, ...] = ()
+    """Cards on which it costs less and fits, but with more doubt."""
+
+    @property
+    def usd(self) -> float:
+        """Rent of the run, USD."""
+        return self.gpu_hours * self.offer.usd_per_gpu_hour
 
 
 def gpus_paid(plan: TrainingPlan, offer: Offer) -> int:
@@ -74,11 +77,11 @@ def gpus_paid(plan: TrainingPlan, offer: Offer) -> int:
     return plan.gpus if offer.owned is not None else offer.gpus_per_instance
 
 
-DryPeak = tuple[StoredProfile[DryRunProfile], PeakBytes]
+DryRun = tuple[StoredProfile[DryRunProfile], DryPeaks]
 
 
-def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | None:
-    """The stored dry run of this plan, with its peak; None where there is none, or no class that could have run it."""
+def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryRun | None:
+    """The stored dry run of this plan, with its peaks; None where there is none, or no class that could have run it."""
     try:
         config = model_config(shape)
     except InputError:
@@ -86,17 +89,12 @@ def dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | N
     return find_dry_peak(store, shape.id, plan, config.config_hash)
 
 
-def run_memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None, known: KnownRuns) -> Memory:
-    """Memory of the process on this card; what torch holds is worked out once for cards of a kind."""
+def run_room(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryRun | None, known: KnownRuns) -> Room:
+    """Whether this card holds the plan, as `roi fit` has it; what torch holds is worked out once for cards of a kind."""
     overhead = training_overhead(gpu).with_collectives(plan)
     memory = known.once(("training memory", shape, plan, card_kind(gpu)), partial(training_memory, shape, plan, gpu))
-    if dry is not None and not scores_kept_here(shape, plan, gpu):
-        more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
-        held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more, float(memory.loose_bytes))
-    else:
-        held = planned_range(memory, overhead, plan_distance(plan, shape.family))
-    central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
-    return central, low, high
+    closed = on_card(memory, overhead.slack[0], overhead.context_bytes[0], gpu)
+    return room_on(shape, plan, gpu, overhead, closed, None if dry is None else dry[1])
 
 
 class TrainingCards(NamedTuple):
@@ -166,43 +164,44 @@ def places_of(cards: TrainingCards, server: int) -> tuple[list[list[Place]], lis
 
 
 def cheapest_run(
-    s: Scenario, shape: ModelShape, asked: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
-    places: Iterable[Place],
+    s: Scenario, shape: ModelShape, asked: TrainingPlan, mean: float, dry: DryRun | None, known: KnownRuns,
+    places: Iterable[Place], most: int = TIGHT,
 ) -> CheapestRun | None:
     """The run that costs least over the places in which it fits, the shortest where none has a rent; None where in none.
 
-    Of those that cost the same the one on the most GPUs of a rented instance, which is paid as a whole. A stated number of
+    What a card holds at the 95th percentile of memory comes before all else, of which there is at `most` this much `doubt`. Of
+    those that cost the same the one on the most GPUs of a rented instance, which is paid as a whole. A stated number of
     GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
     """
-    found = [_run_on(s, shape, plan, memory, mean, known, offer) for offer, counts in places
-             for plan, memory in _that_fit(s, shape, asked, dry, known, find_gpu(offer.gpu), counts)]
-    best = min(found, default=None, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours,
-                                                     -run.plan.gpus if run.offer.owned is None else run.plan.gpus))
-    return best and best._replace(evidence=within_peak(best.evidence, best.gpu, shape, _of_mean_length(best.plan, mean)))
+    ran = None if dry is None else dry[0].profile
+    found = [_run_on(s, shape, plan, room, mean, known, offer, ran) for offer, counts in places
+             for plan, room in _that_fit(s, shape, asked, dry, known, find_gpu(offer.gpu), counts, most)]
+    best = min(found, default=None, key=lambda run: (
+        doubt(run.room), run.usd, run.gpu_hours, -run.plan.gpus if run.offer.owned is None else run.plan.gpus))
+    return best and best._replace(
+        evidence=within_peak(best.evidence, best.gpu, shape, _of_mean_length(best.plan, mean)),
+        tight=tuple(dict.fromkeys(run.gpu.id for run in found if run.usd < best.usd)))
 
 
 def _that_fit(
-    s: Scenario, shape: ModelShape, asked: TrainingPlan, dry: DryPeak | None, known: KnownRuns, gpu: Gpu, counts: Sequence[int],
-) -> list[tuple[TrainingPlan, Memory]]:
-    """The plan on one such card; over several with FSDP those that hold it at the 95th percentile of memory, if any do.
-
-    Each with its memory on one card; of none where no such plan fits.
-    """
-    if 1 in counts:
-        memory, trusted = run_memory(shape, asked, gpu, dry, known), s.training.gpu and s.training.gpu_hours is not None
-        return [(asked, memory)] if trusted or memory[0] <= gpu.memory_bytes else []
-    if asked.int8 or refusal(shape, replace(asked, sharding="fsdp", gpus=2)):
+    s: Scenario, shape: ModelShape, asked: TrainingPlan, dry: DryRun | None, known: KnownRuns, gpu: Gpu, counts: Sequence[int],
+    most: int,
+) -> list[tuple[TrainingPlan, Room]]:
+    """The plan on one such card, or over several with FSDP, as far as a card holds it; each with its room on one card."""
+    trusted = 1 in counts and s.training.gpu is not None and s.training.gpu_hours is not None
+    if 1 not in counts and (asked.int8 or refusal(shape, replace(asked, sharding="fsdp", gpus=2))):
         return []
-    jobs = [(job := replace(asked, sharding="fsdp", gpus=n), run_memory(shape, job, gpu, None, known)) for n in counts]
-    held = ([(job, peak) for job, peak in jobs if peak[end] <= gpu.memory_bytes] for end in (2, 0))
-    return next(filter(None, held), [])
+    jobs = [asked] if 1 in counts else [replace(asked, sharding="fsdp", gpus=n) for n in counts]
+    rooms = [(job, run_room(shape, job, gpu, dry if job.gpus == 1 else None, known)) for job in jobs]
+    return [(job, room) for job, room in rooms if trusted or doubt(room) <= most]
 
 
 def _run_on(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, memory: Memory, mean: float, known: KnownRuns, offer: Offer,
+    s: Scenario, shape: ModelShape, plan: TrainingPlan, room: Room, mean: float, known: KnownRuns, offer: Offer,
+    dry: DryRunProfile | None,
 ) -> CheapestRun:
-    t, gpu = s.training, find_gpu(offer.gpu)
-    evidence = known.speed(gpu, shape, _of_mean_length(plan, mean))
+    t, gpu, timed = s.training, find_gpu(offer.gpu), _of_mean_length(plan, mean)
+    evidence = with_rates(known.speed(gpu, shape, timed), shape, timed, gpu, dry, known.store)
     if t.gpu_hours is not None:
         hours = value_of(t.gpu_hours)
     else:
@@ -210,7 +209,7 @@ def _run_on(
         make = partial(training_hours, shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
         hours = float(known.once(("training hours", shape, plan, gpu.id, examples, mean, epochs), make))
         hours *= gpus_paid(plan, offer)
-    return CheapestRun(plan=plan, gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence)
+    return CheapestRun(plan=plan, gpu_hours=hours, offer=offer, room=room, gpu=gpu, evidence=evidence)
 
 
 def _of_mean_length(plan: TrainingPlan, mean: float) -> TrainingPlan:

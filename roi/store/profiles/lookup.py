@@ -1,9 +1,7 @@
 """The profile store: what was measured or run dry, found by card, model and plan; reading and writing pass through it."""
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TypeVar
-
-import numpy as np
+from typing import Any, Final, TypeVar
 
 from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
@@ -14,19 +12,12 @@ from roi.store.profiles.places import profile_folders
 from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
 
 __all__ = [
-    "PeakBytes", "Store", "StoredProfile", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak", "find_dry_run",
+    "Store", "StoredProfile", "dry_peaks", "equal_dry_run", "find_dry_peak", "find_dry_run",
     "load_profiles", "of_card", "of_kind", "plan_record", "previous_profile", "profile_folders", "read_plan", "save_profile",
 ]  # fmt: skip
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
 P = TypeVar("P", bound=Profile)
-
-
-class PeakBytes(NamedTuple):
-    """Peak memory of a training step, bytes."""
-
-    allocated_bytes: float
-    reserved_bytes: float
 
 
 def find_dry_run(
@@ -42,19 +33,19 @@ def find_dry_run(
 
 def find_dry_peak(
     store: Store, model_id: str, plan: TrainingPlan, config_hash: str | None = None
-) -> tuple[StoredProfile[DryRunProfile], PeakBytes] | None:
-    """The dry run that says what this plan needs, and the peak: one of this size, else between two sizes of a newest run."""
+) -> tuple[StoredProfile[DryRunProfile], DryPeaks] | None:
+    """The dry run that says what this plan needs, and its peaks: one of this size, else between two sizes of a newest run."""
     same = find_dry_run(store, model_id, plan, config_hash)
     if same is not None:
-        return same, PeakBytes(same.profile.allocated_bytes, same.profile.reserved_bytes)
+        return same, dry_peaks(same.profile, same.name)
     if plan.sharding != "none":
         return None
     record = memory_record(plan)
     for stored, held in _dry_runs(store, model_id, config_hash):
         if {**held, **{name: record[name] for name in SIZES}} == record:
-            peak = dry_run_at(stored.profile, record["micro_batch"], record["seq"])
-            if peak is not None:
-                return stored, peak
+            peaks = dry_peaks(stored.profile, stored.name).sized(int(record["micro_batch"]), int(record["seq"]))
+            if peaks is not None:
+                return stored, peaks
     return None
 
 
@@ -88,30 +79,6 @@ def previous_profile(store: Store, profile: Profile) -> StoredProfile[Profile] |
     place = profile_place(profile).parent
     same = (s for s in store.profiles if s.profile.kind == profile.kind and profile_place(s.profile).parent == place)
     return next(same, None)
-
-
-def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:
-    """Peak of the same plan at another size, linear between the sizes that were run dry; None outside them.
-
-    One of the two must be a size that was run. Where both would do, the micro-batch is interpolated: memory is a straight
-    line in it, while eager attention grows with the square of the length (the chord then lies above the curve: on the
-    safe side). Reserved memory moves in steps of 2 to 20 MiB, which the line cuts through.
-    """
-    plan = read_plan(run.plan)
-    sizes = {(float(s.micro_batch), float(s.seq)): PeakBytes(s.allocated_bytes, s.reserved_bytes) for s in run.searched}
-    sizes[float(plan.micro_batch), float(plan.seq)] = PeakBytes(run.allocated_bytes, run.reserved_bytes)
-    same_seq = {batch: peak for (batch, tokens), peak in sizes.items() if tokens == seq}
-    same_batch = {tokens: peak for (batch, tokens), peak in sizes.items() if batch == micro_batch}
-    return _between(same_seq, micro_batch) or _between(same_batch, seq)
-
-
-def _between(known: dict[float, PeakBytes], x: float) -> PeakBytes | None:
-    """The value at x on the line through the known points; None outside them."""
-    if not known or not min(known) <= x <= max(known):
-        return None
-    at = sorted(known)
-    allocated, reserved = zip(*(known[a] for a in at), strict=True)
-    return PeakBytes(float(np.interp(x, at, allocated)), float(np.interp(x, at, reserved)))
 
 
 def _dry_runs(

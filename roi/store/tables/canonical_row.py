@@ -1,6 +1,7 @@
 """What the rows of both kinds of tables share: how a cell is checked, and what is said of one that is not canonical."""
 
 from collections.abc import Callable
+from datetime import date as Date
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -51,7 +52,11 @@ def card_id(counted: str) -> AfterValidator:
 
 
 def _come(day: str) -> str:
-    """The date, its year and month, or its year, where that has begun."""
+    """The date, its year and month, or its year, where that is one and has begun."""
+    try:
+        Date.fromisoformat(day + "-01-01"[len(day) - 4:])
+    except ValueError:
+        raise ValueError("no day of the calendar") from None
     if day > (today := clock.today().isoformat()):
         raise ValueError(f"after today, {today}")
     return day
@@ -126,6 +131,7 @@ def _allowed(error: ErrorDetails) -> str:
         return f"none of {', '.join(known)}{nearest_told(str(error['input']), known, 1)}"
     plain = {
         "float_parsing": "not a number", "int_parsing": "not a whole number", "int_from_float": "not a whole number",
-        "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024",
+        "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024"
+        if error["loc"] == ("date",) else "not a version such as 2.8 or 5.24.1",
     }  # fmt: skip
     return plain.get(error["type"], allowed(error))

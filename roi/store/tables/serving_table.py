@@ -24,7 +24,7 @@ from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
 from roi.estimate.serving.weight_formats import ON_METAL, weight_bytes
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, card_id, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, Whole, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -79,15 +79,15 @@ class ServingRow(CanonicalRow):
     kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None
     """Number format of the KV cache; blank: fp8 stands in for fp8 and nvfp4 weights on recent engines and TensorRT-LLM, else
     bf16."""
-    tp: Annotated[float, Field(ge=1)] = 1.0
+    tp: Whole = 1
     """GPUs of one replica."""
-    pp: Annotated[float, Field(ge=1)] = 1.0
+    pp: Whole = 1
     """Pipeline parallel: groups of tp GPUs that hold the layers one after the other, in one replica."""
     attention_parallel: Flag = False
     """True where attention runs on each of the tp GPUs for its own sequences and experts are spread over all of them."""
-    replicas: Annotated[float, Field(ge=1)] = 1.0
+    replicas: Whole = 1
     """Equal replicas that share the load."""
-    prefill_replicas: Annotated[float, Field(ge=0)] = 0.0
+    prefill_replicas: Annotated[int, Field(ge=0)] = 0
     """Of the replicas, those that compute prompts and nothing else (disaggregated serving)."""
     load: LoadKind
     """Kind of load: static (a batch that starts together), closed (so many requests in flight), open (arrivals at a rate),
@@ -98,7 +98,7 @@ class ServingRow(CanonicalRow):
     """Of isl, tokens found in the prefix cache; less than isl."""
     osl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean output tokens."""
-    length_cv: Annotated[float, Field(ge=0)] = 0.0
+    length_cv: Annotated[float, Field(ge=0, le=3)] = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: Annotated[float, Field(ge=1, le=1e6)] | None = None
     """Requests in flight or in the batch, over all replicas; static and closed loads need it."""
@@ -106,12 +106,12 @@ class ServingRow(CanonicalRow):
     """Arrivals a second over all replicas; open loads need it."""
     arrival_cv: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Standard deviation over mean of the gaps between arrivals; 1: Poisson."""
-    prompts: Annotated[float, Field(ge=1)] | None = None
+    prompts: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000; a closed one: ten for each in
     flight). Of a closed load with prefill_replicas its end counts in the rate."""
-    sequence_limit: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    sequence_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
-    stream_interval: Annotated[float, Field(ge=1, le=1e6)] = 1.0
+    stream_interval: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Tokens of an answer that the server was told to send at a time (stream_interval of TensorRT-LLM and SGLang)."""
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""

@@ -104,7 +104,7 @@ class TrainingRow(CanonicalRow):
     """Micro-steps in one optimizer step."""
     seq_len_max: Whole
     """Tokens of the longest sequence, which memory follows."""
-    seq_len_mean: Positive | None = None
+    seq_len_mean: Annotated[float, Field(ge=1)] | None = None
     """Mean tokens of a sequence as the speed counts them; blank where it is not known: speed is not predicted."""
     packed: Flag = False
     """True where a row of the batch holds several examples."""
@@ -125,8 +125,7 @@ class TrainingRow(CanonicalRow):
     in chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
     stack: Stack = "transformers"
     """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, torchtune or
-    torchtitan; what
-    it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
+    torchtitan; what it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
     kbit_prepared: Flag = True
     """False where a quantised base was not prepared for k-bit training, so that the rest stays in 16 bits."""
     torch: Version | None = None
@@ -358,8 +357,9 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
     if float(plan.seq) > MOST_CONTEXTS * model.context_tokens:
         raise UnusableCell("seq_len_max", f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
                            f" {model.context_tokens:,} tokens")
-    most = rank_bound(model, plan)
-    if float(plan.rank) > most:
+    if row.seq_len_mean is not None and row.seq_len_mean > row.seq_len_max:
+        raise UnusableCell("seq_len_mean", f"above seq_len_max, {row.seq_len_max:,} tokens")
+    if float(plan.rank) > (most := rank_bound(model, plan)):
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
     if gpu is not None and gpu.apple:

@@ -125,7 +125,7 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in with_counted(found.notes, rows) if note not in {*silent(found.days)}]
+    notes += [f"--actual: {note}" for note in with_counted(found, rows) if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"

@@ -15,6 +15,7 @@ from roi.economics.tracking.month_figures import (
     OUTPUT,
     PARALLEL,
     PRICE,
+    READ,
     ROUTING,
     STAY_PRICE,
     VOLUME,
@@ -36,6 +37,7 @@ MEANING: Final = {
     INPUT: "the input tokens of a call, over the forecast's",
     OUTPUT: "the output tokens of a call, over the forecast's",
     CACHE: "the share of input that is read from a cache, over the forecast's",
+    READ: "of input tokens, read from a cache, forecast none (workload.shared_prefix_tokens)",
     PARALLEL: "in which the old model is called beside the new one, by the days' calls, over the forecast's",
     STAY_PRICE: "of the old model's tokens as billed, over the forecast's",
     PRICE: "of {option}'s tokens as billed, over the forecast's",
@@ -70,10 +72,10 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])
         if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
-            return f"{meaning}: x{times(e.factor)}"
+            return f"{meaning}: {_factor(e, e.factor)}"
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
         over = "over all hours" if name == GPU_HOURS else over
-        return f"{meaning}: x{times(e.factor)} {over}, x{times(last)} in {a.months[-1].month}"
+        return f"{meaning}: {_factor(e, e.factor)} {over}, {_factor(e, last)} in {a.months[-1].month}"
     month, came, planned = off
     if (live := _live_off(a, e.fact, came, planned)) is not None:
         return f"as forecast, {percent(came)} in {month}, but live after {figure(e.factor)} months, forecast {figure(live)}"
@@ -81,6 +83,11 @@ def _what(a: TrackAnswer, e: Effect) -> str:
     why = f"{more} was escalated" if _escalates(a, e.fact) else (
         f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
     return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
+
+
+def _factor(e: Effect, x: float) -> str:
+    """What a fact was over the forecast's, or was where the forecast has none."""
+    return percent(x) if e.fact == READ else f"x{times(x)}"
 
 
 def _escalates(a: TrackAnswer, fact: str) -> bool:
@@ -125,7 +132,9 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     """All facts that were off, the largest effect on the cash first, and what the columns say."""
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, times(over_forecast(a, e)), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    over = ["-" if e.fact == READ else times(over_forecast(a, e)) for e in shown]
+    rows = [Row((e.fact, x, usd_signed(e.cash_usd), usd_signed(e.saving_usd)))
+            for e, x in zip(shown, over, strict=True)]
     if rest:
         cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
         rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
@@ -137,7 +146,8 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
-    shares = [e for e in shown[1:] if e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED]
+    shares = [e for e in shown[1:] if e.fact == READ or (
+        e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED)]
     told += "".join(f" {e.fact}: {_what(a, e)}." for e in shares)
     if any(e.fact == GPU_HOURS for e in shown[1:]):
         told += " GPU hours: over what the forecast's fleet takes at this volume from when it was live."

@@ -194,6 +194,7 @@ def came_of(
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
                 second_calls=month.second_calls,
                 least_second_calls=month.least_second_calls,
+                handed_on=month.handed_on,
                 api_usd=None if fee[k] or listed[k] else month.api_usd,
                 listed=listed[k] and not fee[k],
                 tiers=tiers[k],

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from roi.answers.track_parallel import days_by_role, second_calls
+from roi.answers.track_parallel import days_by_role, handed_on, second_calls
 from roi.answers.track_unlisted import with_counted
 from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
@@ -45,6 +45,7 @@ class MonthSums:
     own_calls: float | None = None
     second_calls: float | None = None
     least_second_calls: float | None = None
+    handed_on: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -156,8 +157,7 @@ def usage_months(
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole, in UTC"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
-        missing = [day for day in empty if month_of(day) == month]
-        if missing:
+        if missing := [day for day in empty if month_of(day) == month]:
             which = spans_told([(day - EPOCH).days for day in missing])
             notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
                          " too, or give a day without calls a row of 0 requests")
@@ -165,6 +165,7 @@ def usage_months(
         sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
         sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
+        sums[month].handed_on = handed_on(days, month)
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
@@ -250,10 +251,9 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
 
     `tiers`: the rows say which went through batch, or in which service tier.
     """
-    found = MonthSums()
+    found, counted = MonthSums(), all(each.spend.requests is not None for _, each in rows)
     if tiers:
         found.own_tier_ratio, found.other_tier_ratio = (_tier_ratio(rows, role) for role in ("own", "other"))
-    counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
         found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))

@@ -54,6 +54,8 @@ class TrackedMonth(Record):
     """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
     least_second_calls: Amount | None = None
     """Of them, at least so many do: those of days on which both models have the same calls, as many as one alone had before."""
+    handed_on: Amount | None = None
+    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
     input_tokens: Amount | None = None
     """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None

@@ -98,14 +98,16 @@ def _escalates(a: TrackAnswer, fact: str) -> bool:
 def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
     """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast.
 
-    Of what is escalated, of the months in which the option has all calls by the forecast and some came; of when it went live,
-    where it escalates too, of the others.
+    Of what is escalated, of months in which the option has all calls by the forecast and some came, but for that in which it
+    began to answer; of when it went live, where it escalates too, of the others.
     """
+    began = {month.month for month, each in zip(a.months, a.tracked.came, strict=True) if each.handed_on is not None}
     told = [(month.month, each.own_share, float(planned)) for month, each, planned in
             zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
     if fact == LIVE or _escalates(a, fact):
         most = max((planned for _, _, planned in told), default=0.0)
-        told = [each for each in told if (each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)) is (fact == ROUTING)] or told
+        alone = {each for each in told if each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE) and each[0] not in began}
+        told = [each for each in told if (each in alone) is (fact == ROUTING)] or told
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 

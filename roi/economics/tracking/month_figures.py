@@ -21,7 +21,7 @@ from roi.economics.lines.api_request import (
     seen_tokens,
     without_long,
 )
-from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
+from roi.economics.lines.line import Line, any_positive, billed_requests
 from roi.economics.lines.line_kind import UNUSED, LineKind
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.paid_units import Provisioned
@@ -186,7 +186,7 @@ def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done
         yield _party(shared, option, np.ones(shared.horizon), own=True)
         return
     shares = month_shares(shared, option)
-    live, kept, alone = (each.whole for each in (*shares, alone_months(shared, *shares)))
+    live, kept, alone = (each.whole for each in (*shares, shares[1].rest))
     fleet = done.costs.fleet
     spill, long, taken = np.zeros(1) if fleet is None else fleet.spill, long_share(shared, option), without_long(shared, option)
     yield _party(taken, option, live * (1.0 - spill) * (1.0 - long), own=True)

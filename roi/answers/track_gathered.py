@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from roi.answers.track_hours import opencost_months
-from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
+from roi.answers.track_months import MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
+from roi.answers.track_roles import Models
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
+from roi.answers.track_roles import Models, listed_name
 from roi.answers.track_unlisted import with_counted
-from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
@@ -46,6 +46,7 @@ class MonthSums:
     second_calls: float | None = None
     least_second_calls: float | None = None
     handed_on: float | None = None
+    foreign_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -58,32 +59,6 @@ class MonthSums:
     gpu_hours: float | None = None
     gpu_usd: float | None = None
     sources: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Models:
-    """Names of the models that the option calls, without the provider's; `own` None: any that is not one of the others."""
-
-    own: str | None
-    others: tuple[str, ...]
-
-    def role(self, model: str | None, listed: str | None = None) -> str | None:
-        """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""
-        if model is None:
-            return None
-        called = [model] if listed is None else [model, listed]
-        if self.own is not None and any(same_model(name, self.own) for name in called):
-            return "own"
-        if any(same_model(name, other) for name in called for other in self.others):
-            return "other"
-        return "own" if self.own is None else None
-
-
-def same_model(logged: str, name: str) -> bool:
-    """True where a log's name of a model is `name`, with or without a provider before it and a date behind it."""
-    last = logged.rsplit("/", 1)[-1].lower()
-    plain = name.rsplit("/", 1)[-1].lower()
-    return last == plain or re.fullmatch(re.escape(plain) + r"[-@]\d{4}(-?\d{2}-?\d{2})?", last) is not None
 
 
 def month_of(day: Date) -> str:
@@ -125,7 +100,7 @@ def usage_months(
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
-    rows = _by_month(found.priced, models, notes)
+    rows, foreign = _by_month(found.priced, models, notes)
     notes += [f"--actual: {note}" for note in with_counted(found, rows) if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
@@ -165,7 +140,9 @@ def usage_months(
         sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
         sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
-        sums[month].handed_on = handed_on(days, month)
+        sums[month].handed_on, sums[month].foreign_calls = handed_on(days, month), foreign.get(month)
+    notes += [f"{month} is left out: none of its calls is of the decision's models"
+              for month in sorted(foreign) if month not in rows and month > min(rows)]
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
@@ -201,18 +178,22 @@ def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
     return [day_of(day) for day in empty]
 
 
-def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
-    """The sums of the decision's models by month, each with whose calls they are."""
+def _by_month(
+    priced: "Sequence[Priced]", models: Models, notes: list[str]
+) -> tuple[dict[str, list[tuple[str, "Priced"]]], dict[str, float]]:
+    """The sums of the decision's models by month, each with whose calls they are; and the calls of other models."""
     from roi.usage.measure.pricing import day_of
 
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
     foreign: dict[str, list[Priced]] = defaultdict(list)
+    beside: dict[str, float] = defaultdict(float)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
-    listed = {service: service[1] and _listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
+    listed = {service: service[1] and listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
     for each in priced:
         role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
         if role is None:
             foreign[each.spend.model or "not named"].append(each)
+            beside[month_of(day_of(each.spend.day or 0))] += each.spend.requests or 0
             continue
         month = month_of(day_of(each.spend.day or 0))
         _refuse_across(each, month)
@@ -227,16 +208,7 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
-    return rows
-
-
-def _listed_name(provider: str | None, model: str, day: Date) -> str | None:
-    """provider/model as the price list calls what a cloud or a gateway gives a name of its own; None without a price."""
-    try:
-        found = find_api_price(provider, model, day)
-    except InputError:
-        return None
-    return f"{found.provider}/{found.model}"
+    return rows, beside
 
 
 def _refuse_across(each: "Priced", month: str) -> None:

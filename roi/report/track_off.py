@@ -59,7 +59,16 @@ def off_sentence(a: TrackAnswer) -> str:
     more = f" Then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}." if rest else ""
     months = " to ".join(dict.fromkeys((a.months[0].month, a.months[-1].month)))
     return (f"{first.fact[0].upper()}{first.fact[1:]}, {_what(a, first)}; {usd_signed(first.cash_usd)} of cash in"
-            f" {months}.{more}")
+            f" {months}.{more}{_foreign(a, first)}")
+
+
+def _foreign(a: TrackAnswer, first: Effect) -> str:
+    """That other models may have answered what the decision's did not, where fewer calls moved the cash most."""
+    calls = sum(month.foreign_calls or 0.0 for month in a.months)
+    if first.fact != VOLUME or first.factor >= 1.0 or not calls:
+        return ""
+    return (f" {calls:,.0f} calls of these months went to models that are none of the decision's: where those took its place,"
+            " that is why.")
 
 
 def _what(a: TrackAnswer, e: Effect) -> str:
@@ -134,7 +143,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     """All facts that were off, the largest effect on the cash first, and what the columns say."""
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    over = ["-" if e.fact == READ else times(over_forecast(a, e)) for e in shown]
+    over = ["-" if _without_forecast(a, e) else times(over_forecast(a, e)) for e in shown]
     rows = [Row((e.fact, x, usd_signed(e.cash_usd), usd_signed(e.saving_usd)))
             for e, x in zip(shown, over, strict=True)]
     if rest:
@@ -156,6 +165,12 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))
+
+
+def _without_forecast(a: TrackAnswer, e: Effect) -> bool:
+    """True where the forecast has none of a fact, such as of calls of a model before it is live, so that no factor tells it."""
+    off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
+    return e.fact == READ or (off is not None and off[2] <= 0)
 
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:

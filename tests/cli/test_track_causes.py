@@ -81,3 +81,69 @@ def test_a_cascade_that_goes_live_late_escalates_no_more_for_that(
     if handed == 0.25:
         assert off["share of calls, by go-live"] == pytest.approx(gap, rel=0.01)
     assert found["records"][live // 31]["handed_on"] == pytest.approx(handed)
+
+
+@pytest.mark.parametrize(("month", "fact", "factor", "gap", "paid_after_days"), [
+    ({"per_day": 75_000}, "volume", 1.25, 15_000 * 0.0001246, 8000 / (75_000 * 0.0039754)),
+    ({"usd": 1.3 * 0.0001246}, "price", 1.3, 60_000 * 0.3 * 0.0001246, 8000 / (60_000 * (0.0041 - 1.3 * 0.0001246))),
+    ({"made": 50, "usd": 0.0001446}, "output tokens", 5.0, 60_000 * 0.00002, 8000 / (60_000 * (0.0045 - 0.0001446))),
+    ({"cached": 360, "usd": 0.0001936}, "cache rate", 0.375, 60_000 * 0.000069, 8000 / (60_000 * (0.0041 - 0.0001936))),
+], ids=["volume up", "price up", "output longer", "fewer cached"])
+def test_one_cause_is_named_with_its_size_and_the_day_of_payback(
+    tmp_path: Path, month: dict[str, float], fact: str, factor: float, gap: float, paid_after_days: float,
+) -> None:
+    """Set-up 70 hours at $100 and $1,000: earned back by what a day saves, stay's 0.0041 a request less luna's 0.0001246.
+
+    Output of 50: 0.0045 and 0.0001446. Found in 3 of 10 calls: 360 x 0.01 + 840 x 0.125 + 800 x 0.10 + 10 x 0.50 a million.
+    """
+    found = told(tmp_path, SCENARIO, export("gpt-6-luna", 3, **month), "--option", LUNA)
+    first = found["effects"][0]
+    assert (first["fact"], first["factor"]) == (fact, pytest.approx(factor))
+    assert sum(each["cash_usd"] for each in found["effects"]) == pytest.approx(DAYS * gap, abs=0.01)
+    whole, left = (1, paid_after_days - 31) if paid_after_days > 31 else (0, paid_after_days)
+    assert found["payback"]["now"]["months"] == pytest.approx(whole + left / 31, abs=1e-4)
+    inside = [each[name]["inside"] for each in found["months"] for name in ("calls", "output_tokens", "cached_share")]
+    assert all(inside) is (fact == "price")
+
+
+def test_live_late_and_the_days_after_the_last_whole_month(tmp_path: Path) -> None:
+    """45 days later 8,000 / 238.524 days still have to come: 33.54 - 17 of February's 28. A log that ends on 20 February has
+    no February."""
+    head, *old = export("gpt-6-sol", 3, cached=0, usd=SOL_USD).splitlines()
+    new = export("gpt-6-luna", 3).splitlines()[1:]
+    found = told(tmp_path, SCENARIO, "\n".join([head, *old[:45], *new[45:]]) + "\n", "--option", LUNA)
+    assert [(each["fact"], each["cash_usd"]) for each in found["effects"]] == [
+        ("share of calls", pytest.approx(45 * 60_000 * (SOL_USD - 0.0001246), abs=0.01))]
+    assert found["payback"]["now"]["months"] == pytest.approx(2 + (8000 / 238.524 - 17) / 28, abs=1e-4)
+    found = told(tmp_path, SCENARIO, "\n".join([head, *new[:82]]) + "\n", "--option", LUNA)
+    assert ([month["month"] for month in found["months"]], found["effects"]) == (["2026-12", "2027-01"], [])
+    assert any("2027-02 is left out: 20 of its 28 days" in note for note in found["notes"])
+
+
+def test_a_model_in_place_of_the_decision_s_is_no_month_less_in_silence(tmp_path: Path) -> None:
+    """From February on another model answers all calls; February was not there. With 40% of them it was a volume of x0.6."""
+    head, *new = export("gpt-6-luna", 3).splitlines()
+    nano = export("gpt-5.4-nano", 3, cached=0, usd=0.0003).splitlines()[1:]
+    found = told(tmp_path, SCENARIO, "\n".join([head, *new[:62], *nano[62:]]) + "\n", "--option", LUNA)
+    assert "2027-02 is left out: none of its calls is of the decision's models" in found["notes"]
+    part = export("gpt-6-luna", 3, per_day=36_000).splitlines()[1:]
+    other = export("gpt-5.4-nano", 3, per_day=24_000, cached=0, usd=0.0003).splitlines()[1:]
+    found = told(tmp_path, SCENARIO, "\n".join([head, *new[:31], *part[31:], *other[31:]]) + "\n", "--option", LUNA)
+    assert found["effects"][0]["fact"] == "volume"
+    assert "1,416,000 calls of these months went to models that are none of the decision's" in found["off"]  # 59 x 24,000
+
+
+def test_a_month_of_retraining_is_the_forecast_s(tmp_path: Path) -> None:
+    """Every second month trains anew, which no usage export shows: nothing is off, and the cash of these months is higher."""
+    own = {**SCENARIO, "candidates": {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-4b"]},
+           "quality": {"usd_per_error": 0, "scores": {"gpt-6-sol": 0.94, "qwen3-4b+lora": 0.95}},
+           "training": {"examples": 5000, "retrain_every_months": 2},
+           "timing": {"months_to_live": {"self_hosted_adapter": 0}, "months_in_parallel": 0}}
+    log = export("qwen3-4b+lora", 4, usd=0.0).replace(",openai,", ",self-hosted,")
+    log = log.replace(",0.00000000", "").replace(",cost_usd", "")
+    found = told(tmp_path, own, log, "--option", "self-hosted-adapter:qwen3-4b+lora")
+    cash = [month["cash_usd"]["central"] for month in found["months"]]
+    assert found["effects"] == []
+    assert cash[1] == pytest.approx(cash[3], rel=0.001)  # rents drift
+    assert cash[1] > cash[0] + 4000
+    assert cash[0] - cash[2] == pytest.approx(0, abs=300)  # rent goes by the hours of 31 and 28 days

@@ -3,13 +3,14 @@
 import csv
 from pathlib import Path
 
+import duckdb
 import pytest
 from usage_support import DATA, fresh, records, run_usage, totals
 
 from roi.catalog.prices.token_rates import price_or_reason
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import DAY_US
-from roi.usage.read.record import TOKENS
+from roi.usage.read.record import NO_NAME, TOKENS
 
 REPORT = DATA / "aws_cur.csv"
 USD_PER_MTOK = {
@@ -101,13 +102,19 @@ def test_a_model_is_called_as_bedrock_calls_it(arn: str, product: str, usage: st
 
 
 def test_the_map_of_cur_2_names_the_product_too(tmp_path: Path) -> None:
-    """26,450 tokens of a product code that names no service."""
+    """26,450 tokens of a product code that names no service: in CSV a JSON, in Parquet a map. Without a name they are lost."""
     made = written(fresh(tmp_path, "made"), {
         "line_item_resource_id": "", "product_region": '{"product_name":"Claude Opus 5.5 (Amazon Bedrock Edition)","x":"y"}'},
         without=("product_product_name",))
     made.write_text(made.read_text().replace("product_region", "product"))
     rows = records(tmp_path, made)
     assert ([row["model"] for row in rows], totals(rows)["uncached_input"]) == (["anthropic.claude-opus-5-5"], 26_450)
+    table = duckdb.read_csv(str(made), all_varchar=True)
+    for name, entry in (("map", "product_name"), ("none", "other")):
+        table.project(f"* replace (map{{'{entry}': 'Claude Opus 5.5 (Amazon Bedrock Edition)'}} as product,"
+                      " 'AmazonBedrock' as line_item_product_code)").write_parquet(str(tmp_path / f"{name}.parquet"))
+    ((held,), (bare,)) = (records(fresh(tmp_path, name), tmp_path / f"{name}.parquet") for name in ("map", "none"))
+    assert (held["model"], held["uncached_input"], bare["dropped"]) == ("anthropic.claude-opus-5-5", 26_450, NO_NAME)
 
 
 def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def fields(table: Table, _: FileOptions) -> Fields:
 
 
 def _product(table: Table) -> Column:
-    """The product's name in lower case: a column, or an entry of CUR 2.0's map, which a table of text holds as JSON."""
-    held = text(table, "product").re_extract(r'"?product_name"?\s*[:=]\s*"?([^",}]*)', 1).nullif("")
+    """The product's name in lower case: a column, or an entry of CUR 2.0's map, as JSON or as a database writes a map."""
+    held = text(table, "product").re_extract(r"""product_name["']?\s*[:=]\s*["']?([^"',}]*)""", 1).nullif("")
     return ibis.coalesce(text(table, "product_product_name"), held).lower()
 
 
@@ -83,7 +83,7 @@ def _model(arn: Column, product: Column, usage: Column) -> Column:
     resource = ibis.ifelse(arn.re_search("(foundation-model|inference-profile)/[^/]*[.]"), without_arn(arn), none)
     sold = ibis.ifelse(product.re_search(EDITION), product.re_replace(EDITION, ""), none)
     sold = sold.re_replace("^(claude) ", r"anthropic.\1 ").re_replace("^(openai) ", r"\1.").re_replace("[ ]", "-")
-    named = usage.re_replace(PLACE, "").re_replace(KIND, "").nullif(usage)
+    named = ibis.ifelse(usage.contains("-mp:"), none, usage.re_replace(PLACE, "").re_replace(KIND, ""))
     plain = (named.re_replace(r"^claude([4-9][0-9.]*)([a-z]+)$", r"anthropic.claude-\2-\1")
              .re_replace(r"^claude([0-9.]+)([a-z]+)$", r"anthropic.claude-\1-\2")
              .re_replace(r"^nova(\d+)?(\.0)?([a-z]+)$", r"amazon.nova-\1-\3").replace("nova--", "nova-"))

@@ -37,14 +37,14 @@ class Came:
         """Of this month, at least and at most the share in which both models were called for each request, by its days' calls.
 
         None where they do not say. `handing`: the option's model hands some calls on, which are no requests of their own; at
-        most is then told where its days say what it hands on, but for those on which both models have the same calls.
+        most is then told, as 0, where its days say what it hands on, and none is of both models with the same calls.
         """
         calls, most, least = self.calls, self.second_calls, self.least_second_calls
         if most is None or not calls:
             return None, None
         requests = calls - (most if handing or least is None else least)
         if handing:
-            return least / requests if least else None, None if self.handed_on is None else (least or 0.0) / requests
+            return least / requests if least else None, None if self.handed_on is None or least else 0.0
         return least / requests if least else None, most / (calls - most)
 
     @property

@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from roi.answers.track_hours import opencost_months
-from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
+from roi.answers.track_months import MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
+from roi.answers.track_roles import Models
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service
@@ -194,6 +195,7 @@ def came_of(
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
                 second_calls=month.second_calls,
                 least_second_calls=month.least_second_calls,
+                handed_on=month.handed_on,
                 api_usd=None if fee[k] or listed[k] else month.api_usd,
                 listed=listed[k] and not fee[k],
                 tiers=tiers[k],

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from roi.answers.track_parallel import days_by_role, second_calls
+from roi.answers.track_parallel import days_by_role, handed_on, second_calls
+from roi.answers.track_roles import Models, listed_name
 from roi.answers.track_unlisted import with_counted
-from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
@@ -45,6 +45,8 @@ class MonthSums:
     own_calls: float | None = None
     second_calls: float | None = None
     least_second_calls: float | None = None
+    handed_on: float | None = None
+    foreign_calls: float | None = None
     input_tokens: float = 0.0
     cache_read_tokens: float = 0.0
     output_tokens: float = 0.0
@@ -57,32 +59,6 @@ class MonthSums:
     gpu_hours: float | None = None
     gpu_usd: float | None = None
     sources: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Models:
-    """Names of the models that the option calls, without the provider's; `own` None: any that is not one of the others."""
-
-    own: str | None
-    others: tuple[str, ...]
-
-    def role(self, model: str | None, listed: str | None = None) -> str | None:
-        """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""
-        if model is None:
-            return None
-        called = [model] if listed is None else [model, listed]
-        if self.own is not None and any(same_model(name, self.own) for name in called):
-            return "own"
-        if any(same_model(name, other) for name in called for other in self.others):
-            return "other"
-        return "own" if self.own is None else None
-
-
-def same_model(logged: str, name: str) -> bool:
-    """True where a log's name of a model is `name`, with or without a provider before it and a date behind it."""
-    last = logged.rsplit("/", 1)[-1].lower()
-    plain = name.rsplit("/", 1)[-1].lower()
-    return last == plain or re.fullmatch(re.escape(plain) + r"[-@]\d{4}(-?\d{2}-?\d{2})?", last) is not None
 
 
 def month_of(day: Date) -> str:
@@ -124,8 +100,8 @@ def usage_months(
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
-    rows = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in with_counted(found.notes, rows) if note not in {*silent(found.days)}]
+    rows, foreign = _by_month(found.priced, models, notes)
+    notes += [f"--actual: {note}" for note in with_counted(found, rows) if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
@@ -156,8 +132,7 @@ def usage_months(
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole, in UTC"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
-        missing = [day for day in empty if month_of(day) == month]
-        if missing:
+        if missing := [day for day in empty if month_of(day) == month]:
             which = spans_told([(day - EPOCH).days for day in missing])
             notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
                          " too, or give a day without calls a row of 0 requests")
@@ -165,6 +140,9 @@ def usage_months(
         sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
         sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
+        sums[month].handed_on, sums[month].foreign_calls = handed_on(days, month), foreign.get(month)
+    notes += [f"{month} is left out: none of its calls is of the decision's models"
+              for month in sorted(foreign) if month not in rows and month > min(rows)]
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
@@ -200,18 +178,22 @@ def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
     return [day_of(day) for day in empty]
 
 
-def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
-    """The sums of the decision's models by month, each with whose calls they are."""
+def _by_month(
+    priced: "Sequence[Priced]", models: Models, notes: list[str]
+) -> tuple[dict[str, list[tuple[str, "Priced"]]], dict[str, float]]:
+    """The sums of the decision's models by month, each with whose calls they are; and the calls of other models."""
     from roi.usage.measure.pricing import day_of
 
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
     foreign: dict[str, list[Priced]] = defaultdict(list)
+    beside: dict[str, float] = defaultdict(float)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
-    listed = {service: service[1] and _listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
+    listed = {service: service[1] and listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
     for each in priced:
         role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
         if role is None:
             foreign[each.spend.model or "not named"].append(each)
+            beside[month_of(day_of(each.spend.day or 0))] += each.spend.requests or 0
             continue
         month = month_of(day_of(each.spend.day or 0))
         _refuse_across(each, month)
@@ -226,16 +208,7 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
-    return rows
-
-
-def _listed_name(provider: str | None, model: str, day: Date) -> str | None:
-    """provider/model as the price list calls what a cloud or a gateway gives a name of its own; None without a price."""
-    try:
-        found = find_api_price(provider, model, day)
-    except InputError:
-        return None
-    return f"{found.provider}/{found.model}"
+    return rows, beside
 
 
 def _refuse_across(each: "Priced", month: str) -> None:
@@ -250,10 +223,9 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
 
     `tiers`: the rows say which went through batch, or in which service tier.
     """
-    found = MonthSums()
+    found, counted = MonthSums(), all(each.spend.requests is not None for _, each in rows)
     if tiers:
         found.own_tier_ratio, found.other_tier_ratio = (_tier_ratio(rows, role) for role in ("own", "other"))
-    counted = all(each.spend.requests is not None for _, each in rows)
     if counted:
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
         found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))

@@ -54,6 +54,10 @@ class TrackedMonth(Record):
     """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
     least_second_calls: Amount | None = None
     """Of them, at least so many do: those of days on which both models have the same calls, as many as one alone had before."""
+    handed_on: Amount | None = None
+    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
+    foreign_calls: Amount | None = None
+    """Beside them, in the same files, those of models that are none of the decision's."""
     input_tokens: Amount | None = None
     """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None
@@ -83,8 +87,8 @@ class TrackedMonth(Record):
         return Date.fromisoformat(f"{self.month}-01")
 
     def figures(self) -> dict[str, Any]:  # Any: plain JSON values
-        """What came, without where it is from."""
-        return self.model_dump(exclude={"sources", "forecast", "schema_"})
+        """What came of the decision, without where it is from."""
+        return self.model_dump(exclude={"sources", "forecast", "schema_", "foreign_calls"})
 
 
 def read_months(folder: Path) -> dict[str, tuple[int, TrackedMonth]]:

@@ -141,6 +141,8 @@ class Tokens:
     longer: Number = 1.0
     prefix_longer: Number = 1.0
     """Input, and its shared prefix, of months that came, over what the workload says; only then is either other than 1."""
+    read_share: Number | None = None
+    """Of the input of months that came, what was read from a cache; 0 or None where it is as the workload says."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from roi.economics.tracking.month_figures import (
     OUTPUT,
     PARALLEL,
     PRICE,
+    READ,
     ROUTING,
     STAY_PRICE,
     VOLUME,
@@ -36,6 +37,7 @@ MEANING: Final = {
     INPUT: "the input tokens of a call, over the forecast's",
     OUTPUT: "the output tokens of a call, over the forecast's",
     CACHE: "the share of input that is read from a cache, over the forecast's",
+    READ: "of input tokens, read from a cache, forecast none (workload.shared_prefix_tokens)",
     PARALLEL: "in which the old model is called beside the new one, by the days' calls, over the forecast's",
     STAY_PRICE: "of the old model's tokens as billed, over the forecast's",
     PRICE: "of {option}'s tokens as billed, over the forecast's",
@@ -57,7 +59,16 @@ def off_sentence(a: TrackAnswer) -> str:
     more = f" Then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}." if rest else ""
     months = " to ".join(dict.fromkeys((a.months[0].month, a.months[-1].month)))
     return (f"{first.fact[0].upper()}{first.fact[1:]}, {_what(a, first)}; {usd_signed(first.cash_usd)} of cash in"
-            f" {months}.{more}")
+            f" {months}.{more}{_foreign(a, first)}")
+
+
+def _foreign(a: TrackAnswer, first: Effect) -> str:
+    """That other models may have answered what the decision's did not, where fewer calls moved the cash most."""
+    calls = sum(month.foreign_calls or 0.0 for month in a.months)
+    if first.fact != VOLUME or first.factor >= 1.0 or not calls:
+        return ""
+    return (f" {calls:,.0f} calls of these months went to models that are none of the decision's: where those took its place,"
+            " that is why.")
 
 
 def _what(a: TrackAnswer, e: Effect) -> str:
@@ -70,10 +81,10 @@ def _what(a: TrackAnswer, e: Effect) -> str:
         seen = a.tracked.seen.get(name)
         last = None if seen is None else float(seen[-1, 0])
         if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
-            return f"{meaning}: x{times(e.factor)}"
+            return f"{meaning}: {_factor(e, e.factor)}"
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
         over = "over all hours" if name == GPU_HOURS else over
-        return f"{meaning}: x{times(e.factor)} {over}, x{times(last)} in {a.months[-1].month}"
+        return f"{meaning}: {_factor(e, e.factor)} {over}, {_factor(e, last)} in {a.months[-1].month}"
     month, came, planned = off
     if (live := _live_off(a, e.fact, came, planned)) is not None:
         return f"as forecast, {percent(came)} in {month}, but live after {figure(e.factor)} months, forecast {figure(live)}"
@@ -81,6 +92,11 @@ def _what(a: TrackAnswer, e: Effect) -> str:
     why = f"{more} was escalated" if _escalates(a, e.fact) else (
         f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
     return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
+
+
+def _factor(e: Effect, x: float) -> str:
+    """What a fact was over the forecast's, or was where the forecast has none."""
+    return percent(x) if e.fact == READ else f"x{times(x)}"
 
 
 def _escalates(a: TrackAnswer, fact: str) -> bool:
@@ -91,14 +107,16 @@ def _escalates(a: TrackAnswer, fact: str) -> bool:
 def _share_off(a: TrackAnswer, fact: str) -> tuple[str, float, float] | None:
     """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast.
 
-    Of what is escalated, of the months in which the option has all calls by the forecast and some came; of when it went live,
-    where it escalates too, of the others.
+    Of what is escalated, of months in which the option has all calls by the forecast and some came, but for that in which it
+    began to answer; of when it went live, where it escalates too, of the others.
     """
+    began = {month.month for month, each in zip(a.months, a.tracked.came, strict=True) if each.handed_on is not None}
     told = [(month.month, each.own_share, float(planned)) for month, each, planned in
             zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
     if fact == LIVE or _escalates(a, fact):
         most = max((planned for _, _, planned in told), default=0.0)
-        told = [each for each in told if (each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE)) is (fact == ROUTING)] or told
+        alone = {each for each in told if each[1] > 0.0 and each[2] >= most * (1.0 - ALIKE) and each[0] not in began}
+        told = [each for each in told if (each in alone) is (fact == ROUTING)] or told
     return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 
@@ -125,7 +143,9 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     """All facts that were off, the largest effect on the cash first, and what the columns say."""
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, times(over_forecast(a, e)), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    over = ["-" if _without_forecast(a, e) else times(over_forecast(a, e)) for e in shown]
+    rows = [Row((e.fact, x, usd_signed(e.cash_usd), usd_signed(e.saving_usd)))
+            for e, x in zip(shown, over, strict=True)]
     if rest:
         cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
         rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
@@ -137,13 +157,20 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
-    shares = [e for e in shown[1:] if e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED]
+    shares = [e for e in shown[1:] if e.fact == READ or (
+        e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED)]
     told += "".join(f" {e.fact}: {_what(a, e)}." for e in shares)
     if any(e.fact == GPU_HOURS for e in shown[1:]):
         told += " GPU hours: over what the forecast's fleet takes at this volume from when it was live."
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))
+
+
+def _without_forecast(a: TrackAnswer, e: Effect) -> bool:
+    """True where the forecast has none of a fact, such as of calls of a model before it is live, so that no factor tells it."""
+    off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
+    return e.fact == READ or (off is not None and off[2] <= 0)
 
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:

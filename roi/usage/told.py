@@ -3,12 +3,15 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from roi.catalog.prices.api_prices import provider_id, provider_names
 from roi.clock import today
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log
+from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, searched_usd
@@ -101,7 +104,7 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     yield from _own_prices(priced)
     yield from _storage_note(priced)
     yield from _search_notes(priced)
-    yield from _price_notes(priced)
+    yield from map(str, unlisted(priced))
     other = sum(each.spend.tokens["other_money"] for each in priced)
     if other:
         yield (f"{rows_told(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost;"
@@ -207,7 +210,42 @@ def _search_notes(priced: Sequence[Priced]) -> Iterator[str]:
         yield f"{every:,} web searches, billed a piece: {price}{unpriced}"
 
 
-def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class Unlisted:
+    """What the price list does not say of some sums, and `str` of it the remark."""
+
+    why: str
+    sums: tuple[Spend, ...]
+    models: tuple[str, ...]
+    """As a report calls them."""
+    usd: float
+    """At list price, as far as that says."""
+    of_usd: float
+    """The same of all sums of the log."""
+
+    @property
+    def rows(self) -> str:
+        """How many rows, with how many tokens."""
+        tokens = sum(each.tokens[name] for each in self.sums for name in TOKENS)
+        return f"{rows_told(sum(each.rows for each in self.sums))} with {tokens:,} tokens"
+
+    @property
+    def provider(self) -> str | None:
+        """The provider of all of them, as the log names it, where the list has none such."""
+        found = {each.provider for each in self.sums}
+        name = found.pop() if len(found) == 1 else None
+        return None if name is None or provider_id(name) in provider_names() else name
+
+    def __str__(self) -> str:
+        of = f", {_usd(self.usd)} of {_usd(self.of_usd)} at list price" if self.usd else ""
+        ids = [each.model for each in self.sums if each.provider == "aws" and AN_ID.fullmatch(each.model or "")]
+        hint = "" if not ids else (
+            "; it is the id of an application inference profile or of provisioned throughput, which names no model: roi prices"
+            f" add api aws/{ids[0]} --input USD --output USD --source WHERE gives it a price")
+        return f"{', '.join(self.models)}, {self.rows}{of}: {self.why}{hint}"
+
+
+def unlisted(priced: Sequence[Priced]) -> Iterator[Unlisted]:
     """What the price list does not say, with the models, rows and tokens of which it does not, and the money at that price."""
     noted: dict[str, list[Priced]] = defaultdict(list)
     names = models_called((each.spend.provider, each.spend.model) for each in priced)
@@ -216,16 +254,9 @@ def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
             noted[each.note].append(each)
     total = sum(each.list_usd or 0.0 for each in priced)
     for note, group in noted.items():
-        sums = [each.spend for each in group]
-        rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
-        models = sorted({names[each.provider, each.model] for each in sums})
-        money = sum(each.list_usd or 0.0 for each in group)
-        of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
-        ids = [each.model for each in sums if each.provider == "aws" and AN_ID.fullmatch(each.model or "")]
-        hint = "" if not ids else (
-            "; it is the id of an application inference profile or of provisioned throughput, which names no model: roi prices"
-            f" add api aws/{ids[0]} --input USD --output USD --source WHERE gives it a price")
-        yield f"{', '.join(models)}, {rows_told(rows)} with {tokens:,} tokens{of}: {note}{hint}"
+        sums = tuple(each.spend for each in group)
+        models = tuple(sorted({names[each.provider, each.model] for each in sums}))
+        yield Unlisted(why=note, sums=sums, models=models, usd=sum(each.list_usd or 0.0 for each in group), of_usd=total)
 
 
 def _usd(amount: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roi.answers.track_parallel import Days, days_by_role, second_calls
+from roi.answers.track_parallel import Days, days_by_role, handed_on, second_calls
 
 FIRST = (date(2026, 12, 1) - date(1970, 1, 1)).days
 
@@ -41,3 +41,18 @@ def test_a_month_with_rows_that_count_no_calls_tells_no_second_ones_and_the_next
         for month, day, calls in (("2026-12", 0, None), ("2027-01", 31, 5))}
     found = days_by_role(rows)
     assert (second_calls(found, "2026-12"), second_calls(found, "2027-01")) == ((None, None), (5, None))
+
+
+@pytest.mark.parametrize(("spans", "share"), [
+    ([(10, 0, 100), (21, 100, 40)], 0.4),
+    ([(10, 0, 100), (10, 100, 100), (11, 100, 20)], 0.2),
+    ([(10, 0, 100), (7, 30, 70), (14, 100, 20)], 0.2),
+    ([(31, 100, 40)], None),
+    ([(31, 0, 100), (31, 100, 40)], None),
+    ([(10, 0, 100), (21, 100, 100)], None),
+], ids=["live on the 11th", "in parallel for ten days", "30% for a week", "on the first", "in January", "in parallel since"])
+def test_what_is_handed_on_is_told_by_the_last_days_of_the_month_of_going_live(
+    spans: list[tuple[int, float, float]], share: float | None,
+) -> None:
+    """Calls of the other models over the own model's, without days before it answers and those of both for each request."""
+    assert handed_on(days(*spans), "2026-12") == (None if share is None else pytest.approx(share))

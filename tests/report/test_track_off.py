@@ -11,11 +11,12 @@ from roi.report.track_off import over_forecast
 
 def told(months_to_live: float, *own_shares: float) -> dict[str, float | None]:
     """What of the forecast is said of a cascade that was to keep none, a third and 80% of the calls of three months."""
+    came = [SimpleNamespace(own_share=x, handed_on=None) for x in own_shares]
     answer: Any = SimpleNamespace(
         option="cascade:x", comparison=SimpleNamespace(
             options=[SimpleNamespace(id="cascade:x", kind="cascade", months_to_live=months_to_live)]),
         months=[SimpleNamespace(month=name) for name in ("2026-12", "2027-01", "2027-02")],
-        tracked=SimpleNamespace(came=[SimpleNamespace(own_share=x) for x in own_shares], planned_share=(0.0, 1 / 3, 0.8)))
+        tracked=SimpleNamespace(came=came, planned_share=(0.0, 1 / 3, 0.8)))
     return {fact: over_forecast(answer, SimpleNamespace(fact=fact, factor=1.0)) for fact in (ROUTING, LIVE)}  # type: ignore[arg-type]
 
 

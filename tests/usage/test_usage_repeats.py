@@ -232,10 +232,13 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
         ),
     ),
     "snowflake-functions": ("tokens", snowflake),
-    "generic": (
-        "tokens",
-        lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),
-    ),
+    "aws-cur": ("tokens", lambda path, n: table(
+        path, "line_item_usage_start_date,line_item_usage_end_date,line_item_usage_type,line_item_usage_amount,pricing_unit,"
+        "line_item_product_code,line_item_unblended_cost", *(
+            f"2026-10-01,2026-10-02,USE1-NovaLite-{kind}-tokens,{count},Tokens,AmazonBedrock,{n}"
+            for kind, count in (("input", 100 * n), ("output", n))))),
+    "generic": ("tokens", lambda path, n: table(
+        path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}")),
 }
 """A day of each bucketed format, with n times the counts."""
 OF_FOUR = {"openai-csv": 1200, "openai-costs-api": 0.4, "openai-costs-csv": 1.2, "anthropic-cost-api": 0.4,

@@ -60,7 +60,8 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions, or what the
     length bin says it finds (`CachedLengths`);
     input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens. Where the calls of
-    a month were `longer` or shorter, that is their input; the prefix, which is the same in every prompt, stays what it was.
+    a month were `longer` or shorter, that is their input; the prefix, which is the same in every prompt, stays what it was,
+    but for what was read where none was expected (`read_share`).
     """
     prefix = np.minimum(shared.prefix_tokens, shared.input_tokens)
     new = prefix
@@ -70,8 +71,15 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     held = new if shared.cached is None else shared.cached.prefix(prefix, new)
     total, kept = (shared.input_tokens - prefix + new) * (tokens.ratio * tokens.longer), held * tokens.ratio
     read = np.minimum(kept * tokens.prefix_longer, total)
+    if tokens.read_share is not None:
+        read = np.where(_read_anew(tokens), total * tokens.read_share, read)
     output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
     return _Seen(np.asanyarray(total), np.asanyarray(read), np.asanyarray(kept), np.asanyarray(output))
+
+
+def _read_anew(tokens: Tokens) -> NDArray[np.bool_]:
+    """True where a share of the input was read from a cache that is not the workload's."""
+    return np.asarray(tokens.read_share is not None and np.asanyarray(tokens.read_share) > 0)
 
 
 def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
@@ -84,8 +92,8 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
         return False
     if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio * tokens.longer) > api.edges[1]:
         return False
-    found = shared.cached is not None or np.max(shared.prefix_tokens) > 0
-    return not (api.uses_cache and api.cache_read is not None and found)
+    found = api.uses_cache and (shared.cached is not None or np.max(shared.prefix_tokens) > 0)
+    return api.cache_read is None or not (found or tokens.read_share is not None)
 
 
 def mean_over_lengths(shared: Shared, x: Number) -> Number:
@@ -155,13 +163,16 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     input_tokens = seen.total
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
-    if api.uses_cache and api.cache_read is not None and not linear:
+    if api.cache_read is not None and not linear and (api.uses_cache or tokens.read_share is not None):
         write = rate(api.cache_write) if api.cache_write is not None else price_in
         cached = (seen.kept >= api.cache_minimum) & (seen.kept > 0)
         if by_length is not None:
             cached = by_length.long_enough(seen.kept, seen.total, api.cache_minimum) & (seen.kept > 0)
         if not api.cache_as_today:
             cached = (hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in) & cached
+        if tokens.read_share is not None:
+            anew = _read_anew(tokens)
+            cached, hit_rate = (cached & api.uses_cache) | anew, np.where(anew, 1.0, hit_rate)
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
         input_tokens = seen.total - read_tokens
         read_usd = read_tokens * rate(api.cache_read)

@@ -84,11 +84,6 @@ class Share:
         np.copyto(found[:, : early.shape[1]], 0.0, where=early <= 0.0)
         return found
 
-    def times(self, other: "Share") -> "Share":
-        """The part for which both hold."""
-        count = max(self.early.shape[-1], other.early.shape[-1])
-        return Share(np.asanyarray(self.first(count) * other.first(count)), self.after * other.after, self.horizon)
-
 
 def live_share(months_to_live: Number, horizon: int) -> Share:
     """Share of each month in which the option runs: 0 before, 1 after, the rest of the month in which it goes live."""

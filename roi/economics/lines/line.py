@@ -314,8 +314,3 @@ def live_months(shared: Shared, months_to_live: Number) -> Share:
 def always(shared: Shared) -> Share:
     """The whole of every month."""
     return shared.once("always", lambda: Share(np.ones(0), 1.0, shared.horizon))
-
-
-def alone_months(shared: Shared, live: Share, kept: Share) -> Share:
-    """Share of each month in which the option serves alone: live, and the incumbent not kept."""
-    return shared.once(("where alone", live, kept), lambda: live.times(kept.rest))

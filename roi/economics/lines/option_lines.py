@@ -27,7 +27,6 @@ from roi.economics.lines.commitment_lines import bill_of, incumbent_commitment, 
 from roi.economics.lines.line import (
     Along,
     Line,
-    alone_months,
     always,
     any_positive,
     each_month,
@@ -92,7 +91,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, stay.option, fleet, live)
-    handed = list(_handed_on(shared, option, options, fleet, live, kept))
+    later = kept.rest
+    handed = list(_handed_on(shared, option, options, fleet, later))
     left = _left_after(shared, option, handed)
     used = 1.0 if left is None or not stay.option.costs else np.where(left < np.inf, kept.whole, 1.0)
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option, stay.option, used), *own, *run_lines(shared, option),
@@ -104,7 +104,6 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     for to in {h.to.option.id: h.to.option for h in handed if not h.to_incumbent}.values():
         lines += migration_line(shared, to, since=option.months_to_live)
     lines += _incumbent_lines(shared, option, stay, kept, handed, left, own)
-    later = kept.rest
 
     def rate() -> Array:
         return np.asanyarray(kept.whole * stay.error_rate + later.whole * _error_rate(shared, option, handed))
@@ -254,15 +253,14 @@ def _same_provider(option: Option, stay: Option) -> bool:
 
 
 def _handed_on(
-    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, live: Share, kept: Share
+    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Share
 ) -> Iterator[_Handed]:
     """What the option escalates (it answered first, so both models are paid), what lies above a floor, and what is too long.
 
-    Each in the months in which it serves alone. What is too long is handed on unseen, so the others are parts of the rest.
+    Each while it serves alone, `alone`. What is too long is handed on unseen, so the others are parts of the rest.
     """
     if not any_positive(option.escalated) and option.spills_to is None and option.long_to is None:
         return
-    alone = alone_months(shared, live, kept)
     if any_positive(option.escalated):
         target = options[option.escalates_to]
         if option.escalates_to_cached:

@@ -18,7 +18,8 @@ SHARE_MIXED: Final = 0.0005
 def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
     """The facts that nothing but the calls themselves tells, shape (k, 1) each; without those that are as the forecast says.
 
-    Months until the option was live, and the share that it escalated, as the calls of each month say; the months in parallel
+    Months until the option was live, and the share that it escalated, as the calls of each month say, and of the month in which
+    it went live by the days' calls; the months in parallel
     where the days' calls leave no room for them, or show more of them, over the forecast's; and the prices, as batch and tiers
     move them.
     """
@@ -37,27 +38,34 @@ def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dic
         month = k + 1.0
         if share is None:
             continue
-        if handed > 0 and k >= alone_from and share > SHARE_SAME:
-            if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
-                told[k] = (1.0 - share) / share
+        whole = handed > 0 and came[k].handed_on is None and k >= alone_from and share > SHARE_SAME
+        told[k] = _escalated((1.0 - share) / share if whole else came[k].handed_on, handed)
+        if whole:
             found[k] = min(to_live, month - 1.0 - parallel)  # longer in parallel before: none of this month is
             continue
         mixed = SHARE_SAME < share < 1.0 - SHARE_SAME
         least, most = came[k].both_told(handing=handed > 0) if mixed else (None, None)
-        both = _both(_live_from(share, parallel, month, to_live, handed), parallel, month)
+        both = _both(_live_from(share, parallel, month, to_live, told[k]), parallel, month)
         if most is not None and both > most + SHARE_SAME:
             parallel, beside[k:] = most, most
         elif least is not None and both < least - SHARE_SAME and planned_parallel > 0:  # 0: each request is called once
             parallel, beside[k:] = least, least
-        planned_share = _own_share(to_live, parallel, month, handed)
+        planned_share = _own_share(to_live, parallel, month, told[k])
         mixed = mixed and SHARE_SAME < planned_share < 1.0 - SHARE_SAME
         if abs(planned_share - share) > (SHARE_MIXED if mixed else SHARE_SAME):
-            found[k] = _live_from(share, parallel, month, to_live, handed)
+            found[k] = _live_from(share, parallel, month, to_live, told[k])
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
     if np.any(beside != beside[0]) or parallel != planned_parallel:
         moved[PARALLEL] = (beside / planned_parallel)[:, None]
     return moved | {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
+
+
+def _escalated(seen: float | None, planned: float) -> float:
+    """The share that is escalated: as planned where nothing tells it, or the calls of who answers first are nearly the same."""
+    if seen is None or planned <= 0 or abs(1.0 / (1.0 + seen) - 1.0 / (1.0 + planned)) <= SHARE_SAME:
+        return planned
+    return seen
 
 
 def _both(to_live: float, parallel: float, month: float) -> float:
@@ -70,7 +78,7 @@ def _own_share(to_live: float, parallel: float, month: float, handed: float) -> 
     """Of a month's calls, those of the option's own model; where it serves alone it hands on the share `handed`."""
     live = min(max(month - to_live, 0.0), 1.0)
     kept = min(max(to_live + parallel - (month - 1.0), 0.0), 1.0)
-    made = live + kept + handed * live * (1.0 - kept)
+    made = live + kept + handed * (1.0 - kept)
     return live / made if made > 0 else 0.0
 
 

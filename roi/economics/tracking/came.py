@@ -19,6 +19,8 @@ class Came:
     """Of the calls, at most so many are of a request that the other model was called for too, on the same day."""
     least_second_calls: float | None = None
     """Of the calls, at least so many are: those of days on which both models have the same, as many as one alone had."""
+    handed_on: float | None = None
+    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
     api_usd: float | None = None
     unused_usd: float | None = 0.0
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
@@ -34,13 +36,16 @@ class Came:
     def both_told(self, *, handing: bool) -> tuple[float | None, float | None]:
         """Of this month, at least and at most the share in which both models were called for each request, by its days' calls.
 
-        None where they do not say. `handing`: the option's model hands some calls on, which are no requests of their own.
+        None where they do not say. `handing`: the option's model hands some calls on, which are no requests of their own; at
+        most is then told, as 0, where its days say what it hands on, and none is of both models with the same calls.
         """
         calls, most, least = self.calls, self.second_calls, self.least_second_calls
         if most is None or not calls:
             return None, None
         requests = calls - (most if handing or least is None else least)
-        return least / requests if least else None, None if handing else most / (calls - most)
+        if handing:
+            return least / requests if least else None, None if self.handed_on is None or least else 0.0
+        return least / requests if least else None, most / (calls - most)
 
     @property
     def calls_usd(self) -> float | None:

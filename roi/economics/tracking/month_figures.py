@@ -21,17 +21,18 @@ from roi.economics.lines.api_request import (
     seen_tokens,
     without_long,
 )
-from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
+from roi.economics.lines.line import Line, any_positive, billed_requests
 from roi.economics.lines.line_kind import UNUSED, LineKind
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.paid_units import Provisioned
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
+VOLUME, INPUT, OUTPUT, CACHE, READ, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
     "cache rate",
+    "cached share",
     "share of calls",
     "share of calls, by go-live",
     "months in parallel",
@@ -43,12 +44,13 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMIT
 )
 """What may be off, each a factor on what the forecast says.
 
-volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls:
-those that the option's own model answers, of all that were made for it; by go-live: where it also escalates. months in
-parallel: with the incumbent called beside it. price: what the API billed for these tokens over what the forecast's prices make
-of them; of a model other than the incumbent's, without what the incumbent is paid until that is live and in parallel, whose
-price is one of its own: staying has it too. commitments: what was paid over what these tokens cost at that price, and what
-commitments ask beyond it. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
+volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache; cached share: the
+same in place of a factor, where the forecast has none. share of calls: those that the option's own model answers, of all that
+were made for it; by go-live: where it also escalates. months in parallel: with the incumbent called beside it. price: what the
+API billed for these tokens over what the forecast's prices make of them; of a model other than the incumbent's, without what
+the incumbent is paid until that is live and in parallel, whose price is one of its own: staying has it too. commitments: what
+was paid over what these tokens cost at that price, and what commitments ask beyond it. GPU hours: over those that the
+forecast's fleet takes at this volume. GPU price: of an hour.
 """
 BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "waiting_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
@@ -184,7 +186,7 @@ def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done
         yield _party(shared, option, np.ones(shared.horizon), own=True)
         return
     shares = month_shares(shared, option)
-    live, kept, alone = (each.whole for each in (*shares, alone_months(shared, *shares)))
+    live, kept, alone = (each.whole for each in (*shares, shares[1].rest))
     fleet = done.costs.fleet
     spill, long, taken = np.zeros(1) if fleet is None else fleet.spill, long_share(shared, option), without_long(shared, option)
     yield _party(taken, option, live * (1.0 - spill) * (1.0 - long), own=True)
@@ -230,27 +232,16 @@ def with_seen(
     """The records as they would have been, had the facts in `seen` been so many times what they are.
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
-    too, unless the option's API has its own; what is read beyond the whole prefix, in longer calls, says that it grew, at most
-    as they did. The incumbent's price holds wherever its model is called. Share of calls is, in place of a factor, the months
-    until the option is live, or the share that it escalates; the months until it is live are then a fact of their own. Other
-    prices are factors on lines, and stand in `billed`.
+    too, unless the option's API has its own; what is read beyond the whole prefix says that it is longer. A cached share is the
+    option's own, or of those that its servers hand on to. The incumbent's price holds wherever its model is called. Share of
+    calls is, in place of a factor, the months until the option is live, or the share that it escalates; the months until it is
+    live are then a fact of their own. Other prices are factors on lines, and stand in `billed`.
     """
-    option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
-    most = np.maximum(seen.get(INPUT, 1.0), 1.0) if shared.cached is None else 1.0
+    known, shared = dict(options), replace(shared)  # what was worked out from other options is forgotten
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
-    if CACHE in seen:
-        if option.api is not None and option.api.hit_rate is not None:
-            rate = option.api.hit_rate * seen[CACHE]
-            api = replace(option.api, hit_rate=np.clip(rate, 0.0, 1.0))
-            known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate, most))
-        else:
-            rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
-            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0),
-                             cached=None if shared.cached is None else shared.cached.times(seen[CACHE]))
-            known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate, most))
-                     for k, o in known.items()}
-            option = known[id]
+    shared, known = _with_cached(shared, known, id, seen)
+    option = known[id]
     if ROUTING in seen:
         handing = bool(np.any(np.asanyarray(option.escalated) > 0))
         known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]
@@ -263,6 +254,29 @@ def with_seen(
         known = {k: replace(o, tokens=_longer(o.tokens, given, made)) for k, o in known.items()}
     if STAY_PRICE in seen:
         known = {k: dearer(o, seen[STAY_PRICE]) if shares_price(o, known) else o for k, o in known.items()}
+    return shared, known
+
+
+def _with_cached(
+    shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]
+) -> tuple[Shared, dict[str, Option]]:
+    """The records with what was read from a cache: of a workload whose bins say what they find, these say it of all options."""
+    known, option = dict(options), options[id]
+    most = np.inf if shared.cached is None else 1.0
+    if CACHE in seen:
+        if option.api is not None and option.api.hit_rate is not None:
+            rate = option.api.hit_rate * seen[CACHE]
+            api = replace(option.api, hit_rate=np.clip(rate, 0.0, 1.0))
+            known[id] = replace(option, api=api, tokens=_read_on(option.tokens, rate, most))
+        else:
+            rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
+            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0),
+                             cached=None if shared.cached is None else shared.cached.times(seen[CACHE]))
+            known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate, most))
+                     for k, o in known.items()}
+    if READ in seen:
+        for each in (id,) if option.api is not None else filter(None, (option.spills_to, option.long_to)):
+            known[each] = replace(known[each], tokens=replace(known[each].tokens, read_share=seen[READ]))
     return shared, known
 
 

@@ -25,6 +25,7 @@ from roi.economics.tracking.month_figures import (
     OUTPUT,
     PARALLEL,
     PRICE,
+    READ,
     ROUTING,
     STAY_PRICE,
     VOLUME,
@@ -41,6 +42,7 @@ ORDER: Final = (
     (VOLUME, "calls", False),
     (INPUT, "input_tokens", False),
     (OUTPUT, "output_tokens", False),
+    (READ, "cached_share", False),
     (CACHE, "cached_share", False),
     (STAY_PRICE, "calls_usd", True),
     (PRICE, "calls_usd", True),
@@ -85,7 +87,7 @@ class Effect:
     fact: str
     factor: float
     """Over the forecast, a price by what was paid at it, else on the mean of the months; of the share of calls: the months to
-    live, or the share escalated."""
+    live, or the share escalated; of the cached share that the forecast has none of: the share."""
     cash_usd: float
     """What it adds to the cash of these months; all effects add up to what came less the forecast."""
     saving_usd: float
@@ -249,6 +251,11 @@ def _seen(
             continue
         months = found(seen) if months is None else months
         (came, known), now = told[figure], getattr(months, figure)
+        if name == READ:
+            seen, months = (seen | x, None) if (x := _read_anew(came, known, now)) and name not in seen else (seen, months)
+            continue
+        if name == CACHE:
+            known = known * (seen.get(READ, np.zeros(1)) <= 0)
         if name == PRICE:
             rest, came = now - months.waiting_usd, came - months.waiting_usd
             now = np.where(rest > now * MOVED, rest, 0.0)
@@ -263,6 +270,13 @@ def _seen(
         if np.any(np.abs(ratio - 1.0) > MOVED):
             seen[name], months = seen.get(name, np.ones(1)) * ratio, None
     return seen
+
+
+def _read_anew(came: Array, known: Array, now: Array) -> dict[str, Array]:
+    """The share of the input that was read from a cache in months in which the forecast has none; empty where none was."""
+    none = known * (now <= 0)
+    share = (came * none).sum(axis=-1, keepdims=True) / np.maximum(none.sum(axis=-1, keepdims=True), 1.0)
+    return {READ: share} if np.any(share > 0) else {}
 
 
 def _rounds(option: Option) -> int:

@@ -26,7 +26,12 @@ UNREAD: Final = {
     frozenset({"actor", "model_breakdown"}):
         "Claude Code's analytics, a day of a person; the usage report (anthropic-usage-api) counts the same tokens, with batch"
         " and what is kept an hour",
-    frozenset({"line_item_usage_type", "line_item_unblended_cost"}): CLOUD_BILL.format("AWS's cost and usage report"),
+    frozenset({"line_item_usage_type", "line_item_unblended_cost"}):
+        "AWS's cost and usage report without line_item_usage_start_date and line_item_usage_amount; with them it is read"
+        " (aws-cur)",
+    frozenset({"lineitem/usagetype", "lineitem/unblendedcost"}):
+        "AWS's cost and usage report under its older names; under those of Athena or CUR 2.0 (line_item_usage_type) it is read"
+        " (aws-cur)",
     frozenset({"service description", "sku description"}): CLOUD_BILL.format("Google Cloud's bill"),
     frozenset({"op_name", "trace_id", "started_at", "summary"}):
         "calls of Weave, each of which repeats what the calls inside it used; a line for each of the innermost ones with time,"

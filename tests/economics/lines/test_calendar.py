@@ -106,15 +106,14 @@ def test_events_kept_one_by_one_are_those_of_each_row() -> None:
 
 
 def test_shares_of_months_differ_in_the_first_alone() -> None:
-    """Live after 1.25 months, the incumbent paid for half a month more: 1, 0.75 of month 2, none. Alone: 0, 0.75 x 0.25, 1."""
+    """Live after 1.25 months, the incumbent paid for half a month more: 1, 0.75 of month 2, none. Alone: 0, 0.25, 1."""
     live, kept = live_share(1.25, 4), incumbent_share(1.25, 0.5, 4)
     assert [len(share.early) for share in (live, kept)] == [2, 2]
     assert kept.whole.tolist() == [1.0, 0.75, 0.0, 0.0]
-    assert live.times(kept.rest).whole.tolist() == [0.0, 0.75 * 0.25, 1.0, 1.0]
+    assert kept.rest.whole.tolist() == [0.0, 0.25, 1.0, 1.0]
     rows = live_share(np.array([[1.25], [3.0]]), 4)
     assert rows.early.shape == (2, 3)
     assert rows.whole.tolist() == [[0.0, 0.75, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
-    assert rows.times(live).whole.tolist() == [[0.0, 0.75**2, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
 
 
 def test_a_path_is_kept_in_the_months_of_which_there_is_a_part() -> None:

@@ -182,7 +182,7 @@ def test_going_live_early_is_a_share_of_calls_and_no_price(share, to_live):
 
 def test_going_live_early_is_no_price_where_it_escalates_too():
     """A cascade that hands on a fifth, planned live from January, none in parallel; live from the middle of December: of
-    0.5 + 0.5 + 0.2 x 0.25 calls a request (0.25 of the month is counted as alone), 0.5 are its own."""
+    0.5 + 0.5 + 0.2 x 0.5 calls a request (it serves half of the month, alone), 0.5 are its own."""
     timing = {"months_to_live": {"cascade": 1}, "months_in_parallel": 0}
     candidates = {"api_models": ["openai/gpt-6-luna"], "cascade_first": ["openai/gpt-6-luna"]}
     scenario = {**SCENARIO, "timing": timing, "candidates": candidates}
@@ -190,7 +190,7 @@ def test_going_live_early_is_no_price_where_it_escalates_too():
     id = "cascade:openai/gpt-6-luna"
     option = options[id] = replace(options[id], escalated=0.2)
     early = figures(shared, replace(option, months_to_live=0.5), {**options, id: replace(option, months_to_live=0.5)})
-    assert early.own_share[0] == pytest.approx(0.5 / 1.05)
+    assert early.own_share[0] == pytest.approx(0.5 / 1.1)
     assert figures(shared, option, options).own_share[0] == 0.0
     told = {name: float(np.broadcast_to(getattr(early.in_days(DAYS_AHEAD), name), 24)[0]) for name in (
         "calls", "input_tokens", "output_tokens", "cached_share", "own_share", "api_usd")}

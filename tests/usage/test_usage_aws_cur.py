@@ -1,0 +1,124 @@
+"""AWS's Cost and Usage Report: rows as AWS's public price file of September 2026 prices them, and one of a live report."""
+
+import csv
+from pathlib import Path
+
+import duckdb
+import pytest
+from usage_support import DATA, fresh, records, run_usage, totals
+
+from roi.catalog.prices.token_rates import price_or_reason
+from roi.usage.measure.pricing import day_of
+from roi.usage.read.columns import DAY_US
+from roi.usage.read.record import NO_NAME, TOKENS
+
+REPORT = DATA / "aws_cur.csv"
+USD_PER_MTOK = {
+    "anthropic.claude-3-5-sonnet-20240620-v1:0": (3.0,),
+    "us.anthropic.claude-haiku-4-5-20251001-v1:0": (1.1, 5.5, 0.11, 1.375, 2.2),
+    "global.anthropic.claude-haiku-4-5-20251001-v1:0": (1.0, 5.0, 0.1, 1.25, 2.0),
+    "anthropic.claude-opus-5-5": (4.4, 22.0),
+    "global.anthropic.claude-opus-5-5": (4.0, 20.0),
+    "openai.gpt-6-astra": (11.0, 55.0, 22.0, 82.5),
+    "amazon.nova-lite": (0.06, 0.24, 0.03),
+    "nvidia.nemotron-super-3-120b": (0.15, 0.325),
+}
+"""Of the price file, by the model as it is called here: input, output, read, written, written for an hour, or as they come."""
+
+
+def written(folder: Path, *rows: dict[str, str], without: tuple[str, ...] = ()) -> Path:
+    """The report with its first row changed in so many ways, and without some columns."""
+    with REPORT.open(newline="") as file:
+        first = next(csv.DictReader(file))
+    with (folder / "cur.csv").open("w", newline="") as file:
+        out = csv.DictWriter(file, [name for name in first if name not in without], extrasaction="ignore")
+        out.writeheader()
+        out.writerows(first | row for row in rows)
+    return folder / "cur.csv"
+
+
+def test_each_row_costs_what_the_price_file_says_of_so_many_tokens(tmp_path: Path) -> None:
+    """A wrong unit is a thousand times off: 0.02645 "Units" are 26,450 tokens, 41,000 of "1K tokens" are 41 million."""
+    kept = [row for row in records(tmp_path, REPORT) if row["dropped"] is None]
+    found = {model: [1e6 * row["cost_usd"] / sum(row[name] for name in TOKENS) for row in kept if row["model"] == model]
+             for model in USD_PER_MTOK}
+    assert found == {model: [pytest.approx(x) for x in prices] for model, prices in USD_PER_MTOK.items()}
+    assert len(kept) == sum(map(len, USD_PER_MTOK.values()))
+    assert [row["cache_write_1h"] for row in kept if row["cache_write_1h"]] == [200_000, 200_000]
+    assert [(row["model"], row["batch"], row["tier"]) for row in kept if row["batch"] or row["tier"]] == [
+        ("amazon.nova-lite", True, None), ("nvidia.nemotron-super-3-120b", False, "flex")]
+    assert [row["cost_usd"] for row in kept if row["long_context"]] == [11.0, 1.65]
+
+
+def test_the_list_has_the_same_price_for_all_but_batch_and_flex(tmp_path: Path) -> None:
+    """The catalog's prices are of another source than the report's."""
+    for row in records(tmp_path, REPORT):
+        if row["dropped"] is None and not row["batch"] and row["tier"] is None:
+            rates = price_or_reason("aws", row["model"], day_of(row["at_us"] // DAY_US), batch=False, tier=None)
+            assert not isinstance(rates, str), rates
+            counts = {name: float(row[name]) for name in (*TOKENS, "cache_write_1h")}
+            assert rates.usd(int(row["long_context"]), **counts) == pytest.approx(row["cost_usd"])
+
+
+def test_other_services_and_taxes_are_left_out_with_a_count(tmp_path: Path) -> None:
+    assert {row["dropped"] for row in records(tmp_path, REPORT)} == {
+        None, "a service other than Bedrock", "tax, a credit, a fee or a discount", "of Bedrock, and no tokens"}
+    told = " ".join(run_usage(REPORT).stdout.split())
+    assert "3 of 27 rows left out" in told
+    assert "requests not counted by this export; 85.2 Mtok; $66 as reported" in told
+
+
+@pytest.mark.parametrize(("row", "without", "tokens"), [
+    ({"pricing_unit": "1K tokens"}, (), 26),
+    ({"pricing_unit": "Tokens", "line_item_usage_amount": "26450"}, (), 26_450),
+    ({"pricing_unit": ""}, (), 26_450),
+    ({}, ("pricing_unit", "line_item_line_item_description"), 26_450),
+    ({"line_item_usage_type": "USW2-Claude3.5Sonnet-input-tokens"}, ("pricing_unit", "line_item_line_item_description"), None),
+], ids=["thousands", "tokens", "by the description", "a marketplace's units are millions", "nothing says"])
+def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
+    row: dict[str, str], without: tuple[str, ...], tokens: int | None, tmp_path: Path,
+) -> None:
+    (found,) = records(tmp_path, written(fresh(tmp_path, "made"), row, without=without))
+    assert (found["uncached_input"] if tokens else found["dropped"]) == (
+        tokens or "a count that cannot be read: nothing says what its amount is in")
+
+
+@pytest.mark.parametrize(("arn", "product", "usage", "model"), [
+    ("", "Claude Opus 4.6 (Amazon Bedrock Edition)", "USW2-MP:USW2_InputTokenCount_Global-Units",
+     "global.anthropic.claude-opus-4-6"),
+    ("arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12cd34ef56", "", "USE1-Claude4.6Opus-input-tokens",
+     "anthropic.claude-opus-4-6"),
+    ("", "", "USE1-Claude3Sonnet-input-tokens", "anthropic.claude-3-sonnet"),
+    ("", "Amazon Bedrock", "EUC1-Nova2.0Lite-cache-read-input-token-count-cross-region-global", "global.amazon.nova-2-lite"),
+    ("", "", "USW2-anthropic.claude-opus-4-8-mantle-cache-write-tokens-global-standard", "global.anthropic.claude-opus-4-8"),
+    ("", "", "USE1-Llama3-3-70B-output-tokens-latency-optimized", "llama3-3-70b"),
+], ids=["a product", "a profile of one's own", "an older name", "Nova", "mantle", "no name of Bedrock's"])
+def test_a_model_is_called_as_bedrock_calls_it(arn: str, product: str, usage: str, model: str, tmp_path: Path) -> None:
+    made = written(fresh(tmp_path, "made"), {
+        "line_item_resource_id": arn, "product_product_name": product, "line_item_usage_type": usage,
+        "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens"})
+    (row,) = records(tmp_path, made)
+    assert (row["model"], row["dropped"]) == (model, None)
+
+
+def test_the_map_of_cur_2_names_the_product_too(tmp_path: Path) -> None:
+    """26,450 tokens of a product code that names no service: in CSV a JSON, in Parquet a map. Without a name they are lost."""
+    made = written(fresh(tmp_path, "made"), {
+        "line_item_resource_id": "", "product_region": '{"product_name":"Claude Opus 5.5 (Amazon Bedrock Edition)","x":"y"}'},
+        without=("product_product_name",))
+    made.write_text(made.read_text().replace("product_region", "product"))
+    rows = records(tmp_path, made)
+    assert ([row["model"] for row in rows], totals(rows)["uncached_input"]) == (["anthropic.claude-opus-5-5"], 26_450)
+    table = duckdb.read_csv(str(made), all_varchar=True)
+    for name, entry in (("map", "product_name"), ("none", "other")):
+        table.project(f"* replace (map{{'{entry}': 'Claude Opus 5.5 (Amazon Bedrock Edition)'}} as product,"
+                      " 'AmazonBedrock' as line_item_product_code)").write_parquet(str(tmp_path / f"{name}.parquet"))
+    ((held,), (bare,)) = (records(fresh(tmp_path, name), tmp_path / f"{name}.parquet") for name in ("map", "none"))
+    assert (held["model"], held["uncached_input"], bare["dropped"]) == ("anthropic.claude-opus-5-5", 26_450, NO_NAME)
+
+
+def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:
+    made = written(fresh(tmp_path, "made"), {"line_item_net_unblended_cost": "0.07"})
+    assert [row["cost_usd"] for row in records(tmp_path, made)] == [0.07]
+    made = written(fresh(tmp_path, "gross"), {}, without=("line_item_net_unblended_cost",))
+    assert [row["cost_usd"] for row in records(fresh(tmp_path, "again"), made)] == [0.07935]

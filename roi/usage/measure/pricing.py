@@ -53,6 +53,11 @@ class Priced:
         return 0 if self.rates is None else _tier(self.spend, self.rates)[0]
 
     @property
+    def of_no_list(self) -> bool:
+        """True where its batch or tier is on no list of any day, so that the standard price stands."""
+        return self.rates is not None and self.rates.unlisted is not None and self.rates.unlisted.since is None
+
+    @property
     def usd(self) -> float | None:
         """What was spent, as far as it is known: what the source reports, else the list price."""
         return self.spend.cost_usd if self.spend.costed else self.list_usd
@@ -114,7 +119,8 @@ def _at(row: Spend, rates: TokenRates) -> Priced:
     more = row.tokens["perhaps_cached"]
     top = _highest_tier(row, rates, tier) if more else tier
     high = rates.usd(top, **{**counts, "uncached_input": counts["uncached_input"] + more})
-    return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)
+    unlisted = "" if rates.unlisted is None else rates.unlisted.told
+    return Priced(row, low, high, "; ".join(filter(None, (unlisted, note))), rates)
 
 
 def searched_usd(rows: Iterable[Priced]) -> float:

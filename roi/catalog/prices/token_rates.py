@@ -3,12 +3,22 @@
 A scenario's price (api_prices) leaves tiers of service out; a log of what was spent names them, so they are looked up here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model, sellers_of
-from roi.catalog.prices.genai import BATCH, at_noon, package_name, tier_edges, tier_rates, variant_before, variant_prices
+from roi.catalog.prices.genai import (
+    BATCH,
+    at_noon,
+    package_name,
+    release_day,
+    stated_on,
+    tier_edges,
+    tier_rates,
+    variant_before,
+    variant_prices,
+)
 from roi.catalog.prices.own_prices import cached_with_own
 from roi.errors import InputError, NoListPrice, UnknownName
 from roi.facts.price import ApiPrice
@@ -55,6 +65,8 @@ class TokenRates:
     cache_write_1h: Rates
     output: Rates
     source: str
+    stated: date | None = field(default=None, compare=False)
+    """The day as of which the source states them; None of what is free."""
     unlisted: Unlisted | None = None
     """The batch or the tier that the list does not have; None where it says all."""
     usd_per_1000_searches: float | None = None
@@ -122,7 +134,8 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     except NoListPrice:
         if (given := _of_embeddings(provider, model, on)) is None:
             raise
-        return _rates((0.0,), given, None, None, (0.0,), source=package_name(), unlisted=_never(context))
+        return _rates((0.0,), given, None, None, (0.0,), source=package_name(), stated=release_day(),
+                      unlisted=_never(context))
     listed = genai_model(find_provider(standard.provider, "provider"), model)
     noon = at_noon(on)
     if listed is None or not _says(listed.get_prices(noon), standard):
@@ -132,7 +145,8 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
     output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
     read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
-    found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, unlisted=unlisted)
+    found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, stated=stated_on(standard),
+                   unlisted=unlisted)
     searches = getattr(prices, "web_searches_kcount", None)
     return found if searches is None else replace(found, usd_per_1000_searches=float(searches))
 
@@ -183,18 +197,20 @@ def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> Toke
         given, out = price.batch_input_usd_per_mtok, price.batch_output_usd_per_mtok
         read, write = price.batch_cache_read_usd_per_mtok, price.batch_cache_write_usd_per_mtok
         context = {}
-    return _rates(price.edges_tokens, given, read, write, out, source=price.source, unlisted=_never(context))
+    return _rates(price.edges_tokens, given, read, write, out, source=price.source, stated=stated_on(price),
+                  unlisted=_never(context))
 
 
 def _rates(
     edges: Rates, given: Rates, read: Rates | None, write: Rates | None, output: Rates, kept: Rates | None = None, *,
-    source: str, unlisted: Unlisted | None = None,
+    source: str, stated: date | None = None, unlisted: Unlisted | None = None,
 ) -> TokenRates:
     """The rates, those without one of their own at what the provider bills instead; `kept` is of writes kept an hour."""
     write = write or given
     return TokenRates(
         edges_tokens=edges, uncached_input=given, cache_read=read or given, cache_write=write, cache_write_1h=kept or write,
-        output=output, source=source, unlisted=unlisted,
+        output=output, source=source, stated=stated,
+        unlisted=unlisted,
     )
 
 

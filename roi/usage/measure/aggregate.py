@@ -49,7 +49,8 @@ MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
 """Of keys; days and size classes are integers."""
-KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
+KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "top_class", "long_context",
+               "costed")
 """Columns that sums are made by, beside the day or the group."""
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached", "other_money", "life_open", "web_searches")
 Ints = NDArray[np.int64]
@@ -86,6 +87,8 @@ class Spend:
     last_us: int | None
     """End of the last bucket, or time of the last call."""
     group: str | None = None
+    top_class: int | None = None
+    """`size_class` if what may be cached besides (perhaps_cached) is; None where nothing may, and for buckets."""
 
     @property
     def service(self) -> Service:
@@ -95,7 +98,7 @@ class Spend:
 
 def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
-    table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records), costed=_costed(records))
+    table = _classed(records).mutate(day=bucket_index(records.at_us, DAY_S))
     last = ibis.coalesce(table.until_us, table.at_us)
     sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
     return _spends(sums, backend)
@@ -134,7 +137,7 @@ def _sums_by_group(records: Table, parts: Sequence[int]) -> Table:
     steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
     first = (ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])).cast("int64")
     day = first + ((bucket_index(kept.at_us, DAY_S) - first) % 7).fill_null(0)
-    table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), day=day.cast("int64"))
+    table = _classed(kept).mutate(day=day.cast("int64"))
     return _summed(table, ("day", "group", *KEYS))
 
 
@@ -296,16 +299,19 @@ def bin_of(count: Column) -> Column:
     return ibis.ifelse(count <= 0, NONE, index)
 
 
-def _size_class(records: Table) -> Column:
-    """Edges below the call's input, null for buckets; the smallest first, where nearly all calls lie."""
-    total = records.uncached_input + records.cache_read + records.cache_write
+def _classed(records: Table) -> Table:
+    """The records with the classes by which sums of them are priced apart."""
+    known, more = constants(records), records.perhaps_cached
+    costed = ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
+    top = ibis.null("int64") if known.get("perhaps_cached") == 0 else _size_class(records, more)
+    return records.mutate(size_class=_size_class(records), top_class=top, costed=costed)
+
+
+def _size_class(records: Table, more: Column | int = 0) -> Column:
+    """Edges below the call's input, with `more` on top; null for buckets. The smallest first, where nearly all calls lie."""
+    total = records.uncached_input + records.cache_read + records.cache_write + more
     steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(EDGES)]
     return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(EDGES)), ibis.null("int64")).cast("int64")
-
-
-def _costed(records: Table) -> Column:
-    known = constants(records.select("cost_usd"))
-    return ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
 
 
 def _summed(table: Table, keys: Sequence[str], **more: Column) -> Table:

@@ -45,6 +45,8 @@ BEYOND_CHANCE: Final = 4.0
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
+CONTEXTS: Final = (8_192, 16_384, 32_768, 40_960, 65_536, 131_072, 262_144)
+"""Tokens that a call of most open models may hold, ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
@@ -256,14 +258,17 @@ class LengthCell:
     cache_read: int = 0
     cache_write: int = 0
     size_class: int = 0
+    context_class: int = 0
+    """CONTEXTS that each call exceeds, its answer included."""
     longest: int = 0
     """Tokens of the longest that was answered, with its answer."""
 
 
 def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
-    """Joint histogram of input and output lengths, apart for each size class."""
+    """Joint histogram of input and output lengths, apart for each size and context class."""
     total = calls.uncached_input + calls.cache_read + calls.cache_write
-    keys = {"size_class": _size_class(calls), "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
+    keys = {"size_class": _size_class(calls), "context_class": _exceeded(total + calls.output, CONTEXTS),
+            "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
     table = calls.mutate(total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
             "cache_write": table.cache_write, "calls": table.requests}
@@ -271,7 +276,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     found = table.group_by(list(keys)).aggregate(
         **{name: column.sum().cast("int64") for name, column in sums.items()}, longest=answered.max().cast("int64"))
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
-    return sorted(cells, key=lambda cell: (cell.size_class, cell.input_bin, cell.output_bin))
+    return sorted(cells, key=lambda cell: (cell.size_class, cell.context_class, cell.input_bin, cell.output_bin))
 
 
 @dataclass(frozen=True)
@@ -310,8 +315,13 @@ def _classed(records: Table) -> Table:
 def _size_class(records: Table, more: Column | int = 0) -> Column:
     """Edges below the call's input, with `more` on top; null for buckets. The smallest first, where nearly all calls lie."""
     total = records.uncached_input + records.cache_read + records.cache_write + more
-    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(EDGES)]
-    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(EDGES)), ibis.null("int64")).cast("int64")
+    return ibis.ifelse(records.kind == "call", _exceeded(total, EDGES), ibis.null("int64")).cast("int64")
+
+
+def _exceeded(count: Column, edges: Sequence[int]) -> Column:
+    """How many of the edges, ascending, are below a count."""
+    steps = ((count <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges))
+    return ibis.cases(*steps, else_=len(edges)).cast("int64")
 
 
 def _summed(table: Table, keys: Sequence[str], **more: Column) -> Table:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from roi.catalog.cards.gpus import gpus_named, load_gpus
 from roi.catalog.prices.api_prices import announced_price, find_api_price, matching_models, model_names, provider_names
-from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
+from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day, stated_on
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
 from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, check_amounts, csv_text, own_rows
@@ -107,15 +107,11 @@ def _priced(models: Sequence[tuple[str, str]], as_of: Date) -> tuple[tuple[ApiPr
     apis, unpriced = [], []
     for provider, model in models:
         try:
-            apis.append(_as_stated(find_api_price(provider, model, as_of)))
+            price = find_api_price(provider, model, as_of)
+            apis.append(price.model_copy(update={"date": stated_on(price)}))
         except ScenarioError:
             unpriced.append(f"{provider}/{model}")
     return tuple(apis), tuple(unpriced)
-
-
-def _as_stated(price: ApiPrice) -> ApiPrice:
-    """The price with the day of its list: genai-prices' tells earlier days in retrospect, and counts on them."""
-    return price.model_copy(update={"date": release_day()}) if price.source.startswith(f"{package_name()},") else price
 
 
 def _holdings(as_of: Date) -> Iterator[Holding]:

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ KINDS = (
     (re.compile(r"[\s#]*[^\n]+: \S+ requests? a day on [^\n]+\n\s*\d{4}-\d\d-\d\d "), "a comparison"),
 )
 """How what this program writes begins, and what that is; None: its schema says it."""
+SEAL = re.compile(r"^# as written: ([0-9a-f]{16})[^\n]*\n?", re.MULTILINE)
+"""The last line of a part of a scenario, by which a change by hand is known; the digest is of the lines before it."""
 PLAIN = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
 """The branches of a cost tree for an output that cannot show them."""
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -70,27 +73,37 @@ def put(path: Path, text: str) -> str:
     """Write an answer to the file of --output, whole or not at all, and return what is to be told of that.
 
     An answer of the same kind gives way, as where the same command runs every day. InputError where something else is there,
-    but for --force.
+    or a part of a scenario that was changed since, but for --force.
     """
-    older = check_replaced(path, kind_of(text))
-    replace_file(path, text)
+    kind = kind_of(text)
+    older = check_replaced(path, kind)
+    replace_file(path, f"{text}# as written: {_digest(text)}\n" if kind.endswith("-part") else text)
     return f"wrote {path}{OLDER if older else ''}"
 
 
 def check_replaced(path: Path, kind: str) -> bool:
-    """True where a file of this kind is there; InputError where another one is, but for --force."""
+    """True where a file of this kind is there; InputError where another one is, or one changed by hand, but for --force."""
     if not path.is_file():
         return False
     try:
         with path.open("rb") as file:
             there = file.read(HEAD).decode("utf-8", "replace")
+            whole = there + file.read().decode("utf-8", "replace") if kind.endswith("-part") else ""
     except OSError as error:
         raise InputError(f"--output: {path} is there already and cannot be read: {error.strerror}") from error
     same = kind_of(there) == kind
-    if not (same or not there.strip() or forced()):
+    seal = SEAL.search(whole)
+    edited = same and seal is not None and seal[1] != _digest(SEAL.sub("", whole))
+    if not forced() and (edited or not (same or not there.strip())):
         remedy = "give another name" if forced() is None else FORCE
-        raise InputError(f"--output: {path} is there already, and no such answer as this one; {remedy}")
+        why = "was changed since it was written" if edited else "is there already, and no such answer as this one"
+        raise InputError(f"--output: {path} {why}; {remedy}")
     return same
+
+
+def _digest(text: str) -> str:
+    """A digest of the lines, however an editor ends them."""
+    return sha256("\n".join(line.rstrip() for line in text.rstrip().splitlines()).encode()).hexdigest()[:16]
 
 
 def kind_of(text: str) -> str:

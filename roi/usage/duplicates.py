@@ -8,7 +8,7 @@
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -18,13 +18,13 @@ from roi.errors import InputError
 from roi.usage.formats.own_columns import IDS as OWN_IDS
 from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
-from roi.usage.read.columns import text
+from roi.usage.read.columns import instant, text, utc
 from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import source_shown
 from roi.usage.read.raw import LogTable, RawTable, readably
-from roi.usage.read.record import FILE
+from roi.usage.read.record import FILE, FileOptions, Format
 
 EDGE: Final = 1 << 16
 """Bytes at each end of a file that are compared before all of it is."""
@@ -70,17 +70,19 @@ class Copies:
     pairs: Table
     columns: frozenset[str]
     """Columns, in lower case, that the key is made of."""
+    times: Mapping[str, Callable[..., Column]]
+    """Of them, those that are compared as moments, however their offset is written, and how a moment is read."""
     once: bool
     """Whether rows with an id stand several times in a file, where each counts once."""
 
 
-def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies | None:
+def find_copies(raws: Sequence[RawTable], options: FileOptions, engine: DuckDB, name: str) -> Copies | None:
     """Rows compared with one another, where that is cheap; equal rows of one file count once where they have an id, else all.
 
     A row that stands in several files counts in that which has it most often, then in the largest. It is known by a hash of
-    all columns that the files share, so that no text is held. Calls without an id are left out where the whole file stands
-    in others; single ones are told and count. `name` is that of a temporary table. How many copies there are is added to
-    what could not be read of the first table.
+    all columns that the files share, so that no text is held; times are compared as moments. Calls without an id are left out
+    where the whole file stands in others; single ones are told and count. `name` is that of a temporary table. How many copies
+    there are is added to what could not be read of the first table.
     """
     files = [each for raw in raws for each in raw.files]
     size = sum(file.path.stat().st_size for file in files if file.path is not None)
@@ -93,7 +95,9 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
         unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them"
                             if len(files) > 1 else "the file is too large to look for calls that stand in it twice")
         return None
-    keys = [t.select(key=_key(t, shared), file=t[FILE], named=_named(t, shared), id=text(t, "id").hash())
+    form = raws[0].found[0].format
+    times = dict.fromkeys(_times(raws[0].table, form, options) & shared, instant if form.local_times else utc)
+    keys = [t.select(key=_key(t, shared, times), file=t[FILE], named=_named(t, shared), id=text(t, "id").hash())
             for t in (raw.table for raw in raws)]
     every = keys[0] if len(keys) == 1 else ibis.union(*keys)
     # how often each row stands in each file
@@ -102,7 +106,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     if not _any_twice(by_file, engine):
         return None
     by_id = bool(shared & IDS)
-    if by_id and shared & IDS == {"id"} and raws[0].found[0].format.own_columns:
+    if by_id and shared & IDS == {"id"} and form.own_columns:
         by_id = _of_one_row_each(by_file, engine)
         by_file = by_file.mutate(named=by_file.named & by_id)
     pairs = _lost(by_file)
@@ -120,7 +124,7 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     several = by_file.filter(by_file.named & (by_file.rows > 1)).anti_join(pairs, ["key", "file"])
     again = _sum(several.rows - 1, engine)
     unread.add(AGAIN, "", again)
-    return Copies(pairs, shared, once=again > 0) if copied or again else None
+    return Copies(pairs, shared, times, once=again > 0) if copied or again else None
 
 
 def _any_twice(by_file: Table, engine: DuckDB) -> bool:
@@ -150,9 +154,18 @@ def _lost(by_file: Table) -> Table:
     return both.mutate(place=place).filter(lambda t: t.place > 0).select("key", "file", "rows")
 
 
-def _key(table: Table, shared: frozenset[str]) -> Column:
-    names = sorted((column for column in table.columns if column.lower() in shared), key=str.lower)
-    return ibis.struct({name.lower(): table[name].cast("string").strip().fill_null("") for name in names}).hash()
+def _times(table: Table, form: Format, options: FileOptions) -> frozenset[str]:
+    """The columns, in lower case, that the time of a call is read from."""
+    import ibis.expr.operations as ops
+
+    at_us = form.fields(form.prepare(table), options).at_us
+    return frozenset(each.name.lower() for each in at_us.op().find(ops.Field, filter=ops.Value))
+
+
+def _key(table: Table, shared: frozenset[str], times: Mapping[str, Callable[..., Column]]) -> Column:
+    cells = {name.lower(): table[name].cast("string").strip() for name in table.columns if name.lower() in shared}
+    cells |= {name: ibis.coalesce(moment(table, name).cast("string"), cells[name]) for name, moment in times.items()}
+    return ibis.struct({name: cells[name].fill_null("") for name in sorted(cells)}).hash()
 
 
 def _named(table: Table, shared: frozenset[str]) -> Column:
@@ -164,7 +177,7 @@ def without_copies(table: Table, copies: Copies | None) -> Table:
     """The raw table without the rows that count in another file, or before in theirs."""
     if copies is None:
         return table
-    keyed = table.mutate(roi_key=_key(table, copies.columns))
+    keyed = table.mutate(roi_key=_key(table, copies.columns, copies.times))
     if copies.once:
         placed = keyed.mutate(roi_place=ibis.row_number().over(group_by=["roi_key", FILE]))
         keyed = placed.filter((placed.roi_place == 0) | ~_named(placed, copies.columns)).drop("roi_place")

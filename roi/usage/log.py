@@ -254,7 +254,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     keys = f"roi_keys_{target.name}"
     calls = found[0].format.grain == "call" and found[0].format.once is None
     try:
-        copies = find_copies(raws, engine, keys) if calls else None
+        copies = find_copies(raws, options, engine, keys) if calls else None
     except (InputError, MemoryError):  # its rows are too long for it, or a quote is left open
         tables = [raw for raw in raws if raw.by_csv_reader]
         if not tables:
@@ -262,7 +262,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
         rejected(engine, tables[0])  # DuckDB's notes on this reading go: Python's reader counts for itself
         raws = [read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
-        copies = find_copies(raws, engine, f"{keys}_again")
+        copies = find_copies(raws, options, engine, f"{keys}_again")
     log.raws += raws
     raws[0].unread.notes += (told for raw in raws for told in kinds_told(raw.table, engine))
     every = [each.pages for each in found]

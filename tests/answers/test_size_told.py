@@ -138,6 +138,13 @@ def test_a_peak_from_the_hours_of_the_day_says_what_is_put_on_within_the_busiest
     assert f"{told})" in " ".join(size_text(sized(file, hours, frontier=False)).split())
 
 
+def test_a_usual_peak_that_stands_in_for_what_nobody_said_is_told_as_such(file):
+    """As where a log has dates alone: 3 times the mean."""
+    told = "(mean 2.31; 3 x the mean, a usual peak, assumed: workload.peak_to_mean would state it)"
+    for full in (False, True):
+        assert told in " ".join(size_text(sized(file, "workload.peak_to_mean=null", frontier=False), full=full).split())
+
+
 def test_requests_in_flight_are_told_beside_the_load(file):
     """By Little's law: the rate times the mean time until the last token."""
     found = sized(file, frontier=False)

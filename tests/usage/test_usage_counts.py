@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from usage_support import DATA, records
 
+from roi.usage.formats.json_counts import json_of, object_of
+from roi.usage.read.database import local_engine, rows_of
+
 UNREAD, BELOW_0 = "a token count that cannot be read", "a negative token count"
 
 
@@ -110,3 +113,27 @@ def test_times_of_parquet_are_read_in_every_unit(tmp_path: Path) -> None:
         at = pa.array([1788220800 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]], pa.timestamp(unit, "UTC"))
         pq.write_table(pa.table({"time": at, "input_tokens": [5], "output_tokens": [1]}), tmp_path / f"{unit}.parquet")
         assert [row["at_us"] for row in records(tmp_path, tmp_path / f"{unit}.parquet")] == [1788220800_000000]
+
+
+AS_PYTHON = {
+    "{'input': 5, 'output': None}": {"input": 5, "output": None}, '{"input": 5}': {"input": 5}, "['a', 'b']": ["a", "b"],
+    "{'a': {'b': [1, None, True, False]}}": {"a": {"b": [1, None, True, False]}},
+    """{'said': "it's", 'input': 5}""": {"said": "it's", "input": 5},
+    """{'said': 'a "word"', 'input': 5}""": {"said": "", "input": 5},
+    r"""{'said': 'it\'s "so"', 'input': 5}""": {"said": "", "input": 5},
+    r"{'said': 'a\\', 'input': 5}": {"said": "", "input": 5},
+    "{'None': 1, 'True': None, 'model': 'None'}": {"None": 1, "True": None, "model": "None"},
+    '{"said": "None, it\'s"}': {"said": "None, it's"},
+    "{'input': 5": None, "{1: 2}": None, "{'input': Decimal('5')}": None, "None": None, f"{{'a': '{'x' * 4096}'}}": None}
+
+
+def test_an_object_that_python_wrote_is_the_same_read_by_row_or_by_a_database(tmp_path: Path) -> None:
+    """What stands in quotes is no None or True; a text with quotes of both kinds or a backslash is left empty."""
+    pq.write_table(pa.table({"cell": list(AS_PYTHON)}), tmp_path / "cells.parquet")
+    engine = local_engine(tmp_path)
+    table = engine.read_parquet(tmp_path / "cells.parquet")
+    documents = json_of(table, "cell")
+    assert documents is not None
+    read = rows_of(table.select(table.cell, document=documents.cast("string")), engine)
+    assert {row["cell"]: row["document"] and json.loads(row["document"]) for row in read} == AS_PYTHON
+    assert {text: object_of(text) for text in AS_PYTHON} == AS_PYTHON

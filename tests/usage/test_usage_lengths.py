@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from usage_support import bin_of_count
+from usage_support import bin_of_count, usage_answer
 
 from roi.usage.measure.aggregate import LengthCell, ReadCell
 from roi.usage.measure.lengths import (
@@ -52,6 +52,18 @@ def test_no_cell_holds_calls_of_both_sides_of_an_edge_of_the_price():
     assert sum(b.share for b in joined.bins if b.input_tokens > 200_000) != pytest.approx(12 / 41)
     assert len(joined.bins) <= MOST_BINS
     assert len(apart.bins) <= 2 * MOST_BINS
+
+
+def test_the_share_of_calls_beyond_a_usual_context_is_counted_answers_included(tmp_path):
+    """Of 2,000 calls about 40,960 tokens: the cells of their logs are 9% wide at the least, and joined are wider."""
+    calls = [(20_000 + 37 * k % 50_000, 20 + 61 * k % 3_000) for k in range(2000)]
+    rows = "".join(f"2026-11-02T{k % 24:02d}:{k % 60:02d}:00Z,gpt-6-sol,openai,{i},{o}\n" for k, (i, o) in enumerate(calls))
+    log = tmp_path / "log.csv"
+    log.write_text(f"time,model,provider,input_tokens,output_tokens\n{rows}", encoding="utf-8")
+    bins = usage_answer(log)["workload"]["lengths"]["histogram"]
+    for context in (32_768, 40_960, 65_536):
+        beyond = sum(each["share"] for each in bins if each["input_tokens"] + each["output_tokens"] > context)
+        assert beyond == pytest.approx(sum(i + o > context for i, o in calls) / 2000)
 
 
 def test_cells_say_what_their_calls_read_and_write_unless_it_is_more_than_they_hold():

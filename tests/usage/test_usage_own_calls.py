@@ -193,6 +193,33 @@ def test_days_of_whole_hours_or_dates_among_others_tell_no_peak(first: str, know
     assert known in " ".join(each["reason"] for each in workload["missing"])
 
 
+@pytest.mark.parametrize(("rounded", "known"), [
+    ("{day}T{hour:02d}:00:00Z", "whole hours"), ("{day}T{hour:02d}:{minute:02d}:00Z", "quarters of an hour"),
+    ("{day}", "dates"), ("{day}T09:00:00Z", ""), ("{day}T{hour:02d}:00:0{k}Z", "")])
+@pytest.mark.parametrize("exact", ["{day}T{hour:02d}:{minute:02d}:13Z", "{day}T{hour:02d}:{minute:02d}:00Z"])
+def test_rounded_times_among_exact_ones_of_a_day_tell_no_peak(exact: str, rounded: str, known: str, tmp_path: Path) -> None:
+    """Two calls each minute, which make a peak of 1, and 4 more each hour that count as of one moment; jobs are no rounding."""
+    if exact.endswith("00Z") and rounded.endswith("{k}Z"):
+        rounded = "{day}T{hour:02d}:0{k}:00Z"  # of times exact to a minute a job goes on for minutes
+    path, days = tmp_path / "calls.csv", [f"2026-11-{day:02d}" for day in range(2, 10)]
+    rows = [exact.format(day=day, hour=hour, minute=minute) for day in days for hour in range(24) for minute in range(60)]
+    rows += [rounded.format(day=day, hour=hour, minute=15 * k, k=k) for day in days for hour in range(24) for k in range(4)]
+    path.write_text("\n".join([PLAIN, *(f"{row},gpt-5-mini,1000,50" for row in 2 * rows)]) + "\n")
+    workload = usage_answer(path)["workload"]
+    assert (workload["load"]["peak_to_mean"] is None) == bool(known)
+    reasons = " ".join(each["reason"] for each in workload["missing"])
+    assert ("times of some calls are" in reasons, known in reasons) == (bool(known), True)
+
+
+def test_dates_of_one_day_among_exact_times_tell_no_peak(tmp_path: Path) -> None:
+    """Nine days of a call each minute; the last has 60 more that tell its date alone: its first minute would have 61."""
+    path = tmp_path / "calls.csv"
+    rows = [f"2026-11-{day:02d}T{minute // 60:02d}:{minute % 60:02d}:13Z" for day in range(1, 10) for minute in range(1440)]
+    path.write_text("\n".join([PLAIN, *(f"{row},gpt-5-mini,1000,50" for row in [*rows, *["2026-11-09"] * 60])]) + "\n")
+    load = usage_answer(path)["workload"]["load"]
+    assert (load["minutes_told"], load["peak_to_mean"], load["hourly_weights"]) == (1440, None, None)
+
+
 @pytest.mark.parametrize("exact", [0, 5])
 def test_midnights_of_a_place_are_dates(exact: int, tmp_path: Path) -> None:
     """30 calls a day at 0:00 in Berlin, 22:00 or 23:00 UTC (October's last Sunday is the 25th): no hour has them all."""

@@ -167,6 +167,23 @@ def test_the_bill_of_a_new_scenario_is_at_its_own_prices(tmp_path):
     assert "Bill not checked" not in found.stdout
 
 
+def test_a_part_that_was_changed_by_hand_is_replaced_with_force_alone(tmp_path):
+    """As it was written it gives way, however an editor ends its lines; a line more is somebody's."""
+    log, place = tmp_path / "log.csv", tmp_path / "part.yaml"
+    log.write_text("time,model,provider,input_tokens,output_tokens\n2026-10-05,gpt-5,openai,10,1\n", encoding="utf-8")
+    words = ("usage", log, "--tasks", "0", "--output", place)
+    assert run(*words).exit_code == 0
+    place.write_bytes(place.read_bytes().replace(b"\n", b"\r\n"))
+    assert run(*words).exit_code == 0
+    changed = place.read_text(encoding="utf-8") + "  peak_to_mean: 4\n"
+    place.write_text(changed, encoding="utf-8")
+    found = run(*words)
+    assert (found.exit_code, place.read_text(encoding="utf-8")) == (2, changed)
+    assert f"--output: {place} was changed since it was written; give another name, or --force" in found.stderr
+    assert run(*words, "--force").exit_code == 0
+    assert "peak_to_mean: 4" not in place.read_text(encoding="utf-8")
+
+
 def test_what_the_log_does_not_tell_is_a_comment_in_the_part(part):
     text = part.read_text(encoding="utf-8")
     assert "# not told: growth_per_year: 0 whole weeks" in text

@@ -14,7 +14,7 @@ from roi.usage.measure.pricing import day_of, price_spend
 from roi.usage.measure.reconcile import reconcile
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import FileOptions
-from roi.usage.summary import Question
+from roi.usage.summary import Question, summarize
 
 DAY = (date(2026, 10, 20) - date(1970, 1, 1)).days
 
@@ -65,6 +65,17 @@ def test_calls_above_an_edge_pay_the_next_tier_and_buckets_say_that_they_do_not_
     assert priced(tokens=tokens, kind="bucket", size_class=None, long_context=True).list_usd == pytest.approx(4.0)
     told = priced(tokens=tokens, kind="bucket", size_class=None, long_context=False)
     assert (told.list_usd, told.note) == (pytest.approx(2.0), "")
+
+
+def test_the_upper_bound_of_tokens_that_may_be_cached_is_what_the_other_reading_costs(tmp_path):
+    """Of 150,000, 195,000 and 250,000 tokens in, 10,000 more may be cached: the second alone passes the edge of 200,000."""
+    log = tmp_path / "log.csv"
+    rows = "".join(f"2026-11-02T00:0{k}:00Z,gemini-2.5-pro,google,{given},0,10000\n" for k, given in enumerate((
+        150_000, 195_000, 250_000)))
+    log.write_text(f"time,model,provider,input_tokens,output_tokens,cached_tokens\n{rows}", encoding="utf-8")
+    either, beside = (summarize(Question(files=(str(log),), options=FileOptions(includes_cache=said))).priced
+                      for said in (None, False))
+    assert sum(each.list_high_usd or 0.0 for each in either) == pytest.approx(sum(each.list_usd or 0.0 for each in beside))
 
 
 @pytest.mark.parametrize(("provider", "model"), [

@@ -377,6 +377,20 @@ def test_a_column_id_is_of_calls_where_no_two_rows_that_differ_share_one(tmp_pat
     assert usage_answer(file)["requests"] == (2 if ids[0] != ids[1] else 4)
 
 
+def test_calls_whose_times_are_written_in_another_zone_are_the_same_calls(tmp_path: Path) -> None:
+    """16:00 and 17:00 UTC, as Snowflake writes them in two zones; one's own calls without an id count unless all are there."""
+    head = "START_TIME,END_TIME,MODEL_NAME,REQUEST_ID,TOKENS,TOKENS_GRANULAR"
+    row = '2026-11-02 {0},2026-11-02 {0},claude-sonnet-4-5,{1},12,"{{""input"": 10, ""output"": 2}}"'
+    utc, west = ("16:00:00.000 +0000", "17:00:00.000 +0000"), ("08:00:00.000 -0800", "09:00:00.000 -0800")
+    exports = [table(tmp_path / f"{k}.csv", head, *map(row.format, times, "ab")) for k, times in enumerate((utc, west))]
+    assert usage_answer(*exports)["requests"] == 2
+    for name, again, calls in (("call_id", west, 2), ("", west, 2), ("", ("08:00:00.000 -0800", "10:00:00.000 -0800"), 4)):
+        logs = [table(tmp_path / f"own{k}.csv", f"time,model,input_tokens,output_tokens,{name or 'note'}", *(
+            f"2026-11-02 {time},gpt-5,10,2,{call * bool(name)}" for time, call in zip(times, "ab", strict=True)))
+            for k, times in enumerate((utc, again))]
+        assert usage_answer("--provider", "openai", *logs)["requests"] == calls
+
+
 def test_an_answer_that_stands_twice_in_a_log_of_ones_own_counts_once_by_its_id(tmp_path: Path) -> None:
     """The ids of three vendors' answers, which lie beside their usages; an answer of embeddings has none, and may be two."""
     openai = {"id": "a", "object": "chat.completion", "created": 1793613600, "model": "gpt-5.4",

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from roi.answers import usage_tasks
 from roi.answers.opening import open_trace
 from roi.answers.usage_tasks import Task
+from roi.catalog.prices.genai import package_name, release_day
 from roi.catalog.user_data import cache_folder
 from roi.cli import main
 from roi.economics.decision.verdict import PassedOver
@@ -103,6 +104,13 @@ def test_the_json_has_the_promised_keys_and_hand_made_totals(log):
     assert found["workload"]["requests_per_day"] == 48.0
     assert found["reconciliation"] is None
     assert [group["group"] for group in found["by_group"]] == ["reply", "triage"]
+
+
+def test_list_prices_name_their_source_its_day_and_how_many_models_it_prices(log):
+    """The package's day is a fact of its own; `roi prices` tells the same."""
+    source, stated = package_name(), release_day().isoformat()
+    assert answer(log, "--tasks", "0")["list_prices"] == [{"source": source, "date": stated, "models": 1}]
+    assert f"List prices: {source} ({stated}, 1 model)." in " ".join(run(log, "--tasks", "0").stdout.split())
 
 
 def test_one_group_has_its_own_workload(log):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from roi.catalog.prices.token_rates import token_rates
+from roi.catalog.prices.token_rates import Unlisted, token_rates
 from roi.cli import main
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens,cost\n"
@@ -52,8 +52,8 @@ def test_before_a_service_is_listed_its_first_price_stands_and_says_so():
     found, listed = (token_rates("openai", "gpt-6-sol", date(2026, *day), batch=True) for day in ((9, 1), (10, 14)))
     assert (found.uncached_input, found.output) == (listed.uncached_input, listed.output) == ((1.0, 2.0), (5.0, 7.5))
     assert (found.cache_read, found.cache_write) == (listed.cache_read, listed.cache_write)
-    assert found.note == "no batch price is listed before 2026-10-14; that day's stands"
-    assert listed.note == ""
+    assert (found.unlisted, listed.unlisted) == (Unlisted("batch", date(2026, 10, 14)), None)
+    assert Unlisted("batch", date(2026, 10, 14)).told == "no batch price is listed before 2026-10-14; that day's stands"
 
 
 def test_before_a_service_is_listed_its_price_moves_as_the_standard_one_rate_by_rate():
@@ -67,7 +67,8 @@ def test_before_a_service_is_listed_its_price_moves_as_the_standard_one_rate_by_
     assert (then.uncached_input, then.output, now.uncached_input, now.output) == ((10.0,), (40.0,), (2.0,), (8.0,))
     assert (before.uncached_input, before.output) == ((5.0,), (20.0,))
     assert before.cache_read == pytest.approx((first.cache_read[0] * then.cache_read[0] / now.cache_read[0],))
-    assert before.note.endswith("before 2026-10-14; that day's stands, moved as the standard one")
+    assert before.unlisted is not None
+    assert before.unlisted.told.endswith("before 2026-10-14; that day's stands, moved as the standard one")
     tiered = token_rates("anthropic", "claude-sonnet-4-6", date(2026, 3, 1), batch=True)
     assert (tiered.edges_tokens, tiered.uncached_input, tiered.output) == ((0.0, 200_000.0), (1.5, 3.0), (7.5, 11.25))
 
@@ -76,7 +77,8 @@ def test_a_service_that_is_never_listed_costs_the_standard_price():
     """Mistral lists no flex tier."""
     found, standard = (token_rates("mistral", "mistral-small-latest", date(2026, 9, 1), tier=tier) for tier in ("flex", None))
     assert found.uncached_input == standard.uncached_input
-    assert found.note == "no flex price is listed; the standard one stands"
+    assert found.unlisted == Unlisted("flex")
+    assert Unlisted("flex").told == "no flex price is listed; the standard one stands"
 
 
 def test_rows_older_than_the_price_of_their_service_are_counted_with_their_money(tmp_path):

@@ -187,6 +187,11 @@ def release_day() -> date:
     return RELEASED.get(_version(), max(RELEASED.values()))
 
 
+def stated_on(price: ApiPrice) -> date:
+    """The day of the list that a price stands in: genai-prices' tells earlier days in retrospect, and counts on them."""
+    return release_day() if price.source.startswith(f"{package_name()},") else price.date
+
+
 def _version() -> str:
     from genai_prices import __version__
 

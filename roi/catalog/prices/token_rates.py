@@ -3,12 +3,22 @@
 A scenario's price (api_prices) leaves tiers of service out; a log of what was spent names them, so they are looked up here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model, sellers_of
-from roi.catalog.prices.genai import BATCH, at_noon, package_name, tier_edges, tier_rates, variant_before, variant_prices
+from roi.catalog.prices.genai import (
+    BATCH,
+    at_noon,
+    package_name,
+    release_day,
+    stated_on,
+    tier_edges,
+    tier_rates,
+    variant_before,
+    variant_prices,
+)
 from roi.catalog.prices.own_prices import cached_with_own
 from roi.errors import InputError, NoListPrice, UnknownName
 from roi.facts.price import ApiPrice
@@ -23,8 +33,25 @@ KINDS = ("uncached_input", "cache_read", "cache_write", "cache_write_1h", "outpu
 """Rates of tokens."""
 Rates = tuple[float, ...]
 
-STANDARD_STANDS = "the standard one stands"
-"""What notes say of a tier that no list has."""
+
+@dataclass(frozen=True)
+class Unlisted:
+    """A service that the list of a day has no price of, and what stands in its place."""
+
+    service: str
+    """What genai-prices calls it: batch, or a tier without its ending."""
+    since: date | None = None
+    """The first day that lists it, whose price stands; None where none does, and the standard price stands."""
+    moved: bool = False
+    """True where that day's price is moved as the standard one has moved until then."""
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        if self.since is None:
+            return f"no {self.service} price is listed; the standard one stands"
+        moved = ", moved as the standard one" if self.moved else ""
+        return f"no {self.service} price is listed before {self.since}; that day's stands{moved}"
 
 
 @dataclass(frozen=True)
@@ -38,8 +65,10 @@ class TokenRates:
     cache_write_1h: Rates
     output: Rates
     source: str
-    note: str = ""
-    """What the list does not say and was taken instead."""
+    stated: date | None = field(default=None, compare=False)
+    """The day as of which the source states them; None of what is free."""
+    unlisted: Unlisted | None = None
+    """The batch or the tier that the list does not have; None where it says all."""
     usd_per_1000_searches: float | None = None
     """Of web searches that the provider runs for a call; None where the list says none."""
 
@@ -77,7 +106,7 @@ def own_rates(
     """
     public = None if isinstance(listed, str) else listed
     context = {} if batch else _price_context(batch=False, tier=tier)
-    if public is not None and (tier in FREE_TIERS or (context and public.note != _unlisted(context))):
+    if public is not None and (tier in FREE_TIERS or (context and public.unlisted != _never(context))):
         found = public
     else:
         found = _of_hosted(own, batch=batch, context=BATCH if batch else context)
@@ -95,7 +124,7 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     Raises UnknownName or ScenarioError where no price is known. A token kind without a rate of its own pays what the provider
     bills instead: cache reads and writes the input price, writes kept an hour the price of writes. Before the first day that
     lists batch or the tier, that day's prices stand, moved as the standard ones did; where none is ever listed, the standard
-    ones. A note says either.
+    ones. `unlisted` says either.
     """
     if tier in FREE_TIERS:
         return _rates((0.0,), (0.0,), None, None, (0.0,), source=f"free tier {tier}")
@@ -105,19 +134,19 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     except NoListPrice:
         if (given := _of_embeddings(provider, model, on)) is None:
             raise
-        return _rates((0.0,), given, None, None, (0.0,), source=package_name(), note=_unlisted(context) if context else "")
+        return _rates((0.0,), given, None, None, (0.0,), source=package_name(), stated=release_day(),
+                      unlisted=_never(context))
     listed = genai_model(find_provider(standard.provider, "provider"), model)
     noon = at_noon(on)
     if listed is None or not _says(listed.get_prices(noon), standard):
         return _of_hosted(standard, batch=batch, context=context)
-    prices, note = listed.get_prices(noon), ""
-    if context:
-        prices, note = _of_service(listed, context, on) or (prices, _unlisted(context))
+    prices, unlisted = (_of_service(listed, context, on) if context else None) or (listed.get_prices(noon), _never(context))
     edges = sorted(tier_edges(prices))
     given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
     output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
     read, write, kept = (tier_rates(prices, f"cache_{name}_mtok", edges) for name in ("read", "write", "write_1h"))
-    found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, note=note)
+    found = _rates(tuple(edges), given, read, write, output, kept, source=standard.source, stated=stated_on(standard),
+                   unlisted=unlisted)
     searches = getattr(prices, "web_searches_kcount", None)
     return found if searches is None else replace(found, usd_per_1000_searches=float(searches))
 
@@ -141,52 +170,47 @@ def _says(prices: "ModelPrice", standard: ApiPrice) -> bool:
     return all(tier_rates(prices, key, edges) == rates for key, rates in pairs)
 
 
-def _of_service(model: "ModelInfo", context: dict[str, str], on: date) -> "tuple[ModelPrice, str] | None":
+def _of_service(model: "ModelInfo", context: dict[str, str], on: date) -> "tuple[ModelPrice, Unlisted | None] | None":
     """The prices of a service on a day, and what they rest on where they were not listed yet; None where they never are."""
     noon = at_noon(on)
     for each in _contexts(context):
         if (prices := variant_prices(model, each, noon)) is not None:
-            return prices, ""
+            return prices, None
     for each in _contexts(context):
         if (before := variant_before(model, each, noon)) is not None:
-            return before[0], f"no {_name(context)} price is listed before {before[1]}; {_first(model, on, before[1])}"
+            prices, since = before
+            moved = model.get_prices(noon) != model.get_prices(at_noon(since))
+            return prices, Unlisted(next(iter(context.values())), since, moved)
     return None
 
 
-def _first(model: "ModelInfo", on: date, since: date) -> str:
-    same = model.get_prices(at_noon(on)) == model.get_prices(at_noon(since))
-    return "that day's stands" if same else "that day's stands, moved as the standard one"
-
-
-def _unlisted(context: dict[str, str]) -> str:
-    return f"no {_name(context)} price is listed; {STANDARD_STANDS}"
-
-
-def _name(context: dict[str, str]) -> str:
-    return next(iter(context.values()))
+def _never(context: dict[str, str]) -> Unlisted | None:
+    """What is said of a service that no list has; None of the standard one."""
+    return Unlisted(next(iter(context.values()))) if context else None
 
 
 def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> TokenRates:
     """A row of the catalog's own list."""
-    given, out, note = price.input_usd_per_mtok, price.output_usd_per_mtok, ""
+    given, out = price.input_usd_per_mtok, price.output_usd_per_mtok
     read, write = price.cache_read_usd_per_mtok, price.cache_write_usd_per_mtok
     if batch and price.batch_input_usd_per_mtok is not None and price.batch_output_usd_per_mtok is not None:
         given, out = price.batch_input_usd_per_mtok, price.batch_output_usd_per_mtok
         read, write = price.batch_cache_read_usd_per_mtok, price.batch_cache_write_usd_per_mtok
-    elif context:
-        note = _unlisted(context)
-    return _rates(price.edges_tokens, given, read, write, out, source=price.source, note=note)
+        context = {}
+    return _rates(price.edges_tokens, given, read, write, out, source=price.source, stated=stated_on(price),
+                  unlisted=_never(context))
 
 
 def _rates(
     edges: Rates, given: Rates, read: Rates | None, write: Rates | None, output: Rates, kept: Rates | None = None, *,
-    source: str, note: str = "",
+    source: str, stated: date | None = None, unlisted: Unlisted | None = None,
 ) -> TokenRates:
     """The rates, those without one of their own at what the provider bills instead; `kept` is of writes kept an hour."""
     write = write or given
     return TokenRates(
         edges_tokens=edges, uncached_input=given, cache_read=read or given, cache_write=write, cache_write_1h=kept or write,
-        output=output, source=source, note=note,
+        output=output, source=source, stated=stated,
+        unlisted=unlisted,
     )
 
 

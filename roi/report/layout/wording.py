@@ -179,9 +179,10 @@ def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:
 
 
 def peak_words(peak_to_mean: float, busiest_hour: float | None, *, stated: bool) -> str:
-    """The peak over the mean, and where the day's hours are known how it follows from the busiest one; empty else."""
+    """The peak over the mean where it is assumed, or follows from the busiest of the day's hours, and how; empty else."""
     if busiest_hour is None:
-        return ""
+        how = f"{figure(peak_to_mean)} x the mean, a usual peak, assumed: workload.peak_to_mean would state it"
+        return "" if stated else how
     within = peak_to_mean / busiest_hour
     how = "" if stated else ", assumed: workload.peak_to_mean would state the whole"
     return f"{figure(peak_to_mean)} x the mean: the busiest hour {figure(busiest_hour)} x, within it x {figure(within)}{how}"

@@ -13,7 +13,7 @@ from roi.usage.measure.days import Days
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
-from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.measure.workload import MeasuredWorkload, Model
 from roi.usage.read.record import TOKENS, WEEKDAYS
 from roi.usage.summary import Usage
 
@@ -28,6 +28,8 @@ def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
         **money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
         **counts(found.priced), "web_searches": sum(each.spend.tokens["web_searches"] for each in found.priced),
         "web_searches_usd": searched_usd(found.priced),
+        "list_prices": [{"source": source, "date": stated, "models": models}
+                        for source, stated, models in list_prices(found.priced)],
         "by_model": [{
             "provider": provider, "model": model, **counts(group), **money(group),
             "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
@@ -62,6 +64,17 @@ def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
                     for d in found.dropped],
         "notes": list(found.notes), "list_price_equivalent": found.equivalent,
     }, indent=1, allow_nan=False)
+
+
+def list_prices(priced: Sequence[Priced]) -> list[tuple[str, str, int]]:
+    """Each source of list prices, the day as of which it states them, and how many models it prices, the most first."""
+    models, days = defaultdict[str, set[Model]](set), dict[str, str]()
+    for each in priced:
+        if each.rates is not None and each.rates.stated is not None:
+            source, stated = each.rates.source.partition(", http")[0], each.rates.stated.isoformat()
+            models[source].add((each.spend.provider, each.spend.model or ""))
+            days[source] = max(stated, days.get(source, stated))
+    return [(source, days[source], len(models[source])) for source in sorted(models, key=lambda x: (-len(models[x]), x))]
 
 
 def month_json(change: MonthChange | None) -> dict[str, Any] | None:

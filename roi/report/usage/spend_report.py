@@ -10,7 +10,7 @@ from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
-from roi.report.usage.spend_json import by_group, grouped, money, spent, tokens_of
+from roi.report.usage.spend_json import by_group, grouped, list_prices, money, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
@@ -42,12 +42,15 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield _table("model", grouped(found.priced, "provider", "model"), MOST_MODELS)
         bare = [each for each in found.priced if each.usd is None]
         tier = " and tier" if any(each.spend.tier for each in found.priced) else ""
+        listed = first_of([f"{source} ({stated}, {number_of(models, 'model')})"
+                           for source, stated, models in list_prices(found.priced)], 3)
         yield Paragraph("Mtok: million tokens; input includes what was read from and written to a prompt cache, cached is the"
                         f" share read. list: at the list price of each day{tier}"
                         + (", or by the terms of --scenario" if any(each.public for each in found.priced) else "")
                         + ". reported: what the source says that it cost."
                         + (f" -: no price is known; {figure(tokens_of(bare) / MTOK)} Mtok have none, see Notes." if bare
-                           else ""))
+                           else "")
+                        + (f" List prices: {listed}." if listed else ""))
     if found.costs:
         yield Paragraph(f"Cost exports report {usd(sum(row.cost_usd for row in found.costs))} in all.")
     yield from _groups(found)
@@ -256,11 +259,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         " --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-Names = Mapping[tuple[str | None, str | None], str]
-"""What a model is called in the report, by provider and model."""
-
-
-def _names(found: Usage) -> Names:
+def _names(found: Usage) -> Mapping[tuple[str | None, str | None], str]:
+    """What a model is called in the report, by provider and model."""
     return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
@@ -301,8 +301,7 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
     if not found.reconciliations:
         return
     yield Heading("List price against what was paid")
-    names = _names(found)
-    yield Bullets(tuple(_compared(each) + _by_model(found, each, names) for each in found.reconciliations))
+    yield Bullets(tuple(_compared(each) + _by_model(found, each) for each in found.reconciliations))
     if any(each.may_be_cents for each in found.reconciliations):
         yield Paragraph("Warning: about 100 times apart, as no negotiated price is: correct the costs before they count.",
                         strong=True)
@@ -311,9 +310,9 @@ def _reconciliation(found: Usage) -> Iterable[Block]:
                         " negotiated price counts for the incumbent alone.", strong=True)
 
 
-def _by_model(found: Usage, each: Reconciliation, names: Names) -> str:
+def _by_model(found: Usage, each: Reconciliation) -> str:
     """The factor of each model where rows report their cost and the models' differ; else empty."""
-    sums = defaultdict[str, list[float]](lambda: [0.0, 0.0])
+    names, sums = _names(found), defaultdict[str, list[float]](lambda: [0.0, 0.0])
     for row in found.priced if each.basis == "calls" else ():
         if row.spend.costed and row.list_usd and row.spend.provider == each.provider:
             total = sums[names[row.spend.provider, row.spend.model]]

@@ -4,9 +4,10 @@ A JSON column may be text (CSV), JSON (a database), or a struct or map (Parquet)
 that a format compares with its own; a JSON document is cut down to them before anything of it is written to disk.
 """
 
-import ast
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from typing import Final
@@ -19,8 +20,12 @@ WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
 LONGEST_LITERAL: Final = 1 << 12
 """Characters of a text that is read as Python writes an object: a usage is that short."""
-PYTHON: Final = {"'": '"', "None": "null", "True": "true", "False": "false"}
-"""What Python writes otherwise than JSON in an object of counts."""
+FROM_PYTHON: Final = (
+    (r"""'([^'"\\]*)'|"([^"\\]*)"|'([^'\\]|\\.)*'|"([^"\\]|\\.)*\"""", r'"\1\2"'),
+    *((rf"([:,\[]) *{word}", rf"\1{name}") for word, name in (("None", "null"), ("True", "true"), ("False", "false"))))
+"""What Python, and so pandas, writes otherwise than JSON, and what stands there in JSON: regular expressions that Python and
+databases read alike. A text with quotes of both kinds, or with a backslash, becomes an empty one.
+"""
 NO_NUMBER: Final = "no number"
 """What stands in the place of a count that is none: its row is left out and named, and no text of the file is kept."""
 NO_TOKENS: Final = "a cost of something else than tokens"
@@ -29,10 +34,7 @@ Path = tuple[str, ...]
 
 
 def json_of(table: Table, *names: str) -> Column | None:
-    """The first of the named columns as JSON, null where the cell holds none; None where there is no such column.
-
-    An object of counts as Python writes it, and pandas with it, is read too.
-    """
+    """The first of the named columns as JSON, as `object_of` reads it, null where the cell is none; None without a column."""
     found = find(table, *names)
     if found is None:
         return None
@@ -41,10 +43,11 @@ def json_of(table: Table, *names: str) -> Column | None:
         return column
     if not column.type().is_string():
         return column.cast("json")
-    words = column.strip().nullif("")
-    for python, name in PYTHON.items():
-        words = words.replace(python, name)
-    return ibis.coalesce(column.strip().nullif("").try_cast("json"), words.try_cast("json"))
+    cell = column.strip().nullif("")
+    words = ibis.ifelse(cell.left(1).isin(("{", "[")) & (cell.length() <= LONGEST_LITERAL), cell, ibis.null("string"))
+    for python, name in FROM_PYTHON:
+        words = words.re_replace(python, name)
+    return ibis.coalesce(cell.try_cast("json"), words.try_cast("json"))
 
 
 def _words_at(document: Column, path: Path) -> Column:
@@ -87,25 +90,18 @@ def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Seque
 
 
 def object_of(value: object) -> object:
-    """The value, parsed where it is JSON text that can be read, or a short object as Python writes it; None for other text."""
+    """The value, parsed where it is JSON text, or short and an object or a list as Python writes it; None for other text."""
     if not isinstance(value, str):
         return value
-    try:
-        parsed: object = json.loads(value)
-    except (ValueError, RecursionError):  # the second where it is nested too deeply
-        return _literal(value.strip())
-    return parsed
-
-
-def _literal(text: str) -> object:
-    """The object that Python, and so pandas of a column of objects, writes like this; None for other text."""
-    if not text.startswith("{") or len(text) > LONGEST_LITERAL:
-        return None
-    try:
-        found: object = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
-    return found
+    words = value.strip()
+    as_python = words[:1] in ("{", "[") and len(words) <= LONGEST_LITERAL
+    for replaced in ((), FROM_PYTHON) if as_python else ((),):
+        for python, name in replaced:
+            words = re.sub(python, name, words)
+        with suppress(ValueError, RecursionError):  # the second where it is nested too deeply
+            parsed: object = json.loads(words)
+            return parsed
+    return None
 
 
 def documents_of(document: Document, *keys: str) -> list[Document]:

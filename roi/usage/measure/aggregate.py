@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import reduce
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import add
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,16 +33,26 @@ DAY_S: Final = 86_400
 MINUTE_S: Final = 60
 QUARTER_S: Final = 900
 HOUR_S: Final = 3_600
+QUARTERS: Final = DAY_S // QUARTER_S
 ENOUGH: Final = 10
 """Calls of a day that do not lie all on the hour by chance, be their times exact to a minute alone."""
+SOON_S: Final = 10
+"""Seconds within which calls of a job follow its first ones; a minute where times are not exact to a second."""
+LEAST_MOMENTS: Final = 5
+"""Moments at which more calls are than soon after, that are rounding and no jobs."""
+BEYOND_CHANCE: Final = 4.0
+"""Deviations by which so many calls are not there by chance: one set of 30,000."""
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
+CONTEXTS: Final = (8_192, 16_384, 32_768, 40_960, 65_536, 131_072, 262_144)
+"""Tokens that a call of most open models may hold, ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
 """Of keys; days and size classes are integers."""
-KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
+KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "top_class", "long_context",
+               "costed")
 """Columns that sums are made by, beside the day or the group."""
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached", "other_money", "life_open", "web_searches")
 Ints = NDArray[np.int64]
@@ -79,6 +89,8 @@ class Spend:
     last_us: int | None
     """End of the last bucket, or time of the last call."""
     group: str | None = None
+    top_class: int | None = None
+    """`size_class` if what may be cached besides (perhaps_cached) is; None where nothing may, and for buckets."""
 
     @property
     def service(self) -> Service:
@@ -88,7 +100,7 @@ class Spend:
 
 def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
-    table = records.mutate(day=bucket_index(records.at_us, DAY_S), size_class=_size_class(records), costed=_costed(records))
+    table = _classed(records).mutate(day=bucket_index(records.at_us, DAY_S))
     last = ibis.coalesce(table.until_us, table.at_us)
     sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
     return _spends(sums, backend)
@@ -127,7 +139,7 @@ def _sums_by_group(records: Table, parts: Sequence[int]) -> Table:
     steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
     first = (ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])).cast("int64")
     day = first + ((bucket_index(kept.at_us, DAY_S) - first) % 7).fill_null(0)
-    table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), day=day.cast("int64"))
+    table = _classed(kept).mutate(day=day.cast("int64"))
     return _summed(table, ("day", "group", *KEYS))
 
 
@@ -147,47 +159,91 @@ def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class Exactness:
-    """How exact the times of calls are, of those days (UTC) of which they are the least exact."""
+    """How exact the times of calls are, of those days (UTC) or calls of which they are the least exact."""
 
     minutes: int = 1
     """15 where they are quarters of an hour, 60 whole hours, 1440 dates, of which no peak within them can be told."""
-    everywhere: bool = True
-    """False where the times of other days are exact."""
+    of: Literal["", " of some days", " of some calls"] = ""
+    """Which times they are where the others are exact."""
 
     @property
     def told(self) -> str:
         """That they are not exact, in words; empty where they are."""
         cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
-        return "" if cut is None else f"times{'' if self.everywhere else ' of some days'} are {cut}"
+        return "" if cut is None else f"times{self.of} are {cut}"
+
+
+Quarter = Mapping[str, int]
+"""A quarter of an hour: its number since 1970 UTC, its calls, those at its very beginning, and those that follow soon."""
 
 
 def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
     """How exact the times of the calls are: dates, hours or quarters, on every day or on some that have ENOUGH calls, or exact.
 
-    Hours of a place may begin at a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where
-    other days are exact, a day whose calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
+    Where they are so on no whole day, those of some calls among others may be (`_rounded_among`). Hours of a place may begin at
+    a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where other days are exact, a day whose
+    calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
     """
-    table = calls.mutate(day=bucket_index(calls.at_us, DAY_S), past=calls.at_us % (HOUR_S * MICRO),
-                         beyond=calls.at_us % (QUARTER_S * MICRO))
-    days = rows_of(table.group_by("day").aggregate(
-        calls=table.count(), first=table.at_us.min(), last=table.at_us.max(), least=table.past.min(), most=table.past.max(),
-        beyond=table.beyond.max(),
-    ), backend)
-    even = [day for day in days if day["beyond"] == 0]
-    everywhere, place = len(even) == len(days), ZoneInfo(zone)
-    cut = even if everywhere and not any(day["least"] for day in even) else [
-        day for day in even if day["calls"] >= ENOUGH and (everywhere or day["first"] != day["last"] or _is_date(day, place))]
-    if all(day["calls"] == 1 for day in cut):  # or none: a call a day may be a job of that hour
-        return Exactness()
-    if all(_is_date(day, place) for day in cut):
-        return Exactness(1440, everywhere=everywhere)
-    return Exactness(60 if all(day["least"] == day["most"] for day in cut) else 15, everywhere=everywhere)
+    beyond, within = calls.at_us % (QUARTER_S * MICRO), calls.at_us % (MINUTE_S * MICRO)
+    table = calls.mutate(quarter=bucket_index(calls.at_us, QUARTER_S), within=within, even=(beyond == 0).cast("int64"),
+                         soon=beyond.between(1, SOON_S * MICRO).cast("int64"),
+                         minute=beyond.between(1, MINUTE_S * MICRO).cast("int64"))
+    quarters = rows_of(table.group_by("quarter").aggregate(
+        calls=table.count(), even=table.even.sum(), soon=table.soon.sum(), minute=table.minute.sum(), within=table.within.max(),
+    ).order_by("quarter"), backend)
+    to_seconds = any(row["within"] for row in quarters)
+    if not to_seconds:
+        quarters = [{**row, "soon": row["minute"]} for row in quarters]
+    days = [list(of_day) for _, of_day in groupby(quarters, key=lambda row: row["quarter"] // QUARTERS)]
+    whole = [day for day in days if all(row["even"] == row["calls"] for row in day)]
+    everywhere, place = len(whole) == len(days), ZoneInfo(zone)
+    cut = whole if everywhere and all(any(row["quarter"] % 4 == 0 for row in day) for day in whole) else [
+        day for day in whole
+        if sum(row["calls"] for row in day) >= ENOUGH and (everywhere or len(day) > 1 or _is_midnight(day[0], place))]
+    if all(row["calls"] == len(day) == 1 for day in cut for row in day):  # or none: a call a day may be a job of that hour
+        minutes = _rounded_among([day for day in days if day not in whole], place, to_seconds=to_seconds)
+        return Exactness(minutes, " of some calls") if minutes else Exactness()
+    of: Final = "" if everywhere else " of some days"
+    if all(len(day) == 1 and _is_midnight(day[0], place) for day in cut):
+        return Exactness(1440, of)
+    return Exactness(60 if all(len({row["quarter"] % 4 for row in day}) == 1 for day in cut) else 15, of)
 
 
-def _is_date(day: Mapping[str, Any], place: ZoneInfo) -> bool:  # Any: cells
-    """Whether all calls of the day are at one midnight, in UTC or there."""
-    midnight = day["first"] % DAY_US == 0 or datetime.fromtimestamp(day["first"] / MICRO, place).time() == time()
-    return bool(day["first"] == day["last"] and midnight)
+def _rounded_among(days: Sequence[Sequence[Quarter]], place: ZoneInfo, *, to_seconds: bool) -> int:
+    """Minutes to which some calls are rounded among others of their days: 15, 60, or 1440; 0 where none are.
+
+    Of all days together, and of each one where times are exact `to_seconds`: those to a minute lie at a quarter's beginning by
+    chance too. A day's busiest moment but midnight is left out, since a job may have it.
+    """
+    def are(some: Sequence[Sequence[Quarter]], least: int) -> bool:
+        return any(_are_rounded(rows, least) for rows in (*(some if to_seconds else ()), [row for day in some for row in day]))
+
+    midnights, others = list[list[Quarter]](), list[list[Quarter]]()
+    for day in days:
+        midnights.append([row for row in day if _is_midnight(row, place)])
+        rest = sorted((row for row in day if not _is_midnight(row, place)), key=lambda row: row["even"] - row["soon"])
+        others.append(rest[:-1])
+    past = [k for k in range(4) if are([[row for row in day if row["quarter"] % 4 == k] for day in others], LEAST_MOMENTS)]
+    if past:
+        return 60 if len(past) == 1 else 15
+    return 1440 if are(midnights, 1 if to_seconds else LEAST_MOMENTS) else 0
+
+
+def _are_rounded(quarters: Sequence[Quarter], least: int) -> bool:
+    """Whether more calls are at the very beginning of these quarters than soon after it, beyond chance, and of most of them.
+
+    Calls of a job, however many, go on after its first moment, and so does chance. What chance makes is reckoned from the
+    quarters with fewer.
+    """
+    more = [row["even"] - row["soon"] for row in quarters]
+    spread = sum(row["even"] + row["soon"] for row in quarters) + 2 * sum(min(each, 0)**2 for each in more)
+    return sum(more) >= max(ENOUGH, BEYOND_CHANCE * math.sqrt(spread)) and sum(each > 0 for each in more) >= least
+
+
+def _is_midnight(quarter: Quarter, place: ZoneInfo) -> bool:
+    """Whether a quarter begins at midnight, in UTC or there."""
+    begins = quarter["quarter"] * QUARTER_S
+    return begins % DAY_S == 0 or datetime.fromtimestamp(begins, place).time() == time()
 
 
 @dataclass(frozen=True)
@@ -202,14 +258,17 @@ class LengthCell:
     cache_read: int = 0
     cache_write: int = 0
     size_class: int = 0
+    context_class: int = 0
+    """CONTEXTS that each call exceeds, its answer included."""
     longest: int = 0
     """Tokens of the longest that was answered, with its answer."""
 
 
 def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
-    """Joint histogram of input and output lengths, apart for each size class."""
+    """Joint histogram of input and output lengths, apart for each size and context class."""
     total = calls.uncached_input + calls.cache_read + calls.cache_write
-    keys = {"size_class": _size_class(calls), "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
+    keys = {"size_class": _size_class(calls), "context_class": _exceeded(total + calls.output, CONTEXTS),
+            "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
     table = calls.mutate(total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
             "cache_write": table.cache_write, "calls": table.requests}
@@ -217,7 +276,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     found = table.group_by(list(keys)).aggregate(
         **{name: column.sum().cast("int64") for name, column in sums.items()}, longest=answered.max().cast("int64"))
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
-    return sorted(cells, key=lambda cell: (cell.size_class, cell.input_bin, cell.output_bin))
+    return sorted(cells, key=lambda cell: (cell.size_class, cell.context_class, cell.input_bin, cell.output_bin))
 
 
 @dataclass(frozen=True)
@@ -245,16 +304,24 @@ def bin_of(count: Column) -> Column:
     return ibis.ifelse(count <= 0, NONE, index)
 
 
-def _size_class(records: Table) -> Column:
-    """Edges below the call's input, null for buckets; the smallest first, where nearly all calls lie."""
-    total = records.uncached_input + records.cache_read + records.cache_write
-    steps = [(total <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(EDGES)]
-    return ibis.ifelse(records.kind == "call", ibis.cases(*steps, else_=len(EDGES)), ibis.null("int64")).cast("int64")
+def _classed(records: Table) -> Table:
+    """The records with the classes by which sums of them are priced apart."""
+    known, more = constants(records), records.perhaps_cached
+    costed = ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
+    top = ibis.null("int64") if known.get("perhaps_cached") == 0 else _size_class(records, more)
+    return records.mutate(size_class=_size_class(records), top_class=top, costed=costed)
 
 
-def _costed(records: Table) -> Column:
-    known = constants(records.select("cost_usd"))
-    return ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
+def _size_class(records: Table, more: Column | int = 0) -> Column:
+    """Edges below the call's input, with `more` on top; null for buckets. The smallest first, where nearly all calls lie."""
+    total = records.uncached_input + records.cache_read + records.cache_write + more
+    return ibis.ifelse(records.kind == "call", _exceeded(total, EDGES), ibis.null("int64")).cast("int64")
+
+
+def _exceeded(count: Column, edges: Sequence[int]) -> Column:
+    """How many of the edges, ascending, are below a count."""
+    steps = ((count <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges))
+    return ibis.cases(*steps, else_=len(edges)).cast("int64")
 
 
 def _summed(table: Table, keys: Sequence[str], **more: Column) -> Table:

@@ -37,7 +37,7 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
     if first is None:
         raise InputError("--trace: no row is a call; buckets do not tell when their calls arrived")
     if cut := exactness(kept, engine).told:
-        raise InputError(f"--trace: the calls' {cut}, which do not tell when within them they arrived")
+        raise InputError(f"--trace: {cut}, which do not tell when within them calls arrived")
     trace = kept.select(
         arrival_s=(kept.at_us - first) / float(MICRO),
         input_tokens=kept.uncached_input + kept.cache_read + kept.cache_write,

@@ -84,18 +84,18 @@ def _mean_at(bins: Iterable[tuple[int, int]], rank: float) -> float:
 def _coarsened(cells: Sequence[LengthCell], calls: int) -> tuple[LengthBin, ...]:
     """At most MOST_BINS cells: wider and wider log-bins until few enough hold requests. Cells without input join the next.
 
-    None holds calls of both sides of an edge of some price by length: a mean below it would hide what those above it cost. So
-    there may be as many again of those that an edge parts.
+    None holds calls of both sides of an edge of some price by length, or of a usual context: a mean below it would hide what
+    those above it cost, or that they do not fit. So there may be as many again of those that an edge parts.
     """
-    merged: dict[tuple[int, int, int], list[int]] = {}
+    merged: dict[tuple[int, int, int, int], list[int]] = {}
     for step in WIDTHS:
         merged = {}
         for cell in cells:
-            key = (cell.size_class, int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
+            key = (cell.size_class, cell.context_class, int(max(cell.input_bin, 0) // step), int((cell.output_bin + 1) // step))
             held = merged.setdefault(key, [0, 0, 0, 0, 0])
             for k, more in enumerate((cell.calls, cell.input_tokens, cell.output_tokens, cell.cache_read, cell.cache_write)):
                 held[k] += more
-        if len({key[1:] for key in merged}) <= MOST_BINS and len(merged) <= 2 * MOST_BINS:
+        if len({key[2:] for key in merged}) <= MOST_BINS and len(merged) <= 2 * MOST_BINS:
             break
     return tuple(LengthBin(tokens / n, out / n, n / calls, read / n, written / n)
                  for _, (n, tokens, out, read, written) in sorted(merged.items()) if tokens)

@@ -1,6 +1,5 @@
 """Sums of tokens priced at the list of their day, beside what the source reports that they cost."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,6 +50,11 @@ class Priced:
     def tier(self) -> int:
         """Number of the list's tier by length that its calls pay; 0 where no price is known."""
         return 0 if self.rates is None else _tier(self.spend, self.rates)[0]
+
+    @property
+    def of_no_list(self) -> bool:
+        """True where its batch or tier is on no list of any day, so that the standard price stands."""
+        return self.rates is not None and self.rates.unlisted is not None and self.rates.unlisted.since is None
 
     @property
     def usd(self) -> float | None:
@@ -112,9 +116,10 @@ def _at(row: Spend, rates: TokenRates) -> Priced:
     counts = {name: float(row.tokens[name]) for name in (*TOKENS, "cache_write_1h")}
     low = rates.usd(tier, **counts)
     more = row.tokens["perhaps_cached"]
-    top = _highest_tier(row, rates, tier) if more else tier
+    top = tier if row.top_class is None else _tier(replace(row, size_class=row.top_class), rates)[0]
     high = rates.usd(top, **{**counts, "uncached_input": counts["uncached_input"] + more})
-    return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)
+    unlisted = "" if rates.unlisted is None else rates.unlisted.told
+    return Priced(row, low, high, "; ".join(filter(None, (unlisted, note))), rates)
 
 
 def searched_usd(rows: Iterable[Priced]) -> float:
@@ -167,14 +172,6 @@ def price_groups(groups: Iterable[Spend], priced: Iterable[Priced]) -> tuple[Pri
     return price_spend((replace(row, day=next((day for day in days[row.service]
                                               if day >= (row.day or 0) and (day - (row.day or 0)) % 7 == 0), row.day))
                         for row in groups), own_of(priced))
-
-
-def _highest_tier(row: Spend, rates: TokenRates, tier: int) -> int:
-    """The tier that some of the row's calls may be in if what a cache held comes on top of their input."""
-    if len(rates.edges_tokens) == 1 or row.size_class is None:
-        return tier
-    most = EDGES[row.size_class] if row.size_class < len(EDGES) else math.inf
-    return max(sum(edge < most + min(most, row.tokens["perhaps_cached"]) for edge in rates.edges_tokens) - 1, tier)
 
 
 def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:

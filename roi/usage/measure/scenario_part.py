@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from roi.catalog.prices.token_rates import STANDARD_STANDS
 from roi.clock import today
 from roi.errors import InputError, UnknownName
 from roi.facts.case import OWN_SERVERS
@@ -251,7 +250,7 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
-    unlisted = sum(row.list_usd or 0.0 for row in found.chosen if STANDARD_STANDS in row.note)
+    unlisted = sum(row.list_usd or 0.0 for row in found.chosen if row.of_no_list)
     if unlisted > DOUBT * low:
         return (f"{unlisted / low:.0%} of these calls' list price is of a tier that no list has, at the standard price: what"
                 " all cost over that price is incumbent.tier_price_ratio, yours to state")

@@ -89,7 +89,7 @@ def function_fields(table: Table, options: FileOptions) -> Fields:
 
 SNOWFLAKE_REST: Final = Format(
     name="snowflake-rest", title="Snowflake Cortex REST API usage", grain="call", needs=REST_NEEDS,
-    uses=("end_time", "request_id", "user_id", *COUNTS, TOTAL), fields=fields, recognises=partial(has_keys, REST_NEEDS),
+    uses=("request_id", "user_id", *COUNTS, TOTAL), fields=fields, recognises=partial(has_keys, REST_NEEDS),
     flatten=granular_rows, table_by_document=True, groups={"user": "user_id"})
 SNOWFLAKE_CODE: Final = replace(
     SNOWFLAKE_REST, name="snowflake-code", title="Snowflake Cortex Code usage", needs=CODE_NEEDS,

@@ -15,13 +15,13 @@ from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_hours import FOR_THE_WORK
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
-from roi.answers.size_ways import Way, own_floor, ways, ways_on_trace
+from roi.answers.size_system import OWN, sized_option, why_untrained
+from roi.answers.size_ways import Way, least_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
-from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service_of_long
 from roi.economics.lines.api_request import long_share, without_long
@@ -30,7 +30,7 @@ from roi.economics.lines.line import FarVolume, far_volume, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.traffic import Lengths
@@ -47,13 +47,8 @@ from roi.scenario.sections.demand import MOST_TOKENS, Bin
 from roi.store.traces import Trace
 from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
-KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
-"""Options that run a fleet of their own, the tuned one first."""
 CELLS: Final = 8
 """Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
-OWN: Final = "own-hardware"
-"""The kind of options on cards that are bought or owned."""
-
 
 @dataclass(frozen=True)
 class TraceSpan:
@@ -100,6 +95,9 @@ class Sizing:
     option: str
     untrained: str | None
     """Why the tuned model is not what is sized; None where it is, or the scenario tunes none."""
+    in_place_of: str | None
+    """The first system of the scenario, where another was tested and costs less by `roi compare`; None where it is sized, or
+    the one that is sized was asked for."""
     mean_requests_per_s: float
     peak_requests_per_s: float
     """Of a trace its mean rate, since its own bursts are replayed."""
@@ -183,10 +181,11 @@ def size_service(
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
-    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace
-    plans are sought by its lengths and its rate, `times` as fast, and its own arrivals are replayed; else Poisson arrivals of
-    the scenario's lengths at its peak. `status` hears which plan is being replayed. Without `frontier` only fleets that the
-    answer names are: what each plan needs, and a replica less. InputError where no plan holds the SLO.
+    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the tested one that costs
+    least, else the first. With a trace plans are sought by its lengths and its rate, `times` as fast, and its own arrivals are
+    replayed; else Poisson arrivals of the scenario's lengths at its peak. `status` hears which plan is being replayed. Without
+    `frontier` only fleets that the answer names are: what each plan needs, and a replica less. InputError where no plan holds
+    the SLO.
     """
     if trace is not None and (several := resolved.scenario.serving.adapters_on_base) > 1:
         raise InputError(f"--trace holds the calls of one workload, and serving.adapters_on_base puts {several:,} on the fleet,"
@@ -196,7 +195,7 @@ def size_service(
         resolved = resolve(scenario, resolved.known)
     shared, options = read_all(resolved.case, resolved.case.values())
     owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
-    option = _option(options, model, owned)
+    option, in_place_of = sized_option(resolved.case, shared, options, model, owned)
     taken = without_long(shared, option)
     own = f"{OWN}:{option.system}"
     plans, (mean, peak, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
@@ -224,10 +223,16 @@ def size_service(
                          f"{''.join(f'; {each}' for each in few[:1])}")
     sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].usd_per_month))
     best, plan = sized[0]
+
+    def floor(kind: str) -> tuple[Way, ...]:
+        id = f"{kind}:{option.system}"
+        return least_floor(shared, options, id, resolved.plans.get(id, ()), mean, plan)
+
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
-        title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
+        title=resolved.scenario.title, system=option.system, option=option.id, untrained=why_untrained(options, option),
+        in_place_of=in_place_of,
         mean_requests_per_s=mean, peak_requests_per_s=peak, waits_hours=shared.waits_hours,
         hold_requests_per_s=load.requests_per_s,
         busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
@@ -253,8 +258,8 @@ def size_service(
             plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
         late_api=_late_api(resolved, options, option.system, load.slo),
         ways=ways_on_trace(taken, options, option.system, best, mean) if trace is not None
-        else ways(taken, options, options[own], plan, mean) if best.owned is not None
-        else (*ways(taken, options, option, plan, mean), *own_floor(taken, options, options.get(own), yours, mean)),
+        else ways(taken, options, options[own], plan, mean, floor("hybrid-own")) if best.owned is not None
+        else (*ways(taken, options, option, plan, mean, floor("hybrid")), *floor("hybrid-own")),
     )
 
 
@@ -283,28 +288,6 @@ def on_trace(scenario: Scenario, trace: Trace, times: float) -> Scenario:
     training = t.model_copy(update={"tokens_per_example": t.tokens_per_example or mean_tokens(scenario)})
     serving = scenario.serving.model_copy(update={"prefix_hit_rate": None})
     return scenario.model_copy(update={"workload": workload, "training": training, "serving": serving})
-
-
-def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str, object]) -> Option:
-    """The option that is asked for, by its own name or else by its model's, or the first that some plan holds.
-
-    `owned` are the options with plans on cards that are owned, by id.
-    """
-    hosted = [option for kind in KINDS for option in options.values() if option.kind == kind]
-    if not hosted:
-        raise InputError("candidates.self_hosted: names no model; `roi size` sizes a model that you serve yourself")
-    found = hosted
-    if model is not None:
-        exact = [o for o in hosted if o.system.lower() == model.lower()]
-        found = exact or [o for o in hosted if o.system.lower().partition("+")[0] == model.lower()]
-        if not found:
-            names = [o.system for o in hosted]
-            raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
-    first = next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
-    why = None if model is not None else _why_untrained(options, first)
-    if why is not None and binding_field(why) == ADAPTER_SLOTS:
-        raise InputError(f"{first.system}, tuned: {why}; --model {first.system} sizes it untrained")
-    return first
 
 
 def _compared(
@@ -350,14 +333,6 @@ def _rent_levels(shared: Shared, option: Option, plan: FleetPlan) -> Array:
     """Rent of a plan that is rented over today's, by month: as it drifts, and 1 while a commitment runs."""
     bound = incumbent_share(option.months_to_live, plan.offer.minimum_months, shared.horizon).whole > 0
     return np.where(bound & (plan.offer.minimum_months > 0), 1.0, rent_level(shared))
-
-
-def _why_untrained(options: Mapping[str, Option], option: Option) -> str | None:
-    """Why no option that tunes the untrained model of `option` is possible; None where one is, or there is none."""
-    if option.kind != KINDS[1]:
-        return None
-    tuned = [o for o in options.values() if o.kind == KINDS[0] and o.system.partition("+")[0] == option.system]
-    return next((o.infeasible for o in tuned), None) if all(o.infeasible for o in tuned) else None
 
 
 def _check_context(calls: Lengths, shape: ModelShape) -> None:

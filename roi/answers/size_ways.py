@@ -1,7 +1,7 @@
 """Ways to run one plan at today's volume: for the peak, with the hours of the day, with an API above a floor, with waiting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,24 +16,16 @@ from roi.answers.size_hours import (
     runs,
 )
 from roi.answers.size_plan import SizedPlan, monthly_usd
+from roi.economics.decision.evaluation import choose_plan
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import Service, service
+from roi.economics.lines.api_request import without_long
 from roi.economics.lines.line import pick
 from roi.economics.lines.self_hosting import let_wait, spilled, waiting
-from roi.estimate.replay.fleet import (
-    HOURS,
-    Fleet,
-    demand_to_hold,
-    fleet_capacity,
-    instances_needed,
-    replicas_needed,
-    size_fleet,
-)
+from roi.estimate.replay.fleet import HOURS, Fleet, fleet_capacity, instances_needed, size_fleet
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
-FLOORS: Final = 64
-"""Floors that a spill is tried with, at most."""
 MIGHT_WAIT: Final = 0.5
 """Share of requests of the what-if where the scenario lets none wait."""
 
@@ -58,10 +50,12 @@ class Way:
         return self.rent_usd + self.api_usd
 
 
-def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float) -> tuple[Way, ...]:
+def ways(
+    shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float, floor: tuple[Way, ...],
+) -> tuple[Way, ...]:
     """Each way to run the option's plan, first the scenario's, which `roi compare` pays; `mean` is today's requests/s of all.
 
-    USD are this workload's, where others share the fleet.
+    With the `floor` of `least_floor`, on whatever plan it is. USD are this workload's, where others share the fleet.
     """
     peak, waits = float(mean * shared.peak_to_mean), float(waiting(shared, option))
     alone, pooling, spares = plan.capacity.alone.requests_per_s, plan.capacity.pooling, option.spares
@@ -92,8 +86,7 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     found.sort(key=lambda each: each.name != paid)
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
-        api = options[hybrid.spills_to]
-        found += _floor(shared, option, plan, api, mean), _api_alone(shared, api, mean / float(option.workloads))[0]
+        found += *floor, _api_alone(shared, options[hybrid.spills_to], mean / float(option.workloads))[0]
     if let_wait(shared, option) == 0.0:
         share = f"if {MIGHT_WAIT:.0%} could wait for a valley"
         found.append(way(share, fixed(MIGHT_WAIT), "workload.can_wait_share is 0"))
@@ -137,43 +130,32 @@ def _announced(priced: Service) -> str:
                    for later, (_, cost) in told if today)
 
 
-def own_floor(
-    shared: Shared, options: Mapping[str, Option], own: Option | None, plans: Sequence[FleetPlan], mean: float,
+def least_floor(
+    shared: Shared, options: Mapping[str, Option], id: str, plans: Sequence[FleetPlan], mean: float, first: FleetPlan,
 ) -> tuple[Way, ...]:
-    """The cheapest floor on cards that are owned, be they enough for the peak and a spare or not; none without an API."""
-    hybrid = None if own is None else options.get(f"hybrid:{own.system}")
-    if own is None or hybrid is None or hybrid.spills_to is None:
+    """The floor of the option `id`, whose plans these are, on the plan and of the size that `roi compare` chooses.
+
+    The fleet never goes below it, above it the API answers; at today's volume, `mean` requests/s of all on the fleet. It names
+    its card where that is not the `first` plan's. None where the option cannot work.
+    """
+    if (hybrid := options.get(id)) is None or hybrid.spills_to is None:
         return ()
-    floors = [replace(_floor(shared, own, plan, options[hybrid.spills_to], mean),
-                      name=f"floor on your {plan.offer.gpu}, the rest to the API")
-              for plan in plans if plan.capacity.alone.requests_per_s > 0.0 and _held(plan) >= own.replicas_least]
-    return (min(floors, key=lambda way: way.usd),) if floors else ()
-
-
-def _held(plan: FleetPlan) -> int:
-    """Replicas that cards that are owned hold, in whole servers."""
-    owned, server = plan.offer.owned or 0, plan.offer.gpus_per_instance
-    return owned // server * (server // plan.serving.tensor_parallel)
-
-
-def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> Way:
-    """The cheapest floor, no less than asked, below which the fleet never goes and above which the API answers."""
-    own = mean / float(option.workloads)
-    _, each = _api_alone(shared, api, own)
-    alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
-    replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
-    demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
-    most = int(replicas_needed(demand, alone, option.headroom, 0.0, 1.0, pooling))
-    if plan.offer.owned is not None:
-        most = min(most, _held(plan))
-    least, tried = option.replicas_least, []
-    for floor in sorted(set(np.geomspace(least, max(most, least), FLOORS).round().astype(int).tolist())):
-        held = float(fleet_capacity(floor, alone, pooling)) * (1.0 - float(option.headroom))
-        spill = float(spilled(shared, option, held / mean))
-        gpus = float(instances_needed(floor, replica, instance) * instance)
-        tried.append(Way(
-            name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=monthly_usd(plan, option, gpus),
-            api_usd=spill * own * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
-            note=f"{api.label} at ${each:.3g} a request; no spare, the API is the failover{_announced(service(shared, api))}",
-        ))  # fmt: skip
-    return min(tried, key=lambda w: w.usd)
+    chosen = choose_plan(shared, hybrid, options)
+    if chosen.infeasible is not None or chosen.plan is None or chosen.replicas_fixed is None:
+        return ()
+    plan, api = plans[hybrid.plans.index(chosen.plan)], options[hybrid.spills_to]
+    floor = float(max(chosen.replicas_fixed, hybrid.replicas_least))
+    taken, own = without_long(shared, hybrid), mean / float(hybrid.workloads)
+    _, each = _api_alone(taken, api, own)
+    held = float(fleet_capacity(floor, plan.capacity.alone.requests_per_s, plan.capacity.pooling))
+    spill = float(spilled(taken, hybrid, held * (1.0 - float(hybrid.headroom)) / mean))
+    instance = float(plan.offer.gpus_per_instance)
+    gpus = float(instances_needed(floor, float(plan.serving.tensor_parallel), instance) * instance)
+    same = (plan.serving, plan.offer.vendor) == (first.serving, first.offer.vendor)
+    on = "" if same else f" on your {plan.offer.gpu}" if plan.offer.owned is not None else (
+        f" on {plan.serving.tensor_parallel} x {plan.offer.gpu}, {plan.offer.vendor}")
+    return (Way(
+        name=f"floor{on}, the rest to the API", replicas=floor, gpus=gpus, rent_usd=monthly_usd(plan, hybrid, gpus),
+        api_usd=spill * own * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
+        note=f"{api.label} at ${each:.3g} a request; no spare, the API is the failover{_announced(service(taken, api))}",
+    ),)

@@ -3,19 +3,25 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.lines.calendar import growth_path, months
+from roi.estimate.replay.fleet import demand_to_hold, instances_needed, replicas_needed
 from roi.resolution.fact_sheet import FactSheet
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_DAY
 
 LARGER = (3.0, 10.0, 30.0)
 """Multiples of today's volume at which the cheapest plan is kept too."""
+CHEAPEST = 2
+"""Plans, those with the least cost over the horizon, that are replayed before any other is looked at."""
 MOST_PLANS = 9
-"""Plans of one option that go into the Case, the cheapest at today's volume first."""
-WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
-"""Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
+"""Plans of one option that go into the Case, the cheapest over the horizon first."""
+
+Replica = tuple[str, int, str]
+"""A card, how many of it, and the format of the weights: what a replay depends on, whoever rents the card."""
 
 
 class FoundPlan(NamedTuple):
@@ -26,41 +32,89 @@ class FoundPlan(NamedTuple):
     """Tensor-parallel degree."""
     dtype: str
     capacity: float
-    """Requests/s of the closed form, which ranks plans; those that are kept are replayed."""
+    """Requests/s of one replica: of the closed form until it is replayed."""
     stated: int | None = None
     """Number of the row of `serving.capacities` that states its capacity, which is then not replayed."""
+    pooling: float | None = None
+    """What each of several replicas holds over one alone; None until it is replayed: the closed form knows no bursts."""
+
+    @property
+    def replica(self) -> Replica:
+        """What it runs on."""
+        return self.offer.gpu, self.gpus, self.dtype
 
 
 def cheapest_plans(sheet: FactSheet, found: list[FoundPlan]) -> list[FoundPlan]:
-    """At most MOST_PLANS plans, none of which another beats in rent, power of cards that are owned, and capacity alike.
+    """At most MOST_PLANS plans, none of which another beats in cost, power of cards that are owned, and capacity alike.
 
-    The two with the lowest rent at today's peak, of each card that is owned the one that draws least then (what it would sell
-    for is no bill), the lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it),
-    per request at scale the best of four cards and terms, the smallest instance, and more of the first.
+    The CHEAPEST over the horizon, of each card that is owned the one that draws least (what it would sell for is no bill), the
+    lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it), per request at scale
+    the best of four cards and terms, the smallest instance, and more of the first. What the closed form says of a plan, mostly
+    too much, beats nothing that was replayed.
     """
-    a_day, peak = (sheet.facts[path_of(Shared, name)].number() for name in ("requests_per_day", "peak_to_mean"))
-    workloads = sheet.facts.get(path_of(Option, "workloads"))
-    a_day *= 1.0 if workloads is None else workloads.number()
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
-    hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
-    owned = [p.offer.watts or find_gpu(p.offer.gpu).power_w if p.offer.owned is not None else 0.0 for p in found]
+    hourly = np.array([_usd_per_gpu_hour(sheet, p.offer) for p in found]) * size
+    owned = [_watts(p.offer) if p.offer.owned is not None else 0.0 for p in found]
     power, capacity = np.array(owned) * size, np.array([p.capacity for p in found])
-    held = capacity * (size // np.array([p.gpus for p in found]))
+    known, pooling = np.array([p.pooling is not None for p in found]), np.array([p.pooling or 1.0 for p in found])
+    gpus = np.array([float(p.gpus) for p in found])
+    replicas, pooled = size // gpus, capacity * pooling
+    held = pooled * replicas
     bound = np.array([p.offer.minimum_months for p in found])
-    no_worse = ((hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity)
-                & (bound[:, None] <= bound) & (power[:, None] <= power))
+    no_worse = ((hourly[:, None] <= hourly) & (bound[:, None] <= bound) & (power[:, None] <= power)
+                & (replicas[:, None] >= replicas) & (capacity[:, None] >= capacity) & (pooled[:, None] >= pooled)
+                & (known[:, None] | ~known))
     better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held) | (power[:, None] < power))
     unbeaten = np.flatnonzero(~better.any(axis=0))
+    headroom, spares, least = (sheet.facts[f"serving.{name}"].number() for name in ("headroom", "spares", "replicas_least"))
 
-    def by_rent(times: float, hourly: Array = hourly) -> list[int]:
-        rent = hourly * np.ceil(times * a_day / SECONDS_PER_DAY * peak / held + 1.0)
-        return [int(k) for k in unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]]
+    def by_cost(loads: Array, hourly: Array = hourly) -> list[int]:
+        """The plans by what their fleets cost in the mean of these loads, the smaller instance first."""
+        needed = replicas_needed(loads, capacity[unbeaten, None], headroom, spares, least + spares, pooling[unbeaten, None])
+        usd = hourly[unbeaten] * np.mean(instances_needed(needed, gpus[unbeaten, None], size[unbeaten, None]), axis=-1)
+        return [int(k) for k in unbeaten[np.lexsort((hourly[unbeaten], usd))]]
 
-    today = by_rent(1.0)
-    drawing = {found[k].offer.gpu: k for k in reversed(by_rent(1.0, power)) if power[k] > 0}
+    loads = _loads(sheet)
+    cheapest = by_cost(loads)
+    drawing = {found[k].offer.gpu: k for k in reversed(by_cost(loads, power)) if power[k] > 0}
     by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
     smallest = unbeaten[np.argmin(hourly[unbeaten])]
     kinds = {(found[k].offer.gpu, found[k].offer.minimum_months > 0): int(k) for k in reversed(by_scale)}  # the best of each
     scale = [k for k in map(int, by_scale) if k in kinds.values()]
-    first = [*today[:2], *drawing.values(), *(by_rent(times)[0] for times in LARGER), *scale[:4], smallest, *today[2:]]
+    larger = [by_cost(loads[:1] * times)[0] for times in LARGER]
+    first = [*cheapest[:CHEAPEST], *drawing.values(), *larger, *scale[:4], smallest, *cheapest[CHEAPEST:]]
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
+
+
+def _loads(sheet: FactSheet) -> NDArray[np.float64]:
+    """Requests/s that a fleet must hold in each month."""
+    facts = sheet.facts
+    a_day, peak, growth, can_wait = (facts[path_of(Shared, name)].number()
+                                     for name in ("requests_per_day", "peak_to_mean", "growth", "can_wait"))
+    workloads, horizon = facts.get(path_of(Option, "workloads")), int(facts["horizon_months"].number())
+    mean = a_day * (1.0 if workloads is None else workloads.number()) / SECONDS_PER_DAY * growth_path(growth, horizon)
+    number = 0
+    while (step := f"workload.steps.{number}") + ".ratio" in facts:
+        come = months(horizon) >= facts[f"{step}.from_month"].number()
+        mean, number = np.where(come, mean * facts[f"{step}.ratio"].number(), mean), number + 1
+    return np.asanyarray(demand_to_hold(mean * peak, mean, can_wait))
+
+
+def _watts(offer: Offer) -> float:
+    return offer.watts or find_gpu(offer.gpu).power_w
+
+
+def _usd_per_gpu_hour(sheet: FactSheet, offer: Offer) -> float:
+    """Rent; of a card of one's own what it and its server lose over the horizon, installation, power and space.
+
+    A replacement within the horizon is left out.
+    """
+    if offer.kind != "owned":
+        return offer.usd_per_gpu_hour
+    host, install, kept, share, pue, usd_per_kwh, colocation = (sheet.facts[f"own_hardware.{name}"].number() for name in (
+        "host_usd_per_gpu", "install_share", "value_kept_per_year", "power_share", "pue", "usd_per_kwh",
+        "colocation_usd_per_kw_month"))
+    horizon = sheet.facts["horizon_months"].number()
+    left: float = kept ** (horizon / MONTHS_PER_YEAR)
+    lost = (offer.usd_per_gpu + host) * (1.0 + install - left) / horizon / HOURS_PER_MONTH
+    return lost + _watts(offer) / 1000.0 * (share * pue * usd_per_kwh + colocation / HOURS_PER_MONTH)

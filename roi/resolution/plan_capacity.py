@@ -237,6 +237,12 @@ class PlanEvidence:
     adapter_slots: float = 0.0
     """Of them that each GPU holds at once, which the server's room for KV is without."""
 
+    @property
+    def spreads(self) -> tuple[tuple[str, Fact], ...]:
+        """Speeds of engine and adapters with their spreads, each with its path in the Case."""
+        engine = self.speed_path, self.speed
+        return (engine,) if self.adapters is None else (engine, (self.adapters.path, self.adapters.spread))
+
 
 @dataclass(frozen=True)
 class FleetPlan:

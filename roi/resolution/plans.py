@@ -1,7 +1,7 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity and its facts."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
@@ -27,7 +27,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.found_plans import FoundPlan, cheapest_plans
+from roi.resolution.found_plans import CHEAPEST, FoundPlan, Replica, cheapest_plans
 from roi.resolution.plan_capacity import (
     ENGINE,
     LATENCY,
@@ -119,20 +119,25 @@ def _find_plans(
             return (), "nobody rents Apple's GPUs out; own_hardware says what one costs", "catalog"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     found, why_none = _candidates(s, sheet.known, choice, system, lengths, offers)
-    held, refused = list[FleetPlan](), list[FleetPlan]()
-    while found and not held:
+    tried, chosen = dict[Replica, FleetPlan](), list[FoundPlan]()
+    while found:
         chosen = _with_measured(sheet, cheapest_plans(sheet, found), found)
-        for each in chosen:
-            serving = _serving_plan(choice, find_gpu(each.offer.gpu), each.gpus, each.dtype)
-            plan = (_replayed(sheet, s, each.offer, serving, lengths) if each.stated is None else
-                    _as_stated(sheet, s, each.offer, serving, lengths, each.stated))
-            (held if plan.capacity.alone.requests_per_s > 0 else refused).append(plan)
-        tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
-        found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
-    if refused and not held:
+        new = [each for each in chosen if each.replica not in tried]
+        first = [each for each in new if each in chosen[:CHEAPEST]]
+        for each in {each.replica: each for each in first or new}.values():
+            tried[each.replica] = _fleet_plan(sheet, s, choice, each, lengths)
+        found = [each._replace(capacity=plan.capacity.alone.requests_per_s, pooling=plan.capacity.pooling)
+                 if (plan := tried.get(each.replica)) else each for each in found]
+        found = [each for each in found if each.capacity > 0]  # another takes the place of one that holds nothing
+        if not first and all(tried[each.replica].capacity.alone.requests_per_s > 0 for each in new):
+            break
+    if refused := [plan for plan in tried.values() if plan.capacity.alone.requests_per_s <= 0] if not found else []:
         why_none = min(why_none_holds(each.serving, lengths, each.evidence.server, slo_of(s), each.capacity.alone.binding)
                        for each in refused).told
-    return tuple(held), why_none, "serving plans, in closed form and replayed"
+    held = tuple(replace(tried[each.replica], offer=each.offer) for each in chosen) if found else ()
+    for plan in held:
+        _add_speeds(sheet, plan)
+    return held, why_none, "serving plans, in closed form and replayed"
 
 
 def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option: Option, gpu: str) -> str:
@@ -220,7 +225,6 @@ def _as_stated(
     server = _evidence(sheet.known, plan, lengths).server
     evidence = PlanEvidence(server=server, speed_path=f"{path}.speed", speed=speed, profiled=False, basis=Basis.STATED,
                             source=source)
-    sheet.with_ends(evidence.speed_path, speed)
     slow, alone, fast = (Capacity(end * q.value, "as stated") for end in ends)
     capacity = PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=row.pooling, pooling_slow=row.pooling,
                             pooling_fast=row.pooling)
@@ -236,15 +240,18 @@ def _with_measured(sheet: FactSheet, chosen: list[FoundPlan], found: list[FoundP
     return list(dict.fromkeys([*chosen, *(cheapest_plans(sheet, measured)[:2] if measured else [])]))
 
 
+def _fleet_plan(sheet: FactSheet, s: Scenario, choice: WeightChoice, found: FoundPlan, lengths: SystemLengths) -> FleetPlan:
+    """The plan with its capacity, as stated or replayed."""
+    serving = _serving_plan(choice, find_gpu(found.offer.gpu), found.gpus, found.dtype)
+    if found.stated is not None:
+        return _as_stated(sheet, s, found.offer, serving, lengths, found.stated)
+    return _replayed(sheet, s, found.offer, serving, lengths)
+
+
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options, vendors and scenarios that share the replica."""
     evidence = _evidence(sheet.known, plan, lengths)
-    spreads = [sheet.with_ends(evidence.speed_path, evidence.speed)]
-    if evidence.profiled:
-        what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"
-        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.speed.source}")
-    if evidence.adapters is not None:
-        spreads.append(sheet.with_ends(evidence.adapters.path, evidence.adapters.spread))
+    spreads = [sheet.facts.get(path, speed) for path, speed in evidence.spreads]
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
@@ -254,6 +261,16 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
         if kept is not None and found is None:
             kept.keep(replayed[key], *inputs)
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
+
+
+def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
+    """The speeds that the plan's capacity rests on, with their ends."""
+    evidence, serving = plan.evidence, plan.serving
+    for path, speed in evidence.spreads:
+        sheet.with_ends(path, speed)
+    if evidence.profiled:
+        what = f"{serving.shape.id} {serving.weight_dtype} on {serving.tensor_parallel} x {serving.gpu.id}"
+        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.speed.source}")
 
 
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:

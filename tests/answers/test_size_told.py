@@ -11,6 +11,7 @@ from sizing_support import size_text, sized, sized_scenario
 from roi.answers.size import size_service
 from roi.answers.size_ways import _api_alone
 from roi.economics.decision.comparison import compare
+from roi.economics.decision.weighing import settle
 from roi.report.comparison.screen import comparison_text
 from roi.report.layout.wording import figure
 from roi.report.serving.size import size_json
@@ -271,6 +272,38 @@ def test_a_minimum_of_replicas_is_said_to_set_their_number_where_the_load_needs_
     usual = sized(file, "workload.requests_per_day=50000")
     assert next(way for way in usual.ways if way.name == floor.name).replicas <= 1.0
     assert usual.plans[0].replicas_unbound == usual.plans[0].replicas == 1
+
+
+BURSTS = (
+    ("workload={requests_per_day: 600000, input_tokens: 1800, output_tokens: 40, peak_to_mean: 8, ttft_p95_s: 0.25,"
+     " tpot_p95_s: 0.015}"),
+    "incumbent={provider: mistral, model: codestral-2508}", "candidates.self_hosted=[qwen2.5-7b]", "candidates.methods=[lora]",
+    "candidates.base=true", "candidates.gpus=[]", "candidates.vendors=[]", "quality.bar=0.3", "quality.usd_per_error=0",
+    ("quality.scores={codestral-2508: {value: 0.38, items: 2000}, qwen2.5-7b: {value: 0.33, items: 2000}, qwen2.5-7b+lora:"
+     " {value: 0.39, items: 2000}}"),
+)
+"""As of a code completion whose peak is 8 times its mean: fixed fleets are dear, a floor on one large card is not."""
+
+
+def test_the_floor_is_on_the_plan_that_compare_chooses_for_it_whatever_plan_is_first(file):
+    """The first plan's own floor would be all of its instance of 8, $8,760, and no less than its fleet."""
+    found = sized(file, *BURSTS, model="qwen2.5-7b", frontier=False)
+    plan = settle(resolve(load_scenario(file, BURSTS)).case)[1]["hybrid:qwen2.5-7b"].plan
+    [floor] = [way for way in found.ways if way.name.startswith("floor")]
+    assert floor.name == f"floor on {plan.gpus_per_replica:g} x {plan.gpu}, {plan.vendor}, the rest to the API"
+    assert plan.gpu != found.plans[0].gpu
+    assert floor.usd < found.plans[0].usd_per_month
+
+
+def test_of_several_systems_the_tested_one_that_costs_least_is_sized_and_said(file):
+    """Both reach the bar: the adapter's training buys nothing where a wrong answer costs nothing. Untested, it is no choice."""
+    both = sized(file, *BURSTS, frontier=False)
+    assert (both.system, both.in_place_of) == ("qwen2.5-7b", "qwen2.5-7b+lora")
+    said = " ".join(size_text(both).split())
+    assert "costs least in roi compare; --model qwen2.5-7b+lora sizes the scenario's first." in said
+    higher = sized(file, *BURSTS, "quality.bar=0.35", frontier=False)  # which the base misses
+    assert (higher.system, higher.in_place_of) == ("qwen2.5-7b+lora", None)
+    assert sized(file, *BURSTS, model="qwen2.5-7b", frontier=False).in_place_of is None
 
 
 def test_on_a_trace_too_a_minimum_of_replicas_sets_their_number(file, tmp_path):

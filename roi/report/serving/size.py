@@ -174,6 +174,9 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Ite
     """What does not hold, that the model is untrained, which cards have no plan (at most so many reasons), old prices shown."""
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
+    if sizing.in_place_of is not None:
+        yield (f"Sized is the tested system that costs least in roi compare; --model {sizing.in_place_of} sizes the scenario's"
+               " first.")
     yield from _smaller(sizing)
     yield from (*late_api(sizing), *_full(sizing))
     yield from _broken(sizing, shown)

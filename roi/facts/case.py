@@ -33,6 +33,8 @@ ITEMS = ".items"
 """Behind the path of a share that was counted: the path of the number of items."""
 FOLLOWS, CORRELATION = ".follows", ".correlation"
 """Behind the path of a fact that goes with another: what names that one's path, and how closely, -1 to 1."""
+CAUTIONS, ABOUT = "quality.cautions.", ".about"
+"""Before the number of each thing that an evaluation warns of; behind it, the path of the system that it is about."""
 LAST = "quality.usd_per_error"
 """Drawn in the last dimension, so that stating it without a spread leaves the draws of all others as they were."""
 

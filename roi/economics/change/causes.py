@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from roi.facts.case import CAUTIONS
 from roi.facts.fact import Fact
 
 Facts = Mapping[str, Fact]
@@ -88,7 +89,7 @@ def causes_of(a: Facts, b: Facts) -> tuple[Cause, ...]:
     alone = owners(a) ^ owners(b)
     changed: dict[tuple[str, str, str], list[str]] = {}
     better: list[str] = []
-    for path in sorted({*a, *b} - UNSAID):
+    for path in sorted(path for path in {*a, *b} - UNSAID if not path.startswith(CAUTIONS)):
         old, new = a.get(path), b.get(path)
         owner = owner_of(path, alone)
         if owner is not None:

@@ -55,7 +55,7 @@ def cautions(
         ids = training_ids(training)
         seen = sum(item in ids or item.partition("/")[2] in ids for item in found.items)
         if seen:
-            yield Caution(f"{seen:,} of {len(found.items):,} items stand in the training file {training}: what they score says"
+            yield Caution(f"{seen:,} of {len(found.items):,} items stand in the training file: what they score says"
                           " nothing of new ones; leave them out")
     yield from map(Caution, _moved_rules(fixed, results_on))
     for sentence in found.notes.tried:

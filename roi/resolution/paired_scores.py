@@ -38,7 +38,7 @@ class Carried(NamedTuple):
 
 def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Carried | None:
     """What the pairs say of a system on all items of the incumbent, by its fact in the sheet; None where all pair."""
-    of_base, own = _items_of_incumbent(s, pair), _items(score, pair)
+    of_base, own = _items_of_incumbent(sheet, s, pair), _items(score, pair)
     told = min(own, of_base) if pair.correlation is not None else _items(None, pair)  # counts of parts are no number of items
     pairs = min(told if pair.pairs is None else pair.pairs, own, of_base)
     if pairs == max(own, of_base):
@@ -59,9 +59,9 @@ def _items(score: ScoreOrNot | None, pair: Paired) -> int:
     return stated or round(pair.items) or 1
 
 
-def _items_of_incumbent(s: Scenario, pair: Paired) -> int:
+def _items_of_incumbent(sheet: FactSheet, s: Scenario, pair: Paired) -> int:
     """The same of the incumbent, whose bare value is as on the largest set of pairs."""
-    return _items(score_of(s, s.incumbent.model), largest_pair(s) or pair)
+    return _items(score_of(s, _base_of(sheet, s)), largest_pair(s) or pair)
 
 
 def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: Paired, carried: Carried) -> str:
@@ -84,13 +84,13 @@ def tell_caution(sheet: FactSheet, says: str, about: str | None) -> None:
     sheet.warnings.append(says if about is None else f"{about}: {says}")
 
 
-def check_counts(s: Scenario, system: str, score: Score, pair: Paired) -> None:
+def check_counts(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: Paired) -> None:
     """ScenarioError where paired counts cannot be of the items, or of the right ones, that the two scores state.
 
     Of items that are graded, weighted or in clusters the counts are of as many plain ones as say as much: of these only the
     share is held against the score, where all pair.
     """
-    today, field, counts = s.incumbent.model, f"quality.scores.{system}.paired", _agreement(pair)
+    today, field, counts = _base_of(sheet, s), f"quality.scores.{system}.paired", _agreement(pair)
     base = score_of(s, today)
     held = [(system, score, counts.other.right)]
     held += [(today, base, counts.incumbent.right)] if isinstance(base, Score) and base.items is not None else []

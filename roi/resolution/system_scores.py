@@ -154,7 +154,7 @@ def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None
     carried = None
     if score.paired is not None:
         items = items or round(score.paired.items) or 1
-        check_counts(s, system, score, score.paired)
+        check_counts(sheet, s, system, score, score.paired)
         carried = carry_over(sheet, s, score, score.paired)
     counted = items if score.effective_items is None else score.effective_items
     if score.effective_items is None and score.low is not None and score.high is not None:

@@ -20,7 +20,7 @@ BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBEN
 RENTED: Final = frozenset({LineKind.RENT, LineKind.PLATFORM})
 """Lines of a cloud's bill, which its credits to an option on rented GPUs pay."""
 CENT = 0.005
-MOST_CAUTIONS = 2
+MOST_CAUTIONS = 3
 """Warnings of an evaluation that the screen tells."""
 MOST_OUT = 2
 """Reasons why options are out that the screen tells."""

@@ -178,7 +178,7 @@ class Scenario(Section):
         q, of = self.quality, ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
         blocks = {name: renamed(getattr(q, name)) for name in of}
         if blocks != {name: getattr(q, name) for name in blocks}:
-            told = tuple(x.model_copy(update={"about": plain.get(x.about or "", x.about)}) for x in q.cautions)
+            told = tuple(x.model_copy(update={"about": x.about and next(iter(renamed({x.about: x})))}) for x in q.cautions)
             object.__setattr__(self, "quality", q.model_copy(update={**blocks, "cautions": told}))
         object.__setattr__(self, "tokens", renamed(self.tokens))
         return self

@@ -174,9 +174,9 @@ def _as_compared(measured: Measured) -> Iterable[Block]:
     carried = [f"{each.system} {percent(each.posterior.share)} (90% {_interval(each.posterior)})" for each in measured.scores
                if each.posterior != each.seen]
     if carried:
-        yield Paragraph(f"Not all items pair: roi compare takes the score of {measured.incumbent} on all of its own and the"
-                        f" difference on the pairs, {first_of(carried, MOST_TOLD)}"
-                        f"{'' if measured.bar is None else '; so does the chance to reach the bar'}.")
+        reaches = " takes" if measured.bar is None else " and the chance to reach the bar take"
+        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the difference on the"
+                        f" pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
 
 
 def _worth(measured: Measured) -> Iterable[Block]:

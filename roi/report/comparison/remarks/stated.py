@@ -99,7 +99,8 @@ def evaluated(c: Comparison) -> list[str]:
     v, facts, told = c.verdict, c.case.facts, dict[str, str]()
     asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger) if id is not None]
     paths = (f"options.{id}.{field}" for id in asked for field in ("system", "end_to_end"))
-    names = {facts[path].value for path in paths if path in facts}
+    names = {str(facts[path].value) for path in paths if path in facts}
+    names |= {str(facts[path].value) for name in names if (path := f"systems.{name}.error_rate_as") in facts}
     for path in facts:
         if path.startswith(CAUTIONS) and not path.endswith(ABOUT):
             about = facts.get(path + ABOUT)

@@ -68,19 +68,19 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
     """How the score of a system comes about that does not share all items with the incumbent; the comparison tells it too."""
     (theirs, own), today, counts, pairs = carried.alone, s.incumbent.model, _agreement(pair), carried.pairs
     points = 100.0 * (counts.n01 - counts.n10) / counts.items
-    by = f"{abs(points):.1f} points {'worse' if points < 0 else 'better'}"
+    by = f"{abs(points):.1f} points {'worse' if points < 0 else 'better'}" if round(points, 1) else "as good"
     on = f"{pairs:,} of {today}'s {pairs + theirs:,} items" if theirs else f"all {pairs:,} items of {today}"
     aside = f" ({own:,} more of its own are left aside)" if own else ""
     tell_caution(sheet, f"judged on {on}{aside}, {by}, and taken to be so on all; {100 * score.value:.1f}% of its own", system)
-    return f"{by} than {today}, as on {pairs:,} items of both"
+    return f"{points:+.1f} points of {today}, as on {pairs:,} items of both".replace("-0.0", "+0.0")
 
 
 def tell_caution(sheet: FactSheet, says: str, about: str | None) -> None:
     """State in the Case what an evaluation warns of: of one system, or of all."""
     number = sum(path.startswith(CAUTIONS) and not path.endswith(ABOUT) for path in sheet.facts)
-    sheet.state(f"{CAUTIONS}{number}", says, "roi quality")
+    sheet.state(f"{CAUTIONS}{number}", says, "the evaluation")
     if about is not None:
-        sheet.state(f"{CAUTIONS}{number}{ABOUT}", about, "roi quality")
+        sheet.state(f"{CAUTIONS}{number}{ABOUT}", about, "the evaluation")
     sheet.warnings.append(says if about is None else f"{about}: {says}")
 
 
@@ -88,19 +88,22 @@ def check_counts(sheet: FactSheet, s: Scenario, system: str, score: Score, pair:
     """ScenarioError where paired counts cannot be of the items, or of the right ones, that the two scores state.
 
     Of items that are graded, weighted or in clusters the counts are of as many plain ones as say as much: of these only the
-    share is held against the score, where all pair.
+    share is held against the score, where both scores are of as many items, so that all pair.
     """
     today, field, counts = _base_of(sheet, s), f"quality.scores.{system}.paired", _agreement(pair)
     base = score_of(s, today)
     held = [(system, score, counts.other.right)]
     held += [(today, base, counts.incumbent.right)] if isinstance(base, Score) and base.items is not None else []
     parts = pair.correlation is not None or pair.pairs is not None or score.effective_items is not None
-    for name, each, right in held if pair.pairs is None else ():
-        items = counts.items if parts else _items(each, pair)
+    same = len({each.items for _, each, _ in held}) == 1 and pair.pairs is None
+    for name, each, right in held:
+        items, most = counts.items if parts else _items(each, pair), f"at most the items of quality.scores.{name}"
         off = 0.5 + ROUNDED * items
+        if pair.pairs is not None and pair.pairs > (each.items or pair.pairs):
+            raise ScenarioError(f"{field}.pairs", pair.pairs, f"{most}, {each.items:,}")
         if counts.items > items + off:
-            raise ScenarioError(field, counts.items, f"at most the {items:,} items that quality.scores.{name} states")
-        if not right - off <= each.value * items <= items - (counts.items - right) + off:
+            raise ScenarioError(field, counts.items, f"{most}, {items:,}")
+        if (same or not parts) and not right - off <= each.value * items <= items - (counts.items - right) + off:
             raise ScenarioError(f"quality.scores.{name}.value", each.value, f"{field} says {right:,.4g} right of"
                                 f" {counts.items:,.4g}{'' if items == counts.items else f', of {items:,}'}; to try another"
                                 " score, take paired out")

@@ -144,6 +144,8 @@ def test_items_of_its_own_alone_are_left_aside_and_told() -> None:
     graded = with_scores({**SOME, LUNA: half})
     assert graded[path].value == pytest.approx(75.5 / 601 + 3 / 151)
     assert graded["quality.cautions.0"].value == fewer["quality.cautions.0"].value
+    before = {**half, "paired": {**{name: each / 2 for name, each in EASY.items()}, "correlation": 0.6}}  # an older part
+    assert with_scores({**SOME, LUNA: before})[path].value == graded[path].value
 
 
 def test_a_stated_correlation_stays_where_all_items_pair() -> None:
@@ -200,7 +202,8 @@ def test_what_cannot_be_is_named(scores: dict[str, Any], named: str) -> None:
 @pytest.mark.parametrize(("today", "luna", "named"), [
     (0.93, {"value": 0.99, "paired": COUNTS}, "quality.scores.gpt-6-luna.value: 0.99 .*paired says 273 right of 300"),
     (APART[STAY], {**APART[LUNA], "paired": {**COUNTS, "both_right": 9319}},
-     "paired: 9355.0 is not usable; at most the 300 items that quality.scores.gpt-6-luna states"),
+     "paired: 9355.0 is not usable; at most the items of quality.scores.gpt-6-luna, 300"),
+    (0.93, {**APART[LUNA], "paired": {**COUNTS, "pairs": 301}}, "paired.pairs: 301 is not usable; at most .*, 300"),
     ({"value": 0.98, "items": 300}, PAIRED[LUNA], "quality.scores.gpt-5.4.value: 0.98 .*paired says 279 right of 300"),
     ({"value": 0.4, "items": 600}, PAIRED[LUNA], "quality.scores.gpt-5.4.value: 0.4 .*279 right of 300, of 600"),
     (0.93, {"value": 0.8, "items": 300, "effective_items": 200, "paired": {**COUNTS, "correlation": 0.5}},

@@ -157,6 +157,12 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[ScorePo
     return found, min(max(goes, -1.0), 1.0)
 
 
+def given_third(together: float, first: float, second: float) -> float:
+    """Partial correlation of two scores whose correlations with a third are `first` and `second`; -1 to 1."""
+    rest = math.sqrt(max((1.0 - first**2) * (1.0 - second**2), 0.0))
+    return min(max((together - first * second) / rest, -1.0), 1.0) if rest else 0.0
+
+
 def exact_mcnemar(lost: int, won: int) -> float:
     """Two-sided p-value of `lost` against `won` discordant items if each were as likely to go either way (binomial, 1/2)."""
     n, few = lost + won, min(lost, won)

@@ -86,6 +86,8 @@ class Cascade:
     """Share wrong of what the first model keeps; None where it keeps nothing."""
     escalated_error_rate: ScorePosterior | None
     """Share of the second model's answers that are wrong where it is handed an item; None where it is handed none."""
+    with_first: float | None
+    """Correlation of its true score with the first model's; None where these are not on the same items."""
     no_answer: int
     """Items handed on that the second model was not judged on: left out."""
 
@@ -131,14 +133,22 @@ def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tup
         judged = ~np.isnan(marks)
         if not judged.any():
             raise InputError(f"--cascade: no item that {first} hands on was judged for {second} (the ids do not match)")
+        same = bool((judged == ~np.isnan(kept_marks)).all())
         flagged = ~np.isnan(handed) & ~np.isnan(kept_marks)
         cascades.append(Cascade(
             first=first, second=second, escalated=_posterior(found, np.where(flagged, handed, np.nan)),
             kept_error_rate=_part(found, kept_marks, 1.0 - handed), escalated_error_rate=_part(found, handed_marks, handed),
-            no_answer=int((flagged & ~judged).sum())))
+            with_first=_together(found, kept_marks, marks) if same else None, no_answer=int((flagged & ~judged).sum())))
         found = replace(found, systems=(*found.systems, f"{first} > {second}"), marks=np.vstack([found.marks, marks]),
                         escalated=np.vstack([found.escalated, np.full(len(marks), np.nan)]), unscored=(*found.unscored, 0))
     return found, tuple(cascades)
+
+
+def _together(found: EvaluationSet, marks: Floats, others: Floats) -> float:
+    """Correlation of the true scores behind two systems' marks on the same items."""
+    judged = ~np.isnan(marks)
+    both = agreement(marks[judged], others[judged], found.weights[judged], found.clusters[judged])
+    return both.correlation(_posterior(found, marks), _posterior(found, others))
 
 
 def _part(found: EvaluationSet, marks: Floats, share: Floats) -> ScorePosterior | None:

@@ -45,7 +45,9 @@ def _quality(measured: Measured, source: str, warnings: list[Caution]) -> Iterat
         yield "bar", measured.bar
     plain = all(map(_counted, measured.scores))
     most = {each.system: max(each.items, measured.scores[0].items) for each in measured.scores}
-    paired = {each.system: {"paired": _paired(each, plain=plain, most=most[each.system])} for each in measured.differences}
+    first = {f"{each.first} > {each.second}": each.with_first for each in measured.cascades}
+    paired = {each.system: {"paired": _paired(each, plain=plain, most=most[each.system], first=first.get(each.system))}
+              for each in measured.differences}
     yield "scores", {each.system: {**_score(each), **paired.get(each.system, {}), "source": source} for each in measured.scores}
     for name in ("escalated", "kept_error_rate", "escalated_error_rate"):  # a scenario hands on to its incumbent alone
         known = {each.first: getattr(each, name) for each in measured.cascades if each.second == measured.incumbent}
@@ -72,14 +74,17 @@ def _score(each: SystemScore) -> dict[str, Any]:
     return told if _counted(each) else told | {"effective_items": round(each.seen.right + each.seen.wrong, DIGITS)}
 
 
-def _paired(each: Difference, *, plain: bool, most: int) -> dict[str, float]:
+def _paired(each: Difference, *, plain: bool, most: int, first: float | None) -> dict[str, float]:
     """Items by who was right, as a scenario's score states them; and what they do not say where they are parts of items.
 
-    That is how the scores go together, or where only some of the `most` items pair, how many do.
+    That is how the scores go together, or where only some of the `most` items pair, how many do; and of a cascade on all of
+    them how its score goes with its `first` model's.
     """
     found = each.agreement
     counts = {"both_right": found.n11, "only_incumbent": found.n10, "only_this": found.n01, "both_wrong": found.n00}
     told = {name: round(count, DIGITS) for name, count in counts.items()}
+    if first is not None and each.pairs == most:
+        told["with_first"] = round(first, DIGITS)
     if plain:
         return told
     return told | ({"pairs": each.pairs} if each.pairs < most else {"correlation": round(each.correlation, DIGITS)})

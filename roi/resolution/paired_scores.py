@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from roi.economics.inputs import path_of
 from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
-from roi.facts.case import ABOUT, CAUTIONS, CORRELATION, FOLLOWS, ITEMS
-from roi.numerics.paired import Agreement, Moments, ScorePosterior, on_all_items
+from roi.facts.case import ABOUT, BESIDE, CAUTIONS, CORRELATION, FOLLOWS, GIVEN, ITEMS
+from roi.numerics.paired import Agreement, Moments, ScorePosterior, given_third, on_all_items
 from roi.numerics.spreads import TAIL
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of
@@ -134,3 +134,9 @@ def add_pair(sheet: FactSheet, s: Scenario, system: str, pair: Paired, carried: 
         opposite = (drawn[0] in lucks) != (drawn[1] in lucks)  # more luck is fewer wrong answers
         sheet.state(drawn[0] + FOLLOWS, drawn[1], told)
         sheet.state(drawn[0] + CORRELATION, -together if opposite else together, told)
+        first = path_of(ErrorRate, "central", system=system.partition(" > ")[0])
+        follows = sheet.facts.get(first + FOLLOWS)
+        if pair.with_first is not None and follows is not None and follows.value == drawn[1] and drawn[0] == paths[0]:
+            known = given_third(pair.with_first, together, sheet.facts[first + CORRELATION].number())
+            sheet.state(drawn[0] + BESIDE, first, told)
+            sheet.state(drawn[0] + GIVEN, known, told)

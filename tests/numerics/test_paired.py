@@ -12,6 +12,7 @@ from roi.numerics.paired import (
     ScorePosterior,
     agreement,
     exact_mcnemar,
+    given_third,
     on_all_items,
     score_posterior,
     worth_items,
@@ -277,6 +278,13 @@ def test_90_percent_intervals_of_grades_hold_the_truth(n: int, sets: int, togeth
         held.append((low <= means[1] - means[0] <= high, least <= means[1] <= most))
     error = 3 * (0.9 * 0.1 / sets) ** 0.5
     assert np.mean(held, axis=0) == pytest.approx([0.9, 0.9], abs=error + 0.02)
+
+
+def test_what_two_have_in_common_beyond_a_third() -> None:
+    """(0.6 - 0.5 x 0.4) / sqrt(0.75 x 0.84) = 0.504; beyond what says all nothing is left."""
+    assert given_third(0.6, 0.5, 0.4) == pytest.approx(0.504, abs=1e-3)
+    assert given_third(0.2, 0.5, 0.4) == pytest.approx(0.0)
+    assert (given_third(0.6, 1.0, 0.6), given_third(0.9, 0.1, -0.9)) == (0.0, 1.0)
 
 
 def carried(base: ScorePosterior, share: float, pairs: Agreement) -> tuple[ScorePosterior, float]:

@@ -269,6 +269,8 @@ def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:
     assert found["kept_error_rate"]["small"]["value"] == 0.05
     assert found["escalated_error_rate"]["small"]["value"] == 0.25
     assert found["scores"]["small > today"]["value"] == 0.91
+    together = (91 * 4 - 5.5 * 0.5) / (96.5 * 4.5 * 91.5 * 9.5) ** 0.5  # small alone is right on 5, the cascade on none
+    assert found["scores"]["small > today"]["paired"]["with_first"] == pytest.approx(together, abs=1e-4)
     data = {"quality": {"scores": {"other": 0.5, "small": 0.1}, "kept_error_rate": {"other": 0.2}}}
     overlay_quality(data, {"quality": found})
     assert set(data["quality"]["scores"]) == {"other", "small", "today", "small > today"}

@@ -72,7 +72,7 @@ ONLY_TOLD = (
     r"quality\.cautions\..+",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(?:error_rate\.items|(?:kept|escalated)_error_rate\.items)",
-    r"(?:vendors|systems)\..+\.(?:follows|correlation)",
+    r"(?:vendors|systems)\..+\.(?:follows|correlation|beside|beside_correlation)",
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",

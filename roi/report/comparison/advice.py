@@ -82,6 +82,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
+    With fewer than none (-1) what follows a first move is not told without that.
     """
     v = c.verdict
     if v.recommended is None:
@@ -91,18 +92,21 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     elif v.measure_first is not None:
         e = v.measure_first
         after = max(e.net_usd, 0.0)
-        ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
-                 f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
+        later = short_usd(after) if after else "nothing"
+        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay; {later} after the change."
                  f"{wins_at(c, e)}")
-        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
+        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
-        blocks = [_change(c, "DO NOW")]
+        blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
     later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
     return [*blocks, *then(c, brief=brief), *later]
 
 
-def _change(c: Comparison, label: str) -> Block:
-    """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one."""
+def _change(c: Comparison, label: str, *, alone: bool) -> Block:
+    """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
+
+    `alone`: with what it brings without that move.
+    """
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
@@ -126,7 +130,7 @@ def _change(c: Comparison, label: str) -> Block:
     straight, *beats = figures(c, o)[2:]
     return Labelled(label, (
         *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
-        f"Without the first: {straight} {' '.join(beats)}", *_later(c)), "good")
+        *([f"Without the first: {straight} {' '.join(beats)}"] if alone else ()), *_later(c)), "good")
 
 
 def _live_in(o: OptionResult) -> str:

@@ -57,7 +57,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
     Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
     word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
-    would undo the advice, and remarks have room; at last the best of those without a row is not named.
+    would undo the advice; at last none of them, nor the best of those without a row, and as many remarks as there is room for.
     """
     above, told, advised = list[Block](), remarks(c), cache(partial(advice, c))
     told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
@@ -69,8 +69,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     fewer += [(k, *some, MOST_RIVALS, True)
               for k in range(named, few - 1, -1) for some in ((told, len(told)), (told_last, least))]
     fewer += [(k, told_last, n, MOST_RIVALS, True) for k in range(few, 1, -1) for n in every if kept <= n < least]
-    fewer += [(1, told_last, n, rivals, True)
-              for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    fewer += [(1, told_last, n, rivals, True) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept]
     for most, found, n, rivals, brief in fewer:
         above = _above(c, _first(found, n), advised(rivals, brief=brief))
         below = _below(c, warnings, most)
@@ -78,7 +77,11 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
         if form != "table" or text.count("\n") < MOST_LINES:
             return more if more.count("\n") == text.count("\n") else text
     below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
-    return render([*above, *below], form, width=width, colour=colour)
+    for n in every:
+        text = render([*_above(c, _first(told_last, n), advised(-1, brief=True)), *below], form, width=width, colour=colour)
+        if n == 0 or form != "table" or text.count("\n") < MOST_LINES:
+            break
+    return text
 
 
 def moving_along(c: Comparison, blocks: Sequence[Block]) -> list[Block]:
@@ -170,7 +173,8 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
-    ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
+    ends = "; P10: bad case, P90: good." + " best of all: among what may be recommended." * (not terse)
+    ends = ends if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (misses if may_miss else ""))

@@ -74,7 +74,8 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
         return []
     signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
     central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
-    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
+    folded = ["Prices and error rates that would undo it: --full."] * (rivals == 0)
+    rest = [*central, misses_the_bar(c)] if rivals > 0 else folded
     told = [x for x in (*turning_volumes_and_rents(c), *rest) if x]
     volumes = f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at"
     centrally = f"{'At' if any_unstated(c) else volumes} the central values no price or error rate of its own would."

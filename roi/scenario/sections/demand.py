@@ -123,6 +123,11 @@ class Workload(Section):
         return self
 
     @property
+    def embeds(self) -> bool:
+        """True where no request has output, as of embeddings: vectors of two models do not mix, so that one answers all."""
+        return not any(each.output_tokens for each in self.lengths or ()) and as_spread(self.output_tokens or 0.0).value == 0.0
+
+    @property
     def waits_a_day(self) -> bool:
         """True where what can wait may wait for any hour of its day."""
         return self.waits_hours is None or self.waits_hours >= HOURS_PER_DAY

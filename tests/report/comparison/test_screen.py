@@ -277,7 +277,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
                        worth_usd=9e3, net_usd=8e3, first_net_usd=12e3, evppi_usd=1e4, error_usd=1e2, items=300)
     text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
     assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and 8 days." in text
-    assert "Worth $12,000 on average, its cost and the delay taken off" in text
+    assert "Worth $12,000 on average net of cost and delay" in text
     assert "wins if at most 7.5% of its answers are wrong (assumed: 16%)" in text
     assert text.index("MEASURE FIRST") < text.index("ELSE Change to gpt-6-luna")
     assert "THEN" not in text
@@ -976,6 +976,7 @@ def test_a_guess_of_a_template_that_turns_the_advice_says_what_it_is_at_the_end_
     data = {**parse_yaml(template("classification"), "a"), "draws": 256}
     data["candidates"] = {}
     data["incumbent"] = {**data["incumbent"], "uses_cache": True}
+    data["workload"] = {**data["workload"], "shared_prefix_tokens": 0.0}
     c = compare(resolve(check_scenario(data)).case)
     assert c.leader.id == "cache-batch"
     assert re.search(r"guesses: share that can wait 30% \(moves the NPV by \$[\d,]+; at 0% the advice is to stay\), ", flat(c))
@@ -1230,7 +1231,7 @@ CACHED = (*NOTHING, "template=null", "incumbent.provider=openai", "workload.shar
 UNLISTED = ("incumbent.model=own", "apis={openai/own: {input_usd_per_mtok: 1.6, output_usd_per_mtok: 8}}")
 OF_READS = UNLISTED[1].replace("}}", ", cache_read_usd_per_mtok: 0.16}}")
 REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
-    "No request has output, as of embeddings (workload.output_tokens: 0): no model that writes answers takes their place":
+    "No request has output, as of embeddings (workload.output_tokens: 0): only a model that embeds takes their place, alone":
         ((*EMBEDDED, "workload.output_tokens=0"), ((*EMBEDDED, "workload.output_tokens=1"),)),
     "! A commitment is over by as_of and costs nothing: incumbent.committed_until":
         ((*OWED, "incumbent.committed_until=2026-01-01"), ((*OWED, "incumbent.committed_until=2026-11-24"),)),
@@ -1242,7 +1243,7 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "! The bill is 0.376 x what these requests cost at the scenario's prices: taken as other requests":
         (("incumbent.bill_usd_per_month=5000", "incumbent.bill_is_volume_share=1"),
          (("incumbent.bill_usd_per_month=7000", "incumbent.bill_is_volume_share=1"),)),
-    "The prompt cache that is on holds nothing: the shared prefix of 1,023 tokens is below the 1,024 that its vendor caches.":
+    "The prompt cache that is on holds nothing: the shared prefix of 1,023 tokens is below the 1,024 that its vendor caches;":
         ((*CACHED, "workload.shared_prefix_tokens=1023"),
          ((*CACHED, "workload.shared_prefix_tokens=1024"), (*CACHED, "workload.shared_prefix_tokens=0"),
           (*CACHED, "workload.shared_prefix_tokens=1023", "incumbent.cache_minimum_tokens=512"))),

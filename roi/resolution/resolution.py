@@ -106,6 +106,8 @@ def _add_frame(sheet: FactSheet, s: Scenario) -> None:
     for name in type(s.verdict).model_fields:
         stated = _basis(name in s.verdict.model_fields_set)
         sheet.add(f"verdict.{name}", float(getattr(s.verdict, name)), basis=stated, source=f"scenario verdict.{name}")
+    if not s.incumbent.may_stay:
+        sheet.state(path_of(Shared, "may_stay"), False, "scenario incumbent.may_stay")
     if s.accept:
         sheet.state("accept", ",".join(s.accept), "scenario accept")
     for gate in QUESTIONS:

@@ -92,8 +92,8 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     elif v.measure_first is not None:
         e = v.measure_first
         after = max(e.net_usd, 0.0)
-        later = short_usd(after) if after else "nothing"
-        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay; {later} after the change."
+        moved = short_usd(after) if after else "nothing"
+        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay; {moved} after the change."
                  f"{wins_at(c, e)}")
         blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
@@ -210,7 +210,8 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
     """The line that is more than half of an option's cash, USD a month, where nobody stated what it rests on."""
     start = alone_from(c, o)
-    sums = {line.name: mean_from(line, start) for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
+    sums = {"forced migrations" if line.kind in MIGRATIONS else line.name: mean_from(line, start)
+            for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
     name = max(sums, key=lambda each: sums[each], default=None)
     return (sums[name], name.partition(" and ")[0]) if name and sums[name] > 0.5 * o.cash_monthly_usd else None
 
@@ -247,7 +248,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     before, after = stay.quality.wrong_rate, o.quality.wrong_rate
     flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
-        drawn_apart = f"; what is not known of both could matter: {flips}" if flips else ""
+        drawn_apart = f"; but they may differ: {flips}" if flips else ""
         return f"Wrong answers {percent(before)}, as today{either_way(c, o)}{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
@@ -256,7 +257,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
-    count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
+    count = figure(number)
     turns = f" ({flips})" if flips else ""
     rates = " -> ".join(told_apart(percent, before, after))
     return f"Wrong answers {rates}{either_way(c, o)}: about {count} {more} a month{priced}{turns}."
@@ -329,7 +330,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (head,))]
     wins = wins_from(c, o)
     if brief:
-        return [Labelled("NOT YET", (f"{head}{f' Centrally it {wins}.' if wins else ''}",))]
+        return [Labelled("NOT YET", (f"{head}{f' At central values it {wins}.' if wins else ''}",))]
     told = f" At the central values ({today(c)}) it {wins}." if wins else ""
     return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins)}",))]
 

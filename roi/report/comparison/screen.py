@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
@@ -77,9 +77,10 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
         if form != "table" or text.count("\n") < MOST_LINES:
             return more if more.count("\n") == text.count("\n") else text
     below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
+    text = ""
     for n in every:
-        text = render([*_above(c, _first(told_last, n), advised(-1, brief=True)), *below], form, width=width, colour=colour)
-        if n == 0 or form != "table" or text.count("\n") < MOST_LINES:
+        above = _above(c, _first(told_last, n, NAMED), advised(-1, brief=True))
+        if (text := render([*above, *below], form, width=width, colour=colour)).count("\n") < MOST_LINES:
             break
     return text
 
@@ -100,10 +101,10 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
     return [*head(c), *told, Gap(), *advised, Gap()]
 
 
-def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
-    """The first remarks, and what the others are about."""
+def _first(told: Sequence[tuple[str, Labelled]], n: int, most: int | None = None) -> list[Block]:
+    """The first remarks, and what the others are about, at most so many of them by name."""
     left = list(dict.fromkeys(about for about, _ in told[n:]))
-    more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
+    more = Labelled("!", (f"More in --full: {first_of(left, most or len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 
@@ -162,8 +163,7 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
         npvs = ["-" if x is None or o.id == "stay" else _scaled(x, size) for x in shown]
         chances = (share(chance(o, counts)), share(o.probability_best)) if drawn(c) else ()
         leads = o.id == v.recommended
-        label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
-        name = f"{'>' if leads else ' ' if o.tested else '?'} {label}"
+        name = f"{'>' if leads else ' ' if o.tested else '?'} {_short_label(c, o)}"
         return Row((name, cash(month_of(c, o)[0]), _rate(c, o), *npvs, *chances, quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
@@ -180,7 +180,14 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
               + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half an item added each way (roi quality adds none)."
-    return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
+    beside = tuple(_short_label(c, o) for some in (c.options, c.infeasible) for o in some if o not in best)
+    rows = tuple(row(o) for o in best)
+    return [Table(heads, rows, align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True, beside=beside), Paragraph(legend)]
+
+
+def _short_label(c: Comparison, o: OptionResult | InfeasibleOption) -> str:
+    """The option in the table's first column."""
+    return "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
 
 
 def _scaled(x: float, size: float) -> str:
@@ -222,6 +229,9 @@ def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = Fa
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
     left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
+    often = max((o for o in c.options if o.id not in shown), key=lambda o: o.probability_best or 0.0, default=c.leader)
+    if (often.probability_best or 0.0) > (c.leader.probability_best or 0.0):
+        left.append(f"Best in more draws, not shown: {often.label} ({share(often.probability_best)}).")
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."

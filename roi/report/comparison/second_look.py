@@ -1,5 +1,7 @@
 """What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
 
+from functools import partial
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
@@ -111,7 +113,8 @@ def _centrally(c: Comparison, today: float) -> list[str]:
     """The same at the central values: volumes of what is not tested, and the price, hours and error rate of any option."""
     assert c.thresholds is not None
     told = list[str]()
-    ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in over_the_horizon(c, id, "stay")]
+    untested = [o.id for o in map(partial(option_of, c), c.thresholds.ids) if not o.tested and not below_bar(c, o)]
+    ends = [b for id in untested for b in over_the_horizon(c, id, "stay")]
     above, below = _nearest_ends(ends, today)
     for side, end in (("above", above), ("below", below)):
         if end is not None:

@@ -40,7 +40,7 @@ from roi.scenario.sections.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
 NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"
-            " for that. Name an API that passes the bar (candidates.api_models) and evaluate it")
+            " for that, or may not stay. Name an API that passes the bar (candidates.api_models) and evaluate it")
 NOT_TEXT = re.compile(r"(?:^|[/-])(?:[a-z]*vl|vision|llava|omni|audio|asr|tts|ocr|embedding|reranker)(?=[-/.\d]|$)")
 """Open models that see, hear, or score a text: most are a text model with a tower or another head."""
 NOT_TEXT_WHY = (
@@ -142,7 +142,7 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None and o.too_long is None
-               and not (s.incumbent.served and o.same_model)
+               and not ((s.incumbent.served or not s.incumbent.may_stay) and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
     missed = too_slow(s, s.incumbent)

@@ -265,6 +265,9 @@ class Incumbent(Section):
     """Price of the model you would move to when this one ends, over its own then; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
+    may_stay: bool = True
+    """False where a rule or a contract ends today's use: staying, and what goes on asking today's model, is then shown for
+    comparison and never advised."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with; of what is committed, all that is paid."""
     bill_of: BillOf | None = None

@@ -1447,6 +1447,9 @@ def test_a_name_is_cut_where_its_longest_word_ends() -> None:
     """27 characters, 24 wanted: the first word of 13 gives 6, of which three are dots."""
     assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
     assert shortened("qwen3-8b+lora floor + spill", 24, keep_kind=True) == "qw...+lora floor + spill"
+    table = Table(("option",), (Row(("> qwen3-8b+lora floor + spill",)),), cut=True)
+    for beside, said in (((), "> qwen3-8... floor + spill"), (("qwen3-8b floor + spill",), "> qw...+lora floor + spill")):
+        assert said in render([replace(table, beside=beside)], width=26)
     assert shortened("qwen3-8b+lora", 6, keep_kind=True) == "qwe..."
     assert shortened("qwen3-4b+lora floor + spill", 16) == "...floor + spill"
     assert shortened("qwen3-4b+lora self-hosted", 18) == "qwe... self-hosted"

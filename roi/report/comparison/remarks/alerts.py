@@ -11,6 +11,7 @@ from roi.economics.decision.feasibility import FAIL, UNKNOWN
 from roi.economics.inputs import path_of
 from roi.economics.option_kinds import KEEPS_MODEL, PADDED
 from roi.economics.outlook import announced_days, bill_at_todays_list
+from roi.economics.reading import read_shared
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
@@ -244,6 +245,12 @@ def _unknown_gates(c: Comparison) -> list[str]:
     return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
+def _may_not_stay(c: Comparison) -> list[str]:
+    """That staying, which all is compared with, is not to be chosen."""
+    return [] if read_shared(c.case.values()).may_stay else [
+        "Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
+
+
 def _cache_in_vain(c: Comparison) -> list[str]:
     """That today's requests use a prompt cache and pay in full: for want of a price, or of a prefix as long as it holds."""
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
@@ -306,7 +313,8 @@ def _long(c: Comparison, *, dear: bool) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "the bar that may be missed": may_miss, "unusual figures": unlikely, "a gate that is no": _gates, "known ends": endings,
+    "staying, which is not allowed": _may_not_stay, "the bar that may be missed": may_miss, "unusual figures": unlikely,
+    "a gate that is no": _gates, "known ends": endings,
     "what is too long": lambda c: _long(c, dear=True), "today's latency": staying_late, "a cache in vain": _cache_in_vain,
     "announced prices": lambda c: next_prices(c, much=True), "what is out": what_is_out,
     "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
@@ -326,7 +334,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("the bar that may be missed", "unusual figures", "a gate that is no", "known ends", "what is too long",
+ALWAYS: Final = ("staying, which is not allowed", "the bar that may be missed", "unusual figures", "a gate that is no",
+                 "known ends", "what is too long",
                  "today's latency", "a cache in vain", "announced prices", "what is out", "stated for nothing",
                  "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",

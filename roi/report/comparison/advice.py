@@ -41,6 +41,7 @@ from roi.report.comparison.thresholds import (
     any_unstated,
     at_rent,
     beats_staying_today,
+    chance_asked,
     flips_at,
     holds_while,
     nothing_fails,
@@ -350,6 +351,8 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     after, bad, odds = option_of(c, move.after), "", ""
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
+        if move.chance < (needed := chance_asked(c, o)):
+            odds += f" ({percent(needed)} asked)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)

@@ -264,7 +264,7 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
     of_kind = [o.id for o in rank(c) if o.kind == name] or [o.id for o in c.infeasible if o.kind == name]
     if of_kind:
         return of_kind[0]
-    as_cut = [id for id, label in ids.items() if CUT in name and stands_for(name, label)]
+    as_cut = [o.id for o in c.options if CUT in name and stands_for(name, o.label)]
     found = [id for id, label in ids.items() if label == name] or as_cut or [
         id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
         id for id, label in ids.items() if name and (name in id or name in label)]

@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
@@ -180,12 +180,12 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
               + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half an item added each way (roi quality adds none)."
-    beside = tuple(_short_label(c, o) for some in (c.options, c.infeasible) for o in some if o not in best)
+    beside = tuple(_short_label(c, o) for o in c.options if o not in best)
     rows = tuple(row(o) for o in best)
     return [Table(heads, rows, align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True, beside=beside), Paragraph(legend)]
 
 
-def _short_label(c: Comparison, o: OptionResult | InfeasibleOption) -> str:
+def _short_label(c: Comparison, o: OptionResult) -> str:
     """The option in the table's first column."""
     return "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
 

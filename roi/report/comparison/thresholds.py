@@ -217,8 +217,8 @@ def misses_the_bar(c: Comparison) -> str:
         return ""
     at, now = told_apart(percent, s.threshold, s.today)
     together = percent(c.leader.quality.wrong_rate)
-    with_spill = f"; {together} with what it hands on" if together != now else ""
-    return f"With more than {at} of its own answers wrong (here {now}{with_spill}) it misses the bar."
+    own, with_spill = (" own", f"; {together} with what it hands on") if together != percent(s.today) else ("", "")
+    return f"With more than {at} of its{own} answers wrong (here {now}{with_spill}) it misses the bar."
 
 
 def flips_at(c: Comparison) -> str:

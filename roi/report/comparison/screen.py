@@ -222,7 +222,7 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = False) -> list[Block]:
-    """Why the highest mean NPV does not lead, or that it has no row (unless `terse`), and where the rest stands."""
+    """Why the highest mean NPV does not lead, or that it has no row (if `terse`, what is best in more draws), and the rest."""
     v, shown = c.verdict, {o.id for o in best_rows(c, most)}
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
@@ -230,7 +230,7 @@ def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = Fa
     left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     often = max((o for o in c.options if o.id not in shown), key=lambda o: o.probability_best or 0.0, default=c.leader)
-    if (often.probability_best or 0.0) > (c.leader.probability_best or 0.0):
+    if terse and (often.probability_best or 0.0) > (c.leader.probability_best or 0.0):
         left.append(f"Best in more draws, not shown: {often.label} ({share(often.probability_best)}).")
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)

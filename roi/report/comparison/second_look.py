@@ -41,7 +41,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
+    told, others = _turning(c), [o for o in map(partial(option_of, c), c.thresholds.ids) if not below_bar(c, o)]
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):

@@ -82,9 +82,14 @@ RATES: Final = (0.001, 2000.0)
 """USD a million tokens: lists ask 0.003 (small embeddings) to 600 (o1-pro). What is asked a token is a millionth of that."""
 
 
+def _whole(usd: float) -> str:
+    """The amount with all of its digits, which a redaction knows as one."""
+    return f"{usd:.12f}".rstrip("0").rstrip(".")
+
+
 def _unusual_rents(s: Scenario) -> list[str]:
     """Stated rents that nobody asks for an hour."""
-    return [f"Rent of ${x.usd_per_gpu_hour:.7g} a GPU and hour (gpu_rents.{n}.usd_per_gpu_hour): $0.15 to $12 is usual"
+    return [f"Rent of ${_whole(value_of(x.usd_per_gpu_hour))} a GPU and hour (gpu_rents.{n}.usd_per_gpu_hour): $0.15 to $12 is usual"
             for n, x in enumerate(s.gpu_rents) if not RENTS[0] <= value_of(x.usd_per_gpu_hour) <= RENTS[1]]
 
 
@@ -92,7 +97,7 @@ def _unusual_rates(s: Scenario) -> list[str]:
     """Stated prices of an API, 0 aside, that no list asks for a million tokens: the first of each."""
     first = {name: next(((rate, x) for rate, x in own.rates.items() if x > 0 and not RATES[0] <= x <= RATES[1]), None)
              for name, own in s.apis.items()}
-    return [f"Price of ${found[1]:.7g} a million tokens (apis.{name}.{found[0]}_usd_per_mtok): $0.003 to $600 is usual"
+    return [f"Price of ${_whole(found[1])} a million tokens (apis.{name}.{found[0]}_usd_per_mtok): $0.003 to $600 is usual"
             for name, found in first.items() if found is not None]
 
 

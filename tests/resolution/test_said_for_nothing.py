@@ -124,8 +124,8 @@ def test_a_rent_or_a_price_in_another_unit_is_asked_about() -> None:
     """$800 is a month's rent; $0.0000001 is asked a token, $0.1 a million."""
     terms = {"openai/gpt-6-luna": {"input_usd_per_mtok": 1e-7, "output_usd_per_mtok": 4e-7}}
     odd = resolved(gpu_rents=[{**RENT, "usd_per_gpu_hour": 800.0}], apis=terms).case.facts["prices.unusual"].value
-    assert odd == ("Rent of $800 a GPU and hour (gpu_rents.0.usd_per_gpu_hour): $0.15 to $12 is usual; Price of $1e-07 a"
-                   " million tokens (apis.openai/gpt-6-luna.input_usd_per_mtok): $0.003 to $600 is usual")
+    assert odd == ("Rent of $800 a GPU and hour (gpu_rents.0.usd_per_gpu_hour): $0.15 to $12 is usual; Price of $0.0000001"
+                   " a million tokens (apis.openai/gpt-6-luna.input_usd_per_mtok): $0.003 to $600 is usual")
     free = {"openai/gpt-6-luna": {"input_usd_per_mtok": 0.0, "output_usd_per_mtok": 0.001}}
     assert "prices.unusual" not in resolved(gpu_rents=[RENT], apis=free).case.facts
 

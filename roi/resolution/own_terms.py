@@ -89,8 +89,9 @@ def _whole(usd: float) -> str:
 
 def _unusual_rents(s: Scenario) -> list[str]:
     """Stated rents that nobody asks for an hour."""
-    return [f"Rent of ${_whole(value_of(x.usd_per_gpu_hour))} a GPU and hour (gpu_rents.{n}.usd_per_gpu_hour): $0.15 to $12 is usual"
-            for n, x in enumerate(s.gpu_rents) if not RENTS[0] <= value_of(x.usd_per_gpu_hour) <= RENTS[1]]
+    rents = [value_of(each.usd_per_gpu_hour) for each in s.gpu_rents]
+    return [f"Rent of ${_whole(x)} a GPU and hour (gpu_rents.{n}.usd_per_gpu_hour): $0.15 to $12 is usual"
+            for n, x in enumerate(rents) if not RENTS[0] <= x <= RENTS[1]]
 
 
 def _unusual_rates(s: Scenario) -> list[str]:

@@ -81,7 +81,7 @@ def explain_field(
     fact = resolved.case[paths[0]] if len(paths) == 1 else None
     number, moves, why = _number(value, fact), None, ""
     if number is None or meaning.path in NO_MONEY:
-        why = "it is no number that can be halved or doubled; change it with --set and compare again"
+        why = "no other value of it is tried here; change it with --set and compare again"
     else:
         most = scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
         try:

@@ -53,6 +53,8 @@ class Shared:
     """Real over estimated requests, as the bill says."""
     price_factor: Number
     """Real over list price, as the bill says."""
+    may_stay: Annotated[bool, At("incumbent.may_stay", absent=True)] = True
+    """False where going on with today's model is not allowed, and never advised."""
     can_wait: Annotated[Number, At("workload.can_wait_share")]
     waits_hours: Annotated[float, At("workload.waits_hours", absent=HOURS_PER_DAY)] = HOURS_PER_DAY
     """Hours within which what can wait must be answered."""

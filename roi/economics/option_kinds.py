@@ -7,4 +7,6 @@ LEVERS: Final = frozenset({"shorter-prompt", "less-reasoning", "shorter-prompt+l
 name is paid as today, by the token or the unit."""
 KEEPS_MODEL: Final = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned", "by-token"})
 """Kinds in which the incumbent answers as it does today, for less or at another speed."""
+PADDED: Final = "cache-batch:padded"
+"""Id of the option whose shared prefix is made as long as the incumbent's cache asks."""
 SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

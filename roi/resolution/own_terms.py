@@ -72,6 +72,34 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
     late = [f"costs.{n}.from_month" for n, cost in enumerate(s.costs) if (cost.from_month or 1) > s.horizon_months]
     late += [f"workload.steps.{n}.from_month" for n, step in enumerate(s.workload.steps) if step.from_month > s.horizon_months]
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]
+    if unusual := [*_unusual_rents(s), *_unusual_rates(s)]:
+        sheet.state("prices.unusual", "; ".join(unusual), "scenario")
+
+
+RENTS: Final = (0.02, 50.0)
+"""USD a GPU and hour between which a rent is: the catalog's are 0.15 (T4) to 12.3 (H100). $800 is a month's."""
+RATES: Final = (0.001, 2000.0)
+"""USD a million tokens: lists ask 0.003 (small embeddings) to 600 (o1-pro). What is asked a token is a millionth of that."""
+
+
+def _whole(usd: float) -> str:
+    """The amount with all of its digits, which a redaction knows as one."""
+    return f"{usd:.12f}".rstrip("0").rstrip(".")
+
+
+def _unusual_rents(s: Scenario) -> list[str]:
+    """Stated rents that nobody asks for an hour."""
+    rents = [value_of(each.usd_per_gpu_hour) for each in s.gpu_rents]
+    return [f"Rent of ${_whole(x)} a GPU and hour (gpu_rents.{n}.usd_per_gpu_hour): $0.15 to $12 is usual"
+            for n, x in enumerate(rents) if not RENTS[0] <= x <= RENTS[1]]
+
+
+def _unusual_rates(s: Scenario) -> list[str]:
+    """Stated prices of an API, 0 aside, that no list asks for a million tokens: the first of each."""
+    first = {name: next(((rate, x) for rate, x in own.rates.items() if x > 0 and not RATES[0] <= x <= RATES[1]), None)
+             for name, own in s.apis.items()}
+    return [f"Price of ${_whole(found[1])} a million tokens (apis.{name}.{found[0]}_usd_per_mtok): $0.003 to $600 is usual"
+            for name, found in first.items() if found is not None]
 
 
 BILLED: Final = ("discount", "uses_cache", "batch_share", "tier_price_ratio", "committed_usd_per_month", "bill_usd_per_month",

@@ -213,7 +213,8 @@ def send_on(sheet: FactSheet, id: str, system: str, most_tokens: float, to: str,
 
 def takes_long(sheet: FactSheet, s: Scenario, id: str | None) -> str | None:
     """The option `id` where what is too long for others may go to its API, which takes all that is asked; else None."""
-    if id is None or not s.candidates.by_length or (id == "stay" and s.incumbent.served):
+    if id is None or not s.candidates.by_length or s.workload.embeds or (
+            id == "stay" and (s.incumbent.served or not s.incumbent.may_stay)):
         return None
     vendor, today = (sheet.facts[path_of(Option, "vendor", option=each)].value for each in (id, "stay"))
     context = sheet.facts.get("incumbent.context_tokens") if vendor == today else None

@@ -12,6 +12,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
 from roi.economics.inputs import Option, Shared, Training, path_of
 from roi.economics.lines.api_bill import service
+from roi.economics.option_kinds import PADDED
 from roi.economics.outlook import bill_at_todays_list
 from roi.economics.worked_out import BillFacts
 from roi.errors import ScenarioError
@@ -106,6 +107,8 @@ def _add_frame(sheet: FactSheet, s: Scenario) -> None:
     for name in type(s.verdict).model_fields:
         stated = _basis(name in s.verdict.model_fields_set)
         sheet.add(f"verdict.{name}", float(getattr(s.verdict, name)), basis=stated, source=f"scenario verdict.{name}")
+    if not s.incumbent.may_stay:
+        sheet.state(path_of(Shared, "may_stay"), False, "scenario incumbent.may_stay")
     if s.accept:
         sheet.state("accept", ",".join(s.accept), "scenario accept")
     for gate in QUESTIONS:
@@ -371,7 +374,8 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
     sheet.state(factor, gap, told, "ratio")
     for o in options.values():  # what the incumbent would cost with its cache or batch price on
         cheaper = a_request(o) / a_request(options["stay"]) if o.keeps_model and o.api is not None else 1.0
-        if o.infeasible is None and max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING:
+        near = max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING
+        if near and o.infeasible is None and o.id != PADDED:
             sheet.state("reconciliation.as_with", o.label, f"{told}; {o.label} would cost {cheaper:.3g} x")
     if abs(gap - 1) > GAP_WORTH_SAYING:
         sheet.warnings.append(f"the bill is {gap:.2f} x the estimate at the scenario's prices (${bill:,.0f} against"

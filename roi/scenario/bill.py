@@ -139,8 +139,8 @@ def servers_before(data: dict[str, Any], before: Billed) -> str | None:
         return None
     if not _is_number(_plain(was)) or _plain(was) == new:
         return None
-    return (f"Today's servers cost what costs says, which stood beside {_plain(was):,.10g} requests a day: set costs too where"
-            f" {new:,.10g} take others")
+    return (f"The costs of today's servers are those of {_plain(was):,.10g} requests a day; where {new:,.10g} take more or"
+            " fewer servers, set costs too")
 
 
 def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:

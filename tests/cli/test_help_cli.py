@@ -57,7 +57,7 @@ def test_a_field_in_a_scenario_has_its_value_its_basis_and_what_it_moves(mine):
 
 
 def test_a_field_that_is_no_number_says_so(mine):
-    assert "Moves: it is no number" in ask("help", "candidates.api_models", mine).stdout
+    assert "Moves: no other value of it is tried here" in ask("help", "candidates.api_models", mine).stdout
 
 
 def test_a_default_of_zero_is_no_statement_and_moves_by_ten_points(mine):

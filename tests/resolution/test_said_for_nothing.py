@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from quiet_scenario import SELF, quiet
+from quiet_scenario import CASCADE, CHEAPER, HYBRID, SELF, quiet, world
 
+from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError, UnknownName
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario
@@ -91,6 +92,42 @@ def test_no_cache_to_switch_on_has_the_reason_that_holds(work: dict[str, Any], u
                      incumbent={"provider": "openai", "model": "gpt-5.4", "uses_cache": uses})
     told = found.case.facts.get("options.cache-batch.infeasible")
     assert (told is None) if why is None else told is not None and why in str(told.value)
+
+
+SHORT = {"input_tokens": 1500.0, "output_tokens": 180.0, "shared_prefix_tokens": 900.0, "cache_hit_rate": 0.7}
+SOL = {"model": "gpt-6-sol", "uses_cache": True}
+
+
+def test_a_prefix_that_is_too_short_for_the_cache_may_be_padded_to_its_minimum() -> None:
+    """1,024 x (0.7 x $0.2 + 0.3 x $2.5)/M = $0.00091136 in the place of 900 x $2/M; the other 600 and 180 out at $10/M stay.
+
+    From 456 tokens on, 1,024 x 0.89 / 2; none where another minimum is stated that the prefix has.
+    """
+    w = world(workload=SHORT, incumbent=SOL)
+    paid = {id: float(service(w.shared, w.options[id]).cost.usd) for id in ("stay", "cache-batch:padded")}
+    assert paid == pytest.approx({"stay": 0.0048, "cache-batch:padded": 0.00091136 + 0.0012 + 0.0018})
+    for prefix, today, there in ((455.0, SOL, False), (456.0, SOL, True), (900.0, {**SOL, "cache_minimum_tokens": 900}, False)):
+        found = resolved(workload={**SHORT, "shared_prefix_tokens": prefix}, incumbent=today).case
+        assert ("cache-batch:padded" in found.options) is there
+
+
+def test_requests_without_output_are_shared_out_between_two_models_by_no_option() -> None:
+    """Where the API above the floor serves the same weights, the vectors are the same."""
+    facts = resolved(workload={"output_tokens": 0.0}).case.facts
+    for id in (CASCADE, HYBRID, f"{HYBRID}+lora"):
+        assert "vectors of two models do not mix" in str(facts[f"options.{id}.infeasible"].value)
+    assert not {f"options.{id}.infeasible" for id in (CHEAPER, SELF)} & facts.keys()
+    assert f"options.{HYBRID}.infeasible" not in resolved(workload={"output_tokens": 1.0}).case.facts
+
+
+def test_a_rent_or_a_price_in_another_unit_is_asked_about() -> None:
+    """$800 is a month's rent; $0.0000001 is asked a token, $0.1 a million."""
+    terms = {"openai/gpt-6-luna": {"input_usd_per_mtok": 1e-7, "output_usd_per_mtok": 4e-7}}
+    odd = resolved(gpu_rents=[{**RENT, "usd_per_gpu_hour": 800.0}], apis=terms).case.facts["prices.unusual"].value
+    assert odd == ("Rent of $800 a GPU and hour (gpu_rents.0.usd_per_gpu_hour): $0.15 to $12 is usual; Price of $0.0000001"
+                   " a million tokens (apis.openai/gpt-6-luna.input_usd_per_mtok): $0.003 to $600 is usual")
+    free = {"openai/gpt-6-luna": {"input_usd_per_mtok": 0.0, "output_usd_per_mtok": 0.001}}
+    assert "prices.unusual" not in resolved(gpu_rents=[RENT], apis=free).case.facts
 
 
 def test_hours_of_bought_cards_move_nothing_where_cards_are_there_already() -> None:

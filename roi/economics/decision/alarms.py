@@ -37,6 +37,17 @@ class Alarm:
     """What is wrong, with the value and what would be usual."""
     accepted: bool
 
+    @property
+    def may_be_meant(self) -> bool:
+        """True of what a scenario may accept by its name."""
+        return self.name in RULES
+
+
+NOWHERE_TO_GO: Final = Alarm(
+    "may_stay", "incumbent.may_stay", "staying is not allowed, and no other option that works is tested and at the bar: name"
+    " one (candidates) and evaluate it (quality.scores)", accepted=False)
+"""Where nothing may be advised."""
+
 
 def read_alarms(values: Values) -> tuple[Alarm, ...]:
     """The alarms of a Case's values, accepted ones included, in a fixed order."""

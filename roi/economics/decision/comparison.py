@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from roi.economics.decision.alarms import Alarm, read_alarms
+from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
@@ -177,6 +177,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
                                chosen.leader if following is None else following.after, counts, following)
     values = case.values()
     alarms = read_alarms(values)
+    if chosen.leader == "stay" and not shared.may_stay:
+        alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
                      turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger

@@ -17,7 +17,8 @@ from roi.units import to_digits, whole_percent
 def withheld(standing: Sequence[Alarm]) -> str:
     """The headline where alarms that nobody accepted withhold the verdict: each with its field, and how it is accepted."""
     told = "; ".join(f"{a.field}: {a.told}" for a in standing)
-    return f"No verdict: {told}. If it is meant, write accept: [{', '.join(a.name for a in standing)}]."
+    names = ", ".join(a.name for a in standing if a.may_be_meant)
+    return f"No verdict: {told}.{f' If it is meant, write accept: [{names}].' if names else ''}"
 
 
 def changing(

@@ -62,9 +62,10 @@ def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], count
     """The likely candidate with the highest expected NPV; staying where none is above zero.
 
     Of those that are equal to the cent the one with the fewest wrong answers, then the first: staying, then what changes least.
+    Where staying is not allowed every other candidate is likely, since its odds against staying decide nothing.
     """
-    candidates = tuple(id for id, r in results.items() if r.tested)
-    likely = tuple(id for id in candidates if id == "stay" or _likely(shared, results[id], counts))
+    candidates = tuple(id for id, r in results.items() if r.tested and (id != "stay" or shared.may_stay)) or ("stay",)
+    likely = tuple(id for id in candidates if id == "stay" or not shared.may_stay or _likely(shared, results[id], counts))
     most = max(value(results[id], counts) for id in likely)
     equal = (id for id in likely if value(results[id], counts) >= most - CENT)
     leader = min(equal, key=lambda id: results[id].wrong_share)

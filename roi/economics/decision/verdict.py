@@ -204,7 +204,7 @@ def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: s
 def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:
     counts = chosen.counts
     least = value(results[chosen.leader], counts)
-    higher = sorted((r for r in results.values() if value(r, counts) > least and r.id != chosen.leader),
+    higher = sorted((r for r in results.values() if value(r, counts) > least and r.id not in {chosen.leader, "stay"}),
                     key=lambda r: -value(r, counts))
     return tuple(PassedOver(option=r.id, reason="not likely" if r.tested else "not tested", chance=chance(r, counts),
                             chance_needed=chance_needed(shared, r)) for r in higher)

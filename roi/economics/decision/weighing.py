@@ -54,7 +54,8 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     drawn = draw(case, [*live, *below], choices, n, seed) if n else None
     best: dict[str, float] = {}
     if drawn is not None:
-        best = probability_best(drawn.saved(shared.counts), [id for id in live if tested(shared, options[id])])
+        choices_left = [id for id in live if tested(shared, options[id]) and (id != "stay" or shared.may_stay)]
+        best = probability_best(drawn.saved(shared.counts), choices_left)
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),

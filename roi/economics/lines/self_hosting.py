@@ -245,7 +245,8 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
 
     def arithmetic(gpus: Number, month: int) -> str:
         moved = pick(drift, month)
-        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
+        what = "drift" if np.any(np.asarray(shared.rent_drift) != 0.0) else "(central path of rents, mean 1)"
+        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {what}"
         return (
             f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
             f" x {pick(live.whole, month):.4g} of the month{drifted}{of_the_fleet(option.fleet_share)}"

@@ -41,6 +41,7 @@ from roi.report.comparison.thresholds import (
     any_unstated,
     at_rent,
     beats_staying_today,
+    chance_asked,
     flips_at,
     holds_while,
     nothing_fails,
@@ -82,6 +83,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
+    With fewer than none (-1) what follows a first move is not told without that.
     """
     v = c.verdict
     if v.recommended is None:
@@ -91,18 +93,21 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     elif v.measure_first is not None:
         e = v.measure_first
         after = max(e.net_usd, 0.0)
-        ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
-                 f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
+        moved = short_usd(after) if after else "nothing"
+        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay; {moved} after the change."
                  f"{wins_at(c, e)}")
-        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
+        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
-        blocks = [_change(c, "DO NOW")]
+        blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
     later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
     return [*blocks, *then(c, brief=brief), *later]
 
 
-def _change(c: Comparison, label: str) -> Block:
-    """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one."""
+def _change(c: Comparison, label: str, *, alone: bool) -> Block:
+    """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
+
+    `alone`: with what it brings without that move.
+    """
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
@@ -126,7 +131,7 @@ def _change(c: Comparison, label: str) -> Block:
     straight, *beats = figures(c, o)[2:]
     return Labelled(label, (
         *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
-        f"Without the first: {straight} {' '.join(beats)}", *_later(c)), "good")
+        *([f"Without the first: {straight} {' '.join(beats)}"] if alone else ()), *_later(c)), "good")
 
 
 def _live_in(o: OptionResult) -> str:
@@ -206,7 +211,8 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
     """The line that is more than half of an option's cash, USD a month, where nobody stated what it rests on."""
     start = alone_from(c, o)
-    sums = {line.name: mean_from(line, start) for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
+    sums = {"forced migrations" if line.kind in MIGRATIONS else line.name: mean_from(line, start)
+            for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
     name = max(sums, key=lambda each: sums[each], default=None)
     return (sums[name], name.partition(" and ")[0]) if name and sums[name] > 0.5 * o.cash_monthly_usd else None
 
@@ -243,7 +249,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     before, after = stay.quality.wrong_rate, o.quality.wrong_rate
     flips = flips_at(c) if o is c.leader else ""
     if abs(after - before) < SAME_RATE:
-        drawn_apart = f"; what is not known of both could matter: {flips}" if flips else ""
+        drawn_apart = f"; but they may differ: {flips}" if flips else ""
         return f"Wrong answers {percent(before)}, as today{either_way(c, o)}{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
@@ -252,7 +258,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
-    count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
+    count = figure(number)
     turns = f" ({flips})" if flips else ""
     rates = " -> ".join(told_apart(percent, before, after))
     return f"Wrong answers {rates}{either_way(c, o)}: about {count} {more} a month{priced}{turns}."
@@ -325,7 +331,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (head,))]
     wins = wins_from(c, o)
     if brief:
-        return [Labelled("NOT YET", (f"{head}{f' Centrally it {wins}.' if wins else ''}",))]
+        return [Labelled("NOT YET", (f"{head}{f' At central values it {wins}.' if wins else ''}",))]
     told = f" At the central values ({today(c)}) it {wins}." if wins else ""
     return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins)}",))]
 
@@ -345,6 +351,8 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     after, bad, odds = option_of(c, move.after), "", ""
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
+        if move.chance < (needed := chance_asked(c, o)):
+            odds += f" ({percent(needed)} asked)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)

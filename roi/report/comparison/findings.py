@@ -6,6 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
+from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import mean_npv, option_of, quality, rate_assumed
@@ -147,9 +148,11 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
                   " nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
                   ' wins for good from the second figure on, or no further than "to" says.'),
     ]
-    if only is None and c.break_even_requests_per_day is not None:
-        blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
-                                f" {requests(c.break_even_requests_per_day)} requests a day on."))
+    if only is None and (good := c.break_even_requests_per_day) is not None:
+        today = case_number(c.case, "workload.requests_per_day")
+        ahead = "; it is ahead at fewer too, today's among them" if c.leader.kind in SELF_HOSTED and good > today else ""
+        blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training for good from"
+                                f" {requests(good)} requests a day on{ahead}."))
     return blocks
 
 

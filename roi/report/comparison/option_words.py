@@ -3,8 +3,10 @@
 from roi.economics.decision.alarms import limit_words
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
+from roi.economics.inputs import path_of
 from roi.economics.lines.api_bill import WAYS
-from roi.economics.option_kinds import LEVERS
+from roi.economics.option_kinds import LEVERS, PADDED
+from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
@@ -35,6 +37,9 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
     if o.kind == "cache-batch" and "options.stay.cache_as_today" in c.case and not c.case[f"options.{o.id}.uses_cache"].value:
         hits = percent(case_number(c.case, "workload.cache_hit_rate"))
         words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
+    if o.id == PADDED:
+        least = case_number(c.case, path_of(Api, "cache_minimum", option=o.id))
+        words = f"the same model, its shared prefix padded to the {least:,.0f} tokens that its cache holds"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""

@@ -30,7 +30,7 @@ from roi.report.comparison.option_figures import (
 from roi.report.comparison.option_words import sent_on, terms
 from roi.report.comparison.remarks.fleets import slots_of
 from roi.report.comparison.remarks.model_ends import announced, as_announced, dearer
-from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
+from roi.report.layout.blocks import CUT, Block, Heading, Paragraph, Row, Table, stands_for
 from roi.report.layout.wording import (
     KINDS,
     MARKS,
@@ -260,10 +260,12 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
     ids = {**{o.id: o.label for o in c.options}, **{o.id: o.label for o in c.infeasible}}
     if name in ids:
         return name
+    name = re.sub("> stay$", f"> {ids['stay']}", name)  # as the screen's table has it
     of_kind = [o.id for o in rank(c) if o.kind == name] or [o.id for o in c.infeasible if o.kind == name]
     if of_kind:
         return of_kind[0]
-    found = [id for id, label in ids.items() if label == name] or [
+    as_cut = [o.id for o in c.options if CUT in name and stands_for(name, o.label)]
+    found = [id for id, label in ids.items() if label == name] or as_cut or [
         id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
         id for id, label in ids.items() if name and (name in id or name in label)]
     if len(found) > 1:

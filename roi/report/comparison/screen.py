@@ -57,7 +57,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
     Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
     word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
-    would undo the advice, and remarks have room; at last the best of those without a row is not named.
+    would undo the advice; at last none of them, nor the best of those without a row, and as many remarks as there is room for.
     """
     above, told, advised = list[Block](), remarks(c), cache(partial(advice, c))
     told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
@@ -69,8 +69,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     fewer += [(k, *some, MOST_RIVALS, True)
               for k in range(named, few - 1, -1) for some in ((told, len(told)), (told_last, least))]
     fewer += [(k, told_last, n, MOST_RIVALS, True) for k in range(few, 1, -1) for n in every if kept <= n < least]
-    fewer += [(1, told_last, n, rivals, True)
-              for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    fewer += [(1, told_last, n, rivals, True) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept]
     for most, found, n, rivals, brief in fewer:
         above = _above(c, _first(found, n), advised(rivals, brief=brief))
         below = _below(c, warnings, most)
@@ -78,7 +77,12 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
         if form != "table" or text.count("\n") < MOST_LINES:
             return more if more.count("\n") == text.count("\n") else text
     below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
-    return render([*above, *below], form, width=width, colour=colour)
+    text = ""
+    for n in every:
+        above = _above(c, _first(told_last, n, NAMED), advised(-1, brief=True))
+        if (text := render([*above, *below], form, width=width, colour=colour)).count("\n") < MOST_LINES:
+            break
+    return text
 
 
 def moving_along(c: Comparison, blocks: Sequence[Block]) -> list[Block]:
@@ -97,10 +101,10 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
     return [*head(c), *told, Gap(), *advised, Gap()]
 
 
-def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
-    """The first remarks, and what the others are about."""
+def _first(told: Sequence[tuple[str, Labelled]], n: int, most: int | None = None) -> list[Block]:
+    """The first remarks, and what the others are about, at most so many of them by name."""
     left = list(dict.fromkeys(about for about, _ in told[n:]))
-    more = Labelled("!", (f"More in --full: {first_of(left, len(left))}",), "doubt", 2)
+    more = Labelled("!", (f"More in --full: {first_of(left, most or len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 
@@ -159,8 +163,7 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
         npvs = ["-" if x is None or o.id == "stay" else _scaled(x, size) for x in shown]
         chances = (share(chance(o, counts)), share(o.probability_best)) if drawn(c) else ()
         leads = o.id == v.recommended
-        label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
-        name = f"{'>' if leads else ' ' if o.tested else '?'} {label}"
+        name = f"{'>' if leads else ' ' if o.tested else '?'} {_short_label(c, o)}"
         return Row((name, cash(month_of(c, o)[0]), _rate(c, o), *npvs, *chances, quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
@@ -170,13 +173,21 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
-    ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
+    ends = "; P10: bad case, P90: good." + " best of all: among what may be recommended." * (not terse)
+    ends = ends if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half an item added each way (roi quality adds none)."
-    return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
+    beside = tuple(_short_label(c, o) for o in c.options if o not in best)
+    rows = tuple(row(o) for o in best)
+    return [Table(heads, rows, align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True, beside=beside), Paragraph(legend)]
+
+
+def _short_label(c: Comparison, o: OptionResult) -> str:
+    """The option in the table's first column."""
+    return "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
 
 
 def _scaled(x: float, size: float) -> str:
@@ -211,13 +222,16 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = False) -> list[Block]:
-    """Why the highest mean NPV does not lead, or that it has no row (unless `terse`), and where the rest stands."""
+    """Why the highest mean NPV does not lead, or that it has no row (if `terse`, what is best in more draws), and the rest."""
     v, shown = c.verdict, {o.id for o in best_rows(c, most)}
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
     left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
+    often = max((o for o in c.options if o.id not in shown), key=lambda o: o.probability_best or 0.0, default=c.leader)
+    if terse and (often.probability_best or 0.0) > (c.leader.probability_best or 0.0):
+        left.append(f"Best in more draws, not shown: {often.label} ({share(often.probability_best)}).")
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."

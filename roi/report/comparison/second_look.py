@@ -1,5 +1,7 @@
 """What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
 
+from functools import partial
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
@@ -39,7 +41,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
+    told, others = _turning(c), [o for o in map(partial(option_of, c), c.thresholds.ids) if not below_bar(c, o)]
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):
@@ -74,7 +76,8 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
         return []
     signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
     central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
-    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
+    folded = ["Prices and error rates that would undo it: --full."] * (rivals == 0)
+    rest = [*central, misses_the_bar(c)] if rivals > 0 else folded
     told = [x for x in (*turning_volumes_and_rents(c), *rest) if x]
     volumes = f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at"
     centrally = f"{'At' if any_unstated(c) else volumes} the central values no price or error rate of its own would."
@@ -110,7 +113,8 @@ def _centrally(c: Comparison, today: float) -> list[str]:
     """The same at the central values: volumes of what is not tested, and the price, hours and error rate of any option."""
     assert c.thresholds is not None
     told = list[str]()
-    ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in over_the_horizon(c, id, "stay")]
+    untested = [o.id for o in map(partial(option_of, c), c.thresholds.ids) if not o.tested and not below_bar(c, o)]
+    ends = [b for id in untested for b in over_the_horizon(c, id, "stay")]
     above, below = _nearest_ends(ends, today)
     for side, end in (("above", above), ("below", below)):
         if end is not None:

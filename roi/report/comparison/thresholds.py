@@ -62,8 +62,7 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
             ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
         missing = f": ahead today{missing}"
-    return (f"saves {volume}{until} once {rival} is in use, at none in its place (today's model is paid until it is live)"
-            f"{missing}")
+    return f"saves {volume}{until} as a step after {rival}, in its place never{missing}"
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -217,7 +216,9 @@ def misses_the_bar(c: Comparison) -> str:
     if s is None or s.threshold is None:
         return ""
     at, now = told_apart(percent, s.threshold, s.today)
-    return f"With more than {at} of its answers wrong (here {now}) it misses the bar."
+    together = percent(c.leader.quality.wrong_rate)
+    own, with_spill = (" own", f"; {together} with what it hands on") if together != percent(s.today) else ("", "")
+    return f"With more than {at} of its{own} answers wrong (here {now}{with_spill}) it misses the bar."
 
 
 def flips_at(c: Comparison) -> str:
@@ -247,7 +248,7 @@ def flips_at(c: Comparison) -> str:
     if far is None and math.isclose(near, own):
         return f"the draws do not tell at which price, if at any, the advice {turns}"
     if far is None:
-        return f"{side} about {_price(first, digits)} each at the soonest, perhaps at no price, the advice {turns}{why}"
+        return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}{why}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))
     return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}{why}"
 

@@ -99,14 +99,14 @@ class Table:
     tree: bool = False
     """True where rows are drawn as branches whose detail is arithmetic, and the last row is the total."""
     cut: bool = False
-    """True where a name that is longer than the first column is shortened, so that each row takes one line; not where two
-    would then read alike."""
+    """True where a name that is longer than the first column is shortened, so that each row takes one line; not where it could
+    then be another's."""
+    beside: tuple[str, ...] = ()
+    """Names without a row, which a shortened one must not be taken for."""
 
 
 CUT, SHORTEST = "...", 3
 """What stands for the end of a word that is cut, and how many of its letters are left at least."""
-KIND = re.compile(r"\+\S+")
-"""The kind of an adapter in an option's name: +lora."""
 Block = Title | Heading | Paragraph | Bullets | Notes | Labelled | Verbatim | Gap | Table
 
 
@@ -200,7 +200,7 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
         return _stacked(table, width, colour)
     columns[0] = min(wanted, left)
     if table.cut:
-        names = _apart([row.cells[0] for row in rows], left)
+        names = _apart([row.cells[0] for row in rows], left, table.beside)
         rows = [replace(row, cells=(name, *row.cells[1:])) for row, name in zip(rows, names, strict=True)]
     lines = []
     for k, row in enumerate(rows, start=-tall):
@@ -212,14 +212,21 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
     return lines
 
 
-def _apart(names: Sequence[str], width: int) -> list[str]:
-    """The names in at most `width` characters, each still another one: cut within words, else at the end, else left whole."""
-    bare = [KIND.sub("", name).lstrip(" >?") for name in names]  # what only its kind tells apart keeps that
-    found = [shortened(name, width, keep_kind=bare.count(each) > 1) for name, each in zip(names, bare, strict=True)]
-    for other in ([name if len(name) <= width else name[:width - len(CUT)].rstrip() + CUT for name in names], names):
-        shown = [name.lstrip(" >?") for name in found]
-        found = [each if shown.count(name) > 1 else kept for each, kept, name in zip(other, found, shown, strict=True)]
-    return found
+def _apart(names: Sequence[str], width: int, beside: Sequence[str]) -> list[str]:
+    """The names in at most `width` characters, each for itself alone: cut within words, else at the end, else left whole."""
+    every = {name.lstrip(" >?") for name in (*names, *beside)}
+
+    def cut(name: str) -> str:
+        at_end = name if len(name) <= width else name[:width - len(CUT)].rstrip() + CUT
+        ways = (shortened(name, width), shortened(name, width, keep_kind=True), at_end)
+        return next((way for way in ways if sum(stands_for(way.lstrip(" >?"), each) for each in every) == 1), name)
+
+    return [cut(name) for name in names]
+
+
+def stands_for(shown: str, name: str) -> bool:
+    """True where the name is what is shown, or could have been cut to it."""
+    return re.fullmatch(".+".join(map(re.escape, shown.split(CUT))), name) is not None
 
 
 def _row(row: Row, columns: Sequence[int], align: str, gap: int, width: int, branch: str, below: str) -> list[str]:

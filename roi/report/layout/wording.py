@@ -172,9 +172,9 @@ def fact_name(path: str) -> str:
 def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:
     """What cannot be true and is not accepted, how to accept it, and what holds until then."""
     standing = [a for a in alarms if not a.accepted]
-    names = ", ".join(a.name for a in standing)
+    names = ", ".join(a.name for a in standing if a.may_be_meant)
     meant = f"If it is meant, write accept: [{names}] into the scenario (or --set accept=[{names.replace(' ', '')}])."
-    return (*(f"{a.field}: {a.told}." for a in standing), meant,
+    return (*(f"{a.field}: {a.told}." for a in standing), *([meant] if names else []),
             f"Until then {until} from the input as it stands.")
 
 

@@ -34,6 +34,8 @@ BATCH_SOURCE: Final = (
     " an hour at most, which nobody promises"
 )
 BATCH_DATE: Final = Date(2026, 11, 29)
+ONE_MODEL: Final = "vectors of two models do not mix: what embeds has no second model (workload.output_tokens)"
+"""Why requests without output are never shared out between two models."""
 
 
 def add_option(

@@ -9,6 +9,7 @@ import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
+from roi.catalog.models.same_weights import same_weights
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import find_api_price, sellers_of
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
@@ -31,7 +32,7 @@ from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
 from roi.resolution.vendors.api_options import add_vendor
-from roi.resolution.vendors.api_terms import add_option, add_price, add_terms, too_slow
+from roi.resolution.vendors.api_terms import ONE_MODEL, add_option, add_price, add_terms, too_slow
 from roi.resolution.vendors.list_prices import Terms, price_in_force, terms_of
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
@@ -39,7 +40,7 @@ from roi.scenario.sections.supply import People
 from roi.units import HOURS_PER_MONTH, MTOK
 
 NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"
-            " for that. Name an API that passes the bar (candidates.api_models) and evaluate it")
+            " for that, or may not stay. Name an API that passes the bar (candidates.api_models) and evaluate it")
 NOT_TEXT = re.compile(r"(?:^|[/-])(?:[a-z]*vl|vision|llava|omni|audio|asr|tts|ocr|embedding|reranker)(?=[-/.\d]|$)")
 """Open models that see, hear, or score a text: most are a text model with a tower or another head."""
 NOT_TEXT_WHY = (
@@ -141,7 +142,7 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None and o.too_long is None
-               and not (s.incumbent.served and o.same_model)
+               and not ((s.incumbent.served or not s.incumbent.may_stay) and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
     missed = too_slow(s, s.incumbent)
@@ -209,6 +210,8 @@ def _self_hosted(
     prior = quality_prior("open", float(shape.parameters), s.incumbent.model) if untuned else quality_prior("tuned")
     add_system(sheet, s, system, prior)
     plain, rented = "self-hosted-base" if untuned else "self-hosted-adapter", "self_hosted_adapter" if trains else "self_hosted"
+    above = "" if spill is None else str(sheet.facts[path_of(Option, "system", option=spill)].value)
+    mixed = s.workload.embeds and above != "" and not same_weights(above, system)
     (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)
     kinds = [
         (plain, plain, rented, "self-hosted", offers),
@@ -230,7 +233,10 @@ def _self_hosted(
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         to_rent = name_of_kind in {plain, "hybrid"}
-        if (out := _out(s, kind, method, rented=to_rent, none=not offers, spill=spill)) is not None:
+        out = _out(s, kind, method, rented=to_rent, none=not offers, spill=spill)
+        if kind == "hybrid" and mixed:
+            out = ONE_MODEL, "scenario workload.output_tokens"
+        if out is not None:
             sheet.state(path("infeasible"), *out)
         if path("infeasible") in sheet.facts:
             continue

@@ -9,7 +9,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Tokens, path_of
 from roi.economics.lines.calendar import EXACT
 from roi.economics.lines.unit_lines import units_at_least_cost
-from roi.economics.option_kinds import LEVERS
+from roi.economics.option_kinds import LEVERS, PADDED
 from roi.economics.paid_units import Provisioned
 from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import ScenarioError
@@ -39,7 +39,8 @@ FLEXIBLE = "flexible-tier"
 def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
     """The incumbent with its cache and its batch price switched on, as far as they help; where both do, each alone too.
 
-    A cache that is on today, and whose writing costs more than reading saves, is switched off.
+    A cache that is on today, and whose writing costs more than reading saves, is switched off. Where nothing but its length
+    keeps the shared prefix out of the cache, and a longer one would cost less there, padding it is an option.
     """
     i, w = s.incumbent, s.workload
     why, off = not_cached(s, price, value_of(w.cache_hit_rate)), i.uses_cache and cache_loses(sheet, s, price)
@@ -67,6 +68,25 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
         batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
                  "no more can wait at a batch price" if i.flexible_tier is None else "what can wait is in its flexible tier")
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
+    least = (price.cache_minimum_tokens or 0) if terms.minimum is None else terms.minimum
+    if _pays_to_pad(s, price, least):
+        id, base = PADDED, tuned(i.model, "padded")
+        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, padded prefix{' + batch' * batched}", i.model,
+                   "cache_batch", vendor)
+        add_price(sheet, id, price, discount=None, uses_cache=True, batch_share=None, terms=terms, cache_as_today=i.uses_cache)
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), not batched, "roi")
+        sheet.state(path_of(OptionFacts, "base", option=id), base, "roi")
+        sheet.state(path_of(Tokens, "prefix_tokens", system=base), float(least), f"cache minimum of {vendor}", "tokens")
+
+
+def _pays_to_pad(s: Scenario, price: ApiPrice, least: float) -> bool:
+    """True where the shared prefix is too short for the cache, and one of `least` tokens would cost less there."""
+    w, read, plain = s.workload, price.cache_read_usd_per_mtok, price.input_usd_per_mtok[0]
+    prefix, hits = value_of(w.shared_prefix_tokens), value_of(w.cache_hit_rate)
+    if read is None or not 0.0 < w.longest_prefix == prefix < min(least, w.longest_prompt):
+        return False
+    write = plain if price.cache_write_usd_per_mtok is None else price.cache_write_usd_per_mtok[0]
+    return least * (hits * read[0] + (1.0 - hits) * write) < prefix * plain
 
 
 def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:

@@ -123,6 +123,11 @@ class Workload(Section):
         return self
 
     @property
+    def embeds(self) -> bool:
+        """True where no request has output, as of embeddings: vectors of two models do not mix, so that one answers all."""
+        return not any(each.output_tokens for each in self.lengths or ()) and as_spread(self.output_tokens or 0.0).value == 0.0
+
+    @property
     def waits_a_day(self) -> bool:
         """True where what can wait may wait for any hour of its day."""
         return self.waits_hours is None or self.waits_hours >= HOURS_PER_DAY
@@ -260,6 +265,9 @@ class Incumbent(Section):
     """Price of the model you would move to when this one ends, over its own then; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
+    may_stay: bool = True
+    """False where a rule or a contract ends today's use: staying, and what goes on asking today's model, is then shown for
+    comparison and never advised."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None
     """The real bill of a month for this workload, to reconcile the estimate with; of what is committed, all that is paid."""
     bill_of: BillOf | None = None

@@ -72,6 +72,22 @@ def test_a_latency_as_measured_is_an_alarm_from_where_one_that_is_asked_is_and_n
     assert read_alarms({"apis.x/b.ttft_p95_s": 3100.0, "workload.can_wait_share": 1.0}) == ()
 
 
+def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_and_without_one_there_is_no_verdict() -> None:
+    """Set-up hours for $30M: gpt-6-luna costs more than staying. Batch and a cascade would go on asking today's model."""
+    away = {"provider": "openai", "model": "gpt-5.4", "may_stay": False}
+    dear = {"options": {CHEAPER: {"setup_hours": 300_000.0}}, "workload": {**WORK, "can_wait_share": 0.5}, "quality": SCORES,
+            "candidates": {"self_hosted": []}}
+    assert compare(case_of(**dear)).verdict.leader != CHEAPER
+    c = compare(case_of(incumbent=away, **dear))
+    assert (c.verdict.recommended, c.verdict.candidates) == (CHEAPER, (CHEAPER,))
+    assert c.leader.npv_usd < 0
+    out = {o.id for o in c.infeasible if "(incumbent.may_stay)" in o.reason}
+    assert {"cache-batch", "cascade:openai/gpt-6-luna"} <= out
+    alone = compare(case_of(incumbent=away, candidates={"api_models": [], "cascade_first": [], "self_hosted": []}))
+    assert (alone.verdict.recommended, [a.name for a in alone.alarms]) == (None, ["may_stay"])
+    assert "accept" not in alone.verdict.sentence
+
+
 def test_ordinary_input_has_no_alarm_and_what_can_wait_has_no_slo() -> None:
     assert compare(case_of()).alarms == ()
     assert compare(case_of()).verdict.recommended == CHEAPER

@@ -203,7 +203,7 @@ def test_a_fleet_that_leads_and_finds_its_prompts_only_because_an_api_does_says_
     }
     c = compare(resolve(load_scenario(own, overrides)).case)
     assert c.leader.fleet is not None
-    said = "! qwen3-8b self-hosted is sized to find 2,250 of 3,000 prompt tokens in its cache, as the API does"
+    said = "! qwen3-8b self-hosted is sized to find 2,250 of 3,000 prompt tokens in its cache, at workload.cache_hit_rate"
     assert (said in flat(c)) is told
 
 

@@ -1,5 +1,6 @@
 """What a scenario states for nothing is told on the first screen: costs, hours to wait, terms and scores of what is out."""
 
+import re
 from typing import Any
 
 from quiet_scenario import CHEAPER, case_of
@@ -22,6 +23,43 @@ def of(**changes: Any) -> Comparison:
 def told(**changes: Any) -> list[str]:
     texts = [item for block in alerts(of(**changes)) if isinstance(block, Labelled) for item in block.items]
     return [text for text in texts if any(words in text for words in ABOUT)]
+
+
+COUNTED = {"gpt-5.4": {"value": 0.95, "items": 300}, "gpt-6-luna": {"value": 0.9, "items": 100}}
+
+
+def first_lines(**changes: Any) -> list[str]:
+    return [item for block in alerts(of(**changes))[:2] if isinstance(block, Labelled) for item in block.items]
+
+
+def test_how_often_what_is_advised_misses_the_bar_is_told_before_all_else() -> None:
+    """90 right of 100 leaves 88% in doubt, 95 of 100 does not: of 10,000 draws of a Beta(95.5, 5.5) 1 in 100 is below."""
+    doubt = first_lines(draws=256, quality={"bar": 0.88, "scores": COUNTED})[0]
+    assert re.match(r"gpt-6-luna misses the bar of 88% in 2\d% of the draws, and costs more than staying in 2\d%", doubt)
+    sure = {**COUNTED, "gpt-6-luna": {"value": 0.95, "items": 100}}
+    assert not any("misses the bar" in text for text in first_lines(draws=256, quality={"bar": 0.88, "scores": sure}))
+
+
+def test_an_announced_price_that_moves_by_over_a_tenth_comes_before_what_is_unchecked() -> None:
+    def at(ratio: float) -> list[str]:
+        return first_lines(apis={"openai/gpt-5.4": {"announced": [{"from_date": "2027-03-01", "price_ratio": ratio}]}})
+
+    assert at(0.5)[0].startswith("openai/gpt-5.4 costs 0.5 x as much from 2027-03-01 on, announced")
+    assert at(0.95)[0].startswith("Bill not checked")
+
+
+def test_pay_of_a_year_that_is_typed_for_an_hours_is_asked_about() -> None:
+    told = "People at $150,000 an hour: above what consultants bill; is it a year's pay? (people.usd_per_hour)"
+    assert first_lines(people={"usd_per_hour": 150_000.0})[0] == told
+    assert first_lines(people={"usd_per_hour": 1000.0})[0] != told
+
+
+def test_staying_that_is_not_allowed_and_a_cache_that_padding_fills_are_told() -> None:
+    """$0.0048 a request, padded $0.00391136 (test_said_for_nothing), 2,628,000 a month: $2,336 less."""
+    short = {"input_tokens": 1500.0, "output_tokens": 180.0, "shared_prefix_tokens": 900.0, "cache_hit_rate": 0.7}
+    sol = {"provider": "openai", "model": "gpt-6-sol", "uses_cache": True}
+    assert "caches; padding it to that saves $2,335 a month" in " ".join(first_lines(workload=short, incumbent=sol))
+    assert first_lines(incumbent={"may_stay": False})[0].startswith("Staying is not allowed (incumbent.may_stay)")
 
 
 def test_a_cost_that_begins_after_the_horizon_is_told() -> None:

@@ -72,7 +72,7 @@ def settling(
     valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
     central = by_worth(central, drawn.saved(counts))
     best: dict[str, Settling] = {}
-    for trial, bins in trials_in_bins(shared, central, drawn, candidates, counts):
+    for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
         open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
         for size in trial.sizes if open_to else ():
             chances = trial.chances(bins, size)

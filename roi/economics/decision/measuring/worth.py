@@ -110,7 +110,7 @@ def experiments(
     central = by_worth(central, drawn.saved(counts))
     valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
     best: dict[tuple[str, object], Experiment] = {}
-    for trial, bins in trials_in_bins(shared, central, drawn, candidates, counts):
+    for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
         told = answers(central[trial.option].option) if trial.kind == "evaluate" else id(trial.known)
         e, key = valuer.value(trial, bins), (trial.kind, told)
         if key not in best or e.net_usd > best[key].net_usd + ALIKE:
@@ -289,7 +289,8 @@ class Valuer:
         def meanwhile(running: str) -> Array:
             led, back = ids.index(running), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
             later = spared * (1.0 - lost) - upfront[led] - (upfront - upfront[led]) * lost
-            later[:, ids.index("stay")] -= back
+            if "stay" in ids:
+                later[:, ids.index("stay")] -= back
             later[:, led] = 0.0
             if NEXT in ids and running != NEXT:
                 later[:, ids.index(NEXT)] += upfront[led]

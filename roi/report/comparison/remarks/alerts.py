@@ -2,26 +2,25 @@
 
 from collections.abc import Callable
 from datetime import date
-from math import inf
 from typing import Final
 
 from roi.economics.cached_lengths import CachedLengths
-from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, UNKNOWN
 from roi.economics.inputs import path_of
-from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.option_kinds import KEEPS_MODEL, PADDED
 from roi.economics.outlook import announced_days, bill_at_todays_list
+from roi.economics.reading import read_shared
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import error_path, guessed, mean_npv, npv_of, option_of, rate_assumed, to_choose
+from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
+from roi.report.comparison.remarks.quality_bar import below_bar, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
     NAMED,
     evaluated,
@@ -33,6 +32,7 @@ from roi.report.comparison.remarks.stated import (
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, full_units, paid_by_unit
+from roi.report.comparison.remarks.unusual import unlikely
 from roi.report.comparison.remarks.volume import hours_moved, late_batch, moved_volume
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
@@ -44,30 +44,15 @@ from roi.report.layout.wording import (
     little_free,
     number_of,
     old_prices,
-    percent,
     quantity,
     served,
     short_usd,
-    told_apart,
     usd,
 )
 
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
-UNUSUAL: Final = {
-    "own_hardware.usd_per_kwh": (0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
-    "people.usd_per_hour": (5.0, inf, "People at ${} an hour: below most minimum wages"),
-    "workload.peak_to_mean": (0.0, 24.0, "A busiest minute of {} x the mean: as if all of a day came within an hour"),
-    "training.examples": (10.0, inf, "Training examples: {}; vendors refuse fewer than 10"),
-}
-"""Least and most of what is usual, beyond which a cent was typed for a dollar, or one for many.
-
-The dearest grids ask about $0.5 a kWh, and no diesel generator costs much over 1; most minimum wages are above $5 an hour (7.25
-in the USA); OpenAI's guide to fine-tuning asks for ten examples.
-"""
-DEAR_ERRORS = 1000.0
-"""Times today's API bill: whom wrong answers cost so much more than the answers would let people check each of them."""
 TWICE: Final = 2.0
 """A gap to the bill that is said although it is known what it is: records of another workload than the scenario's, perhaps."""
 FAR_OFF = 1.25
@@ -132,26 +117,6 @@ def _gap(c: Comparison, price: str, volume: str) -> list[str]:
 def _at_list(c: Comparison) -> str:
     """That month 1 is told at today's list, where staying's vendor has announced another; empty where it has not."""
     return " at today's list" if ending(c, "stay")[0] in announced_days(c.case) else ""
-
-
-def _unlikely(c: Comparison) -> list[str]:
-    """Figures far from what is usual: cents typed for dollars, a year's amount for a month's, a count of 1."""
-    told = [f"{words.format(figure(case_number(c.case, path)))} ({path})" for path, (least, most, words) in UNUSUAL.items()
-            if path in c.case and not least <= case_number(c.case, path) <= most]
-    committed, labels, enough = (case_number(c.case, path, 0.0) for path in (
-        "commitment.usd_per_month", "evaluation.labels", "verdict.min_items"))
-    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := bill_at_todays_list(c.case)):
-        told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
-    stay, each = option_of(c, "stay"), usd(case_number(c.case, PRICE_OF_ERRORS))
-    wrong = stay.errors_monthly_usd
-    api = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
-    if wrong > DEAR_ERRORS * api > 0.0:
-        told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / api)} x the API's"
-                    f" bill ({PRICE_OF_ERRORS}, USD of one wrong answer)")
-    if 0.0 < labels < enough:
-        told.append(f"Items of an evaluation: {figure(labels)}; a score of fewer than {figure(enough)} counts as not tested"
-                    " (evaluation.labels, verdict.min_items)")
-    return told
 
 
 def _template(c: Comparison) -> list[str]:
@@ -257,29 +222,6 @@ def _few_draws(c: Comparison) -> list[str]:
     return [told] if 0 < n < LEAST_DRAWS else []
 
 
-def _incumbent_misses(c: Comparison) -> list[str]:
-    """That today's model is below the bar that others are held to; where it is advised all the same, what reaching it takes."""
-    bar, right = case_number(c.case, "quality.bar"), 1.0 - option_of(c, "stay").quality.error_rate
-    if right >= bar:
-        return []
-    reach = [o for o in c.options if o.kind not in KEEPS_MODEL and o.tested]
-    best = max(reach, key=lambda o: npv_of(c, o)[0]) if reach and c.leader.kind in KEEPS_MODEL else None
-    told = "{0} itself misses the bar: {2} right, {1} asked (quality.bar); what keeps it is not held to it".format(
-        option_of(c, "stay").label, *told_apart(percent, bar, right))
-    npv = "" if best is None else f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}"
-    return [told if best is None else f"{told}. Of what reaches it, {best.label} does best: {npv}"]
-
-
-def _below_bar(c: Comparison) -> list[str]:
-    """The systems whose measured score misses the bar, the best first, each named by the first option that it answers in."""
-    first, bar = dict[str, tuple[float, str]](), case_number(c.case, "quality.bar")
-    for o in c.infeasible:
-        if o.score is not None:
-            first.setdefault(str(c.case[f"options.{o.id}.system"].value), (o.score, o.label))
-    named = [f"{label} ({told_apart(percent, score, bar)[0]} right)" for score, label in sorted(first.values(), reverse=True)]
-    return [f"Out, below the bar of {percent(bar)} (quality.bar): {first_of(named, NAMED)}"] if named else []
-
-
 def _ranged(c: Comparison, path: str, name: str) -> str:
     """A main input with its range; without one, with its value."""
     return name.format(fact_range(c.case[path]))
@@ -304,6 +246,12 @@ def _unknown_gates(c: Comparison) -> list[str]:
     return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
+def _may_not_stay(c: Comparison) -> list[str]:
+    """That staying, which all is compared with, is not to be chosen."""
+    return [] if read_shared(c.case.values()).may_stay else [
+        "Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
+
+
 def _cache_in_vain(c: Comparison) -> list[str]:
     """That today's requests use a prompt cache and pay in full: for want of a price, or of a prefix as long as it holds."""
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
@@ -314,9 +262,10 @@ def _cache_in_vain(c: Comparison) -> list[str]:
         return []
     if f"{stay}{read}" in c.case:
         least = case_number(c.case, f"{stay}price.cache_minimum_tokens")
+        padded = next((o.staying_cash_monthly_usd - o.cash_monthly_usd for o in c.options if o.id == PADDED), 0.0)
+        saves = f"; padding it to that saves {usd(padded)} a month" if padded > 0 else ""
         told = (f"The prompt cache that is on holds nothing: the shared prefix of {prefix:,.0f} tokens is below the"
-                f" {least:,.0f} that its vendor caches. Where your records show reads, incumbent.cache_minimum_tokens says how"
-                " short")
+                f" {least:,.0f} that its vendor caches{saves} (do records show reads? incumbent.cache_minimum_tokens)")
         return [told] if prefix < least and not by_length else []
     vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
@@ -328,8 +277,8 @@ def _no_output(c: Comparison) -> list[str]:
     made = c.case["workload.output_tokens"].value
     if any(made if isinstance(made, (tuple, list)) else (made,)) or all(o.kind in KEEPS_MODEL for o in c.options):
         return []
-    told = ("No request has output, as of embeddings (workload.output_tokens: 0): no model that writes answers takes their"
-            " place, and a change embeds anew all that is stored (costs, upfront_usd)")
+    told = ("No request has output, as of embeddings (workload.output_tokens: 0): only a model that embeds takes their place,"
+            " alone, since vectors of two do not mix; a change embeds anew all that is stored (costs, upfront_usd)")
     return [told]
 
 
@@ -365,27 +314,31 @@ def _long(c: Comparison, *, dear: bool) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
+    "staying, which is not allowed": _may_not_stay, "the bar that may be missed": may_miss, "unusual figures": unlikely,
     "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
-    "what is out": what_is_out, "the evaluation": evaluated,
-    "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
+    "what is out": what_is_out, "the evaluation": evaluated, "today's latency": staying_late,
+    "a cache in vain": _cache_in_vain, "announced prices": lambda c: next_prices(c, much=True),
+    "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
-    "what is unsure": _told("workload.unsure"), "a cache in vain": _cache_in_vain, "a volume that moves": moved_volume,
+    "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill,
-    "today's model": _incumbent_misses, "below the bar": _below_bar, "unusual prices": _unlikely,
+    "today's model": incumbent_misses, "below the bar": below_bar,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,
     "hours of a large fleet": hours_of_a_fleet,
     "hours of what can wait": hours_moved, "little kept free": _full,
-    "old prices": _old, "a commitment that is over": _over, "announced prices": next_prices, "few draws": _few_draws,
+    "old prices": _old, "a commitment that is over": _over,
+    "prices announced": lambda c: next_prices(c, much=False), "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "the evaluation",
-                 "today's latency", "stated for nothing", "a credit beyond its bill", "no output",
+ALWAYS: Final = ("staying, which is not allowed", "the bar that may be missed", "unusual figures", "a gate that is no",
+                 "known ends", "what is too long", "what is out", "the evaluation", "today's latency", "a cache in vain",
+                 "announced prices", "stated for nothing", "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
-                 "what is unsure", "a cache in vain", "a volume that moves", "the bill's requests", "today's units",
+                 "what is unsure", "a volume that moves", "the bill's requests", "today's units",
                  "today's servers")
 """Remarks that stand on every screen."""

@@ -10,7 +10,7 @@ from roi.economics.lines.api_request import seen_tokens
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import PLAIN, read_shared
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import guessed, mean_npv, npv_of
+from roi.report.comparison.option_figures import guessed, mean_npv, npv_of, option_of
 from roi.report.layout.wording import (
     case_number,
     figure,
@@ -38,6 +38,8 @@ def staying_late(c: Comparison) -> list[str]:
     best = max(keeping, key=lambda o: (o.tested, npv_of(c, o)[0]))
     untested = "" if best.tested else ", not tested"
     npv = f"{mean_npv(c)} {short_usd(npv_of(c, best)[0])}{untested}"
+    if best.id == c.verdict.leader and c.verdict.first_move is not None:
+        return [f"{who}: {told}; {best.label} is known to"]
     others = [o for o in c.options if o.kind in PLAIN and o.kind not in KEEPS_MODEL and not missed_slo(c, o.id)]
     cheaper = max((o for o in others if npv_of(c, o)[0] > npv_of(c, best)[0]), key=lambda o: npv_of(c, o)[0], default=None)
     unknown = "" if cheaper is None else f"; nobody measured {cheaper.label}'s, which costs less (apis)"
@@ -46,7 +48,7 @@ def staying_late(c: Comparison) -> list[str]:
 
 def _nor_what_is_advised(c: Comparison) -> str:
     """Of what else is advised today's model answers all, or what is handed on to it; empty where it answers none."""
-    o = c.leader
+    o = c.leader if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
     if o.kind in KEEPS_MODEL:
         return "" if o.id == "stay" else f", nor does {o.label}, the same model"
     given = [c.case.facts.get(path_of(Option, field, option=o.id)) for field in ("spills_to", "long_to")]
@@ -114,5 +116,5 @@ def prefix_hits(c: Comparison) -> list[str]:
     prompt, found = float(shared.weights @ shared.input_tokens), float(shared.weights @ (prefix * rate))
     if found < MUCH_FOUND * prompt:
         return []
-    return [(f"{o.label} is sized to find {figure(found)} of {figure(prompt)} prompt tokens in its cache, as the API does;"
-             " it computes what it does not find: serving.prefix_hit_rate")]
+    return [(f"{o.label} is sized to find {figure(found)} of {figure(prompt)} prompt tokens in its cache, at"
+             " workload.cache_hit_rate; it computes what it does not find: serving.prefix_hit_rate")]

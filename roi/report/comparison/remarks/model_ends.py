@@ -18,6 +18,9 @@ from roi.report.layout.wording import case_number, figure, number_of, usd
 LONGER = 6.0
 """Months by which a model with a known end must outlast today's to take its place: a move that is due again at once is none."""
 
+MUCH = 0.1
+"""Part of a price by which an announced one differs from today's where it is told before the advice."""
+
 
 def ending(c: Comparison, id: str) -> tuple[Value, str]:
     """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
@@ -146,13 +149,16 @@ def as_announced(c: Comparison, id: str) -> str:
     return f" Today's price is the announced one, {' and '.join(fields)}." if fields else ""
 
 
-def next_prices(c: Comparison) -> list[str]:
+def next_prices(c: Comparison, *, much: bool) -> list[str]:
     """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
 
-    By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it.
+    By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it. `much`: those that
+    move by more than MUCH; else the others.
     """
     told = []
     for ahead in announced(c, "stay", c.leader.id):
+        if any(times is None or abs(times - 1.0) > MUCH for _, times in ahead.lists) is not much:
+            continue
         more = 0.0
         if ahead.more_usd is not None:
             start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)

@@ -309,12 +309,12 @@ def with_rates(
     """
     if dry is None or not dry.operators or plan.gpus > 1:
         return found
-    own, known = read_plan(dry.plan), training_efficiencies().step()
-    ran = replace(plan, micro_batch=own.micro_batch, seq=own.seq)
     for stored in of_card(store, DeviceProfile, gpu.id):
         try:
             rates = device_rates(stored.profile)
         except InputError:
             continue  # too short to give a rate: the next one, or published runs
+        own, known = read_plan(dry.plan), training_efficiencies().step()
+        ran = replace(plan, micro_batch=own.micro_batch, seq=own.seq)
         return pooled(found, device_evidence(shape, ran, gpu, dry.operators, rates, known, stored.name))
     return found

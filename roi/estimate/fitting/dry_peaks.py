@@ -1,5 +1,6 @@
 """What a plan's dry run needs, and by it the largest batch and the longest sequence that a card holds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -91,10 +92,10 @@ class DryPeaks:
                  max((seq for batch, seq in fitting if batch == self.own.micro_batch), default=0))
         return today if self.limits.get(gpu) == today else None
 
-    def largest_micro_batch(self, room_bytes: float, formula: int = 0) -> int:
+    def largest_micro_batch(self, room_bytes: float, formula: Callable[[], int] = int) -> int:
         """Most sequences of the plan's length that need at most `room_bytes`; 0 = none.
 
-        `formula` is how many the closed form has, which says it where one size of that length is known.
+        `formula` finds how many the closed form has, which says it where one size of that length is known.
         """
         points = [(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq]
         return self._largest(points, room_bytes, 1, formula)
@@ -103,13 +104,13 @@ class DryPeaks:
         """The peak of so many sequences of the plan's length, on the line through the ladder."""
         return DryPeak(micro_batch, self.own.seq, *_between(self.batches, micro_batch), ran=micro_batch in self.batches)
 
-    def longest_seq(self, room_bytes: float, step: int, formula: int = 0) -> int:
+    def longest_seq(self, room_bytes: float, step: int, formula: Callable[[], int] = int) -> int:
         """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
         points = [(p.seq, self.needed(p)) for p in self.ladder if p.micro_batch == self.own.micro_batch]
         return self._largest(points, room_bytes, step, formula)
 
     @staticmethod
-    def _largest(points: list[tuple[int, float]], room: float, step: int, formula: int) -> int:
+    def _largest(points: list[tuple[int, float]], room: float, step: int, formula: Callable[[], int]) -> int:
         """The largest size on the line through the points, sorted by size, that stays within `room`.
 
         Below the smallest point the line of the two smallest goes on: towards zero tokens memory falls to what is
@@ -119,7 +120,7 @@ class DryPeaks:
         sizes, heights = np.array([p[0] for p in known], dtype=float), np.array([p[1] for p in known])
         if len(known) == 1:
             own = int(sizes[0])
-            return max(own, formula) if heights[0] <= room else min((own - 1) // step * step, formula)
+            return max(own, formula()) if heights[0] <= room else min((own - 1) // step * step, formula())
         if heights[-1] <= room:
             return int(sizes[-1])
         if heights[0] > room:

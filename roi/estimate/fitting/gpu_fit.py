@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import exp
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,14 +158,14 @@ def fit_plan(
     known, overhead = known or Breakdowns(model), overhead.with_collectives(plan)
     memory = known.on("", plan, gpu, overhead)
     room, by_run, limits_run = room_on(model, plan, gpu, overhead, memory, dry), None, None
-    batches, lengths = known.sized(plan)
-    batch = _largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu)
-    longest = _largest(known.on("lengths", lengths, gpu, overhead), known.seqs, gpu)
-    if dry is not None and not scores_kept_here(model, plan, gpu):
+    largest = [partial(_largest, known, name, plan, gpu, overhead) for name in ("micro_batch", "seq")]
+    if dry is None or scores_kept_here(model, plan, gpu):
+        batch, longest = (formula() for formula in largest)
+    else:
         memory = _run_memory(plan, gpu, overhead, dry, memory)
         left = gpu.memory_bytes - overhead.context_bytes[0] - float(memory.peak_allocated_bytes) + dry.own.allocated_bytes
         ran = dry.limits_run(gpu.id, left) if plan.gpus == 1 else None
-        batch, longest = ran or (dry.largest_micro_batch(left, batch), dry.longest_seq(left, SEQ_STEP, longest))
+        batch, longest = ran or (dry.largest_micro_batch(left, largest[0]), dry.longest_seq(left, SEQ_STEP, largest[1]))
         limits_run, by_run = ran is not None, partial(_by_run, plan, gpu, overhead, dry, memory) if dry.batches else None
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     return GpuFit(
@@ -275,9 +275,10 @@ def _by_run(
     return room, Nearest(changes(plan, other), min(reserved + overhead.context_bytes[0], gpu.memory_bytes), room.tight)
 
 
-def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> int:
-    """The largest of the tried values whose memory fits, 0 where none does; memory rises with the value."""
-    room = np.asarray(memory.process_bytes) <= gpu.memory_bytes
+def _largest(known: Breakdowns, name: Literal["micro_batch", "seq"], plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> int:
+    """The largest of the tried values of a field that fits in closed form, 0 where none does; memory rises with the value."""
+    sized, tried = known.sized(plan)[name == "seq"], MICRO_BATCHES if name == "micro_batch" else known.seqs
+    room = np.asarray(known.on(name, sized, gpu, overhead).process_bytes) <= gpu.memory_bytes
     return int(tried[room][-1]) if bool(room.any()) else 0
 
 

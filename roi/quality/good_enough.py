@@ -21,7 +21,8 @@ class GoodEnough:
 
     good_enough: Word
     """yes: at least 95% likely within the margin and, where there is a bar, at least 95% likely to reach it. no: at most 5%
-    likely of either. unknown: neither, or yes only because items without a score are left out."""
+    likely of either, also by all of its own items where some of these do not pair. unknown: neither, or yes only because items
+    without a score are left out."""
     score: SystemScore
     difference: Difference
     more_items: int | None

@@ -119,16 +119,17 @@ workload: {requests_per_day: 60000, input_tokens: 900, output_tokens: 8}
 incumbent: {provider: openai, model: gpt-6-sol}
 quality:
   scores:
-    gpt-6-sol: {value: 0.94, items: 300}
+    gpt-6-sol: {value: 0.94, items: 600}
     gpt-4.1: {value: 0.9267, paired: {both_right: 270, only_incumbent: 12, only_this: 8, both_wrong: 10}}
 candidates: {api_models: [openai/gpt-4.1]}
 """, encoding="utf-8")
     right = ask("help", "quality.scores.gpt-4.1.paired.both_right", str(file)).stdout
     assert "Here (Triage): 270." in right
     items = ask("help", "quality.scores.gpt-6-sol.items", str(file)).stdout
-    assert "Here (Triage): 300." in items
-    assert "between 150 and 600 (half and double, within its bounds)" in " ".join(items.split())
-    assert "not usable" not in right + items
+    assert "Here (Triage): 600." in items
+    assert "between 300 and 1,200 (half and double, within its bounds)" in " ".join(items.split())
+    assert "not usable" not in items
+    assert "Moves: not told" in right  # a count alone contradicts the score beside it
 
 
 def test_what_a_field_needs_besides_is_told():

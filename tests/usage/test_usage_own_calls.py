@@ -198,7 +198,7 @@ def test_days_of_whole_hours_or_dates_among_others_tell_no_peak(first: str, know
     ("{day}", "dates"), ("{day}T09:00:00Z", ""), ("{day}T{hour:02d}:00:0{k}Z", "")])
 @pytest.mark.parametrize("exact", ["{day}T{hour:02d}:{minute:02d}:13Z", "{day}T{hour:02d}:{minute:02d}:00Z"])
 def test_rounded_times_among_exact_ones_of_a_day_tell_no_peak(exact: str, rounded: str, known: str, tmp_path: Path) -> None:
-    """Two calls each minute, which make a peak of 1, and 4 more each hour that count as of one moment; jobs are no rounding."""
+    """Two calls each minute, which make a peak of 1, and 8 more each hour, all at one moment; jobs are no rounding."""
     if exact.endswith("00Z") and rounded.endswith("{k}Z"):
         rounded = "{day}T{hour:02d}:0{k}:00Z"  # of times exact to a minute a job goes on for minutes
     path, days = tmp_path / "calls.csv", [f"2026-11-{day:02d}" for day in range(2, 10)]

@@ -1,7 +1,7 @@
 """Ways to run one plan at today's volume: for the peak, with the hours of the day, with an API above a floor, with waiting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -133,14 +133,14 @@ def _announced(priced: Service) -> str:
 def least_floor(
     shared: Shared, options: Mapping[str, Option], id: str, plans: Sequence[FleetPlan], mean: float, first: FleetPlan,
 ) -> tuple[Way, ...]:
-    """The floor of the option `id`, whose plans these are, on the plan and of the size that `roi compare` chooses.
+    """The floor of the option `id`, whose plans these are, on the plan and of the size that `roi compare` would choose.
 
-    The fleet never goes below it, above it the API answers; at today's volume, `mean` requests/s of all on the fleet. It names
-    its card where that is not the `first` plan's. None where the option cannot work.
+    Were the load to stay today's, `mean` requests/s of all on the fleet. That never goes below it, above it the API answers. It
+    names its card where that is not the `first` plan's. None where the option cannot work.
     """
     if (hybrid := options.get(id)) is None or hybrid.spills_to is None:
         return ()
-    chosen = choose_plan(shared, hybrid, options)
+    chosen = choose_plan(replace(shared, growth=0.0, steps=()), hybrid, options)
     if chosen.infeasible is not None or chosen.plan is None or chosen.replicas_fixed is None:
         return ()
     plan, api = plans[hybrid.plans.index(chosen.plan)], options[hybrid.spills_to]

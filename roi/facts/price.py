@@ -35,6 +35,15 @@ class RentalOffer(DatedRow):
     """True of a mean or a survey of contracts, which tells a level of rents and which nobody can order."""
 
 
+class InstanceSize(DatedRow):
+    """How many GPUs one instance of a vendor has at most that rents any number of them, each at the price of one."""
+
+    vendor: str
+    """Who rents them."""
+    gpus_at_most: PositiveInt
+    """On one machine."""
+
+
 class PurchasePrice(DatedRow):
     """What one GPU costs to buy, as a share of its server."""
 

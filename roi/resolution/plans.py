@@ -162,8 +162,8 @@ def _candidates(
 ) -> tuple[list[FoundPlan], str]:
     """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
-    found = [FoundPlan(o, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
-             for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
+    found = [FoundPlan(held, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
+             for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and (held := o.holding(tp))]
     known_cards = {gpu_id for gpu_id, _ in stated}
     grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in choice.replicas(gpu)
                   for dtype in choice.running(gpu)]
@@ -174,8 +174,8 @@ def _candidates(
            s.serving.kv_dtype, slo_of(s), choice.adapters, choice.rank if choice.adapters else 0, s.serving.adapter_slots)
     result = known.once(key, partial(_closed_form, s, choice, lengths.shape, grid, known.store))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
-    found += [FoundPlan(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
-              for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
+    found += [FoundPlan(held, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
+              for o in offers if o.gpu == gpu.id and (held := o.holding(tp))]
     told = "" if found else _too_small(grid, rates, np.atleast_1d(result.binding), offers)
     if found or told:
         return found, told and told + held_at_once(_serving_plan(choice, *grid[0]), lengths)
@@ -311,7 +311,7 @@ def _too_small(grid: Grid, rates: Array, binding: Array, offers: Offers) -> str:
     if not (holding := [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]):
         return ""
     tp, gpu = min(holding)
-    o = max((o for o in offers if o.gpu == gpu), key=lambda o: o.gpus_per_instance)
+    o = max((o.holding(o.gpus_at_most) or o for o in offers if o.gpu == gpu), key=lambda o: o.gpus_per_instance)
     said = "" if o.stated is None else f" (gpu_rents.{o.stated}.gpus_per_instance)"
     has = (f"instance; the largest that these vendors rent has {o.gpus_per_instance}{said}" if o.kind != "owned" else
            f"server; you own {o.owned}" if o.owned is not None and o.owned < tp else

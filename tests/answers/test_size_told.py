@@ -318,9 +318,11 @@ def test_that_more_is_asked_later_than_what_the_fleet_is_sized_for_is_said(file)
     """Two steps of x 2 are four times today's load from month 5 on."""
     found = sized(file, "workload.growth_per_year=0", "workload.steps=[{from_month: 3, ratio: 2}, {from_month: 5, ratio: 2}]",
                   frontier=False)
-    said = "In month 5 requests are 4 x today's (workload.steps, growth_per_year), for which this is no fleet: --set"
+    said = "In month 5 requests are 4 x today's (workload.steps), for which this is no fleet: --set"
     assert said in " ".join(size_text(found).split())
-    assert json.loads(size_json(found))["far_volume"] == {"month": 5, "times": 4.0}
+    assert json.loads(size_json(found))["far_volume"] == {"month": 5, "times": 4.0, "fields": ["steps"]}
+    grown = sized(file, "workload.growth_per_year=1", frontier=False)
+    assert "x today's (workload.growth_per_year), for which" in " ".join(size_text(grown).split())
     assert json.loads(size_json(sized(file, frontier=False)))["far_volume"] is None
 
 

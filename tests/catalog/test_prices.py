@@ -16,7 +16,7 @@ from roi.catalog.prices.vendors import cache_minimum, retirement
 from roi.catalog.rows import read_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.fact import STALE_DAYS
-from roi.facts.price import CacheMinimum, Retirement
+from roi.facts.price import CacheMinimum, InstanceSize, RentalOffer, Retirement
 
 DAY = date(2026, 11, 24)
 OUTPUT = 500
@@ -381,7 +381,9 @@ def test_an_end_that_has_passed_is_known_whenever_it_was_read():
 
 
 def test_rows_about_vendors_have_a_source_and_a_date():
-    rows = (*read_rows("prices/retirements.csv", Retirement), *read_rows("prices/cache_minimums.csv", CacheMinimum))
+    sizes = read_rows("prices/instance_sizes.csv", InstanceSize)
+    assert {row.vendor for row in sizes} <= {row.vendor for row in read_rows("prices/rentals.csv", RentalOffer)}
+    rows = (*read_rows("prices/retirements.csv", Retirement), *read_rows("prices/cache_minimums.csv", CacheMinimum), *sizes)
     assert len(rows) > 40
     assert all(row.source and row.date.year > 2020 for row in rows)
 

@@ -9,7 +9,7 @@ from roi.economics.inputs import Option, path_of
 from roi.errors import ScenarioError
 from roi.resolution.resolution import resolve
 from roi.resolution.vendors.hosted_options import NOT_RENTED
-from roi.scenario.file import check_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 OWNED = {"cards": {"h100-pcie": 1}, "resale_usd_per_gpu": 20_000}
 
@@ -61,3 +61,12 @@ def test_a_day_before_the_first_rent_of_a_card_is_told_with_that_day_and_not_as_
         scenario = quiet({"as_of": "2025-11-24", "candidates": {"gpus": gpus}})
         with pytest.raises(ScenarioError, match=f"as_of: '2025-11-24' .*the earliest rent of {told}; state one in gpu_rents"):
             resolve(check_scenario(scenario))
+
+
+@pytest.mark.parametrize(("vendor", "gpus", "usd"), [("RunPod", 2, 3.99), ("Modal", 2, 3.95), ("Lambda", 8, 3.99)])
+def test_a_replica_of_several_gpus_is_one_instance_of_as_many_where_a_vendor_rents_them_by_the_gpu(vendor, gpus, usd):
+    """70 billion parameters in fp8 take two H100; Lambda has instances of one and of eight, and no others."""
+    asked = ("candidates={self_hosted: [llama-3.3-70b], methods: [], base: true, gpus: [H100-80GB-SXM]}", "draws=0",
+             f"candidates.vendors=[{vendor}]", "workload.requests_per_day=10000", "serving.tensor_parallel=[2]")
+    plans = resolve(load_scenario(None, asked)).plans["self-hosted-base:llama-3.3-70b"]
+    assert {(plan.offer.gpus_per_instance, plan.offer.usd_per_gpu_hour) for plan in plans} == {(gpus, usd)}

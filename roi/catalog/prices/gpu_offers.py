@@ -2,16 +2,17 @@
 
 from collections import Counter
 from datetime import date as Date
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
-from roi.catalog.rows import priced_rows
+from roi.catalog.rows import priced_rows, read_rows
 from roi.errors import ScenarioError, UnknownName, first_of, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.facts.gpu import is_apple
-from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
+from roi.facts.price import InstanceSize, PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
 
@@ -50,6 +51,8 @@ class Offer(NamedTuple):
     date: Date
     usd_per_gpu_hour: float = 0.0
     gpus_per_instance: int = 1
+    gpus_at_most: int = 1
+    """GPUs of the largest instance that the vendor rents at the same price for each, where it rents any number of them."""
     minimum_months: int = 0
     later_gpus_bound: bool = True
     """False where only the GPUs of go-live are committed to."""
@@ -70,6 +73,12 @@ class Offer(NamedTuple):
     """What takes the place of one that is owned and wears out within the horizon."""
     level_only: bool = False
     """True where it tells a level of rents, and nobody can order it."""
+
+    def holding(self, gpus: int) -> "Offer | None":
+        """The offer in instances that so many GPUs fit in, no larger than must be; None where the vendor rents none."""
+        if self.gpus_per_instance >= gpus:
+            return self
+        return self._replace(gpus_per_instance=gpus) if self.gpus_at_most >= gpus else None
 
 
 Offers = tuple[Offer, ...]
@@ -99,13 +108,19 @@ def rents(s: "Scenario") -> Offers:
     )
 
 
+@cache
+def _instance_sizes() -> dict[str, int]:
+    """GPUs of one instance at most, by vendor, of those that rent any number of them."""
+    return {row.vendor: row.gpus_at_most for row in read_rows("prices/instance_sizes.csv", InstanceSize)}
+
+
 def _listed(o: RentalOffer, discount: float) -> Offer:
     """The catalog's row as an offer, less the discount that the scenario states."""
     less = f"; ${o.usd_per_gpu_hour:g} less {discount:.4g} of it (scenario gpu_discounts.{o.vendor})" if discount else ""
     return Offer(
         gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour * (1.0 - discount),
         source=o.source + less, date=o.date, gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,
-        basis=Basis.STATED if discount else Basis.QUOTED, level_only=o.index,
+        gpus_at_most=_instance_sizes().get(o.vendor, 1), basis=Basis.STATED if discount else Basis.QUOTED, level_only=o.index,
     )
 
 

@@ -261,6 +261,8 @@ class FarVolume:
 
     month: int
     times: float
+    fields: tuple[str, ...]
+    """Of the workload, what brings them: steps, growth_per_year."""
 
 
 def far_volume(shared: Shared) -> FarVolume | None:
@@ -272,7 +274,8 @@ def far_volume(shared: Shared) -> FarVolume | None:
     over = requests(shared) / (shared.requests_per_day * DAYS_PER_MONTH)
     far = np.round(np.abs(np.log2(over)), 9)
     month = int(np.argmax(far))
-    return FarVolume(month + 1, float(over[month])) if far[month] >= 1.0 else None
+    fields = ("steps",) * bool(shared.steps) + ("growth_per_year",) * bool(np.any(shared.growth))
+    return FarVolume(month + 1, float(over[month]), fields) if far[month] >= 1.0 else None
 
 
 def billed_requests(shared: Shared) -> Array:

@@ -69,7 +69,7 @@ def later_load(sizing: Sizing) -> str:
     """That growth and steps bring another load than today's, for which the fleets are; empty where they hardly do."""
     if (far := sizing.far_volume) is None:
         return ""
-    return (f" In month {far.month} requests are {figure(far.times)} x today's (workload.steps, growth_per_year), for which"
+    return (f" In month {far.month} requests are {figure(far.times)} x today's (workload.{', '.join(far.fields)}), for which"
             " this is no fleet: --set workload.requests_per_day sizes for them.")
 
 

@@ -73,11 +73,11 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
 
 
 def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
-    """True where the rule is on a rate, a wage, or the price of a GPU."""
+    """True where the rule is on a rate, a wage, hours from which one follows, or the price of a GPU."""
     path = rule.name.removeprefix("facts.")
     if path in answer.comparison.case:
         return secret(path, answer.comparison.case[path])
-    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
+    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error", "run_hours_per_month"}
     return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in priced
 
 

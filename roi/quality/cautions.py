@@ -47,7 +47,7 @@ def cautions(
         yield f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside for it"
     items = min(each.items for each in measured.scores)
     if items < ENOUGH:
-        yield f"{items:,} items, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score"
+        yield f"{_count(items, 'item')}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score"
     yield from _without_score(found, measured, wrong=unscored_wrong)
     yield from _gaps(measured)
 
@@ -58,7 +58,7 @@ def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> 
     for each in measured.scores:
         count, judged, share = unscored.get(each.system, 0), each.items, each.posterior.share
         if count and wrong:
-            yield f"{each.system}: calls without a score count as wrong, in {count:,} of {judged:,} items (--unscored)"
+            yield f"{each.system}: calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)"
         elif count:
             whole = share * judged / (judged + count)
             yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones)"
@@ -83,12 +83,16 @@ def _gaps(measured: Measured) -> Iterator[str]:
     for each in measured.differences:
         own, incumbent = items[each.system], items[measured.incumbent]
         if each.pairs < max(own, incumbent):
-            yield (f"{each.system}: the difference rests on {each.pairs:,} pairs; it was judged on {own:,} items,"
-                   f" {measured.incumbent} on {incumbent:,}")
+            yield (f"{each.system}: the difference rests on {_count(each.pairs, 'pair')}; it was judged on"
+                   f" {_count(own, 'item')}, {measured.incumbent} on {incumbent:,}")
     for cascade in measured.cascades:
         if cascade.no_answer:
-            yield (f"{cascade.first} > {cascade.second}: {cascade.no_answer:,} items are handed on without a score of"
-                   f" {cascade.second}, and are left out")
+            yield (f"{cascade.first} > {cascade.second}: {_count(cascade.no_answer, 'item')}"
+                   f" {'is' if cascade.no_answer == 1 else 'are'} handed on without a score of {cascade.second}, and left out")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def training_ids(path: Path) -> set[str]:

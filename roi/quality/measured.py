@@ -56,7 +56,8 @@ class Difference:
     smallest: float
     """Smallest true difference that a set like this shows: 90% interval clear of 0 with a chance of 80%."""
     more_items: int | None
-    """Items beyond these that settle margin and bar if the means stay; 0: settled; None: more than MOST_ITEMS."""
+    """Items beyond these until margin and bar are both cleared, or one is missed, if the means stay; 0: settled; None: more
+    than MOST_ITEMS."""
     agreement: Agreement
     correlation: float
     """Of the two true scores as `Measured.scores` has them, on all items of each."""
@@ -170,16 +171,24 @@ def _difference(
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
     better = (b - a).round(12)  # 0.3 - 0.2 - 0.1 is 0
     off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * better).round(12)
-    more = [_more_items(pairs, value + margin, spread, not_worse)]
+    more = [(value + margin, _more_items(pairs, value + margin, spread, not_worse))]
     if bar is not None and own.reaches_bar is not None:
-        more.append(_more_items(own.items, own.posterior.share - bar, own.posterior.deviation, own.reaches_bar))
+        gap = own.posterior.share - bar
+        more.append((gap, _more_items(own.items, gap, own.posterior.deviation, own.reaches_bar)))
     return Difference(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
         smallest=(TAIL + POWER) * spread, agreement=agree,
         correlation=together.correlation * shared_part(pairs, incumbent.items, own.items),
-        more_items=None if None in more else max(each or 0 for each in more))
+        more_items=_until_known(more))
+
+
+def _until_known(more: Sequence[tuple[float, int | None]]) -> int | None:
+    """Items until both edges are cleared, or one is missed; of each the distance of the mean from it, and its own items."""
+    missed = [items for gap, items in more if gap < 0 and items is not None]
+    known = [items for _, items in more if items is not None]
+    return min(missed) if missed else max(known) if len(known) == len(more) else None
 
 
 def _more_items(n: int, gap: float, spread: float, probability: float) -> int | None:

@@ -1,6 +1,7 @@
 """roi quality on bad input: one message and exit 2, or rows left out by reason; never a silent drop."""
 
 import json
+import os
 import random
 import zipfile
 from collections.abc import Iterator
@@ -289,3 +290,18 @@ def test_a_system_that_the_files_do_not_name_cannot_be_renamed(tmp_path):
     code, _, said = quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-lunar=luna")
     assert (code, said) == (2, "roi: --system: unknown system of the files: 'gpt-6-lunar'; nearest: gpt-6-luna, gpt-6-sol")
     assert quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-luna=luna")[0] == 0
+
+
+def test_a_folder_that_is_gone_while_another_is_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /tmp, where others come and go."""
+    (tmp_path / "gone").mkdir()
+    write_rows(tmp_path / "r.jsonl", pair_rows(5, 0, 0, 0))
+    scandir = os.scandir
+
+    def gone(path: Any) -> Any:
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert quality(tmp_path, "--incumbent", "today").code == 0

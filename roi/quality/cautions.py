@@ -42,6 +42,9 @@ def cautions(
         if seen:
             yield (f"{seen:,} of {len(found.items):,} items stand in the training file {training}: what they score says nothing"
                    " of new ones; leave them out")
+    yield from found.notes.cut_short
+    if words := found.notes.told_words():
+        yield f"words that say neither right nor wrong are left out: {words}"
     yield from _moved_rules(fixed, results_on)
     for sentence in found.notes.tried:
         yield f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside for it"
@@ -55,14 +58,16 @@ def cautions(
 def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> Iterator[str]:
     """What calls that failed, and answers that nobody judged, would make of a score; each weighs as the mean item does."""
     unscored = dict(zip(found.systems, found.unscored, strict=True))
+    words = ", words" if found.notes.words else ""
     for each in measured.scores:
         count, judged, share = unscored.get(each.system, 0), each.items, each.posterior.share
         if count and wrong:
             yield f"{each.system}: calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)"
         elif count:
             whole = share * judged / (judged + count)
-            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones)"
-                   f" and are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)")
+            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls or judges, empty"
+                   f" ones{words}) and are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored"
+                   " wrong)")
 
 
 def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[str]:
@@ -80,6 +85,8 @@ def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[st
 def _gaps(measured: Measured) -> Iterator[str]:
     """Items that are missing on one side."""
     items = {score.system: score.items for score in measured.scores}
+    for sentence in measured.apart.values():
+        yield f"{sentence}; its score stands by itself, without a difference"
     for each in measured.differences:
         own, incumbent = items[each.system], items[measured.incumbent]
         if each.pairs < max(own, incumbent):

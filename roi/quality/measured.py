@@ -13,6 +13,7 @@ from roi.numerics.paired import Agreement, Pair, ScorePosterior, agreement, exac
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import TAIL
 from roi.quality.evaluation_set import EvaluationSet
+from roi.quality.formats.langfuse_scores import LANGFUSE
 
 Floats = NDArray[np.float64]
 POWER: Final = 0.8416212335729143
@@ -20,6 +21,8 @@ POWER: Final = 0.8416212335729143
 SURE: Final = 0.95
 """A question is settled where the answer is at least this likely; the 90% interval then lies on one side."""
 MOST_ITEMS: Final = 1_000_000
+TRACES: Final = ("; an experiment of Langfuse makes a trace for each item and run: add a column dataset_item_id, which its API"
+                 " names beside each trace (datasetItemId of dataset-run-items, experimentItemId of experiment-items)")
 DRAWS: Final = 4096
 SEED: Final = 1
 
@@ -90,17 +93,32 @@ class Measured:
     """The incumbent first."""
     differences: tuple[Difference, ...]
     cascades: tuple[Cascade, ...]
+    apart: dict[str, str]
+    """Systems of which no item is the incumbent's, so that they have no difference, with a sentence on it."""
 
 
 def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: float) -> Measured:
-    """Every system's score, and its difference to the incumbent; InputError where no item is common to both."""
+    """Every system's score, and its difference to the incumbent; InputError where no item of any is common to both."""
     base = found.place(incumbent, "--incumbent")
     scores = [_score(found, k, bar) for k in range(len(found.systems))]
     others = [k for k in range(len(found.systems)) if k != base]
-    points = sobol(0, DRAWS, 2, SEED)
+    points, judged = sobol(0, DRAWS, 2, SEED), ~np.isnan(found.marks)
+    apart = {found.systems[k]: _told_apart(found, base, k) for k in others if not (judged[base] & judged[k]).any()}
+    if len(apart) == len(others):
+        langfuse = any(title == LANGFUSE.title for _, title, _ in found.notes.sources)
+        raise InputError(f"FILES: {next(iter(apart.values()))}{TRACES * langfuse}")
     return Measured(
         incumbent=incumbent, bar=bar, margin=margin, scores=(scores[base], *(scores[k] for k in others)), cascades=(),
-        differences=tuple(_difference(found, base, k, scores, points, bar, margin) for k in others))
+        differences=tuple(_difference(found, base, k, scores, points, bar, margin) for k in others
+                          if found.systems[k] not in apart), apart=apart)
+
+
+def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
+    """That no item of two systems is the same, with one of each, which may look alike."""
+    judged = [np.flatnonzero(~np.isnan(found.marks[each])) for each in (k, base)]
+    own, theirs = (found.items[int(each[0])][:40] for each in judged)
+    return (f"0 of the {len(judged[0]):,} items of {found.systems[k][:80]} pair with the {len(judged[1]):,} of"
+            f" {found.systems[base][:80]}: their ids differ ({own!r} there, {theirs!r} here)")
 
 
 def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tuple[EvaluationSet, tuple[Cascade, ...]]:
@@ -156,10 +174,6 @@ def _difference(
     own, incumbent = scores[k], scores[base]
     both = ~np.isnan(found.marks[base]) & ~np.isnan(found.marks[k])
     pairs = int(both.sum())
-    if not pairs:
-        counts = [int((~np.isnan(found.marks[each])).sum()) for each in (base, k)]
-        raise InputError(f"FILES: 0 of the {counts[1]:,} items of {own.system[:80]} pair with the {counts[0]:,} of"
-                         f" {found.systems[base][:80]}: their ids differ")
     a, b, weights, clusters = (each[both] for each in (found.marks[base], found.marks[k], found.weights, found.clusters))
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.posterior if each.items == pairs else score_posterior(marks, weights, clusters)

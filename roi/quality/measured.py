@@ -117,8 +117,8 @@ def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
     """That no item of two systems is the same, with one of each, which may look alike."""
     judged = [np.flatnonzero(~np.isnan(found.marks[each])) for each in (k, base)]
     own, theirs = (found.items[int(each[0])][:40] for each in judged)
-    return (f"0 of the {len(judged[0]):,} items of {found.systems[k][:80]} pair with the {len(judged[1]):,} of"
-            f" {found.systems[base][:80]}: their ids differ ({own!r} there, {theirs!r} here)")
+    return (f"0 of {len(judged[0]):,} item{'s' * (len(judged[0]) > 1)} of {found.systems[k][:80]} pair with the"
+            f" {len(judged[1]):,} of {found.systems[base][:80]}: their ids differ ({own!r} there, {theirs!r} here)")
 
 
 def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tuple[EvaluationSet, tuple[Cascade, ...]]:

@@ -29,10 +29,10 @@ RATES = (
     rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
     rf"(?<=between ){MONEY} and {MONEY}(?= each)|(?<=, counted at ){MONEY}",
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
-    rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
-    rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",
+    *(rf"(?<={what} {side} ){MONEY}(?: \(today {MONEY})?" for what in ("GPU hour", "GPU", "resale value")
+      for side in ("below", "above")),
     rf"(?<=a wrong answer costs less than about ){MONEY}|(?<=a wrong answer costs more than about ){MONEY}",
-    rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
+    rf"(?<=: about ){MONEY}(?= and )|(?<=it adds about ){MONEY}",  # what an experiment costs: mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""

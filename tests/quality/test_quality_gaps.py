@@ -57,7 +57,7 @@ def test_a_system_on_other_items_is_told_and_the_others_stand(tmp_path: Path) ->
     rows = pair_rows(150, 20, 20, 10)
     third = [{"id": f"{row['id']:04d}", "system": "third", "score": 1} for row in rows if row["system"] == "today"]
     found = quality(write_rows(tmp_path / "r.jsonl", rows + third), *TODAY)
-    told = "0 of the 200 items of third pair with the 200 of today: their ids differ ('0000' there, '0' here)"
+    told = "0 of 200 items of third pair with the 200 of today: their ids differ ('0000' there, '0' here)"
     assert [each["system"] for each in found.data["differences"]] == ["other"]
     assert found.scores["third"] == (200, 1.0)
     assert f"{told}; its score stands by itself, without a difference" in found.data["warnings"]

@@ -130,12 +130,15 @@ def test_what_is_left_out_would_be_seen() -> None:
     assert told == ["35.37", f"{EXAMPLES:,}"]
 
 
-def test_hours_of_people_are_hidden_wherever_a_sentence_tells_them() -> None:
+def test_hours_of_people_and_prices_of_one_thing_are_hidden_wherever_a_sentence_tells_them() -> None:
     """$4,795 a month of on-call over 35 hours would be a wage of $137."""
     hide = redaction({}, ())
     assert hide("on-call below 12.3 hours a month (here 35)") == "on-call below \u2026 hours a month (here \u2026)"
     assert hide("set-up below 1,210.5 hours (here 80, assumed)") == "set-up below \u2026 hours (here \u2026, assumed)"
     assert hide("$1,200 of it forced migrations, 40 h each") == "$1,200 of it forced migrations, \u2026 h each"
+    assert hide("whose labels are paid once, it adds about $101.") == "whose labels are paid once, it adds about $\u2026."
+    assert hide("with its GPU's resale value above $128,443 (today $6,475, A100") == (
+        "with its GPU's resale value above $\u2026, A100")
     assert hide("120 hours until live and 35 a month are its own") == "\u2026 hours until live and \u2026 a month are its own"
     assert hide("35 engineer hours a month run 12 GPUs; it waits 24 hours") == (
         "\u2026 engineer hours a month run 12 GPUs; it waits 24 hours")

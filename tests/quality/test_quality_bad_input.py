@@ -201,7 +201,7 @@ def test_a_column_of_ids_taken_for_the_system_is_found_out(tmp_path: Path) -> No
 def test_ids_that_do_not_match_say_how_many_pair(tmp_path: Path) -> None:
     rows = [{"id": f"a{k}", "system": "today", "score": 1} for k in range(30)]
     apart = write_rows(tmp_path / "r.jsonl", [*rows, *({"id": f"b{k}", "system": "other", "score": 1} for k in range(20))])
-    assert "FILES: 0 of the 20 items of other pair with the 30 of today: their ids differ" in quality(apart, *TODAY).error
+    assert "FILES: 0 of 20 items of other pair with the 30 of today: their ids differ" in quality(apart, *TODAY).error
     others = [{"id": f"a{k + 20}", "system": "other", "score": 1} for k in range(20)]
     partly = write_rows(tmp_path / "p.jsonl", [*rows, *others])
     found = quality(partly, *TODAY)

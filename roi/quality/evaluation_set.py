@@ -98,7 +98,7 @@ def _refuse_unread(table: "_Rows", notes: Notes, asked: Asked, columns: Iterable
     """Raise InputError where no row counts, where grades are letters that nobody explained, and for a filter of nothing."""
     words = notes.told_words()
     letters = LETTERS & {word.lower() for word in notes.words}
-    if words and letters and not asked.words:
+    if words and len(letters) > 1 and not asked.words:
         raise InputError(f"FILES: grades by letter: {words}")
     if not len(table):
         unnamed = f"; --map item=COLUMN names the item: {', '.join(columns)[:200]}" if NO_ID in notes.left_out else ""

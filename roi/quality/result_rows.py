@@ -89,7 +89,7 @@ class Asked:
     def read_as(self) -> str:
         """How a score is read, to be told behind its name; empty where it is a share as it stands."""
         scale = "" if self.scale is None else f" of {self.scale[0]:g} to {self.scale[1]:g}"
-        scale += f", {', '.join(f'{one_line(word)} {value:g}' for word, value in self.words)}" if self.words else ""
+        scale += f" ({', '.join(f'{one_line(word)} {value:g}' for word, value in self.words)})" if self.words else ""
         return f"{scale}, right from {self.right_from:g}" if self.right_from is not None else scale
 
 

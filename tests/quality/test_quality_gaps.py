@@ -28,7 +28,7 @@ def test_words_that_are_no_score_are_told_and_count_what_is_said(tmp_path: Path)
         " --word 'partially correct=0.5'")
     found = quality(path, *TODAY, "--word", "Partially correct=0.25")
     assert found.scores["other"] == (30, 0.416667)
-    assert found.data["metrics"] == ["verdict, Partially correct 0.25"]
+    assert found.data["metrics"] == ["verdict (Partially correct 0.25)"]
     assert roi.measure_quality(path, incumbent="today", words={"partially correct": 1})["scores"]["other"]["value"] == 0.666667
     assert quality(path, *TODAY, "--word", "partially correct=2").error == (
         "roi: --word: partially correct=2 is not usable; a score from 0 to 1")
@@ -85,12 +85,13 @@ def test_scores_of_an_experiment_of_langfuse_say_how_they_pair(tmp_path: Path) -
 
 def test_a_log_of_inspect_that_was_cut_short_is_told(tmp_path: Path) -> None:
     """Two of three items, in two epochs: 4 of 6 samples."""
-    for name, status in (("today", "success"), ("other", "error")):
+    for name, status in (("today", "success"), ("other", "error"), ("third", "error")):
         samples = [{"id": k, "epoch": e, "scores": {"m": {"value": "C"}}} for k in (1, 2) for e in (1, 2)]
+        about = {"model": name, "task": "t", "dataset": {"samples": 3 if name == "other" else "3"}, "config": {"epochs": 2}}
         (tmp_path / f"{name}.json").write_text(json.dumps({
-            "version": 2, "status": status, "eval": {
-                "model": name, "task": "t", "dataset": {"samples": 3}, "config": {"epochs": 2}}, "samples": samples}))
-    (told,) = (each for each in quality(tmp_path, *TODAY).data["warnings"] if "ended" in each)
+            "version": 2, "status": status, "eval": about, "samples": samples}))
+    told, unsaid = (each for each in quality(tmp_path, *TODAY).data["warnings"] if "ended" in each)
+    assert "with status error, with 4 of 4 samples" in unsaid
     assert told == (f"{tmp_path / 'other.json'}: the run ended with status error, with 4 of 6 samples; those that are missing"
                     " may be the hard ones")
 

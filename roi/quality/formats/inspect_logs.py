@@ -31,7 +31,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         yield place, Row(f"{task}/{item}" if item is not None else None, about.get("model"), mark, run=sample.get("epoch"),
                          lacks=FAILED if failed else NO_SCORE)
     if (status := source.head.get("status", "success")) != "success":
-        meant = (block(about.get("dataset")).get("samples") or 0) * (block(about.get("config")).get("epochs") or 1)
+        items, epochs = block(about.get("dataset")).get("samples"), block(about.get("config")).get("epochs")
+        meant = (items if isinstance(items, int) else 0) * (epochs if isinstance(epochs, int) else 1)
         ended = f"with status {status}" if status in ENDS else "before its end"
         notes.cut_short.append(f"{source.path}: the run ended {ended}, with {samples:,} of {max(meant, samples):,} samples;"
                                " those that are missing may be the hard ones")

@@ -97,10 +97,11 @@ def _resolved(
 ) -> KeptCase:
     """The Case of a scenario, with what to say beside it."""
     from roi.answers.opening import open_case  # most of what roi is: not loaded where the Case was kept
+    from roi.catalog.models.same_weights import one_model
     from roi.scenario.file import load_scenario, scenario_data
 
     notes: list[str] = []
-    scenario = load_scenario(file, asked, part, quality, notes.append, as_of=as_of)
+    scenario = load_scenario(file, asked, part, quality, notes.append, as_of=as_of, one_model=one_model)
     resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
     notes = [told for told in notes if told not in resolved.warnings]
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []

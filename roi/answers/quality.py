@@ -76,9 +76,10 @@ def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
     if question.strict:
         _refuse_gaps(found, measured)
     warnings = list(cautions(found, measured, fixed, question.training, results_on,
-                              unscored_wrong=question.asked.unscored_wrong))
+                             unscored_wrong=question.asked.unscored_wrong))
     judged = judge_systems(wider, measured, unscored_wrong=question.asked.unscored_wrong)
-    return QualityAnswer(found=wider, measured=measured, judged=judged, fixed=fixed, warnings=warnings, results_on=results_on,
+    return QualityAnswer(found=wider, measured=measured, judged=judged, fixed=fixed, results_on=results_on,
+                         warnings=[each.sentence for each in warnings],
                          part=part_yaml(found, measured, fixed, warnings, results_on))
 
 

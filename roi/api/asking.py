@@ -17,6 +17,7 @@ from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.api.arguments import in_python, reworded
 from roi.api.shown import Comparison
+from roi.catalog.models.same_weights import one_model
 from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of
 from roi.evidence.known_runs import KnownRuns
@@ -97,7 +98,7 @@ def load_scenario(
             raise ScenarioError(f"part.{name}", held, "workload and incumbent are, each a block of keys")
     evaluated = None if quality is None else path_of("quality", quality)
     return scenario_file.load_scenario(start, texts, measured, evaluated, lambda line: tell(reworded(line, OF_SCENARIO)),
-                                       plain(blocks, ""))
+                                       plain(blocks, ""), one_model=one_model)
 
 
 @in_python(OF_SCENARIO)

@@ -33,6 +33,10 @@ ITEMS = ".items"
 """Behind the path of a share that was counted: the path of the number of items."""
 FOLLOWS, CORRELATION = ".follows", ".correlation"
 """Behind the path of a fact that goes with another: what names that one's path, and how closely, -1 to 1."""
+BESIDE, GIVEN = ".beside", ".beside_correlation"
+"""Behind that of one which goes with a second too that follows the same: its path, and how closely where the first is known."""
+CAUTIONS, ABOUT = "quality.cautions.", ".about"
+"""Before the number of each thing that an evaluation warns of; behind it, the path of the system that it is about."""
 LAST = "quality.usd_per_error"
 """Drawn in the last dimension, so that stating it without a spread leaves the draws of all others as they were."""
 
@@ -174,8 +178,11 @@ class Case:
         each = np.array(points.T, order="C")  # a row a fact, which is read in one piece ever after
         numbers, row = {path: k for k, path in enumerate(self.uncertain)}, 0
         for path, base in self._following.items():
-            row_of = numbers[path]
-            each[row_of] = go_with(each[numbers[base]], each[row_of], self.facts[path + CORRELATION].number())
+            own = each[numbers[path]]
+            second = self._central.get(path + BESIDE)
+            if second in self._following:
+                own = go_with(points[:, numbers[second]], own, self.facts[path + GIVEN].number())  # the second's, apart
+            each[numbers[path]] = go_with(each[numbers[base]], own, self.facts[path + CORRELATION].number())
         for path in self._counted:
             drawn[row] = counted_quantile(each[numbers[path]], self.facts[path].number(), self.facts[path + ITEMS].number())
             row += 1

@@ -7,7 +7,7 @@ cancels in the difference, and neither is more or less sure than it is alone.
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,13 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 HALF: Final = 0.5
 """Jeffreys prior: half an item each way."""
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of a true score."""
+
+    mean: float
+    deviation: float
 
 
 @dataclass(frozen=True)
@@ -123,13 +130,37 @@ class Pair:
         return self.other.quantile(other) - self.incumbent.quantile(points[:, 0])
 
 
-def shared_part(pairs: float, items: float, other_items: float) -> float:
-    """What is left of a correlation on `pairs` items for means over `items` and `other_items`, among which these are.
+def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[ScorePosterior, float]:
+    """The other's score on all items of the incumbent, where only some pair, and how it correlates with the incumbent's.
 
-    Only the pairs go together: cov = pairs x s_ab / (items x other_items), against deviations s_a / sqrt(items) and
-    s_b / sqrt(other_items).
+    `base` is the incumbent's true score on all its items, of which `share` are among the pairs. Where they have no partner the
+    other is taken to differ as on the pairs: b = a + d, d = (n01 - n10) / (n + 1) with the variance of `Agreement`, and
+
+        var b = var a + var d + 2 r dev a dev d,    r = (var b' - var a' - var d) / (2 dev a' dev d) sqrt(share)
+
+    a' and b' being the scores on the pairs, sqrt(share) what a mean over some of the items has in common with one over all.
+    Where all pair, it is the score on the pairs and `Agreement.correlation`. It is at least half an item of the pairs away from
+    0 and 1. What the other gets right where the incumbent is right, and where it is wrong, is not carried over, as the
+    likelihood of monotone missing data would (Little and Rubin, Statistical Analysis with Missing Data, 7.2): it holds where
+    items lack a partner by chance or by what the incumbent got, and they lack it by how hard they are. On easy pairs the
+    incumbent's errors are luck, in which the other does not share; on hard items they are not.
     """
-    return min(pairs / math.sqrt(items * other_items), 1.0)
+    a, b, edge = pairs.incumbent.deviation, pairs.other.deviation, HALF / (pairs.items + 2.0 * HALF)
+    mean = min(max(base.mean + (pairs.n01 - pairs.n10) / (pairs.items + 2.0 * HALF), edge), 1.0 - edge)
+    spread = math.sqrt(pairs.variance)
+    together = (b * b - a * a - pairs.variance) / (2.0 * a * spread)
+    shared = min(max(together, -1.0), 1.0) * math.sqrt(share) * base.deviation * spread
+    variance = base.deviation**2 + pairs.variance + 2.0 * shared
+    weight = max(mean * (1.0 - mean) / variance - 1.0, HALF / min(mean, 1.0 - mean))  # at the edge all pairs right, or wrong
+    found = ScorePosterior(mean * weight - HALF, (1.0 - mean) * weight - HALF)
+    goes = 0.0 if base.deviation == 0.0 else (base.deviation**2 + shared) / (base.deviation * math.sqrt(variance))
+    return found, min(max(goes, -1.0), 1.0)
+
+
+def given_third(together: float, first: float, second: float) -> float:
+    """Partial correlation of two scores whose correlations with a third are `first` and `second`; -1 to 1."""
+    rest = math.sqrt(max((1.0 - first**2) * (1.0 - second**2), 0.0))
+    return min(max((together - first * second) / rest, -1.0), 1.0) if rest else 0.0
 
 
 def exact_mcnemar(lost: int, won: int) -> float:

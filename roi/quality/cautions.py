@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from roi.disk import lines_of, open_to_read, parse_json
 from roi.errors import InputError, nearest_file
@@ -31,43 +31,61 @@ class Fixed:
     """What an earlier run had written down, where that was something else."""
 
 
+class Caution(NamedTuple):
+    """A warning."""
+
+    says: str
+    about: str | None = None
+    """The system that it is about; None: all."""
+    kept: bool = True
+    """Whether a comparison tells it too: what it cannot see by items and pairs."""
+
+    @property
+    def sentence(self) -> str:
+        """The warning with the system that it is about."""
+        return self.says if self.about is None else f"{self.about}: {self.says}"
+
+
 def cautions(
     found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], training: Path | None, results_on: str | None, *,
     unscored_wrong: bool,
-) -> Iterator[str]:
-    """Sentences, the gravest first."""
+) -> Iterator[Caution]:
+    """What to mind, the gravest first."""
     if training is not None:
         ids = training_ids(training)
         seen = sum(item in ids or item.partition("/")[2] in ids for item in found.items)
         if seen:
-            yield (f"{seen:,} of {len(found.items):,} items stand in the training file {training}: what they score says nothing"
-                   " of new ones; leave them out")
-    yield from found.notes.cut_short
+            yield Caution(f"{seen:,} of {len(found.items):,} items stand in the training file: what they score says"
+                          " nothing of new ones; leave them out")
+    yield from map(Caution, found.notes.cut_short)
     if words := found.notes.told_words():
-        yield f"words that say neither right nor wrong are left out: {words}"
-    yield from _moved_rules(fixed, results_on)
+        yield Caution(f"words that say neither right nor wrong are left out: {words}")
+    yield from map(Caution, _moved_rules(fixed, results_on))
     for sentence in found.notes.tried:
-        yield f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside for it"
+        yield Caution(f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside"
+                      " for it")
     items = min(each.items for each in measured.scores)
     if items < ENOUGH:
-        yield f"{_count(items, 'item')}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score"
+        yield Caution(f"{_count(items, 'item')}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a"
+                      " score", kept=False)
     yield from _without_score(found, measured, wrong=unscored_wrong)
     yield from _gaps(measured)
 
 
-def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> Iterator[str]:
+def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> Iterator[Caution]:
     """What calls that failed, and answers that nobody judged, would make of a score; each weighs as the mean item does."""
     unscored = dict(zip(found.systems, found.unscored, strict=True))
     words = ", words" if found.notes.words else ""
     for each in measured.scores:
-        count, judged, share = unscored.get(each.system, 0), each.items, each.posterior.share
+        count, judged, share = unscored.get(each.system, 0), each.items, each.seen.share
         if count and wrong:
-            yield f"{each.system}: calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)"
+            yield Caution(f"calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)",
+                          each.system)
         elif count:
             whole = share * judged / (judged + count)
-            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls or judges, empty"
-                   f" ones{words}) and are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored"
-                   " wrong)")
+            yield Caution(f"{count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones{words}) and"
+                          f" are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)",
+                          each.system)
 
 
 def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[str]:
@@ -82,20 +100,21 @@ def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[st
             yield f"the {name} ({rule.value}) was fixed on {rule.since}, after results of {results_on}: {why}"
 
 
-def _gaps(measured: Measured) -> Iterator[str]:
-    """Items that are missing on one side."""
+def _gaps(measured: Measured) -> Iterator[Caution]:
+    """Items that are missing on one side, of which a comparison has the counts."""
     items = {score.system: score.items for score in measured.scores}
     for sentence in measured.apart.values():
-        yield f"{sentence}; its score stands by itself, without a difference"
+        yield Caution(f"{sentence}; its score stands by itself, without a difference", kept=False)
     for each in measured.differences:
         own, incumbent = items[each.system], items[measured.incumbent]
         if each.pairs < max(own, incumbent):
-            yield (f"{each.system}: the difference rests on {_count(each.pairs, 'pair')}; it was judged on"
-                   f" {_count(own, 'item')}, {measured.incumbent} on {incumbent:,}")
+            yield Caution(f"the difference rests on {_count(each.pairs, 'pair')}; it was judged on {_count(own, 'item')},"
+                          f" {measured.incumbent} on {incumbent:,}", each.system, kept=False)
     for cascade in measured.cascades:
         if cascade.no_answer:
-            yield (f"{cascade.first} > {cascade.second}: {_count(cascade.no_answer, 'item')}"
-                   f" {'is' if cascade.no_answer == 1 else 'are'} handed on without a score of {cascade.second}, and left out")
+            one = cascade.no_answer == 1
+            yield Caution(f"{_count(cascade.no_answer, 'item')} {'is' if one else 'are'} handed on without a score of"
+                          f" {cascade.second}, and left out", f"{cascade.first} > {cascade.second}")
 
 
 def _count(number: int, what: str) -> str:

@@ -51,10 +51,12 @@ def judge_systems(found: EvaluationSet, measured: Measured, *, unscored_wrong: b
 
 def _judge(unscored: Mapping[str, int], measured: Measured, difference: Difference, score: SystemScore) -> GoodEnough:
     chances = [difference.not_worse, *(() if score.reaches_bar is None else (score.reaches_bar,))]
+    if measured.bar is not None and score.items > difference.pairs:  # no bar is reached by leaving items aside
+        chances.append(score.seen.at_least(measured.bar))
     low = min(chances)
     word: Word = "yes" if low >= SURE else "no" if low <= 1.0 - SURE else "unknown"
     known = GoodEnough(good_enough=word, score=score, difference=difference, counted_wrong=None,
-                       more_items=difference.more_items if word == "unknown" else 0, untested=max(TESTED - score.items, 0))
+                       more_items=difference.more_items if word == "unknown" else 0, untested=max(TESTED - difference.pairs, 0))
     if word != "yes" or not unscored.get(score.system):
         return known
     whole, incumbent = _counted_wrong(unscored, score), _counted_wrong(unscored, measured.scores[0])
@@ -65,4 +67,4 @@ def _judge(unscored: Mapping[str, int], measured: Measured, difference: Differen
 
 def _counted_wrong(unscored: Mapping[str, int], score: SystemScore) -> float:
     """The score if its items without one were wrong, each weighing as the mean of the others."""
-    return score.posterior.share * score.items / (score.items + unscored.get(score.system, 0))
+    return score.seen.share * score.items / (score.items + unscored.get(score.system, 0))

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.numerics.paired import Agreement, Pair, ScorePosterior, agreement, exact_mcnemar, score_posterior, shared_part
+from roi.numerics.paired import (
+    Agreement,
+    Moments,
+    Pair,
+    ScorePosterior,
+    agreement,
+    exact_mcnemar,
+    on_all_items,
+    score_posterior,
+)
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import TAIL
 from roi.quality.evaluation_set import EvaluationSet
@@ -33,7 +42,10 @@ class SystemScore:
 
     system: str
     items: int
+    seen: ScorePosterior
+    """On these items."""
     posterior: ScorePosterior
+    """The same; where only some of them and of the incumbent's pair, on all of the incumbent's (`on_all_items`)."""
     reaches_bar: float | None
     """Probability that the true score is the bar or more; None without a bar."""
 
@@ -63,7 +75,7 @@ class Difference:
     than MOST_ITEMS."""
     agreement: Agreement
     correlation: float
-    """Of the two true scores as `Measured.scores` has them, on all items of each."""
+    """Of the two true scores on the pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +90,8 @@ class Cascade:
     """Share wrong of what the first model keeps; None where it keeps nothing."""
     escalated_error_rate: ScorePosterior | None
     """Share of the second model's answers that are wrong where it is handed an item; None where it is handed none."""
+    with_first: float | None
+    """Correlation of its true score with the first model's; None where these are not on the same items."""
     no_answer: int
     """Items handed on that the second model was not judged on: left out."""
 
@@ -102,15 +116,16 @@ def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: flo
     base = found.place(incumbent, "--incumbent")
     scores = [_score(found, k, bar) for k in range(len(found.systems))]
     others = [k for k in range(len(found.systems)) if k != base]
-    points, judged = sobol(0, DRAWS, 2, SEED), ~np.isnan(found.marks)
-    apart = {found.systems[k]: _told_apart(found, base, k) for k in others if not (judged[base] & judged[k]).any()}
+    points, there = sobol(0, DRAWS, 2, SEED), ~np.isnan(found.marks)
+    apart = {found.systems[k]: _told_apart(found, base, k) for k in others if not (there[base] & there[k]).any()}
     if len(apart) == len(others):
         langfuse = any(title == LANGFUSE.title for _, title, _ in found.notes.sources)
         raise InputError(f"FILES: {next(iter(apart.values()))}{TRACES * langfuse}")
+    judged = {k: _against(found, base, k, scores, points, bar, margin) for k in others if found.systems[k] not in apart}
     return Measured(
-        incumbent=incumbent, bar=bar, margin=margin, scores=(scores[base], *(scores[k] for k in others)), cascades=(),
-        differences=tuple(_difference(found, base, k, scores, points, bar, margin) for k in others
-                          if found.systems[k] not in apart), apart=apart)
+        incumbent=incumbent, bar=bar, margin=margin, cascades=(), apart=apart,
+        scores=(scores[base], *(judged[k][0] if k in judged else scores[k] for k in others)),
+        differences=tuple(difference for _, difference in judged.values()))
 
 
 def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
@@ -138,14 +153,22 @@ def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tup
         judged = ~np.isnan(marks)
         if not judged.any():
             raise InputError(f"--cascade: no item that {first} hands on was judged for {second} (the ids do not match)")
+        same = bool((judged == ~np.isnan(kept_marks)).all())
         flagged = ~np.isnan(handed) & ~np.isnan(kept_marks)
         cascades.append(Cascade(
             first=first, second=second, escalated=_posterior(found, np.where(flagged, handed, np.nan)),
             kept_error_rate=_part(found, kept_marks, 1.0 - handed), escalated_error_rate=_part(found, handed_marks, handed),
-            no_answer=int((flagged & ~judged).sum())))
+            with_first=_together(found, kept_marks, marks) if same else None, no_answer=int((flagged & ~judged).sum())))
         found = replace(found, systems=(*found.systems, f"{first} > {second}"), marks=np.vstack([found.marks, marks]),
                         escalated=np.vstack([found.escalated, np.full(len(marks), np.nan)]), unscored=(*found.unscored, 0))
     return found, tuple(cascades)
+
+
+def _together(found: EvaluationSet, marks: Floats, others: Floats) -> float:
+    """Correlation of the true scores behind two systems' marks on the same items."""
+    judged = ~np.isnan(marks)
+    both = agreement(marks[judged], others[judged], found.weights[judged], found.clusters[judged])
+    return both.correlation(_posterior(found, marks), _posterior(found, others))
 
 
 def _part(found: EvaluationSet, marks: Floats, share: Floats) -> ScorePosterior | None:
@@ -164,20 +187,25 @@ def _posterior(found: EvaluationSet, marks: Floats) -> ScorePosterior:
 def _score(found: EvaluationSet, k: int, bar: float | None) -> SystemScore:
     judged = ~np.isnan(found.marks[k])
     posterior = _posterior(found, found.marks[k])
-    return SystemScore(system=found.systems[k], items=int(judged.sum()), posterior=posterior,
+    return SystemScore(system=found.systems[k], items=int(judged.sum()), seen=posterior, posterior=posterior,
                        reaches_bar=None if bar is None else posterior.at_least(bar))
 
 
-def _difference(
+def _against(
     found: EvaluationSet, base: int, k: int, scores: Sequence[SystemScore], points: Floats, bar: float | None, margin: float,
-) -> Difference:
+) -> tuple[SystemScore, Difference]:
+    """The score of a system on the incumbent's items, and its difference on those of both."""
     own, incumbent = scores[k], scores[base]
     both = ~np.isnan(found.marks[base]) & ~np.isnan(found.marks[k])
     pairs = int(both.sum())
     a, b, weights, clusters = (each[both] for each in (found.marks[base], found.marks[k], found.weights, found.clusters))
     agree = agreement(a, b, weights, clusters)
-    on_pairs, own_on_pairs = (each.posterior if each.items == pairs else score_posterior(marks, weights, clusters)
+    on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
                               for each, marks in ((incumbent, a), (own, b)))
+    if pairs < max(own.items, incumbent.items):
+        all_of_it = Moments(incumbent.seen.mean, incumbent.seen.deviation)
+        posterior, _ = on_all_items(all_of_it, pairs / incumbent.items, agree)
+        own = replace(own, posterior=posterior, reaches_bar=None if bar is None else posterior.at_least(bar))
     together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
     draws = together.difference(points)
     value = float(np.average(b - a, weights=weights))
@@ -188,14 +216,12 @@ def _difference(
     more = [(value + margin, _more_items(pairs, value + margin, spread, not_worse))]
     if bar is not None and own.reaches_bar is not None:
         gap = own.posterior.share - bar
-        more.append((gap, _more_items(own.items, gap, own.posterior.deviation, own.reaches_bar)))
-    return Difference(
+        more.append((gap, _more_items(pairs, gap, own.posterior.deviation, own.reaches_bar)))
+    return own, Difference(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
-        smallest=(TAIL + POWER) * spread, agreement=agree,
-        correlation=together.correlation * shared_part(pairs, incumbent.items, own.items),
-        more_items=_until_known(more))
+        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation, more_items=_until_known(more))
 
 
 def _until_known(more: Sequence[tuple[float, int | None]]) -> int | None:

@@ -21,6 +21,7 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.own_terms import add_option_terms, check_options
+from roi.resolution.paired_scores import tell_caution
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.request_lengths import CACHED, length_rows
 from roi.resolution.system_scores import add_escalations
@@ -169,6 +170,8 @@ def _add_quality(sheet: FactSheet, s: Scenario) -> None:
     stated = _basis("bar" in s.quality.model_fields_set)
     sheet.add("quality.bar", s.quality.bar, "share", basis=stated, source="scenario quality.bar")
     sheet.fields("quality", s.quality, "usd_per_error", "judge_usd_per_request")
+    for each in s.quality.cautions:
+        tell_caution(sheet, each.says, each.about)
 
 
 def _add_people(sheet: FactSheet, s: Scenario) -> None:

@@ -13,19 +13,17 @@ from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.errors import ScenarioError
-from roi.facts.case import CORRELATION, FOLLOWS, ITEMS, counted_quantile
+from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
-from roi.numerics.paired import Agreement, shared_part
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.paired_scores import add_pair, carry_over, check_counts, largest_pair, tell_pairs
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
-from roi.scenario.sections.scores import Paired, Rate, Score
+from roi.scenario.sections.scores import Rate, Score
 
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
 """Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""
-PAIR_OFF = 0.05
-"""Points of a hundred by which a stated score and its paired counts may differ without a word: not all items pair."""
 HARDER = Spread(
     value=0.5, low=0.16, high=0.84,
     source="what is escalated is harder for the second model too: from its overall error rate (0) to all of its errors, rate"
@@ -147,16 +145,24 @@ def _unknown_incumbent(sheet: FactSheet, s: Scenario) -> tuple[float, float, flo
 def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None:
     """The error rate of a system that was evaluated: a count leaves a Beta distribution, an interval its luck.
 
-    That of a system which was judged on the incumbent's items goes with the incumbent's.
+    That of a system which was judged on the incumbent's items goes with the incumbent's, and where only some of them pair it is
+    the incumbent's and the difference on those (`on_all_items`); its own ends stand all the same.
     """
     path, source = partial(path_of, ErrorRate, system=system), score.source or f"scenario quality.scores.{system}"
     items, wrong = score.items, 1.0 - score.value
-    pair = _largest_pair(s) if system == s.incumbent.model and score.low is None and items is None else None
+    pair = largest_pair(s) if system == s.incumbent.model and score.low is None and items is None else None
+    carried = None
     if score.paired is not None:
         items = items or round(score.paired.items) or 1
+        check_counts(sheet, s, system, score, score.paired)
+        carried = carry_over(sheet, s, score, score.paired)
     counted = items if score.effective_items is None else score.effective_items
     if score.effective_items is None and score.low is not None and score.high is not None:
         _add_ends(sheet, system, 1.0 - score.value, 1.0 - score.high, 1.0 - score.low, source)
+    elif carried is not None and score.paired is not None:
+        told = tell_pairs(sheet, s, system, score, score.paired, carried)
+        _add_counted(sheet, path("central"), carried.score.wrong, carried.score.right + carried.score.wrong, source, told)
+        wrong, items = 1.0 - carried.score.share, carried.pairs
     elif pair is not None and counted is None:
         _add_counted(sheet, path("central"), pair.only_this + pair.both_wrong, pair.items, source)
     elif counted is not None:
@@ -164,7 +170,7 @@ def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None
     else:
         sheet.state(path("central"), wrong, source, "share")
     if score.paired is not None:
-        _add_pair(sheet, s, system, score, score.paired, source)
+        add_pair(sheet, s, system, score.paired, carried, source)
     if path("central") + ITEMS in sheet.facts:
         sheet.state(path("measured"), wrong, source, "share")
     if items is not None:
@@ -182,39 +188,15 @@ def _add_ends(sheet: FactSheet, system: str, wrong: float, least: float, most: f
                   source=f"luck of the evaluation of {system}: -1 puts its score at its low, +1 at its high")
 
 
-def _largest_pair(s: Scenario) -> Paired | None:
-    """The counts against the incumbent on most items, which say of its own score what its bare value does not."""
-    pairs = (score.paired for score in s.quality.scores.values() if isinstance(score, Score))
-    return max((pair for pair in pairs if pair is not None), key=lambda pair: pair.items, default=None)
+def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str, told: str | None = None) -> None:
+    """A share of which `count` of `items` were seen: its mean, the 5th and 95th percentile of the Beta, and the items.
 
-
-def _add_pair(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: Paired, source: str) -> None:
-    """That the system's score goes with the incumbent's, and how closely, as far as neither is exact."""
-    paths = [path_of(ErrorRate, "central", system=name) for name in (system, s.incumbent.model)]
-    lucks = [path_of(ErrorRate, "noise", system=name) for name in (system, s.incumbent.model)]
-    drawn = [path if path + ITEMS in sheet.facts else luck for path, luck in zip(paths, lucks, strict=True)]
-    counts = Agreement(pair.both_right, pair.only_incumbent, pair.only_this, pair.both_wrong)
-    base = score_of(s, s.incumbent.model)
-    of_base, of_this = (x.items if isinstance(x, Score) and x.items is not None else counts.items for x in (base, score))
-    together = pair.correlation
-    if together is None:
-        together = counts.correlation(counts.incumbent, counts.other) * shared_part(counts.items, of_base, of_this)
-    if all(path in sheet.facts and sheet.facts[path].uncertain for path in drawn):
-        told = f"{source}: on the items of {s.incumbent.model}"
-        opposite = (drawn[0] in lucks) != (drawn[1] in lucks)  # more luck is fewer wrong answers
-        sheet.state(drawn[0] + FOLLOWS, drawn[1], told)
-        sheet.state(drawn[0] + CORRELATION, -together if opposite else together, told)
-    if abs(counts.other.share - score.value) > PAIR_OFF:
-        sheet.warnings.append(f"quality.scores.{system}: value {score.value:.3g}, but paired says {counts.other.share:.3g}; the"
-                              " value is drawn, the counts say how it goes with the incumbent's")
-
-
-def _add_counted(sheet: FactSheet, path: str, count: float, items: float, source: str) -> None:
-    """A share of which `count` of `items` were seen: its mean, the 5th and 95th percentile of the Beta, and the items."""
+    `told` says where else it comes from.
+    """
     mean = (count + 0.5) / (items + 1.0)
     low, high = (float(x) for x in counted_quantile(np.array([0.05, 0.95]), mean, items))
-    sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean),
-              source=f"{source}: {count:,.4g} of {items:,.4g} items, and half an item each way")
+    told = told or f"{count:,.4g} of {items:,.4g} items, and half an item each way"
+    sheet.add(path, mean, "share", basis=Basis.STATED, low=min(low, mean), high=max(high, mean), source=f"{source}: {told}")
     sheet.state(path + ITEMS, items, source, "items")
 
 

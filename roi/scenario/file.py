@@ -40,8 +40,8 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items", PAIR
 
 def load_scenario(
     path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (),
-    part: Path | dict[str, Any] | None = None, quality: Path | None = None,
-    tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None, as_of: str | None = None,
+    part: Path | dict[str, Any] | None = None, quality: Path | None = None, tell: Callable[[str], None] | None = None,
+    blocks: dict[str, Any] | None = None, as_of: str | None = None, one_model: Callable[[str, str], bool] = str.__eq__,
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
@@ -49,7 +49,7 @@ def load_scenario(
     taken then. `quality` is what an evaluation settles, `blocks` fields as a file would hold them; `a.b=c` overrides come last.
     Where blocks or overrides move requests or tokens and not the bill, it moves with them (`keep_bill`).
     `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell` hears of a bill beside a guess, and
-    where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
+    where the part names another incumbent than the scenario, or the evaluation one that is not `one_model` with it.
     """
     data, file = _opened(path), None if isinstance(path, dict) else path
     laid: list[str] = []
@@ -65,22 +65,22 @@ def load_scenario(
         if path is None:
             _forget_task(data, used)
             data["title"] = f"{data['incumbent'].get('model')} as used, the rest from the bundled scenario"
-    paired_with: object = None
+    found: dict[str, Any] = {} if quality is None else read_part(quality, "--quality", file)
     if quality is not None:
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-        found = read_part(quality, "--quality", file)
         overlay_quality(data, found)
-        paired_with = (found.get("record") or {}).get("incumbent")
     before, over = billed(data, used), list(_merge(data, blocks or {}))
     for override in overrides:
         _set(data, override)
         over.append(override.partition("=")[0].strip())
     told = _of_requests_before(data, before, over)
-    if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
-        tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
-             f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
+    paired_with = (found.get("record") or {}).get("incumbent")
+    paid = str(_incumbent(data) or paired_with)
+    if isinstance(paired_with, str) and not one_model(paired_with, paid) and _unpair(data["quality"]) and tell:
+        tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {paid}: each score is drawn by itself; roi"
+             f" quality --incumbent {paid} (or --system {paired_with}={paid}) pairs them")
     scenario = _on_a_day(data, as_of)
     tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     if told is not None and tell is not None:

@@ -178,7 +178,8 @@ class Scenario(Section):
         q, of = self.quality, ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
         blocks = {name: renamed(getattr(q, name)) for name in of}
         if blocks != {name: getattr(q, name) for name in blocks}:
-            object.__setattr__(self, "quality", q.model_copy(update=blocks))
+            told = tuple(x.model_copy(update={"about": x.about and next(iter(renamed({x.about: x})))}) for x in q.cautions)
+            object.__setattr__(self, "quality", q.model_copy(update={**blocks, "cautions": told}))
         object.__setattr__(self, "tokens", renamed(self.tokens))
         return self
 

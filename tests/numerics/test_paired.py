@@ -5,7 +5,18 @@ import pytest
 from scipy import stats
 
 from roi.numerics.normal import go_with, normal_cdf, normal_quantile
-from roi.numerics.paired import Agreement, Pair, ScorePosterior, agreement, exact_mcnemar, score_posterior, worth_items
+from roi.numerics.paired import (
+    Agreement,
+    Moments,
+    Pair,
+    ScorePosterior,
+    agreement,
+    exact_mcnemar,
+    given_third,
+    on_all_items,
+    score_posterior,
+    worth_items,
+)
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import T95, TAIL
 
@@ -267,3 +278,66 @@ def test_90_percent_intervals_of_grades_hold_the_truth(n: int, sets: int, togeth
         held.append((low <= means[1] - means[0] <= high, least <= means[1] <= most))
     error = 3 * (0.9 * 0.1 / sets) ** 0.5
     assert np.mean(held, axis=0) == pytest.approx([0.9, 0.9], abs=error + 0.02)
+
+
+def test_what_two_have_in_common_beyond_a_third() -> None:
+    """(0.6 - 0.5 x 0.4) / sqrt(0.75 x 0.84) = 0.504; beyond what says all nothing is left."""
+    assert given_third(0.6, 0.5, 0.4) == pytest.approx(0.504, abs=1e-3)
+    assert given_third(0.2, 0.5, 0.4) == pytest.approx(0.0)
+    assert (given_third(0.6, 1.0, 0.6), given_third(0.9, 0.1, -0.9)) == (0.0, 1.0)
+
+
+def carried(base: ScorePosterior, share: float, pairs: Agreement) -> tuple[ScorePosterior, float]:
+    return on_all_items(Moments(base.mean, base.deviation), share, pairs)
+
+
+def test_where_all_items_pair_the_score_on_all_is_the_one_on_the_pairs() -> None:
+    for counts in ((264, 15, 9, 12), (285, 6, 0, 9), (120, 0, 0, 0), (3, 1, 2, 0)):
+        pairs = Agreement(*counts)
+        found, together = carried(pairs.incumbent, 1.0, pairs)
+        assert (found.right, found.wrong) == pytest.approx((pairs.other.right, pairs.other.wrong), abs=1e-7)
+        assert together == pytest.approx(pairs.correlation(pairs.incumbent, pairs.other))
+
+
+def test_of_a_few_pairs_of_many_items_the_difference_is_all_that_is_open() -> None:
+    """The incumbent is known, 90%: what is left is d = (9 - 15) / 301 and its variance, and nothing goes together."""
+    pairs = Agreement(264, 15, 9, 12)
+    found, together = on_all_items(Moments(0.9, 0.0), 0.0, pairs)
+    assert (found.mean, found.deviation, together) == pytest.approx((0.9 - 6 / 301, pairs.variance**0.5, 0.0))
+    near, together = on_all_items(Moments(0.9, 1e-6), 0.001, pairs)
+    assert (near.mean, near.deviation) == pytest.approx((found.mean, found.deviation), rel=1e-4)
+    assert abs(together) < 0.02
+
+
+def test_a_score_stays_between_none_right_and_all() -> None:
+    """99.9% and 5 points more: as all right of the 100 pairs, 100.5 / 101."""
+    found, together = carried(ScorePosterior(999, 1), 0.1, Agreement(85, 2, 7, 6))
+    assert (found.mean, found.right, found.wrong) == pytest.approx((100.5 / 101, 100.0, 0.0))
+    assert -1.0 <= together <= 1.0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("chosen", ["by chance", "the easy ones", "those that do not time out"])
+def test_intervals_hold_the_truth_on_all_items_where_the_difference_is_the_same(chosen: str) -> None:
+    """600 items, some 300 of which pair; both models go by difficulty, are as good, and luck does the rest: d is 0 on all.
+
+    By how often the other is right where the incumbent is and where not (`by_outcome`), easy pairs make it 6 points better.
+    """
+    rng, held, centre, by_outcome = np.random.default_rng(4), [], [], []
+    for _ in range(300):
+        ease = rng.normal(size=600)
+        a, b = (2.0 + 1.2 * ease + rng.normal(size=600) > 0 for _ in range(2))
+        luck = rng.normal(size=600)
+        both = luck > 0 if chosen == "by chance" else ease > 0 if chosen == "the easy ones" else ease + luck / 3 > -1.2
+        pairs = Agreement(*(int((both & x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b))))
+        base = ScorePosterior(float(a.sum()), float((~a).sum()))
+        found, together = carried(base, pairs.items / 600, pairs)
+        low, high = interval(Pair(base, found, together))
+        held.append(low <= 0.0 <= high)
+        centre.append(found.mean - base.mean)
+        right, wrong = (n + 0.5 for n in (pairs.n11, pairs.n01)), (n + 0.5 for n in (pairs.n10, pairs.n00))
+        k, g = (x / (x + y) for x, y in zip(right, wrong, strict=True))
+        by_outcome.append(base.mean * k + (1 - base.mean) * g - base.mean)
+    assert 0.87 < np.mean(held) < 0.99  # where next to none differ, the prior's item is half of what is known
+    assert np.mean(centre) == pytest.approx(0.0, abs=0.002)
+    assert bool(np.mean(by_outcome) > 0.03) == (chosen != "by chance")

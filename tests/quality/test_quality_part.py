@@ -201,6 +201,63 @@ def test_pairs_with_another_incumbent_are_set_aside_and_the_user_is_told(scenari
     assert json.loads(same.stdout)["case"]["systems.gpt-6-luna.error_rate.follows"]["value"] == "systems.gpt-4.1.error_rate"
 
 
+@pytest.mark.parametrize(("today", "other"), [("openai/gpt-4.1", "openai/gpt-6-luna"), ("azure/gpt-4.1", "azure/gpt-6-luna")])
+def test_names_of_one_model_are_one_for_its_pairs(today: str, other: str, scenario: Path, tmp_path: Path) -> None:
+    """Vendors' names before the models that the scenario pays and asks for: the pairs are drawn as with the plain ones. What is
+    judged under another vendor's name is tested; "same model" is today's alone.
+    """
+    scenario.write_text(SCENARIO.replace("  scores: {gpt-4.1: 0.95, gpt-6-luna: 0.5, gpt-6-sol: 0.7}\n", ""))
+    path = tmp_path / "quality.yaml"
+    rows = [{**row, "system": {"today": today, "other": other}[row["system"]]} for row in pair_rows(264, 9, 15, 12)]
+    assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", today, "--output", path).code == 0
+    asked = ask("compare", scenario, "--quality", path, "--format", "json")
+    assert "pairs systems" not in asked.stderr
+    facts = json.loads(asked.stdout)["case"]
+    together = [fact["value"] for at, fact in facts.items() if at.endswith("error_rate.correlation")]
+    assert together == [pytest.approx(0.449, abs=1e-3)]
+    told = [line for line in ask("compare", scenario, "--quality", path).stdout.splitlines() if " gpt-6-luna  " in line]
+    assert all(line.endswith("tested") for line in told)
+    assert told
+
+
+def unpaired(path: Path, hard: int = 60) -> Path:
+    """240 easy items for both, of which luna gets 4 fewer, and hard ones for today's alone, half wrong; 3 calls that failed."""
+    names = {"today": "gpt-4.1", "other": "gpt-6-luna"}
+    rows = [{**row, "system": names[row["system"]]} for row in pair_rows(225, 9, 5, 1)]
+    rows += [{"id": f"h{k}", "system": "gpt-4.1", "score": k % 2} for k in range(hard)]
+    return write_rows(path, [*rows, *({"id": f"h{k}", "system": "gpt-6-luna", "error": "timeout"} for k in range(3))])
+
+
+def test_what_an_evaluation_warns_of_reaches_the_comparison(scenario: Path, tmp_path: Path) -> None:
+    """Calls without a score are of luna, which is recommended; a bar that moved is of all. 264 of 300 are right, and of 240
+    luna's are 4 fewer: 86.3%, as `roi quality` says beside its score on its own items.
+    """
+    path, rows = tmp_path / "quality.yaml", unpaired(tmp_path / "r.jsonl")
+    for bar in ("0.7", "0.75"):
+        told = quality(rows, "--incumbent", "gpt-4.1", "--bar", bar, "--output", path)
+    part = read_yaml(path)["quality"]
+    says = "3 of 243 items have no score (failed calls or judges, empty ones) and are left out: 95.8%; counted as wrong, 94.7%"
+    assert [each.get("about") for each in part["cautions"]] == [None, "gpt-6-luna"]
+    assert part["cautions"][1]["says"].startswith(says)
+    luna = next(each for each in told.data["scores"] if each["system"] == "gpt-6-luna")
+    assert luna["value"] == pytest.approx(230 / 240)
+    assert luna["compared_as"]["value"] == pytest.approx(264 / 300 - 4 / 240, abs=1e-3)
+    shown = " ".join(ask("compare", scenario, "--quality", path).stdout.split())
+    assumed = "judged on 240 of gpt-4.1's 300 items, 1.7 points worse, and taken to be so on all; 95.8% of its own"
+    for line in ("! the bar was 0.7 when results were first seen", f"! gpt-6-luna: {says}", f"! gpt-6-luna: {assumed}"):
+        assert line in shown
+
+
+def test_a_warning_of_a_system_that_is_not_advised_is_told_among_the_warnings_alone(scenario: Path) -> None:
+    one = {"says": "3 of 40 items have no score", "about": "gpt-6-sol"}
+    asked = ask("compare", scenario, "--set", f"quality.cautions=[{json.dumps(one)}]", "--format", "json")
+    assert "gpt-6-sol: 3 of 40 items have no score" in json.loads(asked.stdout)["warnings"]
+    assert "3 of 40" not in ask("compare", scenario, "--set", f"quality.cautions=[{json.dumps(one)}]").stdout
+    four = json.dumps([{"says": f"of all, {k}"} for k in range(4)])
+    shown = ask("compare", scenario, "--set", f"quality.cautions={four}").stdout
+    assert "! The evaluation warns of 1 other thing: --full" in shown
+
+
 def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:
     """100 items, 20 handed on, small wrong on 4 of 80 that it keeps, today on 5 of 20."""
     rows = [{"id": k, "system": "small", "score": k >= 4, "escalated": k >= 80} for k in range(100)]
@@ -212,6 +269,8 @@ def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:
     assert found["kept_error_rate"]["small"]["value"] == 0.05
     assert found["escalated_error_rate"]["small"]["value"] == 0.25
     assert found["scores"]["small > today"]["value"] == 0.91
+    together = (91 * 4 - 5.5 * 0.5) / (96.5 * 4.5 * 91.5 * 9.5) ** 0.5  # small alone is right on 5, the cascade on none
+    assert found["scores"]["small > today"]["paired"]["with_first"] == pytest.approx(together, abs=1e-4)
     data = {"quality": {"scores": {"other": 0.5, "small": 0.1}, "kept_error_rate": {"other": 0.2}}}
     overlay_quality(data, {"quality": found})
     assert set(data["quality"]["scores"]) == {"other", "small", "today", "small > today"}

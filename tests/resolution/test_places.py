@@ -63,14 +63,16 @@ EVERYTHING = (
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
     "costs.0.usd_per_request=1", "candidates.hosted_models=[groq/llama-3.1-8b-instant]", "quality.scores.llama-3.1-8b=0.9",
     "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
+    "quality.cautions=[{says: 3 of 40 items have no score, about: qwen3-8b}]",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.(as_with|told|bill_over_units)", r"incumbent\.context_tokens",
+    r"quality\.cautions\..+",
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(?:error_rate\.items|(?:kept|escalated)_error_rate\.items)",
-    r"(?:vendors|systems)\..+\.(?:follows|correlation)",
+    r"(?:vendors|systems)\..+\.(?:follows|correlation|beside|beside_correlation)",
     r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",

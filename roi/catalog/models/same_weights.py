@@ -59,3 +59,8 @@ def same_weights(name: str, other: str) -> bool:
     """True where both names stand for the same released weights of an open model, or for one closed model that is resold."""
     found, beside = (weights_of(each) or closed_name(each) for each in (name, other))
     return found is not None and found == beside
+
+
+def one_model(name: str, other: str) -> bool:
+    """True where both names are of one model: the same behind a vendor's name, the same weights, or one that is resold."""
+    return name.rpartition("/")[2] == other.rpartition("/")[2] or same_weights(name, other)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from roi.facts.case import CAUTIONS
 from roi.facts.fact import Fact
 
 Facts = Mapping[str, Fact]
@@ -41,7 +42,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"systems\.(?P<of>.+)\.(?:token_ratio|output_ratio|reasoning_tokens|prefix_tokens)", "tokens", VOLUME),
     (r"workload\..+|serving\.prefix_hit_rate|(?:apis|options)\..+\.(?:cache_hit_rate|batch_share)", "", VOLUME),
     (r"quality\.evaluation_noise\.(?P<of>.+?)(?:\.follows|\.correlation)?", "error rate", QUALITY),
-    (r"systems\.(?P<of>.+?)\.(?:(?:error_rate|measured_error_rate|right_where_)\w*(?:\.(?:items|follows|correlation))?|evaluated|items)",
+    (r"systems\.(?P<of>.+?)\.(?:(?:error_rate|measured_error_rate|right_where_)\w*(?:\.(?:items|follows|\w*correlation|beside))?|evaluated|items)",
      "error rate", QUALITY),
     (r"options\.(?P<of>.+)\.(?:evaluated|test_note|items)", "tested", QUALITY),
     (r"quality\..+|gates\..+|.+\.(?:\w*escalated\w*|\w*kept_error_rate|(?:first_)?successor_error_ratio)(?:\.items)?", "",
@@ -88,7 +89,7 @@ def causes_of(a: Facts, b: Facts) -> tuple[Cause, ...]:
     alone = owners(a) ^ owners(b)
     changed: dict[tuple[str, str, str], list[str]] = {}
     better: list[str] = []
-    for path in sorted({*a, *b} - UNSAID):
+    for path in sorted(path for path in {*a, *b} - UNSAID if not path.startswith(CAUTIONS)):
         old, new = a.get(path), b.get(path)
         owner = owner_of(path, alone)
         if owner is not None:

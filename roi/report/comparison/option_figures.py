@@ -80,8 +80,10 @@ def quality(c: Comparison, o: OptionResult) -> str:
     if not o.tested:
         return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
     path = error_path(c, o)
-    if f"{path}_as" in c.case or of_todays_model(c, o):
-        return "same weights" if f"{path}_ratio" in c.case else "same model"
+    if f"{path}_ratio" in c.case:
+        return "same weights"
+    if of_todays_model(c, o):
+        return "same model"
     template = path in c.case and c.case[path].basis is Basis.TEMPLATE
     return "assumed" if template or rate_assumed(c, o) else "tested"
 

@@ -115,8 +115,10 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
     if measured.bar is None:
         return said
     low, high = score.posterior.interval
+    own = "" if score.items == d.pairs else (f"; {_sure(score.seen.at_least(measured.bar))} by all of its own (found"
+                                             f" {percent(score.seen.share)}, {number_of(score.items, 'item')})")
     return (f"{said}, {_sure(score.reaches_bar)} to reach the bar of {percent(measured.bar)} (found"
-            f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(score.items, 'item')})")
+            f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(d.pairs, 'item')}{own})")
 
 
 def _chance(x: float | None) -> str:
@@ -170,19 +172,25 @@ def _reading(measured: Measured, systems: int) -> Iterator[str]:
 
 
 def _as_compared(measured: Measured) -> Iterable[Block]:
-    """Why `roi compare` tells another score of the incumbent, where that prints otherwise."""
+    """Why `roi compare` tells another score: of the incumbent, where that prints otherwise, and where not all items pair."""
     own = next(each.posterior for each in measured.scores if each.system == measured.incumbent)
     here, there = percent(own.share), percent(own.mean)
     if here != there:
         yield Paragraph(f"Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may"
                         f" be: {measured.incumbent} {here} here, {there} there.")
+    carried = [f"{each.system} {percent(each.posterior.share)} (90% {_interval(each.posterior)})" for each in measured.scores
+               if each.posterior != each.seen]
+    if carried:
+        reaches = " takes" if measured.bar is None else " and the chance to reach the bar take"
+        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the difference on the"
+                        f" pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
 
 
 def _worth(answer: QualityAnswer) -> Iterable[Block]:
     """How many plain items as exact a score would take, where weights, grades or clusters make that another number."""
     measured = answer.measured
     p = "; McNemar's p is of clusters, each by its sign" if answer.found.clustered else ", and McNemar's p too"
-    worth = [each.posterior.right + each.posterior.wrong for each in measured.scores]
+    worth = [each.seen.right + each.seen.wrong for each in measured.scores]
     if any(round(count) != each.items for count, each in zip(worth, measured.scores, strict=True)):
         least, most = (f"{round(end(worth)):,}" for end in (min, max))
         as_many = least if least == most else f"{least} to {most}"
@@ -192,7 +200,7 @@ def _worth(answer: QualityAnswer) -> Iterable[Block]:
 
 def _score_row(each: SystemScore) -> Row:
     bar = () if each.reaches_bar is None else (_chance(each.reaches_bar),)
-    return Row((each.system, f"{each.items:,}", percent(each.posterior.share), _interval(each.posterior), *bar))
+    return Row((each.system, f"{each.items:,}", percent(each.seen.share), _interval(each.seen), *bar))
 
 
 def _difference_row(each: Difference) -> Row:
@@ -228,7 +236,8 @@ def quality_json(answer: QualityAnswer) -> str:
         "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
         "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],
         "answers": answers_of(answer),
-        "scores": [{"system": each.system, "items": each.items, **_rate(each.posterior),
+        "scores": [{"system": each.system, "items": each.items, **_rate(each.seen),
+                    "compared_as": None if each.posterior == each.seen else _rate(each.posterior),
                     "probability_reaches_bar": each.reaches_bar, "items_without_score": unscored.get(each.system)}
                    for each in measured.scores],
         "differences": differences,

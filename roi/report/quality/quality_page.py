@@ -32,7 +32,7 @@ def quality_page(answer: QualityAnswer) -> Page:
 def scores(measured: Measured) -> Spec:
     """Share right of each system with its 90% interval; a dashed line at the bar."""
     found = measured.scores
-    rows = [_row(k, each.system, each.posterior.share, *each.posterior.interval) for k, each in enumerate(found)]
+    rows = [_row(k, each.system, each.seen.share, *each.seen.interval) for k, each in enumerate(found)]
     labels = [f"{row['system']}: {percent(row['share'])} ({percent(row['low'])} to {percent(row['high'])})" for row in rows]
     lines = [] if measured.bar is None else [{"at": measured.bar}]
     bar = "" if measured.bar is None else f" Bar: {percent(measured.bar)}."

@@ -33,7 +33,14 @@ class Paired(Section):
     both_wrong: Count
     """Wrong answers of both."""
     correlation: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
-    """Of the two true scores, where the counts do not say it: of items that are graded, weighted or in clusters."""
+    """Of the two true scores, where the counts do not say it: of items that are graded, weighted or in clusters, all of which
+    pair."""
+    pairs: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """Items of both, where the counts are of parts of items and only some pair; left out = the counts, or all items."""
+
+    with_first: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
+    """Of a cascade: correlation of its true score with that of its first model, whose errors it shares; left out = what both
+    have in common with the incumbent."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -83,6 +90,15 @@ class Rate(Spread):
     fewer than verdict.min_items are no test."""
 
 
+class Caution(Section):
+    """What an evaluation warns of, beyond what its figures show."""
+
+    says: Annotated[str, Field(min_length=1, max_length=400)]
+    """The warning."""
+    about: Name | None = None
+    """The system that it is about; left out = all."""
+
+
 CountedShare = Annotated[float | Rate, AfterValidator(Within(0.0, 1.0)), unit("share")]
 
 
@@ -104,6 +120,8 @@ class Quality(Section):
     """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
     escalated_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of the incumbent's answers that are wrong among the requests handed to it, by the system that hands them on."""
+    cautions: tuple[Caution, ...] = ()
+    """Warnings of `roi quality`: a bar that moved, items without a score; told where they touch what is recommended."""
     judge_usd_per_request: Annotated[NonNegative, unit("USD")] = 0.0
     """Price of the judge that decides which answers are handed on, for each request of a system that hands on."""
     cascade_escalated_share: Fraction = spread(

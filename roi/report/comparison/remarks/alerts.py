@@ -24,6 +24,7 @@ from roi.report.comparison.remarks.latency import latency_known, prefix_hits, st
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.stated import (
     NAMED,
+    evaluated,
     flat_servers,
     for_nothing,
     paid_out,
@@ -365,7 +366,7 @@ def _long(c: Comparison, *, dear: bool) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
-    "what is out": what_is_out,
+    "what is out": what_is_out, "the evaluation": evaluated,
     "today's latency": staying_late, "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
@@ -382,8 +383,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "today's latency", "stated for nothing",
-                 "a credit beyond its bill", "no output",
+ALWAYS: Final = ("a gate that is no", "known ends", "what is too long", "what is out", "the evaluation",
+                 "today's latency", "stated for nothing", "a credit beyond its bill", "no output",
                  "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
                  "what is unsure", "a cache in vain", "a volume that moves", "the bill's requests", "today's units",
                  "today's servers")

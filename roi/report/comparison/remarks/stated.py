@@ -8,6 +8,7 @@ from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
+from roi.facts.case import ABOUT, CAUTIONS
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
@@ -19,6 +20,8 @@ BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBEN
 RENTED: Final = frozenset({LineKind.RENT, LineKind.PLATFORM})
 """Lines of a cloud's bill, which its credits to an option on rented GPUs pay."""
 CENT = 0.005
+MOST_CAUTIONS = 3
+"""Warnings of an evaluation that the screen tells."""
 MOST_OUT = 2
 """Reasons why options are out that the screen tells."""
 NAMED = 3
@@ -89,6 +92,23 @@ def unused_names(c: Comparison) -> list[str]:
         return []
     names = str(c.case["unused"].value).split(", ")
     return [f"No incumbent or candidate is called so, and it moves nothing: {first_of(names, NAMED)}"]
+
+
+def evaluated(c: Comparison) -> list[str]:
+    """What the evaluation warns of, as far as it is about today's model, what leads, the second best, or all."""
+    v, facts, told = c.verdict, c.case.facts, dict[str, str]()
+    asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger) if id is not None]
+    paths = (f"options.{id}.{field}" for id in asked for field in ("system", "end_to_end"))
+    names = {str(facts[path].value) for path in paths if path in facts}
+    names |= {str(facts[path].value) for name in names if (path := f"systems.{name}.error_rate_as") in facts}
+    for path in facts:
+        if path.startswith(CAUTIONS) and not path.endswith(ABOUT):
+            about = facts.get(path + ABOUT)
+            if about is None or about.value in names:
+                told[path] = f"{facts[path].value}" if about is None else f"{about.value}: {facts[path].value}"
+    more = len(told) - MOST_CAUTIONS
+    return [*list(told.values())[:MOST_CAUTIONS],
+            *([f"The evaluation warns of {number_of(more, 'other thing')}: --full"] if more > 0 else [])]
 
 
 def for_nothing(c: Comparison) -> list[str]:

@@ -161,7 +161,8 @@ def files_meant(argument: str, usual: Callable[[Path], bool], holds: str, pipe: 
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and usual(p.relative_to(path)))
+        every = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)  # goes on where a folder is gone
+        found = sorted(p for p in every if p.is_file() and usual(p.relative_to(path)))
     elif path.exists():
         raise InputError(f"FILES: {shown} is no file; {pipe}")
     else:

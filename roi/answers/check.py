@@ -21,7 +21,8 @@ from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
 from roi.economics.decision.turning.signposts import BAR, Signpost
 from roi.economics.outlook import facts_behind
-from roi.errors import InputError, UnknownName, nearest_file
+from roi.errors import InputError, UnknownName, first_of, nearest_file
+from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.scenario.other_files import SCENARIO, what_it_is
 from roi.scenario.policy import Policy, Range, load_policy
@@ -34,6 +35,8 @@ LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months
 OF_A_CHANGE = ("chance_to_beat_staying", "expected_npv_usd")
 """Fields that bound what a change brings over staying: where staying leads nothing is changed, and they hold."""
 CROSSED = 1e-9
+MOST_NAMED = 3
+"""Systems that one rule names."""
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 PRICED = "signposts.usd_per_error"
@@ -53,7 +56,7 @@ class Rule:
 
     name: str
     """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, signposts.usd_per_error of the advice itself;
-    saved_as_written, file_as_written."""
+    scores_measured (told where it breaks), saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
     """What was asked: a number, or the option that was recommended."""
@@ -144,6 +147,9 @@ def _rules(
     v = c.verdict
     yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
                about="" if v.recommended is not None else v.sentence)
+    if saved is not None and (lost := _no_longer_measured(saved.case, c.case)):
+        yield Rule(name="scores_measured", holds=False, limit="measured", side="is", found="assumed", over=None,
+                   about=first_of(lost, MOST_NAMED), note="the saved decision rests on them: --quality, or quality.scores")
     if saved is not None and policy.verdict_unchanged:
         now = Advice.of(v)
         moved = saved.advice.recommended != now.recommended and saved.advice.same_as(now)
@@ -165,6 +171,13 @@ def _rules(
             yield from _within(name, asked, found, about)
     for path, asked in policy.facts.items():
         yield from _within(f"facts.{path}", asked, c.case[path].number(), c.case[path].unit)
+
+
+def _no_longer_measured(kept: Case, now: Case) -> list[str]:
+    """Systems that the kept decision had scores of, and that are assumed now."""
+    found = (path for path in kept if path.startswith("systems.") and path.endswith(".evaluated"))
+    return [path.split(".", 1)[1].removesuffix(".evaluated") for path in found
+            if path in now and kept[path].value and not now[path].value]
 
 
 def _as_written(name: str, file: Saved | None, unlike: str) -> Iterator[Rule]:

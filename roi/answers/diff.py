@@ -79,13 +79,15 @@ class DiffAnswer:
 
 def diff_files(
     first: Path, second: Path | None = None, *, days: Sequence[str] = (), overrides: tuple[str, ...] = (),
-    profiles: Sequence[Path] = (), every: bool = False, tell: Tell = keep_quiet, cache: bool = True,
+    part: Path | None = None, quality: Path | None = None, profiles: Sequence[Path] = (), every: bool = False,
+    tell: Tell = keep_quiet, cache: bool = True,
 ) -> DiffAnswer:
     """What changed from `first` to `second`; with one file, from one of `days` to another, or from the file's own day to one.
 
-    A scenario is compared as of its own day, or of a day in `days`, with `overrides` laid over it; a saved comparison is
-    replayed from its facts, and with a day its scenario is compared anew as of that. `every` takes all options' figures apart,
-    not just those of staying and what A and B recommend. With `cache` replays of earlier runs are used again.
+    A scenario is compared as of its own day, or of a day in `days`, with `overrides`, and what usage records (`part`) and an
+    evaluation (`quality`) settle, laid over it; a saved comparison is replayed from its facts, and with a day its scenario is
+    compared anew as of that. `every` takes all options' figures apart, not just those of staying and what A and B recommend.
+    With `cache` replays of earlier runs are used again.
     """
     if len(days) > MOST_DAYS:
         raise InputError(f"--as-of: given {len(days)} times; once for the second answer, or twice for both")
@@ -107,7 +109,7 @@ def diff_files(
         if given is None:
             raise InputError(f"--as-of: {path} does not hold its scenario; name the scenario's file")
         try:
-            resolved = resolve(load_scenario(given, overrides, as_of=day), runs)
+            resolved = resolve(load_scenario(given, overrides, part, quality, tell, as_of=day), runs)
         except InputError as error:
             raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
         warnings.extend(resolved.warnings)
@@ -115,8 +117,11 @@ def diff_files(
 
     a = opened(first, first_day, again=second is None and first_day is not None)
     b = opened(second or first, second_day, again=second is None)
-    if days and a.saved is not None and b.saved is not None:
-        raise InputError("--as-of: without effect: both are saved comparisons, whose facts have their own day")
+    if a.saved is not None and b.saved is not None:
+        if days:
+            raise InputError("--as-of: without effect: both are saved comparisons, whose facts have their own day")
+        if laid := "--set" if overrides else "--usage" if part else "--quality" if quality else None:
+            raise InputError(f"{laid}: without effect: both are saved comparisons, and it changes a scenario")
     return diff_sides(a, b, tuple(dict.fromkeys(warnings)), every=every)
 
 

@@ -108,5 +108,5 @@ def _refuse_gaps(found: EvaluationSet, measured: Measured) -> None:
     items = {score.system: score.items for score in measured.scores}
     gaps += [f"{each.system[:60]}: {each.pairs:,} of {len(found.items):,} items pair" for each in measured.differences
              if each.pairs < max(items[each.system], items[measured.incumbent])]
-    if gaps:
+    if gaps := [*gaps, *measured.apart.values()]:
         raise InputError(f"--strict: {'; '.join(gaps)}")

@@ -31,6 +31,7 @@ OF_USAGE: Final = {
 OF_QUALITY: Final = {
     "--map": "columns", "--incumbent": "incumbent", "--system": "systems", "--metric": "metric", "--bar": "bar",
     "--repeats": "repeats=True", "--margin": "margin", "--output": "files", "--scale": "scale", "--right-from": "right_from",
+    "--word": "words",
 }  # fmt: skip
 """The same of `measure_quality` and `roi quality`."""
 
@@ -150,7 +151,7 @@ def measure_quality(
     *files: Path | str | Frame, incumbent: str, bar: float | None = None,
     columns: Mapping[str, str | Sequence[str]] | None = None, systems: Mapping[str, str] | None = None,
     metric: str | None = None, repeats: bool = False, margin: float = 0.02, scale: str | None = None,
-    right_from: float | None = None,
+    right_from: float | None = None, words: Mapping[str, float] | None = None,
 ) -> "MeasuredQuality":
     """The block `quality` as results per item and system settle it, and whether each system is good enough.
 
@@ -171,6 +172,7 @@ def measure_quality(
         margin: how much worse than the incumbent is still as good, as a share of right answers.
         scale: from where to where scores go, such as "1..5"; None: from 0 to 1.
         right_from: the lowest score of a right answer, as the files write it; None: scores are shares of right.
+        words: what a word of a score counts, as the files write scores: `{"partially correct": 0.5}`.
 
     Raises:
         InputError: the files hold one system only, or no item of both.
@@ -195,9 +197,14 @@ def measure_quality(
     check_type("scale", scale, str | None, 'a text such as "1..5", or None')
     if right_from is not None:
         _check_number("right_from", right_from, (-1e9, 1e9), "a score, as the files write it")
+    check_type("words", words, Mapping | None, "a mapping of words, such as {'partial': 0.5}")
+    for word, value in (words or {}).items():
+        check_type("words", word, str, "words are texts")
+        _check_number("words", value, (-1e9, 1e9), "a score, as the files write it")
     with written("files", files, write_lines, ".jsonl") as (paths, called), in_python(OF_QUALITY, "roi quality"), _told():
         asked = Asked(columns=_pairs("columns", columns), systems=_pairs("systems", systems), metric=metric, repeats=repeats,
-                      scale=None if scale is None else read_scale(scale), right_from=right_from)
+                      scale=None if scale is None else read_scale(scale), right_from=right_from,
+                      words=tuple((words or {}).items()))
         question = QualityQuestion(files=paths, asked=asked, incumbent=incumbent, bar=bar, margin=margin)
         answer = answer_quality(question, Date.min)  # the day is left out
         return MeasuredQuality(_blocks(called(answer.part), QUALITY_PART)["quality"], answer, called)

@@ -14,6 +14,8 @@ from roi.cli import options as shared
 @click.option("--as-of", "days", multiple=True, metavar="DAY",
               help="Prices of this day; with one file: for the second answer, given twice for both.")
 @shared.set_option
+@shared.usage_option
+@shared.quality_option
 @shared.profiles_option
 @shared.written_options("table", "json", "markdown")
 @shared.html_option
@@ -28,8 +30,8 @@ def diff(
     """What changed from A to B, and what each change did to NPV, cash and verdict.
 
     A and B are scenarios (YAML) or comparisons saved by `roi compare --format json`. With A alone, --as-of compares it with
-    itself at the prices of another day. Parts are grouped into prices, volume, quality, evidence, options, terms and version
-    of roi, and add up to the cent.
+    itself at the prices of another day. --set, --usage and --quality are laid over scenarios, not over a saved comparison.
+    Parts are grouped into prices, volume, quality, evidence, options, terms and version of roi, and add up to the cent.
     """
     from roi.answers.diff import diff_files
     from roi.cli.output import check_targets, write_answer, write_page

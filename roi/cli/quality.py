@@ -23,6 +23,8 @@ from roi.errors import InputError
               help="A column of your own table: item, system, score (or one a system), cluster, weight, run, escalated.")
 @click.option("--scale", metavar="LOW..HIGH", help="From where to where scores go, where not from 0 to 1: 1..5.")
 @click.option("--right-from", type=Number(-1e9, 1e9), metavar="SCORE", help="Lowest score of a right answer; others are wrong.")
+@click.option("--word", "words_given", multiple=True, metavar="WORD=SCORE",
+              help="What a word of a score counts, such as partial=0.5, as the files write scores.")
 @click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
@@ -36,8 +38,8 @@ from roi.errors import InputError
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
     named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
-    scale: str | None, right_from: float | None, repeats: bool, unscored: str, training: Path | None, strict: bool,
-    form: str, output: Path | None, html: Path | None,
+    words_given: tuple[str, ...], scale: str | None, right_from: float | None, repeats: bool, unscored: str,
+    training: Path | None, strict: bool, form: str, output: Path | None, html: Path | None,
 ) -> None:
     """What FILES, results per item and system, say of each system: folders and globs too.
 
@@ -48,7 +50,7 @@ def quality(
     from roi.cli.output import check_replaced, check_targets, put, write_answer, write_page
     from roi.clock import today
     from roi.quality.result_files import find_files
-    from roi.quality.result_rows import Asked, read_scale
+    from roi.quality.result_rows import Asked, read_scale, scores_of
     from roi.report.quality.quality import quality_blocks, quality_json
     from roi.scenario.yaml import QUALITY_PART
 
@@ -60,10 +62,11 @@ def quality(
         raise InputError(f"--metric: {metric_given!r} names no score")
     asked = Asked(metric=metric, filter=named_filter, columns=pairs_of(columns_given, "--map", "item=COLUMN"), repeats=repeats,
                   unscored_wrong=unscored == "wrong", scale=None if scale is None else read_scale(scale), right_from=right_from,
+                  words=scores_of(pairs_of(words_given, "--word", "WORD=SCORE")),
                   systems=pairs_of(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
-        files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
-        cascades=pairs_of(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
+        files=files, asked=asked, incumbent=incumbent, bar=_share(bar, asked.scale), bar_on=bar_on, metric_on=metric_on,
+        margin=margin, cascades=pairs_of(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
         earlier=output if known else None), today())
     if output is not None:
         tell(f"{put(output, answer.part)}; next: roi compare my.yaml --quality {output}")
@@ -84,7 +87,7 @@ def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:
     return what, read_day(day, option)
 
 
-def _share(given: str | None) -> float | None:
+def _share(given: str | None, scale: tuple[float, float] | None) -> float | None:
     if given is None:
         return None
     try:
@@ -92,6 +95,9 @@ def _share(given: str | None) -> float | None:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1 or given.endswith("%"):
-        percent = "; percent? divide it by 100" if 1 < share <= 100 or given.endswith("%") else ""
-        raise InputError(f"--bar: {given[:40]!r} is not usable; a share of right answers, 0 to 1{percent}")
+        meant = "; percent? divide it by 100" if 1 < share <= 100 or given.endswith("%") else ""
+        if scale is not None and 1 < share <= scale[1] and share >= scale[0]:
+            way = (share - scale[0]) / (scale[1] - scale[0])
+            meant = f"; as a share of the way from {scale[0]:g} to {scale[1]:g}: {way:.4g}"
+        raise InputError(f"--bar: {given[:40]!r} is not usable; a share of right answers, 0 to 1{meant}")
     return share

@@ -57,14 +57,17 @@ def cautions(
         if seen:
             yield Caution(f"{seen:,} of {len(found.items):,} items stand in the training file: what they score says"
                           " nothing of new ones; leave them out")
+    yield from map(Caution, found.notes.cut_short)
+    if words := found.notes.told_words():
+        yield Caution(f"words that say neither right nor wrong are left out: {words}")
     yield from map(Caution, _moved_rules(fixed, results_on))
     for sentence in found.notes.tried:
         yield Caution(f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside"
                       " for it")
     items = min(each.items for each in measured.scores)
     if items < ENOUGH:
-        yield Caution(f"{items:,} items, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score",
-                      kept=False)
+        yield Caution(f"{_count(items, 'item')}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a"
+                      " score", kept=False)
     yield from _without_score(found, measured, wrong=unscored_wrong)
     yield from _gaps(measured)
 
@@ -72,14 +75,16 @@ def cautions(
 def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> Iterator[Caution]:
     """What calls that failed, and answers that nobody judged, would make of a score; each weighs as the mean item does."""
     unscored = dict(zip(found.systems, found.unscored, strict=True))
+    words = ", words" if found.notes.words else ""
     for each in measured.scores:
         count, judged, share = unscored.get(each.system, 0), each.items, each.seen.share
         if count and wrong:
-            yield Caution(f"calls without a score count as wrong, in {count:,} of {judged:,} items (--unscored)", each.system)
+            yield Caution(f"calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)",
+                          each.system)
         elif count:
             whole = share * judged / (judged + count)
-            yield Caution(f"{count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones) and are"
-                          f" left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)",
+            yield Caution(f"{count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones{words}) and"
+                          f" are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)",
                           each.system)
 
 
@@ -98,15 +103,22 @@ def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[st
 def _gaps(measured: Measured) -> Iterator[Caution]:
     """Items that are missing on one side, of which a comparison has the counts."""
     items = {score.system: score.items for score in measured.scores}
+    for sentence in measured.apart.values():
+        yield Caution(f"{sentence}; its score stands by itself, without a difference", kept=False)
     for each in measured.differences:
         own, incumbent = items[each.system], items[measured.incumbent]
         if each.pairs < max(own, incumbent):
-            yield Caution(f"the difference rests on {each.pairs:,} pairs; it was judged on {own:,} items,"
+            yield Caution(f"the difference rests on {_count(each.pairs, 'pair')}; it was judged on {_count(own, 'item')},"
                           f" {measured.incumbent} on {incumbent:,}", each.system, kept=False)
     for cascade in measured.cascades:
         if cascade.no_answer:
-            yield Caution(f"{cascade.no_answer:,} items are handed on without a score of {cascade.second}, and are left out",
-                          f"{cascade.first} > {cascade.second}")
+            one = cascade.no_answer == 1
+            yield Caution(f"{_count(cascade.no_answer, 'item')} {'is' if one else 'are'} handed on without a score of"
+                          f" {cascade.second}, and left out", f"{cascade.first} > {cascade.second}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def training_ids(path: Path) -> set[str]:

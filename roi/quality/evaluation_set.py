@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError, UnknownName, nearest
 from roi.quality.formats import FORMATS
+from roi.quality.formats.harness_samples import HARNESS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, block, number, one_line, share
+from roi.quality.result_rows import LETTERS, LONGEST_ID, Asked, Format, Notes, Row, Source, block, number, one_line, share
 from roi.scenario.other_files import EVALUATION, USAGE, refuse_other
 
 Floats = NDArray[np.float64]
@@ -79,8 +80,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
                     notes.drop(reason, place)
         notes.sources.append((source.path, form.title, len(table) - before))
     notes.metrics = dict.fromkeys(f"{name}{asked.read_as}" for name in notes.metrics)
-    if not len(table):
-        raise InputError(f"FILES: no row that counts{f': {notes.told()}' if notes.left_out else ''}")
+    _refuse_unread(table, notes, asked, columns)
     for old, _ in asked.systems:
         if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
             raise UnknownName("--system", old, table.called, "system of the files:")
@@ -92,6 +92,20 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
         raise InputError(f"--right-from: {asked.right_from:g} is not usable; no score of these files reaches it, so that all"
                          " answers were wrong")
     return found
+
+
+def _refuse_unread(table: "_Rows", notes: Notes, asked: Asked, columns: Iterable[str]) -> None:
+    """Raise InputError where no row counts, where grades are letters that nobody explained, and for a filter of nothing."""
+    words = notes.told_words()
+    letters = LETTERS & {word.lower() for word in notes.words}
+    if words and len(letters) > 1 and not asked.words:
+        raise InputError(f"FILES: grades by letter: {words}")
+    if not len(table):
+        unnamed = f"; --map item=COLUMN names the item: {', '.join(columns)[:200]}" if NO_ID in notes.left_out else ""
+        why = f": {notes.told()}{unnamed}{'; ' + words if words else ''}" if notes.left_out else ""
+        raise InputError(f"FILES: no row that counts{why}")
+    if asked.filter is not None and not any(title == HARNESS.title for _, title, _ in notes.sources):
+        raise InputError(f"--filter: {asked.filter[:40]!r} is without effect; {HARNESS.title} alone have filters")
 
 
 def _format(source: Source, asked: Asked) -> Format:

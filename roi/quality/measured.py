@@ -22,6 +22,7 @@ from roi.numerics.paired import (
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import TAIL
 from roi.quality.evaluation_set import EvaluationSet
+from roi.quality.formats.langfuse_scores import LANGFUSE
 
 Floats = NDArray[np.float64]
 POWER: Final = 0.8416212335729143
@@ -29,6 +30,8 @@ POWER: Final = 0.8416212335729143
 SURE: Final = 0.95
 """A question is settled where the answer is at least this likely; the 90% interval then lies on one side."""
 MOST_ITEMS: Final = 1_000_000
+TRACES: Final = ("; an experiment of Langfuse makes a trace for each item and run: add a column dataset_item_id, which its API"
+                 " names beside each trace (datasetItemId of dataset-run-items, experimentItemId of experiment-items)")
 DRAWS: Final = 4096
 SEED: Final = 1
 
@@ -68,7 +71,8 @@ class Difference:
     smallest: float
     """Smallest true difference that a set like this shows: 90% interval clear of 0 with a chance of 80%."""
     more_items: int | None
-    """Items beyond these that settle margin and bar if the means stay; 0: settled; None: more than MOST_ITEMS."""
+    """Items beyond these until margin and bar are both cleared, or one is missed, if the means stay; 0: settled; None: more
+    than MOST_ITEMS."""
     agreement: Agreement
     correlation: float
     """Of the two true scores on the pairs."""
@@ -103,17 +107,33 @@ class Measured:
     """The incumbent first."""
     differences: tuple[Difference, ...]
     cascades: tuple[Cascade, ...]
+    apart: dict[str, str]
+    """Systems of which no item is the incumbent's, so that they have no difference, with a sentence on it."""
 
 
 def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: float) -> Measured:
-    """Every system's score, and its difference to the incumbent; InputError where no item is common to both."""
+    """Every system's score, and its difference to the incumbent; InputError where no item of any is common to both."""
     base = found.place(incumbent, "--incumbent")
     scores = [_score(found, k, bar) for k in range(len(found.systems))]
     others = [k for k in range(len(found.systems)) if k != base]
-    points = sobol(0, DRAWS, 2, SEED)
-    judged = [_against(found, base, k, scores, points, bar, margin) for k in others]
-    return Measured(incumbent=incumbent, bar=bar, margin=margin, scores=(scores[base], *(score for score, _ in judged)),
-                    cascades=(), differences=tuple(difference for _, difference in judged))
+    points, there = sobol(0, DRAWS, 2, SEED), ~np.isnan(found.marks)
+    apart = {found.systems[k]: _told_apart(found, base, k) for k in others if not (there[base] & there[k]).any()}
+    if len(apart) == len(others):
+        langfuse = any(title == LANGFUSE.title for _, title, _ in found.notes.sources)
+        raise InputError(f"FILES: {next(iter(apart.values()))}{TRACES * langfuse}")
+    judged = {k: _against(found, base, k, scores, points, bar, margin) for k in others if found.systems[k] not in apart}
+    return Measured(
+        incumbent=incumbent, bar=bar, margin=margin, cascades=(), apart=apart,
+        scores=(scores[base], *(judged[k][0] if k in judged else scores[k] for k in others)),
+        differences=tuple(difference for _, difference in judged.values()))
+
+
+def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
+    """That no item of two systems is the same, with one of each, which may look alike."""
+    judged = [np.flatnonzero(~np.isnan(found.marks[each])) for each in (k, base)]
+    own, theirs = (found.items[int(each[0])][:40] for each in judged)
+    return (f"0 of {len(judged[0]):,} item{'s' * (len(judged[0]) > 1)} of {found.systems[k][:80]} pair with the"
+            f" {len(judged[1]):,} of {found.systems[base][:80]}: their ids differ ({own!r} there, {theirs!r} here)")
 
 
 def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tuple[EvaluationSet, tuple[Cascade, ...]]:
@@ -178,10 +198,6 @@ def _against(
     own, incumbent = scores[k], scores[base]
     both = ~np.isnan(found.marks[base]) & ~np.isnan(found.marks[k])
     pairs = int(both.sum())
-    if not pairs:
-        counts = [int((~np.isnan(found.marks[each])).sum()) for each in (base, k)]
-        raise InputError(f"FILES: 0 of the {counts[1]:,} items of {own.system[:80]} pair with the {counts[0]:,} of"
-                         f" {found.systems[base][:80]}: their ids differ")
     a, b, weights, clusters = (each[both] for each in (found.marks[base], found.marks[k], found.weights, found.clusters))
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
@@ -197,15 +213,22 @@ def _against(
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
     better = (b - a).round(12)  # 0.3 - 0.2 - 0.1 is 0
     off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * better).round(12)
-    more = [_more_items(pairs, value + margin, spread, not_worse)]
+    more = [(value + margin, _more_items(pairs, value + margin, spread, not_worse))]
     if bar is not None and own.reaches_bar is not None:
-        more.append(_more_items(pairs, own.posterior.share - bar, own.posterior.deviation, own.reaches_bar))
+        gap = own.posterior.share - bar
+        more.append((gap, _more_items(pairs, gap, own.posterior.deviation, own.reaches_bar)))
     return own, Difference(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
-        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation,
-        more_items=None if None in more else max(each or 0 for each in more))
+        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation, more_items=_until_known(more))
+
+
+def _until_known(more: Sequence[tuple[float, int | None]]) -> int | None:
+    """Items until both edges are cleared, or one is missed; of each the distance of the mean from it, and its own items."""
+    missed = [items for gap, items in more if gap < 0 and items is not None]
+    known = [items for _, items in more if items is not None]
+    return min(missed) if missed else max(known) if len(known) == len(more) else None
 
 
 def _more_items(n: int, gap: float, spread: float, probability: float) -> int | None:

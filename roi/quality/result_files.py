@@ -24,7 +24,7 @@ ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".eval")
 ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "results", "*"), ("samples", "*"),
                          ("testCases", "*"), ("testRunData", "testCases", "*")})
 """Where a JSON document has its rows, in one format or the other; the last two are DeepEval's, read with --map."""
-BESIDE: Final = frozenset({("eval",), ("results", "timestamp")})
+BESIDE: Final = frozenset({("eval",), ("status",), ("results", "timestamp")})
 """What is read beside them."""
 KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"
 PEEK: Final = 1 << 22
@@ -216,7 +216,9 @@ def _archived(archive: zipfile.ZipFile, shown: str, head: Document) -> Iterator[
     if any(each.compress_type == ZSTANDARD for each in archive.infolist()) and not hasattr(zipfile, "ZIP_ZSTANDARD"):
         with needs("quality", "zipfile-zstd"):
             import_module("zipfile_zstd")
-    head["eval"] = next((value for _, value in _members(archive, [header], ("eval",), shown)), {})
+    head |= {"eval": {}} if header == "header.json" else {"eval": {}, "status": "started"}
+    with archive.open(header) as raw, io.TextIOWrapper(raw, encoding="utf-8") as stream:
+        head |= {".".join(path): value for path, value in wanted_values(stream, BESIDE, f"{shown}, {header}")}
     if "summaries.json" in names:
         yield from _members(archive, ["summaries.json"], ("*",), shown)
     else:

@@ -1,8 +1,10 @@
 """What is read of an evaluation: a row for each item and system, what was asked of the reader, and what it noticed."""
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any, Final, NamedTuple
 
 from roi.errors import InputError
@@ -20,6 +22,11 @@ WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "fa
 (no answer) is wrong too."""
 NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
 FAILED: Final = "the call failed: an error, no answer"
+WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]| |-|/){0,23}")
+"""What may be shown of a column of scores: a word or two, no answer that stands in the wrong column."""
+MOST_WORDS: Final = 6
+LETTERS: Final = frozenset("abdef")
+"""Grades by letter, whose c would be Inspect's word for right."""
 SCALE: Final = "--scale 1..5 says from where to where it goes, --right-from 4 from where on an answer is right"
 NOT_JSON: Final = "a line that is no JSON object"
 
@@ -57,9 +64,15 @@ class Asked:
     """From where to where scores go, as of grades from 1 to 5; a score is then its share of the way. None: from 0 to 1."""
     right_from: float | None = None
     """The lowest score, as the files write it, of a right answer: others are wrong. None: scores are shares."""
+    words: tuple[tuple[str, float], ...] = ()
+    """(word of a score, the score that it stands for, as the files write scores); one letter is then no other word."""
 
     def __post_init__(self) -> None:
-        """Raise InputError where no score of the scale, or every one, would be right."""
+        """Raise InputError where no score of the scale, or every one, would be right, and where a word stands for none."""
+        least, most = self.scale or (0.0, 1.0)
+        for word, value in () if self.scale is None and self.right_from is not None else self.words:
+            if not least <= value <= most:
+                raise InputError(f"--word: {word[:40]}={value:g} is not usable; a score from {least:g} to {most:g}")
         if self.scale is not None and self.right_from is not None and not self.scale[0] < self.right_from <= self.scale[1]:
             low, high = self.scale
             raise InputError(f"--right-from: {self.right_from:g} is not usable; above {low:g} and at most {high:g} (--scale)")
@@ -68,10 +81,15 @@ class Asked:
         """What was said to be the system of a file, by its path or its name."""
         return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
 
+    def word(self, word: str) -> float | None:
+        """The score that a word in lower case stands for; None where nobody said it."""
+        return next((score for each, score in self.words if each.strip().lower() == word), None)
+
     @property
     def read_as(self) -> str:
         """How a score is read, to be told behind its name; empty where it is a share as it stands."""
         scale = "" if self.scale is None else f" of {self.scale[0]:g} to {self.scale[1]:g}"
+        scale += f" ({', '.join(f'{one_line(word)} {value:g}' for word, value in self.words)})" if self.words else ""
         return f"{scale}, right from {self.right_from:g}" if self.right_from is not None else scale
 
 
@@ -94,6 +112,23 @@ class Notes:
     """Days on which results were made, ISO, as the files state them."""
     sources: list[tuple[str, str, int]] = field(default_factory=list)
     """(file, what it is, rows that count)."""
+    cut_short: list[str] = field(default_factory=list)
+    """Sentences on runs that ended before their end."""
+    words: dict[str, int] = field(default_factory=dict)
+    """Words in the place of a score that say neither right nor wrong, with their rows."""
+
+    def unread(self, mark: object) -> None:
+        """Count a mark that is no score, where it is a word."""
+        if isinstance(mark, str) and WORD.fullmatch(word := mark.strip()) and len(self.words) <= MOST_WORDS:
+            self.words[word] = self.words.get(word, 0) + 1
+
+    def told_words(self) -> str:
+        """The words that recur, with their rows and what counts them; empty where none does, or they are texts."""
+        often = {word: rows for word, rows in self.words.items() if rows > 1}
+        if not often or len(self.words) > MOST_WORDS:
+            return ""
+        told = ", ".join(f"{rows:,} x {word!r}" for word, rows in often.items())
+        return f"{told}; say what each counts, once for each: --word {quote(f'{next(iter(often))}=0.5')}"
 
     def drop(self, reason: str, where: str, rows: int = 1) -> None:
         """Count rows that are left out."""
@@ -140,6 +175,14 @@ def read_scale(text: str) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
+def scores_of(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, float], ...]:
+    """Words with the number that each stands for; InputError where one stands for none."""
+    read = [(word, number(text)) for word, text in pairs]
+    if bad := next((word for word, value in read if value is None or not math.isfinite(value)), None):
+        raise InputError(f"--word: {bad[:40]!r} stands for no number; write it as partial=0.5")
+    return tuple((word, value) for word, value in read if value is not None)
+
+
 def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
     """The mark as a share of right, in [0, 1], by the scale that was asked for; None where it is none, InputError outside."""
     graded = asked.scale is not None or asked.right_from is not None
@@ -148,8 +191,9 @@ def share(mark: object, where: str, asked: Asked = PLAIN) -> float | None:
     if isinstance(mark, str):
         word = mark.strip().lower()
         value = number(word.removesuffix("%"))
-        if value is None:
-            return 1.0 if word in RIGHT else 0.0 if word in WRONG else None
+        if value is None and (value := asked.word(word)) is None:
+            known = asked.words == () or len(word) > 1
+            return None if not known else 1.0 if word in RIGHT else 0.0 if word in WRONG else None
         if word.endswith("%") and not graded:
             raise InputError(f"{where}: a score of {value:g}%; a score is a share of right, 0 to 1; percent? --scale 0..100")
         mark = value

@@ -16,6 +16,7 @@ SCHEMA = "roi.check/1"
 WORDS = {
     "verdict": "there is a verdict", "verdict_unchanged": "verdict unchanged",
     "recommended_is_tested": "what is recommended is tested", "saved_as_written": "saved comparison unedited",
+    "scores_measured": "scores measured, as saved",
     "file_as_written": "FILE unedited",
     "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV",
     "payback_months": "payback on cash",
@@ -73,11 +74,11 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
 
 
 def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
-    """True where the rule is on a rate, a wage, or the price of a GPU."""
+    """True where the rule is on a rate, a wage, hours from which one follows, or the price of a GPU."""
     path = rule.name.removeprefix("facts.")
     if path in answer.comparison.case:
         return secret(path, answer.comparison.case[path])
-    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error"}
+    priced = {"usd_per_gpu_hour", "usd_per_gpu", "usd_per_error", "run_hours_per_month"}
     return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in priced
 
 
@@ -148,7 +149,7 @@ def _sentence(answer: CheckAnswer, rule: Rule) -> str:
     if rule.name == "evidence_age_days" and rule.about in answer.comparison.case:
         option, priced, _ = rule.about.removeprefix("options.").partition(".price.")
         about = f" (list price of {_label(answer, option)})" if priced else f" ({fact_name(rule.about)})"
-    if rule.name in {"verdict", *WRITTEN} and rule.about:
+    if rule.name in {"verdict", "scores_measured", *WRITTEN} and rule.about:
         about = f" ({rule.about.rstrip('.')})"
     asked, found = _asked_and_found(answer, rule)
     told = f"{_name(answer, rule)}: asked {asked}, found {found}{about}"

@@ -16,7 +16,7 @@ from roi.economics.decision.recommendation import chance, value
 from roi.economics.outlook import announced_days
 from roi.errors import first_of
 from roi.facts.fact import Fact
-from roi.report.comparison.option_figures import drawn, quality
+from roi.report.comparison.option_figures import drawn, month_of, quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
@@ -92,7 +92,7 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
     return {
         "name": name, "as_of": c.case["as_of"].value, "roi_version": None if side.saved is None else side.saved.roi_version,
         "recommended": side.advice.recommended, "recommended_by_its_facts": c.verdict.recommended, "counts": c.verdict.counts,
-        "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": c.leader.cash_monthly_usd,
+        "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": month_of(c, c.leader)[0],
         "chance_to_beat_staying": chance(c.leader, c.verdict.counts), "chance_to_reach_bar": c.leader.probability_good_enough,
     }
 
@@ -173,14 +173,15 @@ def _tested(answer: DiffAnswer) -> str:
         before, after = (None if o is None else o.tested for o in _results(answer, id))
         if before is not None and after is not None and before != after:
             said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
-    a, b = answer.a.comparison, answer.b.comparison
-    for had, has, words in ((a, b, "as exact now: on how many items is no longer said"),
-                            (b, a, "as uncertain now, by the items that are said")):
-        moved = [name for name in sorted(_counted(had) - _counted(has))
-                 if all(f"systems.{name}.error_rate" in c.case for c in (a, b))]
-        one = len(moved) == 1
-        named = f"score{'' if one else 's'} of {first_of(moved, MOST_NAMED)} {'counts' if one else 'count'}"
-        said += f" The {named} {words}." * bool(moved)
+    a, b, evaluated = answer.a.comparison, answer.b.comparison, "systems.{}.evaluated".format
+    for had, has, exact, assumed in (
+            (a, b, "as exact now: on how many items is no longer said", "as assumed now: nothing measured is said (--quality)"),
+            (b, a, "as uncertain now, by the items that are said", "as measured now, and was assumed")):
+        moved = [name for name in sorted(_counted(had) - _counted(has)) if all(evaluated(name) in c.case for c in (a, b))]
+        for words, known in ((exact, True), (assumed, False)):
+            named = [name for name in moved if bool(has.case[evaluated(name)].value) == known]
+            score = "score" if len(named) == 1 else "score of each"
+            said += f" The {score} of {first_of(named, MOST_NAMED)} counts {words}." * bool(named)
     return said
 
 
@@ -222,7 +223,7 @@ def _answers(answer: DiffAnswer) -> Table:
         o, counts = c.leader, c.verdict.counts
         spread = o.cash_npv_p10_p50_p90 if counts == "cash" else o.npv_p10_p50_p90
         stay = o.id == "stay"
-        return (o.label, _cents(o.cash_monthly_usd), "-" if stay else _cents(value(o, counts)),
+        return (o.label, _cents(month_of(c, o)[0]), "-" if stay else _cents(value(o, counts)),
                 "-" if stay or spread is None else _cents(spread[0]), share(chance(o, counts)),
                 "-" if stay else months(o.payback_cash_months, len(o.monthly_usd)))
 

@@ -75,8 +75,8 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     if listed:
         yield Heading("What could be measured, USD")
         yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
-        yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value, once the"
-                        " recommendation is carried out; +- its Monte Carlo error. Net: worth less cost and delay, if it"
+        yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value. Both once"
+                        " the recommendation is carried out; +-: Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone; systems that are judged on the same items pay their labels once.")
     if c.verdict.counts == "cash":

@@ -29,15 +29,20 @@ RATES = (
     rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
     rf"(?<=between ){MONEY} and {MONEY}(?= each)|(?<=, counted at ){MONEY}",
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
-    rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
-    rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",
+    *(rf"(?<={what} {side} ){MONEY}(?: \(today {MONEY})?" for what in ("GPU hour", "GPU", "resale value")
+      for side in ("below", "above")),
     rf"(?<=a wrong answer costs less than about ){MONEY}|(?<=a wrong answer costs more than about ){MONEY}",
-    rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
+    rf"(?<=: about ){MONEY}(?= and )|(?<=it adds about ){MONEY}",  # what an experiment costs: mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
-COUNTS = r"\b\d[\d,.]*[kM]?(?= (?:more|fewer) a month\b)"
-"""How many more answers are wrong: beside what they cost, it tells the price of one."""
+NUMBER = r"\b\d(?:[\d,.]*\d)?[kM]?"
+COUNTS = (
+    rf"{NUMBER}(?= (?:more|fewer) a month\b)",
+    rf"{NUMBER}(?= (?:engineer hours|h each|hours (?:a month|until live|\(here))\b)|(?<=hours until live and ){NUMBER}",
+    rf"(?<=hours a month \(here ){NUMBER}|(?<=hours \(here ){NUMBER}",
+)
+"""How many more answers are wrong, and hours of people: beside what they cost, they tell the price of one."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
 """Of the path of a fact, or of a field that a remark names, what stands before a name."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
@@ -73,15 +78,16 @@ def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
             text = text.replace(each, left)
         for rate in RATES:
             text = re.sub(rate, f"${COVERED}", text)
-        text = re.sub(COUNTS, COVERED, text)
+        for count in COUNTS:
+            text = re.sub(count, COVERED, text)
         return change_names(CUT_NAME.sub(whole, text))
 
     return change
 
 
 def secret(path: str, fact: Fact) -> bool:
-    """True where the fact is a rate, a wage or a name, or the number of units or seats by which a bill gives their fee."""
-    priced = any(word in fact.unit for word in ("USD", "hour"))
+    """True where the fact is a rate, a wage or a name, or a number by which a sum gives a rate: of units, seats, labels."""
+    priced = any(word in fact.unit for word in ("USD", "hour", "labels", "examples"))
     return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio", ".provisioned.units"))
 
 

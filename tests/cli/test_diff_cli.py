@@ -112,6 +112,42 @@ def test_scores_that_lose_their_items_are_told_to_count_as_exact(tmp_path: Path)
     assert "counts as exact" not in back
 
 
+def test_scores_that_an_evaluation_said_and_nobody_says_now_are_assumed(tmp_path: Path) -> None:
+    """The part is laid over scenarios alone; without it a check of what was decided on it breaks, whatever the verdict."""
+    bare = file(tmp_path, "bare.yaml", (", scores: {gpt-6-sol: 0.94, gpt-6-luna: 0.93}", ""))
+    scores = "quality: {scores: {gpt-6-sol: {value: 0.94, items: 300}, gpt-6-luna: {value: 0.93, items: 300}}}"
+    part = file(tmp_path, "part.yaml", text=f"schema: roi.quality-part/1\n{scores}\n")
+    decided = tmp_path / "decided.json"
+    assert ask("compare", bare, "--quality", part, "--output", decided).exit_code == 0
+    told = " ".join(ask("diff", decided, bare).stdout.split())
+    assert "The score of each of gpt-6-luna, gpt-6-sol counts as assumed now: nothing measured is said (--quality)." in told
+    assert "The score of each of gpt-6-luna, gpt-6-sol counts as measured now, and was assumed." in " ".join(
+        ask("diff", bare, decided).stdout.split())
+    assert "Nothing changed" in ask("diff", decided, bare, "--quality", part).stdout
+    lost = ask("check", bare, "--saved", decided)
+    assert lost.exit_code == 3
+    assert ("scores measured, as saved: asked measured, found assumed (gpt-6-sol, gpt-6-luna) (the saved decision rests on"
+            " them: --quality, or quality.scores)") in " ".join(lost.stdout.split())
+    assert "gpt-6" not in ask("check", bare, "--saved", decided, "--redact").stdout
+    held = ask("check", bare, "--saved", decided, "--quality", part)
+    assert (held.exit_code, "scores measured" in held.stdout) == (0, False)
+    assert "--quality: without effect: both are saved" in ask("diff", decided, decided, "--quality", part).stderr
+
+
+def test_cash_of_staying_is_that_of_the_screen(tmp_path: Path) -> None:
+    """Of the months in which the challenger would serve alone, as where an option is recommended it is of its own."""
+    few = file(tmp_path, "few.yaml", ("40000", "300, growth_per_year: 0.5"))
+    other = file(tmp_path, "other.yaml", ("40000", "310, growth_per_year: 0.5"))
+    answer = json.loads(ask("compare", few, "--format", "json").stdout)
+    assert answer["recommended"] == "stay"
+    of = {o["id"]: o for o in answer["options"]}
+    month = of[LUNA]["staying_cash_monthly_usd"]
+    assert month > of["stay"]["cash_monthly_usd"]
+    assert f"{month:,.2f}" in next(line for line in ask("diff", few, other).stdout.splitlines() if line.startswith("before: "))
+    found = json.loads(ask("diff", few, other, "--format", "json").stdout)
+    assert found["a"]["cash_monthly_usd"] == pytest.approx(month)
+
+
 def test_a_list_price_names_the_rates_that_moved(tmp_path: Path, tickets: Path) -> None:
     """$0.10 and $0.50 a million: with one of them moved it is named, with both each is told with its move."""
     def told(rates: str) -> str:

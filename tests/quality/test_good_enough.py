@@ -50,6 +50,36 @@ def test_unknown_says_how_many_items_settle_it(tmp_path: Path) -> None:
     assert "UNKNOWN other: not known yet; chance 86% to be" in screen(tmp_path, rows)
 
 
+def test_a_margin_that_is_missed_settles_it_however_near_the_bar_lies(tmp_path: Path) -> None:
+    """14 of 397 worse, 1.53 points beyond the margin, 58 differ: s^2 = (58 + 1) / 398^2 - 0.0353^2 / 398, s = 0.0192.
+
+    397 x (1.645 x 0.0192 / 0.0153)^2 = 1,700 in all. The bar of 85%, which 85.9% reaches, would take thousands.
+    """
+    (answer,) = ask(tmp_path, pair_rows(319, 36, 22, 20), "--bar", "0.85")
+    assert answer["more_items"] == pytest.approx(1304, rel=0.02)
+    (alone,) = ask(tmp_path, pair_rows(319, 36, 22, 20))
+    assert alone["more_items"] == answer["more_items"]
+    found = quality(tmp_path / "r.jsonl", *TODAY, "--bar", "0.95")  # 85.9%: a no, which no item is needed for
+    assert (found.data["answers"][0]["good_enough"], found.against("other")["more_items"]) == ("no", 0)
+
+
+def test_few_items_are_told_once_and_no_chance_is_none(tmp_path: Path) -> None:
+    """One item that is lost: two more such would do, and 99 are needed anyhow. 120 of 400 worse: no draw is within 2 points."""
+    (answer,) = ask(tmp_path, pair_rows(0, 1, 0, 0))
+    assert answer["sentence"].endswith("To know: add 99 items, if the means stay; roi compare takes fewer than 100 items for no"
+                                       " test (verdict.min_items).")
+    told = screen(tmp_path, pair_rows(0, 1, 0, 0))
+    assert "1 item, fewer than 200: luck decides much" in told
+    assert "chance <1% to be at most 2 points worse" in screen(tmp_path, pair_rows(240, 140, 20, 0))
+    assert " 0%" not in screen(tmp_path, pair_rows(240, 140, 20, 0), "--bar", "0.9")
+
+
+def test_an_incumbent_that_may_reach_the_bar_is_not_said_to_miss_it(tmp_path: Path) -> None:
+    """82% of 300 against 84%: s = 0.022, P = Phi(-0.02 / 0.022) = 0.18; the other is at 70%."""
+    (answer,) = ask(tmp_path, pair_rows(200, 46, 10, 44), "--bar", "0.84")
+    assert "Nor is today likely to reach that bar, which is paid today: chance 1" in answer["sentence"]
+
+
 def test_no_where_either_is_at_most_5_percent_likely_however_sure_the_other(tmp_path: Path) -> None:
     """0.91 and 0.93 again: within the margin (0.99), but 0.93 reaches a bar of 0.97 hardly ever, and today no more."""
     (answer,) = ask(tmp_path, pair_rows(264, 9, 15, 12), "--bar", "0.97")
@@ -149,4 +179,6 @@ def test_what_weighted_items_are_worth_is_told_and_of_plain_ones_nothing(tmp_pat
     assert "Weights, grades and clusters" not in screen(tmp_path, rows)
     told = screen(tmp_path, [row | {"weight": 1 + 2 * (row["id"] % 2)} for row in rows])
     assert "the items of a system say as much as 9" in told
-    assert "lost / won, below, are of items whatever they weigh" in told
+    assert "lost / won, below, are of items whatever they weigh, and McNemar's p too." in told
+    apart = screen(tmp_path, [row | {"cluster": row["id"] // 3} for row in rows])
+    assert "are of items whatever they weigh; McNemar's p is of clusters, each by its sign." in apart

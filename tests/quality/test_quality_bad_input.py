@@ -1,6 +1,7 @@
 """roi quality on bad input: one message and exit 2, or rows left out by reason; never a silent drop."""
 
 import json
+import os
 import random
 import zipfile
 from collections.abc import Iterator
@@ -200,7 +201,7 @@ def test_a_column_of_ids_taken_for_the_system_is_found_out(tmp_path: Path) -> No
 def test_ids_that_do_not_match_say_how_many_pair(tmp_path: Path) -> None:
     rows = [{"id": f"a{k}", "system": "today", "score": 1} for k in range(30)]
     apart = write_rows(tmp_path / "r.jsonl", [*rows, *({"id": f"b{k}", "system": "other", "score": 1} for k in range(20))])
-    assert "FILES: 0 of the 20 items of other pair with the 30 of today: their ids differ" in quality(apart, *TODAY).error
+    assert "FILES: 0 of 20 items of other pair with the 30 of today: their ids differ" in quality(apart, *TODAY).error
     others = [{"id": f"a{k + 20}", "system": "other", "score": 1} for k in range(20)]
     partly = write_rows(tmp_path / "p.jsonl", [*rows, *others])
     found = quality(partly, *TODAY)
@@ -289,3 +290,18 @@ def test_a_system_that_the_files_do_not_name_cannot_be_renamed(tmp_path):
     code, _, said = quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-lunar=luna")
     assert (code, said) == (2, "roi: --system: unknown system of the files: 'gpt-6-lunar'; nearest: gpt-6-luna, gpt-6-sol")
     assert quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-luna=luna")[0] == 0
+
+
+def test_a_folder_that_is_gone_while_another_is_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /tmp, where others come and go."""
+    (tmp_path / "gone").mkdir()
+    write_rows(tmp_path / "r.jsonl", pair_rows(5, 0, 0, 0))
+    scandir = os.scandir
+
+    def gone(path: Any) -> Any:
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert quality(tmp_path, "--incumbent", "today").code == 0

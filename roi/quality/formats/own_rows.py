@@ -58,7 +58,7 @@ def columns_of(first: Document, asked: Asked) -> dict[str, str]:
 
 def _recognises(head: Document, first: Document) -> bool:
     own = {name.lower().replace(" ", "_").replace("-", "_") for name in first}
-    return not head and all(own & set(NAMES[what]) for what in ("item", "score"))
+    return not head.keys() - {"status"} and all(own & set(NAMES[what]) for what in ("item", "score"))
 
 
 def _begun(source: Source, asked: Asked) -> Source:
@@ -94,6 +94,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     for place, document in source.documents:
         get = partial(_inside, document) if inside else document.get
         mark, by = share(get(score), place, asked), alone or get(system)
+        if mark is None:
+            notes.unread(get(score))
         rest = get(cluster), get(weight), get(run), get(escalated)
         if epochs is not None and epochs.setdefault(str(by), get(run)) != get(run):
             raise InputError(f"{place}: {run!r} may be a repeat of the item (--map run={run}, whose mean counts), or a pass of"
@@ -116,7 +118,9 @@ def _wide_rows(
     for place, document in source.documents:
         get = partial(_inside, document)
         for name in wide:
-            yield place, Row(get(names["item"]), name, share(get(name), place, asked), *map(get, rest))
+            if (mark := share(get(name), place, asked)) is None:
+                notes.unread(get(name))
+            yield place, Row(get(names["item"]), name, mark, *map(get, rest))
 
 
 def _may_be_training(first: Document, run: str, asked: Asked) -> bool:

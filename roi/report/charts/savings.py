@@ -50,9 +50,9 @@ def cash(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
 def banded(c: Comparison) -> list[str]:
     """Options whose band is drawn, by id; more than two would hide each other.
 
-    The first, and the best other one that runs GPUs, or else the second.
+    What is recommended, else the best that was tested; and the best other one that runs GPUs, or else the best other one.
     """
-    found = [o for o in options_of(c) if o.id != "stay"]
+    found = sorted((o for o in options_of(c) if o.id != "stay"), key=lambda o: (o.id != c.verdict.leader, not o.tested))
     other = next((o for o in found[1:] if o.fleet is not None), found[1] if len(found) > 1 else None)
     return [o.id for o in (*found[:1], other) if o is not None]
 

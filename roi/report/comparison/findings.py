@@ -301,5 +301,5 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[
                  f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
         Paragraph(f"One fact at its 5% and 95% end, the others central{counted}. Rank corr.: Spearman, over the draws. Worth"
-                  " knowing: the most that any study of this one fact could be worth for this decision."),
+                  " knowing: were this one fact known today, before any move; roi next counts the time that a study takes."),
     ]

@@ -19,8 +19,11 @@ LABELS: Final[dict[Word, tuple[str, str]]] = {"yes": ("YES", "good"), "unknown":
 """Label and tone of each word."""
 MANY: Final = 10_000
 """Items to add from which the mean lies all but on the edge, so that no set of a usual size settles it."""
+NEVER: Final = 1e-6
+"""A chance below which none is told from another."""
 EVEN: Final = 0.5
 """A chance at which nothing is known."""
+FEW: Final = f"roi compare takes fewer than {TESTED} items for no test (verdict.min_items)"
 MOST_TOLD: Final = 6
 """Systems that have a paragraph of their own; the rest is counted."""
 
@@ -46,7 +49,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     bar = () if measured.bar is None else (f"reaches\n{percent(measured.bar)}",)
     yield Table(("system", "items", "score", "90%\ninterval", *bar), tuple(map(_score_row, measured.scores)))
     yield from _as_compared(measured)
-    yield from _worth(measured)
+    yield from _worth(answer)
     yield Heading(f"Against {measured.incumbent}, on the same items")
     heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
              f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
@@ -54,8 +57,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Paragraph(
         f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
         f" worse by at most {_points(measured.margin)[1:]} points. shows from: the smallest true difference that such a set"
-        " finds (80% power, 10% two-sided). items to add: until the 90% intervals are clear of the margin"
-        f"{' and the bar' if measured.bar is not None else ''}, if the means stay.")
+        " finds (80% power, 10% two-sided). items to add: until the answer is yes or no, if the means stay.")
     for each in measured.cascades:
         yield Heading(f"Cascade {each.first} > {each.second}")
         parts = (("handed on", each.escalated), ("wrong of what is kept", each.kept_error_rate),
@@ -95,10 +97,8 @@ def _sentences(answer: QualityAnswer, each: GoodEnough) -> Iterator[str]:
         case "unknown":
             yield f"{each.system}: not known yet; {asked}."
             yield _to_know(answer, each)
-    more = each.untested if each.more_items is None else each.more_items
-    if each.untested and (each.good_enough == "yes" or (each.good_enough == "unknown" and more < each.untested)):
-        yield (f"roi compare takes fewer than {TESTED} items for no test (verdict.min_items): add"
-               f" {number_of(each.untested, 'item')} for it.")
+    if each.untested and each.good_enough == "yes":
+        yield f"{FEW}: add {number_of(each.untested, 'item')} for it."
 
 
 def points(share: float) -> str:
@@ -121,9 +121,14 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
             f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(d.pairs, 'item')}{own})")
 
 
+def _chance(x: float | None) -> str:
+    """A chance in whole percent; none is quite 0 or 1, though no draw, or each, is on one side."""
+    return chance(None if x is None else min(max(x, NEVER), 1.0 - NEVER))
+
+
 def _sure(x: float | None) -> str:
     """A chance in whole percent, or with the digits that tell it apart from the one that is asked."""
-    return chance(x) if x is None or x >= SURE or chance(x) != chance(SURE) else told_apart(percent, x, SURE)[0]
+    return _chance(x) if x is None or x >= SURE or chance(x) != chance(SURE) else told_apart(percent, x, SURE)[0]
 
 
 def _bar_of_incumbent(measured: Measured, each: GoodEnough) -> Iterator[str]:
@@ -131,8 +136,9 @@ def _bar_of_incumbent(measured: Measured, each: GoodEnough) -> Iterator[str]:
     base, own = measured.scores[0], each.score.reaches_bar
     if measured.bar is None or own is None or base.reaches_bar is None or own > 1.0 - SURE or base.reaches_bar > EVEN:
         return
-    yield (f"Nor does {measured.incumbent} reach that bar, which is paid today: chance {chance(base.reaches_bar)}. Is it the"
-           " bar of this metric (--bar)?")
+    nor = f"Nor does {measured.incumbent}" if base.reaches_bar <= 1.0 - SURE else f"Nor is {measured.incumbent} likely to"
+    yield (f"{nor} reach that bar, which is paid today: chance {_chance(base.reaches_bar)}. Is it the bar of this metric"
+           " (--bar)?")
 
 
 def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
@@ -143,7 +149,8 @@ def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
                 " them, or say --unscored wrong.")
     kind = " in clusters of their own" if answer.found.clustered else ", not runs of the same" if answer.found.runs > 1 else ""
     if each.more_items is not None and each.more_items < MANY:
-        return f"To know: add {number_of(each.more_items, 'item')}{kind}, if the means stay."
+        few = f"; {FEW}" if each.untested > each.more_items else ""
+        return f"To know: add {number_of(max(each.more_items, each.untested), 'item')}{kind}, if the means stay{few}."
     count = f"more than {MOST_ITEMS:,}" if each.more_items is None else f"{each.more_items:,}"
     edge = "margin" if reaches is None or abs(d.not_worse - EVEN) <= abs(reaches - EVEN) else "bar"
     sure = f"at most {100 * max(-d.low, 0.0):.1f} points worse" if edge == "margin" else (
@@ -179,18 +186,20 @@ def _as_compared(measured: Measured) -> Iterable[Block]:
                         f" pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
 
 
-def _worth(measured: Measured) -> Iterable[Block]:
+def _worth(answer: QualityAnswer) -> Iterable[Block]:
     """How many plain items as exact a score would take, where weights, grades or clusters make that another number."""
+    measured = answer.measured
+    p = "; McNemar's p is of clusters, each by its sign" if answer.found.clustered else ", and McNemar's p too"
     worth = [each.seen.right + each.seen.wrong for each in measured.scores]
     if any(round(count) != each.items for count, each in zip(worth, measured.scores, strict=True)):
         least, most = (f"{round(end(worth)):,}" for end in (min, max))
         as_many = least if least == most else f"{least} to {most}"
         yield Paragraph(f"Weights, grades and clusters counted, the items of a system say as much as {as_many} that are right"
-                        " or wrong, apart and alike. lost / won, below, are of items whatever they weigh, and McNemar's p too.")
+                        f" or wrong, apart and alike. lost / won, below, are of items whatever they weigh{p}.")
 
 
 def _score_row(each: SystemScore) -> Row:
-    bar = () if each.reaches_bar is None else (chance(each.reaches_bar),)
+    bar = () if each.reaches_bar is None else (_chance(each.reaches_bar),)
     return Row((each.system, f"{each.items:,}", percent(each.seen.share), _interval(each.seen), *bar))
 
 
@@ -198,7 +207,7 @@ def _difference_row(each: Difference) -> Row:
     more = f">{MOST_ITEMS // 1_000_000} M" if each.more_items is None else f"{each.more_items:,}"
     return Row((each.system, f"{each.pairs:,}", _points(each.value), f"{_points(each.low)} to {_points(each.high)}",
                 f"{each.lost:,} / {each.won:,}", "<0.001" if each.p_value < 0.0005 else f"{each.p_value:.3f}",
-                chance(each.not_worse), _points(each.smallest)[1:], more))
+                _chance(each.not_worse), _points(each.smallest)[1:], more))
 
 
 def _points(share: float) -> str:

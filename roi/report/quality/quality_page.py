@@ -23,7 +23,8 @@ def quality_page(answer: QualityAnswer) -> Page:
     pictures = {
         "Score of each system": [Picture(scores(measured), f"Dot: share right. Line: 90% interval.{bar}")],
         f"Against {measured.incumbent}, on the same items": [] if not measured.differences else [Picture(
-            differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: none, and the margin.")],
+            differences(measured), "Dot: difference in points of 100. Line: 90% interval. Dashed: no difference,"
+                                   " and the margin.")],
     }
     return told(quality_blocks(answer), pictures)
 

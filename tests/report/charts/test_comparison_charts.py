@@ -14,6 +14,7 @@ from roi.economics.decision.recommendation import chance
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.outlook import costs_along, look_ahead
 from roi.report import charts
+from roi.report.charts.savings import banded
 from roi.report.charts.spending import KINDS_OF_COST
 from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS, names_of, options_of
 from roi.report.charts.volume_curve import crossings
@@ -71,6 +72,16 @@ def test_bands_hold_the_share_of_draws_that_they_say_and_npv_is_the_comparisons(
         assert o.npv_p10_p50_p90 == pytest.approx((drawn[25], drawn[128], drawn[230]))
         assert (np.diff(outlook.bands[o.id], axis=0) >= 0).all()
         assert outlook.central[o.id][-1] == pytest.approx(c.options[0].tco_usd - o.tco_usd, abs=0.01)
+
+
+def test_the_band_is_that_of_what_was_tested() -> None:
+    """Nobody scored claude-haiku-5-5, which saves most; nothing is recommended."""
+    scores = "quality.scores={gpt-6-sol: {value: 0.9, items: 400}, gpt-6-luna: {value: 0.85, items: 400}}"
+    c = answer("draws=64", scores, "quality.bar=0.5", "quality.usd_per_error=0.1")
+    assert c.verdict.leader == "stay"
+    assert not options_of(c)[1].tested
+    first, *_ = banded(c)
+    assert next(o for o in c.options if o.id == first).tested
 
 
 def test_kinds_of_cost_sum_to_what_the_option_costs() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from quiet_scenario import KINDS
 
 from roi.cli import main
 from roi.economics.decision.comparison import compare
@@ -15,6 +16,7 @@ from roi.facts.case import Case
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.screen import comparison_text
 from roi.report.layout.wording import usd
+from roi.report.redaction import redaction
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, scenario_data
 from roi.scenario.template import template
@@ -23,6 +25,10 @@ from roi.scenario.yaml import dump_yaml, parse_yaml, read_yaml
 CASES = Path(__file__).parents[2] / "answers" / "cases"
 WAGE, ERROR, LATER = 137.25, 0.1973, 0.2184
 """USD of an engineer hour, and of a wrong answer before and after: figures that nothing else comes to."""
+PER_LABEL, LABELS, EXAMPLES = 0.7713, 307, 4910
+HOURS = {"setup_hours": dict.fromkeys(KINDS, 213.7), "migration_hours": 57.3,
+         "run_hours_per_month": {kind: {"value": 35.37, "low": 1.3, "high": 97.0} for kind in KINDS}}
+"""By the sums that they cost, hours give the wage and labels the price of one."""
 ENDS = (".model", ".system", ".vendor", ".provider", ".escalates_to")
 
 
@@ -39,8 +45,10 @@ def scenario(name: str) -> dict[str, Any]:
     else:
         data = parse_yaml(template(name), name)
     data = scenario_data(check_scenario({**data, "draws": 64}))
-    return {**data, "people": {**data.get("people", {}), "usd_per_hour": WAGE},
-            "quality": {**data["quality"], "usd_per_error": ERROR}}
+    return {**data, "people": {**data.get("people", {}), **HOURS, "usd_per_hour": WAGE, "wage_growth_per_year": 0.0},
+            "quality": {**data["quality"], "usd_per_error": ERROR},
+            "evaluation": {**data.get("evaluation", {}), "usd_per_label": PER_LABEL, "labels": LABELS},
+            "training": {**data.get("training", {}), "examples": EXAMPLES}}
 
 
 def names(case: Case) -> Iterator[str]:
@@ -62,13 +70,20 @@ def visible(page: str) -> str:
 def leaks(text: str, case: Case) -> list[str]:
     """What of the Case stands in the text: a name as a word of its own, the wage, the price of a wrong answer.
 
-    And a count of wrong answers, which stands beside what they cost a month: one divided by the other is that price.
+    And what stands beside a sum that it makes: a count of wrong answers, hours of people, labels. One divided by the other is
+    the price of one.
     """
     told = {name for name in names(case) if name and name != OWN_VENDOR}
     found = [name for name in sorted(told) if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", text)]
     found += [price for x in (WAGE, ERROR, LATER) for price in (f"{x:g}", usd(x))
               if re.search(rf"(?<![\d.,]){re.escape(price)}(?![\d,.]*\d)", text)]
-    found += re.findall(r"[\d,.]+ (?:more|fewer) a month", " ".join(text.split()))
+    flat = " ".join(text.split())
+    found += re.findall(r"[\d,.]+ (?:more|fewer) a month", flat)
+    sums = {round(float(each.replace(",", ""))) for each in re.findall(r"(?<![\d.,])\d[\d,]*(?:\.\d+)?(?![\d.,]*\d)", flat)}
+    of_hours = re.findall(r"(?<![\d.,])([\d,.]*\d) (?:engineer )?(?:hours|h)\b", flat)
+    found += [f"{each} hours" for each in of_hours if round(float(each.replace(",", "")) * WAGE) in sums - {0}]
+    planted = rf"35\.4|35\.37|57\.3|213\.7|214 hours|{EXAMPLES:,}|{LABELS} (?:labels|stated)"
+    found += re.findall(rf"(?<![\d.,])(?:{planted})(?![\d.,%]*[\d%])", flat)
     return found + re.findall(r"wrong answer costs (?:less|more) than about \$\d[\d.]*", text)
 
 
@@ -110,6 +125,23 @@ def test_what_is_left_out_would_be_seen() -> None:
     told = leaks(comparison_text(compare(case), ()), case)
     assert "gpt-6-sol" in told
     assert any(text.endswith("a month") for text in told)
+    planted = resolve(check_scenario(scenario("4_cascade.yaml"))).case
+    told = leaks(f"$4,854 of $6,143 a month on-call, below 12.3 hours (here 35.37); $4,800 for {EXAMPLES:,} labels", planted)
+    assert told == ["35.37", f"{EXAMPLES:,}"]
+
+
+def test_hours_of_people_and_prices_of_one_thing_are_hidden_wherever_a_sentence_tells_them() -> None:
+    """$4,795 a month of on-call over 35 hours would be a wage of $137."""
+    hide = redaction({}, ())
+    assert hide("on-call below 12.3 hours a month (here 35)") == "on-call below \u2026 hours a month (here \u2026)"
+    assert hide("set-up below 1,210.5 hours (here 80, assumed)") == "set-up below \u2026 hours (here \u2026, assumed)"
+    assert hide("$1,200 of it forced migrations, 40 h each") == "$1,200 of it forced migrations, \u2026 h each"
+    assert hide("whose labels are paid once, it adds about $101.") == "whose labels are paid once, it adds about $\u2026."
+    assert hide("with its GPU's resale value above $128,443 (today $6,475, A100") == (
+        "with its GPU's resale value above $\u2026, A100")
+    assert hide("120 hours until live and 35 a month are its own") == "\u2026 hours until live and \u2026 a month are its own"
+    assert hide("35 engineer hours a month run 12 GPUs; it waits 24 hours") == (
+        "\u2026 engineer hours a month run 12 GPUs; it waits 24 hours")
 
 
 def test_a_name_that_a_picture_cuts_and_one_that_is_stated_for_nothing_are_replaced(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Plans that may hold the SLO by the closed form, and the few of them that are worth a replay."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.calendar import growth_path, months
 from roi.estimate.replay.fleet import demand_to_hold, instances_needed, replicas_needed
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_DAY
 
 LARGER = (3.0, 10.0, 30.0)
@@ -42,6 +44,13 @@ class FoundPlan(NamedTuple):
     def replica(self) -> Replica:
         """What it runs on."""
         return self.offer.gpu, self.gpus, self.dtype
+
+
+def as_tried(found: list[FoundPlan], tried: Mapping[Replica, FleetPlan]) -> list[FoundPlan]:
+    """The plans with what their replicas hold, where it is known, and without those that hold nothing."""
+    known = [each._replace(capacity=plan.capacity.alone.requests_per_s, pooling=plan.capacity.pooling)
+             if (plan := tried.get(each.replica)) else each for each in found]
+    return [each for each in known if each.capacity > 0]
 
 
 def cheapest_plans(sheet: FactSheet, found: list[FoundPlan]) -> list[FoundPlan]:

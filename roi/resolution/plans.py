@@ -27,7 +27,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.found_plans import CHEAPEST, FoundPlan, Replica, cheapest_plans
+from roi.resolution.found_plans import CHEAPEST, FoundPlan, Replica, as_tried, cheapest_plans
 from roi.resolution.plan_capacity import (
     ENGINE,
     LATENCY,
@@ -119,22 +119,22 @@ def _find_plans(
             return (), "nobody rents Apple's GPUs out; own_hardware says what one costs", "catalog"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     found, why_none = _candidates(s, sheet.known, choice, system, lengths, offers)
-    tried, chosen = dict[Replica, FleetPlan](), list[FoundPlan]()
+    tried = dict[Replica, FleetPlan]()
     while found:
         chosen = _with_measured(sheet, cheapest_plans(sheet, found), found)
         new = [each for each in chosen if each.replica not in tried]
         first = [each for each in new if each in chosen[:CHEAPEST]]
         for each in {each.replica: each for each in first or new}.values():
             tried[each.replica] = _fleet_plan(sheet, s, choice, each, lengths)
-        found = [each._replace(capacity=plan.capacity.alone.requests_per_s, pooling=plan.capacity.pooling)
-                 if (plan := tried.get(each.replica)) else each for each in found]
-        found = [each for each in found if each.capacity > 0]  # another takes the place of one that holds nothing
+        found = as_tried(found, tried)
         if not first and all(tried[each.replica].capacity.alone.requests_per_s > 0 for each in new):
             break
     if refused := [plan for plan in tried.values() if plan.capacity.alone.requests_per_s <= 0] if not found else []:
         why_none = min(why_none_holds(each.serving, lengths, each.evidence.server, slo_of(s), each.capacity.alone.binding)
                        for each in refused).told
-    held = tuple(replace(tried[each.replica], offer=each.offer) for each in chosen) if found else ()
+    known = [each for each in found if each.pooling is not None]
+    chosen = _with_measured(sheet, cheapest_plans(sheet, known), known) if known else []
+    held = tuple(replace(tried[each.replica], offer=each.offer) for each in chosen)
     for plan in held:
         _add_speeds(sheet, plan)
     return held, why_none, "serving plans, in closed form and replayed"

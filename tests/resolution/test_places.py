@@ -125,7 +125,8 @@ def _changing(price: ApiPrice) -> ApiPrice:
 def sharded() -> Resolved:
     """Where no hours of training are stated, one owned card does not hold it, and staying is not allowed."""
     seats = "incumbent.seats={users: 300, usd_per_month: 30, growth_per_year: 0.1}"
-    return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]", "incumbent.may_stay=false", seats)))
+    words = ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]", "incumbent.may_stay=false", seats)
+    return resolve(load_scenario(None, words))
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ ONLY_TOLD = (
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(?:error_rate\.items|(?:kept|escalated)_error_rate\.items)",
     r"(?:vendors|systems)\..+\.(?:follows|correlation|beside|beside_correlation)",
-    r"draws", r"seed", r"unused", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
+    r"draws", r"seed", r"unused", r"prices\.unusual", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
     r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots)",
     r"options\..+\.(?:longest_tokens|longest_is_context|too_long_counted)",
@@ -125,9 +125,10 @@ def _changing(price: ApiPrice) -> ApiPrice:
 
 @pytest.fixture(scope="module")
 def sharded() -> Resolved:
-    """Where no hours of training are stated, and one owned card does not hold it."""
+    """Where no hours of training are stated, one owned card does not hold it, and staying is not allowed."""
     seats = "incumbent.seats={users: 300, usd_per_month: 30, growth_per_year: 0.1}"
-    return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]", seats)))
+    words = ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]", "incumbent.may_stay=false", seats)
+    return resolve(load_scenario(None, words))
 
 
 @pytest.fixture(scope="module")

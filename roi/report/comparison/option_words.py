@@ -39,7 +39,7 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
         words = f"the same model without its prompt cache, which costs more to write than reading saves at a hit rate of {hits}"
     if o.id == PADDED:
         least = case_number(c.case, path_of(Api, "cache_minimum", option=o.id))
-        words = f"the same model, its shared prefix padded to the {least:,.0f} tokens that its cache holds"
+        words = f"the same model, its prefix padded to {least:,.0f} tokens"
     words += batch_words(c, o)
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""

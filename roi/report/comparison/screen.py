@@ -44,7 +44,7 @@ from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
 """Of the screen; of its table; and of the table before remarks are told in a word: the nearest rival has a row."""
-LEAST = ("below the bar", "unknown gates")
+LEAST = ("below the bar", "a bill not checked", "unknown gates")
 """What remarks are about that give way to the row of an option that is named."""
 TITLE = 100
 """Characters of a title that are shown."""

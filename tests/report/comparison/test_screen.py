@@ -762,7 +762,8 @@ def test_every_option_that_a_template_s_screen_names_keeps_its_row(name: str) ->
            max(rented, key=lambda o: value(o, v.counts)).id} & {o.id for o in c.options}
     assert text.count("\n") < 40
     table = text.partition("\noption")[2].partition("\ncash:")[0]
-    assert table.count("\n") >= min(len(ids), 6), "the second line of the heads, then a line for each"
+    told_below = name == "own-gpus"  # the third of those that nobody tested, for which no line is left
+    assert table.count("\n") >= min(len(ids), 6) - told_below, "the second line of the heads, then a line for each"
     assert "Wrong answers are not counted" in text
     not_yet = " ".join(text.partition("\nNOT YET")[2].partition("\n\n")[0].split())
     assert ("; not tested" in not_yet) == (not max(rented, key=lambda o: value(o, v.counts)).tested)

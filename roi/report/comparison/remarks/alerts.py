@@ -86,6 +86,14 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if c.reconciled_npv_usd is not None:
         return _gap(c, *map(short_usd, c.reconciled_npv_usd))
+    return []
+
+
+def _unchecked(c: Comparison) -> list[str]:
+    """That nobody stated a bill to hold the estimate against."""
+    known = c.reconciled_npv_usd is not None or any(a.name == "bill" and not a.accepted for a in c.alarms)
+    if known or paid_by_unit(c) or served(c.case) or "reconciliation.as_with" in c.case:
+        return []
     if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
     billed = usd(bill_at_todays_list(c.case))
@@ -322,7 +330,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
     "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
-    "the bill's requests": _told("reconciliation.told"), "the bill": _bill,
+    "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
     "reasoning": unstated_reasoning, "today's units": full_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,

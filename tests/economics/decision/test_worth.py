@@ -63,6 +63,13 @@ def test_main_effects_of_others_are_taken_out_and_leave_what_is_known_and_the_me
     assert np.corrcoef(both, x)[0, 1] > 0.99
 
 
+def test_few_draws_tell_no_main_effects() -> None:
+    """Of 100 draws the 100 columns of 50 facts would explain all that an option saves, noise as well."""
+    points = sobol(0, 100, 50, 1)
+    effects = MainEffects({"a": points.sum(axis=1)}, list(points.T))
+    assert effects.settled(["a"], points[:, 0]).tolist() == effects.table(["a"]).tolist()
+
+
 def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
     """NPV of a is 100 (x - 0.4) plus noise, x uniform: E[max(0, .)] = 100 x 0.6^2 / 2 = 18, less the mean of 10: 8."""
     points = sobol(0, 4096, 2, 5)

@@ -25,6 +25,7 @@ def main() -> None:
             _measure()
         else:
             gc.set_threshold(COLLECT_AT)
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of some ms: a second thread spends more on waiting
             _run()
     except KeyboardInterrupt as error:
         from roi.errors import told_of

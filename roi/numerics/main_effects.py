@@ -17,17 +17,53 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 LEAST_SHARE: Final = 0.01
 """Share of an outcome's variance from which a fact's main effect on it is taken out: the fit of a smaller one adds noise."""
+RIDGE: Final = 1e-9
+"""Mean square that is added to that of each column, so that facts which are equal, or the same in all draws, can be solved."""
 DRAWS_A_COLUMN: Final = 8
 """Draws for each weight that is fitted, at the least: of fewer the fit explains noise, and what is left looks too sharp."""
 DEPENDENT: Final = 0.05
 """Rank correlation with what would be known from which a fact is a part of it: between independent ones it is below 0.01."""
 
 
-class MainEffects:
-    """The part of each outcome that each fact makes by itself: least squares on its rank and the square of that."""
+class FactColumns:
+    """What each fact's main effect is fitted by: its rank, and the square of that."""
 
-    def __init__(self, outcomes: Mapping[str, Array], facts: Sequence[Array]) -> None:
-        """`outcomes` by name and `facts` are of the same draws, each of shape (n,)."""
+    def __init__(self, facts: Sequence[Array]) -> None:
+        """`facts` are of the same draws, each of shape (n,)."""
+        self._facts = facts
+
+    def tell(self, draws: int) -> bool:
+        """Whether so many draws tell the effects of these facts."""
+        return 0 < DRAWS_A_COLUMN * 2 * len(self._facts) <= draws
+
+    def part_of(self, known: Array) -> NDArray[np.bool_]:
+        """Of each column whether its fact is a part of `known`, shape (n,): (2 x facts,)."""
+        return np.repeat(np.abs(self._ranks @ _ranks(known)) * 12.0 / known.size >= DEPENDENT, 2)
+
+    @cached_property
+    def columns(self) -> Array:
+        """Rank, from -1/2 to 1/2, and its square, each of mean zero, fact by fact: (2 x facts, n)."""
+        squares = np.square(self._ranks)
+        pairs = np.stack([self._ranks, squares - squares.mean(axis=1, keepdims=True)], axis=1)
+        return pairs.reshape(-1, self._ranks.shape[1])
+
+    @cached_property
+    def products(self) -> Array:
+        """Products of the columns with each other, as least squares asks for them: (2 x facts, 2 x facts)."""
+        found = self.columns @ self.columns.T
+        found[np.diag_indices_from(found)] += RIDGE * self.columns.shape[1]
+        return found
+
+    @cached_property
+    def _ranks(self) -> Array:
+        return np.stack([_ranks(x) for x in self._facts])
+
+
+class MainEffects:
+    """The part of each outcome that each fact makes by itself, by least squares."""
+
+    def __init__(self, outcomes: Mapping[str, Array], facts: FactColumns | None = None) -> None:
+        """`outcomes` by name are of the draws that `facts` are of, each of shape (n,); without facts nothing is taken out."""
         self.outcomes = outcomes
         self._facts = facts
 
@@ -40,36 +76,23 @@ class MainEffects:
 
         As they are where the draws are too few to tell the effects.
         """
-        if not self._facts or known.size < DRAWS_A_COLUMN * 2 * len(self._facts):
+        if self._facts is None or not self._facts.tell(known.size):
             return self.table(ids)
-        rows, whole = self._fitted
-        part = np.abs(self._ranks @ _ranks(known)) * 12.0 / known.size >= DEPENDENT
+        (weights, whole), kept = self._fitted, self._facts.part_of(known)
         place = [list(self.outcomes).index(id) for id in ids]
-        kept = np.repeat(part, 2)
-        return np.asarray(self.table(ids) - whole[place] + rows[place][:, kept] @ self._columns[kept])
-
-    @cached_property
-    def _ranks(self) -> Array:
-        """Ranks of the facts' values, from -1/2 to 1/2, (facts, n)."""
-        return np.stack([_ranks(x) for x in self._facts])
-
-    @cached_property
-    def _columns(self) -> Array:
-        """Rank and its square of each fact, each of mean zero, (2 x facts, n)."""
-        squares = np.square(self._ranks)
-        pairs = np.stack([self._ranks, squares - squares.mean(axis=1, keepdims=True)], axis=1)
-        return pairs.reshape(-1, self._ranks.shape[1])
+        return np.asarray(self.table(ids) - whole[place] + weights[place][:, kept] @ self._facts.columns[kept])
 
     @cached_property
     def _fitted(self) -> tuple[Array, Array]:
         """Weights of the columns in each outcome, (outcomes, 2 x facts), and what they add up to, (outcomes, n)."""
-        table = self.table(list(self.outcomes))
+        assert self._facts is not None
+        facts, table = self._facts, self.table(list(self.outcomes))
         table = table - table.mean(axis=1, keepdims=True)
-        weights = (np.linalg.pinv(self._columns @ self._columns.T, hermitian=True) @ (self._columns @ table.T)).T
-        squares = np.square(weights) * np.square(self._columns).mean(axis=1)  # rank and square are uncorrelated
+        weights = np.linalg.solve(facts.products, facts.columns @ table.T).T
+        squares = np.square(weights) * np.square(facts.columns).mean(axis=1)  # rank and square are uncorrelated
         shares = squares.reshape(len(table), -1, 2).sum(axis=2) / np.maximum(table.var(axis=1), 1e-9)[:, None]
         weights = np.where(np.repeat(shares >= LEAST_SHARE, 2, axis=1), weights, 0.0)
-        return weights, weights @ self._columns
+        return weights, weights @ facts.columns
 
 
 def _ranks(x: Array) -> Array:

@@ -1248,7 +1248,7 @@ def test_knowing_a_fact_is_worth_what_it_lets_one_avoid() -> None:
     """docs/economics.md, 7.10. +10 while x is low, -6 while it is high: 2 on average, 5 with the choice: worth 3."""
     x = np.repeat([0.0, 1.0], 32)
     gain = {"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}
-    assert gain_of_knowing(MainEffects(gain, []), x, ["stay", "a"]) == pytest.approx(3.0)
+    assert gain_of_knowing(MainEffects(gain), x, ["stay", "a"]) == pytest.approx(3.0)
 
 
 def test_a_line_is_as_good_as_its_weakest_fact() -> None:

@@ -120,7 +120,7 @@ def test_no_fact_is_worth_more_than_all_of_them() -> None:
     a = np.tile([6.0, -4.0], 64)
     assert most_to_know({"stay": np.zeros(128), "a": a}, ["stay", "a"]) == 2.0
     assert most_to_know({"stay": np.zeros(128), "a": a}, ["stay"], ["a"]) == 3.0
-    assert gain_of_knowing(MainEffects({"stay": np.zeros(128), "a": a}, []), a, ["stay", "a"]) <= 2.0
+    assert gain_of_knowing(MainEffects({"stay": np.zeros(128), "a": a}), a, ["stay", "a"]) <= 2.0
 
 
 def test_the_items_behind_draws_of_a_rate_are_those_of_its_beta() -> None:

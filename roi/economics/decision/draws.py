@@ -5,6 +5,7 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -18,6 +19,7 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import Chunk, number
 from roi.facts.case import Case
+from roi.numerics.main_effects import FactColumns
 from roi.numerics.sequence import sobol
 
 CHUNK = 6144
@@ -70,6 +72,11 @@ class Drawn:
     """Whether it meets the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
+
+    @cached_property
+    def columns(self) -> FactColumns:
+        """What the main effects of the facts are fitted by."""
+        return FactColumns(tuple(self.facts.values()))
 
     def saved(self, counts: str) -> Mapping[str, Array]:
         """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""

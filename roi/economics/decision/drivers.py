@@ -54,7 +54,7 @@ def find_drivers(
     low, high = _swings(case, option, choices)
     swing = np.abs(high - low)
     saved, candidates = with_next(drawn.saved(counts), candidates, following)
-    effects = MainEffects(saved, [drawn.facts[path] for path in paths])
+    effects = MainEffects(saved, drawn.columns)
     bar = case[path_of(Shared, "quality_bar")].number()
 
     def edge(path: str) -> float | None:

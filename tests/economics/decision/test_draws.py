@@ -235,7 +235,7 @@ def test_a_fact_that_is_not_listed_has_neither_the_swing_nor_the_worth() -> None
     option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "cache-batch", "self-hosted-adapter:qwen3-8b+lora"]
     many = draw(case, ids, choices, 256, 1)
     listed = {d.path: d for d in find_drivers(case, many, option, choices, chosen, {})}
-    saved = MainEffects(many.npv, tuple(many.facts.values()))
+    saved = MainEffects(many.npv, many.columns)
     worth = {path: gain_of_knowing(saved, many.facts[path], chosen) for path in case.uncertain}
     assert max(worth.values()) > 0.0
     assert {path: d.worth_knowing_usd for path, d in listed.items()} == {path: worth[path] for path in listed}

@@ -16,7 +16,7 @@ from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
 from roi.economics.decision.weighing import settle
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, gain_of_knowing
-from roi.numerics.main_effects import MainEffects
+from roi.numerics.main_effects import FactColumns, MainEffects
 from roi.numerics.sequence import sobol
 
 
@@ -24,8 +24,8 @@ def test_an_option_that_nobody_tested_counts_once_the_fact_is_known() -> None:
     """b may be chosen only once x is known: +20 while x is low. Without x: a, +2. With it: 20 and 0 by turns, 10, 8 more."""
     x = np.repeat([0.0, 1.0], 32)
     found = {"stay": np.zeros(64), "a": np.full(64, 2.0), "b": np.where(x == 0, 20.0, -50.0)}
-    assert gain_of_knowing(MainEffects(found, []), x, ["stay", "a"]) == 0.0
-    assert gain_of_knowing(MainEffects(found, []), x, ["stay", "a"], ["b"]) == pytest.approx((20.0 + 2.0) / 2 - 2.0)
+    assert gain_of_knowing(MainEffects(found), x, ["stay", "a"]) == 0.0
+    assert gain_of_knowing(MainEffects(found), x, ["stay", "a"], ["b"]) == pytest.approx((20.0 + 2.0) / 2 - 2.0)
 
 
 def test_a_fact_that_moves_nothing_is_worth_nothing_however_noisy_the_options_are() -> None:
@@ -33,7 +33,7 @@ def test_a_fact_that_moves_nothing_is_worth_nothing_however_noisy_the_options_ar
     points = sobol(0, 4096, 4, 3)
     npv = {"stay": np.zeros(4096), "a": 1e6 * (points[:, 0] - 0.5), "b": 1e6 * (points[:, 1] - 0.5)}
     for known in (points[:, 2], points[:, 3]):
-        assert gain_of_knowing(MainEffects(npv, []), known, ["stay", "a", "b"]) == 0.0
+        assert gain_of_knowing(MainEffects(npv), known, ["stay", "a", "b"]) == 0.0
 
 
 def test_what_another_fact_does_is_not_taken_for_the_worth_of_one_in_whose_bins_it_lies_in_stripes() -> None:
@@ -46,8 +46,8 @@ def test_what_another_fact_does_is_not_taken_for_the_worth_of_one_in_whose_bins_
     bins = np.argsort(np.argsort(x)) // 128
     assert np.std([y[bins == k].mean() for k in range(32)]) > 8.0 * np.sqrt(1 / 12 / 128)
     found = {"stay": np.zeros(4096), "a": 100.0 * (y - 0.55) + 10.0 * (points[:, 3] - 0.5)}
-    effects = MainEffects(found, list(points.T))
-    assert gain_of_knowing(MainEffects(found, []), x, ["stay", "a"]) > 2.0
+    effects = MainEffects(found, FactColumns(list(points.T)))
+    assert gain_of_knowing(MainEffects(found), x, ["stay", "a"]) > 2.0
     assert gain_of_knowing(effects, x, ["stay", "a"]) == 0.0
     assert gain_of_knowing(effects, y, ["stay", "a"]) == pytest.approx(45.0**2 / 200.0, rel=0.01)
 
@@ -55,7 +55,7 @@ def test_what_another_fact_does_is_not_taken_for_the_worth_of_one_in_whose_bins_
 def test_main_effects_of_others_are_taken_out_and_leave_what_is_known_and_the_mean_alone() -> None:
     """3 x + y^2 + 10 z + x z: given x, 10 z goes; y^2, 0.06% of the variance, stays. x - y is made of both."""
     x, y, z = (column - 0.5 for column in sobol(0, 4096, 3, 1).T)
-    effects = MainEffects({"a": 3.0 * x + y**2 + 10.0 * z + x * z}, [x, y, z])
+    effects = MainEffects({"a": 3.0 * x + y**2 + 10.0 * z + x * z}, FactColumns([x, y, z]))
     (settled,) = effects.settled(["a"], x)
     assert settled == pytest.approx(3.0 * x + y**2 + x * z, abs=0.02)
     assert settled.mean() == pytest.approx(float((y**2).mean()), abs=1e-3)
@@ -63,10 +63,16 @@ def test_main_effects_of_others_are_taken_out_and_leave_what_is_known_and_the_me
     assert np.corrcoef(both, x)[0, 1] > 0.99
 
 
+def test_facts_that_are_equal_or_the_same_in_all_draws_share_their_effect() -> None:
+    x, z = (column - 0.5 for column in sobol(0, 4096, 2, 1).T)
+    effects = MainEffects({"a": x + 10.0 * z}, FactColumns([x, z, z, np.ones(4096)]))
+    assert effects.settled(["a"], x)[0] == pytest.approx(x, abs=0.02)
+
+
 def test_few_draws_tell_no_main_effects() -> None:
     """Of 100 draws the 100 columns of 50 facts would explain all that an option saves, noise as well."""
     points = sobol(0, 100, 50, 1)
-    effects = MainEffects({"a": points.sum(axis=1)}, list(points.T))
+    effects = MainEffects({"a": points.sum(axis=1)}, FactColumns(list(points.T)))
     assert effects.settled(["a"], points[:, 0]).tolist() == effects.table(["a"]).tolist()
 
 
@@ -75,7 +81,7 @@ def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
     points = sobol(0, 4096, 2, 5)
     a = 100.0 * (points[:, 0] - 0.4) + 50.0 * (points[:, 1] - 0.5)
     found = {"stay": np.zeros(4096), "a": a}
-    assert gain_of_knowing(MainEffects(found, []), points[:, 0], ["stay", "a"]) == pytest.approx(8.0, rel=0.05)
+    assert gain_of_knowing(MainEffects(found), points[:, 0], ["stay", "a"]) == pytest.approx(8.0, rel=0.05)
 
 
 def untested(**changes: Any) -> Comparison:
@@ -365,7 +371,7 @@ def test_a_test_settles_a_chance_only_where_it_tells_what_the_option_hangs_on(wi
     shared, *_ = settle(case_of())
     x, other = np.random.default_rng(7).random((2, 4096))
     outcomes = {"stay": np.zeros(x.size), "a": np.where(x < wins, 10.0, -10.0)}
-    valuer = Valuer(shared, {"stay": 0.0, "a": 0.0}, MainEffects(outcomes, []), ("stay", "a"), "stay")
+    valuer = Valuer(shared, {"stay": 0.0, "a": 0.0}, MainEffects(outcomes), ("stay", "a"), "stay")
     trial = Trial(kind="quote", option="a", known=x if known else other, sizes=(Size(None, 0.0, 0.0),))
     bins = Bins.of(trial.known)
     assert bins is not None
@@ -379,7 +385,7 @@ def test_what_a_test_settles_is_counted_over_what_follows_the_recommendation_too
     x = np.random.default_rng(7).random(4096)
     ids, saved = ("stay", "led", "a", NEXT), {"led": 3.0, NEXT: 5.0, "stay": 0.0}
     outcomes = {**{id: np.full(x.size, usd) for id, usd in saved.items()}, "a": np.where(x < 0.7, 10.0, -10.0)}
-    valuer = Valuer(shared, dict.fromkeys(ids, 0.0), MainEffects(outcomes, []), ids, "led")
+    valuer = Valuer(shared, dict.fromkeys(ids, 0.0), MainEffects(outcomes), ids, "led")
     trial = Trial(kind="quote", option="a", known=x, sizes=(Size(None, 0.0, 0.0),))
     bins = Bins.of(x)
     assert bins is not None

@@ -133,7 +133,7 @@ def valuer_of(
     if following is not None:
         upfront[NEXT] = upfront[leader] + following.upfront_usd
     saved, candidates = with_next(drawn.saved(counts), candidates, following)
-    return Valuer(shared, upfront, MainEffects(saved, tuple(drawn.facts.values())), candidates, leader)
+    return Valuer(shared, upfront, MainEffects(saved, drawn.columns), candidates, leader)
 
 
 def _whole(usd: float) -> float:
@@ -159,8 +159,10 @@ class Valuer:
         Of the outcomes as they are and without the main effects of other facts those count that tell it more sharply.
         """
         ids = (*self.candidates, *trial.eligible)
-        tables = (self.effects.table(ids), self.effects.settled(ids, trial.known))
-        return min((self._valued(trial, bins, ids, table) for table in tables), key=lambda e: e.error_usd)
+        plain = self._valued(trial, bins, ids, self.effects.table(ids))
+        if plain.error_usd == 0.0:
+            return plain
+        return min(plain, self._valued(trial, bins, ids, self.effects.settled(ids, trial.known)), key=lambda e: e.error_usd)
 
     def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
         """The same by these outcomes, (ids, n)."""

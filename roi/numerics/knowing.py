@@ -28,8 +28,8 @@ def gain_of_knowing(
     """USD that knowing `known`, shape (n,), could be worth at most before moving; never below zero, zero within its own noise.
 
     `saved` is what each option saves in each draw. `candidates` may be chosen in any case, `eligible` only once this is known;
-    `edge` is where an option begins to miss the bar (`bar_edge`). Of the outcomes as they are and without the main effects of
-    other facts those count that tell it with the smaller standard error: where an option misses the bar these add to it.
+    `edge` is where an option begins to miss the bar (`bar_edge`). Where the outcomes without the main effects of other facts
+    tell it with a smaller standard error, it is the smaller of what they say and of what is said as they are.
     """
     bins = Bins.of(known, edge)
     if bins is None:
@@ -40,8 +40,9 @@ def gain_of_knowing(
         if np.all(means.argmax(axis=0) == base):
             return 0.0
         gain, error = bins.gains(table, over(bins.policies(means, None), base))
-        found.append((float(error), float(gain)))
-    return min(found)[1]
+        found.append((float(gain), float(error)))
+    (plain, noise), (settled, less) = found
+    return min(plain, settled) if less < noise else plain
 
 
 def most_to_know(saved: Mapping[str, Array], candidates: Sequence[str], eligible: Collection[str] = ()) -> float:

@@ -4,7 +4,9 @@ Points of a low-discrepancy sequence are spread evenly in each dimension, not in
 of a fact another may lie in stripes, several times further from its mean than chance would have it, and in both halves of a
 bin alike. Its effect then looks like one of the first. Facts are drawn independently of each other, so that an effect of
 another fact, whose mean is zero, may be taken off without moving what is expected given the first (a control variate; Strong,
-Oakley and Brennan, Medical Decision Making 34, 2014, value information by regressions in the same way).
+Oakley and Brennan, Medical Decision Making 34, 2014, value information by regressions in the same way). An effect that is a
+step, as a date's may be, is no line and no square: taking off what was fitted lays stripes on what had none. What is said of
+either table is therefore believed only where the other says it too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-LEAST_SHARE: Final = 0.01
-"""Share of an outcome's variance from which a fact's main effect on it is taken out: the fit of a smaller one adds noise."""
 RIDGE: Final = 1e-9
-"""Mean square that is added to that of each column, so that facts which are equal, or the same in all draws, can be solved."""
+"""Mean square that is added to that of each column, so that equal facts, or constant ones, can be solved."""
 DRAWS_A_COLUMN: Final = 8
 """Draws for each weight that is fitted, at the least: of fewer the fit explains noise, and what is left looks too sharp."""
 DEPENDENT: Final = 0.05
@@ -89,9 +89,6 @@ class MainEffects:
         facts, table = self._facts, self.table(list(self.outcomes))
         table = table - table.mean(axis=1, keepdims=True)
         weights = np.linalg.solve(facts.products, facts.columns @ table.T).T
-        squares = np.square(weights) * np.square(facts.columns).mean(axis=1)  # rank and square are uncorrelated
-        shares = squares.reshape(len(table), -1, 2).sum(axis=2) / np.maximum(table.var(axis=1), 1e-9)[:, None]
-        weights = np.where(np.repeat(shares >= LEAST_SHARE, 2, axis=1), weights, 0.0)
         return weights, weights @ facts.columns
 
 

@@ -156,13 +156,15 @@ class Valuer:
     def value(self, trial: Trial, bins: Bins) -> Experiment:
         """The experiment at the size with the highest net value after the recommendation, and before it.
 
-        Of the outcomes as they are and without the main effects of other facts those count that tell it more sharply.
+        Where the outcomes without the main effects of other facts tell it more sharply, it is the smaller of what these say and
+        of what is said as they are.
         """
         ids = (*self.candidates, *trial.eligible)
         plain = self._valued(trial, bins, ids, self.effects.table(ids))
         if plain.error_usd == 0.0:
             return plain
-        return min(plain, self._valued(trial, bins, ids, self.effects.settled(ids, trial.known)), key=lambda e: e.error_usd)
+        settled = self._valued(trial, bins, ids, self.effects.settled(ids, trial.known))
+        return min(plain, settled, key=lambda e: e.worth_usd) if settled.error_usd < plain.error_usd else plain
 
     def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
         """The same by these outcomes, (ids, n)."""

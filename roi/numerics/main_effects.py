@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 LEAST_SHARE: Final = 0.01
 """Share of an outcome's variance from which a fact's main effect on it is taken out: the fit of a smaller one adds noise."""
+DRAWS_A_FACT: Final = 8
+"""Draws for each fact below which nothing is taken out: a fit of two weights a fact would take noise for effects."""
 DEPENDENT: Final = 0.05
 """Rank correlation with what would be known from which a fact is a part of it: between independent ones it is below 0.01."""
 
@@ -34,8 +36,11 @@ class MainEffects:
         return np.stack([self.outcomes[id] for id in ids])
 
     def settled(self, ids: Sequence[str], known: Array) -> Array:
-        """The outcomes without the main effects of all facts but those that `known`, shape (n,), is made of: (ids, n)."""
-        if not self._facts:
+        """The outcomes without the main effects of all facts but those that `known`, shape (n,), is made of: (ids, n).
+
+        As they are where there are fewer than DRAWS_A_FACT.
+        """
+        if not self._facts or known.size < DRAWS_A_FACT * len(self._facts):
             return self.table(ids)
         rows, whole = self._fitted
         part = np.abs(self._ranks @ _ranks(known)) * 12.0 / known.size >= DEPENDENT

@@ -63,6 +63,15 @@ def test_main_effects_of_others_are_taken_out_and_leave_what_is_known_and_the_me
     assert np.corrcoef(both, x)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize(("n", "facts"), [(100, 60), (512, 88)])
+def test_of_few_draws_of_many_facts_no_noise_is_taken_for_effects(n: int, facts: int) -> None:
+    """Noise alone: 2 x 60 weights would fit all of 100 draws, and 2 x 88 of 512 leave sqrt(1 - 176 / 512) = 0.81 of it."""
+    random = np.random.default_rng(1)
+    points, noise = random.random((facts, n)), random.normal(size=n)
+    (settled,) = MainEffects({"a": noise}, list(points)).settled(["a"], points[0])
+    assert settled.std() == pytest.approx(noise.std(), rel=0.02)
+
+
 def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
     """NPV of a is 100 (x - 0.4) plus noise, x uniform: E[max(0, .)] = 100 x 0.6^2 / 2 = 18, less the mean of 10: 8."""
     points = sobol(0, 4096, 2, 5)

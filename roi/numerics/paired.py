@@ -140,10 +140,10 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[ScorePo
 
     a' and b' being the scores on the pairs, sqrt(share) what a mean over some of the items has in common with one over all.
     Where all pair, it is the score on the pairs and `Agreement.correlation`. It is at least half an item of the pairs away from
-    0 and 1. What the other gets right where the incumbent is right, and where it is wrong, is not carried over, as the
-    likelihood of monotone missing data would (Little and Rubin, Statistical Analysis with Missing Data, 7.2): it holds where
-    items lack a partner by chance or by what the incumbent got, and they lack it by how hard they are. On easy pairs the
-    incumbent's errors are luck, in which the other does not share; on hard items they are not.
+    0 and 1, and worth an item at least. What the other gets right where the incumbent is right, and where it is wrong, is not
+    carried over, as the likelihood of monotone missing data would (Little and Rubin, Statistical Analysis with Missing Data,
+    7.2): it holds where items lack a partner by chance or by what the incumbent got, and they lack it by how hard they are. On
+    easy pairs the incumbent's errors are luck, in which the other does not share; on hard items they are not.
     """
     a, b, edge = pairs.incumbent.deviation, pairs.other.deviation, HALF / (pairs.items + 2.0 * HALF)
     mean = min(max(base.mean + (pairs.n01 - pairs.n10) / (pairs.items + 2.0 * HALF), edge), 1.0 - edge)
@@ -151,7 +151,8 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[ScorePo
     together = (b * b - a * a - pairs.variance) / (2.0 * a * spread)
     shared = min(max(together, -1.0), 1.0) * math.sqrt(share) * base.deviation * spread
     variance = base.deviation**2 + pairs.variance + 2.0 * shared
-    weight = max(mean * (1.0 - mean) / variance - 1.0, HALF / min(mean, 1.0 - mean))  # at the edge all pairs right, or wrong
+    least = max(HALF / min(mean, 1.0 - mean), 1.0 + 2.0 * HALF)  # at the edge all pairs right, or wrong
+    weight = max(mean * (1.0 - mean) / variance - 1.0, least)
     found = ScorePosterior(mean * weight - HALF, (1.0 - mean) * weight - HALF)
     goes = 0.0 if base.deviation == 0.0 else (base.deviation**2 + shared) / (base.deviation * math.sqrt(variance))
     return found, min(max(goes, -1.0), 1.0)

@@ -131,9 +131,10 @@ def add_pair(sheet: FactSheet, s: Scenario, system: str, pair: Paired, carried: 
         together = counts.correlation(counts.incumbent, counts.other)
     if all(path in sheet.facts and sheet.facts[path].uncertain for path in drawn):
         told = f"{source}: on the items of {s.incumbent.model}"
-        opposite = (drawn[0] in lucks) != (drawn[1] in lucks)  # more luck is fewer wrong answers
+        if (drawn[0] in lucks) != (drawn[1] in lucks):  # more luck is fewer wrong answers
+            together = -together
         sheet.state(drawn[0] + FOLLOWS, drawn[1], told)
-        sheet.state(drawn[0] + CORRELATION, -together if opposite else together, told)
+        sheet.state(drawn[0] + CORRELATION, together, told)
         first = path_of(ErrorRate, "central", system=system.partition(" > ")[0])
         follows = sheet.facts.get(first + FOLLOWS)
         if pair.with_first is not None and follows is not None and follows.value == drawn[1] and drawn[0] == paths[0]:

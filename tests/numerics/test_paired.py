@@ -316,6 +316,13 @@ def test_a_score_stays_between_none_right_and_all() -> None:
     assert -1.0 <= together <= 1.0
 
 
+def test_two_items_that_say_nothing_of_a_score_leave_one() -> None:
+    """Half of 4 right, and each right where the other is wrong on 2: a share of no items at all ended in a division by zero."""
+    found, together = carried(ScorePosterior(2, 2), 0.5, Agreement(0, 1, 1, 0))
+    assert (found.right, found.wrong, found.share) == pytest.approx((0.5, 0.5, 0.5))
+    assert -1.0 <= together <= 1.0
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("chosen", ["by chance", "the easy ones", "those that do not time out"])
 def test_intervals_hold_the_truth_on_all_items_where_the_difference_is_the_same(chosen: str) -> None:

@@ -209,6 +209,18 @@ def test_a_cascade_shares_the_errors_of_its_first_model() -> None:
     assert len(Case(known).values(sobol(0, 8, len(case.uncertain) - 1, 1))) == len(known)
 
 
+@pytest.mark.parametrize("today", [{"items": 300}, {"low": 0.86, "high": 0.92}])
+def test_a_cascade_shares_those_errors_whether_staying_was_counted_or_has_ends(today: dict[str, Any]) -> None:
+    """0.6 is stated. Where staying had ends its luck was taken for its errors: 0.92."""
+    alone = {"both_right": 237, "only_incumbent": 30, "only_this": 19, "both_wrong": 14}
+    chain = {"both_right": 260, "only_incumbent": 7, "only_this": 13, "both_wrong": 20, "with_first": 0.6}
+    case = with_scores({STAY: {"value": 0.89, **today}, LUNA: {"value": 256 / 300, "items": 300, "paired": alone},
+                        f"{LUNA} > {STAY}": {"value": 0.91, "items": 300, "paired": chain}}, candidates={"self_hosted": []})
+    _, options = read_all(case, case.values(sobol(0, 4096, len(case.uncertain), 1)))
+    luna, both = np.ravel(options[CHEAPER].error_rate), np.ravel(options[CASCADE].end_to_end_error)
+    assert np.corrcoef(luna, both)[0, 1] == pytest.approx(0.6, abs=0.01)
+
+
 @pytest.mark.parametrize(("bar", "feasible"), [(0.91, True), (0.92, False)])
 def test_the_bar_holds_what_was_counted_not_the_mean_that_the_prior_pulls(bar: float, feasible: bool) -> None:
     """91% of 300 items: the mean of what that leaves is 90.9%, below a bar of 91%."""

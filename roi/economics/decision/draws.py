@@ -169,6 +169,6 @@ def percentiles(x: Array) -> tuple[float, float, float]:
 
 
 def probability_best(npv: Mapping[str, Array], ids: Sequence[str]) -> dict[str, float]:
-    """Share of draws in which each of the options `ids`, staying among them, saves most; ties go to the first listed."""
+    """Share of draws in which each of the options `ids` saves most; ties go to the first listed."""
     winner = np.argmax(np.stack([npv[id] for id in ids]), axis=0)
     return {id: float(np.mean(winner == k)) for k, id in enumerate(ids)}

@@ -1,7 +1,7 @@
 """The rule of the verdict: which option the figures recommend, out of which, by means and chances (docs/economics.md, 8)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,13 +58,18 @@ def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shar
                    min_chance_reversible=moved(shared.min_chance_reversible, reversible))
 
 
+def may_be_chosen(shared: Shared, tested: Iterable[str]) -> tuple[str, ...]:
+    """Of the tested options those that may be recommended; staying, where it is not allowed, for want of any other."""
+    return tuple(id for id in tested if id != "stay" or shared.may_stay) or ("stay",)
+
+
 def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], counts: str) -> Choices:
     """The likely candidate with the highest expected NPV; staying where none is above zero.
 
     Of those that are equal to the cent the one with the fewest wrong answers, then the first: staying, then what changes least.
     Where staying is not allowed every other candidate is likely, since its odds against staying decide nothing.
     """
-    candidates = tuple(id for id, r in results.items() if r.tested and (id != "stay" or shared.may_stay)) or ("stay",)
+    candidates = may_be_chosen(shared, (id for id, r in results.items() if r.tested))
     likely = tuple(id for id in candidates if id == "stay" or not shared.may_stay or _likely(shared, results[id], counts))
     most = max(value(results[id], counts) for id in likely)
     equal = (id for id in likely if value(results[id], counts) >= most - CENT)

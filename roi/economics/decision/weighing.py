@@ -7,7 +7,7 @@ from roi.economics.decision.draws import Drawn, draw, draws_and_seed, probabilit
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import OptionResult, option_result
-from roi.economics.decision.recommendation import Choices, choose
+from roi.economics.decision.recommendation import Choices, choose, may_be_chosen
 from roi.economics.decision.starts import live_later
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
@@ -54,8 +54,8 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     drawn = draw(case, [*live, *below], choices, n, seed) if n else None
     best: dict[str, float] = {}
     if drawn is not None:
-        choices_left = [id for id in live if tested(shared, options[id]) and (id != "stay" or shared.may_stay)]
-        best = probability_best(drawn.saved(shared.counts), choices_left)
+        candidates = may_be_chosen(shared, (id for id in live if tested(shared, options[id])))
+        best = probability_best(drawn.saved(shared.counts), candidates)
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),

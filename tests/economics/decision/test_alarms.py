@@ -83,9 +83,19 @@ def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_
     assert c.leader.npv_usd < 0
     out = {o.id for o in c.infeasible if "(incumbent.may_stay)" in o.reason}
     assert {"cache-batch", "cascade:openai/gpt-6-luna"} <= out
-    alone = compare(case_of(incumbent=away, candidates={"api_models": [], "cascade_first": [], "self_hosted": []}))
-    assert (alone.verdict.recommended, [a.name for a in alone.alarms]) == (None, ["may_stay"])
-    assert "accept" not in alone.verdict.sentence
+    for draws in (0, 64):
+        alone = compare(case_of(incumbent=away, draws=draws,
+                                candidates={"api_models": [], "cascade_first": [], "self_hosted": []}))
+        assert (alone.verdict.recommended, [a.name for a in alone.alarms]) == (None, ["may_stay"])
+        assert "accept" not in alone.verdict.sentence
+
+
+@pytest.mark.parametrize("draws", [0, 64])
+def test_where_staying_is_not_allowed_the_one_candidate_leads_at_every_volume(draws: int) -> None:
+    c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=draws, quality=SCORES,
+                        candidates={"self_hosted": [], "cascade_first": []}))
+    assert c.verdict.candidates == (CHEAPER,)
+    assert (c.turning_volume(up=True), c.turning_volume(up=False)) == (None, None)
 
 
 def test_ordinary_input_has_no_alarm_and_what_can_wait_has_no_slo() -> None:

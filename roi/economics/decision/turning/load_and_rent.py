@@ -155,13 +155,13 @@ class OtherLeaders:
         return self._led[key]
 
     def _leaders_of(self, case: Case, draws: float, lucks: tuple[float, ...]) -> Iterator[str]:
-        candidates = self.verdict.candidates
+        ids = tuple(dict.fromkeys((*self.verdict.candidates, "stay")))  # which others are held against, allowed or not
         n, seed = draws_and_seed(case)
         if not n:
-            yield weigh(case, candidates).chosen.leader
+            yield weigh(case, ids).chosen.leader
             return
-        shared, options, choices = settle(case, candidates)
-        live = [id for id in candidates if options[id].infeasible is None]
+        shared, options, choices = settle(case, ids)
+        live = [id for id in ids if options[id].infeasible is None]
         drawn = draw(case, live, choices, int(min(n, draws)), seed)
         standings = {id: standing(shared, options[id], drawn) for id in live}
         for luck in lucks:

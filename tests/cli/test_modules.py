@@ -37,7 +37,7 @@ BUDGETS = {
     ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
     ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with
-        "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing"
+        "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing numerics.main_effects"
         " numerics.normal numerics.sequence numerics.spreads"
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet"
         " estimate.replay.hourly_fleet economics.decision economics.cached_lengths"
@@ -47,8 +47,8 @@ BUDGETS = {
     ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
         f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",
         f"{DATA} {PRICES} duckdb ibis rich", again=True),
-    ("size",): Budget(f"{SCENARIO} answers.size answers.size_hours answers.size_plan answers.size_ways {SAVED} report.serving",
-                      f"{DATA} {PRICES}"),
+    ("size",): Budget(f"{SCENARIO} answers.size answers.size_hours answers.size_plan answers.size_system answers.size_ways"
+                      f" {SAVED} report.serving", f"{DATA} {PRICES}"),
 }  # fmt: skip
 WATCHED = {*f"{DATA} {PRICES}".split(), "torch", "transformers", "duckdb", "ibis", "pandas", "rich", "jinja2", "vl_convert",
            "xlsxwriter", "scipy", "multiprocessing"}  # fmt: skip

@@ -218,7 +218,8 @@ def test_the_same_calls_in_two_kinds_of_file_never_count_twice(tmp_path):
     for other in (jsonl, tmp_path / "log.parquet"):
         found = json.loads(run("usage", csv, other, "--format", "json", "--tasks", "0").stdout)
         assert found["requests"] == 48
-        assert any("is left out: the same calls as in " in note for note in found["notes"])
+        told = [*found["notes"], *(each["reason"] for each in found["dropped"])]
+        assert any("the same calls as in " in each or each == "a row that stands in another export too" for each in told)
     more = wrote(tmp_path / "more.csv", HEAD + rows([5, 6, 7]))
     assert "have the same calls on 2026-10-05" in refused(more, jsonl)
 

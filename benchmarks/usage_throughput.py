@@ -15,33 +15,43 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 LIMIT_RATIO, LIMIT_BYTES = 1.5, 1 << 30
+EDGES = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+CONTEXTS = (8_192, 16_384, 32_768, 40_960, 65_536, 131_072, 262_144)
 
+def steps(count: str, edges: Sequence[int], name: str) -> str:
+    """SQL of how many edges, ascending, are below a count."""
+    cases = " ".join(f"WHEN {count} <= {edge} THEN {k}" for k, edge in enumerate(edges))
+    return f"CASE {cases} ELSE {len(edges)} END {name}"
+
+
+SIZE_CLASS = steps("input_tokens", EDGES, "size_class")
+CONTEXT_CLASS = steps("input_tokens + output_tokens", CONTEXTS, "context_class")
 BY_HAND = (
-    """SELECT epoch(timestamp)::BIGINT // 86400 AS day, provider, model,
-              (input_tokens > 32000)::INT + (input_tokens > 128000)::INT + (input_tokens > 200000)::INT
-              + (input_tokens > 272000)::INT AS size_class, count(*), sum(input_tokens - cached_tokens), sum(cached_tokens),
-              sum(output_tokens), min(timestamp), max(timestamp),
+    f"""SELECT epoch(timestamp)::BIGINT // 86400 AS day, provider, model, {SIZE_CLASS}, count(*),
+              sum(input_tokens - cached_tokens), sum(cached_tokens), sum(output_tokens), min(timestamp), max(timestamp),
               count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL OR cached_tokens IS NULL OR model IS NULL
                                OR timestamp IS NULL OR input_tokens < cached_tokens OR output_tokens < 0)
-       FROM calls GROUP BY ALL""",
-    """SELECT tag, provider, model, (input_tokens > 32000)::INT + (input_tokens > 128000)::INT + (input_tokens > 200000)::INT
-              + (input_tokens > 272000)::INT AS size_class, count(*), sum(input_tokens - cached_tokens), sum(cached_tokens),
-              sum(output_tokens)
-       FROM calls GROUP BY ALL""",
-    "SELECT epoch(timestamp)::BIGINT // 60 AS minute, count(*) FROM calls WHERE model = 'gpt-6-sol' GROUP BY 1 ORDER BY 1",
-    """SELECT floor(ln(greatest(input_tokens, 1)) * 11.541560327111707 + 1e-9)::INT AS input_bin,
-              floor(ln(greatest(output_tokens, 1)) * 11.541560327111707 + 1e-9)::INT AS output_bin, count(*),
-              sum(input_tokens), sum(output_tokens), count(*) FILTER (cached_tokens > 0)
-       FROM calls WHERE model = 'gpt-6-sol' GROUP BY ALL""",
+       FROM calls GROUP BY ALL""",  # noqa: S608 -- our own words
+    f"""SELECT tag, isodow(timestamp) AS weekday, provider, model, {SIZE_CLASS}, count(*), sum(input_tokens - cached_tokens),
+              sum(cached_tokens), sum(output_tokens)
+       FROM calls GROUP BY ALL""",  # noqa: S608 -- our own words
+    """SELECT epoch_us(timestamp) // 60000000 AS minute, count(*), count(*) FILTER (epoch_us(timestamp) % 60000000 = 0),
+              count(*) FILTER (epoch_us(timestamp) % 60000000 BETWEEN 1 AND 10000000), max(epoch_us(timestamp) % 60000000)
+       FROM calls WHERE model = 'gpt-6-sol' GROUP BY 1 ORDER BY 1""",
+    f"""SELECT floor(ln(greatest(input_tokens, 1)) * 11.541560327111707 + 1e-9)::INT AS input_bin,
+              floor(ln(greatest(output_tokens, 1)) * 11.541560327111707 + 1e-9)::INT AS output_bin, {SIZE_CLASS},
+              {CONTEXT_CLASS}, count(*), sum(input_tokens), sum(output_tokens), sum(cached_tokens),
+              max(CASE WHEN output_tokens > 0 THEN input_tokens + output_tokens ELSE 0 END)
+       FROM calls WHERE model = 'gpt-6-sol' GROUP BY ALL""",  # noqa: S608 -- our own words
     """SELECT floor(ln(cached_tokens) * 11.541560327111707 + 1e-9)::INT AS read_bin, count(*), sum(cached_tokens)
        FROM calls WHERE model = 'gpt-6-sol' AND cached_tokens > 0 GROUP BY 1""",
 )
-"""Spend by day, spend by tag, minutes, lengths and cached tokens: what the report is made of."""
+"""Spend by day, spend by tag and weekday, minutes, lengths and cached tokens: what the report is made of."""
 
 LOG = """COPY (SELECT TIMESTAMP '2026-01-01' + INTERVAL (i * (31536000000000 // {rows})) MICROSECOND AS timestamp,
     'gpt-6-' || ['sol', 'luna', 'astra'][1 + (hash(i) % 3)::INT] AS model, 'openai' AS provider,
@@ -60,7 +70,7 @@ def by_hand(file: str) -> dict[str, float]:
     clock = Clock()
     for query in BY_HAND:
         with clock:
-            connection.sql(query).fetchall()
+            connection.sql(query).fetchnumpy()
     return clock.spent()
 
 

@@ -101,10 +101,14 @@ def test_what_is_in_none_of_the_listed_groups_is_added_up_beside_them(log, most)
 
 def test_minutes_are_those_of_pandas(log):
     frame, records, engine = log
-    minutes, calls = minute_counts(records, engine)
-    expected = ((frame["timestamp"] - pd.Timestamp("1970-01-01")) // pd.Timedelta("1min")).value_counts().sort_index()
-    assert minutes.tolist() == expected.index.tolist()
-    assert calls.tolist() == expected.tolist()
+    found, since = minute_counts(records, engine), frame["timestamp"] - pd.Timestamp("1970-01-01")
+    minute = since // pd.Timedelta("1min")
+    expected, within = minute.value_counts().sort_index(), since - minute * pd.Timedelta("1min")
+    assert found.minute.tolist() == expected.index.tolist()
+    assert found.calls.tolist() == found.rows.tolist() == expected.tolist()
+    for counted, there in ((found.even, within == pd.Timedelta(0)), (found.soon, within.between("1us", "10s"))):
+        assert counted.tolist() == there.groupby(minute).sum().tolist()
+    assert found.latest_us == pytest.approx((within.groupby(minute).max() / pd.Timedelta("1us")).to_numpy(), abs=1)  # whole
 
 
 def test_length_cells_add_up_to_every_call_and_token(log):

@@ -6,14 +6,12 @@ several backends do not define.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from functools import reduce
-from itertools import groupby, pairwise
+from itertools import pairwise
 from operator import add
-from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +29,8 @@ GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 DAY_S: Final = 86_400
 MINUTE_S: Final = 60
-QUARTER_S: Final = 900
-HOUR_S: Final = 3_600
-QUARTERS: Final = DAY_S // QUARTER_S
-ENOUGH: Final = 10
-"""Calls of a day that do not lie all on the hour by chance, be their times exact to a minute alone."""
 SOON_S: Final = 10
 """Seconds within which calls of a job follow its first ones; a minute where times are not exact to a second."""
-LEAST_MOMENTS: Final = 5
-"""Moments at which more calls are than soon after, that are rounding and no jobs."""
-BEYOND_CHANCE: Final = 4.0
-"""Deviations by which so many calls are not there by chance: one set of 30,000."""
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
@@ -149,101 +138,32 @@ def _largest(named: Table, most: int) -> Table:
     return sizes.order_by([ibis.desc("size"), "group"]).limit(most)
 
 
-def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
-    """Minutes since 1970 UTC with at least one call, and the calls in each, in order of time; both of shape (minutes,)."""
-    table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
-    sums = table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute")
-    minutes, calls_in_each = whole_columns_of(sums, backend)
-    return minutes, calls_in_each
-
-
 @dataclass(frozen=True)
-class Exactness:
-    """How exact the times of calls are, of those days (UTC) or calls of which they are the least exact."""
+class Minutes:
+    """Calls by calendar minute, of those that have any, in order of time; all of shape (minutes,)."""
 
-    minutes: int = 1
-    """15 where they are quarters of an hour, 60 whole hours, 1440 dates, of which no peak within them can be told."""
-    of: Literal["", " of some days", " of some calls"] = ""
-    """Which times they are where the others are exact."""
-
-    @property
-    def told(self) -> str:
-        """That they are not exact, in words; empty where they are."""
-        cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
-        return "" if cut is None else f"times{self.of} are {cut}"
-
-
-Quarter = Mapping[str, int]
-"""A quarter of an hour: its number since 1970 UTC, its calls, those at its very beginning, and those that follow soon."""
+    minute: Ints
+    """Since 1970 UTC."""
+    calls: Ints
+    rows: Ints
+    """Records, of which one may be several calls."""
+    even: Ints
+    """Records at its very beginning."""
+    soon: Ints
+    """Records that follow within SOON_S."""
+    latest_us: Ints
+    """Its last record, microseconds after its beginning."""
 
 
-def exactness(calls: Table, backend: Backend, zone: str = "UTC") -> Exactness:
-    """How exact the times of the calls are: dates, hours or quarters, on every day or on some that have ENOUGH calls, or exact.
-
-    Where they are so on no whole day, those of some calls among others may be (`_rounded_among`). Hours of a place may begin at
-    a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where other days are exact, a day whose
-    calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
-    """
-    beyond, within = calls.at_us % (QUARTER_S * MICRO), calls.at_us % (MINUTE_S * MICRO)
-    table = calls.mutate(quarter=bucket_index(calls.at_us, QUARTER_S), within=within, even=(beyond == 0).cast("int64"),
-                         soon=beyond.between(1, SOON_S * MICRO).cast("int64"),
-                         minute=beyond.between(1, MINUTE_S * MICRO).cast("int64"))
-    quarters = rows_of(table.group_by("quarter").aggregate(
-        calls=table.count(), even=table.even.sum(), soon=table.soon.sum(), minute=table.minute.sum(), within=table.within.max(),
-    ).order_by("quarter"), backend)
-    to_seconds = any(row["within"] for row in quarters)
-    if not to_seconds:
-        quarters = [{**row, "soon": row["minute"]} for row in quarters]
-    days = [list(of_day) for _, of_day in groupby(quarters, key=lambda row: row["quarter"] // QUARTERS)]
-    whole = [day for day in days if all(row["even"] == row["calls"] for row in day)]
-    everywhere, place = len(whole) == len(days), ZoneInfo(zone)
-    cut = whole if everywhere and all(any(row["quarter"] % 4 == 0 for row in day) for day in whole) else [
-        day for day in whole
-        if sum(row["calls"] for row in day) >= ENOUGH and (everywhere or len(day) > 1 or _is_midnight(day[0], place))]
-    if all(row["calls"] == len(day) == 1 for day in cut for row in day):  # or none: a call a day may be a job of that hour
-        minutes = _rounded_among([day for day in days if day not in whole], place, to_seconds=to_seconds)
-        return Exactness(minutes, " of some calls") if minutes else Exactness()
-    of: Final = "" if everywhere else " of some days"
-    if all(len(day) == 1 and _is_midnight(day[0], place) for day in cut):
-        return Exactness(1440, of)
-    return Exactness(60 if all(len({row["quarter"] % 4 for row in day}) == 1 for day in cut) else 15, of)
-
-
-def _rounded_among(days: Sequence[Sequence[Quarter]], place: ZoneInfo, *, to_seconds: bool) -> int:
-    """Minutes to which some calls are rounded among others of their days: 15, 60, or 1440; 0 where none are.
-
-    Of all days together, and of each one where times are exact `to_seconds`: those to a minute lie at a quarter's beginning by
-    chance too. A day's busiest moment but midnight is left out, since a job may have it.
-    """
-    def are(some: Sequence[Sequence[Quarter]], least: int) -> bool:
-        return any(_are_rounded(rows, least) for rows in (*(some if to_seconds else ()), [row for day in some for row in day]))
-
-    midnights, others = list[list[Quarter]](), list[list[Quarter]]()
-    for day in days:
-        midnights.append([row for row in day if _is_midnight(row, place)])
-        rest = sorted((row for row in day if not _is_midnight(row, place)), key=lambda row: row["even"] - row["soon"])
-        others.append(rest[:-1])
-    past = [k for k in range(4) if are([[row for row in day if row["quarter"] % 4 == k] for day in others], LEAST_MOMENTS)]
-    if past:
-        return 60 if len(past) == 1 else 15
-    return 1440 if are(midnights, 1 if to_seconds else LEAST_MOMENTS) else 0
-
-
-def _are_rounded(quarters: Sequence[Quarter], least: int) -> bool:
-    """Whether more calls are at the very beginning of these quarters than soon after it, beyond chance, and of most of them.
-
-    Calls of a job, however many, go on after its first moment, and so does chance. What chance makes is reckoned from the
-    quarters with fewer.
-    """
-    more = [row["even"] - row["soon"] for row in quarters]
-    spread = sum(row["even"] + row["soon"] for row in quarters) + 2 * sum(min(each, 0)**2 for each in more)
-    return sum(more) >= max(ENOUGH, BEYOND_CHANCE * math.sqrt(spread)) and sum(each > 0 for each in more) >= least
-
-
-def _is_midnight(quarter: Quarter, place: ZoneInfo) -> bool:
-    """Whether a quarter begins at midnight, in UTC or there."""
-    begins = quarter["quarter"] * QUARTER_S
-    return begins % DAY_S == 0 or datetime.fromtimestamp(begins, place).time() == time()
+def minute_counts(calls: Table, backend: Backend) -> Minutes:
+    """Calls by minute, and how they lie at its beginning."""
+    beyond = calls.at_us % (MINUTE_S * MICRO)
+    table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S), beyond=beyond, even=(beyond == 0).cast("int64"),
+                         soon=beyond.between(1, SOON_S * MICRO).cast("int64"))
+    sums = {"calls": table.requests.sum(), "rows": table.count(), "even": table.even.sum(), "soon": table.soon.sum(),
+            "latest_us": table.beyond.max()}
+    counted = table.group_by("minute").aggregate(**{name: found.cast("int64") for name, found in sums.items()})
+    return Minutes(*whole_columns_of(counted.order_by("minute"), backend))
 
 
 @dataclass(frozen=True)

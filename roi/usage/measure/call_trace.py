@@ -8,7 +8,8 @@ import numpy as np
 from roi.disk import pieces_of, replace_file
 from roi.errors import InputError, RoiError, needs
 from roi.store.traces import Trace, trace_of, traced_from
-from roi.usage.measure.aggregate import exactness
+from roi.usage.measure.aggregate import minute_counts
+from roi.usage.measure.shape import exactness
 from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table
@@ -36,7 +37,7 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
     first = rows_of(kept.aggregate(first=kept.at_us.min()), engine)[0]["first"]
     if first is None:
         raise InputError("--trace: no row is a call; buckets do not tell when their calls arrived")
-    if cut := exactness(kept, engine).told:
+    if cut := exactness(minute_counts(kept, engine)).told:
         raise InputError(f"--trace: {cut}, which do not tell when within them calls arrived")
     trace = kept.select(
         arrival_s=(kept.at_us - first) / float(MICRO),

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp
-from typing import Final
+from datetime import datetime, time
+from itertools import groupby
+from math import exp, sqrt
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from roi.usage.measure.aggregate import Exactness, Ints
+from roi.usage.measure.aggregate import DAY_S, MINUTE_S, Ints, Minutes
 from roi.usage.measure.peak import RARE, Array, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7
 MINUTES_OF_DAY: Final = 1440
-EXACT: Final = Exactness()
+MINUTES_OF_QUARTER: Final = 15
+QUARTERS_OF_DAY: Final = MINUTES_OF_DAY // MINUTES_OF_QUARTER
 LEAST_CALLS: Final = 1.0
 """Calls in a mean minute below which no minute tells of a peak that has not TWICE what chance makes of one; and in a mean hour
 below which no hour does."""
@@ -24,6 +28,31 @@ LOWER: Final = 0.2
 one; below that a fleet that is rented whole is hardly another."""
 LEAST_OTHERS: Final = 2
 """Whole days beside the one that is left out: fewer do not show what is usual."""
+ENOUGH: Final = 10
+"""Calls of a day that do not lie all on the hour by chance, be their times exact to a minute alone."""
+LEAST_MOMENTS: Final = 5
+"""Moments at which more calls are than soon after, that are rounding and no jobs."""
+BEYOND_CHANCE: Final = 4.0
+"""Deviations by which so many calls are not there by chance: one set of 30,000."""
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How exact the times of calls are, of those days (UTC) or calls of which they are the least exact."""
+
+    minutes: int = 1
+    """15 where they are quarters of an hour, 60 whole hours, 1440 dates, of which no peak within them can be told."""
+    of: Literal["", " of some days", " of some calls"] = ""
+    """Which times they are where the others are exact."""
+
+    @property
+    def told(self) -> str:
+        """That they are not exact, in words; empty where they are."""
+        cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
+        return "" if cut is None else f"times{self.of} are {cut}"
+
+
+EXACT: Final = Exactness()
 
 
 @dataclass(frozen=True)
@@ -185,3 +214,80 @@ def _whole_hours(minutes: Ints, calls: Ints, *, whole: bool) -> Ints:
     first, last = int(hours[0]), int(hours[-1])
     sums = np.bincount(hours - first, weights=calls, minlength=last - first + 1).astype(np.int64)
     return sums if whole else sums[1:-1]
+
+
+class Quarter(NamedTuple):
+    """A quarter of an hour: its number since 1970 UTC, its calls, those at its very beginning, and those that follow soon."""
+
+    number: int
+    calls: int
+    even: int
+    soon: int
+
+
+def exactness(minutes: Minutes, zone: str = "UTC") -> Exactness:
+    """How exact the times of the calls are: dates, hours or quarters, on every day or on some that have ENOUGH calls, or exact.
+
+    Where they are so on no whole day, those of some calls among others may be (`_rounded_among`). Hours of a place may begin at
+    a quarter of one of UTC: so many calls of a day are then all as far into their hour. Where other days are exact, a day whose
+    calls lie all at one moment has a job of that time, but for midnight, in UTC or in `zone`.
+    """
+    if not minutes.minute.size:
+        return EXACT
+    first, second = (minutes.minute % MINUTES_OF_QUARTER == k for k in (0, 1))
+    after = np.where(first, minutes.rows - minutes.even, np.where(second, minutes.even, 0))  # so many within a minute of one
+    numbers, at = np.unique(minutes.minute // MINUTES_OF_QUARTER, return_index=True)
+    to_seconds = bool(minutes.latest_us.any())
+    soon = np.where(first, minutes.soon, 0) if to_seconds else after
+    sums = np.add.reduceat([minutes.rows, np.where(first, minutes.even, 0), soon], at, axis=1)
+    quarters = [Quarter(*row) for row in zip(numbers.tolist(), *sums.tolist(), strict=True)]
+    days = [list(of_day) for _, of_day in groupby(quarters, key=lambda row: row.number // QUARTERS_OF_DAY)]
+    whole = [day for day in days if all(row.even == row.calls for row in day)]
+    everywhere, place = len(whole) == len(days), ZoneInfo(zone)
+    cut = whole if everywhere and all(any(row.number % 4 == 0 for row in day) for day in whole) else [
+        day for day in whole
+        if sum(row.calls for row in day) >= ENOUGH and (everywhere or len(day) > 1 or _is_midnight(day[0], place))]
+    if all(row.calls == len(day) == 1 for day in cut for row in day):  # or none: a call a day may be a job of that hour
+        cut_to = _rounded_among([day for day in days if day not in whole], place, to_seconds=to_seconds)
+        return Exactness(cut_to, " of some calls") if cut_to else EXACT
+    of: Final = "" if everywhere else " of some days"
+    if all(len(day) == 1 and _is_midnight(day[0], place) for day in cut):
+        return Exactness(1440, of)
+    return Exactness(60 if all(len({row.number % 4 for row in day}) == 1 for day in cut) else 15, of)
+
+
+def _rounded_among(days: Sequence[Sequence[Quarter]], place: ZoneInfo, *, to_seconds: bool) -> int:
+    """Minutes to which some calls are rounded among others of their days: 15, 60, or 1440; 0 where none are.
+
+    Of all days together, and of each one where times are exact `to_seconds`: those to a minute lie at a quarter's beginning by
+    chance too. A day's busiest moment but midnight is left out, since a job may have it.
+    """
+    def are(some: Sequence[Sequence[Quarter]], least: int) -> bool:
+        return any(_are_rounded(rows, least) for rows in (*(some if to_seconds else ()), [row for day in some for row in day]))
+
+    midnights, others = list[list[Quarter]](), list[list[Quarter]]()
+    for day in days:
+        midnights.append([row for row in day if _is_midnight(row, place)])
+        rest = sorted((row for row in day if not _is_midnight(row, place)), key=lambda row: row.even - row.soon)
+        others.append(rest[:-1])
+    past = [k for k in range(4) if are([[row for row in day if row.number % 4 == k] for day in others], LEAST_MOMENTS)]
+    if past:
+        return 60 if len(past) == 1 else 15
+    return 1440 if are(midnights, 1 if to_seconds else LEAST_MOMENTS) else 0
+
+
+def _are_rounded(quarters: Sequence[Quarter], least: int) -> bool:
+    """Whether more calls are at the very beginning of these quarters than soon after it, beyond chance, and of most of them.
+
+    Calls of a job, however many, go on after its first moment, and so does chance. What chance makes is reckoned from the
+    quarters with fewer.
+    """
+    more = [row.even - row.soon for row in quarters]
+    spread = sum(row.even + row.soon for row in quarters) + 2 * sum(min(each, 0)**2 for each in more)
+    return sum(more) >= max(ENOUGH, BEYOND_CHANCE * sqrt(spread)) and sum(each > 0 for each in more) >= least
+
+
+def _is_midnight(quarter: Quarter, place: ZoneInfo) -> bool:
+    """Whether a quarter begins at midnight, in UTC or there."""
+    begins = quarter.number * MINUTES_OF_QUARTER * MINUTE_S
+    return begins % DAY_S == 0 or datetime.fromtimestamp(begins, place).time() == time()

@@ -12,12 +12,12 @@ from roi.catalog.prices.api_prices import find_api_price, maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
-from roi.usage.measure.aggregate import Spend, exactness, length_cells, minute_counts, read_cells
+from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
-from roi.usage.measure.shape import MINUTES_OF_DAY, Shape, load_shape
+from roi.usage.measure.shape import MINUTES_OF_DAY, Shape, exactness, load_shape
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
 from roi.usage.read.names_alone import NOT_A_NAME
@@ -203,7 +203,8 @@ def measure_workload(
         cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
-        shape = load_shape(*minute_counts(kept, backend), days.complete, exactness(kept, backend, zone))
+        minutes = minute_counts(kept, backend)
+        shape = load_shape(minutes.minute, minutes.calls, days.complete, exactness(minutes, zone))
         prefix = prefix_of_calls(cells, reads, tokens["cache_write"], shortest)
         if prefix is not None and lengths is not None:
             prefix = within_prompts(prefix, lengths.bins, shortest if prefix.minimum is None else prefix.minimum)

@@ -226,10 +226,9 @@ def too_slow(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
     if value_of(s.workload.can_wait_share) >= 1.0:
         return ""
-    for name, what in (("ttft_p95_s", "TTFT"), ("tpot_p95_s", "TPOT")):
-        found, most = getattr(own, name), getattr(s.workload, name)
-        if found is not None and value_of(found) > value_of(most):
-            return f"{what} {value_of(found):g} s as measured, at most {value_of(most):g} (workload.{name})"
+    for name, most in s.workload.slo_s.items():
+        if (found := getattr(own, name)) is not None and value_of(found) > most:
+            return f"{name[:4].upper()} {value_of(found):g} s as measured, at most {most:g} (workload.{name})"
     return ""
 
 

@@ -160,3 +160,21 @@ def test_an_empty_list_of_vendors_says_that_it_counts_as_all_of_them() -> None:
     told = "candidates.vendors: [] names none, and counts as left out"
     assert any(w.startswith(told) for w in resolved(candidates={"vendors": []}).warnings)
     assert not any(w.startswith(told) for w in resolved().warnings)
+
+
+def test_a_model_that_writes_takes_the_place_of_one_that_embeds_only_where_it_is_scored() -> None:
+    """Of an API that bills output, and of a model on GPUs; not of another that bills none, nor where today's model writes."""
+    luna, small = "cheaper-api:openai/gpt-6-luna", "cheaper-api:own/small"
+    def infeasible(output_usd: float, **scores: float) -> set[str]:
+        apis = {"openai/gpt-5.4": {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": output_usd},
+                "own/small": {"input_usd_per_mtok": 0.02, "output_usd_per_mtok": 0}}
+        facts = resolve(check_scenario({
+            **quiet({"candidates": {"api_models": ["openai/gpt-6-luna", "own/small"], "cascade_first": [], "hybrid": False},
+                     "apis": apis, "workload": {"output_tokens": 0}}),
+            "quality": {"scores": {"gpt-5.4": 0.95, **scores}}})).case
+        return {id for id in (luna, small, SELF) if "it writes, and no request has output" in str(
+            facts.facts[f"options.{id}.infeasible"].value if f"options.{id}.infeasible" in facts else "")}
+
+    assert infeasible(0.0) == {luna, SELF}
+    assert infeasible(0.0, **{"qwen3-8b": 0.9}) == {luna}
+    assert infeasible(15.0) == set()

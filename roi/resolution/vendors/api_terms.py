@@ -6,13 +6,15 @@ from datetime import date as Date
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
 from roi.economics.price_list import Api
-from roi.economics.worked_out import OptionFacts
+from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -230,6 +232,19 @@ def too_slow(s: Scenario, own: Incumbent | ApiTerms) -> str:
         if (found := getattr(own, name)) is not None and value_of(found) > most:
             return f"{name[:4].upper()} {value_of(found):g} s as measured, at most {most:g} (workload.{name})"
     return ""
+
+
+def only_writes(sheet: FactSheet, s: Scenario, system: str) -> str:
+    """Why a model that writes takes no requests without output of today's, which is billed for none; empty where it does.
+
+    It does where a score says how well, and where today's model writes too.
+    """
+    paid = [sheet.facts.get(path_of(Api, rate, option="stay")) for rate in ("input", "output")]
+    given, made = (fact is not None and bool(np.any(np.asarray(fact.value, dtype=np.float64))) for fact in paid)
+    if not s.workload.embeds or not given or made or sheet.facts[path_of(ErrorRate, "evaluated", system=system)].value:
+        return ""
+    return ("it writes, and no request has output (workload.output_tokens): only a model that embeds takes their place; if this"
+            f" one does, quality.scores.{system} says how well")
 
 
 def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool = False) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from math import isclose
 
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, SAME, Signpost
-from roi.economics.inputs import Option
+from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, SAME, Signpost
+from roi.economics.inputs import Option, Plan
 from roi.economics.lines.api_request import at_list
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import read_option, read_shared
@@ -56,21 +57,32 @@ def _stands(s: Signpost, kept: Case, now: Case) -> float | None:
         return now["workload.requests_per_day"].number()
     if s.option not in now.options or s.option not in kept.options:
         return None
-    options = _options(now, s.option)
+    options, before = _options(now, s.option), _options(kept, s.option)[s.option]
     option = options[s.option]
     if s.quantity == "error_rate":
         return float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
     if s.quantity == "run_hours_per_month":
         return float(np.max(option.run_hours))
     if s.quantity == "api_price_ratio":
-        before = _listed_on(_options(kept, s.option)[s.option], kept, now)
-        shape = read_shared(kept.values())
-        old, new = (_list_price(each, shape.input_tokens, shape.output_tokens, shape.weights) for each in (before, option))
+        listed, shape = _listed_on(before, kept, now), read_shared(kept.values())
+        old, new = (_list_price(each, shape.input_tokens, shape.output_tokens, shape.weights) for each in (listed, option))
         return new / old if old and new is not None else None
-    gpu = s.reason.split(",")[0].split(" at ")[0]
-    prices = [float(plan.usd_per_gpu if s.quantity == "usd_per_gpu" else plan.usd_per_gpu_hour)
-              for plan in option.plans if plan.gpu == gpu]
-    return min(prices, default=None)
+    return _card_price(s, before, option)
+
+
+def _card_price(s: Signpost, before: Option, now: Option) -> float | None:
+    """The least price of the signpost's card on the terms that the option had it on, or freer ones; else on any."""
+    gpu = s.reason.split(",")[0].split(" at ")[0].removeprefix(RESALE)
+
+    def price(plan: Plan) -> float:
+        return float(plan.usd_per_gpu if s.quantity == "usd_per_gpu" else plan.usd_per_gpu_hour)
+
+    of_card = [plan for plan in now.plans if plan.gpu == gpu]
+    had = [plan for plan in before.plans if plan.gpu == gpu and isclose(price(plan), s.today)]
+    alike = [plan for plan in of_card if any(
+        plan.gpus_per_replica == old.gpus_per_replica and plan.gpus_per_instance <= old.gpus_per_instance
+        and plan.minimum_months <= old.minimum_months for old in had)]
+    return min(map(price, alike or of_card), default=None)
 
 
 def _options(case: Case, id: str) -> dict[str, Option]:

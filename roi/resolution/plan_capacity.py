@@ -63,7 +63,7 @@ def slo_of(s: Scenario) -> Slo:
     """The scenario's SLO; none where everything can wait."""
     if value_of(s.workload.can_wait_share) >= 1.0:
         return Slo()
-    return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
+    return Slo(**s.workload.slo_s)
 
 
 class Traffic(Protocol):

@@ -127,6 +127,8 @@ def _basis(stated: bool) -> Basis:
 
 def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     w = s.workload
+    sheet.warnings += [f"workload.{name} moves nothing: no answer has a second token (workload.output_tokens)"
+                       for name in w.model_fields_set & {"tpot_p95_s"} - w.slo_s.keys()]
     sheet.fields("workload", w, "requests_per_day", "growth_per_year", "can_wait_share")
     if w.unsure is not None:
         sheet.state("workload.unsure", w.unsure, "scenario workload.unsure")
@@ -159,7 +161,7 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.quantity("workload.peak_to_mean", peak, "ratio", stated=w.peak_to_mean is not None, source=why)
     sheet.add("workload.load_curve", tuple(float(x) for x in curve), "ratio", basis=_basis(w.hourly_weights is not None),
               source="scenario workload.hourly_weights" if w.hourly_weights else "straight line in the log up to peak_to_mean")
-    sheet.fields("workload", w, "ttft_p95_s", "tpot_p95_s")
+    sheet.fields("workload", w, *w.slo_s)
     i = s.incumbent
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
     sheet.state("commitment.months", months_to_last_day(i, s.as_of) or 0.0, "scenario incumbent.committed_until", "months")

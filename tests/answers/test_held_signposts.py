@@ -1,12 +1,16 @@
 """Thresholds that were kept with a decision, held against a later answer."""
 
 import pytest
-from quiet_scenario import CHEAPER, SELF, case_of
+from quiet_scenario import CHEAPER, OWN, SELF, case_of
 
 from roi.answers.held_signposts import held_against
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.turning.signposts import Signpost
 from roi.facts.case import Case
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
+from roi.scenario.template import template
+from roi.scenario.yaml import parse_yaml
 
 
 def post(
@@ -91,3 +95,33 @@ def test_a_rent_is_that_of_the_cheapest_plan_on_the_same_gpu() -> None:
     same, other = held_against([post("usd_per_gpu_hour", least, 2 * least, option=SELF, reason=reason) for reason in reasons],
                                now.case, now, CHEAPER)  # fmt: skip
     assert (same.stands, same.holds, other.stands) == (least, True, None)
+
+
+def test_a_rent_is_that_of_the_terms_on_which_the_card_was_had() -> None:
+    """One of a vendor's cards at $4 an hour, where eight at once cost $1 each: at $3 the option would win, and it does not."""
+    rents = [{"gpu": "h100-sxm", "vendor": name, "usd_per_gpu_hour": usd, "gpus_per_instance": size}
+             for name, usd, size in (("ours", 4.0, 1), ("theirs", 1.0, 8))]
+    now = later(case_of(gpu_rents=rents, candidates={**APIS, "self_hosted": ["qwen3-8b"], "gpus": ["h100-sxm"],
+                                                    "vendors": ["ours", "theirs"]}))
+    kept = post("usd_per_gpu_hour", 4.0, 3.0, option=SELF, reason="H100-80GB-SXM at ours, all rents moving alike")
+    (found,) = held_against([kept], now.case, now, "stay")
+    assert (found.side, found.stands, found.holds) == ("above", 4.0, True)
+
+
+def test_the_price_of_a_card_that_is_owned_is_what_it_would_sell_for() -> None:
+    cards = {"cards": {"h100-sxm": 8}, "resale_usd_per_gpu": {"h100-sxm": 9000}}
+    now = later(case_of(own_hardware=cards, candidates={**APIS, "self_hosted": ["qwen3-8b"], "own_hardware": True}))
+    kept = post("usd_per_gpu", 9000.0, 20_000.0, option=OWN, reason="resale of H100-80GB-SXM, all prices moving alike")
+    (found,) = held_against([kept], now.case, now, CHEAPER)
+    assert (found.stands, found.holds) == (9000.0, True)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["own-gpus", "bundled", "classification", "generation", "agent"])
+def test_no_signpost_is_passed_in_the_answer_that_it_was_kept_with(name: str) -> None:
+    """Each stands where it stood; of cards that are owned, at what they would sell for."""
+    now = compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 0})).case)
+    posts = (*now.signposts, *now.signposts_once_in_use)
+    found = held_against(posts, now.case, now, now.verdict.leader)
+    assert [each.stands for each in found] == [pytest.approx(s.today) for s in posts if s.threshold is not None]
+    assert [each.signpost for each in found if not each.holds] == []

@@ -85,6 +85,15 @@ def test_lengths_of_which_only_means_are_known_spread_like_an_exponential():
     assert len(set(spread_evenly(100, 5).tolist())) == 100
 
 
+def test_where_answers_are_one_token_in_the_mean_none_has_a_second_and_no_tpot_binds() -> None:
+    """Every answer has a token at least, so that a mean of one is that of all; there is no time between tokens to limit."""
+    drawn = histogram_lengths(600, 900.0 * ONE, ONE, ONE)
+    assert set(drawn.output_tokens) == {1.0}
+    curve = LoadCurve(_load(drawn, poisson_arrivals(600, 7), 1.0), Server(ENGINE, np.inf))
+    assert curve.capacity(Slo(2.0, 1e-9)) == curve.capacity(Slo(2.0)) != curve.capacity(Slo(0.1))
+
+
+
 @pytest.mark.parametrize("prefix", [0.0, 600.0, 5500.0, 6000.0])
 def test_of_a_mean_prompt_as_much_is_cached_and_computed_as_an_api_bills(prefix: float):
     """Prompts of 6,000 tokens, 80% of which find the prefix: 0.8 x prefix are cached in the mean, what is left is computed.

@@ -7,6 +7,8 @@ from quiet_scenario import CASCADE, CHEAPER, HYBRID, SELF, quiet, world
 
 from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError, UnknownName
+from roi.estimate.replay.load_curve import Slo
+from roi.resolution.plan_capacity import slo_of
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario
 
@@ -54,6 +56,19 @@ def test_the_incumbent_as_its_own_candidate_is_left_out_with_a_warning(field: st
     told = "openai/gpt-5.4 is left out: it is the incumbent, which is compared as staying"
     assert f"candidates.{field}: {told}" in found.warnings
     assert not any(id.endswith("gpt-5.4") for id in found.case.options)
+
+
+@pytest.mark.parametrize("tokens", [0.0, 1.0, 8.0])
+def test_answers_without_a_second_token_are_held_to_no_time_per_token(tokens: float) -> None:
+    """Neither servers nor an API whose TPOT was measured above the limit, which stays written for nothing, and is told so."""
+    found = resolved(candidates=PLAIN, apis={"openai/gpt-6-luna": {"tpot_p95_s": 0.2}},
+                     workload={"output_tokens": tokens, "tpot_p95_s": 0.05, "ttft_p95_s": 2.0})
+    paced = tokens > 1.0
+    told = "workload.tpot_p95_s moves nothing: no answer has a second token (workload.output_tokens)"
+    assert (told in found.warnings) is not paced
+    assert ("workload.tpot_p95_s" in found.case) is paced
+    assert slo_of(found.scenario) == (Slo(2.0, 0.05) if paced else Slo(2.0))
+    assert (f"options.{CHEAPER}.infeasible" in found.case) is paced
 
 
 RENT = {"gpu": "h100-sxm", "vendor": "ours", "usd_per_gpu_hour": 2.0}
@@ -145,3 +160,21 @@ def test_an_empty_list_of_vendors_says_that_it_counts_as_all_of_them() -> None:
     told = "candidates.vendors: [] names none, and counts as left out"
     assert any(w.startswith(told) for w in resolved(candidates={"vendors": []}).warnings)
     assert not any(w.startswith(told) for w in resolved().warnings)
+
+
+def test_a_model_that_writes_takes_the_place_of_one_that_embeds_only_where_it_is_scored() -> None:
+    """Of an API that bills output, and of a model on GPUs; not of another that bills none, nor where today's model writes."""
+    luna, small = "cheaper-api:openai/gpt-6-luna", "cheaper-api:own/small"
+    def infeasible(output_usd: float, **scores: float) -> set[str]:
+        apis = {"openai/gpt-5.4": {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": output_usd},
+                "own/small": {"input_usd_per_mtok": 0.02, "output_usd_per_mtok": 0}}
+        facts = resolve(check_scenario({
+            **quiet({"candidates": {"api_models": ["openai/gpt-6-luna", "own/small"], "cascade_first": [], "hybrid": False},
+                     "apis": apis, "workload": {"output_tokens": 0}}),
+            "quality": {"scores": {"gpt-5.4": 0.95, **scores}}})).case
+        return {id for id in (luna, small, SELF) if "it writes, and no request has output" in str(
+            facts.facts[f"options.{id}.infeasible"].value if f"options.{id}.infeasible" in facts else "")}
+
+    assert infeasible(0.0) == {luna, SELF}
+    assert infeasible(0.0, **{"qwen3-8b": 0.9}) == {luna}
+    assert infeasible(15.0) == set()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from usage_support import bin_of_count, usage_answer
 
-from roi.usage.measure.aggregate import LengthCell, ReadCell
+from roi.catalog.models.shapes import load_models
+from roi.usage.measure.aggregate import CONTEXTS, LengthCell, ReadCell
 from roi.usage.measure.lengths import (
     MOST_BINS,
     LengthBin,
@@ -56,14 +57,21 @@ def test_no_cell_holds_calls_of_both_sides_of_an_edge_of_the_price():
 
 def test_the_share_of_calls_beyond_a_usual_context_is_counted_answers_included(tmp_path):
     """Of 2,000 calls about 40,960 tokens: the cells of their logs are 9% wide at the least, and joined are wider."""
-    calls = [(20_000 + 37 * k % 50_000, 20 + 61 * k % 3_000) for k in range(2000)]
+    calls = [(20_000 + 37 * k % 50_000, 20 + 61 * k % 3_000) for k in range(1000)]
+    calls += [(120_000 + 137 * k % 100_000, 20 + 61 * k % 3_000) for k in range(1000)]
     rows = "".join(f"2026-11-02T{k % 24:02d}:{k % 60:02d}:00Z,gpt-6-sol,openai,{i},{o}\n" for k, (i, o) in enumerate(calls))
     log = tmp_path / "log.csv"
     log.write_text(f"time,model,provider,input_tokens,output_tokens\n{rows}", encoding="utf-8")
     bins = usage_answer(log)["workload"]["lengths"]["histogram"]
-    for context in (32_768, 40_960, 65_536):
+    for context in (32_768, 40_960, 65_536, 128_000, 131_072, 163_840, 196_608, 202_752):
         beyond = sum(each["share"] for each in bins if each["input_tokens"] + each["output_tokens"] > context)
         assert beyond == pytest.approx(sum(i + o > context for i, o in calls) / 2000)
+
+
+def test_the_contexts_of_all_models_that_take_long_calls_are_counted():
+    """All but Llama 4 Scout's, of ten million tokens."""
+    found = {each for model in load_models() for each in (model.context_tokens, *(of for _, of in model.release_contexts))}
+    assert {each for each in found if 8192 <= each < 10_485_760} == set(CONTEXTS)
 
 
 def test_cells_say_what_their_calls_read_and_write_unless_it_is_more_than_they_hold():

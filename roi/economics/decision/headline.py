@@ -25,7 +25,7 @@ def changing(
     results: Mapping[str, OptionResult], counts: str, leader: str, steps: Sequence[str], drawn: Drawn | None,
     following: Following | None, below: float | None,
 ) -> str:
-    """The headline of a change: its steps, what they save together and how often; else what the leading option does alone."""
+    """The headline of a change: its steps, what they save together and how often; else what the leading option does at once."""
     winner, first = results[leader], results[steps[0]]
     saved, odds = value(winner, counts), chance(winner, counts)
     if following is not None and drawn is not None:
@@ -35,9 +35,11 @@ def changing(
     words = {"immediate": "at once", "never": "not within the horizon"}
     paid = words.get(payback_status(first.payback_cash_months), f"after {first.payback_cash_months:.1f} months")
     often = "" if odds is None else f", beats staying in {whole_percent(odds)} of the draws"
-    what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}"
-    return (f"{what}: {_npv(odds)} {_usd(saved)} against staying, {'the first ' if len(steps) > 1 else ''}pays back on cash"
-            f" {paid}{often}.")
+    what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}: "
+    saves = f"{_npv(odds)} {_usd(saved)} against staying"
+    if len(steps) > 1 and following is None:
+        return f"{what}that at once has {saves}{often}; the first pays back on cash {paid}."
+    return f"{what}{saves}, {'the first ' if len(steps) > 1 else ''}pays back on cash {paid}{often}."
 
 
 def staying(results: Mapping[str, OptionResult], counts: str, challenger: str | None) -> str:

@@ -112,11 +112,11 @@ def histogram_lengths(
     is a mean without a spread. What follows the prefix and the output are then exponential, independent of each other: without
     a prefix, standard deviation over mean is 1, against 0.96 and 2.1 in the Azure code trace of 2023; equal lengths would cut
     every tail. A prefix of the whole mean prompt is that of conversations, which find all of a prompt however long: that one is
-    exponential.
+    exponential. A mean output of one token, which every answer has at least, is that of all: none has a second.
     """
     if input_tokens.size == 1:
         follows, output = (-np.log(spread_evenly(count, seed + 4 * k)) for k in (2, 3))
-        output = output_tokens[0] * (output / np.mean(output))
+        output = output_tokens[0] * (output / np.mean(output) if output_tokens[0] > 1.0 else np.ones(count))
         part = prefix_tokens < input_tokens
         fixed = np.where(part, prefix_tokens, 0.0)
         prompt = fixed + (input_tokens - fixed) * (follows / np.mean(follows))

@@ -209,11 +209,13 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
 
 
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
-    """The line that is more than half of an option's cash, USD a month, where nobody stated what it rests on."""
+    """What is more than half of an option's cash, USD a month, where nobody stated what it rests on; rent with its spares."""
     start = alone_from(c, o)
-    sums = {"forced migrations" if line.kind in MIGRATIONS else line.name: mean_from(line, start)
-            for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
-    name = max(sums, key=lambda each: sums[each], default=None)
+    named = [("forced migrations" if line.kind in MIGRATIONS else line.name.removesuffix(", redundancy"), line)
+             for line in o.lines if line.cash]
+    sums = {part: sum(mean_from(line, start) for name, line in named if name == part)
+            for part in dict.fromkeys(name for name, line in named if line.basis == Basis.ASSUMED)}
+    name = max(sums, key=lambda each: sums[each], default="")
     return (sums[name], name.partition(" and ")[0]) if name and sums[name] > 0.5 * o.cash_monthly_usd else None
 
 

@@ -213,7 +213,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
 def misses_the_bar(c: Comparison) -> str:
     """The error rate above which the leading option misses the bar, if there is a rival that is cheaper at none below it."""
     s = next((s for s in c.signposts if (s.option, s.quantity, s.reason) == (c.verdict.leader, "error_rate", BAR)), None)
-    if s is None or s.threshold is None:
+    if s is None or s.threshold is None or s.threshold >= 1.0:
         return ""
     at, now = told_apart(percent, s.threshold, s.today)
     together = percent(c.leader.quality.wrong_rate)

@@ -14,7 +14,7 @@ from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.economics.decision.alarms import limit_words
 from roi.estimate.replay.fleet import HOURS
-from roi.estimate.replay.load_curve import Slo
+from roi.estimate.replay.load_curve import LoadPoint, Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import (
     correct_first,
@@ -151,7 +151,7 @@ def _held(sizing: Sizing) -> str:
     over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
     return (f"At {figure(sizing.hold_requests_per_s)} requests a second, {figure(load.in_flight)} in flight: TTFT p95"
-            f" {_s(load.ttft_p95_s)} s{ttft}, TPOT p95 {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the"
+            f" {_s(load.ttft_p95_s)} s{ttft}{_tpot(load, tpot)}, busy {percent(load.utilisation)} of the"
             f" time.{over}{free}")
 
 
@@ -195,8 +195,8 @@ def _full(sizing: Sizing) -> Iterable[str]:
 
 def _broken(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
     """Which of these plans break the SLO in a replay of the fleet that the law of several replicas gives them."""
-    told = [f"{p.replicas} of {plan_name(p)} (TTFT p95 {_s(p.fleet.load.ttft_p95_s)} s, TPOT p95"
-            f" {_ms(p.fleet.load.tpot_p95_s)} ms)" for p in plans if not p.fleet.holds]
+    told = [f"{p.replicas} of {plan_name(p)} (TTFT p95 {_s(p.fleet.load.ttft_p95_s)} s{_tpot(p.fleet.load)})"
+            for p in plans if not p.fleet.holds]
     if told:
         yield (f"Broken in a replay of the whole fleet, which roi compare pays for: {', '.join(told)}."
                f" {percent(sizing.headroom)} kept free is too little there.")
@@ -232,8 +232,8 @@ def _details(sizing: Sizing) -> Iterable[Block]:
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)
-        yield Paragraph(f"Over a day with the hourly shape,{moved} {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
-                        f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
+        yield Paragraph(f"Over a day with the hourly shape,{moved} {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s"
+                        f"{_tpot(load)}, busy {percent(load.utilisation)}; {good} of the requests within"
                         " both limits.")
     yield from _ways(sizing)
     rows = tuple(Row((
@@ -378,13 +378,18 @@ def _smaller(sizing: Sizing) -> Iterable[str]:
     holds = ("would still hold the SLO (serving.replicas_least asks for more)" if fewer[0].holds and asked
              else f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
              else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
-    yield (f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)} s,"
-           f" TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
+    yield (f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)} s"
+           f"{_tpot(load)}, {figure(load.mean_queue)} requests waiting on average.")
 
 
 def _s(x: float) -> str:
     return f"{x:.2f}" if x < 10.0 else f"{x:,.0f}"
 
 
+def _tpot(load: LoadPoint, limit: str = "") -> str:
+    """The words for a TPOT, which answers of one token do not have."""
+    return f", TPOT p95 {_ms(load.tpot_p95_s)} ms{limit}" if load.tpot_p95_s else ""
+
+
 def _ms(x: float) -> str:
-    return f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"
+    return "-" if not x else f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"

@@ -6,13 +6,15 @@ from datetime import date as Date
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
 from roi.economics.price_list import Api
-from roi.economics.worked_out import OptionFacts
+from roi.economics.worked_out import ErrorRate, OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
@@ -226,11 +228,23 @@ def too_slow(s: Scenario, own: Incumbent | ApiTerms) -> str:
     """How the API's measured latency misses the SLO of requests that cannot wait; empty where it does not or is not known."""
     if value_of(s.workload.can_wait_share) >= 1.0:
         return ""
-    for name, what in (("ttft_p95_s", "TTFT"), ("tpot_p95_s", "TPOT")):
-        found, most = getattr(own, name), getattr(s.workload, name)
-        if found is not None and value_of(found) > value_of(most):
-            return f"{what} {value_of(found):g} s as measured, at most {value_of(most):g} (workload.{name})"
+    for name, most in s.workload.slo_s.items():
+        if (found := getattr(own, name)) is not None and value_of(found) > most:
+            return f"{name[:4].upper()} {value_of(found):g} s as measured, at most {most:g} (workload.{name})"
     return ""
+
+
+def only_writes(sheet: FactSheet, s: Scenario, system: str) -> str:
+    """Why a model that writes takes no requests without output of today's, which is billed for none; empty where it does.
+
+    It does where a score says how well, and where today's model writes too.
+    """
+    paid = [sheet.facts.get(path_of(Api, rate, option="stay")) for rate in ("input", "output")]
+    given, made = (fact is not None and bool(np.any(np.asarray(fact.value, dtype=np.float64))) for fact in paid)
+    if not s.workload.embeds or not given or made or sheet.facts[path_of(ErrorRate, "evaluated", system=system)].value:
+        return ""
+    return ("it writes, and no request has output (workload.output_tokens): only a model that embeds takes their place; if this"
+            f" one does, quality.scores.{system} says how well")
 
 
 def add_units_today(sheet: FactSheet, s: Scenario, id: str, *, gives_back: bool = False) -> None:

@@ -32,7 +32,7 @@ from roi.resolution.system_facts import add_system
 from roi.resolution.training.adapter_training import add_training
 from roi.resolution.training.training_runs import training_tokens
 from roi.resolution.vendors.api_options import add_vendor
-from roi.resolution.vendors.api_terms import ONE_MODEL, add_option, add_price, add_terms, too_slow
+from roi.resolution.vendors.api_terms import ONE_MODEL, add_option, add_price, add_terms, only_writes, too_slow
 from roi.resolution.vendors.list_prices import Terms, price_in_force, terms_of
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
@@ -234,8 +234,8 @@ def _self_hosted(
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
         to_rent = name_of_kind in {plain, "hybrid"}
         out = _out(s, kind, method, rented=to_rent, none=not offers, spill=spill)
-        if kind == "hybrid" and mixed:
-            out = ONE_MODEL, "scenario workload.output_tokens"
+        if why := ONE_MODEL if kind == "hybrid" and mixed else only_writes(sheet, s, system):
+            out = why, "scenario workload.output_tokens"
         if out is not None:
             sheet.state(path("infeasible"), *out)
         if path("infeasible") in sheet.facts:
@@ -326,7 +326,7 @@ def _tuned_elsewhere(
         sheet.state(path("infeasible"), f"{row.vendor} takes no new jobs since {row.new_jobs_until}", row.source)
     elif row.retires_on is not None and row.retires_on <= s.as_of:
         sheet.state(path("infeasible"), f"retired on {row.retires_on}", row.source)
-    elif late := too_slow(s, own.own):
+    elif late := too_slow(s, own.own) or only_writes(sheet, s, system):
         sheet.state(path("infeasible"), late, f"scenario {own.field}")
     if row.input_usd_per_mtok is not None and row.output_usd_per_mtok is not None:
         add_price(sheet, id, price, discount=None if "discount" in own.own.model_fields_set else 0.0, terms=own,

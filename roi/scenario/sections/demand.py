@@ -125,7 +125,17 @@ class Workload(Section):
     @property
     def embeds(self) -> bool:
         """True where no request has output, as of embeddings: vectors of two models do not mix, so that one answers all."""
-        return not any(each.output_tokens for each in self.lengths or ()) and as_spread(self.output_tokens or 0.0).value == 0.0
+        return self._longest_output == 0.0
+
+    @property
+    def _longest_output(self) -> float:
+        return max((each.output_tokens for each in self.lengths or ()), default=as_spread(self.output_tokens or 0.0).value)
+
+    @property
+    def slo_s(self) -> dict[str, float]:
+        """The limits of the SLO by field, s; no time per output token after the first where no answer has a second."""
+        names = ("ttft_p95_s", "tpot_p95_s") if self._longest_output > 1.0 else ("ttft_p95_s",)
+        return {name: as_spread(getattr(self, name)).value for name in names}
 
     @property
     def waits_a_day(self) -> bool:

@@ -34,8 +34,9 @@ SOON_S: Final = 10
 EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens above which some call costs more: every tier edge of genai-prices 0.2.3, ascending. A call's size class is the
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
-CONTEXTS: Final = (8_192, 16_384, 32_768, 40_960, 65_536, 131_072, 262_144)
-"""Tokens that a call of most open models may hold, ascending, so that it is counted which calls a candidate cannot take."""
+CONTEXTS: Final = (8_192, 16_384, 32_768, 40_960, 65_536, 128_000, 131_072, 163_840, 196_608, 202_752, 262_144, 1_048_576)
+"""Tokens that a call of an open model may hold, of 8,192 on all of the catalog's but one that no call of a log reaches,
+ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}

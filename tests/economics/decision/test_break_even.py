@@ -14,7 +14,7 @@ from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.evaluation import choose_plan, evaluate, read_all
 from roi.economics.decision.turning.break_even import BreakEven, _gains, baselines
 from roi.economics.decision.turning.curves import TIE, Curves
 from roi.economics.decision.turning.signposts import signposts
@@ -380,6 +380,21 @@ def test_a_floor_grows_with_the_volume_until_it_has_earned_what_it_costs_to_run_
 
     assert saved(found.first * 0.9999) < 0 <= saved(found.first * 1.0001)
     assert found.first > 237 * 0.3 * 86_400
+
+
+@pytest.mark.parametrize("counts", ["cash", "errors"])
+def test_a_floor_is_the_one_that_a_comparison_at_that_volume_would_choose(counts: str) -> None:
+    """Where wrong answers cost a guess, which decides nothing, it is the best on cash, although its answers are worse."""
+    curves, _ = hybrid(0.3)
+    shared, option = replace(curves.shared, counts=counts, usd_per_error=0.02), replace(curves.options[HYBRID], error_rate=0.3)
+    options, volumes, floors = {**curves.options, HYBRID: option}, np.array([2e4, 3e5, 4e6]), []
+    found = Curves(shared, options).few(HYBRID, volumes)
+    for at, daily in enumerate(volumes):
+        there = replace(shared, requests_per_day=daily)
+        done = evaluate(there, choose_plan(there, option, options), options)
+        floors.append(done.option.replicas_fixed)
+        assert list(found[:2, at]) == pytest.approx([float(done.pv), float(done.cash_pv)])
+    assert floors == ([1, 1, 1] if counts == "errors" else [1, 9, 127])
 
 
 def test_a_floor_on_own_cards_of_four_replicas_at_least_is_searched_from_them_on() -> None:

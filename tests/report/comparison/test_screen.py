@@ -454,6 +454,20 @@ def test_what_is_mostly_assumed_of_a_self_hosted_options_cash_is_told() -> None:
     assert "on-call" not in flat(bundled(hours, "people.usd_per_hour=100"))
 
 
+def test_assumed_rent_is_told_with_its_spares_and_no_bar_that_all_wrong_answers_reach() -> None:
+    """Rent of the replicas that the load needs and of two spares are one rent."""
+    c = compare(resolve(check_scenario({
+        "as_of": "2026-11-24", "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "draws": 0,
+        "workload": {"requests_per_day": 3e6, "input_tokens": 1900, "output_tokens": 200}, "serving": {"spares": 2},
+        "quality": {"scores": {name: {"value": 0.94, "items": 300} for name in ("gpt-6-sol", "qwen3-8b")}},
+        "candidates": {"self_hosted": ["qwen3-8b"], "methods": [], "api_models": [], "hybrid": False, "gpus": ["L40S"]},
+    })).case)
+    needed, spare = (np.mean(line.monthly_usd[alone_from(c, c.leader):]) for line in c.leader.lines if "GPU rent" in line.name)
+    assert spare > 500
+    assert f"${needed + spare:,.0f} of it GPU rent, assumed" in flat(c)
+    assert "misses the bar" not in flat(c)
+
+
 @pytest.mark.full
 def test_staying_names_the_volume_at_which_to_look_again() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("1_")))

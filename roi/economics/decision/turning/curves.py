@@ -61,6 +61,8 @@ class Curves:
         """The peak of a request a day, requests/s, in each month that differs."""
         self.demand = np.asarray(demand_to_hold(self.peak, mean, within_day(shared)))
         """What a fleet must hold of it."""
+        self.ranked = int(shared.counts == "cash")
+        """The measure by which plans and floors are chosen, as `choose_plan` does: a present value."""
         self._known: dict[str, _Curve] = {}
 
     @cached_property
@@ -199,7 +201,8 @@ class _Curve:
         last = self.volumes.size - 1
         below = np.clip(np.searchsorted(self.volumes, low, side="right") - 1, 0, last)
         above = np.clip(np.searchsorted(self.volumes, high), 0, last)
-        limit = np.maximum(self.costs[0, below], self.costs[0, above])
+        ranked = self.costs[self.curves.ranked]
+        limit = np.maximum(ranked[below], ranked[above])
         return np.asarray(self.by_plan[:, below] <= limit + TIE * np.abs(limit))
 
     def steps(self, low: Array, high: Array) -> tuple[Array, NDArray[np.intp]]:
@@ -230,7 +233,7 @@ class _Curve:
         plan, at = np.nonzero(tried)
         costs = self._on_plans(volumes[at], plan)
         by_plan, row = np.full(tried.shape, np.inf), np.zeros(tried.shape, dtype=int)
-        by_plan[plan, at], row[plan, at] = costs[0], np.arange(plan.size)
+        by_plan[plan, at], row[plan, at] = costs[self.curves.ranked], np.arange(plan.size)
         return costs[:, row[by_plan.argmin(axis=0), np.arange(volumes.size)]], by_plan
 
     def _on_plans(self, volumes: Array, plan: NDArray[np.intp]) -> Array:
@@ -247,7 +250,7 @@ class _Curve:
         row, nth = np.nonzero(~again & np.isfinite(floors))
         costs = self._costs(volumes[row], plan[row], floors[row, nth])
         table, place = np.full(floors.shape, np.inf), np.zeros(floors.shape, dtype=int)
-        table[row, nth], place[row, nth] = costs[0], np.arange(row.size)
+        table[row, nth], place[row, nth] = costs[self.curves.ranked], np.arange(row.size)
         return costs[:, place[np.arange(volumes.size), table.argmin(axis=1)]]
 
     def _beside_the_best(self, volumes: Array, plan: NDArray[np.intp], each: Array) -> tuple[Array, Array]:
@@ -276,7 +279,7 @@ class _Curve:
                 middle = np.floor((low + high) / 2.0)[wide]
                 v, of, n = (np.concatenate([x, x]) for x in (volumes[wide], plan[wide], middle * each[wide]))
                 n[middle.size :] += each[wide]
-                here, more = self._costs(v, of, n)[0].reshape(2, -1)
+                here, more = self._costs(v, of, n)[self.curves.ranked].reshape(2, -1)
                 low[wide] = np.where(more < here, middle + 1.0, low[wide])
                 high[wide] = np.where(more < here, high[wide], middle)
             for k in range(self.count):
@@ -294,7 +297,7 @@ class _Curve:
         for _ in range(3):
             shape = tried.shape
             plan = np.repeat(np.arange(self.count), shape[1])
-            cost = self._costs(np.full(plan.size, far), plan, tried.reshape(-1))[0].reshape(shape)
+            cost = self._costs(np.full(plan.size, far), plan, tried.reshape(-1))[self.curves.ranked].reshape(shape)
             best = cost.argmin(axis=1)
             ends = [np.take_along_axis(tried, np.clip(best + k, 0, shape[1] - 1)[:, None], axis=1) for k in (-1, 1)]
             found = np.take_along_axis(tried, best[:, None], axis=1)

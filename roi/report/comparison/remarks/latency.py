@@ -1,6 +1,7 @@
 """Remarks on latency: what misses the SLO as it was measured, and what the latency of what is advised rests on."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
@@ -69,7 +70,7 @@ def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> boo
 def missed_slo(c: Comparison, id: str) -> dict[str, float]:
     """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
     held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
-    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path)}
+    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path, inf)}
 
 
 def _measured(c: Comparison, id: str, path: str) -> float:

@@ -18,6 +18,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.lines.api_bill import service
+from roi.economics.option_kinds import OWN_HARDWARE
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import BillFacts, OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, first_of
@@ -216,9 +217,9 @@ def _self_hosted(
     kinds = [
         (plain, plain, rented, "self-hosted", offers),
         *[("hybrid", "hybrid", rented, "floor + spill", offers)] * hybrid,
-        *[("own-hardware", "own-hardware", rented, "own GPUs", own)] * owned,
+        *[(OWN_HARDWARE, OWN_HARDWARE, rented, "own GPUs", own)] * owned,
         *[("hybrid-own", "hybrid", rented, "own GPUs + spill", own)] * (owned and hybrid),
-        *[("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
+        *[(OWN_HARDWARE, OWN_HARDWARE, "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
     ]
     long_to = takes_long(sheet, s, spill)
     for name_of_kind, kind, group, words, found in kinds:

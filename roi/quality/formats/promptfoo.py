@@ -23,10 +23,6 @@ ERROR = 2
 UNJUDGED = "the judge failed: an error, no verdict on the answer"
 
 
-def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
-    return {"provider", "success"} <= first.keys() and bool({"testIdx", "testCase", "vars"} & first.keys())
-
-
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     prompts: dict[str, list[object]] = {}
     for place, result in source.documents:
@@ -73,4 +69,7 @@ def _cluster(result: Document) -> object:
     return next((each for name in CLUSTERS if isinstance(each := told.get(name), (str, int))), None)
 
 
-PROMPTFOO = Format(title="promptfoo", columns=("provider", "success", "vars"), recognises=_recognises, rows=_rows)
+PROMPTFOO = Format(
+    title="promptfoo", columns=("provider", "success", "vars"), rows=_rows,
+    recognises=lambda _, first: {"provider", "success"} <= first.keys() and not first.keys().isdisjoint(
+        {"testIdx", "testCase", "vars"}))

@@ -237,16 +237,11 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         ends = retirement(price.provider, price.model, s.as_of)
         if ends is not None and ends.retires_on <= s.as_of and terms.own.ends_in_months is None:
             sheet.state(path("infeasible"), f"retired on {ends.retires_on}", ends.source)
-        elif unfit := _unfit(s, terms.own, cascade=cascade):
+        elif unfit := ONE_MODEL if cascade and s.workload.embeds else too_slow(s, terms.own):
             sheet.state(path("infeasible"), unfit, f"scenario {terms.field or 'workload'}")
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         warn_of_no_batch(sheet, price)
     _warn_of_age(sheet, s, price)
-
-
-def _unfit(s: Scenario, own: ApiTerms, *, cascade: bool) -> str:
-    """Why the API, or a cascade that begins with it, cannot take the workload; empty where it can."""
-    return ONE_MODEL if cascade and s.workload.embeds else too_slow(s, own)
 
 
 def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str, kind: str) -> bool:

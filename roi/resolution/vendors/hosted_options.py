@@ -19,8 +19,8 @@ from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.option_kinds import OWN_HARDWARE
-from roi.economics.reading import PLAIN
-from roi.economics.worked_out import BillFacts, OptionFacts, TrainingFacts
+from roi.economics.reading import NO_BILL, PLAIN
+from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, first_of
 from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
@@ -140,8 +140,7 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     nothing else may. None where that would be a model that one serves: all of it would have to be kept for what is spilled.
     """
     case = sheet.case()
-    no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
-    shared, options = read_all(case, {**case.values(), **no_bill})
+    shared, options = read_all(case, {**case.values(), **NO_BILL})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None and o.too_long is None
                and not ((s.incumbent.served or not s.incumbent.may_stay) and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.inputs import Array, Option, path_of
-from roi.economics.lines.line import requests
+from roi.economics.lines.line import mean_load
 from roi.economics.lines.self_hosting import within_day
 from roi.economics.reading import NO_BILL, read_shared
 from roi.estimate.replay.fleet import demand_to_hold, instances_needed, replicas_needed
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import FleetPlan
-from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
 
 LARGER = (3.0, 10.0, 30.0)
 """Multiples of today's volume at which the cheapest plan is kept too."""
@@ -101,7 +101,7 @@ def _loads(sheet: FactSheet) -> NDArray[np.float64]:
     """Requests/s that a fleet must hold in each month, but for the gap to the bill, which is known once there are options."""
     shared = read_shared({**sheet.case().values(), **NO_BILL})
     workloads = sheet.facts.get(path_of(Option, "workloads"))
-    mean = requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * (1.0 if workloads is None else workloads.number())
+    mean = mean_load(shared) * (1.0 if workloads is None else workloads.number())
     return np.asanyarray(demand_to_hold(mean * shared.peak_to_mean, mean, within_day(shared)))
 
 

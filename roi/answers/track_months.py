@@ -18,7 +18,7 @@ from roi.facts.exchange_rate import ExchangeRate, rate_on
 from roi.scenario.other_files import refuse_other
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.names_alone import source_shown
-from roi.usage.read.record import FileOptions
+from roi.usage.read.record import PROMPT, FileOptions
 
 if TYPE_CHECKING:
     from roi.usage.measure.pricing import Priced
@@ -34,7 +34,6 @@ QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
 MOVED_LIST: Final = 0.005
 """Share by which list prices may move without a word."""
-INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 
 @dataclass
@@ -230,7 +229,7 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
         found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
     for _, each in rows:
-        found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
+        found.input_tokens += sum(each.spend.tokens[name] for name in PROMPT)
         found.cache_read_tokens += each.spend.tokens["cache_read"]
         found.output_tokens += each.spend.tokens["output"]
     if all(each.usd is not None for _, each in rows):

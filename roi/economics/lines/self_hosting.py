@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, incumbent_share
+from roi.economics.lines.calendar import Share, incumbent_share, last_month
 from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import (
     Along,
@@ -275,8 +275,6 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd) * option.fleet_share
     if not np.any(owed > 0):
         return []
-    last = np.zeros(shared.horizon)
-    last[-1] = 1.0
 
     def arithmetic(month: int) -> str:
         months = pick(owed.sum(axis=-1, keepdims=True))
@@ -286,6 +284,6 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
 
     return [Line(
         name="GPU commitment beyond the horizon", kind=LineKind.RENT_LEFT,
-        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
+        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last_month(shared.horizon)),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]

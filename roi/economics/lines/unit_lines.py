@@ -7,7 +7,7 @@ import numpy as np
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Shared, path_of
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.calendar import EXACT, Share, growth_path, incumbent_share, months
+from roi.economics.lines.calendar import EXACT, Share, growth_path, incumbent_share, last_month, months
 from roi.economics.lines.line import Line, any_positive, billed_requests, mean_load, pick, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import successors
@@ -216,11 +216,9 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
         ),
     )]
     if np.any(owed > 0):
-        last = np.zeros(shared.horizon)
-        last[-1] = 1.0
         lines.append(Line(
             name="provisioned throughput beyond the horizon", kind=LineKind.PROVISIONED_LEFT,
-            path=np.asanyarray(owed * last * usd),
+            path=np.asanyarray(owed * last_month(shared.horizon) * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
             arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
         ))

@@ -15,7 +15,7 @@ from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_hours import FOR_THE_WORK
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
-from roi.answers.size_system import OWN, sized_option, why_untrained
+from roi.answers.size_system import sized_option, why_untrained
 from roi.answers.size_ways import Way, least_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
@@ -30,6 +30,7 @@ from roi.economics.lines.line import FarVolume, far_volume, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
+from roi.economics.option_kinds import OWN_HARDWARE
 from roi.errors import InputError
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
@@ -194,16 +195,17 @@ def size_service(
     if trace is not None and (scenario := on_trace(resolved.scenario, trace, times)) != resolved.scenario:
         resolved = resolve(scenario, resolved.known)
     shared, options = read_all(resolved.case, resolved.case.values())
-    owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
+    owned = {id: plans for id, plans in resolved.plans.items()
+             if options[id].kind == OWN_HARDWARE and plans[0].offer.owned is not None}
     option, in_place_of = sized_option(resolved.case, shared, options, model, owned)
     taken = without_long(shared, option)
-    own = f"{OWN}:{option.system}"
+    own = f"{OWN_HARDWARE}:{option.system}"
     plans, (mean, peak, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
     if trace is not None:
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
         mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.own_hardware.cards else (
-            "; the fleet of cards that are bought: roi compare --explain own-hardware" if own in options else "")
+            f"; the fleet of cards that are bought: roi compare --explain {OWN_HARDWARE}" if own in options else "")
         raise InputError(f"{option.system}: {option.infeasible}{mine}{' (on this trace)' if trace is not None else ''}")
     yours = _one_size(owned.get(own, ()))
     plans, sized, too_few = (*plans, *yours), [], []

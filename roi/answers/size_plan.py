@@ -1,5 +1,6 @@
 """The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a day of theirs."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from typing import Final
@@ -231,10 +232,8 @@ def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least:
         if high >= MOST_OF_THE_LAW * law:
             return None
         low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    between = range(low + 1, high)
+    return low + 1 + bisect_left(between, True, key=holds)
 
 
 def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int, capacity: float) -> FleetPoint:

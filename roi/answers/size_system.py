@@ -7,13 +7,12 @@ from roi.economics.decision.evaluation import evaluate
 from roi.economics.decision.feasibility import ADAPTER_SLOTS, binding_field, tested
 from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Option, Shared
+from roi.economics.option_kinds import OWN_HARDWARE
 from roi.errors import InputError, UnknownName
 from roi.facts.case import Case
 
 KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
 """Options that run a fleet of their own, the tuned one first."""
-OWN: Final = "own-hardware"
-"""The kind of options on cards that are bought or owned."""
 
 
 def sized_option(
@@ -34,7 +33,7 @@ def sized_option(
         if not found:
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
-    held = [o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned]
+    held = [o for o in found if o.infeasible is None or f"{OWN_HARDWARE}:{o.system}" in owned]
     first = held[0] if held else found[0]
     why = None if model is not None else why_untrained(options, first)
     if why is not None and binding_field(why) == ADAPTER_SLOTS:

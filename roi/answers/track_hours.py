@@ -46,7 +46,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
         hours, usd = (_number(allocation, key, f"{where}: {name}") for key in ("gpuHours", "gpuCost"))
         start, end = _window(allocation, f"{where}: {name}")
         month = month_of(start)
-        if end > _first(after(month)):
+        if end > datetime.fromisoformat(f"{after(month)}-01T00:00:00+00:00"):
             raise InputError(f"{where}: {name}: its window reaches into {after(month)}; ask for step=1d")
         sums = found.setdefault(month, GpuMonth(0.0, 0.0))
         sums.hours, sums.usd = sums.hours + hours, sums.usd + usd
@@ -78,7 +78,3 @@ def _window(allocation: Json, where: str) -> tuple[datetime, datetime]:
             )
         times.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return times[0], times[1]
-
-
-def _first(month: str) -> datetime:
-    return datetime.fromisoformat(f"{month}-01T00:00:00+00:00")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
 from roi.answers.track_roles import Models, listed_name
-from roi.answers.track_unlisted import with_counted
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
 from roi.scenario.other_files import refuse_other
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.names_alone import source_shown
-from roi.usage.read.record import FileOptions
+from roi.usage.read.record import PROMPT, FileOptions
 
 if TYPE_CHECKING:
     from roi.usage.measure.pricing import Priced
+    from roi.usage.summary import Usage
 
 BILL_LIMIT: Final = 4 * 2**20
 """Bytes of an invoice by month."""
@@ -34,7 +34,6 @@ QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
 MOVED_LIST: Final = 0.005
 """Share by which list prices may move without a word."""
-INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 
 @dataclass
@@ -230,7 +229,7 @@ def _summed(rows: Sequence[tuple[str, "Priced"]], few: float, *, tiers: bool) ->
         found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
         found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
     for _, each in rows:
-        found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
+        found.input_tokens += sum(each.spend.tokens[name] for name in PROMPT)
         found.cache_read_tokens += each.spend.tokens["cache_read"]
         found.output_tokens += each.spend.tokens["output"]
     if all(each.usd is not None for _, each in rows):
@@ -355,6 +354,20 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
         )
     if len(months) > horizon:
         raise InputError(f"{where}: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
+
+
+def with_counted(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]]]") -> Iterator[str]:
+    """The remarks, that of an unknown provider said as what it is where all of its models are the decision's and count."""
+    from roi.usage.told import unlisted
+
+    counted = {(each.spend.provider, each.spend.model) for some in rows.values() for _, each in some}
+    ours = {str(each): each for each in unlisted(found.priced) if {(one.provider, one.model) for one in each.sums} <= counted}
+    for note in found.notes:
+        if (one := ours.get(note)) is None or one.provider is None:
+            yield note
+            continue
+        yield (f"{', '.join(one.models)}, {one.rows}: counted; the price list has no provider {one.provider!r}, so what they"
+               " cost is as their rows, --bill or --opencost tell it, else as forecast")
 
 
 def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None) -> dict[str, MonthSums]:

@@ -24,9 +24,10 @@ from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
 from roi.usage.measure.lengths import LengthBin, lengths_of, prefix_of_buckets, within_prompts
-from roi.usage.measure.pricing import EPOCH, PROMPT, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tiers_today, writes_nothing
 from roi.usage.measure.workload import listed_on, shortest_prefix
+from roi.usage.read.record import PROMPT
 from roi.usage.summary import Usage
 
 if TYPE_CHECKING:

@@ -9,4 +9,6 @@ KEEPS_MODEL: Final = frozenset({"stay", "cache-batch", "flexible-tier", "provisi
 """Kinds in which the incumbent answers as it does today, for less or at another speed."""
 PADDED: Final = "cache-batch:padded"
 """Id of the option whose shared prefix is made as long as the incumbent's cache asks."""
-SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})
+OWN_HARDWARE: Final = "own-hardware"
+"""The kind, and the start of the ids, of options on cards that are bought or owned."""
+SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", OWN_HARDWARE})

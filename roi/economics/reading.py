@@ -38,6 +38,8 @@ PLAIN: Final = KEEPS_MODEL | LEVERS | {"cheaper-api", "hosted-open"}
 OWN: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
               "evaluation_labels")
 """Facts that a cost line names by the path at which the option has them."""
+NO_BILL: Final[Mapping[str, float]] = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
+"""What stands in a Case of which no bill is known, or none is to count."""
 LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 

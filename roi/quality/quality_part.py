@@ -54,13 +54,9 @@ def _quality(measured: Measured, source: str, warnings: list[Caution]) -> Iterat
         rates = {first: _rounded(part) | {"source": source} for first, part in known.items() if part is not None}
         if rates:
             yield name, rates
-    if kept := [{"says": _short(each.says)} | ({"about": each.about} if each.about else {}) for each in warnings if each.kept]:
+    if kept := [{"says": " ".join(each.says.split())[:LONGEST]} | ({"about": each.about} if each.about else {})
+                for each in warnings if each.kept]:
         yield "cautions", kept
-
-
-def _short(says: str) -> str:
-    """A warning on one line, as long as a scenario takes it."""
-    return " ".join(says.split())[:LONGEST]
 
 
 def _counted(each: SystemScore) -> bool:

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import Offer
-from roi.economics.inputs import Array, Option, Shared, path_of
-from roi.economics.lines.calendar import growth_path, months
+from roi.economics.inputs import Array, Option, path_of
+from roi.economics.lines.line import mean_load
+from roi.economics.lines.self_hosting import within_day
+from roi.economics.reading import NO_BILL, read_shared
 from roi.estimate.replay.fleet import demand_to_hold, instances_needed, replicas_needed
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import FleetPlan
-from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_DAY
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
 
 LARGER = (3.0, 10.0, 30.0)
 """Multiples of today's volume at which the cheapest plan is kept too."""
@@ -96,17 +98,11 @@ def cheapest_plans(sheet: FactSheet, found: list[FoundPlan]) -> list[FoundPlan]:
 
 
 def _loads(sheet: FactSheet) -> NDArray[np.float64]:
-    """Requests/s that a fleet must hold in each month."""
-    facts = sheet.facts
-    a_day, peak, growth, can_wait = (facts[path_of(Shared, name)].number()
-                                     for name in ("requests_per_day", "peak_to_mean", "growth", "can_wait"))
-    workloads, horizon = facts.get(path_of(Option, "workloads")), int(facts["horizon_months"].number())
-    mean = a_day * (1.0 if workloads is None else workloads.number()) / SECONDS_PER_DAY * growth_path(growth, horizon)
-    number = 0
-    while (step := f"workload.steps.{number}") + ".ratio" in facts:
-        come = months(horizon) >= facts[f"{step}.from_month"].number()
-        mean, number = np.where(come, mean * facts[f"{step}.ratio"].number(), mean), number + 1
-    return np.asanyarray(demand_to_hold(mean * peak, mean, can_wait))
+    """Requests/s that a fleet must hold in each month, but for the gap to the bill, which is known once there are options."""
+    shared = read_shared({**sheet.case().values(), **NO_BILL})
+    workloads = sheet.facts.get(path_of(Option, "workloads"))
+    mean = mean_load(shared) * (1.0 if workloads is None else workloads.number())
+    return np.asanyarray(demand_to_hold(mean * shared.peak_to_mean, mean, within_day(shared)))
 
 
 def _watts(offer: Offer) -> float:

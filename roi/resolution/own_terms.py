@@ -16,9 +16,8 @@ from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_pa
 from roi.scenario.sections.scores import Score
 from roi.scenario.yaml import MEASURED
 
-KINDS = ("by-token", "cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning",
-         "shorter-prompt+less-reasoning", "cheaper-api", "hosted-open", "cascade", "vendor-tuned", "hosted-adapter",
-         "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
+KINDS = ((KEEPS_MODEL - {"stay"}) | LEVERS | SELF_HOSTED
+         | {"cheaper-api", "hosted-open", "cascade", "vendor-tuned", "hosted-adapter"})
 """Kinds of options besides staying."""
 EVERYBODY = ("all", "all but stay")
 UNUSED = "unused"

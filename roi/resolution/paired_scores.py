@@ -38,7 +38,8 @@ class Carried(NamedTuple):
 
 def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Carried | None:
     """What the pairs say of a system on all items of the incumbent, by its fact in the sheet; None where all pair."""
-    of_base, own = _items_of_incumbent(sheet, s, pair), _items(score, pair)
+    of_base = _items(score_of(s, _base_of(sheet, s)), largest_pair(s) or pair)  # whose bare value is as on the largest pairs
+    own = _items(score, pair)
     told = min(own, of_base) if pair.correlation is not None else _items(None, pair)  # counts of parts are no number of items
     pairs = min(told if pair.pairs is None else pair.pairs, own, of_base)
     if pairs == max(own, of_base):
@@ -57,11 +58,6 @@ def _items(score: ScoreOrNot | None, pair: Paired) -> int:
     """Items that a score rests on: stated, or those of the counts."""
     stated = score.items if isinstance(score, Score) else None
     return stated or round(pair.items) or 1
-
-
-def _items_of_incumbent(sheet: FactSheet, s: Scenario, pair: Paired) -> int:
-    """The same of the incumbent, whose bare value is as on the largest set of pairs."""
-    return _items(score_of(s, _base_of(sheet, s)), largest_pair(s) or pair)
 
 
 def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: Paired, carried: Carried) -> str:

@@ -77,7 +77,8 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
             f"{len(changed):,} bucket{'s' * several} (first: {what}) {'stand' if several else 'stands'} in several exports"
             " with different counts or lengths; each counts once, with the larger count. If they are different calls, give a"
             " column or an export that tells them apart")
-    return Settled([replace(table, records=_without(table.records, gone)) for table in tables],
+    return Settled([replace(table, records=(own := table.records).anti_join(
+                        gone, [own[BUCKET] == gone.bucket, own[FILE] == gone.file])) for table in tables],
                    {row["day"] for row in found if row["same"] == 0})
 
 
@@ -103,10 +104,6 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
         return table
     table.unread.add(AGAIN, "", again)
     return replace(table, records=ibis.union(once, records.filter(records.dropped.notnull())))
-
-
-def _without(records: Table, gone: Table) -> Table:
-    return records.anti_join(gone, [records[BUCKET] == gone.bucket, records[FILE] == gone.file])
 
 
 def _sums(tables: Sequence[LogTable]) -> Table:

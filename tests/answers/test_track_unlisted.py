@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from roi.answers.track_unlisted import with_counted
+from roi.answers.track_months import with_counted
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 

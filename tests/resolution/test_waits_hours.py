@@ -9,7 +9,10 @@ from quiet_scenario import CHEAPER, PER_MONTH, SELF, World, case_of, plan, quiet
 from roi.catalog.prices.gpu_offers import rented_offers
 from roi.economics.lines.api_bill import service
 from roi.errors import InputError
+from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
+from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.found_plans import _loads
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 from roi.scenario.scenario import Scenario
@@ -78,6 +81,14 @@ def test_own_servers_hold_what_the_deadline_leaves_to_be_done_by_the_hour() -> N
     assert [rent(waits_hours=hours) for hours in (24.0, 16.0, 8.0, 0.05)] == [1460.0, 1460.0, 2920.0, 4380.0]
     assert rent() == 1460.0
     assert rent(can_wait_share=0.0) == rent(can_wait_share=0.0, waits_hours=8.0) == 4380.0
+
+
+def test_plans_are_chosen_by_the_load_that_their_fleets_hold_by_the_deadline() -> None:
+    """Office hours at three times the mean of 1/s: 24 h of work in 16 h and in 10, or in the whole day."""
+    sheet = FactSheet(known_runs())
+    for hours, held in ((24.0, 1.0), (8.0, 1.5), (2.0, 2.4)):
+        sheet.facts = dict(case_of(workload={**WAITS, "waits_hours": hours}).facts)
+        assert _loads(sheet).tolist() == pytest.approx([held] * 24)
 
 
 def test_servers_by_the_hour_spread_an_hours_work_over_as_many_hours_as_take_least() -> None:

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from roi.catalog.models.shapes import ACTIVE, FORMATS, key, known_model
+from roi.catalog.models.shapes import ACTIVE, FORMATS, key, known_model, pointed
 
 FAMILY: Final = re.compile(r"^(?:(?:[a-z]+\.)+|databricks-)(?=[a-z])")
 """What clouds write before a name: meta.llama3-1-8b-instruct-v1:0, databricks-meta-llama-3-1-8b-instruct."""
@@ -14,8 +14,6 @@ POINT_P: Final = re.compile(r"(?<=[a-z-])v?(\d)p(\d)(?=-|$)")
 """A point as one host writes it: llama-v3p1-8b, qwen2p5-7b."""
 BARE_V: Final = re.compile(r"(?<=-)v(\d)(?=-\d)")
 """A generation as the same host writes it: llama-v3-8b."""
-IN_DASHES: Final = re.compile(r"^([a-z-]+\d)-(\d)-(\d+(?:\.\d+)?b)(?=-|$)")
-"""A version in dashes, where a size follows: llama3-1-8b."""
 SERVED: Final = (
     r"instruct|chat|it|hf|turbo|fast|ultrafast|instant|versatile|specdec|basic|latest|free|maas|unsloth|4096|8192|32768"
 )
@@ -40,7 +38,7 @@ def weights_of(name: str) -> str | None:
     bare = BARE_V.sub(r"\1", POINT_P.sub(r"\1.\2", bare)).removeprefix("meta-").replace(":", "-")
     while shorter := re.fullmatch(f"(.+?)[-.](?:{FORMATS}|{SERVED})", bare):
         bare = shorter[1]
-    short = ACTIVE.sub("", IN_DASHES.sub(r"\1.\2-\3", key(bare)))
+    short = ACTIVE.sub("", pointed(key(bare)))
     return short if known_model(short) is not None or known_model(bare) is not None else None
 
 

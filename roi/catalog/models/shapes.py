@@ -36,6 +36,7 @@ ENCODER_WHY: Final = (
 POINT: Final = re.compile(r"(?<=\d)_(?=\d)")
 APART: Final = re.compile(r"[\s_:]+")
 DASH: Final = re.compile(r"(?<=[a-z])-(?=\d)")
+IN_DASHES: Final = re.compile(r"^([a-z-]+\d)-(\d)-(\d+(?:\.\d+)?b)(?=-|$)")
 
 
 def dashed(name: str) -> str:
@@ -46,6 +47,11 @@ def dashed(name: str) -> str:
 def key(name: str) -> str:
     """What two spellings of one name share: `dashed`, without the dash between a word and its number (llama-3 = llama3)."""
     return DASH.sub("", dashed(name))
+
+
+def pointed(key: str) -> str:
+    """The key with a point in a version in dashes, where a size follows: llama3-1-8b, qwen2-5-72b."""
+    return IN_DASHES.sub(r"\1.\2-\3", key)
 
 
 def without_endings(name: str) -> list[str]:
@@ -65,9 +71,8 @@ def spellings(name: str) -> list[str]:
     owned = re.fullmatch(r"[\w-][\w.-]*/([^/]+)", whole)
     bare = owned[1] if owned else whole
     out = [whole, *without_endings(bare), *without_endings(re.sub(r"^meta[-.]", "", bare))]
-    # a version in dashes, where a size follows: llama-3-1-8b, qwen2-5-72b
-    dotted = [re.sub(r"^([a-z-]+\d)-(\d)-(\d+(?:\.\d+)?b)(?=-|$)", r"\1.\2-\3", each) for each in map(key, out)]
-    return list(dict.fromkeys([*map(key, out), *dotted]))
+    keys = [key(each) for each in out]
+    return list(dict.fromkeys([*keys, *map(pointed, keys)]))
 
 
 @cache

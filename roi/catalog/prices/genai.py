@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.vendors import cache_minimum
-from roi.errors import NoListPrice, RoiError
+from roi.errors import NoListPrice, RoiError, words_of
 from roi.facts.price import ApiPrice, CacheMinimum
 
 if TYPE_CHECKING:
@@ -206,11 +206,7 @@ def fetch_providers() -> "list[Provider]":
     try:
         snapshot = UpdatePrices().fetch()
     except (HTTPError, OSError, ValueError) as error:  # no network, another status than 200, or data that it cannot read
-        raise RoiError(f"refresh: genai-prices brought no API prices ({_first_line(error)}); nothing was written") from error
+        raise RoiError(f"refresh: genai-prices brought no API prices ({words_of(error)}); nothing was written") from error
     if snapshot is None or not snapshot.providers:
         raise RoiError("refresh: genai-prices brought no API prices; nothing was written")
     return snapshot.providers
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -52,7 +52,8 @@ def attribute(groups: Sequence[Sequence[int]], value: Value) -> Attribution:
 
     steps = sum(2 * len(group) for group in held) * 2 ** max(len(held) - 1, 0)
     method = SHAPLEY if steps <= FEW else ORDERED
-    walks = _by_group(held) if method == SHAPLEY else _in_order(held)
+    walks = _by_group(held) if method == SHAPLEY else (
+        _both_ways(1.0, frozenset(), tuple(cause for group in held for cause in group)))
     terms: list[list[Array]] = [[] for _ in range(count)]
     for weight, start, order in walks:
         moved, before = start, at(start)
@@ -76,10 +77,6 @@ def _by_group(groups: Sequence[tuple[int, ...]]) -> Iterator[tuple[float, frozen
             weight = factorial(size) * factorial(n - 1 - size) / factorial(n)
             for chosen in combinations(others, size):
                 yield from _both_ways(weight, frozenset(c for each in chosen for c in each), group)
-
-
-def _in_order(groups: Sequence[tuple[int, ...]]) -> Iterator[tuple[float, frozenset[int], tuple[int, ...]]]:
-    yield from _both_ways(1.0, frozenset(), tuple(cause for group in groups for cause in group))
 
 
 def _both_ways(

@@ -143,7 +143,8 @@ def decide(
     judged, running = first or then, leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
     standing = [alarm for alarm in alarms if not alarm.accepted]
-    below, steps = _stands_below(shared, counts, turning), _steps(leader, first_move, following)
+    below, steps = _stands_below(shared, counts, turning), (leader,) if first_move is None else (first_move, leader)
+    steps = steps if following is None else (following.after, following.option)
     if leader == "stay":
         told = staying(results, counts, challenger)
     else:
@@ -249,13 +250,6 @@ def error_rate_that_decides(
         if (against.plan, against.replicas_fixed) == before:
             break
     return at
-
-
-def _steps(leader: str, first_move: str | None, following: Following | None) -> tuple[str, ...]:
-    """The leading option, with what comes before it or follows it."""
-    if following is not None:
-        return following.after, following.option
-    return (leader,) if first_move is None else (first_move, leader)
 
 
 def _stands_below(shared: Shared, counts: str, turning: TurningPrice) -> float | None:

@@ -20,6 +20,11 @@ def months(horizon: int) -> Array:
     return np.arange(1, horizon + 1, dtype=np.float64)
 
 
+def last_month(horizon: int) -> Array:
+    """1 in month H, 0 before, shape (H,)."""
+    return np.asarray(months(horizon) == horizon, dtype=np.float64)
+
+
 def by_month(operation: np.ufunc, one: Number, other: Number) -> Array:
     """`operation` of a number and a row of months, shape (..., H).
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, by_month, has_rows, powers
+from roi.economics.lines.calendar import Share, by_month, has_rows, last_month, powers
 from roi.economics.lines.line import Arithmetic, Line, Words, any_positive, nothing_monthly, pick
 from roi.economics.lines.line_kind import LineKind
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
@@ -179,9 +179,7 @@ def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> tuple[Ar
     left = bought[..., worn:] * (powers(kept, ages) if quick else by_month(np.power, kept, ages))
     at_horizon = left.sum(axis=-1, keepdims=True)
     if not worn:
-        last = np.zeros(horizon)
-        last[-1] = 1.0
-        return last, at_horizon
+        return last_month(horizon), at_horizon
     sold = np.zeros_like(bought, shape=np.broadcast_shapes(bought.shape, np.shape(terms.kept_per_year)))
     sold[..., horizon - worn :] = bought[..., :worn] * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
     sold[..., -1:] += at_horizon

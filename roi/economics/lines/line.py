@@ -15,7 +15,7 @@ from roi.economics.inputs import Array, Number, Shared
 from roi.economics.lines.calendar import Falls, Path, Share, Stepped, by_month, growth_path, live_share, months, whole
 from roi.economics.lines.line_kind import LineKind
 from roi.numerics.spreads import triangle_exponential
-from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
+from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 Arithmetic = Callable[[int], str]
 """Month index (0 = month 1; -1, asked of a line with an upfront alone, = month 0) -> the product that gives its figure then."""
@@ -286,6 +286,11 @@ def billed_requests(shared: Shared) -> Array:
     factor, asked = shared.volume_factor, requests(shared)
     same = isinstance(factor, float) and factor == 1.0
     return shared.once("billed requests", lambda: asked if same else np.asanyarray(asked * factor))
+
+
+def mean_load(shared: Shared) -> Array:
+    """Requests/s that are billed on the mean of each month, shape (..., H)."""
+    return shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
 
 
 def usd_of_errors(shared: Shared) -> Array:

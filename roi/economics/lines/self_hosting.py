@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, incumbent_share
+from roi.economics.lines.calendar import Share, incumbent_share, last_month
 from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import (
     Along,
@@ -98,7 +98,7 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
     mean = fleet_load(shared, option)
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed, live)
-    running, spill = partial(_running, live), np.zeros(shared.horizon)
+    running, spill = live.where_any, np.zeros(shared.horizon)
     if not option.autoscale:
         each, per_replica, demand = plan.gpus_per_instance, plan.gpus_per_replica, _demand(shared, option, mean)
         alone = isinstance(each, float) and each == per_replica  # a replica an instance, and they are whole
@@ -124,11 +124,6 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
         without = np.asanyarray(_sized(shared, option, plan, mean, 0, gpus_alone=True).gpus)
     with_spares, without = running(with_spares), running(without)
     return FleetMonths(lambda: without, lambda: with_spares, spill, lambda: _sized(shared, option, plan, mean, option.spares))
-
-
-def _running(live: Share, gpus: Number) -> Array:
-    """The GPUs of the months in which the option runs, shape (..., H)."""
-    return live.where_any(gpus)
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
@@ -182,7 +177,7 @@ def _floor_months(
     needed = instances * plan.gpus_per_instance
 
     def gpus() -> Array:
-        return _running(live, needed + np.zeros_like(mean))
+        return live.where_any(needed + np.zeros_like(mean))
 
     def sized() -> Fleet:
         return Fleet(
@@ -256,7 +251,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         steady = np.shape(gpus)[-1:] != (shared.horizon,)
         along = Along(drift, gpus * rate, live) if steady else Along(shared.product(np.asanyarray(gpus), drift), rate, live)
         return Line(name=name, kind=LineKind.RENT, **along._asdict(), facts=(price, *facts),
-                    arithmetic=lambda month: arithmetic(_running(live, gpus), month))
+                    arithmetic=lambda month: arithmetic(live.where_any(gpus), month))
 
     lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
     if any_positive(spare):
@@ -280,8 +275,6 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd) * option.fleet_share
     if not np.any(owed > 0):
         return []
-    last = np.zeros(shared.horizon)
-    last[-1] = 1.0
 
     def arithmetic(month: int) -> str:
         months = pick(owed.sum(axis=-1, keepdims=True))
@@ -291,6 +284,6 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
 
     return [Line(
         name="GPU commitment beyond the horizon", kind=LineKind.RENT_LEFT,
-        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
+        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last_month(shared.horizon)),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]

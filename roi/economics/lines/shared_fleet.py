@@ -6,8 +6,7 @@ import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_request import long_share
-from roi.economics.lines.line import Arithmetic, Line, Words, billed_requests, is_zero, pick
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from roi.economics.lines.line import Arithmetic, Line, Words, is_zero, mean_load, pick
 
 
 def alone_on_fleet(option: Option) -> bool:
@@ -20,7 +19,7 @@ def fleet_load(shared: Shared, option: Option) -> Array:
 
     Without those that are too long for it.
     """
-    own = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
+    own = mean_load(shared)
     if option.too_long is not None:
         taken, every = 1.0 - long_share(shared, option), own
         own = shared.once_for("load that fits", (taken,), lambda: np.asanyarray(every * taken))

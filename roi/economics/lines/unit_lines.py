@@ -7,13 +7,13 @@ import numpy as np
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Shared, path_of
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.calendar import EXACT, Share, growth_path, incumbent_share, months
-from roi.economics.lines.line import Line, any_positive, billed_requests, pick, requests
+from roi.economics.lines.calendar import EXACT, Share, growth_path, incumbent_share, last_month, months
+from roi.economics.lines.line import Line, any_positive, billed_requests, mean_load, pick, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import successors
 from roi.economics.paid_units import Provisioned
 from roi.estimate.replay.fleet import burst_from_peak, spill_share
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR
+from roi.units import SECONDS_PER_DAY
 
 
 def unit_holds(shared: Shared, terms: Provisioned) -> Number:
@@ -32,11 +32,6 @@ def unit_holds(shared: Shared, terms: Provisioned) -> Number:
         return full / terms.utilization
     assert terms.requests_per_s is not None
     return terms.requests_per_s if terms.spills else np.maximum(terms.requests_per_s, full)
-
-
-def mean_load(shared: Shared) -> Array:
-    """Requests/s that are billed on the mean of each month, shape (..., H)."""
-    return np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR))
 
 
 def units_needed(shared: Shared, terms: Provisioned, part: Number = 1.0) -> Array:
@@ -221,11 +216,9 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
         ),
     )]
     if np.any(owed > 0):
-        last = np.zeros(shared.horizon)
-        last[-1] = 1.0
         lines.append(Line(
             name="provisioned throughput beyond the horizon", kind=LineKind.PROVISIONED_LEFT,
-            path=np.asanyarray(owed * last * usd),
+            path=np.asanyarray(owed * last_month(shared.horizon) * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
             arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
         ))

@@ -251,7 +251,8 @@ def with_seen(
         known[id] = option = replace(option, months_to_live=seen[LIVE])
     if INPUT in seen or OUTPUT in seen:
         given, made = seen.get(INPUT, 1.0), seen.get(OUTPUT, 1.0)
-        known = {k: replace(o, tokens=_longer(o.tokens, given, made)) for k, o in known.items()}
+        known = {k: replace(o, tokens=replace(t := o.tokens, longer=t.longer * given, output_ratio=t.output_ratio * made,
+                                              reasoning_tokens=t.reasoning_tokens * made)) for k, o in known.items()}
     if STAY_PRICE in seen:
         known = {k: dearer(o, seen[STAY_PRICE]) if shares_price(o, known) else o for k, o in known.items()}
     return shared, known
@@ -288,16 +289,6 @@ def shares_price(option: Option, options: Mapping[str, Option]) -> bool:
 def _read_on(tokens: Tokens, rate: Number, most: Number) -> Tokens:
     """Tokens of a request whose prefix is found at this rate: above 1, as many times the prefix is found, up to `most`."""
     return replace(tokens, prefix_longer=tokens.prefix_longer * np.clip(rate, 1.0, most))
-
-
-def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
-    """Tokens of a request with so many times the input and the output."""
-    return replace(
-        tokens,
-        longer=tokens.longer * given,
-        output_ratio=tokens.output_ratio * made,
-        reasoning_tokens=tokens.reasoning_tokens * made,
-    )
 
 
 def paid(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]) -> Figures:

@@ -81,12 +81,8 @@ class Forecast:
 
 def dimensions(case: Case, months: int) -> int:
     """Numbers in (0, 1) that one draw of the forecast takes: for its facts, and for the luck of its months."""
-    return len(case.uncertain) + len(MONTHLY) * _lucky(case, months)
-
-
-def _lucky(case: Case, months: int) -> int:
-    """Months that have luck of their own."""
-    return max(min(months, (DIMENSIONS - len(case.uncertain)) // len(MONTHLY)), 1)
+    lucky = max(min(months, (DIMENSIONS - len(case.uncertain)) // len(MONTHLY)), 1)  # months that have luck of their own
+    return len(case.uncertain) + len(MONTHLY) * lucky
 
 
 def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int) -> Forecast:

@@ -208,7 +208,8 @@ def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:
     factors = discount_factors(shared.discount_rate, max(shared.horizon - k, 1))
     running = options[id]
     own = evaluate(shared, running, options)
-    going_on = now.own.cash_usd if counts == "cash" else now.own.cash_usd + _errors(own)
+    going_on = now.own.cash_usd if counts == "cash" else (
+        now.own.cash_usd + sum((x.monthly for x in own.costs.lines if x.is_error), np.zeros(1)))
     kept_usd = np.atleast_2d(np.broadcast_to(going_on, (*np.shape(going_on)[:-1], shared.horizon)))
     back = np.asanyarray(shared.migration_hours * shared.usd_per_hour).reshape(-1, 1)
     found = {}
@@ -234,7 +235,3 @@ def _cash(done: Evaluated, counts: str) -> tuple[Array, Number]:
     kept = [x for x in lines if counts == "errors" or not x.is_error]
     horizon = done.total.monthly.shape[-1]
     return (np.asanyarray(sum((x.monthly for x in kept), np.zeros(horizon))), sum((x.upfront for x in kept), 0.0))
-
-
-def _errors(done: Evaluated) -> Array:
-    return np.asanyarray(sum((x.monthly for x in done.costs.lines if x.is_error), np.zeros(1)))

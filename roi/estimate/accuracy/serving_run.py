@@ -12,8 +12,6 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
 from roi.estimate.serving.iteration import matrix_rate, roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits
-from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
 
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
@@ -33,35 +31,18 @@ LITTLE: Final = 5.0
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
 
 
-@dataclass(frozen=True)
-class ServingSystem:
-    """Equal replicas of one model."""
+@dataclass(frozen=True, kw_only=True)
+class ServingSystem(ReplicaPlan):
+    """Equal replicas of one model, each of them such a plan."""
 
-    shape: ModelShape
-    gpu: Gpu
     replicas: float
-    tensor_parallel: float
-    weight_dtype: str
-    """A name of WEIGHT_FORMATS."""
-    kv_dtype: str
-    """A name of KV_BYTES."""
-    sequence_limit: float | None = None
-    """Sequences that a replica decodes together at most, where it is not the engine's own (a batch of a stated size)."""
     prefill_replicas: float = 0.0
     """Of the replicas, those that compute prompts and nothing else (disaggregated serving); 0: every one does both."""
-    stages: float = 1.0
-    """GPUs that hold the layers one after the other, each of them of tensor_parallel."""
-    attention_parallel: bool = False
-    """Attention on every GPU for its own sequences, experts spread over all."""
-    stream_interval: float = 1.0
-    """Tokens of an answer that its stream sends at a time."""
+    since_0_28: bool = False
 
     def plan(self, habits: EngineHabits) -> ReplicaPlan:
         """One replica, on an engine with these habits."""
-        return ReplicaPlan(
-            shape=self.shape, gpu=self.gpu, tensor_parallel=self.tensor_parallel, weight_dtype=self.weight_dtype,
-            kv_dtype=self.kv_dtype, habits=habits, stages=self.stages, attention_parallel=self.attention_parallel,
-            sequence_limit=self.sequence_limit, stream_interval=self.stream_interval, since_0_28=False)
+        return replace(self, habits=habits)
 
 
 @dataclass(frozen=True)

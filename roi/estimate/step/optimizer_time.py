@@ -61,12 +61,8 @@ def _own_bytes(plan: TrainingPlan, each: float, *, passes: bool) -> float:
     if passes or plan.optimizer in ("adamw-bf16", "galore-adamw", "apollo-adamw"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else each
         return 8.0 * each + 13.0 * moments
-    return 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else _moment_bytes(plan))
-
-
-def _moment_bytes(plan: TrainingPlan) -> float:
-    """Bytes of one of bitsandbytes' moments."""
-    return 1.0 if plan.optimizer.endswith("8bit") else 4.0
+    bitsandbytes = 1.0 if plan.optimizer.endswith("8bit") else 4.0
+    return 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else bitsandbytes)
 
 
 def orthogonal_s(model: ModelShape, plan: TrainingPlan, rate: Number) -> Number:

@@ -46,10 +46,6 @@ def _weight(i: float, o: float, r: Number) -> Number:
     return i * o + 0.0 * r
 
 
-def _least(i: float, o: float, r: Number) -> Number:
-    return min(i, o) ** 2 + 0.0 * r
-
-
 def _kronecker(i: float, o: float, r: Number) -> Number:
     """LoKr: each side in its two most equal factors, a small factor whole and a large one of rank r where that is less."""
     (a, b), (c, d) = _factors(o), _factors(i)
@@ -141,7 +137,8 @@ TUNERS: Final[dict[str, Tuner]] = {
                    frozen=lambda i, o, r: min(i, o) * i + r * o),
     "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0,
                    copied=lambda i, o, r: r * (2.0 * i + o)),
-    "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least", kept=_least,
+    "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least",
+                      kept=lambda i, o, r: min(i, o) ** 2 + 0.0 * r,
                       copied=_weight),
     "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32"),
     "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
-from roi.quality.result_rows import Asked, Document, Format, Notes, Row, Source, one_of, share
+from roi.quality.result_rows import Asked, Format, Notes, Row, Source, one_of, share
 
 MOST_BYTES = 64 * 2**20
 """Of the sums beside the samples."""
@@ -20,10 +20,6 @@ OTHERS = frozenset({"doc_id", "doc_hash", "prompt_hash", "target_hash"})
 """Numbers and hashes of a row that are no metric."""
 NO_MARK = "a metric of the whole task, with no mark for a document"
 NAMED = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
-
-
-def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
-    return "doc_id" in first and bool({"filter", "resps", "filtered_resps"} & first.keys())
 
 
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
@@ -79,4 +75,5 @@ def _argument(arguments: str) -> str | None:
 
 
 HARNESS = Format(title="lm-evaluation-harness samples", columns=("docid", "filter", "resps"),
-                 recognises=_recognises, rows=_rows)
+                 recognises=lambda _, first: "doc_id" in first and bool({"filter", "resps", "filtered_resps"} & first.keys()),
+                 rows=_rows)

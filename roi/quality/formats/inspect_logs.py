@@ -14,10 +14,6 @@ ENDS = ("error", "cancelled", "started")
 """Statuses of a log other than success."""
 
 
-def _recognises(head: Document, first: Document) -> bool:
-    return isinstance(head.get("eval"), dict) and "epoch" in first and "id" in first
-
-
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     about = source.head["eval"]
     if isinstance(date := about.get("created"), str):
@@ -52,4 +48,5 @@ def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | N
     return mark
 
 
-INSPECT = Format(title="Inspect log", columns=("id", "epoch", "scores"), recognises=_recognises, rows=_rows)
+INSPECT = Format(title="Inspect log", columns=("id", "epoch", "scores"), rows=_rows,
+                 recognises=lambda head, first: isinstance(head.get("eval"), dict) and {"epoch", "id"} <= first.keys())

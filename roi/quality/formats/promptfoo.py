@@ -4,14 +4,20 @@ A result names its provider (label, else id), its test's variables and whether a
 promptfoo/promptfoo, examples/redteam-sql-injection-agent/redteam.metrics.results.json, have the results under
 results.results, `failureReason` 2 where the call failed, and a `promptId` that is a hash. An item is known by a hash of its
 variables, since a repetition of a test has a `testIdx` of its own; a variable or a metadata field that is an id comes first.
-Where the judge failed there is no score (`failed_judges`).
+
+Where the judge failed, by an error or with no verdict in its words, there is no score: promptfoo writes such an assertion as
+one that does not hold. From 2026 on its metadata says `graderError` (src/matchers/shared.ts); before, its reason alone tells,
+in words of promptfoo's own (src/matchers/rubric.ts), and `not-` turned it into one that holds. Components are flat: behind a
+set of assertions stand copies of those in it. What crashed in a function of the user's is no judge: it fails where the answer
+is no JSON too.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import Final
 
-from roi.quality.formats.failed_judges import unjudged
 from roi.quality.formats.own_rows import NAMES
 from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
@@ -21,10 +27,15 @@ CLUSTERS = ("conversationId", *(name for name in NAMES["cluster"] if name.endswi
 ERROR = 2
 """failureReason of a call that gave no answer."""
 UNJUDGED = "the judge failed: an error, no verdict on the answer"
-
-
-def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
-    return {"provider", "success"} <= first.keys() and bool({"testIdx", "testCase", "vars"} & first.keys())
+TOLD: Final = re.compile(r"Could not extract JSON from [\w :.-]+ response|[\w :.-]+ produced malformed response|No output$"
+                         r"|Could not perform remote grading|API (call |response )?error: "
+                         r"|LLM-proposed evaluation (steps|result) (are|is) not in JSON format")  # fmt: skip
+"""Beginnings of reasons of versions without the mark."""
+JUDGES: Final = ("llm-rubric", "model-graded-", "factuality", "g-eval", "search-rubric", "agent-rubric", "answer-relevance",
+                 "context-", "conversation-relevance", "trajectory:", "promptfoo:redteam:")  # fmt: skip
+"""Beginnings of the types of assertions that ask a model; what a failed judge leaves may name no type."""
+DEEPEST: Final = 8
+"""Sets of assertions inside each other that are looked into; promptfoo has one."""
 
 
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
@@ -32,7 +43,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     for place, result in source.documents:
         failed = result.get("failureReason") == ERROR
         mark = None if failed else _mark(result, asked, notes, place)
-        lost = mark is not None and unjudged(result, asked.metric or "success", mark)
+        lost = mark is not None and _unjudged(result, asked.metric or "success", mark)
         provider = result.get("provider")
         name = block(provider).get("label") or block(provider).get("id") or provider
         seen = prompts.setdefault(str(name), [])
@@ -73,4 +84,83 @@ def _cluster(result: Document) -> object:
     return next((each for name in CLUSTERS if isinstance(each := told.get(name), (str, int))), None)
 
 
-PROMPTFOO = Format(title="promptfoo", columns=("provider", "success", "vars"), recognises=_recognises, rows=_rows)
+def _unjudged(result: Document, metric: str, mark: object) -> bool:
+    """True where the mark of this metric rests on a judge that failed.
+
+    `success` is certain where a threshold was reached without that judge, and where another assertion fails that no threshold
+    makes up for. `score` is a mean over all. A named score is of the assertions that bear its name; of one that none bears, as
+    it is derived from others, nothing is certain.
+    """
+    grading = block(result.get("gradingResult"))
+    components = list(_components(grading))
+    if not any(_failed(each) for each in components):
+        return _marked(grading)
+    if metric not in {"success", "score"}:
+        named = [each for each in components if metric in _names(each)]
+        return any(_failed(each) for each in named) if named else True
+    counted = [each for each in components if _counts(each)]
+    if metric == "score" or not any(_failed(each) for each in counted):
+        return any(_failed(each) for each in counted)
+    test = block(result.get("testCase"))
+    added_up = any(test.get(name) is not None for name in ("threshold", "assertScoringFunction"))
+    return _uncertain(counted, holds=mark == 1.0, added_up=added_up)
+
+
+def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool, deep: int = DEEPEST) -> bool:
+    """True where what these assertions come to may be otherwise with the verdicts that are lost; `added_up` to a threshold."""
+    if holds:
+        return any(each.get("pass") and _failed(each, deep) and _unsure(each, deep) for each in components)
+    fails = (each for each in components if not each.get("pass"))
+    return added_up or all(_failed(each, deep) and _unsure(each, deep) for each in fails)
+
+
+def _unsure(component: Document, deep: int) -> bool:
+    """The same of one of which a judge failed: always of an assertion alone, of a set as what it holds says."""
+    within = list(_components(component)) if deep else []
+    if not within:
+        return True
+    added_up = str(component.get("reason")).startswith("Aggregate score ")
+    return _uncertain(within, holds=bool(component.get("pass")), added_up=added_up, deep=deep - 1)
+
+
+def _components(graded: Document) -> Iterator[Document]:
+    """The assertions and sets of assertions of a test or a set, without the copies of what is in inner sets."""
+    found, copies = graded.get("componentResults"), 0
+    for each in found if isinstance(found, list) else ():
+        if copies:
+            copies -= 1
+            continue
+        within = block(each).get("componentResults")
+        copies = len(within) if isinstance(within, list) else 0
+        yield block(each)
+
+
+def _failed(component: Document, deep: int = DEEPEST) -> bool:
+    """True where its judge failed, or that of one in it."""
+    if deep and any(_failed(each, deep - 1) for each in _components(component)):
+        return True
+    kind, reason = str(block(component.get("assertion")).get("type", "")).removeprefix("not-"), component.get("reason")
+    told = isinstance(reason, str) and TOLD.match(reason) is not None
+    return _marked(component) or (told and (not kind or kind.startswith(JUDGES)))
+
+
+def _marked(graded: Document) -> bool:
+    return block(graded.get("metadata")).get("graderError") is True
+
+
+def _counts(component: Document) -> bool:
+    """True where the test's success and score rest on it."""
+    of = block(component.get("assertion"))
+    return not of.get("metricOnly") and of.get("weight") != 0
+
+
+def _names(component: Document) -> set[str]:
+    """The named scores that it is part of."""
+    bearers = (block(component.get("assertion")), block(block(component.get("metadata")).get("assertionSet")))
+    return {str(name) for name in (*(each.get("metric") for each in bearers), *block(component.get("namedScores"))) if name}
+
+
+PROMPTFOO = Format(
+    title="promptfoo", columns=("provider", "success", "vars"), rows=_rows,
+    recognises=lambda _, first: {"provider", "success"} <= first.keys() and not first.keys().isdisjoint(
+        {"testIdx", "testCase", "vars"}))

@@ -5,6 +5,7 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.option_kinds import OWN_HARDWARE, SELF_HOSTED
 from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
@@ -103,10 +104,10 @@ def excluded(c: Comparison) -> list[str]:
     silent = [p for p, f in c.case.facts.items() if p.endswith(".reasoning_tokens") and f.basis is Basis.ASSUMED]
     if silent:
         found.append("reasoning tokens where tokens.MODEL.reasoning_tokens does not state them; they are billed as output")
-    if kinds & {"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"}:
+    if kinds & SELF_HOSTED:
         found.append("engineer hours that grow with the fleet: people.run_hours_per_month are the same for any")
         found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
-    if "own-hardware" in kinds:
+    if OWN_HARDWARE in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
     used = {"flexible-tier": case_number(c.case, f"vendors.{c.case['options.stay.vendor'].value}.flexible.share") > 0.0,
             "provisioned": paid_by_unit(c) and f"{TODAY}seats" not in c.case}

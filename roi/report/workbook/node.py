@@ -161,23 +161,11 @@ def _added(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
     return trace.const(0.0) if not left else left[0] if len(left) == 1 else trace.make(op, *left)
 
 
-def _subtracted(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
-    return args[0] if _is(args[1], 0.0) else trace.const(0.0) if args[0] is args[1] else None
-
-
 def _multiplied(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
     first, second = args
     if _is(first, 0.0) or _is(second, 0.0):
         return trace.const(0.0)
     return second if _is(first, 1.0) else first if _is(second, 1.0) else None
-
-
-def _divided_by(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
-    return args[0] if _is(args[1], 1.0) else trace.const(0.0) if _is(args[0], 0.0) else None
-
-
-def _raised(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
-    return args[0] if _is(args[1], 1.0) else trace.const(1.0) if _is(args[1], 0.0) else None
 
 
 def _limited(_: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
@@ -222,10 +210,10 @@ def _powers(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
 SIMPLIFY: Final[dict[str, Simplify]] = {
     "+": _added,
     "sum": _added,
-    "-": _subtracted,
+    "-": lambda trace, _, args: args[0] if _is(args[1], 0.0) else trace.const(0.0) if args[0] is args[1] else None,
     "*": _multiplied,
-    "/": _divided_by,
-    "^": _raised,
+    "/": lambda trace, _, args: args[0] if _is(args[1], 1.0) else trace.const(0.0) if _is(args[0], 0.0) else None,
+    "^": lambda trace, _, args: args[0] if _is(args[1], 1.0) else trace.const(1.0) if _is(args[1], 0.0) else None,
     "max": _limited,
     "min": _limited,
     "==": _compared,

@@ -97,13 +97,7 @@ class Traced(np.ndarray):
         if isinstance(key, Traced) and key.dtype == object:
             return _looked_up(self, key)
         found: Out = super().__getitem__(key)
-        return _single(found) if isinstance(found, Node) else found
-
-
-def _single(node: Node) -> Traced:
-    made = np.empty((), dtype=object)
-    made[()] = node
-    return made.view(Traced)
+        return np.array(found, dtype=object).view(Traced) if isinstance(found, Node) else found
 
 
 def traced(trace: Trace, value: object) -> Traced:
@@ -153,12 +147,7 @@ def _by_month(trace: Trace, row: NDArray[Any]) -> list[Node] | None:
 
 
 def _each(trace: Trace, op: str, *arrays: Objects) -> Objects:
-    made = np.frompyfunc(lambda *nodes: trace.make(op, *nodes), len(arrays), 1)(*arrays)
-    if isinstance(made, np.ndarray):
-        return made
-    single = np.empty((), dtype=object)
-    single[()] = made
-    return single
+    return np.asarray(np.frompyfunc(lambda *nodes: trace.make(op, *nodes), len(arrays), 1)(*arrays), dtype=object)
 
 
 def _made(trace: Trace, op: str, method: str, arrays: Sequence[Objects], kw: Mapping[str, Out]) -> Objects:

@@ -18,8 +18,9 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.lines.api_bill import service
-from roi.economics.reading import PLAIN
-from roi.economics.worked_out import BillFacts, OptionFacts, TrainingFacts
+from roi.economics.option_kinds import OWN_HARDWARE
+from roi.economics.reading import NO_BILL, PLAIN
+from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, first_of
 from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
@@ -139,8 +140,7 @@ def _cheapest_spill(sheet: FactSheet, s: Scenario) -> str | None:
     nothing else may. None where that would be a model that one serves: all of it would have to be kept for what is spilled.
     """
     case = sheet.case()
-    no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
-    shared, options = read_all(case, {**case.values(), **no_bill})
+    shared, options = read_all(case, {**case.values(), **NO_BILL})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None and o.too_long is None
                and not ((s.incumbent.served or not s.incumbent.may_stay) and o.same_model)
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
@@ -216,9 +216,9 @@ def _self_hosted(
     kinds = [
         (plain, plain, rented, "self-hosted", offers),
         *[("hybrid", "hybrid", rented, "floor + spill", offers)] * hybrid,
-        *[("own-hardware", "own-hardware", rented, "own GPUs", own)] * owned,
+        *[(OWN_HARDWARE, OWN_HARDWARE, rented, "own GPUs", own)] * owned,
         *[("hybrid-own", "hybrid", rented, "own GPUs + spill", own)] * (owned and hybrid),
-        *[("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
+        *[(OWN_HARDWARE, OWN_HARDWARE, "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
     ]
     long_to = takes_long(sheet, s, spill)
     for name_of_kind, kind, group, words, found in kinds:

@@ -11,7 +11,8 @@ from roi.economics.lines.calendar import EXACT
 from roi.economics.lines.unit_lines import units_at_least_cost
 from roi.economics.option_kinds import LEVERS, PADDED
 from roi.economics.paid_units import Provisioned
-from roi.economics.worked_out import BillFacts, OptionFacts
+from roi.economics.reading import NO_BILL
+from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -202,8 +203,7 @@ def _saves_units(sheet: FactSheet, s: Scenario, today: UnitsToday) -> bool:
     if not today.spills_over:
         return max(math.ceil(units_asked(sheet, s, today, value_of(s.workload.requests_per_day)) - EXACT), 1) < today.units
     case = sheet.case()
-    as_billed = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
-    shared, options = read_all(case, {**case.values(), **as_billed}, ids=("stay",))
+    shared, options = read_all(case, {**case.values(), **NO_BILL}, ids=("stay",))
     stay = options["stay"]
     return bool((units_at_least_cost(shared, stay, stay, 1.0) < today.units).any())
 

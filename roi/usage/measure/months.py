@@ -21,9 +21,7 @@ from typing import Any
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, total_tokens
-from roi.usage.read.record import TOKENS, WEEKDAYS
-
-INPUT = ("uncached_input", "cache_read", "cache_write")
+from roi.usage.read.record import PROMPT, TOKENS, WEEKDAYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +136,9 @@ def _input_shares(rows: Sequence[Priced]) -> dict[tuple[Service, int], dict[str,
         groups[each.spend.service, each.tier].append(each)
     for kind, group in groups.items():
         sums = total_tokens([each.spend for each in group])
-        total = sum(sums[name] for name in INPUT)
+        total = sum(sums[name] for name in PROMPT)
         if total:
-            found[kind] = {name: sums[name] / total for name in (*INPUT, "cache_write_1h")}
+            found[kind] = {name: sums[name] / total for name in (*PROMPT, "cache_write_1h")}
     return found
 
 
@@ -149,6 +147,6 @@ def _with_shares(each: Priced, shares: Mapping[tuple[Service, int], Mapping[str,
     own = shares.get((each.spend.service, each.tier))
     if own is None:
         return each
-    total = sum(each.spend.tokens[name] for name in INPUT)
+    total = sum(each.spend.tokens[name] for name in PROMPT)
     tokens = {**each.spend.tokens, **{name: total * share for name, share in own.items()}}
     return replace(each, spend=replace(each.spend, tokens=tokens))  # type: ignore[arg-type]  # parts of a token are priced alike

@@ -6,6 +6,7 @@ on each other add as squares: of what the busiest lies above the usual rate, cha
 calls, or with bursts that chance does not explain, nothing is left to take.
 """
 
+from bisect import bisect_left
 from math import exp, lgamma, log, sqrt
 from typing import Final
 
@@ -36,10 +37,8 @@ def busiest_by_chance(rates: ArrayLike, intervals: ArrayLike) -> int:
     low, high = int(most) - 1, int(most + 4.0 * sqrt(most))
     while not rare(high):
         low, high = high, 2 * high - low + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if rare(middle) else (middle, high)
-    return high
+    between = range(low + 1, high)
+    return low + 1 + bisect_left(between, True, key=rare)
 
 
 def _more_than(k: int, rate: Array) -> Array:

@@ -11,7 +11,7 @@ from roi.catalog.prices.token_rates import TokenRates, own_rates, price_or_reaso
 from roi.facts.price import ApiPrice
 from roi.usage.measure.aggregate import EDGES, SUMS, Service, Spend
 from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
-from roi.usage.read.record import TOKENS
+from roi.usage.read.record import PROMPT, TOKENS
 
 EPOCH = date(1970, 1, 1)
 TEXT_FOR_MODEL = (
@@ -21,8 +21,6 @@ TEXT_FOR_MODEL = (
 
 FAR_BELOW = 20
 """Times that the mean prompt of a bucket fits under a price edge for that edge not to matter: calls of one task differ less."""
-PROMPT = ("uncached_input", "cache_read", "cache_write")
-"""Counts of tokens that a prompt is made of."""
 MOST_MODELS = 500
 """Of a log with more, those without a price are not compared with every name that has one: 10 ms each."""
 OwnPrices = Callable[[str | None, str, date], tuple[ApiPrice, float] | None]

@@ -44,7 +44,9 @@ TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number
 HOUR_US: Final = DAY_US // 24
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
-TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
+PROMPT: Final = ("uncached_input", "cache_read", "cache_write")
+"""Counts of tokens that a prompt is made of."""
+TOKENS: Final = (*PROMPT, "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
 FILE: Final = "roi file of this row"
 """Column that says in which file a raw row stands."""

@@ -150,7 +150,7 @@ def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: 
         return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"
     if _unserved(turn):
         return "as far as the cards that are owned go, the baseline is cheaper"
-    if _still_gains(turn):
+    if _grows(turn.gain[turn.volumes.searchsorted(LAST_DOUBLING[0])], turn.gain[-1]):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
         return f"{what} not earned back below {MOST:.0e} requests a day"
     if np.any(np.asarray(curves.shared.usd_per_error) > 0):
@@ -161,11 +161,6 @@ def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: 
             return "its wrong answers cost more than a further request saves"
     own = "marginal GPU cost exceeds the API price"
     return own if option.self_hosted else "a further request costs more than at the baseline"
-
-
-def _still_gains(turn: Turn) -> bool:
-    """True where the last doubling of the volume adds to the savings."""
-    return _grows(turn.gain[turn.volumes.searchsorted(LAST_DOUBLING[0])], turn.gain[-1])
 
 
 def _grows(half: float, most: float) -> bool:

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, rows_of_plans, stacked
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Shared
-from roi.economics.lines.line import billed_requests, requests
+from roi.economics.lines.line import mean_load, requests
 from roi.economics.lines.self_hosting import within_day
 from roi.economics.lines.unit_lines import part_of_today, unit_holds
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
 from roi.facts.case import OWN_SERVERS
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 LEAST, MOST, POINTS = 1.0, 1e9, 145
 """The curve in requests a day: 16 points a decade to begin with."""
@@ -56,7 +55,7 @@ class Curves:
         self.start = {id: starts.index(month) for id, month in first.items()}
         means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
         self.weights = np.stack([discount_factors(shared.discount_rate, horizon), *means], axis=1)
-        mean = ascending(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+        mean = ascending(mean_load(replace(shared, requests_per_day=1.0)))
         self.peak = np.asarray(mean * shared.peak_to_mean)
         """The peak of a request a day, requests/s, in each month that differs."""
         self.demand = np.asarray(demand_to_hold(self.peak, mean, within_day(shared)))

@@ -97,7 +97,8 @@ def _unchecked(c: Comparison) -> list[str]:
     if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
     billed = usd(bill_at_todays_list(c.case))
-    return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
+    at_list = " at today's list" if ending(c, "stay")[0] in announced_days(c.case) else ""
+    return [f"Bill not checked: computed {billed} in month 1{at_list} (incumbent.bill_usd_per_month)"]
 
 
 def _told(path: str) -> Callable[[Comparison], list[str]]:
@@ -122,11 +123,6 @@ def _gap(c: Comparison, price: str, volume: str) -> list[str]:
              " volume")]
 
 
-def _at_list(c: Comparison) -> str:
-    """That month 1 is told at today's list, where staying's vendor has announced another; empty where it has not."""
-    return " at today's list" if ending(c, "stay")[0] in announced_days(c.case) else ""
-
-
 def _template(c: Comparison) -> list[str]:
     """The template's guesses, those that move the answer most first, but before them one that turns it."""
     paths = template_values(c.case)
@@ -136,7 +132,7 @@ def _template(c: Comparison) -> list[str]:
     ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
     turns = next(((path, told) for path in ranked if (told := _turns(c, path))), None)
     ranked = ranked if turns is None else [turns[0], *(path for path in ranked if path != turns[0])]
-    names = [_guess(c, path) for path in ranked]
+    names = [f"{fact_name(path)} {quantity(c.case[path].value, c.case[path].unit)}" for path in ranked]
     if pull.get(ranked[0], 0.0) > 0:
         names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])}{'' if turns is None else f'; {turns[1]}'})"
     return [f"The template's guesses: {first_of(names, NAMED)}"]
@@ -170,11 +166,6 @@ def _uncounted(c: Comparison) -> list[str]:
         flips = flips_at(c) if c.verdict.leader == "stay" else ""  # else beside what is advised
         told.append(f"Wrong answers are not counted: their price ({PRICE_OF_ERRORS}) {why}{f'; {flips}' if flips else ''}")
     return [*told, lost] if lost else told
-
-
-def _guess(c: Comparison, path: str) -> str:
-    fact = c.case[path]
-    return f"{fact_name(path)} {quantity(fact.value, fact.unit)}"
 
 
 def _assumed(c: Comparison) -> list[str]:

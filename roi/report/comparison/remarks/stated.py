@@ -6,6 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.option_kinds import OWN_HARDWARE
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import ABOUT, CAUTIONS
@@ -133,7 +134,7 @@ def what_is_out(c: Comparison) -> list[str]:
 
     def stated(o: InfeasibleOption) -> bool:
         own = [f"options.{o.id}.", *([] if o.kind in kinds else [f"kinds.{o.kind}."])]
-        scored = o.quality.status == "evaluated" and o.kind != "own-hardware" and system[o.id] not in systems
+        scored = o.quality.status == "evaluated" and o.kind != OWN_HARDWARE and system[o.id] not in systems
         return (scored or o.binding_field == ADAPTER_SLOTS or (o.binding_field in SLO and o.kind in PLAIN)
                 or (not owns and f"options.{o.id}.owned" in c.case)
                 or any(f"{each}{name}" in c.case for each in own for name in OWN_TERMS))

@@ -38,12 +38,8 @@ def run_rows(document: Document) -> Iterator[Document]:
         yield {name: run.get(name) for name in TAKEN} | {name: count_at(run, path) for name, path in COUNTS.items()} | {
             "ls_provider": metadata.get("ls_provider"), "thread": metadata.get("thread_id") or metadata.get("session_id"),
             "ls_model_name": metadata.get("ls_model_name") or given.get("model") or given.get("model_name"),
-            "total_cost": float(cost) if isinstance(cost, str) and _number(cost) else amount(cost),
+            "total_cost": float(cost) if isinstance(cost, str) and cost.replace(".", "", 1).isdigit() else amount(cost),
         }  # fmt: skip
-
-
-def _number(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit()
 
 
 def fields(table: Table, _: FileOptions) -> Fields:

@@ -21,10 +21,10 @@ exports that users published between March and September 2026.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
+from roi.usage.formats.json_counts import buckets, nested, result_rows
 from roi.usage.read.columns import DAY_US, count, faster_or_inside, instant, real, service, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""

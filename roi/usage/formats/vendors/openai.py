@@ -18,10 +18,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
+from roi.usage.formats.json_counts import buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, service, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import (
+    CACHED_ABOVE_INPUT,
+    EMPTY_BUCKET,
+    NO_TOKENS,
+    UNREADABLE_COUNT,
+    Document,
+    Fields,
+    FileOptions,
+    Format,
+)
 
 STANDARD: Final = ("default", "standard", "auto")
 """Tiers at the list price."""

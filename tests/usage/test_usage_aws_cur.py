@@ -1,11 +1,13 @@
 """AWS's Cost and Usage Report: rows as AWS's public price file of September 2026 prices them, and one of a live report."""
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from usage_support import DATA, fresh, records, run_usage, totals
 
 from roi.catalog.prices.token_rates import price_or_reason
@@ -142,6 +144,42 @@ def test_rows_alike_but_for_their_id_are_several_and_one_id_counts_once(tmp_path
     assert totals(records(tmp_path, made, later))["uncached_input"] == 2 * 26_450
     assert totals(records(tmp_path, written(fresh(tmp_path, "none"), {}, {}, without=("identity_line_item_id",))))[
         "uncached_input"] == 26_450
+
+
+def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tmp_path: Path) -> None:
+    """$96 of model units and $1 of guardrails a day are 2,920 and 30.42 a month of 365/12 days; 0.07935 of tokens a day.
+
+    The part says so in a sentence that compare tells, its bill is of tokens alone, and --bill of all is held against both.
+    """
+    one = {f"line_item_usage_{end}_date": f"2026-10-{{{end}:02}}T00:00:00Z" for end in ("start", "end")}
+    units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_1MonthCommit_ModelUnits_Usage-Units",
+             "pricing_unit": "hour", "line_item_unblended_cost": "96", "line_item_net_unblended_cost": "96"}
+    guard = {"line_item_usage_type": "USW2-Guardrail-ContentPolicyUnitsConsumed", "product_product_name": "Amazon Bedrock",
+             "line_item_unblended_cost": "1", "line_item_net_unblended_cost": "1"}
+    euros = {**guard, "line_item_usage_type": "USW2-Flows", "line_item_currency_code": "EUR"}
+    rows = [{**row, **{name: when.format(start=day, end=day + 1) for name, when in one.items()},
+             "identity_line_item_id": f"{k}-{day}"}
+            for k, row in enumerate(({}, units, guard, euros)) for day in range(1, 31)]
+    made = written(tmp_path, *rows)
+    part = tmp_path / "part.yaml"
+    answer = run_usage(made, "--requests-per-day", "10", "--output", part, "--bill", "2953.36", "--format", "json")
+    assert answer.exit_code == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert [(each["name"], each["usd"], round(each["usd_per_month"], 2)) for each in found["without_tokens"]] == [
+        ("claude-3.5-sonnet/ProvisionedThroughput_1MonthCommit_ModelUnits_Usage", 2880.0, 2920.0),
+        ("Guardrail-ContentPolicyUnitsConsumed", 30.0, 30.42)]
+    bill = found["reconciliation"]["all"][-1]
+    assert (bill["basis"], bill["factor"]) == ("bill", pytest.approx(2953.36 / (2950.4167 + 0.07935 * 365 / 12)))
+    written_part = yaml.safe_load(part.read_text(encoding="utf-8"))
+    assert written_part["incumbent"]["bill_usd_per_month"] == pytest.approx(2953.36 - 2950.4167, abs=0.01)
+    told = written_part["workload"]["unsure"]
+    assert told.startswith("$2,950 a month is billed without tokens ($2,920 claude-3.5-sonnet/ProvisionedThroughput_1Month")
+    assert "incumbent.provisioned_throughput" in told
+    screen = " ".join(run_usage(made).stdout.split())
+    assert "and $2,910 without tokens" in screen
+    assert "Billed without tokens line item USD" in screen
+    alone = run_usage(written(fresh(tmp_path, "alone"), units))
+    assert "no row counts: 1 row of $96.00 for 'a cost of something else than tokens'" in alone.stderr
 
 
 def test_a_report_with_the_older_names_of_its_columns_says_the_same(tmp_path: Path) -> None:

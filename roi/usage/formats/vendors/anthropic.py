@@ -81,11 +81,12 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
     """What results of the cost report say, in dollars."""
-    of_tokens = text(table, "cost_type").fill_null("tokens") == "tokens"
+    kind = text(table, "cost_type").fill_null("tokens")
+    of_tokens = kind == "tokens"
     empty = text(table, "amount").isnull() & text(table, "currency").isnull()
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
-        model=text(table, "model"), **kind_of_use(table, "service_tier"),
+        model=ibis.ifelse(of_tokens, text(table, "model"), kind), **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / 100.0,  # cents
         currency=text(table, "currency"), reasons=((empty, EMPTY_BUCKET), (~of_tokens, NO_TOKENS)))
 
@@ -97,7 +98,7 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
         at_us=start,
         until_us=start + _width_us(table, start),
         provider="anthropic",
-        model=text(table, "model"),
+        model=ibis.ifelse(kind.startswith("token"), text(table, "model"), kind.replace(" ", "_")),
         **kind_of_use(table, "usage_type"),
         cost_usd=real(table, "cost_usd"),
         reasons=((~kind.startswith("token"), NO_TOKENS),),

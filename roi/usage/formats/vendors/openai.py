@@ -45,6 +45,8 @@ COST_USES: Final = ("end_time", "line_item", "quantity_unit", *KEYS)
 ITEM: Final = (r"(?i)^\s*(?:([\w-]+) \| )?([^\s,|]+)(?: (?:text|audio|image|video))?"
                r", (?:(?:cached )?input|output|cache writes?)(?:[ _]tokens)?\b")
 """A line item of a model's tokens: tier, then model."""
+TOOL: Final = r"(?i)^[a-z0-9 ._-]{1,40} (tool calls|storage|sessions?)$"
+"""A line item of a tool, which has words where a name has none."""
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -78,7 +80,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         at_us=instant(table, "start_time"),
         until_us=instant(table, "end_time"),
         provider="openai",
-        model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
+        model=ibis.cases((of_tokens, item.re_extract(ITEM, 2)), (item.re_search(TOOL), item.replace(" ", "_")), else_=item),
         **service(ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).lower().nullif(""), None), ()),
         long_context=item.lower().contains("long context").fill_null(False),
         cost_usd=real(table, "amount_value"),

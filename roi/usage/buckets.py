@@ -83,7 +83,7 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
 
 
 def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
-    """The table without buckets that stand in their file before.
+    """The table without buckets that stand in their file before, by their `Format.item` where there is one.
 
     Costs all count: equal amounts may be of two things. So do the rows of a table of one's own, of which not all is read; a
     note says how many are equal.

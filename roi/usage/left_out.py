@@ -52,7 +52,7 @@ class Dropped:
     value: str = ""
     """The time or the number in another form that stands there, in a table of one's own."""
     usd: float = 0.0
-    """What the rows of a cost export come to, such as those of web searches."""
+    """What they report that they cost, in USD, such as those of web searches in a cost export."""
 
 
 def dropped_rows(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
@@ -68,7 +68,7 @@ def dropped_rows(every: Sequence[Spend], log: Log, options: FileOptions, engine:
     for row in every:
         if row.dropped is not None:
             sums[row.source, row.dropped] += row.rows
-            in_usd = row.kind == "cost" and not row.dropped.startswith((NOT_USD, AMOUNT_IN))
+            in_usd = not row.dropped.startswith((NOT_USD, AMOUNT_IN))
             costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
     options = replace(options, periods=True)
     for raw in log.raws:
@@ -90,7 +90,8 @@ def refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -
         raise InputError(f"--strict: {rows_told(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
-        why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
+        money = f" of ${first.usd:,.2f}" if first and first.usd else ""
+        why = f": {rows_told(first.rows)}{money} for {first.reason!r}{where}" if first else ""
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = f"; {TIMES_READ}" if reason in TIMELESS else unnamed if reason.startswith("no model") else ""

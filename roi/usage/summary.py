@@ -19,7 +19,7 @@ from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import OwnPrices, Priced, day_of, price_changes, price_groups, price_spend
-from roi.usage.measure.reconcile import Reconciliation, reconcile
+from roi.usage.measure.reconcile import LineItem, Reconciliation, reconcile, without_tokens
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
@@ -29,7 +29,7 @@ from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import OWN_TABLE
 from roi.usage.read.raw import LogTable, readably, wanted
-from roi.usage.read.record import TIMES, FileOptions
+from roi.usage.read.record import NO_TOKENS, TIMES, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 from roi.usage.told import billed_too, lacking, no_weekend, notes, silent, to_come
 
@@ -83,6 +83,8 @@ class Usage:
     """By day, model, batch and tier; rows that count."""
     costs: tuple[Spend, ...]
     """What cost exports report."""
+    items: tuple[LineItem, ...]
+    """What is billed without tokens: in none of the other sums, and in no bill of a scenario."""
     groups: tuple[Priced, ...]
     """By group, where there are any: MOST_GROUPS at most, but all hours, days, weekdays or months."""
     others: tuple[Priced, ...]
@@ -179,6 +181,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     dropped = tuple(dropped_rows(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
+    items = without_tokens((row for row in every if row.dropped == NO_TOKENS), days)
     refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
     refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     refuse_double_counts(kept, log.tables, backend)
@@ -203,12 +206,13 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         sources=tuple(_sources(log, (*kept, *costs))),
         priced=priced,
         costs=costs,
+        items=items,
         groups=groups,
         others=others,
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days, untold)),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days, untold, items)),
         workload=workload,
         chosen=price_spend(rows, question.own),
         no_workload=no_workload,

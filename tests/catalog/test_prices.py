@@ -291,6 +291,21 @@ def test_what_vendors_put_around_a_name_makes_no_other_model(provider, spelled, 
     assert found.id == listed
 
 
+@pytest.mark.parametrize(("spelled", "listed"), [
+    ("anthropic.claude-sonnet-4-5", "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("global.anthropic.claude-sonnet-4-5", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("amazon.nova-2-lite", "regional.amazon.nova-2-lite-v1:0"),
+    ("anthropic.claude-3-5-sonnet-v2", "regional.anthropic.claude-3-5-sonnet-20240620-v1:0"),
+    ("mistral.mistral-large", "mistral.mistral-large-2402-v1:0"),
+    ("mistral.mistral-large-2407", None),
+    ("anthropic.claude-sonnet", None),
+])
+def test_a_name_of_bedrock_without_its_revision_is_the_one_that_is_listed(spelled, listed):
+    """Both of Claude 3.5 Sonnet have one price; Mistral Large of 2407 had half that of 2402."""
+    found = genai_model("aws", spelled)
+    assert (found and found.id) == listed
+
+
 @pytest.mark.full
 def test_every_listed_name_means_its_model_and_no_longer_one_of_another_name():
     """2,268 names; one with -foo added is known nowhere, one with -mini or -pro only where the sources write just that."""

@@ -6,10 +6,9 @@ import pytest
 from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.errors import InputError
-from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, UNGROUPED
 from roi.usage.read.columns import MICRO
-from roi.usage.read.record import EMPTY_BUCKET, NO_RATE
+from roi.usage.read.record import EMPTY_BUCKET, NO_RATE, NO_TOKENS
 
 ALL = (ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API)
 AUG_5 = 1_785_888_000 * MICRO

@@ -1,16 +1,19 @@
 """AWS's Cost and Usage Report: rows as AWS's public price file of September 2026 prices them, and one of a live report."""
 
 import csv
+import json
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from usage_support import DATA, fresh, records, run_usage, totals
 
 from roi.catalog.prices.token_rates import price_or_reason
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import DAY_US
-from roi.usage.read.record import NO_NAME, TOKENS
+from roi.usage.read.record import NO_NAME, NO_TOKENS, TOKENS
 
 REPORT = DATA / "aws_cur.csv"
 USD_PER_MTOK = {
@@ -24,6 +27,11 @@ USD_PER_MTOK = {
     "nvidia.nemotron-super-3-120b": (0.15, 0.325),
 }
 """Of the price file, by the model as it is called here: input, output, read, written, written for an hour, or as they come."""
+
+OLDER = ("bill/BillingEntity,identity/LineItemId,lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/LineItemType,"
+         "lineItem/ProductCode,lineItem/UsageType,lineItem/Operation,lineItem/ResourceId,lineItem/UsageAccountId,"
+         "lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost,lineItem/NetUnblendedCost,"
+         "lineItem/LineItemDescription,pricing/unit,product/ProductName,product/region,resourceTags/user:note")
 
 
 def written(folder: Path, *rows: dict[str, str], without: tuple[str, ...] = ()) -> Path:
@@ -62,7 +70,7 @@ def test_the_list_has_the_same_price_for_all_but_batch_and_flex(tmp_path: Path) 
 
 def test_other_services_and_taxes_are_left_out_with_a_count(tmp_path: Path) -> None:
     assert {row["dropped"] for row in records(tmp_path, REPORT)} == {
-        None, "a service other than Bedrock", "tax, a credit, a fee or a discount", "of Bedrock, and no tokens"}
+        None, "a service other than Bedrock", "tax, a credit, a fee or a discount", NO_TOKENS}
     told = " ".join(run_usage(REPORT).stdout.split())
     assert "3 of 27 rows left out" in told
     assert "requests not counted by this export; 85.2 Mtok; $66 as reported" in told
@@ -91,14 +99,96 @@ def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
     ("", "", "USE1-Claude3Sonnet-input-tokens", "anthropic.claude-3-sonnet"),
     ("", "Amazon Bedrock", "EUC1-Nova2.0Lite-cache-read-input-token-count-cross-region-global", "global.amazon.nova-2-lite"),
     ("", "", "USW2-anthropic.claude-opus-4-8-mantle-cache-write-tokens-global-standard", "global.anthropic.claude-opus-4-8"),
-    ("", "", "USE1-Llama3-3-70B-output-tokens-latency-optimized", "llama3-3-70b"),
-], ids=["a product", "a profile of one's own", "an older name", "Nova", "mantle", "no name of Bedrock's"])
+    ("", "Claude 4.6 Sonnet (Amazon Bedrock Edition)", "USW2-MP:USW2_InputTokenCount-Units", "anthropic.claude-sonnet-4-6"),
+    ("", "OpenAI GPT-5.6 Sol (Amazon Bedrock Edition)", "USW2-MP:USW2_input_tokens_standard-Units", "openai.gpt-5.6-sol"),
+    ("", "Palmyra X5 (Amazon Bedrock Edition)", "USW2-MP:USW2_InputTokenCount-Units", "writer.palmyra-x5"),
+    ("", "", "USE1-Claude3-5Haiku-input-tokens-latency-optimized", "anthropic.claude-3-5-haiku"),
+    ("", "", "USE1-Llama3-3-70B-output-tokens-latency-optimized", "meta.llama3-3-70b-instruct"),
+    ("", "", "USE1-Llama3-1-70B-LatencyOptimized-input-tokens", "meta.llama3-1-70b-instruct"),
+    ("", "", "USE1-Llama4-Maverick-17B-input-tokens-batch", "meta.llama4-maverick-17b-instruct"),
+    ("", "", "USE1-MistralSmall-input-tokens-batch", "mistral.mistral-small"),
+    ("", "", "USE1-PixtralLarge2502-input-tokens", "mistral.pixtral-large-2502"),
+    ("", "", "USW2-Mistral-Large-3-675b-Instruct-output-tokens", "mistral.mistral-large-3-675b-instruct"),
+    ("", "", "USE1-Gemma-3-4B-IT-input-tokens-flex", "google.gemma-3-4b-it"),
+    ("", "", "USE1-openai.gpt-oss-120b-mantle-input-tokens-standard", "openai.gpt-oss-120b-1"),
+])
 def test_a_model_is_called_as_bedrock_calls_it(arn: str, product: str, usage: str, model: str, tmp_path: Path) -> None:
     made = written(fresh(tmp_path, "made"), {
         "line_item_resource_id": arn, "product_product_name": product, "line_item_usage_type": usage,
         "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens"})
     (row,) = records(tmp_path, made)
     assert (row["model"], row["dropped"]) == (model, None)
+    assert row["tier"] == ("latency-optimized" if "latency" in usage.lower() else "flex" if "flex" in usage else None)
+    rates = price_or_reason("aws", row["model"], date(2026, 10, 1), batch=row["batch"], tier=row["tier"])
+    assert not isinstance(rates, str), rates
+
+
+@pytest.mark.parametrize(("usage", "count", "long"), [
+    ("USW2-MP:USW2_InputTokenCount_LCtx_Global-Units", "uncached_input", True),
+    ("USE1-MP:USE1_cache_read_tokens_long_ctx_standard-Units", "cache_read", True),
+    ("USE1-Claude4Sonnet-output-tokens-long-context-cross-region-global", "output", True),
+    ("USE1-MP:USE1_cached_input_tokens_standard-Units", "cache_read", False),
+    ("APN1-MP:APN1_MillionBatchInputTokens-Units", "uncached_input", False),
+])
+def test_a_usage_type_says_what_was_counted_and_of_which_prompts(usage: str, count: str, long: bool, tmp_path: Path) -> None:
+    (row,) = records(tmp_path, written(fresh(tmp_path, "made"), {"line_item_usage_type": usage, "pricing_unit": "1M tokens"}))
+    assert (row[count], row["long_context"], row["batch"]) == (26_450, long, "Batch" in usage)
+
+
+def test_rows_alike_but_for_their_id_are_several_and_one_id_counts_once(tmp_path: Path) -> None:
+    """26,450 tokens each: x0 stands twice, x1 has another tag. Another report of the month has other ids, and counts once."""
+    own, again = ({"identity_line_item_id": name} for name in ("x0", "x1"))
+    made = written(fresh(tmp_path, "made"), own, own, again)
+    assert totals(records(tmp_path, made))["uncached_input"] == 2 * 26_450
+    later = written(fresh(tmp_path, "later"), {"identity_line_item_id": "y0"}, {"identity_line_item_id": "y1"})
+    assert totals(records(tmp_path, made, later))["uncached_input"] == 2 * 26_450
+    assert totals(records(tmp_path, written(fresh(tmp_path, "none"), {}, {}, without=("identity_line_item_id",))))[
+        "uncached_input"] == 26_450
+
+
+def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tmp_path: Path) -> None:
+    """$96 of model units and $1 of guardrails a day are 2,920 and 30.42 a month of 365/12 days; 0.07935 of tokens a day.
+
+    The part says so in a sentence that compare tells, its bill is of tokens alone, and --bill of all is held against both.
+    """
+    one = {f"line_item_usage_{end}_date": f"2026-10-{{{end}:02}}T00:00:00Z" for end in ("start", "end")}
+    units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_1MonthCommit_ModelUnits_Usage-Units",
+             "pricing_unit": "hour", "line_item_unblended_cost": "96", "line_item_net_unblended_cost": "96"}
+    guard = {"line_item_usage_type": "USW2-Guardrail-ContentPolicyUnitsConsumed", "product_product_name": "Amazon Bedrock",
+             "line_item_unblended_cost": "1", "line_item_net_unblended_cost": "1"}
+    euros = {**guard, "line_item_usage_type": "USW2-Flows", "line_item_currency_code": "EUR"}
+    rows = [{**row, **{name: when.format(start=day, end=day + 1) for name, when in one.items()},
+             "identity_line_item_id": f"{k}-{day}"}
+            for k, row in enumerate(({}, units, guard, euros)) for day in range(1, 31)]
+    made = written(tmp_path, *rows)
+    part = tmp_path / "part.yaml"
+    answer = run_usage(made, "--requests-per-day", "10", "--output", part, "--bill", "2953.36", "--format", "json")
+    assert answer.exit_code == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert [(each["name"], each["usd"], round(each["usd_per_month"], 2)) for each in found["without_tokens"]] == [
+        ("claude-3.5-sonnet/ProvisionedThroughput_1MonthCommit_ModelUnits_Usage", 2880.0, 2920.0),
+        ("Guardrail-ContentPolicyUnitsConsumed", 30.0, 30.42)]
+    bill = found["reconciliation"]["all"][-1]
+    assert (bill["basis"], bill["factor"]) == ("bill", pytest.approx(2953.36 / (2950.4167 + 0.07935 * 365 / 12)))
+    written_part = yaml.safe_load(part.read_text(encoding="utf-8"))
+    assert written_part["incumbent"]["bill_usd_per_month"] == pytest.approx(2953.36 - 2950.4167, abs=0.01)
+    told = written_part["workload"]["unsure"]
+    assert told.startswith("$2,950 a month is billed without tokens ($2,920 claude-3.5-sonnet/ProvisionedThroughput_1Month")
+    assert "incumbent.provisioned_throughput" in told
+    screen = " ".join(run_usage(made).stdout.split())
+    assert "and $2,910 without tokens" in screen
+    assert "Billed without tokens line item USD" in screen
+    alone = run_usage(written(fresh(tmp_path, "alone"), units))
+    assert "no row counts: 1 row of $96.00 for 'a cost of something else than tokens'" in alone.stderr
+
+
+def test_a_report_with_the_older_names_of_its_columns_says_the_same(tmp_path: Path) -> None:
+    """lineItem/UsageType and the like, in CSV as AWS delivers it."""
+    _, _, rows = REPORT.read_text(encoding="utf-8").partition("\n")
+    (tmp_path / "older.csv").write_text(f"{OLDER}\n{rows}", encoding="utf-8")
+    old, new = (records(fresh(tmp_path, name), path) for name, path in (("a", tmp_path / "older.csv"), ("b", REPORT)))
+    assert [row | {"source": ""} for row in old] == [row | {"source": ""} for row in new]
+    assert {row["source"] for row in old} == {"aws-cur-older"}
 
 
 def test_the_map_of_cur_2_names_the_product_too(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_anthropics_cost_csv_is_in_dollars_a_token_type_a_row(tmp_path: Path) ->
     found = usage_answer(text(tmp_path / "cost.csv", head, *rows))
     assert found["cost_export_usd"] == pytest.approx(0.22)
     assert [(each["reason"], each["usd"]) for each in found["dropped"]] == [("a cost of something else than tokens", 0.5)]
+    assert found["without_tokens"] == [{"provider": "anthropic", "name": "web_search", "usd": 0.5, "usd_per_month": None}]
 
 
 def test_cost_csvs_beside_usage_csvs_are_the_bill(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ import json
 import pytest
 from usage_support import DATA, records, run_usage, totals, usage_answer
 
-from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
 from roi.usage.read.columns import MICRO
-from roi.usage.read.record import EMPTY_BUCKET, NO_RATE
+from roi.usage.read.record import EMPTY_BUCKET, NO_RATE, NO_TOKENS
 
 ALL = (OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API)
 OCT_1 = 1_790_812_800 * MICRO

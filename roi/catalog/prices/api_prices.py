@@ -48,6 +48,9 @@ AROUND: Final = re.compile(
 (genai-prices' own word is regional). After it: day, revision and stage (-2024-08-06, @20240620, -001, -v1:0, -latest,
 -preview-05-06), effort of reasoning (Cursor), context length (:24k, [1m]), a fine-tune (Azure). claude-2.0 and 2.1 have
 one price, Vertex' names of Gemini Live too. Read in the vendors' lists of models."""
+GEOGRAPHY: Final = re.compile(r"^(?:(global)|regional|us|us-gov|eu|apac|au|ca|in|jp)[.]")
+REVISION: Final = re.compile(r"(-20\d{6}|-2\d{3})?-v\d+(:\d+)?$")
+"""Behind a model's name in Bedrock's ids: the day and the version, which its bills and its other endpoint leave out."""
 MODELS_PATH: Final = re.compile(r"^((projects|publishers)/.*/)?models/")
 """Before a model's name in Google's API (models/) and at Vertex (publishers/google/models/)."""
 
@@ -172,13 +175,24 @@ def genai_model(provider: str, name: str) -> "ModelInfo | None":
     """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none.
 
     Many of those rules look for a beginning or a part of the name: what is found is the model only where the rest is what
-    vendors put around a name.
+    vendors put around a name. A name of Bedrock's without its revision is the one that is listed; of several, one of their
+    price.
     """
     listed = _providers().get(provider)
     if listed is None:
         return None
     found = _found_model(listed, name, list(_providers().values()))
-    return found or next((model for model in listed.models if model.id.lower() == name.lower()), None)
+    found = found or next((model for model in listed.models if model.id.lower() == name.lower()), None)
+    if found is not None or _without_around(name) not in _every_text(provider):
+        return found
+    alike = [model for model in listed.models if _unrevised(model.id) == _unrevised(name)]
+    return alike[0] if alike and all(model.prices == alike[0].prices for model in alike) else None
+
+
+def _unrevised(name: str) -> tuple[bool, str]:
+    """(Whether it is the global one, the name without geography and revision) of a model of Bedrock."""
+    where = GEOGRAPHY.match(name)
+    return bool(where and where[1]), REVISION.sub("", name[where.end() if where else 0:])
 
 
 def _found_model(provider: "Provider", name: str, every: "list[Provider] | None" = None) -> "ModelInfo | None":

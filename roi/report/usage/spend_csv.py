@@ -20,9 +20,9 @@ else.
 
 
 def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
-    """The tables by_model, by_group, by_day, without, change, tasks, reconciliation and dropped; empty cells are not known.
+    """The tables by_model, by_group, by_day, without, change, tasks, without_tokens, reconciliation and dropped.
 
-    RFC 4180, but for the ends of lines, which are those of a terminal's text.
+    Empty cells are not known. RFC 4180, but for the ends of lines, which are those of a terminal's text.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -56,6 +56,8 @@ def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
                      "passed_over_chance_needed", "passed_over_saves_share", "passed_over_npv_usd", "reason"):
             if getattr(task, name) not in {None, ""}:
                 yield {**own, "name": name, "value": getattr(task, name)}
+    for item in found.items:
+        yield {"table": "without_tokens", "provider": item.provider, "name": item.name, "value": item.usd}
     for each in found.reconciliations:
         for name in ("list_usd", "actual_usd", "factor", "days", "unused_days", "unused_usd"):
             yield {"table": "reconciliation", "provider": each.provider, "group": each.basis, "name": name,

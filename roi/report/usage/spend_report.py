@@ -1,7 +1,7 @@
 """How `roi usage` is told on a terminal: spend, its chart by day, tasks, reconciliation, workload."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -10,15 +10,14 @@ from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
+from roi.report.usage.paid import names, reconciliation, without_tokens
 from roi.report.usage.spend_json import by_group, grouped, list_prices, money, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
-from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
-from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import source_shown
@@ -27,8 +26,6 @@ from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
 WIDTH, HEIGHT = 64, 5
-ALIKE = 0.005
-"""What the factors of two models differ by at the least where each is told."""
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""
 
@@ -58,10 +55,11 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _change(found.change)
     yield from _tasks(found, tasks)
-    yield from _reconciliation(found)
+    yield from without_tokens(found)
+    yield from reconciliation(found)
     if found.workload is not None:
         choice = found.workload.choice
-        yield from _workload(found.workload, _names(found)[choice.provider, choice.model])
+        yield from _workload(found.workload, names(found)[choice.provider, choice.model])
     elif found.no_workload:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
@@ -137,6 +135,7 @@ def _total(found: Usage) -> str:
     basis = "as list-price equivalent, not a bill" if found.equivalent else basis
     searched = searched_usd(each for each in known if not each.spend.costed)
     beside = f", and {usd(searched)} of web searches" if searched else ""
+    beside += f", and {usd(sum(item.usd for item in found.items))} without tokens" if found.items else ""
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{beside}{without}"
 
 
@@ -244,8 +243,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
     grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
-    names = _names(found)
-    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], found.days,
+    called = names(found)
+    yield Table(heads, tuple(_task_row(task, called[task.provider, task.model], found.days,
                                        whole=(task.provider, task.model) in grouped) for task in tasks))
     yield Paragraph(
         "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: do now"
@@ -257,11 +256,6 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         " SLO and all else are defaults; its scores, bar and cost of wrong answers, which are of another task, are not"
         f" taken: no other model is tested, and costs alone rank them.{left} A longer look: roi usage ... --task GROUP"
         " --output part.yaml, then roi compare my.yaml --usage part.yaml.")
-
-
-def _names(found: Usage) -> Mapping[tuple[str | None, str | None], str]:
-    """What a model is called in the report, by provider and model."""
-    return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
 def _task_row(task: Task, model: str, log: Days | None, *, whole: bool) -> Row:
@@ -295,52 +289,6 @@ def _told(task: Task) -> str:
         why = too_seldom(task.passed_over_chance, task.passed_over_chance_needed)
     saves = "" if task.passed_over_saves_share is None else f" saves {percent(task.passed_over_saves_share)},"
     return f"{told}; {why}: {task.passed_over},{saves} NPV {task.passed_over_npv_usd:,.0f}"
-
-
-def _reconciliation(found: Usage) -> Iterable[Block]:
-    if not found.reconciliations:
-        return
-    yield Heading("List price against what was paid")
-    yield Bullets(tuple(_compared(each) + _by_model(found, each) for each in found.reconciliations))
-    if any(each.may_be_cents for each in found.reconciliations):
-        yield Paragraph("Warning: about 100 times apart, as no negotiated price is: correct the costs before they count.",
-                        strong=True)
-    if any(each.far and not each.may_be_cents for each in found.reconciliations):
-        yield Paragraph("Warning: more than 10% apart. Missing tokens and retries are volume and count for every option; a"
-                        " negotiated price counts for the incumbent alone.", strong=True)
-
-
-def _by_model(found: Usage, each: Reconciliation) -> str:
-    """The factor of each model where rows report their cost and the models' differ; else empty."""
-    names, sums = _names(found), defaultdict[str, list[float]](lambda: [0.0, 0.0])
-    for row in found.priced if each.basis == "calls" else ():
-        if row.spend.costed and row.list_usd and row.spend.provider == each.provider:
-            total = sums[names[row.spend.provider, row.spend.model]]
-            total[:] = total[0] + row.spend.cost_usd, total[1] + row.list_usd
-    factors = {name: paid / listed for name, (paid, listed) in sorted(sums.items(), key=lambda item: -item[1][0])}
-    apart = factors and max(factors.values()) - min(factors.values()) >= ALIKE
-    return f"; {', '.join(f'{name} x {x:.3f}' for name, x in factors.items())}" if apart else ""
-
-
-def _compared(each: Reconciliation) -> str:
-    words = {"calls": "rows that report their cost", "costs": "the cost export", "bill": "the bill of a month"}[each.basis]
-    who = f"{each.provider}, " if each.provider else ""
-    if each.factor is None:
-        return f"{who}{words}: {usd(each.actual_usd)} where the list price is 0"
-    split = ""
-    if each.may_be_cents:
-        split = "; are these costs cents? A column named cost_cents is read as such, at 100 to a dollar"
-    elif each.basis == "calls" and round(each.factor, 3) != 1.0:
-        split = "; the same rows give tokens and cost, so the gap is price, or billed a piece (web searches, files)"
-    elif each.far:
-        split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
-    if each.costs_as:
-        services = " or ".join(each.costs_as)
-        split += f"; x {each.factor:.3f} of list is what {services} costs: do these calls run as {services}?"
-    if each.unused_days:
-        split += f"; {usd(each.unused_usd)} was billed on {number_of(each.unused_days, 'day')} without any usage here"
-    return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
-            f" {number_of(each.days, 'day')}{split}")
 
 
 def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:

@@ -28,7 +28,6 @@ databases read alike. A text with quotes of both kinds, or with a backslash, bec
 """
 NO_NUMBER: Final = "no number"
 """What stands in the place of a count that is none: its row is left out and named, and no text of the file is kept."""
-NO_TOKENS: Final = "a cost of something else than tokens"
 Path = tuple[str, ...]
 """Keys from the outer object to a count."""
 

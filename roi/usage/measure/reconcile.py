@@ -14,11 +14,24 @@ GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
 NEAR: Final = 0.02
 """What was paid is called the price of a service where it is no further from it than this."""
+UNNAMED: Final = "not named"
 CENTS: Final = (95.0, 105.0)
 """Costs of so many times the list price may be cents that were read as dollars."""
 SERVICES: Final[dict[str, dict[str, bool | str]]] = {"batch": {"batch": True}, "flex": {"tier": "flex"},
                                                      "priority": {"tier": "priority"}}
 """Services that may have another price, and what a sum says that is of it."""
+
+
+@dataclass(frozen=True)
+class LineItem:
+    """Something that is billed without tokens: model units that are kept ready, guardrails, web searches of a cost export."""
+
+    provider: str | None
+    name: str
+    """As the bill calls it."""
+    usd: float
+    usd_per_month: float | None
+    """Of a mean day, over 365/12 days; None where no day of the log is whole."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,8 @@ class Reconciliation:
     factor, since calls may be missing."""
     unused_usd: float = 0.0
     """What was billed on them."""
+    beside_usd: float = 0.0
+    """Of a bill's other side, what is no tokens: web searches, and what is billed without tokens."""
     costs_as: tuple[str, ...] = ()
     """Services at whose list price the same tokens are what was paid, where the records do not say how their calls ran."""
 
@@ -66,14 +81,36 @@ class Reconciliation:
         return self.basis == "calls" and self.factor is not None and CENTS[0] <= self.factor <= CENTS[1]
 
 
+def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, ...]:
+    """What these sums are billed for, by provider and name, the most money first; `days` are those of the log."""
+    sums = defaultdict[tuple[str | None, str], list[Spend]](list)
+    for row in rows:
+        if row.cost_usd:
+            sums[row.provider, row.model or UNNAMED].append(row)
+    whole = days is not None and bool(days.complete)
+    items = (LineItem(*named, sum(row.cost_usd for row in group),
+                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None)
+             for named, group in sums.items())
+    return tuple(sorted(items, key=lambda item: -item.usd))
+
+
+def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Days) -> float:
+    """USD a month of a bill that are no tokens: web searches that a log counts, and what is billed without tokens.
+
+    The larger of both: a cost export may bill the searches that a log beside it counts.
+    """
+    searched = days.mean((each.spend.day, searched_usd([each])) for each in priced) * DAYS_PER_MONTH
+    return max(searched, sum(item.usd_per_month or 0.0 for item in items))
+
+
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
-              days: Days | None, untold: Collection[str] = ()) -> list[Reconciliation]:
+              days: Days | None, untold: Collection[str] = (), items: Collection[LineItem] = ()) -> list[Reconciliation]:
     """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill.
 
-    `days` are those of the log, `untold` the sources that say neither batch nor tier.
+    `days` are those of the log, `untold` the sources that say neither batch nor tier, `items` what is billed without tokens.
     """
     return [*_of_rows(priced, untold), *_of_costs(priced, costs, untold),
-            *_of_bill(priced, bill_usd_per_month, days, untold)]
+            *_of_bill(priced, bill_usd_per_month, days, untold, items)]
 
 
 def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collection[str], of_list: float = 1.0,
@@ -134,13 +171,14 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend], untold: Collecti
     return found
 
 
-def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, untold: Collection[str]) -> list[Reconciliation]:
-    """The bill of a month against the list price of a mean day, its web searches too, over 365/12 days."""
+def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, untold: Collection[str],
+             items: Collection[LineItem]) -> list[Reconciliation]:
+    """The bill of a month against the list price of a mean day, over 365/12 days, and what is billed beside tokens."""
     if bill is None or days is None or not days.complete:
         return []
     rows = [each for each in priced if each.spend.day in days.complete]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
-    searched = days.mean((each.spend.day, searched_usd([each])) for each in rows) * DAYS_PER_MONTH
+    beside = beside_tokens(rows, items, days)
     of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
-    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + searched, actual_usd=bill,
-                                         days=len(days.complete)), rows, untold, of_list, searched)]
+    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + beside, actual_usd=bill,
+                                         days=len(days.complete), beside_usd=beside), rows, untold, of_list, beside)]

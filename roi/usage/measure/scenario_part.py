@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 from roi.clock import today
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, UnknownName, first_of
 from roi.facts.case import OWN_SERVERS
 from roi.facts.exchange_rate import told_rates
 from roi.facts.price import ApiPrice
@@ -15,6 +15,7 @@ from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
 from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
+from roi.usage.measure.reconcile import beside_tokens
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -249,6 +250,25 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
 
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
+    return ". ".join(filter(None, (_billed_beside(found), _priced_otherwise(found))))
+
+
+def _billed_beside(found: Usage) -> str:
+    """That the provider bills more than tokens, and where a scenario has it."""
+    days, provider = found.days, found.workload and found.workload.choice.provider
+    items = [item for item in found.items if item.usd_per_month and item.provider in {provider, None}]
+    total = sum(item.usd_per_month or 0.0 for item in items)
+    tokens = 0.0 if days is None else days.mean((row.spend.day, row.usd or 0.0) for row in found.priced) * DAYS_PER_MONTH
+    if total <= DOUBT * tokens:
+        return ""
+    told = first_of([f"${item.usd_per_month:,.0f} {item.name}" for item in items], 3)
+    return (f"${total:,.0f} a month is billed without tokens ({told}) and in no figure here, beside ${tokens:,.0f} of tokens:"
+            " units that answer these calls are incumbent.provisioned_throughput; all else is costs, with option: stay where a"
+            " change ends it, else all")
+
+
+def _priced_otherwise(found: Usage) -> str:
+    """What these calls' tokens may cost besides."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
     unlisted = sum(row.list_usd or 0.0 for row in found.chosen if row.of_no_list)
     if unlisted > DOUBT * low:
@@ -267,20 +287,20 @@ def paid_a_month(
 
     `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
-    The bill that the user gives is of all calls, at the list of their days, and of their web searches, which are no tokens and
-    come off it. Else what the rows report that they cost, all of them: the same rows give the tokens, so the gap is price;
-    where they count no requests it is volume if they cost the list price, else unsplit. Else the list price times a cost
-    export's factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a
-    scenario's requests and lengths must come to, so the gap is volume. And of calls with cache writes that are kept an
-    hour, which no field of a scenario says, their list price: the gap is price.
+    The bill that the user gives is of all calls, at the list of their days, of their web searches and of what is billed
+    without tokens, which come off it. Else what the rows report that they cost, all of them: the same rows give the tokens, so
+    the gap is price; where they count no requests it is volume if they cost the list price, else unsplit. Else the list price
+    times a cost export's factor, which stands for all models of the provider. Where requests are not counted, the list price
+    alone: what a scenario's requests and lengths must come to, so the gap is volume. And of calls with cache writes that are
+    kept an hour, which no field of a scenario says, their list price: the gap is price.
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
-        searched = log.mean((each.spend.day, searched_usd([each])) for each in found.priced) * DAYS_PER_MONTH
-        bill -= searched if searched < bill else 0.0
+        beside = beside_tokens(found.priced, found.items, log)
+        bill -= beside if beside < bill else 0.0
         return (bill * listed / every if every and whole else None), None
     uncounted = found.workload is not None and found.workload.requests_per_day is None
     if rows and all(each.spend.costed for each in rows):
@@ -316,8 +336,9 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     yield from told_rates(found.rates)
-    for field, why in w.missing:
-        yield f"not told: {field}: {why}"
+    yield from (f"billed without tokens, in no figure here: {item.name}, ${item.usd_per_month:,.2f} a month"
+                for item in found.items if item.usd_per_month)
+    yield from (f"not told: {field}: {why}" for field, why in w.missing)
     if w.beyond_context:
         yield f"incumbent.context_tokens: {w.beyond_context}"
     if any(each.spend.tier is not None for each in found.chosen):

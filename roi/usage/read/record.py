@@ -32,6 +32,8 @@ SIGNS: Final = {"\u20ac": "EUR", "\u00a3": "GBP"}
 CODE: Final = 3
 """Characters of a currency's code (ISO 4217); a sign has fewer."""
 EMPTY_BUCKET: Final = "empty bucket"
+NO_TOKENS: Final = "a cost of something else than tokens"
+"""Its row is billed, beside tokens or in their place: `model` is what the bill calls it."""
 EMPTY_CALL: Final = "no token and no cost: no call"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
@@ -55,8 +57,9 @@ LINE: Final = "roi line of this row"
 PART: Final = "roi part"
 BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
+ITEM: Final = "roi item"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
-hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
+hash of whose it is, the same with its time, the bits of `Format.split_by` that are filled in, and one of `Format.item`."""
 CURRENCY: Final = "roi currency"
 PAID_IN: Final = "roi paid in"
 """What a cost is in before it is taken in USD, beside the record's columns where rates are stated."""
@@ -206,6 +209,8 @@ class Format:
     """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are
     none.
     """
+    item: str = ""
+    """Column that tells a row from others of its file which are alike in all else; not from those of another export."""
     split_by: tuple[str, ...] = ()
     """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -268,7 +273,8 @@ class Format:
         unread_cells = of_format[len(fields.reasons) :]
         if fields.currency is not None:
             read, no_dollars = _in_usd(read, options.rates, tokens=self.grain != "cost")
-            own += no_dollars
+            before = next((k for k, each in enumerate(own) if each[1] is NO_TOKENS), len(own))
+            own[before:before] = no_dollars
         checks = [*own, (read.at_us.isnull(), NO_TIME), (~in_range(read.at_us), OUTSIDE)]
         if self.grain == "cost":
             checks.append((read.cost_usd.isnull(), "no amount that can be read"))
@@ -291,7 +297,8 @@ class Format:
         """The file of a bucket or a cost, what tells it from another of the same time and model, and SPLIT."""
         own = {f"{OF_PART}{name}": text(raw, name) for name in self.parts if find(raw, name)}
         bits = [ibis.ifelse(text(raw, name).isnull(), 0, 1 << k) for k, name in enumerate(self.split_by) if find(raw, name)]
-        return {FILE: raw[FILE], SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64"), **own}
+        item = {ITEM: text(raw, self.item).hash()} if self.item else {}
+        return {FILE: raw[FILE], SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64"), **item, **own}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
         """The group that the user asked for, else the format's first kind that the table has; people are shown if asked for.
@@ -300,8 +307,7 @@ class Format:
         read; InputError with what there is.
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
-        unasked = (kind for kind in there if kind != "user")
-        kind = options.group_by if options.group_by is not None else next(unasked, "model")
+        kind = next((kind for kind in there if kind != "user"), "model") if options.group_by is None else options.group_by
         kind = next((each for each, name in there.items() if kind not in there and name.lower() == kind.lower()), kind)
         if kind in ("model", *TIMES):
             return None  # the record has it
@@ -331,8 +337,7 @@ def _in_usd(read: Table, rates: Sequence[ExchangeRate], *, tokens: bool) -> tupl
         paid = read[CURRENCY]
     if tokens:
         other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
-        cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
-        read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
+        read = read.mutate(other_money=other.cast("int64"), cost_usd=ibis.ifelse(other, ibis.null("float64"), read.cost_usd))
         paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
     other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
     return read, [(other & code, ibis.literal(AMOUNT_IN).concat(paid, NO_RATE)), (other, NOT_USD)]
@@ -343,7 +348,7 @@ def _buckets_of(read: Table) -> dict[str, Column]:
     known = ("provider", "model", "batch", "tier", "long_context", *(name for name in read.columns if name.startswith(OF_PART)))
     words = {name: read[name].cast("string").fill_null("false" if name == "long_context" else "") for name in known}
     times = {name: read[name].fill_null(0) for name in ("at_us", "until_us")}
-    own = {FILE: read[FILE], SPLIT: read[SPLIT]}
+    own = {name: read[name] for name in (FILE, SPLIT, ITEM) if name in read.columns}
     return {**own, PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash()}
 
 

@@ -1,4 +1,4 @@
-"""AWS's Cost and Usage Report (Athena's names, which CUR 2.0 has too): what Bedrock billed for each kind of token, by model.
+"""AWS's Cost and Usage Report (Athena's names, which CUR 2.0 has too; or the older ones): what Bedrock billed, by model.
 
 A row is one count of one model over an hour, a day or a month, and what it cost; nobody counts the requests. The usage type
 names the count: `USW2-MP:USW2_InputTokenCount-Units`, `..._cache_read_tokens_global_standard-Units` of models that are sold in
@@ -7,35 +7,59 @@ of the others. The model is the last part of the resource's ARN; without one it 
 type, and called as Bedrock calls it. `Global` in the usage type is the model's global price, which is a name of its own.
 
 The amount is in what `pricing_unit` says (1K tokens, 1M tokens), else in what the description counts ("Million Input Tokens"),
-else, of a marketplace's "Units", in millions, as AWS prices them. Costs are after discounts where the report has them so. Rows
-of other services, and of tax, credits, fees and discounts, are left out. Sources: a row of a report (2025-02) and the public
-price file AmazonBedrockFoundationModels of us-west-2 (2026-09) as documents and tests of public repositories hold them.
+else, of a marketplace's "Units", in millions, as AWS prices them. Costs are after discounts where the report has them so. Model
+units, tokens a minute that are reserved, guardrails and the like are billed without tokens. Rows of other services, and of tax,
+credits, fees and discounts, are left out. Rows of a report are told apart by their id, which another report of the same month
+has anew. Sources: a row of a report (2025-02), the public price files AmazonBedrock and AmazonBedrockFoundationModels of
+us-east-1 and us-west-2 (2026-07 to 2026-09) as documents and tests of public repositories hold them, AWS's dictionary of the
+report's columns.
 """
 
+from dataclasses import replace
+from functools import reduce
 from typing import Final
 
 from roi.usage.formats.clouds.bedrock import OTHER_MODELS, without_arn
-from roi.usage.read.columns import real, text, utc
+from roi.usage.read.columns import find, real, text, utc
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, NO_TOKENS, Fields, FileOptions, Format
 
-NEEDS: Final = frozenset({"line_item_usage_start_date", "line_item_usage_type", "line_item_usage_amount",
-                          "line_item_unblended_cost"})  # fmt: skip
+NEEDS: Final = ("line_item_usage_start_date", "line_item_usage_type", "line_item_usage_amount", "line_item_unblended_cost")
 KEYS: Final = ("line_item_usage_account_id", "line_item_resource_id", "line_item_operation", "line_item_product_code")
+ITEM: Final = "identity_line_item_id"
 USES: Final = ("line_item_usage_end_date", "line_item_line_item_type", "line_item_line_item_description", "pricing_unit",
-               "product_product_name", "product", "line_item_net_unblended_cost", "line_item_currency_code")  # fmt: skip
-COUNTED: Final = (("cache[-_]?read", "cache_read"), ("cache[-_]?write", "cache_write"), ("input[-_]?token", "uncached_input"),
-                  ("output[-_]?token", "output"))  # fmt: skip
+               "product_product_name", "product", "line_item_net_unblended_cost", "line_item_currency_code", ITEM, *KEYS)
+OLDER: Final = {name: f"{head.replace('_', '')}/{name.removeprefix(f'{head}_').replace('_', '')}"
+                for head in ("line_item", "pricing", "product", "identity") for name in (*NEEDS, *USES)
+                if name.startswith(f"{head}_")}  # fmt: skip
+"""What reports before CUR 2.0 call the columns as they lie in S3, in lower case: lineItem/UsageType."""
+COUNTED: Final = (("cache[-_]?read|cached[-_]input", "cache_read"), ("cache[-_]?write", "cache_write"),
+                  ("input[-_]?token", "uncached_input"), ("output[-_]?token", "output"))  # fmt: skip
 """Part of a usage type in lower case, and the count that it is of; the first that fits: what is cached is called input too."""
 UNITS: Final = (("1m tokens", 1e6), ("1k tokens", 1e3), ("tokens", 1.0))
 """`pricing_unit` in lower case, and its tokens."""
-PLACE: Final = r"^[a-z]{2,4}[0-9]?-"
-"""Where it was used, at the beginning of a usage type: use1-, eu-."""
-KIND: Final = r"(-mantle)?-(cache-(read|write)-)?(input|output)?-?tokens?(-count)?(-.*)?$"
+PLACE: Final = r"^[A-Za-z]{2,4}[0-9]?-"
+"""Where it was used, at the beginning of a usage type: USE1-, EU-."""
+SOLD: Final = r"^MP:[A-Za-z0-9]+_|-Units$"
+"""Around what was counted, behind the place, in a usage type of the marketplace."""
+FAST: Final = "-?latency-?optimized"
+KIND: Final = rf"({FAST})?(-mantle)?(-text)?-(cache-(read|write)-)?(input|output)?-?tokens?(-count)?(-.*)?$"
 """What was counted, behind the model in the usage type of what no marketplace sells."""
 API_ID: Final = r"^[a-z0-9]+\.[a-z]"
 """Beginning of a model's id at Bedrock: qwen.qwen3-...; a name such as claude4.6opus has a digit there."""
 EDITION: Final = r" \(amazon bedrock edition\)$"
+SPELLED: Final = (
+    (" ", "-"), ("^openai-", ""), ("^claude-?([0-9][0-9.-]*)([a-z]+)", r"claude-\1-\2"), ("--", "-"),
+    (r"^claude-([4-9][0-9.]*)-([a-z]+)", r"claude-\2-\1"), (r"^(claude.*[0-9])[.]([0-9])", r"\1-\2"),
+    (r"^nova-?([0-9]*)(\.0)?-?([a-z]+)", r"nova-\1-\3"), ("^nova--", "nova-"), ("^(llama.*)$", r"\1-instruct"),
+    (r"^(mistral|pixtral)(large|small)", r"\1-\2"), (r"^(mistral-large|pixtral-large)([0-9])", r"\1-\2"))
+"""In order, what a bill's word for a model has in lower case and its id at Bedrock writes otherwise: claude4.6opus and Claude
+Opus 4.6 are claude-opus-4-6, claude3-5haiku is claude-3-5-haiku, nova2.0lite is nova-2-lite."""
+MAKERS: Final = (
+    ("claude", "anthropic"), ("gpt-", "openai"), ("(nova|titan)", "amazon"), ("llama", "meta"), ("qwen", "qwen"),
+    ("(m[a-z]+|devs|pix|vox)tral", "mistral"), ("gemma", "google"), ("nemotron", "nvidia"), ("palmyra", "writer"),
+    ("deepseek", "deepseek"))  # fmt: skip
+"""Beginning of a model's name, and the maker that stands before it in its id."""
 
 
 def fields(table: Table, _: FileOptions) -> Fields:
@@ -46,19 +70,20 @@ def fields(table: Table, _: FileOptions) -> Fields:
     which = ibis.cases(*((usage.re_search(part), name) for part, name in COUNTED), else_=ibis.null("string"))
     tokens = (real(table, "line_item_usage_amount") * _unit(table, usage)).round().cast("int64")
     of_hour = (which == "cache_write") & usage.re_search("1h|1-hour")
-    model = _model(arn, product, usage)
+    model = ibis.ifelse(which.isnull(), _item(table, product), _model(arn, product, usage))
+    tier = usage.re_extract("[-_](flex|priority)", 1)
     counts = {name: ibis.ifelse(which == name, tokens, 0) for _, name in COUNTED}
     other = [model.contains(part).fill_null(False) for part in ("embed", *OTHER_MODELS)]
     return Fields(
         at_us=utc(table, "line_item_usage_start_date"), until_us=utc(table, "line_item_usage_end_date"), provider="aws",
         model=model, requests=None, cache_write_1h=ibis.ifelse(of_hour, tokens, 0), **counts,
-        batch=usage.contains("batch"), tier=usage.re_extract("[-_](flex|priority)", 1).nullif(""),
-        long_context=usage.re_search("[-_]long[-_]"),
+        batch=usage.contains("batch"), tier=ibis.cases((usage.re_search(FAST), "latency-optimized"), else_=tier.nullif("")),
+        long_context=usage.re_search("[-_](long[-_]|lctx)"),
         cost_usd=ibis.coalesce(real(table, "line_item_net_unblended_cost"), real(table, "line_item_unblended_cost")),
         costs=("line_item_net_unblended_cost", "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
         reasons=((~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
                  ((line != "usage").fill_null(False), "tax, a credit, a fee or a discount"),
-                 (which.isnull(), "of Bedrock, and no tokens"),
+                 (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
                  (_unit(table, usage).isnull(), "a count that cannot be read: nothing says what its amount is in"),
                  ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
@@ -77,22 +102,38 @@ def _unit(table: Table, usage: Column) -> Column:
                       (usage.re_search("-mp:.*-units$"), 1e6), else_=ibis.null("float64"))
 
 
+def _sold(product: Column) -> Column:
+    """The model that a marketplace sells, as it is called there; null where none does."""
+    return ibis.ifelse(product.re_search(EDITION), product.re_replace(EDITION, ""), ibis.null("string"))
+
+
+def _item(table: Table, product: Column) -> Column:
+    """What the bill calls something that is counted in no tokens: the usage type without its place, behind the model's name."""
+    item = text(table, "line_item_usage_type").re_replace(PLACE, "").re_replace(SOLD, "")
+    return ibis.coalesce(_sold(product).replace(" ", "-").concat("/", item), item)
+
+
 def _model(arn: Column, product: Column, usage: Column) -> Column:
     """What Bedrock calls the model: by the resource, else by the product that a marketplace sells, else by the usage type."""
     none = ibis.null("string")
     resource = ibis.ifelse(arn.re_search("(foundation-model|inference-profile)/[^/]*[.]"), without_arn(arn), none)
-    sold = ibis.ifelse(product.re_search(EDITION), product.re_replace(EDITION, ""), none)
-    sold = sold.re_replace("^(claude) ", r"anthropic.\1 ").re_replace("^(openai) ", r"\1.").re_replace("[ ]", "-")
     named = ibis.ifelse(usage.contains("-mp:"), none, usage.re_replace(PLACE, "").re_replace(KIND, ""))
-    plain = (named.re_replace(r"^claude([4-9][0-9.]*)([a-z]+)$", r"anthropic.claude-\2-\1")
-             .re_replace(r"^claude([0-9.]+)([a-z]+)$", r"anthropic.claude-\1-\2")
-             .re_replace(r"^nova(\d+)?(\.0)?([a-z]+)$", r"amazon.nova-\1-\3").replace("nova--", "nova-"))
-    called = ibis.coalesce(sold.re_replace(r"(\d)[.](\d)", r"\1-\2"),
-                           ibis.ifelse(named.re_search(API_ID), named, plain.re_replace(r"(\d)[.](\d)", r"\1-\2")))
-    routed = ibis.ifelse(usage.contains("global") & called.re_search(API_ID), ibis.literal("global.").concat(called), called)
-    return ibis.coalesce(resource, routed)
+    plain = reduce(lambda name, spelled: name.re_replace(*spelled), SPELLED, ibis.coalesce(_sold(product), named))
+    maker = ibis.cases(*((plain.re_search(f"^{name}"), maker) for name, maker in MAKERS), else_=none)
+    called = ibis.coalesce(ibis.ifelse(named.re_search(API_ID), named, none), maker.concat(".", plain), plain)
+    called = ibis.coalesce(resource, called.re_replace("(gpt-oss-[0-9]+b)$", r"\1-1"))
+    routed = usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
+    return ibis.ifelse(routed.fill_null(False), ibis.literal("global.").concat(called), called)
+
+
+def _renamed(table: Table) -> Table:
+    """The columns of an older report as they are called today."""
+    return table.rename({name: own for name, older in OLDER.items() if (own := find(table, older)) is not None})
 
 
 AWS_CUR: Final = Format(
-    name="aws-cur", title="AWS Cost and Usage Report", grain="bucket", needs=NEEDS, uses=(*USES, *KEYS), fields=fields,
-    parts=(*KEYS, "line_item_usage_type"), groups={"project": "line_item_usage_account_id"})
+    name="aws-cur", title="AWS Cost and Usage Report", grain="bucket", needs=frozenset(NEEDS), uses=USES, fields=fields,
+    parts=(*KEYS, "line_item_usage_type"), item=ITEM, groups={"project": "line_item_usage_account_id"})
+AWS_CUR_OLDER: Final = replace(
+    AWS_CUR, name="aws-cur-older", needs=frozenset(OLDER[name] for name in NEEDS), prepare=_renamed,
+    uses=tuple(OLDER[name] for name in USES if name in OLDER))

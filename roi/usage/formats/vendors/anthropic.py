@@ -21,10 +21,10 @@ exports that users published between March and September 2026.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
+from roi.usage.formats.json_counts import buckets, nested, result_rows
 from roi.usage.read.columns import DAY_US, count, faster_or_inside, instant, real, service, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, Document, Fields, FileOptions, Format
 
 STANDARD: Final = ("standard", "batch", "message", "api")
 """Kinds of use that are no tier: batch is a column of its own."""
@@ -81,11 +81,12 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
     """What results of the cost report say, in dollars."""
-    of_tokens = text(table, "cost_type").fill_null("tokens") == "tokens"
+    kind = text(table, "cost_type").fill_null("tokens")
+    of_tokens = kind == "tokens"
     empty = text(table, "amount").isnull() & text(table, "currency").isnull()
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
-        model=text(table, "model"), **kind_of_use(table, "service_tier"),
+        model=ibis.ifelse(of_tokens, text(table, "model"), kind), **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / 100.0,  # cents
         currency=text(table, "currency"), reasons=((empty, EMPTY_BUCKET), (~of_tokens, NO_TOKENS)))
 
@@ -97,7 +98,7 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
         at_us=start,
         until_us=start + _width_us(table, start),
         provider="anthropic",
-        model=text(table, "model"),
+        model=ibis.ifelse(kind.startswith("token"), text(table, "model"), kind.replace(" ", "_")),
         **kind_of_use(table, "usage_type"),
         cost_usd=real(table, "cost_usd"),
         reasons=((~kind.startswith("token"), NO_TOKENS),),

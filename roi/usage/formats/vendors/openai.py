@@ -18,10 +18,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
+from roi.usage.formats.json_counts import buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, service, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import (
+    CACHED_ABOVE_INPUT,
+    EMPTY_BUCKET,
+    NO_TOKENS,
+    UNREADABLE_COUNT,
+    Document,
+    Fields,
+    FileOptions,
+    Format,
+)
 
 STANDARD: Final = ("default", "standard", "auto")
 """Tiers at the list price."""
@@ -36,6 +45,8 @@ COST_USES: Final = ("end_time", "line_item", "quantity_unit", *KEYS)
 ITEM: Final = (r"(?i)^\s*(?:([\w-]+) \| )?([^\s,|]+)(?: (?:text|audio|image|video))?"
                r", (?:(?:cached )?input|output|cache writes?)(?:[ _]tokens)?\b")
 """A line item of a model's tokens: tier, then model."""
+TOOL: Final = r"(?i)^[a-z0-9 ._-]{1,40} (tool calls|storage|sessions?)$"
+"""A line item of a tool, which has words where a name has none."""
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -69,7 +80,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         at_us=instant(table, "start_time"),
         until_us=instant(table, "end_time"),
         provider="openai",
-        model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
+        model=ibis.cases((of_tokens, item.re_extract(ITEM, 2)), (item.re_search(TOOL), item.replace(" ", "_")), else_=item),
         **service(ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).lower().nullif(""), None), ()),
         long_context=item.lower().contains("long context").fill_null(False),
         cost_usd=real(table, "amount_value"),

@@ -8,7 +8,7 @@
     │   ├── NotAChoice             a word that is not one of the few that are allowed
     │   ├── UnnamedColumns         a table of one's own whose columns nobody named
     │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
-    └── MissingExtra               exit 1: an optional package is not installed
+    └── MissingExtra               exit 2: an optional package is not installed
 
     KeyboardInterrupt              exit 130: Ctrl-C
     └── Terminated                 exit 143: SIGTERM, where it is caught: what keeps its work on Ctrl-C keeps it then too
@@ -155,6 +155,8 @@ class UnknownName(InputError):
 
 class MissingExtra(RoiError):
     """An optional package is not installed."""
+
+    exit_code = 2
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")

@@ -15,7 +15,7 @@ from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.turning.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
-from roi.errors import UNSEEN, CaseError, allowed, visible
+from roi.errors import UNSEEN, CaseError, InputError, allowed, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
 
@@ -142,6 +142,10 @@ def read_saved(path: Path) -> Saved | None:
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:
     """The comparison of the saved Case, with another number of draws or another seed where given."""
     changed = {name: value for name, value in (("draws", draws), ("seed", seed)) if value is not None}
+    for name, value in changed.items():
+        least, most = BOUNDS[name]
+        if type(value) is not int or not least <= value <= most:
+            raise InputError(f"{name}: {value!r} is not usable; a whole number from {least} to {most:,}")
     facts = {**saved.case.facts, **{k: saved.case[k].model_copy(update={"value": v}) for k, v in changed.items()}}
     try:
         with np.errstate(divide="raise", over="raise", invalid="raise"):  # what no scenario gives: its facts are within bounds

@@ -73,6 +73,18 @@ class ScorePosterior:
 
 
 @dataclass(frozen=True)
+class CarriedOver(ScorePosterior):
+    """The same of a score on all `items` of the incumbent, of which only some pair."""
+
+    items: float
+
+    @property
+    def share(self) -> float:
+        """Share right, as if that many were counted: the Beta may be worth next to no item, and half of one much to it."""
+        return min(max(self.mean + (self.mean - HALF) / self.items, 0.0), 1.0)
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Items by who was right, whole or in parts: first the incumbent (1 right, 0 wrong), then the other system."""
 
@@ -130,32 +142,66 @@ class Pair:
         return self.other.quantile(other) - self.incumbent.quantile(points[:, 0])
 
 
-def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[ScorePosterior, float]:
+def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[CarriedOver, float]:
     """The other's score on all items of the incumbent, where only some pair, and how it correlates with the incumbent's.
 
-    `base` is the incumbent's true score on all its items, of which `share` are among the pairs. Where they have no partner the
-    other is taken to differ as on the pairs: b = a + d, d = (n01 - n10) / (n + 1) with the variance of `Agreement`, and
+    `base` is the incumbent's true score on all its items, of which `share` are among the pairs. Of these the difference is
+    d = (n01 - n10) / (n + 1); where they have no partner it is s d, by the same odds (`_scale_of_the_rest`), so that
 
-        var b = var a + var d + 2 r dev a dev d,    r = (var b' - var a' - var d) / (2 dev a' dev d) sqrt(share)
+        b = a + c d,    c = share + (1 - share) s,    var b = var a + c^2 var d + 2 c r dev a dev d + (b - b")^2 / 2
+        r = (var b' - var a' - var d) / (2 dev a' dev d) sqrt(share)
 
-    a' and b' being the scores on the pairs, sqrt(share) what a mean over some of the items has in common with one over all.
-    Where all pair, it is the score on the pairs and `Agreement.correlation`. It is at least half an item of the pairs away from
-    0 and 1, and worth an item at least. What the other gets right where the incumbent is right, and where it is wrong, is not
-    carried over, as the likelihood of monotone missing data would (Little and Rubin, Statistical Analysis with Missing Data,
-    7.2): it holds where items lack a partner by chance or by what the incumbent got, and they lack it by how hard they are. On
-    easy pairs the incumbent's errors are luck, in which the other does not share; on hard items they are not.
+    var d being that of `Agreement`, a' and b' the scores on the pairs, sqrt(share) what a mean over some of the items has in
+    common with one over all. b" has the other right as often as on the pairs where the incumbent is right, and where it is
+    wrong: the likelihood of monotone missing data (Little and Rubin, Statistical Analysis with Missing Data, 7.2). It holds
+    where items lack a partner by what the incumbent got, and odds do where they lack it by how hard they are (on easy pairs
+    the incumbent's errors are luck, in which the other does not share). Nothing in the marks tells which; both say the same
+    where they lack it by chance. Were either as likely, (b - b")^2 / 2 is the expected square of what b is off by that.
+
+    Where all pair, it is the score on the pairs and `Agreement.correlation`. No item without a partner is more than right or
+    less than wrong. It is at least half an item of the pairs away from 0 and 1, and worth an item at least.
     """
-    a, b, edge = pairs.incumbent.deviation, pairs.other.deviation, HALF / (pairs.items + 2.0 * HALF)
-    mean = min(max(base.mean + (pairs.n01 - pairs.n10) / (pairs.items + 2.0 * HALF), edge), 1.0 - edge)
-    spread = math.sqrt(pairs.variance)
-    together = (b * b - a * a - pairs.variance) / (2.0 * a * spread)
-    shared = min(max(together, -1.0), 1.0) * math.sqrt(share) * base.deviation * spread
-    variance = base.deviation**2 + pairs.variance + 2.0 * shared
+    a, b, edge = pairs.incumbent, pairs.other, HALF / (pairs.items + 2.0 * HALF)
+    scale = share + (1.0 - share) * _scale_of_the_rest(base.mean, share, pairs) if share < 1.0 else 1.0
+    seen = share * b.mean
+    mean = min(max(base.mean + scale * (b.mean - a.mean), seen, edge), seen + 1.0 - share, 1.0 - edge)
+    spread, apart = math.sqrt(pairs.variance), 0.0
+    if share < 1.0:
+        rest = min(max((base.mean - share * a.mean) / (1.0 - share), 0.0), 1.0)
+        where_right, where_wrong = ScorePosterior(pairs.n11, pairs.n10).mean, ScorePosterior(pairs.n01, pairs.n00).mean
+        apart = mean - seen - (1.0 - share) * (rest * where_right + (1.0 - rest) * where_wrong)
+    together = (b.deviation**2 - a.deviation**2 - pairs.variance) / (2.0 * a.deviation * spread)
+    shared = min(max(together, -1.0), 1.0) * math.sqrt(share) * base.deviation * spread * scale
+    variance = base.deviation**2 + scale**2 * pairs.variance + 2.0 * shared + apart**2 / 2.0
     least = max(HALF / min(mean, 1.0 - mean), 1.0 + 2.0 * HALF)  # at the edge all pairs right, or wrong
     weight = max(mean * (1.0 - mean) / variance - 1.0, least)
-    found = ScorePosterior(mean * weight - HALF, (1.0 - mean) * weight - HALF)
+    found = CarriedOver(mean * weight - HALF, (1.0 - mean) * weight - HALF, pairs.items / share if share else math.inf)
     goes = 0.0 if base.deviation == 0.0 else (base.deviation**2 + shared) / (base.deviation * math.sqrt(variance))
     return found, min(max(goes, -1.0), 1.0)
+
+
+def off_all(base: float, share: float, pairs: Agreement) -> float:
+    """How much better the incumbent is on the pairs than its score on all of its items, as far as chance does not explain it.
+
+    Of a `share` drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is kept,
+    the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate): 0 where it is luck.
+    """
+    off = pairs.incumbent.mean - base
+    chance = base * (1.0 - base) * (1.0 - share) / pairs.items
+    return off * max(1.0 - chance / off**2, 0.0) if off else 0.0
+
+
+def _scale_of_the_rest(base: float, share: float, pairs: Agreement) -> float:
+    """The difference of both scores on the items without a partner over the one on the pairs, at the same ratio of their odds.
+
+    Scores end at 0 and 1: 50 points from 25% to 75% are 4 from 95%. With a" and b" on the pairs (`off_all` apart from base) and
+    a on the rest it is a (1 - a) / (a" (1 - b") (1 - a) + a b" (1 - a")); 1 where the pairs are neither easier nor harder.
+    """
+    off, edge = off_all(base, share, pairs), HALF / (pairs.items + 2.0 * HALF)
+    held, rest = base + off, min(max(base - off * share / (1.0 - share), edge), 1.0 - edge)
+    right, wrong = pairs.other.mean * pairs.incumbent.errors.mean, pairs.other.errors.mean * pairs.incumbent.mean
+    then = held * right / ((1.0 - held) * wrong + held * right)
+    return rest * (1.0 - rest) / (held * (1.0 - then) * (1.0 - rest) + rest * then * (1.0 - held))
 
 
 def given_third(together: float, first: float, second: float) -> float:

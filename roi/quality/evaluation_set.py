@@ -84,6 +84,8 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     for old, _ in asked.systems:
         if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
             raise UnknownName("--system", old, table.called, "system of the files:")
+    if unmet := next((word for word, _ in asked.words if word not in asked.met), None):
+        raise UnknownName("--word", unmet, notes.words, "word of a score in the files:")
     for what, column in asked.columns:
         if not table.tells(what):
             raise UnknownName("--map", column, columns, f"column (or one that tells no row's {what})")

@@ -16,6 +16,7 @@ from roi.numerics.paired import (
     ScorePosterior,
     agreement,
     exact_mcnemar,
+    off_all,
     on_all_items,
     score_posterior,
 )
@@ -76,6 +77,8 @@ class Difference:
     agreement: Agreement
     correlation: float
     """Of the two true scores on the pairs."""
+    off: float
+    """How much better the incumbent is on the pairs than on all of its items, beyond chance; 0 where all pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,9 +205,9 @@ def _against(
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
                               for each, marks in ((incumbent, a), (own, b)))
+    share = pairs / incumbent.items
     if pairs < max(own.items, incumbent.items):
-        all_of_it = Moments(incumbent.seen.mean, incumbent.seen.deviation)
-        posterior, _ = on_all_items(all_of_it, pairs / incumbent.items, agree)
+        posterior, _ = on_all_items(Moments(incumbent.seen.mean, incumbent.seen.deviation), share, agree)
         own = replace(own, posterior=posterior, reaches_bar=None if bar is None else posterior.at_least(bar))
     together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
     draws = together.difference(points)
@@ -221,7 +224,8 @@ def _against(
         system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
-        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation, more_items=_until_known(more))
+        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation, more_items=_until_known(more),
+        off=off_all(incumbent.seen.mean, share, agree) if share < 1.0 else 0.0)
 
 
 def _until_known(more: Sequence[tuple[float, int | None]]) -> int | None:

@@ -66,6 +66,8 @@ class Asked:
     """The lowest score, as the files write it, of a right answer: others are wrong. None: scores are shares."""
     words: tuple[tuple[str, float], ...] = ()
     """(word of a score, the score that it stands for, as the files write scores); one letter is then no other word."""
+    met: set[str] = field(default_factory=set, compare=False)
+    """Those of them that were read."""
 
     def __post_init__(self) -> None:
         """Raise InputError where no score of the scale, or every one, would be right, and where a word stands for none."""
@@ -82,8 +84,10 @@ class Asked:
         return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
 
     def word(self, word: str) -> float | None:
-        """The score that a word in lower case stands for; None where nobody said it."""
-        return next((score for each, score in self.words if each.strip().lower() == word), None)
+        """The score that a word in lower case stands for, which is then met; None where nobody said it."""
+        said, score = next((each for each in self.words if each[0].strip().lower() == word), ("", None))
+        self.met.add(said)
+        return score
 
     @property
     def read_as(self) -> str:

@@ -8,7 +8,7 @@ from roi.economics.inputs import path_of
 from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
 from roi.facts.case import ABOUT, BESIDE, CAUTIONS, CORRELATION, FOLLOWS, GIVEN, ITEMS
-from roi.numerics.paired import Agreement, Moments, ScorePosterior, given_third, on_all_items
+from roi.numerics.paired import Agreement, Moments, ScorePosterior, given_third, off_all, on_all_items
 from roi.numerics.spreads import TAIL
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of
@@ -34,6 +34,8 @@ class Carried(NamedTuple):
     pairs: int
     alone: tuple[int, int]
     """Items of the incumbent, and of the system, without a partner."""
+    off: float
+    """How much better the incumbent is on the pairs than on all of its items, beyond chance (`off_all`)."""
 
 
 def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Carried | None:
@@ -50,8 +52,9 @@ def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Car
     mean, deviation = 1.0 - fact.number(), (high - low) / (2.0 * TAIL)
     if counted is not None:
         deviation = math.sqrt(mean * (1.0 - mean) / (counted.number() + 2.0))  # of a Beta
-    found, together = on_all_items(Moments(mean, deviation), pairs / of_base, counts)
-    return Carried(found, together, pairs, (of_base - pairs, own - pairs))
+    share = pairs / of_base
+    found, together = on_all_items(Moments(mean, deviation), share, counts)
+    return Carried(found, together, pairs, (of_base - pairs, own - pairs), off_all(mean, share, counts))
 
 
 def _items(score: ScoreOrNot | None, pair: Paired) -> int:
@@ -67,8 +70,15 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
     by = f"{abs(points):.1f} points {'worse' if points < 0 else 'better'}" if round(points, 1) else "as good"
     on = f"{pairs:,} of {today}'s {pairs + theirs:,} items" if theirs else f"all {pairs:,} items of {today}"
     aside = f" ({own:,} more of its own are left aside)" if own else ""
-    tell_caution(sheet, f"judged on {on}{aside}, {by}, and taken to be so on all; {100 * score.value:.1f}% of its own", system)
-    return f"{points:+.1f} points of {today}, as on {pairs:,} items of both".replace("-0.0", "+0.0")
+    rest = f", and by the same odds on the rest{told_off(today, carried.off)}" if theirs else ""
+    tell_caution(sheet, f"judged on {on}{aside}, {by}{rest}; {100 * score.value:.1f}% of its own", system)
+    return f"{points:+.1f} points of {today} on {pairs:,} items of both, by the same odds on the rest".replace("-0.0", "+0.0")
+
+
+def told_off(incumbent: str, off: float) -> str:
+    """That the incumbent is better or worse on the pairs than on all of its items, in brackets; empty where it is as good."""
+    points = f"{100.0 * abs(off):.1f} points {'better' if off > 0 else 'worse'}"
+    return "" if points.startswith("0.0") else f" ({incumbent} is {points} on the items of both than on all: less sure)"
 
 
 def tell_caution(sheet: FactSheet, says: str, about: str | None) -> None:

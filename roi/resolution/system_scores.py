@@ -18,6 +18,7 @@ from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.paired_scores import add_pair, carry_over, check_counts, largest_pair, tell_pairs
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
+from roi.resolution.vendors.api_terms import ONE_MODEL
 from roi.scenario.quantity import Share, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
 from roi.scenario.sections.scores import Rate, Score
@@ -212,7 +213,13 @@ def add_share(sheet: FactSheet, path: str, share: float | Spread, source: str) -
 
 
 def add_escalations(sheet: FactSheet, s: Scenario) -> None:
-    """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be."""
+    """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be.
+
+    ScenarioError where a model hands on what has no output, as embeddings.
+    """
+    if s.workload.embeds and (handing := next((x for x, e in s.quality.escalated.items() if not _nothing(e)), None)):
+        share = value_of(s.quality.escalated[handing])
+        raise ScenarioError(f"quality.escalated.{handing}", share, f"leave it out: {ONE_MODEL}")
     hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))

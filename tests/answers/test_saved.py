@@ -13,7 +13,7 @@ from roi.answers.compare import compare_file
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison, compare
-from roi.errors import CaseError
+from roi.errors import CaseError, InputError
 from roi.facts.case import Case
 from roi.report.comparison.answer_json import comparison_json
 
@@ -30,6 +30,14 @@ def again() -> Comparison:
     saved = read_saved(SAVED)
     assert saved is not None
     return replay(saved)
+
+
+@pytest.mark.parametrize("asked", [{"seed": 2**63 + 1}, {"seed": -1}, {"seed": 1.5}, {"draws": 2**21}, {"draws": -1}])
+def test_draws_and_a_seed_that_no_scenario_takes_are_refused_of_a_saved_one_too(asked: dict[str, Any]) -> None:
+    saved = read_saved(SAVED)
+    assert saved is not None
+    with pytest.raises(InputError, match=f"{next(iter(asked))}: .* is not usable; a whole number from 0 to "):
+        replay(saved, **asked)
 
 
 def test_every_option_is_there_again_and_works_or_not_as_it_did(again: Comparison) -> None:

@@ -148,7 +148,7 @@ def test_wrong_usage_is_exit_2(group: LazyGroup, args: list[str]) -> None:
     ("kind", "exit_code", "stderr"),
     [
         ("scenario", 2, "roi: horizon_months: 0 is not usable; a whole number from 1 to 120\n"),
-        ("extra", 1, "roi: this needs duckdb: pip install 'lora-roi[usage]'\n"),
+        ("extra", 2, "roi: this needs duckdb: pip install 'lora-roi[usage]'\n"),
         ("interrupt", 130, "roi: interrupted; nothing was kept\n"),
         ("terminated", 143, "roi: ended by SIGTERM; nothing was kept\n"),
         ("memory", 1, "roi: out of memory; fewer --draws or fewer candidates need less\n"),

@@ -83,7 +83,9 @@ def test_explain_shows_one_option_and_full_shows_all(good: Path) -> None:
     explained = ask("compare", good, "--explain", "self-hosted-base").stdout
     assert "Cost of qwen3-8b self-hosted" in explained
     assert "DO NOW" not in explained
+    assert ask("compare", good, "--explain", "stay: gpt-4.1").stdout == ask("compare", good, "--explain", "stay").stdout
     full = ask("compare", good, "--full").stdout
+    assert "stay: gpt-4.1" in full
     assert "Break-even in requests a day" in full
     assert "Cost of qwen3-8b self-hosted" in ask("compare", good, "--full", "--explain", "self-hosted-base").stdout
 

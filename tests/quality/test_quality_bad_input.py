@@ -73,7 +73,7 @@ def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.Mon
     monkeypatch.setattr("roi.quality.result_files.hasattr", lambda *_: False, raising=False)  # Python before 3.14
     monkeypatch.setitem(__import__("sys").modules, "zipfile_zstd", None)
     found = quality(DATA / "inspect" / "gpt-6-sol.eval", *TODAY)
-    assert (found.code, found.error) == (1, "roi: this needs zipfile-zstd: pip install 'lora-roi[quality]'")
+    assert (found.code, found.error) == (2, "roi: this needs zipfile-zstd: pip install 'lora-roi[quality]'")
 
 
 @pytest.mark.parametrize(("score", "message"), [

@@ -33,6 +33,8 @@ def test_words_that_are_no_score_are_told_and_count_what_is_said(tmp_path: Path)
     assert quality(path, *TODAY, "--word", "partially correct=2").error == (
         "roi: --word: partially correct=2 is not usable; a score from 0 to 1")
     assert "--word: 'x' stands for no number" in quality(path, *TODAY, "--word", "x=half").error
+    assert quality(path, *TODAY, "--word", "partialy correct=0.5").error == (
+        "roi: --word: unknown word of a score in the files: 'partialy correct'; nearest: partially correct")
 
 
 def test_grades_by_letter_are_asked_for_and_c_is_no_right_answer_among_them(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ def test_a_share_that_a_plain_api_hands_on_says_where_to_write_the_cascade() -> 
         assert not any("moves nothing" in w for w in told)
 
 
+def test_what_embeds_hands_nothing_on() -> None:
+    """Vectors of two models do not mix. A share of 0 is what is so anyway."""
+    embeds = {"output_tokens": 0}
+    resolved(workload=embeds, quality={"escalated": {"qwen3-8b": 0.0}})
+    with pytest.raises(ScenarioError, match=r"quality\.escalated\.qwen3-8b: 0\.2 is not usable; leave it out: vectors of two"):
+        resolved(workload=embeds, quality={"escalated": {"qwen3-8b": 0.2}})
+
+
 def test_a_rate_of_what_a_plain_api_keeps_says_that_it_hands_nothing_on() -> None:
     found = resolved(candidates=PLAIN, quality={"kept_error_rate": {"gpt-6-luna": 0.05, "gpt-5.4": 0.05}}).warnings
     told = "gpt-6-luna hands nothing on: it is first in no cascade (candidates.cascade_first)"

@@ -261,6 +261,8 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
     if name in ids:
         return name
     name = re.sub("> stay$", f"> {ids['stay']}", name)  # as the screen's table has it
+    if name == f"stay: {ids['stay']}":
+        return "stay"
     of_kind = [o.id for o in rank(c) if o.kind == name] or [o.id for o in c.infeasible if o.kind == name]
     if of_kind:
         return of_kind[0]

@@ -182,8 +182,8 @@ def _as_compared(measured: Measured) -> Iterable[Block]:
                if each.posterior != each.seen]
     if carried:
         reaches = " takes" if measured.bar is None else " and the chance to reach the bar take"
-        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the difference on the"
-                        f" pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
+        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the odds of both on"
+                        f" the pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
 
 
 def _worth(answer: QualityAnswer) -> Iterable[Block]:

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.errors import ALIKE, InputError, RoiError, UnknownName, nearest, needs
+from roi.errors import ALIKE, InputError, UnknownName, nearest, needs
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
@@ -160,7 +160,7 @@ def remote_engine(url: str) -> Backend:
     try:
         backend: Backend = connect(url)
     except (ImportError, ModuleNotFoundError):
-        raise RoiError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{scheme}]'") from None
+        raise InputError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{scheme}]'") from None
     except Exception as error:  # noqa: BLE001 -- each driver has its own
         raise InputError(f"--backend: no connection to {scheme}: {type(error).__name__}") from None
     if scheme in ZONES:

@@ -17,7 +17,9 @@ A source that no fit has seen then adds a factor of 1.24 or 1.14 besides, not 1.
 fits left open (SGLang on the H20: 92 or 100% of its source inside, not 69).
 
 It is in no interval yet: plan and load decide it, as they decide what links add (`unsure_of`, `_over_pcie`), and the catalog
-would hold a covariance for each engine and card.
+would hold a covariance of 37 coefficients for each engine and card (of 8 directions a run in twenty has a third of its root).
+No replay is needed: one step of mean lengths, with as many sequences as the load sends or the memory holds, has 0.98 to 1.05 of
+the root (5th to 95th percentile), and the scores move by -2.9, -5.4 and +0.8% at TAIL.
 """
 
 import argparse

@@ -215,10 +215,13 @@ def _held_lines(found: Sequence[Answer]) -> list[str]:
             " a cell has few models, whose rows lie inside or outside together (lab/by_chance.py). pieces: set-ups or models."),
            "", (f"| left out | rows | in 90% | score | oracle | cells | {low}-{high}% | below {few}% | more or less than chance"
                 " shows |"), "|:--|--:|--:|--:|--:|--:|--:|--:|:--|"]
-    return out + [
+    out += [
         f"| {NEW[each['level']]}, {SPOKEN[each['quantity']]} | {each['rows']:,} | {100.0 * each['inside']:.1f} |"
         f" {each['score']:.2f} | {each['oracle']:.2f} | {each['cells']} | {each['within']} ({each['within_by_chance']:.1f}) |"
         f" {each['below']} ({each['below_by_chance']:.1f}) | {'; '.join(each['beyond']) or '-'} |" for each in found]
+    cells, beyond = sum(each["cells"] for each in found), sum(len(each["beyond"]) for each in found)
+    return [*out, "", (f"Of these {cells} cells {beyond} lie beyond what 95 of 100 such samples show, where up to"
+                       f" {0.05 * cells:.0f} would by chance.")]
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

@@ -29,6 +29,13 @@ root of that, moves the score where models are left out by +2.5 and -0.1% (speed
 cells hold 85 to 95% of their speeds in place of 12. FREEDOM of 1 or 2 models: +7.0, +2.5% and +6.8, +2.9%, cards left out -2.5,
 -1.8% and +2.0, +0.3% (errors of the fit of 29 November). What a new source adds to TTFT is taken from speed, a factor of
 1.36: of TTFT itself it is 1.30, but of two sources alone, of 99 rows and one. How much less any rule could score is in `held`.
+
+A half width that is as much wider as a further piece is less known than a mean of m (the root of 1 + 1 / (m + 1), m the pieces
+of dense models or of mixtures that the engine has) moves the score by +0.5, +0.5, -1.5% (speed) and -0.2, -4.8, -2.7% (TTFT, 4
+models that are left out), with 1 / (m + 0.5) by +0.7, +1.4, -2.2% and -0.4, -8.6, -3.9%; with m of the card +0.1, +1.7, -0.5%
+and -0.6, +0.8, -1.0%: what TTFT wins, speeds lose. What wins more is the variance that a fit's own coefficients leave to a run,
+where it is counted run by run (lab/coefficient_spreads.py); as a mean of an engine's dense models or mixtures on a card, at
+TAIL times its root, it moves speeds by +1.5, -2.2 and -1.6%.
 """
 
 from collections import Counter, defaultdict
@@ -83,6 +90,8 @@ class Miss(NamedTuple):
     """log of measured over predicted TTFT."""
     one_chip: bool = False
     """Of an engine that ran on one chip of a family of its own."""
+    besides: float = 0.0
+    """What widens this run's interval of speed besides its own defaults, a log (lab/coefficient_spreads.py)."""
 
 
 class Cluster(NamedTuple):
@@ -132,7 +141,7 @@ def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> C
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
         if np.isfinite(error) and not _wider(miss.work, quantity):
-            error = max(error**2 - miss.work.unsure**2, 0.0) ** 0.5
+            error = max(error**2 - miss.work.unsure**2 - miss.besides**2, 0.0) ** 0.5
             found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run), run.system.shape.mixture,
                           miss.one_chip)].append(error)
     return {one: np.array(errors) for one, errors in found.items()}

@@ -8,9 +8,20 @@ import left_out
 import numpy as np
 import pytest
 from by_chance import by_chance, chances, likeness, of_all
-from efficiency_fit import OF_A_CARD, backlogged, fit_efficiencies, fitted_times, priors_of, same_shape, work_of, works_of
+from coefficient_spreads import NAMES, Coefficients, with_coefficients
+from efficiency_fit import (
+    NOISE,
+    OF_A_CARD,
+    backlogged,
+    fit_efficiencies,
+    fitted_times,
+    priors_of,
+    same_shape,
+    work_of,
+    works_of,
+)
 from left_out import judged_groups, validate_without_model
-from scipy.stats import betabinom
+from scipy.stats import betabinom, binom, norm
 from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, held, left_of_sources, sizes
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
@@ -212,6 +223,45 @@ def test_the_chances_of_a_models_rows_are_the_beta_binomials():
     """scipy's, and two rows by hand: both inside by 0.81 + 0.09 x 0.2."""
     assert chances(2, 0.2)[2] == pytest.approx(0.81 + 0.09 * 0.2)
     assert chances(60, 0.24) == pytest.approx(betabinom(60, 0.9 * (1 / 0.24 - 1), 0.1 * (1 / 0.24 - 1)).pmf(np.arange(61)))
+
+
+def test_shares_of_a_cell_by_chance_hardly_hang_on_the_beta():
+    """Log errors of a normal part of a model and one of a row, 90% of them inside: seven models of 20 rows hold 85 to 95% as
+    often, within 3 of 100, where two rows' being inside is as alike."""
+    own = norm.ppf((np.arange(2000) + 0.5) / 2000)
+
+    def inside(shared):  # the chance of a row, by its model's part
+        ends = (norm.ppf(0.95) * side - shared**0.5 * own for side in (1, -1))
+        above, below = (norm.cdf(end / (1 - shared) ** 0.5) for end in ends)
+        return above - below
+
+    alike = 0.2
+    shared = min(np.arange(0.02, 1.0, 0.01), key=lambda each: abs(np.var(inside(each)) / 0.09 - alike))
+    one, cell = binom.pmf(np.arange(21)[:, None], 20, inside(shared)).mean(axis=1), np.ones(1)
+    for _ in range(7):
+        cell = np.convolve(cell, one)
+    assert cell[119:134].sum() == pytest.approx(of_all([20] * 7, alike)[119:134].sum(), abs=0.03)
+
+
+def test_what_is_left_of_a_cards_coefficients_is_the_joint_gaussians():
+    """Of base and card together the precision is [[B, -P], [-P, P + G]], B that of the base less P: its inverse's block of the
+    card is what `around` makes of the base's."""
+    draw = np.random.default_rng(3)
+    rows = [work_of(serving_run_of(**{**STATIC, "model": model})) for model in MODELS]
+    known, prior = Coefficients([]), draw.uniform(1.0, 3.0, len(NAMES))
+    known.slopes = {work.run.id: {"pace": (0.0, 0.1 * draw.normal(size=len(NAMES)))} for work in rows}
+    gradients = np.array([known.slopes[work.run.id]["pace"][1] for work in rows])
+    base, own = 2.0 * np.diag(prior), np.diag(prior)
+    joint = np.linalg.inv(np.block([[base, -own], [-own, own + gradients.T @ gradients / NOISE**2]]))
+    n = len(NAMES)
+    assert known.around(rows, prior, joint[:n, :n]) == pytest.approx(joint[n:, n:])
+
+
+def test_what_a_runs_coefficients_leave_open_is_no_other_runs_error():
+    """0.5 off, of which twice the root of 0.04 is its own: 0.3."""
+    found = misses("model", (MODELS[0], H100, 1, 0.5))
+    wider = with_coefficients({"model": found}, {"model": {found[0].work.run.id: 0.04}}, 2.0)["model"]
+    assert np.concatenate([*clusters(wider, "speed").values()]) == pytest.approx(0.3)
 
 
 def test_what_cells_hold_stands_beside_what_chance_and_an_oracle_make_of_it():

@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.numerics.main_effects import MainEffects
+from roi.numerics.main_effects import MainEffects, ranks
 
 Array = NDArray[np.float64]
 BINS: Final = 32
@@ -34,14 +34,19 @@ def gain_of_knowing(
     bins = Bins.of(known, edge)
     if bins is None:
         return 0.0
-    ids, found = (*candidates, *eligible), list[tuple[float, float]]()
-    for table in (saved.table(ids), saved.settled(ids, known)):
+    ids = (*candidates, *eligible)
+
+    def gain(table: Array) -> tuple[float, float]:
         base, means = best_row(table[: len(candidates)]), bins.means(table)
         if np.all(means.argmax(axis=0) == base):
-            return 0.0
-        gain, error = bins.gains(table, over(bins.policies(means, None), base))
-        found.append((float(gain), float(error)))
-    (plain, noise), (settled, less) = found
+            return 0.0, 0.0
+        found, error = bins.gains(table, over(bins.policies(means, None), base))
+        return float(found), float(error)
+
+    plain, noise = gain(saved.table(ids))
+    if plain == 0.0:  # the smaller of two is no less
+        return 0.0
+    settled, less = gain(saved.settled(ids, known))
     return min(plain, settled) if less < noise else plain
 
 
@@ -99,8 +104,7 @@ class Bins:
         n = known.size
         if n < 2 * BINS:
             return None
-        rank = np.empty(n, dtype=np.int64)
-        rank[np.argsort(known, kind="stable")] = np.arange(n)
+        rank = ranks(known)
         below = 0 if edge is None else int((known <= edge).sum())
         if min(below, n - below) < 2 or n < 2 * BINS + 2:
             below = 0

@@ -38,7 +38,7 @@ class FactColumns:
 
     def part_of(self, known: Array) -> NDArray[np.bool_]:
         """Of each column whether its fact is a part of `known`, shape (n,): (2 x facts,)."""
-        return np.repeat(np.abs(self._ranks @ _ranks(known)) * 12.0 / known.size >= DEPENDENT, 2)
+        return np.repeat(np.abs(self._ranks @ _centred(known)) * 12.0 / known.size >= DEPENDENT, 2)
 
     @cached_property
     def columns(self) -> Array:
@@ -56,7 +56,7 @@ class FactColumns:
 
     @cached_property
     def _ranks(self) -> Array:
-        return np.stack([_ranks(x) for x in self._facts])
+        return np.stack([_centred(x) for x in self._facts])
 
 
 class MainEffects:
@@ -92,7 +92,12 @@ class MainEffects:
         return weights, weights @ facts.columns
 
 
-def _ranks(x: Array) -> Array:
-    ranks = np.empty(x.size)
-    ranks[np.argsort(x, kind="stable")] = np.arange(x.size)
-    return (ranks + 0.5) / x.size - 0.5
+def ranks(x: Array) -> NDArray[np.int64]:
+    """How many of the values, (n,), come before each one in ascending order, (n,); equal ones as they stand."""
+    found = np.empty(x.size, dtype=np.int64)
+    found[np.argsort(x, kind="stable")] = np.arange(x.size)
+    return found
+
+
+def _centred(x: Array) -> Array:
+    return np.asarray((ranks(x) + 0.5) / x.size - 0.5)

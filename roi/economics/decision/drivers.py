@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
@@ -13,7 +14,7 @@ from roi.economics.decision.measuring.worth import Following, with_next
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
-from roi.numerics.main_effects import MainEffects
+from roi.numerics.main_effects import MainEffects, ranks
 
 MOST = 10
 """Drivers that are listed."""
@@ -75,9 +76,9 @@ def find_drivers(
              for k, (path, ids) in enumerate(zip(paths, opened, strict=True))]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
-    target = _ranks(drawn.npv[option])
+    target = ranks(drawn.npv[option])
     return tuple(
-        Driver(path=paths[k], rank_correlation=_correlation(_ranks(drawn.facts[paths[k]]), target),
+        Driver(path=paths[k], rank_correlation=_correlation(ranks(drawn.facts[paths[k]]), target),
                npv_at_low_usd=float(low[k]), npv_at_high_usd=float(high[k]), swing_usd=float(swing[k]),
                worth_knowing_usd=worth[k])
         for k in order
@@ -99,13 +100,7 @@ def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Arr
     return npv[:n], npv[n:]
 
 
-def _ranks(x: Array) -> Array:
-    ranks = np.empty(x.size)
-    ranks[np.argsort(x, kind="stable")] = np.arange(x.size)
-    return ranks
-
-
-def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else 0.0
+def _correlation(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
+    x, y = a - a.mean(), b - b.mean()
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 0 else 0.0

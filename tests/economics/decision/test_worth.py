@@ -14,6 +14,7 @@ from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial
 from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
 from roi.economics.decision.weighing import settle
+from roi.economics.inputs import Array
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, gain_of_knowing
 from roi.numerics.main_effects import FactColumns, MainEffects
@@ -50,30 +51,6 @@ def test_what_another_fact_does_is_not_taken_for_the_worth_of_one_in_whose_bins_
     assert gain_of_knowing(MainEffects(found), x, ["stay", "a"]) > 2.0
     assert gain_of_knowing(effects, x, ["stay", "a"]) == 0.0
     assert gain_of_knowing(effects, y, ["stay", "a"]) == pytest.approx(45.0**2 / 200.0, rel=0.01)
-
-
-def test_main_effects_of_others_are_taken_out_and_leave_what_is_known_and_the_mean_alone() -> None:
-    """3 x + y^2 + 10 z + x z: given x, y^2 goes but for its mean, and 10 z. x - y is made of two facts, which stay."""
-    x, y, z = (column - 0.5 for column in sobol(0, 4096, 3, 1).T)
-    effects = MainEffects({"a": 3.0 * x + y**2 + 10.0 * z + x * z}, FactColumns([x, y, z]))
-    (settled,) = effects.settled(["a"], x)
-    assert settled == pytest.approx(3.0 * x + float((y**2).mean()) + x * z, abs=0.02)
-    assert settled.mean() == pytest.approx(float((y**2).mean()), abs=1e-3)
-    (both,) = effects.settled(["a"], x - y)
-    assert np.corrcoef(both, x)[0, 1] > 0.99
-
-
-def test_facts_that_are_equal_or_the_same_in_all_draws_share_their_effect() -> None:
-    x, z = (column - 0.5 for column in sobol(0, 4096, 2, 1).T)
-    effects = MainEffects({"a": x + 10.0 * z}, FactColumns([x, z, z, np.ones(4096)]))
-    assert effects.settled(["a"], x)[0] == pytest.approx(x, abs=0.02)
-
-
-def test_few_draws_tell_no_main_effects() -> None:
-    """Of 100 draws the 100 columns of 50 facts would explain all that an option saves, noise as well."""
-    points = sobol(0, 100, 50, 1)
-    effects = MainEffects({"a": points.sum(axis=1)}, FactColumns(list(points.T)))
-    assert effects.settled(["a"], points[:, 0]).tolist() == effects.table(["a"]).tolist()
 
 
 def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
@@ -364,30 +341,41 @@ def test_what_makes_an_option_likely_is_told_beside_what_moves_the_mean() -> Non
     assert found.net_usd > 2.0 * the_evaluation(c).worth_usd
 
 
+def settled(outcomes: dict[str, Array], leader: str, known: Array, asked: Asked, facts: list[Array]) -> tuple[float, float]:
+    """How often `asked` is likely once `known` is told, and what that brings."""
+    shared, *_ = settle(case_of())
+    columns = FactColumns(facts)
+    valuer = Valuer(shared, dict.fromkeys(outcomes, 0.0), MainEffects(outcomes, columns), tuple(outcomes), leader)
+    won = MainEffects({asked.option: (outcomes[asked.option] > 0).astype(float)}, columns)
+    trial = Trial(kind="quote", option=asked.option, known=known, sizes=(Size(None, 0.0, 0.0),))
+    bins = Bins.of(known)
+    assert bins is not None
+    return likely_after(valuer, won, bins, trial, trial.sizes[0], None, asked)
+
+
 @pytest.mark.parametrize(("wins", "known", "likely", "brings"), [
     (0.7, True, 0.7, 7.0), (0.7, False, 0.0, 0.0), (0.79, False, 0.0, 0.0), (0.4, True, 0.4, 4.0)])
 def test_a_test_settles_a_chance_only_where_it_tells_what_the_option_hangs_on(wins, known, likely, brings) -> None:
     """+$10 where x is low, else -$10; 80% is asked. Knowing x, it is likely where it wins; what has no bearing tells none."""
-    shared, *_ = settle(case_of())
     x, other = np.random.default_rng(7).random((2, 4096))
     outcomes = {"stay": np.zeros(x.size), "a": np.where(x < wins, 10.0, -10.0)}
-    valuer = Valuer(shared, {"stay": 0.0, "a": 0.0}, MainEffects(outcomes), ("stay", "a"), "stay")
-    trial = Trial(kind="quote", option="a", known=x if known else other, sizes=(Size(None, 0.0, 0.0),))
-    bins = Bins.of(trial.known)
-    assert bins is not None
-    found = likely_after(valuer, bins, trial, trial.sizes[0], None, Asked("a", wins, 0.8))
+    found = settled(outcomes, "stay", x if known else other, Asked("a", wins, 0.8), [x, other])
     assert found == (pytest.approx(likely, abs=0.02), pytest.approx(brings, abs=0.2))
+
+
+def test_no_chance_is_settled_by_a_fact_in_whose_bins_another_lies_in_stripes() -> None:
+    """a wins where y is above 0.25: in 75% of the draws, in three bins of x in above 80%, which x has no part in."""
+    points = sobol(0, 4096, 70, 1)
+    y, x = points[:, 39], points[:, 14]
+    outcomes = {"stay": np.zeros(y.size), "a": 20.0 * (y - 0.25)}
+    assert settled(outcomes, "stay", x, Asked("a", 0.75, 0.8), []) == (3 / 32, pytest.approx(0.94, abs=0.01))
+    assert settled(outcomes, "stay", x, Asked("a", 0.75, 0.8), list(points.T)) == (0.0, 0.0)
 
 
 def test_what_a_test_settles_is_counted_over_what_follows_the_recommendation_too() -> None:
     """+$10 where x is below 0.7, else -$10; the recommendation saves $3, with the move that follows it $5: 0.7 x (10 - 5)."""
-    shared, *_ = settle(case_of())
     x = np.random.default_rng(7).random(4096)
-    ids, saved = ("stay", "led", "a", NEXT), {"led": 3.0, NEXT: 5.0, "stay": 0.0}
+    saved = {"stay": 0.0, "led": 3.0, NEXT: 5.0}
     outcomes = {**{id: np.full(x.size, usd) for id, usd in saved.items()}, "a": np.where(x < 0.7, 10.0, -10.0)}
-    valuer = Valuer(shared, dict.fromkeys(ids, 0.0), MainEffects(outcomes), ids, "led")
-    trial = Trial(kind="quote", option="a", known=x, sizes=(Size(None, 0.0, 0.0),))
-    bins = Bins.of(x)
-    assert bins is not None
-    found = likely_after(valuer, bins, trial, trial.sizes[0], None, Asked("a", 0.7, 0.8))
+    found = settled(outcomes, "led", x, Asked("a", 0.7, 0.8), [x])
     assert found == (pytest.approx(0.7, abs=0.02), pytest.approx(3.5, abs=0.2))

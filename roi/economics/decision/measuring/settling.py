@@ -16,6 +16,7 @@ from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
 from roi.economics.decision.measuring.worth import Following, Valuer, by_worth, valuer_of
 from roi.economics.inputs import Array, Shared
 from roi.numerics.knowing import BINS, Bins, one_way
+from roi.numerics.main_effects import MainEffects
 
 HALVES: Final = ((0, 1), (1, 0))
 """Which half of the draws of a bin decides, and which is counted: what is likely by luck in one is not in the other."""
@@ -67,17 +68,19 @@ def settling(
     The arguments are those of `experiments`; a move that is `following` the recommendation is carried out meanwhile. After a
     result the option is likely where its chance to beat staying, given that result, is the one that it needs; what is known
     moves the chance one way (`one_way`). That is decided on one half of the draws and counted on the other; a test is left out
-    where the other half, all such results together, does not have that chance by one standard error.
+    where the other half, all such results together, does not have that chance by one standard error, and where the outcomes
+    without the main effects of other facts do not say so too: of both it is the one that brings less.
     """
     valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
     central = by_worth(central, drawn.saved(counts))
-    best: dict[str, Settling] = {}
+    outcomes, best = valuer.effects.outcomes, dict[str, Settling]()
+    wins = MainEffects({each.option: (outcomes[each.option] > 0).astype(float) for each in asked}, drawn.columns)
     for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
         open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
         for size in trial.sizes if open_to else ():
             chances = trial.chances(bins, size)
             for each in open_to:
-                often, gain = likely_after(valuer, bins, trial, size, chances, each)
+                often, gain = likely_after(valuer, wins, bins, trial, size, chances, each)
                 net = gain - size.cost_usd
                 if net > 0 and (each.option not in best or net > best[each.option].net_usd):
                     best[each.option] = Settling(
@@ -88,18 +91,17 @@ def settling(
 
 
 def likely_after(
-    valuer: Valuer, bins: Bins, trial: Trial, size: Size, chances: Array | None, asked: Asked,
+    valuer: Valuer, wins: MainEffects, bins: Bins, trial: Trial, size: Size, chances: Array | None, asked: Asked,
 ) -> tuple[float, float]:
     """The share of the results after which the option is likely, and what it then brings on average over all, USD.
 
-    `chances` are those of each result in each bin, (results, bins); None: the bin itself is known.
+    `wins` are 1 where the option beats staying, else 0. `chances` are those of each result in each bin, (results, bins); None:
+    the bin itself is known.
     """
     ids = (*valuer.candidates, *trial.eligible)
-    rows = [ids.index(asked.option), ids.index(valuer.kept)]
-    saved = valuer.effects.table([ids[row] for row in rows])
+    two = (asked.option, valuer.kept)
+    rows = [ids.index(id) for id in two]
     scale, shift = valuer.moving(ids, [size])
-    means, wins = bins.means(saved), bins.means((saved[:1] > 0).astype(float))[0]
-    more = scale * (means[0] - means[1]) + shift[rows[0]] - shift[rows[1]]
     weights = bins.counts.reshape(BINS, 2).sum(axis=1) / bins.counts.sum()
     chances, exact = np.eye(BINS) if chances is None else chances, chances is None
     results = chances * weights
@@ -107,14 +109,24 @@ def likely_after(
     closed = np.zeros(len(results), dtype=bool)
     if asked.option in trial.eligible and not exact and size.items:
         closed = trial.closes(bins, size)
-    share = won = gain = 0.0
-    for decides, counted in HALVES:
-        seen = one_way(wins[:, decides], bins.counts.reshape(BINS, 2)[:, decides])
-        chance, mean, brings = (results @ x / often_seen for x in (seen, means[0][:, decides], more[:, decides]))
-        likely = (chance >= asked.chance_needed) & (mean > 0) & (brings > 0) & ~closed
-        taken: Array = weights * (chances.T @ likely.astype(float))
-        share += float(taken.sum()) / 2
-        won += float(taken @ wins[:, counted]) / 2
-        gain += float(taken @ more[:, counted]) / 2
-    luck = np.sqrt(asked.chance_needed * (1.0 - asked.chance_needed) / max(share * saved.shape[1], 1.0))
-    return (share, gain) if won >= share * (asked.chance_needed + luck) else (0.0, 0.0)
+
+    def found(saved: Array, beats: Array) -> tuple[float, float]:
+        means, won_in = bins.means(saved), bins.means(beats)[0]
+        more = scale * (means[0] - means[1]) + shift[rows[0]] - shift[rows[1]]
+        share = won = gain = 0.0
+        for decides, counted in HALVES:
+            seen = one_way(won_in[:, decides], bins.counts.reshape(BINS, 2)[:, decides])
+            chance, mean, brings = (results @ x / often_seen for x in (seen, means[0][:, decides], more[:, decides]))
+            likely = (chance >= asked.chance_needed) & (mean > 0) & (brings > 0) & ~closed
+            taken: Array = weights * (chances.T @ likely.astype(float))
+            share += float(taken.sum()) / 2
+            won += float(taken @ won_in[:, counted]) / 2
+            gain += float(taken @ more[:, counted]) / 2
+        luck = np.sqrt(asked.chance_needed * (1.0 - asked.chance_needed) / max(share * saved.shape[1], 1.0))
+        return (share, gain) if won >= share * (asked.chance_needed + luck) else (0.0, 0.0)
+
+    plain = found(valuer.effects.table(two), wins.table(two[:1]))
+    if plain[0] == 0.0:
+        return plain
+    settled = found(valuer.effects.settled(two, trial.known), wins.settled(two[:1], trial.known))
+    return min(plain, settled, key=lambda each: each[1])

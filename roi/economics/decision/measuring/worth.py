@@ -161,7 +161,7 @@ class Valuer:
         """
         ids = (*self.candidates, *trial.eligible)
         plain = self._valued(trial, bins, ids, self.effects.table(ids))
-        if plain.error_usd == 0.0:
+        if 0.0 in (plain.worth_usd, plain.error_usd):  # the smaller of two is no less, and nothing is sharper
             return plain
         settled = self._valued(trial, bins, ids, self.effects.settled(ids, trial.known))
         return min(plain, settled, key=lambda e: e.worth_usd) if settled.error_usd < plain.error_usd else plain

@@ -134,6 +134,15 @@ def test_a_prefix_that_is_too_short_for_the_cache_may_be_padded_to_its_minimum()
         assert ("cache-batch:padded" in found.options) is there
 
 
+def test_a_candidate_whose_cache_takes_no_prefix_so_short_says_what_padding_would_save() -> None:
+    """900 x $0.1 - 1,024 x (0.7 x $0.01 + 0.3 x $0.125) = $44.43 a million, of 1,500 x $0.1 + 180 x $0.5 = $240: 19%."""
+    told = ("gpt-6-luna: the shared prefix is below the 1,024 tokens that openai caches; padded to that its bill would be about"
+            " 19% lower, which no figure counts")
+    for prefix, said in ((900.0, [told]), (600.0, []), (1024.0, [])):  # of 600 it would be 6%
+        found = resolved(workload={**SHORT, "shared_prefix_tokens": prefix}, incumbent=SOL).warnings
+        assert [each for each in found if "the shared prefix is below" in each and "padded" in each] == said
+
+
 def test_requests_without_output_are_shared_out_between_two_models_by_no_option() -> None:
     """Where the API above the floor serves the same weights, the vectors are the same."""
     facts = resolved(workload={"output_tokens": 0.0}).case.facts

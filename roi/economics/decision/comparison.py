@@ -25,7 +25,7 @@ from roi.economics.decision.turning.error_price import turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
 from roi.economics.decision.verdict import Verdict, decide, find_first_move
-from roi.economics.decision.weighing import weigh
+from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
 from roi.facts.case import Case
 
@@ -143,6 +143,11 @@ class Comparison:
         if curves is None or (option := curves.options[id]).plan is None or option.hardware is not None:
             return None
         return mean_cash(evaluate(replace(curves.shared, rent_spread=(0.0, 0.0)), option, curves.options))
+
+    def surer_plan(self, id: str) -> SurerPlan | None:
+        """The plan on which an option saves more on average than on its own, which is the cheapest at the central values."""
+        curves = None if self.thresholds is None else self.thresholds.curves
+        return None if curves is None else surer_plan(self.case, curves.shared, curves.options, id)
 
     @cached_property
     def start(self) -> Start | None:

@@ -1,16 +1,23 @@
 """Every option of a Case on its plan, costed at the central values and over the draws, and which of them is recommended."""
 
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed, probability_best
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import OptionResult, option_result
-from roi.economics.decision.recommendation import Choices, choose, may_be_chosen
+from roi.economics.decision.recommendation import LUCK, Choices, choose, may_be_chosen
 from roi.economics.decision.starts import live_later
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
+
+FIRST_DRAWS: Final = 512
+"""Draws that tell whether another plan saves more on average: differences on the same draws scatter little."""
+WORTH_TELLING: Final = 0.01
+"""Part of a mean NPV by which another plan's is higher, and told."""
 
 
 def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
@@ -65,3 +72,40 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     }
     return Weighed(shared, options, choices, tuple(below), tuple(untrained), central, drawn, results,
                    choose(shared, results, shared.counts))
+
+
+@dataclass(frozen=True)
+class SurerPlan:
+    """A plan on which an option saves more on average than on the one that is the cheapest at the central values."""
+
+    gpu: str
+    replicas: int | None
+    """Of a floor; None of a fleet for the peak."""
+    more_usd: float
+    """By which its mean NPV over the draws is higher, on what the verdict counts."""
+
+
+def surer_plan(case: Case, shared: Shared, options: Mapping[str, Option], id: str) -> SurerPlan | None:
+    """The plan with the highest mean over the first draws, where that beats the chosen one's by more than chance; else None.
+
+    Plans are chosen at the central values: one that is cheap there and of which less is sure may save less on average, so that
+    more cards to choose from may lower a mean. Of a floor the best size of each plan is tried, and an instance more.
+    """
+    option, (asked, seed) = options[id], draws_and_seed(case)
+    n = min(asked, FIRST_DRAWS)
+    if option.plan is None or not n:
+        return None
+    own = choices_of({id: option})[id]
+    tried = {own: option.plan}
+    for number, plan in enumerate(option.plans):
+        there = choose_plan(shared, replace(option, plans=(plan,)), options)
+        if there.infeasible is None:
+            floor, more = there.replicas_fixed, max(int(plan.gpus_per_instance // plan.gpus_per_replica), 1)
+            tried |= {Choice(number, each): plan for each in ([None] if floor is None else [floor, floor + more])}
+    settled = choices_of(options)
+    saved = {choice: draw(case, ("stay", id), {**settled, id: choice}, n, seed).saved(shared.counts)[id] for choice in tried}
+    best = max(saved, key=lambda each: float(saved[each].mean()))
+    gain = saved[best] - saved[own]
+    if gain.mean() <= max(LUCK * gain.std() / math.sqrt(n), WORTH_TELLING * abs(saved[own].mean())):
+        return None
+    return SurerPlan(tried[best].gpu, None if best.replicas_fixed is None else int(best.replicas_fixed), float(gain.mean()))

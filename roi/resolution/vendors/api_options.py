@@ -35,7 +35,7 @@ from roi.resolution.vendors.api_terms import (
     warn_of_no_batch,
     warn_of_tier,
 )
-from roi.resolution.vendors.levers import add_cache_batch, add_levers
+from roi.resolution.vendors.levers import add_cache_batch, add_levers, saved_by_padding
 from roi.resolution.vendors.list_prices import (
     LIST_TERMS,
     RATES,
@@ -56,6 +56,8 @@ from roi.units import DAYS_PER_MONTH
 BY_TOKEN = "by-token"  # noqa: S105 - a kind of options
 LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
 """What a price list holds that an announced one may move."""
+WORTH_PADDING = 0.1
+"""Part of a candidate's bill from which it is said what a longer shared prefix would save there."""
 
 
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
@@ -243,7 +245,18 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
             sheet.state(path("infeasible"), unfit, f"scenario {terms.field or 'workload'}")
     if value_of(s.workload.can_wait_share) > 0 and price.batch_input_usd_per_mtok is None:
         warn_of_no_batch(sheet, price)
+    _warn_of_short_prefix(sheet, s, price, terms)
     _warn_of_age(sheet, s, price)
+
+
+def _warn_of_short_prefix(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) -> None:
+    """Say where a shared prefix that is too short for this vendor's cache had better be padded: no option has it so."""
+    least = price.cache_minimum_tokens or 0
+    saved = saved_by_padding(s, price, least) / (mean_cost(s, price) or 1.0)
+    said = (f"{price.model}: the shared prefix is below the {least:,} tokens that {price.provider} caches; padded to that its"
+            f" bill would be about {saved:.0%} lower, which no figure counts")
+    if terms.own.uses_cache and saved > WORTH_PADDING and said not in sheet.warnings:
+        sheet.warnings.append(said)
 
 
 def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str, kind: str) -> bool:

@@ -70,7 +70,7 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
                  "no more can wait at a batch price" if i.flexible_tier is None else "what can wait is in its flexible tier")
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
     least = (price.cache_minimum_tokens or 0) if terms.minimum is None else terms.minimum
-    if _pays_to_pad(s, price, least):
+    if saved_by_padding(s, price, least):
         id, base = PADDED, tuned(i.model, "padded")
         add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, padded prefix{' + batch' * batched}", i.model,
                    "cache_batch", vendor)
@@ -80,14 +80,14 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
         sheet.state(path_of(Tokens, "prefix_tokens", system=base), float(least), f"cache minimum of {vendor}", "tokens")
 
 
-def _pays_to_pad(s: Scenario, price: ApiPrice, least: float) -> bool:
-    """True where the shared prefix is too short for the cache, and one of `least` tokens would cost less there."""
+def saved_by_padding(s: Scenario, price: ApiPrice, least: float) -> float:
+    """What a shared prefix of `least` tokens costs less in a cache than one too short for it, USD a million calls; else 0."""
     w, read, plain = s.workload, price.cache_read_usd_per_mtok, price.input_usd_per_mtok[0]
     prefix, hits = value_of(w.shared_prefix_tokens), value_of(w.cache_hit_rate)
     if read is None or not 0.0 < w.longest_prefix == prefix < min(least, w.longest_prompt):
-        return False
+        return 0.0
     write = plain if price.cache_write_usd_per_mtok is None else price.cache_write_usd_per_mtok[0]
-    return least * (hits * read[0] + (1.0 - hits) * write) < prefix * plain
+    return max(prefix * plain - least * (hits * read[0] + (1.0 - hits) * write), 0.0)
 
 
 def add_levers(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:

@@ -10,17 +10,19 @@ from quiet_scenario import CASCADE, CHEAPER, case_of
 from scipy.stats import spearmanr
 
 from roi.economics.decision import draws
-from roi.economics.decision.comparison import compare
+from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import Drawn, draw, percentiles, probability_best
 from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.sequence import sobol
+from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 
@@ -259,3 +261,23 @@ def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> 
             ends.append(float(stay.pv) - float(own.pv))
         assert [driver.npv_at_low_usd, driver.npv_at_high_usd] == pytest.approx(ends, rel=1e-9), driver.path
         assert driver.swing_usd == pytest.approx(abs(ends[1] - ends[0]), rel=1e-9)
+
+
+@pytest.mark.full
+def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named() -> None:
+    """With all cards the floor is on RTX-4090, the cheapest at the central values; on H100 alone its mean is higher."""
+    def found(*cards: str) -> tuple[Comparison, OptionResult]:
+        asked = ("draws=1024", "workload.requests_per_day=150000", f"candidates.gpus=[{', '.join(cards)}]",
+                 *(f"candidates.{name}=[]" for name in ("hosted_adapters", "api_models", "hosted_models", "cascade_first")))
+        c = compare(resolve(load_scenario(None, asked)).case)
+        return c, next(o for o in c.options if o.kind == "hybrid")
+
+    (many, of_many), (one, of_one) = found("RTX-4090", "H100"), found("H100")
+    more = of_one.expected_cash_npv_usd - of_many.expected_cash_npv_usd
+    assert of_one.npv_without_errors_usd < of_many.npv_without_errors_usd
+    assert one.surer_plan(of_one.id) is None
+    surer = many.surer_plan(of_many.id)
+    assert surer is not None
+    assert (surer.gpu, surer.replicas, surer.more_usd) == ("H100-80GB-SXM", 1, pytest.approx(more, rel=0.1))
+    told = " ".join(comparison_text(many, (), explain=of_many.id).split())
+    assert f"1 replica on H100-80GB-SXM would save ${surer.more_usd:,.0f} more on average" in told

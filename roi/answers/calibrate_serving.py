@@ -58,9 +58,11 @@ class AddedRows:
     pieces: tuple[Piece, ...]
     skipped: tuple[tuple[Path, SkippedRow], ...]
     unused: int
-    """Rows that state no speed, or are beyond what their hardware can do."""
+    """Rows that state no speed, or are marked implausible."""
     known: int
     """Rows whose figures another table has, too, under whatever id: they count once."""
+    replaced: int
+    """Rows of tables of these names that counted until now, and are not in these."""
 
 
 def add_served_rows(
@@ -82,7 +84,8 @@ def add_served_rows(
     names = {path.stem for path in tables}
     if len(names) < len(tables):
         raise InputError("--add: two tables of one name; a row counts once")
-    files = [file for file in open_runs(profiles, tell).rows if file.table not in names]
+    kept = open_runs(profiles, tell).rows
+    files = [file for file in kept if file.table not in names]
     pieces, written, known = [], [], 0
     for path, rows in zip(tables, said, strict=True):
         text = served_text(rows, day, __version__, path.stem)
@@ -105,7 +108,9 @@ def add_served_rows(
         written.append(folder / name)
     skipped = tuple((path, row) for path, table in opened for row in table.skipped)
     unused = sum(len(table.runs) - len(rows) for (_, table), rows in zip(opened, said, strict=True))
-    return AddedRows(tuple(written), tuple(pieces), skipped, unused, known)
+    had = [*(file for file in files if file.table in names), *(file for file in kept if file.table in names)]
+    replaced = sum(len(rows) for file, rows in zip(had, rows_once(had), strict=True) if file in kept)
+    return AddedRows(tuple(written), tuple(pieces), skipped, unused, known, replaced)
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:

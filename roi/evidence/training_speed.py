@@ -111,7 +111,7 @@ def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, .
     return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration", _stale)
 
 
-def _stale(file: CalibrationFile) -> str:
+def _stale(file: CalibrationFile, _: Sequence[CalibrationFile]) -> str:
     again = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
     return "" if file.published == _published(file.groups) else again
 

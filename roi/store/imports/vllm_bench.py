@@ -28,7 +28,7 @@ OF_SGLANG: Final = "total_output_tokens_retokenized"
 def read_vllm(documents: list[Json], where: str) -> Imported:
     """The runs of one file of vllm bench serve, benchmark_serving.py or sglang.bench_serving, a point each."""
     notes: list[str] = []
-    points = []
+    points: list[ServePoint] = []
     for i, document in enumerate(documents, 1):
         with fields.told(where if len(documents) == 1 else f"{where}: run {i}"):
             point = _point(document, notes)

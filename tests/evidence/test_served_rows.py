@@ -278,6 +278,14 @@ def test_a_row_whose_figures_contradict_each_other_is_refused_with_both(tmp_path
     assert add(tmp_path, {"output_tok_per_s": "600", "total_tok_per_s": "8446", "req_per_s": "2.3"}).exit_code == 0
 
 
+def test_a_row_far_slower_than_anybody_published_is_not_kept(tmp_path):
+    """600 tokens/s, and 3: 0.5% of that; of 32 requests one alone would still make 3%."""
+    done = add(tmp_path, {"id": "all", "output_tok_per_s": "600"}, {"id": "one", "output_tok_per_s": "3"})
+    assert "Not kept: row 'one', at 0.0" in " ".join(done.stdout.split())
+    assert [row.id for row in find_served_rows([tmp_path])[0][0].rows] == ["all"]
+    assert "or at least 0.04 of the published one" in add(tmp_path, {"output_tok_per_s": "3"}).stderr
+
+
 def test_a_table_added_again_elsewhere_takes_the_place_of_its_rows_and_says_what_it_lacks(tmp_path):
     """Of another folder, or another table by that name: of 3 rows one comes again."""
     first, then = tmp_path / "first", tmp_path / "then"

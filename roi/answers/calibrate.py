@@ -1,5 +1,6 @@
 """What measured training runs say of the roofline: open profiles and tables, time every run, fit a scale a group."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
-from roi.evidence.training_speed import profile_runs
+from roi.evidence.training_speed import profile_runs, why_unread
 from roi.facts.profiles import TrainProfile
 from roi.store.profiles.lookup import StoredProfile, load_profiles, of_kind, profile_folders
 
@@ -65,13 +66,12 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
 
 def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:
     """Why nothing can be compared with theory, in one line."""
-    cpu = sum(profile.profile.environment.device == "cpu" for profile in stored)
     counts = {"without a card of the catalog": sum(run.gpu is None for run in runs),
               "without a mean length (seq_len_mean)": sum(run.mean_tokens is None for run in runs),
               "without a speed": sum(run.tokens_per_s is None for run in runs),
               "split over GPUs in layers": sum(run.split for run in runs),
               "of a tuner other than LoRA": sum(run.plan.tuner is not None for run in runs)}
     rows = f"; of {len(runs)} runs " + ", ".join(f"{n} {why}" for why, n in counts.items() if n) if runs else ""
-    kept = (f"; of {len(stored)} training profiles {cpu} are of a CPU, which has no theory unless gpus.json describes it"
-            " (docs/guides/add-a-gpu.md)" if stored else "")
+    unread = ", ".join(f"{n}: {why}" for why, n in Counter(why_unread(one.profile) for one in stored).items() if why)
+    kept = f"; of {len(stored)} training profiles {unread}" if unread else ""
     return f"calibrate: nothing to compare with theory{kept}{rows}; give a TABLE.csv, or run `roi profile train MODEL` on a GPU"

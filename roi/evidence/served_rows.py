@@ -84,18 +84,22 @@ def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], t
     """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read or are stale.
 
     A refit moves what their speeds are over: a file of before would be off by as much, and count beside its table added again.
+    Of files of one table the newest counts, of one day that of the first folder: where it was added again.
     """
     return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows", _stale)
 
 
-def _stale(file: ServedRows) -> str:
+def _stale(file: ServedRows, files: Sequence[ServedRows]) -> str:
     again = f": roi calibrate --add {file.table}.csv adds it again"
     if any(row.of_roofline is None for row in file.rows):
         return f"added before rows were held to the roofline{again}"
     above = [f"{row.id} {row.of_roofline:.3g} x" for row in file.rows if row.of_roofline and row.of_roofline > 1.0 + ABOVE]
     if above:
         return f"rows above the roofline, which no engine reaches: {', '.join(above)}"
-    return "" if file.published == _published(file.rows) else f"added before the published speeds changed{again}"
+    if file.published != _published(file.rows):
+        return f"added before the published speeds changed{again}"
+    counts = max((one for one in files if one.table == file.table), key=lambda one: one.date)  # the first of one day
+    return "" if file == counts else f"rows of {file.date}; those of {counts.date} of a table of the same name count"
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:

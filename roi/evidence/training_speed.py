@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import find_model, known_model
 from roi.catalog.rows import read_json
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
@@ -111,7 +111,7 @@ def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, .
     return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration", _stale)
 
 
-def _stale(file: CalibrationFile) -> str:
+def _stale(file: CalibrationFile, _: Sequence[CalibrationFile]) -> str:
     again = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
     return "" if file.published == _published(file.groups) else again
 
@@ -127,19 +127,30 @@ def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
     return tuple(GroupFit(**group.model_dump()) for group in file.groups)
 
 
-def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
-    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card.
+def why_unread(profile: TrainProfile) -> str:
+    """Why no speed is read from a training profile, the roofline being that of an eager step; empty where it is."""
+    if profile.compiled:
+        return "its steps were compiled, and the roofline is that of eager ones"
+    if known_model(profile.model, exact=True) is None:
+        return f"{profile.model} is no model of the catalog"
+    card = canonical_gpu(profile.environment)
+    try:
+        find_gpu(card)
+    except InputError:
+        return (f"{'a CPU' if card == 'cpu' else card} is no card of the catalog until gpus.json of your data folder describes"
+                " it (docs/guides/add-a-gpu.md)")
+    return ""
 
-    None where steps were compiled: the roofline is that of an eager step. On real lengths padding counts as tokens, as the step
-    computes it.
+
+def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
+    """Each point of a training profile as a measured run, warm-up cut; none where `why_unread` says something.
+
+    On real lengths padding counts as tokens, as the step computes it.
     """
     profile = stored.profile
-    try:
-        model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
-    except InputError:
+    if why_unread(profile):
         return ()
-    if profile.compiled:
-        return ()
+    model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
     plan, runs = read_plan(profile.plan), []
     for number, point in enumerate(profile.points, start=1):
         if point.timed_s:

@@ -51,6 +51,7 @@ from roi.evidence.training_speed import (
 )
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
+from roi.report.profiles.profile_train import train_text
 from roi.store.profiles.kept_records import read_record
 from roi.store.profiles.lookup import Store, StoredProfile, load_profiles, plan_record, save_profile
 
@@ -269,9 +270,15 @@ def test_a_profile_of_a_tuner_pins_that_tuner_and_no_other_of_its_family():
 
 
 def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():
+    """And the profile's own report says so, as it says what reads another."""
     odd = profile().model_copy(update={"model": "/home/someone/model"})
     assert profile_runs(StoredProfile(Path("a.json"), odd)) == ()
     assert profile_runs(StoredProfile(Path("a.json"), profile(gpu="Nothing-9"))) == ()
+    for told, one in (("nothing reads it: /home/someone/model is no model of the catalog", odd),
+                      ("nothing reads it: Nothing-9 is no card of the catalog until gpus.json", profile(gpu="Nothing-9")),
+                      ("nothing reads it: its steps were compiled", profile().model_copy(update={"compiled": True})),
+                      ("roi fit MODEL --gpu", profile())):
+        assert f"next: {told}" in " ".join(train_text(one, None, None, Path("a.json")).split())
 
 
 def test_evidence_is_the_profile_then_published_fits_of_the_card_then_those_of_others():
@@ -395,6 +402,9 @@ def test_without_any_run_it_says_what_to_give(alone):
     result = call()
     assert result.exit_code == 2
     assert "give a TABLE.csv" in result.output
+    save_profile(profile().model_copy(update={"model": "/home/someone/model"}), alone)
+    told = call("--profiles", alone).stderr
+    assert "; of 1 training profiles 1: /home/someone/model is no model of the catalog; give a TABLE.csv" in told
 
 
 def test_a_table_with_a_row_that_cannot_be_used_is_an_error_where_strict(alone):

@@ -68,9 +68,8 @@ def test_gpt2_without_n_inner_is_four_times_as_wide_as_transformers_makes_it():
 
 def test_a_falcon_of_one_key_head_is_read_from_multi_query():
     """falcon-7b's own file has no num_key_value_heads."""
-    entries = {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71,
-               "vocab_size": 65024, "multi_query": True, "new_decoder_architecture": False, "bias": False,
-               "parallel_attn": True}
+    entries = {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71, "bias": False,
+               "vocab_size": 65024, "multi_query": True, "new_decoder_architecture": False, "parallel_attn": True}
     assert shape_of_config(config(**entries)).parameters == find_model("falcon-7b").parameters
 
 
@@ -116,6 +115,7 @@ def test_an_unknown_type_that_names_a_known_class_is_told_the_type_that_counts_i
      "num_attention_heads: 33 does not divide hidden_size 4,096, and head_dim is not stated"),
     ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 7}, "n_head: 7 does not divide n_embd 768"),
     ({"model_type": "qwen3_moe", **USUAL, "head_dim": 0}, "head_dim: 0 is not usable; 1 or more"),
+    ({"model_type": "qwen3_moe", **USUAL, "mlp_only_layers": 5}, "mlp_only_layers: 5 is not usable; a list of layers, from 0"),
     ({"model_type": "llama", **USUAL, "num_key_value_heads": 5}, "num_key_value_heads: 5 does not divide num_attention_heads"),
     *[({"model_type": "qwen3_moe", **USUAL, "num_experts": 128, "num_experts_per_tok": n},
        f"num_experts_per_tok: {n} is not usable; from 1 to the 128 experts that a token may choose") for n in (0, 800)],
@@ -254,6 +254,12 @@ def without_storage(kind, entries):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **entries))
     model.tie_weights()
     return sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("kind", ["qwen2_moe", "qwen3_moe", "qwen3_next"])
+def test_layers_that_a_file_keeps_dense_have_no_experts(tmp_path, kind):
+    entries = {**USUAL, "moe_intermediate_size": 96, "num_experts": 16, "num_experts_per_tok": 2, "mlp_only_layers": [0, 5]}
+    assert read_as_file(tmp_path, kind, entries) == without_storage(kind, entries)
 
 
 def read_as_file(folder, kind, entries):

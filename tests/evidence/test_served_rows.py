@@ -262,6 +262,43 @@ def test_every_figure_above_the_roofline_is_refused_with_its_column(tmp_path, ch
     assert not list(tmp_path.glob("*.served"))
 
 
+@pytest.mark.parametrize(("change", "column", "told"), [
+    ({"total_tok_per_s": "3000"}, "total_tok_per_s",
+     "it makes 0.8197 requests/s of 3,400 + 260 tokens, and output_tok_per_s 2.308"),
+    ({"req_per_s": "3"}, "output_tok_per_s", "it makes 2.308 requests/s of 3,400 + 260 tokens, and req_per_s 3"),
+    ({"tpot_ms": "600", "ttft_ms": "1000"}, "tpot_ms",
+     "2.308 requests/s that take 156 s each (TTFT and TPOT) are 361 in flight, and concurrency 32 (Little's law)"),
+])
+def test_a_row_whose_figures_contradict_each_other_is_refused_with_both(tmp_path, change, column, told):
+    """600 tokens/s of 260 are 2.308 requests/s; 1 s + 259 x 0.6 s = 156.4 s, 361 in flight."""
+    done = add(tmp_path, {"output_tok_per_s": "600", **change})
+    assert done.exit_code == 2
+    assert f"row 'lab-1', {column}: " in done.stderr
+    assert told in done.stderr
+    assert add(tmp_path, {"output_tok_per_s": "600", "total_tok_per_s": "8446", "req_per_s": "2.3"}).exit_code == 0
+
+
+def test_a_row_far_slower_than_anybody_published_is_not_kept(tmp_path):
+    """600 tokens/s, and 3: 0.5% of that; of 32 requests one alone would still make 3%."""
+    done = add(tmp_path, {"id": "all", "output_tok_per_s": "600"}, {"id": "one", "output_tok_per_s": "3"})
+    assert "Not kept: row 'one', at 0.0" in " ".join(done.stdout.split())
+    assert [row.id for row in find_served_rows([tmp_path])[0][0].rows] == ["all"]
+    assert "or at least 0.04 of the published one" in add(tmp_path, {"output_tok_per_s": "3"}).stderr
+
+
+def test_a_table_added_again_elsewhere_takes_the_place_of_its_rows_and_says_what_it_lacks(tmp_path):
+    """Of another folder, or another table by that name: of 3 rows one comes again."""
+    first, then = tmp_path / "first", tmp_path / "then"
+    for folder, speeds in ((first, (600, 700, 800)), (then, (600, 900))):
+        folder.mkdir()
+        table = write_table(folder / "mine.csv", SERVING | TOTAL, *({"output_tok_per_s": str(s)} for s in speeds))
+        found = ask("calibrate", "--add", table, "--profiles", folder, "--profiles", first)
+    assert "No longer counted: 2 rows of a table of the same name" in " ".join(found.stdout.split())
+    [file], left = find_served_rows([then, first])
+    assert (len(file.rows), [path for path, _ in left]) == (2, [first / "mine.served"])
+    assert "of a table of the same name count" in left[0][1]
+
+
 def test_answers_of_one_token_are_held_to_the_products_of_their_prompt(tmp_path):
     """Time to the end over one output: 3,400 tokens of 2 x 68.45e9 FLOP and of 4.46e9 at half the rate: 0.1252 s."""
     one = {"osl": "1", "output_tok_per_s": "", "tpot_kind": "end-to-end"}

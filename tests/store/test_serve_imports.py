@@ -165,8 +165,15 @@ def test_a_file_of_a_vllm_run_each_gives_the_true_step(tmp_path):
 
 def test_appended_vllm_runs_are_points_of_one_file(tmp_path):
     path = tmp_path / "runs.jsonl"
-    path.write_text("\n".join(json.dumps(vllm_run(p)) for p in simulate(seed=2).points), encoding="utf-8")
-    assert len(read_benchmark(path).points) == 7
+    """One in which nothing succeeded, as where the server was not up yet, is left out and told; alone it is refused."""
+    runs = [vllm_run(p) for p in simulate(seed=2).points]
+    lost = runs[0] | {"ttfts": [0.0] * len(runs[0]["ttfts"]), "errors": ["refused"] * len(runs[0]["ttfts"])}
+    path.write_text("\n".join(map(json.dumps, [lost, *runs])), encoding="utf-8")
+    found, told = read_benchmark(path), f"none of its {len(lost['errors'])} requests succeeded; the first: refused"
+    assert len(found.points) == 7
+    assert f"run 1 is left out: {told}" in found.notes
+    with pytest.raises(InputError, match=told):
+        read_benchmark(written(tmp_path, "lost.json", lost))
 
 
 def test_guidellm_of_a_simulated_server_gives_the_true_step(tmp_path):

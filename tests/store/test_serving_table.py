@@ -109,7 +109,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"kv_dtype": "fp4"}, "kv_dtype: 'fp4'; none of bf16, fp16, fp8, int8"),
     ({"pp": "two"}, "pp: 'two'; not a whole number"),
     ({"load": "offline"}, "load: 'offline'; none of static, closed, open, saturated"),
-    ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number"),
+    ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number; write a decimal point"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),
     ({"isl": "128", "cached_isl": "128"}, "cached_isl: '128'; less than isl, 128"),
     ({"osl": "1", "tpot_ms": "10"}, "tpot_ms: '10'; answers of one token (osl) have no time between tokens"),

@@ -242,7 +242,7 @@ def _test(text: str) -> Test:  # noqa: PLR0911 -- one form of condition after th
         return lambda e, i, n: any(test(e, i, n) for test in either)
     if found := re.fullmatch(r"i (not )?in (\w+)", text):
         outside, name = bool(found[1]), found[2]
-        return lambda e, i, _: (i in (e.get(name) or ())) != outside
+        return lambda e, i, _: (i in _layers(e, name)) != outside
     if found := ON_LAYER.fullmatch(text):
         shift, period, equal, rest = int(found[1] or 0), found[2], found[3] == "=", found[4]
         return lambda e, i, _: ((i + shift) % _whole(e, period) == _number(e, rest)) == equal
@@ -261,6 +261,14 @@ def _test(text: str) -> Test:  # noqa: PLR0911 -- one form of condition after th
         return lambda e, *_: (str(e.get(name)) == value) == (sign == "=")
     absent, name = text.startswith("not "), text.removeprefix("not ")
     return lambda e, *_: bool(e.get(name)) != absent
+
+
+def _layers(entries: Entries, name: str) -> list[int]:
+    """An entry that lists layers; none where it is absent or null. UnreadEntry where it is something else."""
+    value = entries.get(name) or []
+    if isinstance(value, list) and all(type(i) is int for i in value):
+        return value
+    raise UnreadEntry(f"{name}: {str(value)[:40]} is not usable; a list of layers, from 0")
 
 
 def _number(entries: Entries, name: str) -> int:

@@ -29,6 +29,8 @@ ROOM: Final = 1.5
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
+APART: Final = 0.10
+"""Share by which the rates of a row of one's own may differ at its mean lengths; 2,322 published rows differ by 1% at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +86,40 @@ class HeldToRoofline(NamedTuple):
 
 def breaks_littles_law(run: ServingRun) -> bool:
     """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
-    load, rate = run.load, run.requests_per_s
-    if rate is None and run.output_tokens_per_s is not None:
-        rate = run.output_tokens_per_s / load.output_tokens
-    if load.concurrency is None or rate is None or run.ttft_s is None or run.tpot_s is None:
+    rate, stated = next(iter(_requests_per_s(run).values()), None), run.load.concurrency
+    if stated is None or rate is None or run.ttft_s is None or run.tpot_s is None:
         return False
-    found = rate * (run.ttft_s + (load.output_tokens - 1.0) * run.tpot_s)
-    return not load.concurrency / LITTLE <= found <= load.concurrency * LITTLE
+    return not stated / LITTLE <= rate * _latency_s(run) <= stated * LITTLE
+
+
+def contradiction(run: ServingRun) -> tuple[str, str] | None:
+    """(column, sentence) where the row's figures contradict each other; None where they do not.
+
+    Each rate says how many requests a second are done, by the mean lengths; latency says how many are then in flight.
+    """
+    load, rates, seconds = run.load, _requests_per_s(run), _latency_s(run)
+    first, *others = rates or [""]
+    for other in others:
+        if abs(rates[other] / rates[first] - 1.0) > APART:
+            return other, (f"it makes {rates[other]:.4g} requests/s of {load.input_tokens:,.6g} + {load.output_tokens:,.6g}"
+                           f" tokens, and {first} {rates[first]:.4g}")
+    if breaks_littles_law(run):
+        return "tpot_ms", (f"{rates[first]:.4g} requests/s that take {seconds:.3g} s each (TTFT and TPOT) are"
+                           f" {rates[first] * seconds:.3g} in flight, and concurrency {load.concurrency:g} (Little's law)")
+    return None
+
+
+def _requests_per_s(run: ServingRun) -> dict[str, float]:
+    """Requests a second by each rate that the run states."""
+    load = run.load
+    rates = {"req_per_s": (run.requests_per_s, 1.0), "output_tok_per_s": (run.output_tokens_per_s, load.output_tokens),
+             "total_tok_per_s": (run.total_tokens_per_s, load.input_tokens + load.output_tokens)}
+    return {column: rate / tokens for column, (rate, tokens) in rates.items() if rate is not None}
+
+
+def _latency_s(run: ServingRun) -> float:
+    """Seconds from a request to its last token."""
+    return (run.ttft_s or 0.0) + (run.load.output_tokens - 1.0) * (run.tpot_s or 0.0)
 
 
 def beyond_roofline(run: ServingRun) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import why_unread
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -18,6 +19,7 @@ from roi.numerics.least_squares import nnls
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.report.training.fit_words import method_words
+from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.plan_record import read_plan
 from roi.units import GIB
 
@@ -85,17 +87,16 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
     if ranks:
         tables += [Gap(), Paragraph(f"{plan.gpus} ranks, {'fully sharded' if plan.sharding == 'fsdp' else 'a replica each'}; "
                                     "peak memory, GiB"), Table(RANK_HEADS, ranks, align="")]
-    after = (Notes((_next(profile, gpu),)), *kept_blocks(file)) if times and file is not None else kept_blocks(file)
+    after = (Notes((_next(profile),)), *kept_blocks(file)) if times and file is not None else kept_blocks(file)
     return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu, reached), after)
 
 
-def _next(profile: TrainProfile, gpu: Gpu | None) -> str:
-    """What reads the profile from now on, as it is typed, or what is to be done before anything does."""
-    if gpu is not None:
-        return f"next: roi fit MODEL --gpu {gpu.id} and roi compare take their speed there from it; roi calibrate: by how much"
-    what = "a CPU" if profile.environment.device == "cpu" else f"{profile.environment.gpu_name or 'this card'}"
-    return (f"next: nothing reads it yet: {what} is no card of the catalog until gpus.json of your data folder describes it "
-            "(docs/guides/add-a-gpu.md); or run the same on a GPU that roi fit --gpu all lists")
+def _next(profile: TrainProfile) -> str:
+    """What reads the profile from now on, as it is typed, or why nothing does."""
+    if why := why_unread(profile):
+        return f"next: nothing reads it: {why}"
+    card = canonical_gpu(profile.environment)
+    return f"next: roi fit MODEL --gpu {card} and roi compare take their speed there from it; roi calibrate: by how much"
 
 
 def train_json(profile: TrainProfile) -> str:

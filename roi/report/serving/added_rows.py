@@ -17,16 +17,20 @@ def added_json(found: AddedRows) -> str:
     """The answer as JSON; speeds are measured over published."""
     return json.dumps({
         "schema": SCHEMA, "written": [str(path) for path in found.written], "pieces": [asdict(p) for p in found.pieces],
-        "skipped": skipped_json(found.skipped), "unused": found.unused, "known": found.known,
+        "skipped": skipped_json(found.skipped), "slow": [{"id": row.id, "speed": row.speed} for row in found.slow],
+        "unused": found.unused, "known": found.known, "replaced": found.replaced,
     }, indent=1, allow_nan=False)  # fmt: skip
 
 
 def added_blocks(found: AddedRows) -> Iterable[Block]:
     """The parts of the report."""
     rows = sum(piece.rows for piece in found.pieces) + found.known
-    unused = (f" Not used: {number_of(found.unused, 'row')} without a speed, or with more than the hardware can do."
-              if found.unused else "")
+    unused = (f" Not used: {number_of(found.unused, 'row')} without a speed, or marked implausible." if found.unused else "")
     known = f" {found.known} of the rows are known already, by their figures, and count once." if found.known else ""
+    slow = "".join(f" Not kept: row {row.id!r}, at {row.speed:.2g} of the published speed: is it of one request, or of another"
+                   " unit?" for row in found.slow)
+    replaced = (f" No longer counted: {number_of(found.replaced, 'row')} of a table of the same name, kept before, that"
+                " this one lacks; under another name it counts beside it." if found.replaced else "")
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
@@ -37,7 +41,7 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
-                  f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
+                  f" validate leaves them out.{contradicted}{apart}{known}{replaced}{slow}{unused}"),
         *skipped_told("Rows left out", found.skipped),
     )  # fmt: skip
 

@@ -28,10 +28,17 @@ OF_SGLANG: Final = "total_output_tokens_retokenized"
 def read_vllm(documents: list[Json], where: str) -> Imported:
     """The runs of one file of vllm bench serve, benchmark_serving.py or sglang.bench_serving, a point each."""
     notes: list[str] = []
-    points = []
+    points: list[ServePoint] = []
     for i, document in enumerate(documents, 1):
         with fields.told(where if len(documents) == 1 else f"{where}: run {i}"):
-            points.append(_point(document, notes))
+            point = _point(document, notes)
+            if all(r.error for r in point.requests):
+                lost = f"none of its {len(point.requests):,} requests succeeded; the first: {point.requests[0].error}"
+                if not points and i == len(documents):
+                    raise ValueError(lost)
+                notes.append(f"run {i} is left out: {lost}")
+            else:
+                points.append(point)
     first = documents[0]
     served = fields.named(first, ("model_id",), ("server_info", "model_path"))
     return Imported(tool="sglang.bench_serving" if OF_SGLANG in first else "vllm bench serve", served_model=served,

@@ -1,7 +1,7 @@
 """Records that lie among the profiles and are none: fits of training speed, rows of serving speed. Each is one JSON file."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -25,24 +25,26 @@ def figures_digest(figures: object) -> str:
 
 
 def find_records(
-    kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str, stale: Callable[[R], str] = lambda _: "",
+    kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str,
+    stale: Callable[[R, Sequence[R]], str] = lambda *_: "",
 ) -> tuple[tuple[R, ...], tuple[tuple[Path, str], ...]]:
     """The records in files with this suffix anywhere below the folders, and (file, reason) of those that cannot be read.
 
     A copy, or a file that is reached twice, counts once. `what` and `holds` as `read_record` takes them; `stale` says why a
-    record no longer counts, empty where it does.
+    record among all of them, in their order, no longer counts, empty where it does.
     """
-    found: list[R] = []
+    read: list[tuple[Path, R]] = []
     damaged: list[tuple[Path, str]] = []
     for folder in folders:
         for path in files_below(folder, suffix, damaged):
             try:
-                record = read_record(kind, path, what, holds)
+                read.append((path, read_record(kind, path, what, holds)))
             except InputError as error:
                 damaged.append((path, str(error)))
-            else:
-                if why := stale(record):
-                    damaged.append((path, why))
-                elif record not in found:
-                    found.append(record)
+    records, found = [record for _, record in read], list[R]()
+    for path, record in read:
+        if why := stale(record, records):
+            damaged.append((path, why))
+        elif record not in found:
+            found.append(record)
     return tuple(found), tuple(damaged)

@@ -134,4 +134,5 @@ def _allowed(error: ErrorDetails) -> str:
         "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024"
         if error["loc"] == ("date",) else "not a version such as 2.8 or 5.24.1",
     }  # fmt: skip
-    return plain.get(error["type"], allowed(error))
+    commas = error["type"] in ("float_parsing", "int_parsing") and "," in str(error["input"])
+    return plain.get(error["type"], allowed(error)) + ("; write a decimal point and no comma" if commas else "")

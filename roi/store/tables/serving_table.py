@@ -18,6 +18,7 @@ from roi.estimate.accuracy.serving_run import (
     above_roofline,
     beyond_roofline,
     breaks_littles_law,
+    contradiction,
 )
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
@@ -160,8 +161,9 @@ class ServingTable(NamedTuple):
 def serving_table(table: CsvTable, *, own: bool = False) -> ServingTable:
     """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed.
 
-    Of a table of one's `own` a row above the roofline is skipped too, with the figure and the limit. Published rows that are a
-    little above it stay, so that nobody judges predictions on the rows that suit them; those far above stand apart.
+    Of a table of one's `own` a row above the roofline, or against itself, is skipped too, with the figure and the limit.
+    Published rows that are a little above it stay, so that nobody judges predictions on the rows that suit them; those far
+    above stand apart.
     """
     found = read_rows(ServingRow, table, _possible_run if own else serving_run)
     figures = (*RATES, "ttft_ms", "tpot_ms")
@@ -250,10 +252,12 @@ def _check_mac(row: ServingRow) -> None:
 
 
 def _possible_run(row: ServingRow) -> ServingRun:
-    """The row as a run; UnusableCell too where no engine reaches its figure."""
+    """The row as a run; UnusableCell too where no engine reaches its figure, or its figures contradict each other."""
     run = serving_run(row)
     if (above := above_roofline(run)) is not None:
         raise UnusableCell(above.column, above.told)
+    if (odd := contradiction(run)) is not None:
+        raise UnusableCell(*odd)
     return run
 
 

@@ -51,7 +51,8 @@ def days(names: list[str], model: str, given: float, cached: float = 0, cost: fl
 
 def change_of(file: Path, *more: str) -> list[float]:
     """The last month against the one before, in its parts, which add up."""
-    found = [usage_answer(file, *more)["change"][f"{name}_usd"] for name in PARTS]
+    change = usage_answer(file, *more)["change"]
+    found = [change[f"{name}_usd"] for name in PARTS]
     assert sum(found[:-1]) == pytest.approx(found[-1], abs=1e-9)
     return found
 

@@ -42,8 +42,9 @@ def with_ends(tables: Sequence[LogTable], engine: DuckDB, *, stated: bool = Fals
     every = [each.select(*KEYS, "until_us", prompt=each.uncached_input + each.cache_read + each.cache_write) for each in kept]
     rows = every[0] if len(every) == 1 else ibis.union(*every)
     zone, times = ZoneInfo(zone_of(engine)), rows.select("at_us", "until_us")
-    first = rows_of(times.limit(MOST_PERIODS), engine)  # which tell most logs of calls
-    found = rows_of(times.distinct().limit(MOST_PERIODS + 1), engine) if _on_the_hour(_moments(first, zone)) else []
+    found = rows_of(times.limit(MOST_PERIODS), engine)  # which tell most logs of calls, and are all of a small one
+    if len(found) == MOST_PERIODS and _on_the_hour(_moments(found, zone)):
+        found = rows_of(times.distinct().limit(MOST_PERIODS + 1), engine)
     starts = _moments(found, zone)
     if not found or len(found) > MOST_PERIODS or not _on_the_hour(starts):
         return list(tables)

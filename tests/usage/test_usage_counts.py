@@ -12,7 +12,9 @@ import pytest
 from usage_support import DATA, records
 
 from roi.usage.formats.json_counts import json_of, object_of
+from roi.usage.read.columns import whole
 from roi.usage.read.database import local_engine, rows_of
+from roi.usage.read.lazy_ibis import ibis
 
 UNREAD, BELOW_0 = "a token count that cannot be read", "a negative token count"
 
@@ -105,6 +107,12 @@ def test_whole_numbers_of_parquet_are_read_within_the_bounds(
     found = records(tmp_path, tmp_path / "calls.parquet")
     read = None if reason else most - 4
     assert [(row["uncached_input"], row["dropped"]) for row in found] == [(5, None), (read, reason)]
+
+
+def test_a_query_parses_the_text_of_a_whole_number_in_five_places(tmp_path: Path) -> None:
+    """Its size, itself, its floor, what may group digits, and the number: DuckDB plans each of them anew."""
+    cells = ibis.table({"cell": "string"}, "log")
+    assert local_engine(tmp_path).compile(cells.select(found=whole(cells, "cell"))).count("TRY_CAST") == 5
 
 
 def test_times_of_parquet_are_read_in_every_unit(tmp_path: Path) -> None:

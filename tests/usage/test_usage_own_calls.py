@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from usage_support import records, run_usage, totals, usage_answer
+from usage_support import fresh, records, run_usage, totals, usage_answer
+
+from roi.usage.read.database import rows_of
+from roi.usage.read.lazy_ibis import Table
 
 GEMINI = "timestamp,modelVersion,promptTokenCount,cachedContentTokenCount,candidatesTokenCount,thoughtsTokenCount"
 SNAKE = "timestamp,model_version,prompt_token_count,cached_content_token_count,candidates_token_count,thoughts_token_count"
@@ -177,6 +180,17 @@ def test_times_of_whole_hours_or_dates_tell_no_peak_within_them(time: str, known
     assert f"peak_to_mean: times are {known}" in " ".join(run_usage(path).stdout.split())
     run = run_usage(path, "--trace", str(tmp_path / "trace.csv"))
     assert (run.exit_code, f"times are {known}" in run.stderr) == (2, True)
+
+
+def test_a_log_of_few_calls_is_asked_for_its_times_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1,199 rows at whole hours are all looked at; of 1,200 there may be more, and each of their times is asked for."""
+    asked: list[Table] = []
+    monkeypatch.setattr("roi.usage.sums.rows_of", lambda table, engine: asked.append(table) or rows_of(table, engine))
+    for calls, times in ((1199, 1), (1200, 2)):
+        (tmp_path / f"{calls}.csv").write_text("\n".join([PLAIN, *["2026-11-02 10:00,gpt-5-mini,1000,50"] * calls]) + "\n")
+        assert len(records(fresh(tmp_path, f"{calls}"), tmp_path / f"{calls}.csv")) == calls
+        assert len(asked) == times
+        asked.clear()
 
 
 @pytest.mark.parametrize(("first", "known"), [

@@ -90,8 +90,8 @@ def whole(table: Table, *names: str) -> Column:
     if column.type().is_integer():
         return counted(column)
     # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
-    number = bounded(_float(column), MOST_COUNTED)
-    known = number == number.floor()
+    number = _float(column)
+    known = (number.abs() <= MOST_COUNTED) & (number == number.floor())
     if column.type().is_string():
         known &= ~(column.strip().endswith(".000") & number.between(1.0, 999.0))
     return ibis.ifelse(known, number, ibis.null("float64")).cast("int64")

@@ -41,7 +41,7 @@ COUNTS = (
     rf"{NUMBER}(?= (?:more|fewer) a month\b)",
     rf"{NUMBER}(?= (?:engineer hours|h each|hours (?:a month|until live|\(here))\b)|(?<=hours until live and ){NUMBER}",
     rf"(?<=hours a month \(here ){NUMBER}|(?<=hours \(here ){NUMBER}",
-    rf"{NUMBER}(?= x [A-Z][\w-]*\d| (?:replicas?|GPUs?|cards?)\b)",
+    rf"{NUMBER}(?= x [A-Z][\w-]*\d| (?:replicas?|GPUs|cards)\b)",
 )
 """How many more answers are wrong, hours of people, cards: beside what they cost, they tell the price of one."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")

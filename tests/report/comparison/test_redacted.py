@@ -70,15 +70,15 @@ def visible(page: str) -> str:
 def leaks(text: str, case: Case) -> list[str]:
     """What of the Case stands in the text: a name as a word of its own, the wage, the price of a wrong answer.
 
-    And what stands beside a sum that it makes: a count of wrong answers, hours of people, labels, cards. One divided by the other is
-    the price of one.
+    And what stands beside a sum that it makes: a count of wrong answers, hours of people, labels, cards. One divided by
+    the other is the price of one.
     """
     told = {name for name in names(case) if name and name != OWN_VENDOR}
     found = [name for name in sorted(told) if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", text)]
     found += [price for x in (WAGE, ERROR, LATER) for price in (f"{x:g}", usd(x))
               if re.search(rf"(?<![\d.,]){re.escape(price)}(?![\d,.]*\d)", text)]
     flat = " ".join(text.split())
-    found += re.findall(r"[\d,.]+ (?:x [A-Z][\w-]*\d|replicas?\b|GPUs?\b)", flat)  # beside their rent: a GPU hour
+    found += re.findall(r"[\d,.]+ (?:x [A-Z][\w-]*\d|replicas?\b)", flat)  # beside their rent: a GPU hour
     found += re.findall(r"[\d,.]+ (?:more|fewer) a month", flat)
     sums = {round(float(each.replace(",", ""))) for each in re.findall(r"(?<![\d.,])\d[\d,]*(?:\.\d+)?(?![\d.,]*\d)", flat)}
     of_hours = re.findall(r"(?<![\d.,])([\d,.]*\d) (?:engineer )?(?:hours|h)\b", flat)

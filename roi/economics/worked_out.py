@@ -64,6 +64,8 @@ class ErrorRate:
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
     """On which the system was evaluated."""
+    labelled: Annotated[int, At("systems.{system}.labelled_items", absent=0)]
+    """Items of the incumbent's evaluation that it was not judged on: their labels exist."""
     measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
     """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
     right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]

@@ -9,7 +9,7 @@ from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
-from roi.report.comparison.findings import experiment_name, nothing_pays
+from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -63,7 +63,7 @@ def _what(c: Comparison, e: Experiment, size: int | None) -> str:
         told = f"train and {told}"
     if size is None:
         return told
-    return f"{told}, {size:,} runs" if e.kind == "load-test" else f"{told} on {size:,} items"
+    return f"{told}, {size:,} runs" if e.kind == "load-test" else f"{told} on {size:,} items{with_labels(c, e)}"
 
 
 def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:

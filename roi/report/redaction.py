@@ -41,8 +41,9 @@ COUNTS = (
     rf"{NUMBER}(?= (?:more|fewer) a month\b)",
     rf"{NUMBER}(?= (?:engineer hours|h each|hours (?:a month|until live|\(here))\b)|(?<=hours until live and ){NUMBER}",
     rf"(?<=hours a month \(here ){NUMBER}|(?<=hours \(here ){NUMBER}",
+    rf"{NUMBER}(?= x [A-Z][\w-]*\d| (?:replicas?|GPUs|cards)\b)",
 )
-"""How many more answers are wrong, and hours of people: beside what they cost, they tell the price of one."""
+"""How many more answers are wrong, hours of people, cards: beside what they cost, they tell the price of one."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
 """Of the path of a fact, or of a field that a remark names, what stands before a name."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"

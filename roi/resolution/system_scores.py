@@ -96,7 +96,7 @@ def _add_same_weights(sheet: FactSheet, s: Scenario, system: str, other: str) ->
     central = sheet.facts[of_other("central")]
     sheet.add(path("central"), min(central.number() * ratio, 1.0), "share", date=central.date,
               basis=central.basis if judged else Basis.ASSUMED, source=f"{told}: its {central.number():.3g} x {ratio:g}")
-    for name in ("measured", "items"):
+    for name in ("measured", "items", "labelled"):
         if judged and (fact := sheet.facts.get(of_other(name))) is not None:
             sheet.state(path(name), fact.value, told, fact.unit)
     if judged:
@@ -164,6 +164,8 @@ def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None
         told = tell_pairs(sheet, s, system, score, score.paired, carried)
         _add_counted(sheet, path("central"), carried.score.wrong, carried.score.right + carried.score.wrong, source, told)
         wrong, items = 1.0 - carried.score.share, carried.pairs
+        if carried.alone[0]:
+            sheet.state(path("labelled"), carried.alone[0], source, "items")
     elif pair is not None and counted is None:
         _add_counted(sheet, path("central"), pair.only_this + pair.both_wrong, pair.items, source)
     elif counted is not None:

@@ -54,6 +54,21 @@ def test_the_answer_is_one_screen_that_begins_with_the_first_step(scenario: Path
     assert "Stop " in told
 
 
+def test_items_of_todays_model_that_a_candidate_lacks_cost_no_label(scenario: Path) -> None:
+    """Luna on 100 of gpt-5.4's 800 items: $100 for the answers to 700 more, and $1 for each label beyond these."""
+    luna = "{value: 0.93, items: 100, paired: {both_right: 90, only_incumbent: 5, only_this: 3, both_wrong: 2}}"
+    more = ("--set", "quality.scores={gpt-5.4: {value: 0.95, items: 800}, gpt-6-luna: " + luna + "}", "--set", "draws=256",
+            "--set", "quality.usd_per_error=0.2", "--set", "evaluation.usd_per_label=1",
+            "--set", "candidates={api_models: [openai/gpt-6-luna]}")
+    found = json.loads(ask("next", scenario, *more, "--format", "json").stdout)
+    e = next(each for each in found["experiments"] if each["kind"] == "evaluate" and each["option"].endswith("luna"))
+    cost = {items: worth - net for items, worth, net, _ in e["curve"]}
+    assert {n: cost[n] for n in (25, 700, 800)} == pytest.approx({25: 100.0, 700: 100.0, 800: 200.0})
+    assert e["labelled"] == min(e["items"], 700)
+    told = f"on {e['items']:,} items ({'700 of these ' if e['items'] > 700 else ''}gpt-5.4's, labelled already)"
+    assert told in " ".join(ask("next", scenario, *more).stdout.split())
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("usd", [0.0, 0.02, 0.05, 0.2, 2.0])
 def test_it_agrees_with_compare(scenario: Path, usd: float) -> None:

@@ -211,7 +211,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     if other is not None and not brief:
         what = to_measure(c, other)
         told.append(f"Also, valued alone: {what[0].lower()}{what[1:]}; worth {short_usd(other.worth_usd)} (roi next).")
-        spared = case_number(c.case, "evaluation.usd_per_label") * min(e.items or 0, other.items or 0)
+        spared = case_number(c.case, "evaluation.usd_per_label") * min((x.items or 0) - x.labelled for x in (e, other))
         if e.kind == other.kind == "evaluate" and spared > 0.0:
             told.append(f"On the same items, whose labels are paid once, it adds about {usd(other.cost_usd - spared)}.")
     return [Labelled("THEN", tuple(told))]
@@ -229,8 +229,14 @@ def to_measure(c: Comparison, e: Experiment) -> str:
     trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
     told = trains.format(o.label) + BESIDE * e.paired + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
-        told += f", {number_of(e.items, 'item')}"
+        told += f", {number_of(e.items, 'item')}{with_labels(c, e)}"
     return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
+
+
+def with_labels(c: Comparison, e: Experiment) -> str:
+    """Which items of an evaluation need no labels, in brackets; empty where all do."""
+    some = "" if e.labelled == e.items else f"{e.labelled:,} of these "
+    return f" ({some}{option_label(c.case, 'stay')}'s, labelled already)" if e.labelled else ""
 
 
 def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:

@@ -70,14 +70,15 @@ def visible(page: str) -> str:
 def leaks(text: str, case: Case) -> list[str]:
     """What of the Case stands in the text: a name as a word of its own, the wage, the price of a wrong answer.
 
-    And what stands beside a sum that it makes: a count of wrong answers, hours of people, labels. One divided by the other is
-    the price of one.
+    And what stands beside a sum that it makes: a count of wrong answers, hours of people, labels, cards. One divided by
+    the other is the price of one.
     """
     told = {name for name in names(case) if name and name != OWN_VENDOR}
     found = [name for name in sorted(told) if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", text)]
     found += [price for x in (WAGE, ERROR, LATER) for price in (f"{x:g}", usd(x))
               if re.search(rf"(?<![\d.,]){re.escape(price)}(?![\d,.]*\d)", text)]
     flat = " ".join(text.split())
+    found += re.findall(r"[\d,.]+ (?:x [A-Z][\w-]*\d|replicas?\b)", flat)  # beside their rent: a GPU hour
     found += re.findall(r"[\d,.]+ (?:more|fewer) a month", flat)
     sums = {round(float(each.replace(",", ""))) for each in re.findall(r"(?<![\d.,])\d[\d,]*(?:\.\d+)?(?![\d.,]*\d)", flat)}
     of_hours = re.findall(r"(?<![\d.,])([\d,.]*\d) (?:engineer )?(?:hours|h)\b", flat)
@@ -141,7 +142,9 @@ def test_hours_of_people_and_prices_of_one_thing_are_hidden_wherever_a_sentence_
         "with its GPU's resale value above $\u2026, A100")
     assert hide("120 hours until live and 35 a month are its own") == "\u2026 hours until live and \u2026 a month are its own"
     assert hide("35 engineer hours a month run 12 GPUs; it waits 24 hours") == (
-        "\u2026 engineer hours a month run 12 GPUs; it waits 24 hours")
+        "\u2026 engineer hours a month run \u2026 GPUs; it waits 24 hours")
+    assert hide("Fleet: 2 replicas on 2 x L4, fp8 weights; (1 x RTX-4090, the API") == (
+        "Fleet: \u2026 replicas on \u2026 x L4, fp8 weights; (\u2026 x RTX-4090, the API")
 
 
 def test_a_name_that_a_picture_cuts_and_one_that_is_stated_for_nothing_are_replaced(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class Trial:
     """Whether today's model is judged on the same items, and how much more often the option is wrong is what it tells."""
     most_wrong: Callable[[int], float] = lambda _: np.inf
     """At a size, the most wrong answers with which these still reach the bar."""
+    labelled: int = 0
+    """Items that have their labels: today's model was judged on them, the option was not."""
 
     def chances(self, bins: Bins, size: Size) -> Array | None:
         """The chance of each result of this size in each bin, (results, bins); None: the bin itself is known."""
@@ -156,7 +158,10 @@ def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[Trial]:
 def _evaluation(
     shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], id: str
 ) -> Trial:
-    """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it."""
+    """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it.
+
+    Items of today's model that it was not judged on come first, without labels to buy or to wait for.
+    """
     o, unproven = central[id].option, id not in candidates
     same = tuple(i for i, e in central.items() if unproven and i not in candidates and answers(e.option) == answers(o))
     trains = o.trains and not o.evaluated
@@ -168,16 +173,18 @@ def _evaluation(
     wait = float(np.asarray(o.months_to_live)) / 2.0 if trains else 0.0
 
     def size(items: int) -> Size:
-        takes = months * max(items / labels, 1.0) if labels > 0 else months
-        return Size(items, once + items * label + training, max(takes, wait), once + min(items, labels) * label + training,
+        bought = max(items - o.labelled, 0)
+        takes = months * max(bought / labels, 1.0) if labels > 0 else months
+        return Size(items, once + bought * label + training, max(takes, wait), once + min(items, labels) * label + training,
                     judged or items + held >= shared.min_items)
 
-    sizes = sorted({*ITEMS, *([round(labels)] if ITEMS[0] <= labels <= ITEMS[-1] else [])})
+    sizes = sorted({*ITEMS, *(n for n in (round(labels), o.labelled) if ITEMS[0] <= n <= ITEMS[-1])})
     found = as_measured(o)
     counted = float(np.asarray(answered_wrong(found, central["stay"].option.error_rate))) if o.evaluated else 0.0
     before = held if not judged else items_behind(drawn.wrong[id])
     return Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
-                 eligible=same, most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
+                 labelled=o.labelled, eligible=same,
+                 most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
 
 
 def _beside_today(alone: Trial, drawn: Drawn) -> Trial | None:

@@ -62,6 +62,8 @@ class Experiment:
     """Monte Carlo standard error of the higher net value."""
     items: int | None = None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
+    labelled: int = 0
+    """Of these items, those that have their labels: today's model was judged on them, the option was not."""
     curve: tuple[Point, ...] = ()
     """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
@@ -184,6 +186,7 @@ class Valuer:
             cost_usd=chosen.cost_usd, months=chosen.months, worth_usd=worths[best], net_usd=nets[best],
             first_net_usd=first_nets[best],
             evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
+            labelled=min(trial.labelled, chosen.items or 0),
             curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )
 

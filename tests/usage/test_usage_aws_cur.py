@@ -177,7 +177,7 @@ def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tm
     assert "incumbent.provisioned_throughput" in told
     screen = " ".join(run_usage(made).stdout.split())
     assert "and $2,910 without tokens" in screen
-    assert "Billed without tokens line item USD" in screen
+    assert "Billed without tokens USD line item USD /month" in screen
     alone = run_usage(written(fresh(tmp_path, "alone"), units))
     assert "no row counts: 1 row of $96.00 for 'a cost of something else than tokens'" in alone.stderr
 

@@ -232,11 +232,13 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
         ),
     ),
     "snowflake-functions": ("tokens", snowflake),
-    "aws-cur": ("tokens", lambda path, n: table(
-        path, "line_item_usage_start_date,line_item_usage_end_date,line_item_usage_type,line_item_usage_amount,pricing_unit,"
-        "line_item_product_code,line_item_unblended_cost", *(
-            f"2026-10-01,2026-10-02,USE1-NovaLite-{kind}-tokens,{count},Tokens,AmazonBedrock,{n}"
-            for kind, count in (("input", 100 * n), ("output", n))))),
+    **{name: ("tokens", lambda path, n, header=header: table(path, header, *(
+        f"2026-10-01,2026-10-02,USE1-NovaLite-{kind}-tokens,{count},Tokens,AmazonBedrock,{n}"
+        for kind, count in (("input", 100 * n), ("output", n))))) for name, header in (
+            ("aws-cur", ("line_item_usage_start_date,line_item_usage_end_date,line_item_usage_type,line_item_usage_amount,"
+             "pricing_unit,line_item_product_code,line_item_unblended_cost")),
+            ("aws-cur-older", ("lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/UsageType,lineItem/UsageAmount,"
+             "pricing/unit,lineItem/ProductCode,lineItem/UnblendedCost")))},
     "generic": ("tokens", lambda path, n: table(
         path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}")),
 }

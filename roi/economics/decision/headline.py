@@ -38,7 +38,7 @@ def changing(
     what = f"Change to {', then to '.join(results[id].label for id in steps)}{where}: "
     saves = f"{_npv(odds)} {_usd(saved)} against staying"
     if len(steps) > 1 and following is None:
-        return f"{what}that at once has {saves}{often}; the first pays back on cash {paid}."
+        return f"{what}at once {saves}{often}; the first pays back on cash {paid}."
     return f"{what}{saves}, {'the first ' if len(steps) > 1 else ''}pays back on cash {paid}{often}."
 
 

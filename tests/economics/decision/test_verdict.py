@@ -104,7 +104,7 @@ def test_where_the_best_is_not_likely_the_likely_second_is_recommended_and_not_s
 def test_before_what_trains_the_best_likely_option_that_does_not_is_named() -> None:
     found = results_of(adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False), cascade=(50_000.0, 0.50, False))
     assert (found.recommended, found.first_move, found.second) == (ADAPTER, CHEAPER, CHEAPER)
-    assert found.sentence.startswith("Change to gpt-6-luna, then to qwen3-8b+lora self-hosted: that at once has expected NPV"
+    assert found.sentence.startswith("Change to gpt-6-luna, then to qwen3-8b+lora self-hosted: at once expected NPV"
                                      " $90,000 against staying, beats staying in 85% of the draws; the first pays back on cash")
 
 

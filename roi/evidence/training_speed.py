@@ -24,6 +24,7 @@ from roi.estimate.step.calibration import (
     TimedRun,
     evidence_for,
     layout_of,
+    size_of,
     steps_told,
 )
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
@@ -205,7 +206,7 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
             if not mine:
                 return found
             theory = theory_s(shape, plan, gpu, replace(known, links=links(gpu.id, plan.gpus)[0]))
-            return with_own_runs(found, mine, Asked(method, shape.id, theory))
+            return with_own_runs(found, mine, Asked(method, shape.id, theory, size_of(plan)))
 
         published = evidence_for(gpu.id, layout, fits, known, pcie=gpu.pcie) or nothing_published(known)
         published = of_mixture(published) if shape.mixture else published

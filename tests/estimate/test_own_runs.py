@@ -14,12 +14,13 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.numerics.conditional import FREEDOM, averaged, conditional
 from roi.numerics.spreads import student
 
+SIZE = (1.0, 512.0, 1.0)
 EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5, overall=1.0)
 PUBLISHED = Evidence(efficiency=EFFICIENCY, low=0.5, high=2.0, level="gpu", n=9, sources=("others",))
 
 
 def run(ratio, *, method="lora", model="small", theory_s=1.0, source="mine.json"):
-    return TimedRun("a", source, "L4", ONE_GPU, method, model, theory_s / ratio, theory_s)
+    return TimedRun("a", source, "L4", ONE_GPU, method, model, theory_s / ratio, theory_s, size=SIZE)
 
 
 def width(evidence):
@@ -63,7 +64,7 @@ def test_the_nearer_the_configuration_the_narrower():
 
 
 def test_more_points_that_agree_narrow_and_ones_that_scatter_do_not():
-    asked = Asked("lora", "small", 1.0)
+    asked = Asked("lora", "small", 1.0, SIZE)
     one, four, scattered = ([run(x) for x in group] for group in ([0.9], [0.9] * 4, [0.55, 1.5, 0.6, 1.4]))
     assert width(with_own_runs(PUBLISHED, four, asked)) < width(with_own_runs(PUBLISHED, one, asked))
     assert width(with_own_runs(PUBLISHED, scattered, asked)) > width(with_own_runs(PUBLISHED, one, asked))
@@ -88,7 +89,7 @@ def test_what_contradicts_of_another_method_widens_and_moves_a_little():
 
 def test_a_profile_outside_the_published_interval_is_said_to_contradict_it_and_moves_it_most_of_the_way():
     """Four points at a fifth of the published speed, whose interval ends at a half."""
-    found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("lora", "small", 1.0))
+    found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("lora", "small", 1.0, SIZE))
     assert [piece.contradicts for piece in found.pieces] == [True]
     assert 0.2 < float(found.efficiency.overall) < 0.26
     assert found.low < 0.2 < found.high
@@ -96,7 +97,7 @@ def test_a_profile_outside_the_published_interval_is_said_to_contradict_it_and_m
 
 def test_every_source_says_what_it_did():
     runs = [run(0.9, source="a.json"), run(0.9, source="b.json"), run(0.95, source="b.json")]
-    found = with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0))
+    found = with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0, SIZE))
     first, second = found.pieces
     assert (first.source, first.n, second.source, second.n) == ("a.json", 1, "b.json", 2)
     assert width(PUBLISHED) > width(first) > width(second)
@@ -106,18 +107,26 @@ def test_every_source_says_what_it_did():
 
 @pytest.mark.parametrize("repeats", [2, 10, 1000])
 def test_a_run_repeated_is_one_measurement_with_less_noise(repeats):
-    """At the published centre 0.75 is shared and 0.25 / k its own, so 1 - 0.75^2 / (0.75 + 0.25 / k) is left, times 4 / 5: the
-    one observation that it is. In the limit 0.25 is left; for another model (0.5 in common) 1 - 0.5^2 / 0.75."""
-    for asked, common in ((Asked("lora", "small", 1.0), 0.75), (Asked("lora", "other", 1.0), 0.5)):
+    """At the published centre 0.95 is shared and 0.05 / k its own, so 1 - 0.95^2 / (0.95 + 0.05 / k) is left, times 4 / 5: the
+    one observation that it is. In the limit 0.05 is left; for another model (0.5 in common) 1 - 0.5^2 / 0.95."""
+    for asked, common in ((Asked("lora", "small", 1.0, SIZE), 0.95), (Asked("lora", "other", 1.0, SIZE), 0.5)):
         once, often = (width(with_own_runs(PUBLISHED, [run(1.0)] * k, asked)) for k in (1, repeats))
-        left = (1.0 - common**2 / (0.75 + 0.25 / repeats)) / (1.0 - common**2)
+        left = (1.0 - common**2 / (0.95 + 0.05 / repeats)) / (1.0 - common**2)
         assert often / once == pytest.approx(left**0.5)
-        assert often / once >= ((1.0 - common**2 / 0.75) / (1.0 - common**2)) ** 0.5
+        assert often / once >= ((1.0 - common**2 / 0.95) / (1.0 - common**2)) ** 0.5
+
+
+def test_a_run_of_the_very_plan_stands_nearly_for_itself():
+    """0.95 of the variance is in common with a run of the same plan, 0.75 with one of other lengths that takes as long."""
+    for measured in (0.25, 0.7, 1.4):
+        for size, share in ((SIZE, 0.95), ((1.0, 256.0, 1.0), 0.75)):
+            found = with_own_runs(PUBLISHED, [run(measured)], Asked("lora", "small", 1.0, size))
+            assert found.efficiency.overall == pytest.approx(measured**share)
 
 
 def test_repeats_in_two_profiles_and_of_several_configurations_are_one_each():
     """Which file a repeat is in changes nothing; ten of each of two sizes are two measurements, wider than ten sizes."""
-    asked = Asked("lora", "small", 1.0)
+    asked = Asked("lora", "small", 1.0, SIZE)
     together = with_own_runs(PUBLISHED, [run(0.9), run(0.9)], asked)
     apart = with_own_runs(PUBLISHED, [run(0.9), run(0.9, source="other.json")], asked)
     assert (apart.low, apart.high) == (pytest.approx(together.low), pytest.approx(together.high))
@@ -158,7 +167,7 @@ def test_no_measurement_is_without_noise():
 
 def test_profiles_of_one_configuration_that_contradict_each_other_are_less_sure_than_either():
     one, other = ([run(ratio, source=f"{ratio}.json")] * 6 for ratio in (0.75, 1.5))
-    alone, both = (with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0)) for runs in (one, [*one, *other]))
+    alone, both = (with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0, SIZE)) for runs in (one, [*one, *other]))
     assert width(both) > 1.5 * width(alone)
     assert both.low < 0.75
     assert both.high > 1.5
@@ -199,7 +208,7 @@ def test_an_operator_sum_is_weighted_with_runs_by_precision():
 
 
 def test_an_operator_sum_far_from_a_profile_is_passed_over_and_said_so():
-    profiled = with_own_runs(PUBLISHED, [run(1.0)] * 4, Asked("lora", "small", 1.0))
+    profiled = with_own_runs(PUBLISHED, [run(1.0)] * 4, Asked("lora", "small", 1.0, SIZE))
     rates = replace(PUBLISHED, efficiency=replace(EFFICIENCY, overall=9.0), low=8.0, high=10.0, level="device", n=1,
                     sources=("device.json",))
     found = pooled(profiled, rates)

@@ -12,7 +12,7 @@ import numpy as np
 
 from roi.estimate.fitting.distance import FORMULA_ERROR, Apart, distance, plan_apart
 from roi.estimate.fitting.overhead import Overhead, reserved_range
-from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
+from roi.estimate.step.calibration import Evidence, TimedRun, layout_of, size_of
 from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.peft_methods import share_trained
@@ -269,7 +269,8 @@ def timed_run(run: MeasuredRun, efficiency: StepEfficiency, *, tuners: bool = Fa
         return None
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
     return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,
-                    model=run.model.id, measured_s=tokens / run.tokens_per_s, theory_s=seconds, pcie=run.gpu.pcie)
+                    model=run.model.id, measured_s=tokens / run.tokens_per_s, theory_s=seconds, pcie=run.gpu.pcie,
+                    size=size_of(run.plan))
 
 
 def peak_tokens_per_s(model: ModelShape, plan: TrainingPlan, cards: Iterable[Gpu]) -> float:

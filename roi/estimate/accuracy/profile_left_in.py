@@ -72,7 +72,7 @@ def _profiles(group: Sequence[TimedRun]) -> Iterable[list[TimedRun]]:
 
 
 def _row(run: TimedRun, profile: Sequence[TimedRun], prior: Evidence) -> LeftIn:
-    found = with_own_runs(prior, profile, Asked(run.method, run.model, run.theory_s))
+    found = with_own_runs(prior, profile, Asked(run.method, run.model, run.theory_s, run.size))
     shared = [name for name in ("model", "method") if getattr(run, name) == getattr(profile[0], name)]
     centres = [float(np.log(float(each.efficiency.overall))) for each in (found, prior)]
     halves = [float(np.log(each.high / each.low)) / 2.0 for each in (found, prior)]

@@ -94,7 +94,7 @@ def _against(
     groups = [scale_group(group) for group in grouped(rest)]
     found = evidence_for(run.gpu, run.layout, groups, efficiency, pcie=run.pcie)
     if own:
-        found = with_own_runs(found or nothing_published(efficiency), own, Asked(run.method, run.model, run.theory_s))
+        found = with_own_runs(found or nothing_published(efficiency), own, Asked(run.method, run.model, run.theory_s, run.size))
     if found is None:
         return None
     centre = float(np.log(found.efficiency.overall))

@@ -80,6 +80,8 @@ class TimedRun:
     """The roofline's, at an overall efficiency of 1."""
     pcie: bool = False
     """True where PCIe alone joins its cards."""
+    size: tuple[float, ...] = ()
+    """Sequences of a micro-step, tokens of each and GPUs: with the roofline's seconds they tell one plan from another."""
 
     @property
     def log_ratio(self) -> float:
@@ -167,6 +169,11 @@ def layout_of(plan: TrainingPlan) -> str:
     if plan.gpus == 1:
         return ONE_GPU
     return REPLICAS if plan.sharding == "none" else plan.sharding
+
+
+def size_of(plan: TrainingPlan) -> tuple[float, ...]:
+    """`TimedRun.size` of a plan."""
+    return float(plan.micro_batch), float(plan.seq), float(plan.gpus)
 
 
 def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:

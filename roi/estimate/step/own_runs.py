@@ -16,16 +16,20 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.numerics.conditional import WIDER, averaged, conditional
 from roi.numerics.spreads import TAIL
 
-SHARED: Final = {"card": 0.1, "method": 0.4, "model": 0.25}
+SHARED: Final = {"card": 0.1, "method": 0.4, "model": 0.25, "plan": 0.2}
 """Share of the variance of log(roofline / measured) that two runs of one source on one card have in common: by being that
-(clocks, power, the loop around the step); by the same method, and by the same model besides, where their steps are as long.
-What is left, 0.25, is a run's own. Where one to three rows of a source stand for a profile and predict its others
+(clocks, power, the loop around the step); by the same method, and by the same model besides, where their steps are as long; by
+the same plan, whose kernels run again. What is left, 0.05, is a run's own: between boards and days. Repeats of a plan with the
+same software lie 1% apart (standard deviation, 4 pairs of peft and 5 rows of torchtune); vintages of it, which one's own are
+not, up to 30%. Where one to three rows of a source stand for a profile and predict its others
 (profile_left_in; lab/fit_training_intervals.py), the mean error is smallest with 0.1 to 0.2 of `card`, the interval score
 (Gneiting and Raftery, 2007; sources by the root of their rows) with 0.3 (3% less than with 0.1), the median of all rows with
 none: sources near what is published are not helped by being told so, and those far from it are. No factor on the width is
 taken: 90% need 0.91 half widths."""
 SIZE_REACH: Final = 0.75
 """log of the ratio of two steps' lengths at which 1/e of that is left: short steps wait for the host."""
+SAME: Final = 0.0001
+"""log of the ratio of two steps' lengths up to which those of one size are of one plan."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Asked:
     """Name in the catalog."""
     theory_s: float
     """The roofline's seconds for one micro-step, its share of the optimizer step included."""
+    size: tuple[float, ...] = ()
+    """`TimedRun.size`."""
 
 
 def with_own_runs(prior: Evidence, runs: Sequence[TimedRun], asked: Asked) -> Evidence:
@@ -103,4 +109,5 @@ def in_common(runs: Sequence[TimedRun], others: Sequence[TimedRun | Asked]) -> N
 
     apart = np.abs(np.log(np.array([a.theory_s for a in runs])[:, None] / np.array([b.theory_s for b in others])))
     near: NDArray[np.float64] = same("method") * np.exp(-apart / SIZE_REACH)
-    return SHARED["card"] + near * (SHARED["method"] + SHARED["model"] * same("model"))
+    plan: NDArray[np.float64] = SHARED["plan"] * (apart <= SAME) * same("size")
+    return SHARED["card"] + near * (SHARED["method"] + same("model") * (SHARED["model"] + plan))

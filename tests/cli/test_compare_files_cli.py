@@ -195,7 +195,7 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     found = ask(good, words[0], tmp_path / words[1])
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert f"{extra}: pip install 'lora-roi[report]'" in found.stderr
     assert not (tmp_path / words[1]).exists()
 

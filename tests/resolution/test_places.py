@@ -64,6 +64,7 @@ EVERYTHING = (
     "costs.0.usd_per_request=1", "candidates.hosted_models=[groq/llama-3.1-8b-instant]", "quality.scores.llama-3.1-8b=0.9",
     "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
     "quality.cautions=[{says: 3 of 40 items have no score, about: qwen3-8b}]",
+    "quality.scores.gpt-6-sol={value: 0.9, items: 120}",
 )
 """Fields with which every fact that a scenario can lead to is written."""
 

@@ -30,8 +30,8 @@ UNREAD: Final = {
         "AWS's cost and usage report without line_item_usage_start_date and line_item_usage_amount; with them it is read"
         " (aws-cur)",
     frozenset({"lineitem/usagetype", "lineitem/unblendedcost"}):
-        "AWS's cost and usage report under its older names; under those of Athena or CUR 2.0 (line_item_usage_type) it is read"
-        " (aws-cur)",
+        "AWS's cost and usage report without lineItem/UsageStartDate and lineItem/UsageAmount; with them it is read"
+        " (aws-cur-older)",
     frozenset({"service description", "sku description"}): CLOUD_BILL.format("Google Cloud's bill"),
     frozenset({"op_name", "trace_id", "started_at", "summary"}):
         "calls of Weave, each of which repeats what the calls inside it used; a line for each of the innermost ones with time,"

@@ -206,9 +206,7 @@ class Format:
     local_times: bool = False
     """True where times without an offset may be local (--timezone); a vendor's are UTC."""
     parts: tuple[str, ...] = ()
-    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users. Counts are
-    none.
-    """
+    """Columns that tell one bucket from another of the same time, model, batch and tier: keys, projects, users; no counts."""
     item: str = ""
     """Column that tells a row from others of its file which are alike in all else; not from those of another export."""
     split_by: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,14 @@ class SystemScore:
     """Probability that the true score is the bar or more; None without a bar."""
 
 
+class Span(NamedTuple):
+    """A difference of two true scores and its 90% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """One system against the incumbent, on the items of both."""
@@ -61,6 +69,8 @@ class Difference:
     """Its mean mark less the incumbent's."""
     low: float
     high: float
+    on_all: Span
+    """The same on all items of the incumbent, of which only some may pair; the margin is held against it."""
     lost: int
     """Items on which the incumbent is better."""
     won: int
@@ -205,27 +215,37 @@ def _against(
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
                               for each, marks in ((incumbent, a), (own, b)))
-    share = pairs / incumbent.items
+    share, goes = pairs / incumbent.items, 0.0
     if pairs < max(own.items, incumbent.items):
-        posterior, _ = on_all_items(Moments(incumbent.seen.mean, incumbent.seen.deviation), share, agree)
+        posterior, goes = on_all_items(Moments(incumbent.seen.mean, incumbent.seen.deviation), share, agree)
         own = replace(own, posterior=posterior, reaches_bar=None if bar is None else posterior.at_least(bar))
     together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
     draws = together.difference(points)
-    value = float(np.average(b - a, weights=weights))
-    low, high = np.quantile(draws, (0.05, 0.95))
+    on_all = on_both = _span(float(np.average(b - a, weights=weights)), draws)
+    smallest = (TAIL + POWER) * float(draws.std())
+    if share < 1.0:
+        draws = Pair(incumbent.seen, own.posterior, goes).difference(points)
+        on_all = _span(own.posterior.share - incumbent.seen.share, draws)
     spread, not_worse = float(draws.std()), float((draws >= -margin).mean())
     better = (b - a).round(12)  # 0.3 - 0.2 - 0.1 is 0
     off = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=weights * better).round(12)
-    more = [(value + margin, _more_items(pairs, value + margin, spread, not_worse))]
+    gap = on_all.value + margin
+    more = [(gap, _more_items(pairs, gap, spread, not_worse))]
     if bar is not None and own.reaches_bar is not None:
         gap = own.posterior.share - bar
         more.append((gap, _more_items(pairs, gap, own.posterior.deviation, own.reaches_bar)))
     return own, Difference(
-        system=own.system, pairs=pairs, value=value, low=min(float(low), value), high=max(float(high), value),
+        system=own.system, pairs=pairs, **on_both._asdict(), on_all=on_all,
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
-        smallest=(TAIL + POWER) * spread, agreement=agree, correlation=together.correlation, more_items=_until_known(more),
+        smallest=smallest, agreement=agree, correlation=together.correlation, more_items=_until_known(more),
         off=off_all(incumbent.seen.mean, share, agree) if share < 1.0 else 0.0)
+
+
+def _span(value: float, draws: Floats) -> Span:
+    """The value and the 90% interval of the draws, which holds it."""
+    low, high = np.quantile(draws, (0.05, 0.95)).tolist()
+    return Span(value, min(low, value), max(high, value))
 
 
 def _until_known(more: Sequence[tuple[float, int | None]]) -> int | None:

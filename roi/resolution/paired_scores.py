@@ -78,7 +78,8 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
 def told_off(incumbent: str, off: float) -> str:
     """That the incumbent is better or worse on the pairs than on all of its items, in brackets; empty where it is as good."""
     points = f"{100.0 * abs(off):.1f} points {'better' if off > 0 else 'worse'}"
-    return "" if points.startswith("0.0") else f" ({incumbent} is {points} on the items of both than on all: less sure)"
+    return "" if points.startswith("0.0") else (
+        f" ({incumbent} is {points} on the items of both than on all, chance aside: less sure)")
 
 
 def tell_caution(sheet: FactSheet, says: str, about: str | None) -> None:

@@ -56,8 +56,9 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Table(heads, tuple(map(_difference_row, measured.differences)))
     yield Paragraph(
         f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
-        f" worse by at most {_points(measured.margin)[1:]} points. shows from: the smallest true difference that such a set"
-        " finds (80% power, 10% two-sided). items to add: until the answer is yes or no, if the means stay.")
+        f" worse by at most {_points(measured.margin)[1:]} points, on all items of {measured.incumbent}. shows from: the"
+        " smallest true difference that such a set finds (80% power, 10% two-sided). items to add: until the answer is yes or"
+        " no, if the means stay.")
     for each in measured.cascades:
         yield Heading(f"Cascade {each.first} > {each.second}")
         parts = (("handed on", each.escalated), ("wrong of what is kept", each.kept_error_rate),
@@ -96,6 +97,9 @@ def _sentences(answer: QualityAnswer, each: GoodEnough) -> Iterator[str]:
             yield from _bar_of_incumbent(measured, each)
         case "unknown":
             yield f"{each.system}: not known yet; {asked}."
+            if (lone := measured.scores[0].items - each.difference.pairs) > 0:
+                yield (f"First judge it on the other {number_of(lone, 'item')} of {measured.incumbent}, which are labelled"
+                       " already: then nothing need be taken of them.")
             yield _to_know(answer, each)
     if each.untested and each.good_enough == "yes":
         yield f"{FEW}: add {number_of(each.untested, 'item')} for it."
@@ -110,8 +114,10 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
     """How likely it is within the margin, and reaches the bar, with what was found and on how much."""
     d, score = each.difference, each.score
     worse = f"at most {points(measured.margin)} points worse than" if measured.margin else "no worse than"
-    said = (f"chance {_sure(d.not_worse)} to be {worse} {measured.incumbent} (found {100 * d.value:+.1f}, 90%"
-            f" {100 * d.low:+.1f} to {100 * d.high:+.1f}, {number_of(d.pairs, 'pair')})").replace("-0.0", "+0.0")
+    pairs, seen = number_of(d.pairs, "pair"), d.on_all
+    on = pairs if seen.value == d.value else f"on all {measured.scores[0].items:,}; {_points(d.value)} on {pairs}"
+    said = (f"chance {_sure(d.not_worse)} to be {worse} {measured.incumbent} (found {_points(seen.value)}, 90%"
+            f" {_points(seen.low)} to {_points(seen.high)}, {on})")
     if measured.bar is None:
         return said
     low, high = score.posterior.interval
@@ -153,7 +159,7 @@ def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
         return f"To know: add {number_of(max(each.more_items, each.untested), 'item')}{kind}, if the means stay{few}."
     count = f"more than {MOST_ITEMS:,}" if each.more_items is None else f"{each.more_items:,}"
     edge = "margin" if reaches is None or abs(d.not_worse - EVEN) <= abs(reaches - EVEN) else "bar"
-    sure = f"at most {100 * max(-d.low, 0.0):.1f} points worse" if edge == "margin" else (
+    sure = f"at most {100 * max(-d.on_all.low, 0.0):.1f} points worse" if edge == "margin" else (
         f"a score of {percent(each.score.posterior.interval[0])} or more")
     return (f"Items hardly settle it (to add, if the means stay: {count}): it lies all but on the {edge}. 95% sure is {sure};"
             f" is another --{edge} yours?")
@@ -225,7 +231,8 @@ def quality_json(answer: QualityAnswer) -> str:
     unscored = dict(zip(found.systems, found.unscored, strict=True))
     differences: list[dict[str, Any]] = [
         {"system": each.system, "pairs": each.pairs, "difference": each.value, "low": each.low, "high": each.high,
-         "items_lost": each.lost, "items_won": each.won, "mcnemar_p": each.p_value, "probability_not_worse": each.not_worse,
+         "items_lost": each.lost, "items_won": each.won, "mcnemar_p": each.p_value, "on_all": each.on_all._asdict(),
+         "probability_not_worse": each.not_worse,
          "smallest_difference_shown": each.smallest, "more_items": each.more_items, "agreement": asdict(each.agreement)}
         for each in measured.differences]
     return json.dumps({

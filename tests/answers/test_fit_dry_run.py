@@ -149,7 +149,7 @@ def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works():
     """torch is hidden from a fresh interpreter."""
     hide = "import sys; sys.modules['torch'] = None; from roi.cli import main; main(sys.argv[1:], prog_name='roi')"
     dry = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS, "--dry-run"], capture_output=True, text=True, check=False)
-    assert dry.returncode == 1
+    assert dry.returncode == 2
     assert "pip install 'lora-roi[profile]'" in dry.stderr
     assert "Traceback" not in dry.stderr
     plain = subprocess.run([sys.executable, "-c", hide, *ARGUMENTS], capture_output=True, text=True, check=False)

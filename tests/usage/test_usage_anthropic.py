@@ -211,3 +211,20 @@ def test_searches_of_one_provider_and_line_items_of_another_are_both_in_a_bill(t
     assert [each["usd_per_month"] for each in found["without_tokens"]] == [pytest.approx(9.125)]
     assert found["reconciliation"]["factor"] == pytest.approx(1.0, abs=1e-4)
     assert "bill_usd_per_month: 60.8" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
+def test_searches_that_a_cost_export_bills_are_told_once_and_without_a_price_too(tmp_path):
+    """$1 of searches and $0.50 of sessions a day are $45; the 3,000 searches that the log counts are among them."""
+    log = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+           "usage_input_tokens_cache_read,usage_output_tokens,web_search_count\n")
+    cost = ("usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,list_price_usd,cost_type,"
+            "inference_geo,speed\n")
+    for k in range(1, 31):
+        log += f"2026-11-{k:02d},claude-haiku-4-5,k,Default,standard,,1000000,0,200000,100\n"
+        for kind, usd, of in (("output", 2, "token"), ("", 1, "web_search"), ("", 0.5, "session_usage")):
+            cost += f"2026-11-{k:02d},Claude Haiku 4.5,Default,k,message,,{kind},{usd},9,{of},global,\n"
+    for name, text in (("log", log), ("own", log.replace("claude-haiku-4-5", "claude-x")), ("cost", cost)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    for name, told in (("log", "$60 at list price"), ("own", "no price known")):
+        screen = run_usage(tmp_path / f"{name}.csv", tmp_path / "cost.csv").stdout
+        assert f"{told}, and $45 without tokens." in " ".join(screen.split())

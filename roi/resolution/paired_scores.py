@@ -95,14 +95,18 @@ def check_counts(sheet: FactSheet, s: Scenario, system: str, score: Score, pair:
     """ScenarioError where paired counts cannot be of the items, or of the right ones, that the two scores state.
 
     Of items that are graded, weighted or in clusters the counts are of as many plain ones as say as much: of these only the
-    share is held against the score, where both scores are of as many items, so that all pair.
+    share is held against the score, where both scores are of as many items, so that all pair. The bare value of today's model
+    is that on the largest pairs, which count in its place.
     """
     today, field, counts = _base_of(sheet, s), f"quality.scores.{system}.paired", _agreement(pair)
     base = score_of(s, today)
     held = [(system, score, counts.other.right)]
-    held += [(today, base, counts.incumbent.right)] if isinstance(base, Score) and base.items is not None else []
+    base = Score(value=base) if isinstance(base, float) else base
+    bare = isinstance(base, Score) and base.low is None and base.effective_items is None and pair == largest_pair(s)
+    if isinstance(base, Score) and (bare or base.items is not None):
+        held.append((today, base, counts.incumbent.right))
     parts = pair.correlation is not None or pair.pairs is not None or score.effective_items is not None
-    same = len({each.items for _, each, _ in held}) == 1 and pair.pairs is None
+    same = len({_items(each, pair) for _, each, _ in held}) == 1 and pair.pairs is None
     for name, each, right in held:
         items, most = counts.items if parts else _items(each, pair), f"at most the items of quality.scores.{name}"
         off = 0.5 + ROUNDED * items

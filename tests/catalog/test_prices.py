@@ -295,7 +295,7 @@ def test_what_vendors_put_around_a_name_makes_no_other_model(provider, spelled, 
     ("anthropic.claude-sonnet-4-5", "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("global.anthropic.claude-sonnet-4-5", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("amazon.nova-2-lite", "regional.amazon.nova-2-lite-v1:0"),
-    ("anthropic.claude-3-5-sonnet-v2", "regional.anthropic.claude-3-5-sonnet-20240620-v1:0"),
+    ("anthropic.claude-3-5-sonnet-v2", "regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
     ("mistral.mistral-large", "mistral.mistral-large-2402-v1:0"),
     ("mistral.mistral-large-2407", None),
     ("anthropic.claude-sonnet", None),
@@ -304,6 +304,14 @@ def test_a_name_of_bedrock_without_its_revision_is_the_one_that_is_listed(spelle
     """Both of Claude 3.5 Sonnet have one price; Mistral Large of 2407 had half that of 2402."""
     found = genai_model("aws", spelled)
     assert (found and found.id) == listed
+
+
+@pytest.mark.parametrize(("provider", "other"), [
+    ("aws", "mistral.mistral-7b-instruct-v1:2"), ("aws", "nvidia.nemotron-nano-9b-v3"), ("anthropic", "claude-v4"),
+    ("openrouter", "amazon/nova-lite-v2"), ("openrouter", "kwaipilot/kat-coder-pro-v3"), ("groq", "whisper-large-v4"),
+])
+def test_another_version_than_is_listed_is_another_model(provider, other):
+    assert genai_model(provider, other) is None
 
 
 @pytest.mark.full

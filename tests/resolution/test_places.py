@@ -62,6 +62,7 @@ EVERYTHING = (
     f"options.hybrid={OWN_TERMS}", f"options.cheaper-api:openai/gpt-6-luna={OWN_TERMS}",
     "costs=[{name: review, option: all but stay, upfront_usd: 1, usd_per_month: 2, from_month: 1, to_month: 3}]",
     "costs.0.usd_per_request=1", "candidates.hosted_models=[groq/llama-3.1-8b-instant]", "quality.scores.llama-3.1-8b=0.9",
+    "quality.scores.gpt-6-sol={value: 0.9, items: 200}",
     "quality.scores.qwen3-8b={value: 0.85, paired: {both_right: 80, only_incumbent: 10, only_this: 5, both_wrong: 5}}",
     "quality.cautions=[{says: 3 of 40 items have no score, about: qwen3-8b}]",
     "quality.scores.gpt-6-sol={value: 0.9, items: 120}",

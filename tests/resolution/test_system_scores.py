@@ -52,6 +52,15 @@ def test_a_score_of_nothing_is_a_score() -> None:
     assert (case[f"systems.{LUNA}.error_rate"].value, case[f"systems.{LUNA}.evaluated"].value) == (1.0, True)
 
 
+def test_a_bare_score_of_todays_model_that_its_counts_deny_is_refused() -> None:
+    """It was right on 279 of 300, 93%: 0.8 was left aside without a word, and the comparison stood on 93%."""
+    counted = {LUNA: PAIRED[LUNA]}
+    assert with_scores({STAY: 0.93, **counted})[f"systems.{STAY}.error_rate"].value == pytest.approx(21.5 / 301)
+    for bare in (0.8, {"value": 0.8}):
+        with pytest.raises(RoiError, match=f"{LUNA}.paired says 279 right of 300"):
+            with_scores({STAY: bare, **counted})
+
+
 def test_on_the_same_items_the_difference_is_surer() -> None:
     """Apart: sqrt(0.93 x 0.07 + 0.91 x 0.09) / sqrt(300) = 0.0221. Paired: 24 of 300 differ, by 6 on balance:
     sqrt(0.08 - 0.02^2) / sqrt(300) = 0.0163; (0.0221 / 0.0163)^2 = 1.8 times the items.

@@ -193,3 +193,38 @@ def test_a_bill_has_web_searches_in_it_and_the_part_has_them_beside_it(tmp_path)
     assert "bill_usd_per_month: 60.83" in part
     assert "costs: [{name: web searches, option: all, usd_per_month: 30.42}]" in part
     assert "$60 at list price, and $30 of web searches" in " ".join(run_usage(tmp_path / "log.csv").stdout.split())
+
+
+def test_searches_of_one_provider_and_line_items_of_another_are_both_in_a_bill(tmp_path):
+    """$30.42 of searches at Anthropic and $0.30 a day, $9.13 a month, of guardrails at AWS are $39.54 of no tokens."""
+    head = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+            "usage_input_tokens_cache_read,usage_output_tokens,web_search_count\n")
+    days = "".join(f"2026-11-{k:02d},claude-haiku-4-5,k,Default,standard,,1000000,0,200000,100\n" for k in range(1, 31))
+    (tmp_path / "log.csv").write_text(head + days, encoding="utf-8")
+    names = ("identity_line_item_id,line_item_usage_start_date,line_item_usage_end_date,line_item_line_item_type,"
+             "line_item_product_code,line_item_usage_type,line_item_usage_amount,line_item_unblended_cost\n")
+    guards = "".join(f"g{k},2026-11-{k:02d}T00:00:00Z,2026-11-{k:02d}T23:00:00Z,Usage,AmazonBedrock,USE1-Guardrail,1,0.3\n"
+                     for k in range(1, 31))
+    (tmp_path / "cur.csv").write_text(names + guards, encoding="utf-8")
+    found = usage_answer(tmp_path / "log.csv", tmp_path / "cur.csv", "--requests-per-day", "1000", "--bill", "100.38",
+                         "--output", tmp_path / "part.yaml")
+    assert [each["usd_per_month"] for each in found["without_tokens"]] == [pytest.approx(9.125)]
+    assert found["reconciliation"]["factor"] == pytest.approx(1.0, abs=1e-4)
+    assert "bill_usd_per_month: 60.8" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
+def test_searches_that_a_cost_export_bills_are_told_once_and_without_a_price_too(tmp_path):
+    """$1 of searches and $0.50 of sessions a day are $45; the 3,000 searches that the log counts are among them."""
+    log = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+           "usage_input_tokens_cache_read,usage_output_tokens,web_search_count\n")
+    cost = ("usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,list_price_usd,cost_type,"
+            "inference_geo,speed\n")
+    for k in range(1, 31):
+        log += f"2026-11-{k:02d},claude-haiku-4-5,k,Default,standard,,1000000,0,200000,100\n"
+        for kind, usd, of in (("output", 2, "token"), ("", 1, "web_search"), ("", 0.5, "session_usage")):
+            cost += f"2026-11-{k:02d},Claude Haiku 4.5,Default,k,message,,{kind},{usd},9,{of},global,\n"
+    for name, text in (("log", log), ("own", log.replace("claude-haiku-4-5", "claude-x")), ("cost", cost)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    for name, told in (("log", "$60 at list price"), ("own", "no price known")):
+        screen = run_usage(tmp_path / f"{name}.csv", tmp_path / "cost.csv").stdout
+        assert f"{told}, and $45 without tokens." in " ".join(screen.split())

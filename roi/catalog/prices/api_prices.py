@@ -48,6 +48,7 @@ AROUND: Final = re.compile(
 (genai-prices' own word is regional). After it: day, revision and stage (-2024-08-06, @20240620, -001, -v1:0, -latest,
 -preview-05-06), effort of reasoning (Cursor), context length (:24k, [1m]), a fine-tune (Azure). claude-2.0 and 2.1 have
 one price, Vertex' names of Gemini Live too. Read in the vendors' lists of models."""
+BEDROCK: Final = "aws"
 GEOGRAPHY: Final = re.compile(r"^(?:(global)|regional|us|us-gov|eu|apac|au|ca|in|jp)[.]")
 REVISION: Final = re.compile(r"(-20\d{6}|-2\d{3})?-v\d+(:\d+)?$")
 """Behind a model's name in Bedrock's ids: the day and the version, which its bills and its other endpoint leave out."""
@@ -176,16 +177,18 @@ def genai_model(provider: str, name: str) -> "ModelInfo | None":
 
     Many of those rules look for a beginning or a part of the name: what is found is the model only where the rest is what
     vendors put around a name. A name of Bedrock's without its revision is the one that is listed; of several, one of their
-    price.
+    price. One with another revision than is listed is another model.
     """
     listed = _providers().get(provider)
     if listed is None:
         return None
     found = _found_model(listed, name, list(_providers().values()))
     found = found or next((model for model in listed.models if model.id.lower() == name.lower()), None)
-    if found is not None or _without_around(name) not in _every_text(provider):
+    if found is not None or provider != BEDROCK or _without_around(name) not in _every_text(provider):
         return found
-    alike = [model for model in listed.models if _unrevised(model.id) == _unrevised(name)]
+    revision = REVISION.search(name)
+    own = "" if revision is None else revision[0]
+    alike = [model for model in listed.models if _unrevised(model.id) == _unrevised(name) and own in model.id]
     return alike[0] if alike and all(model.prices == alike[0].prices for model in alike) else None
 
 

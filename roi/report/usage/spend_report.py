@@ -123,19 +123,23 @@ def _left_out(found: Usage) -> list[str]:
 
 
 def _total(found: Usage) -> str:
-    """What was spent in all, and whether sources report it or the price list says so."""
+    """What was spent in all, and whether sources report it or the price list says so.
+
+    Web searches are told by their list price where no cost export of the provider bills something else than tokens.
+    """
     known = [each for each in found.priced if each.usd is not None]
+    billed = f", and {usd(sum(item.usd for item in found.items))} without tokens" if found.items else ""
     if not known:
-        return "no price known"
+        return f"no price known{billed}"
     every, bare = tokens_of(found.priced), tokens_of(each for each in found.priced if each.usd is None)
     without = f", and {figure(bare / MTOK)} of {figure(every / MTOK)} Mtok have no price" if bare else ""
     costed = sum(each.spend.costed for each in known)
     basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
     basis = "as list-price equivalent, not a bill" if found.equivalent else basis
-    searched = searched_usd(each for each in known if not each.spend.costed)
-    beside = f", and {usd(searched)} of web searches" if searched else ""
-    beside += f", and {usd(sum(item.usd for item in found.items))} without tokens" if found.items else ""
+    exported = {item.provider for item in found.items}
+    searched = searched_usd(each for each in known if not each.spend.costed and each.spend.provider not in exported)
+    beside = (f", and {usd(searched)} of web searches" if searched else "") + billed
     return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{beside}{without}"
 
 

@@ -97,10 +97,15 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
 def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Days) -> float:
     """USD a month of a bill that are no tokens: web searches that a log counts, and what is billed without tokens.
 
-    The larger of both: a cost export may bill the searches that a log beside it counts.
+    The larger of both of each provider: its cost export may bill the searches that a log beside it counts.
     """
-    searched = days.mean((each.spend.day, searched_usd([each])) for each in priced) * DAYS_PER_MONTH
-    return max(searched, sum(item.usd_per_month or 0.0 for item in items))
+    searched, billed = defaultdict[str | None, list[Priced]](list), defaultdict[str | None, float](float)
+    for each in priced:
+        searched[each.spend.provider].append(each)
+    for item in items:
+        billed[item.provider] += item.usd_per_month or 0.0
+    return sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
+                   billed[provider]) for provider in {*searched, *billed})
 
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,

@@ -160,7 +160,7 @@ def _evaluation(
 ) -> Trial:
     """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it.
 
-    Items of today's model that it was not judged on come first, without labels to buy or to wait for.
+    Items of today's model that it was not judged on come first: their labels are neither bought nor make it take longer.
     """
     o, unproven = central[id].option, id not in candidates
     same = tuple(i for i, e in central.items() if unproven and i not in candidates and answers(e.option) == answers(o))

@@ -2,7 +2,8 @@
 
 Sums of calls are known by whose they are and from when to when they go, not by what they count, which grows until the day is
 over. Where two files hold one of them, it counts once, with the larger count, which is the later one of a day that went on.
-Where one file of a vendor holds it twice with all counts alike, it counts once.
+Where one file of a vendor holds it twice with all counts alike, it counts once. So does what is billed without tokens, whose
+count is its money.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ from roi.errors import InputError
 from roi.usage.duplicates import AGAIN, TWICE
 from roi.usage.measure.aggregate import DAY_S
 from roi.usage.measure.pricing import day_of
-from roi.usage.read.columns import MICRO, bucket_index
+from roi.usage.read.columns import MICRO, bucket_index, in_range
 from roi.usage.read.database import rows_of
-from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.names_alone import shown
 from roi.usage.read.raw import LogTable
-from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS
+from roi.usage.read.record import BUCKET, FILE, NO_TOKENS, PART, SPLIT, TOKENS
 
 GREW: Final = "a bucket that another export holds with a larger count"
 COARSER: Final = "a bucket whose time another export holds in longer or shorter buckets"
@@ -36,7 +37,8 @@ class Settled:
 
     tables: list[LogTable]
     grew: set[int] = field(default_factory=set)
-    """Days, since 1970 UTC, of buckets that two exports hold with different counts: they went on in between."""
+    """Days, since 1970 UTC, of buckets that two exports hold with different counts: they went on in between. Not of what is
+    billed without tokens, whose price may be settled later."""
 
 
 def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Settled:
@@ -59,9 +61,9 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
     lost = once.filter(once.place > 0).mutate(same=(once["size"] >= once.most - once.most.abs() * TOLERANCE).cast("int64"))
     kept = once.filter(once.place == 0)
     nested = _in_other_widths(kept, engine, name)
-    every = lost.select("bucket", "file", "rows", "day", "model", "same")
+    every = lost.select("bucket", "file", "rows", "day", "model", "counts", "same")
     if nested is not None:
-        every = ibis.union(every, nested.select("bucket", "file", "rows", "day", "model", same=ibis.literal(2, "int64")))
+        every = ibis.union(every, nested.select(*every.columns[:-1], same=ibis.literal(2, "int64")))
     found = rows_of(every.order_by("day", "model"), engine)
     if not found:
         return Settled(list(tables))
@@ -79,7 +81,7 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
             " column or an export that tells them apart")
     return Settled([replace(table, records=(own := table.records).anti_join(
                         gone, [own[BUCKET] == gone.bucket, own[FILE] == gone.file])) for table in tables],
-                   {row["day"] for row in found if row["same"] == 0})
+                   {row["day"] for row in found if row["same"] == 0 and row["counts"]})
 
 
 def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
@@ -91,7 +93,7 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
     if table.format.grain != "bucket":
         return table
     records = table.records
-    kept = records.filter(records.dropped.isnull())
+    kept = records.filter(_billed(records))
     once = kept.distinct()
     sums = rows_of(kept.aggregate(n=kept.count()).cross_join(once.aggregate(once=once.count())), engine)[0]
     if sums["n"] == sums["once"]:
@@ -103,22 +105,28 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
             " all count: they may be of two keys; if not, take them out")
         return table
     table.unread.add(AGAIN, "", again)
-    return replace(table, records=ibis.union(once, records.filter(records.dropped.notnull())))
+    return replace(table, records=ibis.union(once, records.filter(~_billed(records))))
+
+
+def _billed(records: Table) -> Column:
+    """True of rows that count or are billed without tokens at some time."""
+    return records.dropped.isnull() | ((records.dropped == NO_TOKENS) & in_range(records.at_us))
 
 
 def _sums(tables: Sequence[LogTable]) -> Table:
-    """Rows, and tokens with requests (or money), of each bucket in each file; rows that do not count are left out."""
+    """Rows, and tokens with requests (or money), of each bucket in each file; rows that are not billed are left out."""
     parts = []
     for table in tables:
-        t = table.records.filter(table.records.dropped.isnull())
+        t = table.records.filter(_billed(table.records))
         counts = reduce(add, [t[each] for each in TOKENS]) + t.requests.fill_null(0)
-        size = t.cost_usd if table.format.grain == "cost" else counts.cast("float64")
+        money, of_tokens = t.cost_usd.fill_null(0.0), t.dropped.isnull()
+        size = money if table.format.grain == "cost" else ibis.ifelse(of_tokens, counts.cast("float64"), money)
         parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT].cast("int64"), file=t[FILE],
                               provider=t.provider.fill_null(""), model=t.model.fill_null(""),
-                              at=t.at_us, width=t.until_us.fill_null(t.at_us) - t.at_us, counted=size))
+                              at=t.at_us, width=t.until_us.fill_null(t.at_us) - t.at_us, counted=size, of_tokens=of_tokens))
     every = parts[0] if len(parts) == 1 else ibis.union(*parts)
     grouped = every.group_by(["bucket", "part", "file", "provider", "model", "at", "width"]).aggregate(
-        rows=every.count(), size=every.counted.sum(), split=every.split.bit_or())
+        rows=every.count(), size=every.counted.sum(), split=every.split.bit_or(), counts=every.of_tokens.any())
     return grouped.mutate(day=bucket_index(grouped["at"], DAY_S))
 
 

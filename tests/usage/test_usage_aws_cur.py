@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from usage_support import DATA, fresh, records, run_usage, totals
+from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.catalog.prices.token_rates import price_or_reason
 from roi.usage.measure.pricing import day_of
@@ -144,6 +144,27 @@ def test_rows_alike_but_for_their_id_are_several_and_one_id_counts_once(tmp_path
     assert totals(records(tmp_path, made, later))["uncached_input"] == 2 * 26_450
     assert totals(records(tmp_path, written(fresh(tmp_path, "none"), {}, {}, without=("identity_line_item_id",))))[
         "uncached_input"] == 26_450
+
+
+def test_what_is_billed_without_tokens_counts_once_by_the_rules_of_tokens(tmp_path: Path) -> None:
+    """$96 of units a row: x0 twice in its file is one, x1 another; a CSV and its Parquet, and later ids, are the same again.
+
+    A later export in which its money grew counts in place of the earlier one: 100 for x0 and 96 for x1.
+    """
+    units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_ModelUnits-Units",
+             "line_item_unblended_cost": "96", "line_item_net_unblended_cost": "96"}
+    tokens, (own, other, again, settled) = {"identity_line_item_id": "t"}, (
+        {**units, "identity_line_item_id": name, "line_item_net_unblended_cost": usd}
+        for name, usd in (("x0", "96"), ("x1", "96"), ("y0", "96"), ("z0", "100")))
+    made = written(fresh(tmp_path, "made"), tokens, own, own, other)
+    duckdb.read_csv(str(made), all_varchar=True).write_parquet(str(tmp_path / "made.parquet"))
+    later = written(fresh(tmp_path, "later"), tokens, again, {**other, "identity_line_item_id": "y1"})
+    grown = written(fresh(tmp_path, "grown"), tokens, settled, other)
+    for files, usd in (((made,), 192.0), ((made, tmp_path / "made.parquet"), 192.0), ((made, later), 192.0),
+                       ((made, grown), 196.0)):
+        found = usage_answer(*files, "--tasks", "0")
+        assert [each["usd"] for each in found["without_tokens"]] == [usd]
+        assert found["tokens"]["uncached_input"] == 26_450
 
 
 def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tmp_path: Path) -> None:

@@ -166,15 +166,15 @@ def came_of(
 
     Tokens without a cost are at the forecast's prices, as many times as the list says of their batch and tiers. Where no bill
     says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month of units or
-    seats is not known: no export tells their fee. `notes` hear of all three.
+    seats is not known: no fee is taken from an export. `notes` hear of all three.
     """
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
     fee = [fees[k] > 0 and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
     listed = [month.api_usd_from == "list price" for month in months]
     if untold := [month.month for month, units in zip(months, fee, strict=True) if units]:
-        notes.append(f"no export tells the fee of units or seats: what was paid in {', '.join(untold)} is not known without"
-                     " --bill")
+        notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"
+                     " without --bill")
     planned = figures(shared, options[id], options).in_days(days)
     tiers = [_tiers(month, shared, options, id, notes) if each else (1.0, 1.0)
              for month, each in zip(months, listed, strict=True)]

@@ -100,7 +100,8 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows, foreign = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in with_counted(found, rows) if note not in {*silent(found.days)}]
+    notes += [f"--actual: {note}" for note in (*_no_tokens(found), *with_counted(found, rows))
+              if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
@@ -145,6 +146,13 @@ def usage_months(
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
+
+
+def _no_tokens(found: "Usage") -> Iterator[str]:
+    if a_month := sum(item.usd_per_month or 0.0 for item in found.items):
+        names = first_of([f"${item.usd_per_month or 0.0:,.0f} {visible(item.name)}" for item in found.items], 3)
+        yield (f"${a_month:,.0f} a month is billed without tokens ({names}), which no figure takes from an export: what was"
+               " paid in all is read from --bill")
 
 
 def _list_moved(rows: "Mapping[str, Sequence[tuple[str, Priced]]]", as_of: str) -> Iterator[str]:

@@ -1,8 +1,10 @@
-"""Remarks on rows that no price list has."""
+"""Remarks on rows that no price list has, and on what is billed without tokens."""
 
+from itertools import pairwise
 from pathlib import Path
 
-from roi.answers.track_months import with_counted
+from roi.answers.track_months import usage_months, with_counted
+from roi.answers.track_roles import Models
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -24,3 +26,19 @@ def test_rows_of_ones_own_servers_are_said_to_count(tmp_path: Path) -> None:
          " is as their rows, --bill or --opencost tell it, else as forecast")]
     assert left_out not in counted
     assert list(with_counted(found, {})) == list(found.notes)
+
+
+def test_what_an_export_bills_without_tokens_is_told_in_dollars(tmp_path: Path) -> None:
+    """$10 of guardrails on each of November's 30 days are $304 in a month of 365/12."""
+    names = ("line_item_usage_start_date", "line_item_usage_end_date", "line_item_usage_type", "line_item_usage_amount",
+             "line_item_unblended_cost", "line_item_product_code", "pricing_unit")
+    days = [f"2026-11-{day:02}" for day in range(1, 31)] + ["2026-12-01"]
+    rows = [f"{start},{end},{what},AmazonBedrock,1K tokens" for start, end in pairwise(days)
+            for what in ("USE1-NovaLite-input-tokens,1000,0.06", "USE1-Guardrail-ContentPolicyUnitsConsumed,9,10")]
+    log = tmp_path / "cur.csv"
+    log.write_text("\n".join([",".join(names), *rows]))
+    notes: list[str] = []
+    usage_months([str(log)], Models(own=None, others=("amazon.nova-lite",)), notes, options=FileOptions(), named=None,
+                 zone="UTC", as_of="2026-11-01")
+    (told,) = [note for note in notes if "without tokens" in note]
+    assert told.startswith("--actual: $304 a month is billed without tokens ($304 Guardrail-ContentPolicyUnitsConsumed)")

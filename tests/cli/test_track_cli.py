@@ -163,8 +163,8 @@ def test_units_of_today_cost_the_same_in_every_month_and_no_export_tells_their_f
     assert [m["cash_usd"]["came"] for m in billed["months"]] == pytest.approx([10_000.0] * 3)
     alone = told(tmp_path, *words, file="units.yaml")
     assert [m["price_factor"]["came"] for m in alone["months"]] == [None] * 3
-    said = "no export tells the fee of units or seats: what was paid in 2026-12, 2027-01, 2027-02 is not known without --bill"
-    assert said in alone["notes"]
+    said = "no fee of units or seats is taken from an export: what was paid in 2026-12, 2027-01, 2027-02"
+    assert f"{said} is not known without --bill" in alone["notes"]
 
 
 @pytest.mark.full

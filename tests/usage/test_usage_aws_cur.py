@@ -170,7 +170,8 @@ def test_what_is_billed_without_tokens_counts_once_by_the_rules_of_tokens(tmp_pa
 def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tmp_path: Path) -> None:
     """$96 of model units and $1 of guardrails a day are 2,920 and 30.42 a month of 365/12 days; 0.07935 of tokens a day.
 
-    The part says so in a sentence that compare tells, its bill is of tokens alone, and --bill of all is held against both.
+    The part says so in a sentence that compare tells, its bill is of tokens alone, and --bill of all is held against both. Its
+    last lines are the units with the bill that has their fee in it: 2,920 more, so all of --bill but the guardrails.
     """
     one = {f"line_item_usage_{end}_date": f"2026-10-{{{end}:02}}T00:00:00Z" for end in ("start", "end")}
     units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_1MonthCommit_ModelUnits_Usage-Units",
@@ -193,6 +194,10 @@ def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tm
     assert (bill["basis"], bill["factor"]) == ("bill", pytest.approx(2953.36 / (2950.4167 + 0.07935 * 365 / 12)))
     written_part = yaml.safe_load(part.read_text(encoding="utf-8"))
     assert written_part["incumbent"]["bill_usd_per_month"] == pytest.approx(2953.36 - 2950.4167, abs=0.01)
+    *_, with_units, with_their_bill, _ = part.read_text(encoding="utf-8").splitlines()
+    stated = yaml.safe_load("\n".join(line.removeprefix("# ") for line in (with_units, with_their_bill)))
+    assert stated["provisioned_throughput"]["usd_per_month"] == 2920.0
+    assert stated["bill_usd_per_month"] == pytest.approx(2953.36 - 30.42, abs=0.01)
     told = written_part["workload"]["unsure"]
     assert told.startswith("$2,950 a month is billed without tokens ($2,920 claude-3.5-sonnet/ProvisionedThroughput_1Month")
     assert "incumbent.provisioned_throughput" in told

@@ -1,6 +1,7 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -24,6 +25,8 @@ from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
 
 DOUBT: Final = 0.01
 """Share of a bill beyond which it is said that a scenario's may be another one."""
+UNITS: Final = re.compile("provisioned|model-?units", re.IGNORECASE)
+"""In the name of a line item of units that are kept ready."""
 
 
 def part_yaml(
@@ -50,7 +53,18 @@ def part_yaml(
     if tell is not None and unsure:
         tell(unsure)
     told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
-    return "".join(map(comment, told)) + dump_yaml(data)
+    return "".join(map(comment, told)) + dump_yaml(data) + "".join(map(comment, _units(found, part["incumbent"])))
+
+
+def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of `incumbent` to uncomment where units are billed: which calls they answer, and how many, no record says."""
+    usd = sum(item.usd_per_month or 0.0 for item in found.items if UNITS.search(item.name))
+    bill = incumbent.get("bill_usd_per_month")
+    if not usd or bill is None:
+        return
+    yield "where the units that are billed answer these calls too, these two lines stand in place of the bill above:"
+    yield f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true}}"
+    yield f"  bill_usd_per_month: {bill + usd:.2f}"
 
 
 def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> dict[str, dict[str, Any]]:
@@ -262,9 +276,9 @@ def _billed_beside(found: Usage) -> str:
     if total <= DOUBT * tokens:
         return ""
     told = first_of([f"${item.usd_per_month:,.0f} {item.name}" for item in items], 3)
-    return (f"${total:,.0f} a month is billed without tokens ({told}) and in no figure here, beside ${tokens:,.0f} of tokens:"
-            " units that answer these calls are incumbent.provisioned_throughput; all else is costs, with option: stay where a"
-            " change ends it, else all")
+    return (f"${total:,.0f} a month is billed without tokens ({told}), beside ${tokens:,.0f} of all models' tokens, and"
+            " counts only as stated: units that answer these calls are incumbent.provisioned_throughput, their fee then in"
+            " incumbent.bill_usd_per_month too; all else is costs, with option: stay where a change ends it, else all")
 
 
 def _priced_otherwise(found: Usage) -> str:
@@ -336,7 +350,7 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     yield from told_rates(found.rates)
-    yield from (f"billed without tokens, in no figure here: {item.name}, ${item.usd_per_month:,.2f} a month"
+    yield from (f"billed without tokens, counted only as you state it: {item.name}, ${item.usd_per_month:,.2f} a month"
                 for item in found.items if item.usd_per_month)
     yield from (f"not told: {field}: {why}" for field, why in w.missing)
     if w.beyond_context:

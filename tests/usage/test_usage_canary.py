@@ -154,6 +154,8 @@ KEPT = {
     "openinference.span.kind", "ai.operationid", "event.name", "request_tags", "line_item", "log type", "spanid", "traceid",
     "run_type", "span_kind", "attributes.openinference.span.kind", "metric", "unit", "destination_type",
     "line_item_usage_type", "line_item_line_item_type", "line_item_product_code", "line_item_currency_code", "pricing_unit",
+    "lineitem/usagetype", "lineitem/lineitemtype", "lineitem/productcode", "lineitem/currencycode", "pricing/unit",
+    "product/productname",
     "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp", "interval",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""

@@ -254,16 +254,16 @@ def test_a_profile_counts_for_plans_with_the_kernels_that_it_ran():
 
 
 def test_a_profile_of_a_tuner_pins_that_tuner_and_no_other_of_its_family():
-    """Two points at half of its pace: three quarters and more of a half, and less wide; loha's stays, as does LoRA's."""
-    lokr, loha = (replace(PLAN, method=name) for name in ("lokr", "loha"))
+    """Two points of the plan at half of its pace: nine tenths and more of a half, and less wide; loha's stays, as does LoRA's."""
+    lokr, loha = (replace(PLAN, method=name, micro_batch=1.0) for name in ("lokr", "loha"))
     without = speed_evidence(Store())
-    theory = theory_s(SMALL, replace(lokr, micro_batch=1.0), L40S, training_efficiencies().step())
+    theory = theory_s(SMALL, lokr, L40S, training_efficiencies().step())
     step_s = 2.0 * theory / without(L40S, SMALL, lokr).efficiency.overall
     points = tuple(TrainPoint(micro_batch=1, seq=512, step_s=(9.0, step_s), warmup=1, memory=MemoryReading()) for _ in range(2))
     stored = profile().model_copy(update={"plan": plan_record(lokr), "points": points})
     found = speed_evidence(Store((StoredProfile(Path("p/lokr.json"), stored, Path("p")),)))
     before, after = (each(L40S, SMALL, lokr) for each in (without, found))
-    assert 0.5 < after.efficiency.overall / before.efficiency.overall < 0.5**0.75
+    assert 0.5 < after.efficiency.overall / before.efficiency.overall < 0.5**0.9
     assert after.high / after.low < before.high / before.low
     assert (after.level, after.sources) == ("profile", ("lokr.json on L40S",))
     assert all(found(L40S, SMALL, plan) == without(L40S, SMALL, plan) for plan in (loha, PLAN))
@@ -287,7 +287,7 @@ def test_evidence_is_the_profile_then_published_fits_of_the_card_then_those_of_o
     here = evidence(L40S, SMALL, PLAN)
     assert here.level == "profile"
     told = evidence_line(L40S, here)
-    assert "measured here (train.json on L40S; n 2; 93% of rows left out" in told
+    assert "measured here (train.json on L40S; n 2; 92% of rows left out" in told
     low, high = here.before
     assert f"of the roofline {low:.2f} to {high:.2f} without, {here.low:.2f} to {here.high:.2f} with train.json (n 2)" in told
     assert here.before == (speed_evidence(Store())(L40S, SMALL, PLAN).low, speed_evidence(Store())(L40S, SMALL, PLAN).high)

@@ -216,7 +216,8 @@ def test_equal_scores_on_few_items_say_that_either_may_be_better() -> None:
     def told(times: float, lost: float = 8.0) -> str | None:
         counts = {"both_right": 100 * times, "only_incumbent": lost * times, "only_this": 8 * times, "both_wrong": 4 * times}
         score = f"{{value: {108 / (112 + lost):.4f}, items: {(112 + lost) * times:.0f}, paired: {counts}}}".replace("'", "")
-        c = apis(f"quality.scores={{gpt-6-sol: 0.9, gpt-6-luna: {score}}}", "quality.bar=0.5")
+        today = f"{(100 + lost) / (112 + lost):.4f}"
+        c = apis(f"quality.scores={{gpt-6-sol: {today}, gpt-6-luna: {score}}}", "quality.bar=0.5")
         found = re.search(r"Wrong answers [^(]*\(of 100, P10 ([\d.]+) fewer, P90 ([\d.]+) more\)", flat(c))
         return None if found is None else found.groups()
 

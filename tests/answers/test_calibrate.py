@@ -254,7 +254,7 @@ def test_a_profile_counts_for_plans_with_the_kernels_that_it_ran():
 
 
 def test_a_profile_of_a_tuner_pins_that_tuner_and_no_other_of_its_family():
-    """Two points of the plan at half of its pace: nine tenths and more of a half, and less wide; loha's stays, as does LoRA's."""
+    """Two points of the plan at half of its pace: over 0.9 of that, and less wide; loha's stays, as does LoRA's."""
     lokr, loha = (replace(PLAN, method=name, micro_batch=1.0) for name in ("lokr", "loha"))
     without = speed_evidence(Store())
     theory = theory_s(SMALL, lokr, L40S, training_efficiencies().step())

@@ -33,9 +33,15 @@ cells hold 85 to 95% of their speeds in place of 12. FREEDOM of 1 or 2 models: +
 A half width that is as much wider as a further piece is less known than a mean of m (the root of 1 + 1 / (m + 1), m the pieces
 of dense models or of mixtures that the engine has) moves the score by +0.5, +0.5, -1.5% (speed) and -0.2, -4.8, -2.7% (TTFT, 4
 models that are left out), with 1 / (m + 0.5) by +0.7, +1.4, -2.2% and -0.4, -8.6, -3.9%; with m of the card +0.1, +1.7, -0.5%
-and -0.6, +0.8, -1.0%: what TTFT wins, speeds lose. What wins more is the variance that a fit's own coefficients leave to a run,
-where it is counted run by run (lab/coefficient_spreads.py); as a mean of an engine's dense models or mixtures on a card, at
-TAIL times its root, it moves speeds by +1.5, -2.2 and -1.6%.
+and -0.6, +0.8, -1.0%: what TTFT wins, speeds lose.
+
+Nor is the variance taken that a fit's own coefficients leave to a run, J S J': S = (sum w J J' + P)^-1 of their logs near the
+optimum (Laplace's approximation), J how the run's log speed moves with them. Of 4,103 runs, at the root of it or TAIL times
+that, squares added, the score moves by -2.2, -4.2, +1.1% and -2.7, -5.8, +1.1%; by J of one step of mean lengths, as a plan
+would have it, -2.1, -3.7, -2.1% and +0.3, -3.1, -2.6%. SGLang's single streams on the H20 lie 75 or 94% inside with the card
+left out, not 53, TensorRT-LLM's bursts 80 or 92% with the model left out, not 78; but fewer cells hold 85 to 95%: 13, 11 and 6
+of 18, 18 and 19, or 12, 7 and 7, where it is 14, 12 and 6, most of the others more. A plan's interval would hang on its load,
+and the catalog hold a covariance of 37 coefficients for each engine and card: too much for as little.
 """
 
 from collections import Counter, defaultdict
@@ -90,8 +96,6 @@ class Miss(NamedTuple):
     """log of measured over predicted TTFT."""
     one_chip: bool = False
     """Of an engine that ran on one chip of a family of its own."""
-    besides: float = 0.0
-    """What widens this run's interval of speed besides its own defaults, a log (lab/coefficient_spreads.py)."""
 
 
 class Cluster(NamedTuple):
@@ -141,7 +145,7 @@ def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> C
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
         if np.isfinite(error) and not _wider(miss.work, quantity):
-            error = max(error**2 - miss.work.unsure**2 - miss.besides**2, 0.0) ** 0.5
+            error = max(error**2 - miss.work.unsure**2, 0.0) ** 0.5
             found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run), run.system.shape.mixture,
                           miss.one_chip)].append(error)
     return {one: np.array(errors) for one, errors in found.items()}

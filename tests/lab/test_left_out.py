@@ -8,9 +8,7 @@ import left_out
 import numpy as np
 import pytest
 from by_chance import by_chance, chances, likeness, of_all
-from coefficient_spreads import NAMES, Coefficients, with_coefficients
 from efficiency_fit import (
-    NOISE,
     OF_A_CARD,
     backlogged,
     fit_efficiencies,
@@ -241,27 +239,6 @@ def test_shares_of_a_cell_by_chance_hardly_hang_on_the_beta():
     for _ in range(7):
         cell = np.convolve(cell, one)
     assert cell[119:134].sum() == pytest.approx(of_all([20] * 7, alike)[119:134].sum(), abs=0.03)
-
-
-def test_what_is_left_of_a_cards_coefficients_is_the_joint_gaussians():
-    """Of base and card together the precision is [[B, -P], [-P, P + G]], B that of the base less P: its inverse's block of the
-    card is what `around` makes of the base's."""
-    draw = np.random.default_rng(3)
-    rows = [work_of(serving_run_of(**{**STATIC, "model": model})) for model in MODELS]
-    known, prior = Coefficients([]), draw.uniform(1.0, 3.0, len(NAMES))
-    known.slopes = {work.run.id: {"pace": (0.0, 0.1 * draw.normal(size=len(NAMES)))} for work in rows}
-    gradients = np.array([known.slopes[work.run.id]["pace"][1] for work in rows])
-    base, own = 2.0 * np.diag(prior), np.diag(prior)
-    joint = np.linalg.inv(np.block([[base, -own], [-own, own + gradients.T @ gradients / NOISE**2]]))
-    n = len(NAMES)
-    assert known.around(rows, prior, joint[:n, :n]) == pytest.approx(joint[n:, n:])
-
-
-def test_what_a_runs_coefficients_leave_open_is_no_other_runs_error():
-    """0.5 off, of which twice the root of 0.04 is its own: 0.3."""
-    found = misses("model", (MODELS[0], H100, 1, 0.5))
-    wider = with_coefficients({"model": found}, {"model": {found[0].work.run.id: 0.04}}, 2.0)["model"]
-    assert np.concatenate([*clusters(wider, "speed").values()]) == pytest.approx(0.3)
 
 
 def test_what_cells_hold_stands_beside_what_chance_and_an_oracle_make_of_it():

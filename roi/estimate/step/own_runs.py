@@ -25,7 +25,7 @@ not, up to 30%. Where one to three rows of a source stand for a profile and pred
 (profile_left_in; lab/fit_training_intervals.py), the mean error is smallest with 0.1 to 0.2 of `card`, the interval score
 (Gneiting and Raftery, 2007; sources by the root of their rows) with 0.3 (3% less than with 0.1), the median of all rows with
 none: sources near what is published are not helped by being told so, and those far from it are. No factor on the width is
-taken: 90% need 0.91 half widths."""
+taken: 90% need 0.93 half widths."""
 SIZE_REACH: Final = 0.75
 """log of the ratio of two steps' lengths at which 1/e of that is left: short steps wait for the host."""
 SAME: Final = 0.0001

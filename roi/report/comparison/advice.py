@@ -41,7 +41,6 @@ from roi.report.comparison.thresholds import (
     any_unstated,
     at_rent,
     beats_staying_today,
-    chance_asked,
     flips_at,
     holds_while,
     nothing_fails,
@@ -351,14 +350,14 @@ def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> B
 def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     """What moving on to the option adds to what it follows, also in a bad case, how often, and when it pays."""
     after, bad, odds = option_of(c, move.after), "", ""
+    good = after.probability_good_enough
+    reached = ", where that reaches the bar" if good is not None and good <= OFTEN else ""
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
-        if move.chance < (needed := chance_asked(c, o)):
-            odds += f" ({percent(needed)} asked)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(after.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
-    return (f"Over {after.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
+    return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")

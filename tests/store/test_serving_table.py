@@ -8,6 +8,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.errors import InputError
 from roi.estimate.replay.load_curve import Slo
+from roi.estimate.serving.weight_formats import weight_bytes
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
@@ -58,6 +59,14 @@ def test_a_blank_cell_has_a_stand_in_that_widens(column, label, factor):
 ])
 def test_fp8_weights_keep_16_bit_kv_on_engines_before_2025(weight, engine, design, kv):
     assert serving_run_of(weight_dtype=weight, engine=engine, design=design, kv_dtype="").system.kv_dtype == kv
+
+
+def test_mxfp4_of_a_dense_model_is_all_of_its_matrices():
+    """Llama-3.1-405B on one MI355X: 4.25 bits of 401.7e9 weights and 16 of 2 x 128,256 x 16,384 others: 221.8e9 bytes.
+    gpt-oss has it of experts alone."""
+    run = serving_run_of(model="llama-3.1-405b", gpu="MI355X", weight_dtype="mxfp4")
+    assert weight_bytes(run.system.shape, run.system.weight_dtype) == pytest.approx(221.8e9, rel=1e-3)
+    assert serving_run_of(model="gpt-oss-120b", weight_dtype="mxfp4").system.weight_dtype == "mxfp4"
 
 
 def test_what_the_source_does_not_say_widens_by_its_factor():

@@ -69,6 +69,9 @@ WEIGHT_FORMATS: Final = {
     # gpt-oss: 4 bit + an 8 bit scale for 32 weights; cards with fp4 multiply them by inputs in mxfp8, at the rate of fp8
     # (TensorRT-LLM's and FlashInfer's w4a8 kernels of 2025), others compute in 16 bits
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True, with_fp4="fp8"),
+    # of dense models, as AMD's Quark and llm-compressor write it: inputs too are multiplied in 4 bits, by units that do
+    # (CompressedTensorsW4A4Mxfp4 of vLLM 0.25)
+    "mxfp4-dense": WeightFormat(0.53125, "fp4"),
     "f16": WeightFormat(2.0, "half", everything=True),
     **{name: WeightFormat(bits / 8.0, "half", everything=True, unpacked=True, plain=name in ("q4_0", "q8_0"))
        for name, bits in GGUF_BITS.items()},
@@ -81,6 +84,11 @@ def weight_format(name: str) -> WeightFormat:
     if name not in WEIGHT_FORMATS:
         raise UnknownName("weight_dtype", name, WEIGHT_FORMATS, "weight format")
     return WEIGHT_FORMATS[name]
+
+
+def stored_as(shape: ModelShape, weight_dtype: str) -> str:
+    """The weight format that a name means of this model: a dense one has no experts that mxfp4 could be of alone."""
+    return "mxfp4-dense" if weight_dtype == "mxfp4" and not shape.mixture else weight_dtype
 
 
 def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, adapters: bool = False) -> bool:

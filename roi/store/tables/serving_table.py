@@ -23,7 +23,7 @@ from roi.estimate.accuracy.serving_run import (
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
-from roi.estimate.serving.weight_formats import ON_METAL, weight_bytes
+from roi.estimate.serving.weight_formats import ON_METAL, stored_as, weight_bytes
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, Whole, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -211,7 +211,7 @@ def serving_run(row: ServingRow) -> ServingRun:
     if gpu.apple:
         _check_mac(row)
     recent = row.design in (None, "recent")
-    weight = row.weight_dtype or "bf16"
+    weight = stored_as(shape, row.weight_dtype or "bf16")
     each = weight_bytes(shape, weight) / row.tp / row.pp
     if each > gpu.memory_bytes:
         raise UnusableCell("tp", f"{weight} weights of {each / GIB:,.0f} GiB a GPU are more"

@@ -151,6 +151,8 @@ class Served:
     adapters_of: str = ""
     as_many: bool = True
     """Whether a profile or row behind it is of as many GPUs (`OwnSpeed.as_many`)."""
+    of_model: bool = True
+    """The same of its model (`OwnSpeed.of_model`)."""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:
@@ -251,7 +253,7 @@ def _transferred(
     return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
                   speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),
                   step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone,
-                  as_many=found.as_many)
+                  as_many=found.as_many, of_model=found.of_model)
 
 
 def _published_step(

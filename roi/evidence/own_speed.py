@@ -68,6 +68,8 @@ class OwnSpeed(NamedTuple):
     pieces: tuple[SpeedPiece, ...]
     as_many: bool = False
     """True where a measured plan has as many GPUs as the one that is asked for, and so its links: what they add is in it."""
+    of_model: bool = False
+    """The same of its model, and so its attention."""
 
     @property
     def told(self) -> str:
@@ -120,7 +122,8 @@ def own_speed(
         pieces.append(SpeedPiece(source, len(mine), float(np.exp(centre - width)), float(np.exp(centre + width)), contradicts,
                                  float(np.exp(says))))
     as_many = any(one.plan is not None and plan is not None and one.plan[0] == plan[0] for one in measured)
-    return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces), as_many)
+    return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces), as_many,
+                    any(one.model == model for one in measured))
 
 
 def _in_common(some: Sequence[_Plan], others: Sequence[_Plan]) -> NDArray[np.float64]:

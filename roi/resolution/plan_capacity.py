@@ -222,7 +222,7 @@ class PlanEvidence:
     server: Server
     speed_path: str
     """Path of the speed in the Case: ends in fitted, elsewhere or amd for published runs, else in the profiles' names; and then
-    in -pcie where no run crossed its links."""
+    in -attention where no run had such, in -pcie where none crossed its links."""
     speed: Fact
     """1 with the spread of the engine's speed."""
     profiled: bool
@@ -300,28 +300,29 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)
     _, timed = measured_links(known.store, plan.gpu.id, plan.tensor_parallel)
-    as_many = rows.found.as_many if rows is not None else served is not None and served.as_many
+    replica, shown = replica_plan(plan), rows.found if rows is not None else served
+    if (shown is None or not shown.of_model) and (attention := replica.attention_spread):
+        found = _wider(found, attention, "attention", "attention of which no fit has a run: roi profile serve measures it")
     if served is None and timed:
         found = replace(found, source=f"{found.source}, all-reduce as timed in {timed}")
-    elif not as_many and (link := replica_plan(plan).link_spread):
-        found = _over_pcie(found, link)
+    elif (shown is None or not shown.as_many) and (link := replica.link_spread):
+        found = _wider(found, link, "pcie", "all-reduces over PCIe, which no fit has: roi profile device --link times them")
     if served is None or served.kv_capacity_tokens is None:
-        found = replace(found, unsure_bytes=replica_plan(plan).unsure_bytes)
+        found = replace(found, unsure_bytes=replica.unsure_bytes)
     return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 
 
-def _over_pcie(found: PlanEvidence, link: float) -> PlanEvidence:
-    """The evidence with what links add, of which it has none: squares of logarithms add, as in `predict_serving`.
+def _wider(found: PlanEvidence, by: float, suffix: str, why: str) -> PlanEvidence:
+    """The evidence with what it has nothing of, a logarithm: squares add, as in `predict_serving`.
 
-    What plans of another number of GPUs have shown, their links excepted, says nothing of it. One of as many has crossed the
-    same links: conditional on it, links in common, the whole is 0 to 6% wider than without what they add, and 4 to 39% narrower
+    Of links: what plans of another number of GPUs have shown, these excepted, says nothing of it. One of as many has crossed
+    the same: conditional on it, links in common, the whole is 0 to 6% wider than without what they add, and 4 to 39% narrower
     than with all of it (published halves of 0.37 to 0.8; shares as in own_speed).
     """
     speed = found.speed
-    low, high = joint_low((speed.low or 1.0, exp(-link))), joint_high((speed.high or 1.0, exp(link)))
-    source = f"{speed.source}; all-reduces over PCIe, which no fit has: roi profile device --link times them"
-    return replace(found, speed_path=f"{found.speed_path}-pcie",
-                   speed=speed.model_copy(update={"low": float(low), "high": float(high), "source": source}))
+    low, high = joint_low((speed.low or 1.0, exp(-by))), joint_high((speed.high or 1.0, exp(by)))
+    return replace(found, speed_path=f"{found.speed_path}-{suffix}", speed=speed.model_copy(
+        update={"low": float(low), "high": float(high), "source": f"{speed.source}; {why}"}))
 
 
 def _slug(name: str) -> str:

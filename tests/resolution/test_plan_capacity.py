@@ -10,7 +10,7 @@ from step_simulator import DESIGN, Truth, simulate
 from tables_support import serving_run_of
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import find_engine, load_serving_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_errors import predict_serving
 from roi.estimate.replay import load_curve
@@ -65,8 +65,8 @@ def timed(ranks):
     return Store((StoredProfile(Path("L40S/device-2026-11-25.json"), profile),))
 
 
-def rows(gpus):
-    row = ServedRow(id="r", engine="vllm", gpu="L40S", model="qwen3-8b", speed=1.0, gpus=gpus, weight_dtype="fp8")
+def rows(gpus, gpu="L40S", model="qwen3-8b"):
+    row = ServedRow(id="r", engine="vllm", gpu=gpu, model=model, speed=1.0, gpus=gpus, weight_dtype="fp8")
     return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table="mine", rows=(row,))
 
 
@@ -93,6 +93,26 @@ def test_a_plan_over_pcie_is_as_unsure_as_a_row_of_it():
     assert fact_name(found.speed_path).endswith(", over PCIe")
     for other in (replace(L40S, tensor_parallel=1), replace(L40S, gpu=find_gpu("H100-80GB-SXM"))):
         assert not plan_evidence(known_runs(), other, Traffic()).speed_path.endswith("-pcie")
+
+
+def test_attention_that_no_fit_has_seen_is_as_unsure_as_a_row_of_it():
+    """DeepSeek-V3's is latent in all layers: a factor of 2, squares of logarithms added. Of Qwen3-Next three layers in four
+    have linear attention: 1.75. Rows of the model itself have it in what they show. Models of the fits have neither."""
+    plan = replace(L40S, shape=find_model("deepseek-v3"), gpu=find_gpu("H200-141GB-SXM"), tensor_parallel=8)
+    found, published = plan_evidence(known_runs(), plan, Traffic()), find_engine("vllm").speed(
+        plan.gpu.id, plan.shape.id, mixture=True).high
+    assert np.log(ends(found)) == pytest.approx(np.array([-1.0, 1.0]) * np.hypot(np.log(published), np.log(2.0)), rel=1e-3)
+    assert fact_name(found.speed_path).endswith(", its attention in no fit")
+    row = {"gpu": plan.gpu.id, "tp": "8", "weight_dtype": "fp8", "kv_dtype": "fp8", "load": "static", "concurrency": "1",
+           "source": "mine", "model": "deepseek-v3"}
+    run = serving_run_of(**row)
+    judged = predict_serving(run, serving_evidence(run))["throughput"]
+    assert (judged.low / judged.value, judged.high / judged.value) == pytest.approx(ends(found))
+    assert replica_plan(replace(plan, shape=find_model("qwen3-next-80b-a3b"))).attention_spread == pytest.approx(np.log(1.75))
+    own = rows(8, gpu=plan.gpu.id, model=plan.shape.id)
+    assert "attention" not in plan_evidence(known_runs(rows=(own,)), plan, Traffic()).speed_path
+    fitted = {model for each in load_serving_efficiencies().engines for model in each.models}
+    assert all(replica_plan(replace(plan, shape=find_model(model))).attention_spread == 0.0 for model in fitted)
 
 
 def test_links_that_were_timed_or_that_a_measured_plan_has_crossed_add_nothing():

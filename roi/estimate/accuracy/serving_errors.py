@@ -89,8 +89,8 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
 
 
 def unsure_of(run: ServingRun, plan: ReplicaPlan) -> list[float]:
-    """Logs of what widens the interval of this run beyond that of others of its engine: defaults, room, lengths, links."""
-    others = [math.log(factor) for _, factor in run.assumed] + [room_spread(run, plan), plan.link_spread]
+    """Logs of what widens the run's interval beyond others' of its engine: defaults, room, lengths, links, attention."""
+    others = [math.log(factor) for _, factor in run.assumed] + [room_spread(run, plan), plan.link_spread, plan.attention_spread]
     return others + ([math.log(RAW_LENGTHS)] if run.load.length_cv else [])
 
 

@@ -42,6 +42,12 @@ long answers take 0.5 to 0.7 of it more on 8 stages than on one (Llama-3.3-70B, 
 
 NO_FAST_LINK: Final = 1.3
 """Tensor parallelism over PCIe, or over nodes: latency of one all-reduce is 2 to 3 times NVLink's, and none was fitted."""
+UNSEEN_ATTENTION: Final = ("latent", "linear")
+"""Kinds of token mixing of which no fit has a run."""
+TWICE_THE_KERNELS: Final = 2.0
+"""Kernels of a layer with such attention over those of one with grouped heads, some ten, at most: latent attention has two
+projections to low ranks and two norms more, products with what is absorbed before and after the attention proper, and
+quantises the inputs of each; linear attention a convolution, gates and a norm. A step of launches alone takes so long."""
 NODE_GPUS: Final = 8.0
 """GPUs that NVLink joins on most machines."""
 OF_MEMORY: Final = 0.05
@@ -97,6 +103,12 @@ class ReplicaPlan:
         """log of how far the speed may be off since no fit has the link that all-reduces cross; 0 where the fits have it."""
         slow = self.tensor_parallel > NODE_GPUS or (self.tensor_parallel > 1.0 and self.gpu.pcie)
         return math.log(NO_FAST_LINK) if slow else 0.0
+
+    @property
+    def attention_spread(self) -> float:
+        """log of how far the speed may be off since no fit has such attention, by its share of the layers; 0 where all have."""
+        unseen = sum(a.layers for a in self.shape.attention if a.kind in UNSEEN_ATTENTION)
+        return math.log1p((TWICE_THE_KERNELS - 1.0) * unseen / self.shape.layers)
 
     @property
     def unsure_bytes(self) -> float:

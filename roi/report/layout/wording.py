@@ -150,6 +150,8 @@ PATTERNS = (
     (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
     (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
 )
+ENDINGS = {"-pcie": "over PCIe", "-attention": "its attention in no fit"}
+"""Of the path of a serving speed -> what it is unsure of besides."""
 BESIDE = " beside today's model"
 """What is said of an evaluation of both on the same items."""
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
@@ -160,8 +162,9 @@ def fact_name(path: str) -> str:
     """What a reader calls the fact at `path`; an unknown path is taken apart into words."""
     if path in NAMES:
         return NAMES[path]
-    if path.startswith("serving.speed.") and path.endswith("-pcie"):
-        return f"{fact_name(path.removesuffix('-pcie'))}, over PCIe"
+    for suffix, words in ENDINGS.items():
+        if path.startswith("serving.speed.") and path.endswith(suffix):
+            return f"{fact_name(path.removesuffix(suffix))}, {words}"
     for pattern, words in PATTERNS:
         if found := re.fullmatch(pattern, path):
             return words.format(found[1], GROUPS.get(found[1], found[1]))

@@ -121,6 +121,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number; write a decimal point"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),
     ({"isl": "128", "cached_isl": "128"}, "cached_isl: '128'; less than isl, 128"),
+    ({"tp": "3", "model": "llama-3.1-8b"}, "tp: '3'; a divisor of the 32 attention heads, which engines share out evenly"),
     ({"osl": "1", "tpot_ms": "10"}, "tpot_ms: '10'; answers of one token (osl) have no time between tokens"),
     ({"osl": ""}, "osl: ''; blank, and a row needs it"), ({"osl": "1e400"}, "osl: '1e400'; it should be a finite number"),
     ({"concurrency": ""}, "concurrency: ''; blank, and load closed needs it"),

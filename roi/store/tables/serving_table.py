@@ -210,6 +210,9 @@ def serving_run(row: ServingRow) -> ServingRun:
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     if gpu.apple:
         _check_mac(row)
+    if not row.attention_parallel and (odd := [a.heads for a in shape.attention if a.heads % row.tp]):
+        raise UnusableCell("tp", f"a divisor of the {odd[0]} attention heads, which engines share out evenly; layers that lie"
+                           " one after the other are pp")
     recent = row.design in (None, "recent")
     weight = stored_as(shape, row.weight_dtype or "bf16")
     each = weight_bytes(shape, weight) / row.tp / row.pp

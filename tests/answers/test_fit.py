@@ -194,6 +194,19 @@ def test_what_offloading_asks_of_the_host_is_said():
     assert "Offload: at least 1,183 GiB of the host's memory, all GPUs together. Its speed is assumed, 60 GB/s and 20" in told
 
 
+@pytest.mark.parametrize("words", [
+    ("--gpu", "H100", "--gpus", "4", "--sharding", "zero2", "--offload"),
+    ("--gpu", "A100-40GB-SXM", "--optimizer", "paged-adamw")])
+def test_a_step_that_waits_for_the_host_is_as_unsure_as_the_hosts_rates(words):
+    """64 GB of states cross a link of 10 to 40 GB/s: most of the step takes half to twice as long."""
+    line = answer("llama-3.1-8b", "--method", "full", *words)["gpus"][0]
+    ends = line["tokens_per_s_low"] / line["tokens_per_s"], line["tokens_per_s_high"] / line["tokens_per_s"]
+    assert 0.5 < ends[0] < 0.6
+    assert 1.6 < ends[1] < 2.0
+    told = " ".join(run("llama-3.1-8b", "--method", "full", *words).stdout.split())
+    assert "the interval takes half and twice of it" in told
+
+
 def test_qlora_of_a_mixture_in_transformers_4_takes_a_seventh_of_what_5_does():
     """Mixtral, adapters on attention, 2,048 tokens: 26 GiB, its experts in NF4; 175 as one parameter, which stays in fp32."""
     words = ("mixtral-8x7b", "--method", "qlora", "--targets", "attention", "--gpu", "A100-80GB-SXM", "--format", "json")

@@ -247,7 +247,7 @@ def _line(
 ) -> GpuLine:
     """What is told of one GPU: speed, and where a training set is known hours and rent; sequences of the plan are its mean.
 
-    Packed rows are full: as many as its tokens fill. The host's rates, which no run shows, are slow and fast with the card's.
+    Packed rows are full: as many as its tokens fill. The host's rates, assumed ones, are slow and fast with the card's.
     """
     gpu, efficiency = fit.gpu, evidence.efficiency
     ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))

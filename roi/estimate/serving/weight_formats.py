@@ -39,6 +39,10 @@ class WeightFormat:
         """The matrix rate that its products run at on this card."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
+    def widened_on(self, gpu: Gpu) -> bool:
+        """True where kernels on this card make 16-bit numbers of the weights: of 4 bits, and of fp8 or fp4 without units."""
+        return self.unpacked or (self.computes_in in ("fp8", "fp4") and gpu.fp8_flops is None)
+
     def unpacked_on(self, gpu: Gpu) -> bool:
         """True where kernels on this card unpack the weights: mxfp4 too, without units for 4-bit numbers."""
         return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)

@@ -564,6 +564,17 @@ def test_how_long_cards_wait_for_pcie_is_told():
     assert "Link:" not in run("llama-3.1-8b", "--gpu", "RTX-3090", "--method", "qlora", "--seq", "512").stdout
 
 
+def test_a_job_of_several_servers_is_told_for_a_network_of_100_gbit_too():
+    """A ring leaves each server once: 382 GB/s from each card (0.85 of NVLink's 450) ask 382 GB/s of its network, 100 Gbit/s
+    give 12.5. Of 70B on 64 a third of the time becomes thirty times as long."""
+    words = ("llama-3.1-70b", "--gpu", "H100", "--method", "full", "--sharding", "fsdp", "--gpus")
+    [line] = answer(*words, "64")["gpus"]
+    slow = line["tokens_per_s"] / (1 + line["link_share"] * (0.85 * 450 / 12.5 - 1))
+    told = " ".join(run(*words, "64").stdout.split())
+    assert f"from each card, taken between servers too; with 100 Gbit/s a server: {slow:,.0f} tokens a second" in told
+    assert "Link:" not in run(*words, "8").stdout
+
+
 def test_the_winner_is_bold_only_in_colour():
     report = fit_model("llama-3.1-8b", TrainingPlan(), gpus="L40S,H100", day=date(2026, 11, 24))
     assert "\x1b[1mL40S" in render(fit_blocks(report, full=False), colour=True)

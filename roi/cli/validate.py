@@ -25,8 +25,8 @@ def validate(
     The columns say which kind a table is. A row with a cell that is not canonical is skipped, counted, and told with line,
     column, value and what is allowed.
 
-    TRAINING needs model, method, micro_batch, seq_len_max. Memory is compared with its like: peak_mem_kind says whether it is
-    allocated, reserved, or that of the process (nvidia-smi and NVML).
+    TRAINING needs model, method, micro_batch, seq_len_max, and of adapters rank and target_modules. Memory is compared with its
+    like: peak_mem_kind says whether it is allocated, reserved, or that of the process (nvidia-smi and NVML).
 
     SERVING needs model, gpu, engine, load, isl, osl, and a rate or a latency. Rows stand apart that are marked implausible, or
     whose figures break Little's law or are five times beyond the roofline.

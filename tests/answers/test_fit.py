@@ -194,6 +194,19 @@ def test_what_offloading_asks_of_the_host_is_said():
     assert "Offload: at least 1,183 GiB of the host's memory, all GPUs together. Its speed is assumed, 60 GB/s and 20" in told
 
 
+@pytest.mark.parametrize("words", [
+    ("--gpu", "H100", "--gpus", "4", "--sharding", "zero2", "--offload"),
+    ("--gpu", "A100-40GB-SXM", "--optimizer", "paged-adamw")])
+def test_a_step_that_waits_for_the_host_is_as_unsure_as_the_hosts_rates(words):
+    """64 GB of states cross a link of 10 to 40 GB/s: most of the step takes half to twice as long."""
+    line = answer("llama-3.1-8b", "--method", "full", *words)["gpus"][0]
+    ends = line["tokens_per_s_low"] / line["tokens_per_s"], line["tokens_per_s_high"] / line["tokens_per_s"]
+    assert 0.5 < ends[0] < 0.6
+    assert 1.6 < ends[1] < 2.0
+    told = " ".join(run("llama-3.1-8b", "--method", "full", *words).stdout.split())
+    assert "the interval takes half and twice of it" in told
+
+
 def test_qlora_of_a_mixture_in_transformers_4_takes_a_seventh_of_what_5_does():
     """Mixtral, adapters on attention, 2,048 tokens: 26 GiB, its experts in NF4; 175 as one parameter, which stays in fp32."""
     words = ("mixtral-8x7b", "--method", "qlora", "--targets", "attention", "--gpu", "A100-80GB-SXM", "--format", "json")
@@ -549,6 +562,17 @@ def test_how_long_cards_wait_for_pcie_is_told():
     slow = line["tokens_per_s"] / (1 + line["link_share"])
     assert f"at half of it, as 8 may without peer-to-peer: {slow:,.0f} tokens a second" in told
     assert "Link:" not in run("llama-3.1-8b", "--gpu", "RTX-3090", "--method", "qlora", "--seq", "512").stdout
+
+
+def test_a_job_of_several_servers_is_told_for_a_network_of_100_gbit_too():
+    """A ring leaves each server once: 382 GB/s from each card (0.85 of NVLink's 450) ask 382 GB/s of its network, 100 Gbit/s
+    give 12.5. Of 70B on 64 a third of the time becomes thirty times as long."""
+    words = ("llama-3.1-70b", "--gpu", "H100", "--method", "full", "--sharding", "fsdp", "--gpus")
+    [line] = answer(*words, "64")["gpus"]
+    slow = line["tokens_per_s"] / (1 + line["link_share"] * (0.85 * 450 / 12.5 - 1))
+    told = " ".join(run(*words, "64").stdout.split())
+    assert f"from each card, taken between servers too; with 100 Gbit/s a server: {slow:,.0f} tokens a second" in told
+    assert "Link:" not in run(*words, "8").stdout
 
 
 def test_the_winner_is_bold_only_in_colour():

@@ -1,5 +1,7 @@
 """Formats of weights: what is published or asked for, where card and engine run it."""
 
+from dataclasses import replace
+
 import pytest
 
 from roi.catalog.cards.gpus import find_gpu
@@ -32,6 +34,19 @@ def test_a_step_of_one_sequence_reads_what_is_always_read_and_four_of_128_expert
     assert float(step.step_s) + float(step.experts_s) * 4 / 128 == pytest.approx(1.4928e-3, rel=1e-4)
 
 
+@pytest.mark.parametrize(("card", "rows"), [("A10G", 16.0), ("RTX-3090", 16.0), ("L4", 64.0), ("H100", 64.0)])
+def test_fp8_without_its_units_is_multiplied_by_kernels_of_few_rows(card, rows):
+    """Marlin's tiles have 16 rows, whatever it unpacks: one sequence waits for its weights, not for products of 64 rows.
+
+    llama-3.1-8b on an A10G reads 8.03 GB at 600 GB/s: 13.4 ms; 64 rows at 70e12 FLOP/s are 13.7 more, 16 are 3.4.
+    """
+    shape, gpu = find_model("llama-3.1-8b"), find_gpu(card)
+    engine = replace(PERFECT, least_rows=64.0)
+    fp8, int4, wide = (roofline_iteration(shape, gpu, 1, w, 0.0, engine) for w in ("fp8", "int4", "bf16"))
+    assert (fp8.least_rows, int4.least_rows, wide.least_rows) == (rows, 16.0, 64.0)
+    assert fp8.decode_s(1.0, 0.0) < 0.75 * wide.decode_s(1.0, 0.0)
+
+
 @pytest.mark.parametrize(("engine", "cards", "others"), [
     (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
     ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),
@@ -57,6 +72,15 @@ def test_adapters_go_beside_four_bit_experts_with_vllms_marlin_and_are_merged_in
     assert choice().remark(["mxfp4", "fp8"]) == "published in mxfp4; fp8 is a conversion, yours or another's"
     assert "16-bit copy, not into mxfp4, then converted to fp8;" in choice(merged=True).remark(["bf16", "fp8"])
     assert not choice("qwen3-8b").remark(["fp8"]) + choice().remark(["mxfp4"])
+
+
+def test_a_dense_model_in_mxfp4_is_packed_whole():
+    """405.9e9 parameters less 4.2e9 of embedding and head, x 4.25 bits: 213 GB and 8. A sequence waits for half of fp8's."""
+    shape, card = find_model("llama-3.1-405b"), find_gpu("MI355X")
+    assert weight_bytes(shape, "mxfp4") == pytest.approx(401.6e9 * 4.25 / 8 + 2 * 4.2e9, rel=0.001)
+    four, eight = (roofline_iteration(shape, card, 1, w, 0.0, PERFECT) for w in ("mxfp4", "fp8"))
+    assert four.decode_s(1.0, 0.0) < 0.6 * eight.decode_s(1.0, 0.0)
+    assert four.prefill_token_s == eight.prefill_token_s
 
 
 def test_four_bit_floats_that_are_asked_for_need_experts_or_fp4_units():

@@ -34,7 +34,8 @@ EIGHT_BIT: Final = ("fp8", "int8")
 HEADS: Final = ("full", "sliding")
 """Kinds of attention whose norms, where they have any, are of queries and keys."""
 UNPACKING_ROWS: Final = 16.0
-"""Rows that kernels of 4-bit weights multiply at a time (Marlin and AWQ: mma.m16n8k16), where wgmma multiplies 64."""
+"""Rows that kernels of weights in 4 bits, or in fp8 without its units, multiply at a time (Marlin and AWQ: mma.m16n8k16), where
+wgmma multiplies 64."""
 FULL_ROWS: Final = 256.0
 """Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
 rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
@@ -278,7 +279,7 @@ def roofline_iteration(
     narrow_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacked_on(g)))
     slower = per_pair(gpu, weight_dtype, lambda g, w: weight_format(w).reading_on(g))
     unpack, unpack_experts = 1.0 + e.unpacking * slower, 1.0 + e.expert_unpacking * narrow_experts
-    mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
+    mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only and shape.mixture))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     net = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
@@ -308,7 +309,8 @@ def roofline_iteration(
     waited, host = np.where(waits, host, 0.0)[()], np.where(waits, 0.0, host)[()]
     fp8 = per_pair(gpu, weight_dtype, lambda g, w: float(wgmma and g.warp_groups and weight_format(w).computes_in == "fp8"))
     few = 1.0 + fp8 * (FEW_ROWS_IN_FP8 / e.fp8_products - 1.0)  # power is left where units wait for memory
-    rows = ranks * np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows * few)[()]
+    widened = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).widened_on(g)))
+    rows = ranks * np.where(widened, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows * few)[()]
     group = query_group(shape)
     tiles = per_plan(gpu, lambda g: float(wgmma and g.warp_groups)) * (group >= TILED_GROUP) * TILE_ROWS
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))

@@ -19,7 +19,7 @@ class WeightFormat:
     computes_in: str
     """The matrix rate that its products run at (`Gpu.matrix_flops`); weight-only formats compute in 16 bit."""
     experts_only: bool = False
-    """True where attention and dense matrices stay 16 bit."""
+    """True where attention and dense matrices of a mixture stay 16 bit; a dense model has nothing else to pack."""
     everything: bool = False
     """True where embedding and head are quantised too (GGUF); the bytes are then the mean over all parameters."""
     unpacked: bool = False
@@ -38,6 +38,10 @@ class WeightFormat:
     def rate_on(self, gpu: Gpu) -> str:
         """The matrix rate that its products run at on this card."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
+
+    def widened_on(self, gpu: Gpu) -> bool:
+        """True where kernels on this card make 16-bit numbers of the weights: of 4 bits, and of fp8 or fp4 without units."""
+        return self.unpacked or (self.computes_in in ("fp8", "fp4") and gpu.fp8_flops is None)
 
     def unpacked_on(self, gpu: Gpu) -> bool:
         """True where kernels on this card unpack the weights: mxfp4 too, without units for 4-bit numbers."""
@@ -139,8 +143,9 @@ def wide_bytes(weight_dtype: str) -> float:
 def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
     """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
     form, wide = weight_format(weight_dtype), wide_bytes(weight_dtype)
+    whole = form.experts_only and shape.mixture
     dense = sum(
-        x.parameters * (wide if form.experts_only or x.name.startswith("router") else form.bytes_per_parameter)
+        x.parameters * (wide if whole or x.name.startswith("router") else form.bytes_per_parameter)
         for x in shape.linears if x.experts == 1
     )
     experts = sum(x.parameters * form.bytes_per_parameter for x in shape.linears if x.experts > 1)

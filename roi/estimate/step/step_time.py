@@ -166,8 +166,11 @@ def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
 
 def step_time(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, work: StepWork | None = None,
+    host_rates: Number = 1.0,
 ) -> StepTime:
     """Time of one micro-step of micro_batch x seq tokens; every numeric field broadcasts. `work` is that of model and plan.
+
+    `host_rates` is the share of the assumed rates of the host's memory and of its link to each card (training/sharding).
 
     products: 2 FLOPs a weight and token forward; backward 2x for full training, 1x for a frozen base (the gradient of
     its input alone); the stack once more with checkpointing. Adapters: 1 forward, 2 backward, in fp32 as peft holds
@@ -191,13 +194,13 @@ def step_time(
     operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
-    optimizer = update_s(model, plan, bandwidth) / (1.0 if plan.offload else efficiency.overall)
+    optimizer = update_s(model, plan, bandwidth) / (host_rates if plan.offload else efficiency.overall)
     turned = orthogonal_s(model, plan, _matrix_rate(gpu, efficiency, "bf16")) / efficiency.overall
-    each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency))
+    each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency), host_rates)
     link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
-        optimizer_s=optimizer + turned + paging_s(model, plan, gpu), synchronisation_s=each_step, link_s=link,
+        optimizer_s=optimizer + turned + paging_s(model, plan, gpu) / host_rates, synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )

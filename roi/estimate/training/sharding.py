@@ -57,6 +57,9 @@ HOST_MEMORY_BYTES_PER_S: Final = 6e10
 """What the host's memory moves a second for an optimizer that runs there: two channels of a workstation have 51 GB/s
 (DDR4-3200) to 77 (DDR5-4800). torch's Adam takes 1.4 to 1.5 s a billion fp32 parameters on a server (arXiv 2101.06840, table
 4), 84 bytes each in 21 reads and writes: as much."""
+HOST_SPREAD: Final = 2.0
+"""Factor from both of these down to their 5th and up to their 95th percentile: PCIe 3.0 has 16 GB/s in 16 lanes and 5.0 has 64,
+two channels of DDR4-2666 have 43 GB/s and eight of DDR4-3200 have 205."""
 CHECKED_BYTES: Final = 3.0
 """Bytes a gradient while ZeRO-3 looks for infinite ones, as it does in fp16 (until November 2023 in bf16 too): torch.isinf
 makes |x| and a boolean of all that a GPU holds at once (stage3.py, has_overflow: isinf(grad_partitions_flat_buffer)), in the
@@ -319,8 +322,8 @@ def datasheet_links(gpu: Gpu, reached: Number = 1.0) -> Links:
     return dict.fromkeys(get_args(Collective), speed)
 
 
-def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[Number, Number]:
-    """Seconds on the GPU-to-GPU link: of every micro-step, and of every optimizer step.
+def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links, host: Number = 1.0) -> tuple[Number, Number]:
+    """Seconds on the GPU-to-GPU link: of every micro-step, and of every optimizer step; `host`: share of HOST_BYTES_PER_S.
 
     A ring moves bytes x (N - 1) / N for an all-gather or a reduce-scatter, twice that for an all-reduce
     (arXiv 1910.02054, section 7). zero3 and fsdp gather all parameters in forward and again in backward (recompute uses
@@ -340,7 +343,7 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
         rounds = 2.0 if collective == "all-reduce" else 1.0
         return calls * link.latency_s + rounds * share * nbytes / link.bytes_per_s
 
-    scatters = np.ceil(trained / float(model.hidden) ** 2)
+    scatters, copied = np.ceil(trained / float(model.hidden) ** 2), HOST_BYTES_PER_S * np.asarray(host)
     match plan.sharding:
         case "none":
             return 0.0 * trained, takes("all-reduce", gradients, np.ceil(gradients / DDP_BUCKET_BYTES))
@@ -348,7 +351,7 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
             return 0.0 * trained, takes("all-reduce", gradients, scatters) + takes("all-gather", gradients, 1.0)
         case "zero2":
             # a GPU's part goes to the host, and what is updated comes back
-            host = (gradients / plan.gpus / HOST_BYTES_PER_S) if plan.offload else 0.0
+            host = (gradients / plan.gpus / copied) if plan.offload else 0.0
             return takes("reduce-scatter", gradients, scatters) + host, takes("all-gather", gradients, 1.0) + host
         case "fsdp":
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
@@ -356,13 +359,13 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
             units = model.layers if plan.adapter else inner + 1.0  # those with gradients; adapters leave ends and root without
             gathers = takes("all-gather", twice, 2.0 * inner + 1.0)
             if plan.offload:  # each gather begins with a copy of the shard, and ends with one of what it gives
-                gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
+                gathers = gathers + (twice + gradients) / plan.gpus / copied
             return gathers + takes("reduce-scatter", gradients, units), 0.0 * trained
         case "zero3":
             twice = 2.0 * gathered_bytes(model, plan)
             gathers = takes("all-gather", twice, 2.0 * model.layers)
             if plan.offload:
-                gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
+                gathers = gathers + (twice + gradients) / plan.gpus / copied
             return gathers + takes("reduce-scatter", gradients, scatters), 0.0 * trained
     raise ValueError(f"no communication for sharding {plan.sharding!r}")
 

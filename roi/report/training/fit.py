@@ -6,6 +6,7 @@ from math import ceil
 from roi.answers.fit import FitReport, GpuLine
 from roi.errors import first_of
 from roi.estimate.fitting.gpu_fit import doubt_told
+from roi.estimate.step.optimizer_time import paging_s
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import STACKED_BEFORE
 from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S, host_bytes
@@ -192,16 +193,25 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     return [words for said, words in told if said]
 
 
+def _host_remarks(report: FitReport) -> Iterable[str]:
+    """Which rates of the host the speed rests on."""
+    own, link = HOST_MEMORY_BYTES_PER_S / 1e9, HOST_BYTES_PER_S / 1e9
+    if report.plan.offload:
+        held = float(host_bytes(report.model, report.plan))
+        yield (f"Offload: at least {held / GIB:,.0f} GiB of the host's memory, all GPUs together. Its speed is assumed,"
+               f" {own:.0f} GB/s and {link:.0f} to each GPU; the interval takes half and twice of it")
+    elif any(paging_s(report.model, report.plan, line.fit.gpu) > 0.0 for line in report.usable):
+        yield (f"Paged moments: what has no room on a card crosses its link to the host at {link:.0f} GB/s, assumed; the"
+               " interval takes half and twice of it")
+
+
 def _model_remarks(report: FitReport) -> Iterable[str]:
     """What the speed does not count, and what the catalog's shape of the model does not say."""
     if report.plan.gpus > LARGEST_JOB:
         yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
-    if report.plan.offload:
-        held, own, link = host_bytes(report.model, report.plan), HOST_MEMORY_BYTES_PER_S / 1e9, HOST_BYTES_PER_S / 1e9
-        yield (f"Offload: at least {float(held) / GIB:,.0f} GiB of the host's memory, all GPUs together. Its speed is assumed,"
-               f" {own:.0f} GB/s and {link:.0f} to each GPU, and the interval leaves that out")
+    yield from _host_remarks(report)
     if report.plan.optimizer.startswith("galore") and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")

@@ -133,6 +133,13 @@ def short(hours: float) -> str:
 
 LEAST_LINKED: Final = 0.02
 """Share of the time in collectives from which on it is told."""
+SERVER_GPUS: Final = 8
+"""GPUs of a server."""
+RACKS: Final = ("GB200", "GB300")
+"""Cards that one NVLink joins in a rack, RACK_GPUS of them."""
+RACK_GPUS: Final = 72
+ETHERNET_BYTES_PER_S: Final = 12.5e9
+"""100 Gbit/s. A ring over all cards leaves and enters each server once: that takes what one card sends of its network."""
 _SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
     "tuner": "LoRA's, at the pace of peft's tuners of its kind",
@@ -172,13 +179,16 @@ def speed_sources(report: FitReport) -> str:
 
 
 def link_words(gpus: int, line: GpuLine) -> Iterable[str]:
-    """How much of the time cards wait for PCIe, at which rate, and what half the rate would make of it."""
-    if line.link_bytes_per_s is None or not line.fit.gpu.pcie or line.link_share < LEAST_LINKED:
+    """How much of the time cards wait for PCIe or other servers, at which rate, and what a slower one would make of it."""
+    pcie, apart = line.fit.gpu.pcie, gpus > (RACK_GPUS if line.fit.gpu.id.startswith(RACKS) else SERVER_GPUS)
+    if line.link_bytes_per_s is None or not (pcie or apart) or line.link_share < LEAST_LINKED:
         return
-    longer, rate = 1.0 + line.link_share, f"{line.link_bytes_per_s / 1e9:.0f} GB/s from each card"
-    half = f"{line.tokens_per_s / longer:,.0f} tokens a second" if line.hours is None else (
+    slowed = max(line.link_bytes_per_s / ETHERNET_BYTES_PER_S, 1.0) if apart else 2.0
+    longer, rate = 1.0 + line.link_share * (slowed - 1.0), f"{line.link_bytes_per_s / 1e9:.0f} GB/s from each card"
+    slow = f"{line.tokens_per_s / longer:,.0f} tokens a second" if line.hours is None else (
         f"{figure(line.hours[0] * longer)} hours")
-    told = f"Link: {percent(line.link_share)} of the time is collectives over PCIe, none hidden, {rate}"
+    told = f"Link: {percent(line.link_share)} of the time is collectives{' over PCIe' * pcie}, none hidden, {rate}"
     measured = bool(line.evidence.efficiency.links)
-    slower = "" if measured or gpus == 2 else f", as two reach; at half of it, as {gpus} may without peer-to-peer: {half}"
-    yield f"{told}{', as measured' * measured}{slower}"
+    slower = f", taken between servers too; with 100 Gbit/s a server: {slow}" if apart else (
+        "" if gpus == 2 else f", as two reach; at half of it, as {gpus} may without peer-to-peer: {slow}")
+    yield f"{told}{', as measured' if measured else slower}"

@@ -74,15 +74,6 @@ def test_adapters_go_beside_four_bit_experts_with_vllms_marlin_and_are_merged_in
     assert not choice("qwen3-8b").remark(["fp8"]) + choice().remark(["mxfp4"])
 
 
-def test_a_dense_model_in_mxfp4_is_packed_whole():
-    """405.9e9 parameters less 4.2e9 of embedding and head, x 4.25 bits: 213 GB and 8. A sequence waits for half of fp8's."""
-    shape, card = find_model("llama-3.1-405b"), find_gpu("MI355X")
-    assert weight_bytes(shape, "mxfp4") == pytest.approx(401.6e9 * 4.25 / 8 + 2 * 4.2e9, rel=0.001)
-    four, eight = (roofline_iteration(shape, card, 1, w, 0.0, PERFECT) for w in ("mxfp4", "fp8"))
-    assert four.decode_s(1.0, 0.0) < 0.6 * eight.decode_s(1.0, 0.0)
-    assert four.prefill_token_s == eight.prefill_token_s
-
-
 def test_four_bit_floats_that_are_asked_for_need_experts_or_fp4_units():
     asked = choice(weight_dtypes=DTYPES)
     assert asked.running(find_gpu("B200")) == DTYPES

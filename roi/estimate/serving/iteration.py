@@ -279,7 +279,7 @@ def roofline_iteration(
     narrow_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacked_on(g)))
     slower = per_pair(gpu, weight_dtype, lambda g, w: weight_format(w).reading_on(g))
     unpack, unpack_experts = 1.0 + e.unpacking * slower, 1.0 + e.expert_unpacking * narrow_experts
-    mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only and shape.mixture))
+    mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     net = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)

@@ -19,7 +19,7 @@ class WeightFormat:
     computes_in: str
     """The matrix rate that its products run at (`Gpu.matrix_flops`); weight-only formats compute in 16 bit."""
     experts_only: bool = False
-    """True where attention and dense matrices of a mixture stay 16 bit; a dense model has nothing else to pack."""
+    """True where attention and dense matrices stay 16 bit."""
     everything: bool = False
     """True where embedding and head are quantised too (GGUF); the bytes are then the mean over all parameters."""
     unpacked: bool = False
@@ -143,9 +143,8 @@ def wide_bytes(weight_dtype: str) -> float:
 def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
     """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
     form, wide = weight_format(weight_dtype), wide_bytes(weight_dtype)
-    whole = form.experts_only and shape.mixture
     dense = sum(
-        x.parameters * (wide if whole or x.name.startswith("router") else form.bytes_per_parameter)
+        x.parameters * (wide if form.experts_only or x.name.startswith("router") else form.bytes_per_parameter)
         for x in shape.linears if x.experts == 1
     )
     experts = sum(x.parameters * form.bytes_per_parameter for x in shape.linears if x.experts > 1)

@@ -149,18 +149,21 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int,
     if not option.autoscale or np.all(bound):
         return fixed
     start, billed = option.startup_hours * SECONDS_PER_HOUR, option.billing_hours * SECONDS_PER_HOUR
+    load = mean[..., :1] if np.all(mean == mean[..., :1]) else mean  # months that are alike are worked out once
     hourly = size_autoscaled_fleet(
-        mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+        load, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
         startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), can_wait=let_wait(shared, option),
         waits_hours=shared.waits_hours, to_none=option.autoscale_floor == 0, billed_s=billed,
         gpus_alone=gpus_alone, **common,
     )
     if option.autoscale_floor == 0:
         queue = size_queue_fleet(
-            mean, plan.capacity, startup_s=start, billed_s=billed, load_curve=shared.load_curve, waits_hours=shared.waits_hours,
+            load, plan.capacity, startup_s=start, billed_s=billed, load_curve=shared.load_curve, waits_hours=shared.waits_hours,
             **common)
         all_wait = np.asanyarray(let_wait(shared, option)) >= 1.0
         hourly = either(all_wait & (np.asanyarray(queue.gpus) < hourly.gpus), queue, hourly)
+    if load is not mean:
+        hourly = Fleet(**{name: figure + np.zeros_like(mean) for name, figure in vars(hourly).items()})
     return either(bound, fixed, hourly)
 
 

@@ -229,7 +229,7 @@ def load_curve_from_peak(peak_to_mean: Number) -> Array:
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     edges = np.exp(np.maximum(low, 1e-6)[..., None] * (np.arange(HOURS + 1) / HOURS - 1.0))
     areas = np.diff(edges, axis=-1)
-    by_load = areas / np.mean(areas, axis=-1, keepdims=True)
+    by_load = np.where(low[..., None] > 1e-6, areas / np.mean(areas, axis=-1, keepdims=True), 1.0)
     return np.concatenate([by_load[..., 0::2], by_load[..., ::-2]], axis=-1)
 
 

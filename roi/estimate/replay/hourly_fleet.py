@@ -226,7 +226,7 @@ def _least_of(tried: Iterable[Multiples], ahead: int, step: int) -> list[Multipl
     if step > 1 or any(over_mean.ndim > 1 or not np.all(reached) for reached, over_mean in all_tried):
         return all_tried
     sorted_hours = np.array([np.sort(_with_starts(over_mean, ahead)) for _, over_mean in all_tried])
-    below = np.all(sorted_hours[:, None] <= sorted_hours, axis=-1)  # of each row by all others
+    below = np.all(sorted_hours[:, None] * (1.0 - CEIL_TOLERANCE) <= sorted_hours, axis=-1)  # of each row by all others
     below &= ~below.T | np.tri(len(all_tried), k=-1, dtype=bool).T  # of those that are alike, the first
     return [one for one, others in zip(all_tried, below.T, strict=True) if not np.any(others)]
 

@@ -85,6 +85,19 @@ def test_no_replica_exists_in_hours_that_have_no_calls() -> None:
         case_of(serving={"autoscale": True, "autoscale_floor": 0}, workload={"hourly_weights": [1.0] * 24})
 
 
+def test_months_that_are_alike_have_the_fleet_of_months_that_hardly_differ() -> None:
+    """They are worked out once, not month by month."""
+    serving = {"autoscale": True, "startup_hours": 0.25, "spares": 1, "headroom": 0.1}
+    case = case_of(serving=serving, workload={"can_wait_share": 0.5, "waits_hours": 9.0, "peak_to_mean": 3.0})
+    hold = plan(SELF, capacity_requests_per_s=0.37, pooling=1.2)
+    alike, each = (World(case, **hold, **{"workload.growth_per_year": growth}) for growth in (0.0, 1e-12))
+    for line in ("GPU rent", "GPU rent, redundancy"):
+        assert alike.line(SELF, line)[1] == pytest.approx(each.line(SELF, line)[1])
+    fleets = [fleet_months(w.shared, w.options[SELF], always(w.shared)).fleet for w in (alike, each)]
+    for name, figure in vars(fleets[0]).items():
+        assert figure == pytest.approx(np.full(24, getattr(fleets[1], name))), name
+
+
 def test_a_commitment_is_paid_whether_there_is_work_or_not() -> None:
     serving = {"autoscale": True, "autoscale_floor": 0, "spares": 0, "headroom": 0.0}
     case = case_of(serving=serving, workload={"can_wait_share": 1.0})

@@ -70,11 +70,10 @@ def dropped_rows(every: Sequence[Spend], log: Log, options: FileOptions, engine:
             sums[row.source, row.dropped] += row.rows
             in_usd = not row.dropped.startswith((NOT_USD, AMOUNT_IN))
             costs[row.source, row.dropped] += row.cost_usd if in_usd else 0.0
-    options = replace(options, periods=True)
     for raw in log.raws:
         name = raw.found[0].format.name
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
-        for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
+        for reason, (place, cells) in first_dropped(raw, reasons, replace(options, periods=raw.periods), engine).items():
             where[name, reason] = place
             values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
     for (source, reason), rows in sorted(sums.items(), key=lambda x: (-x[1], x[0])):

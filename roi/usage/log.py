@@ -263,7 +263,6 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
         raws = [read_in_python(raw.found, engine, target.with_name(f"{target.name}-{k}.again.parquet"))
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, options, engine, f"{keys}_again")
-    log.raws += raws
     raws[0].unread.notes += (told for raw in raws for told in kinds_told(raw.table, engine))
     every = [each.pages for each in found]
     raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
@@ -271,6 +270,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     with progress_told(engine, f"reading {found[0].format.title}", status):
         typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                  for k, raw in enumerate(raws)]
+    log.raws += [replace(raw, periods=table.periods) for raw, table in zip(raws, typed, strict=True)]
     log.paid |= {each for table in typed for each in paid_in(table.records, options, engine)}
     settled = readably(lambda: settle_buckets(with_ends(typed, engine, stated=stated), engine, f"roi_buckets_{target.name}"),
                        engine, raws)
@@ -308,4 +308,4 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     # what is the same in every row need not be read
     known = {name: ibis.null(COLUMNS[name]) if value is None else ibis.literal(value).cast(COLUMNS[name])
              for name, value in same.items() if name in COLUMNS}
-    return LogTable(form, raw.files, written.mutate(**known), raw.unread)
+    return LogTable(form, raw.files, written.mutate(**known), raw.unread, options.periods)

@@ -4,6 +4,7 @@ import csv
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,7 +14,7 @@ from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 from roi.catalog.prices.token_rates import price_or_reason
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import DAY_US
-from roi.usage.read.record import NO_NAME, NO_TOKENS, TOKENS
+from roi.usage.read.record import HOUR_US, NO_NAME, NO_TOKENS, TOKENS
 
 REPORT = DATA / "aws_cur.csv"
 USD_PER_MTOK = {
@@ -91,7 +92,7 @@ def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
         tokens or "a count that cannot be read: nothing says what its amount is in")
 
 
-@pytest.mark.parametrize(("arn", "product", "usage", "model"), [
+CALLED = (
     ("", "Claude Opus 4.6 (Amazon Bedrock Edition)", "USW2-MP:USW2_InputTokenCount_Global-Units",
      "global.anthropic.claude-opus-4-6"),
     ("arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12cd34ef56", "", "USE1-Claude4.6Opus-input-tokens",
@@ -111,12 +112,25 @@ def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
     ("", "", "USW2-Mistral-Large-3-675b-Instruct-output-tokens", "mistral.mistral-large-3-675b-instruct"),
     ("", "", "USE1-Gemma-3-4B-IT-input-tokens-flex", "google.gemma-3-4b-it"),
     ("", "", "USE1-openai.gpt-oss-120b-mantle-input-tokens-standard", "openai.gpt-oss-120b-1"),
-])
-def test_a_model_is_called_as_bedrock_calls_it(arn: str, product: str, usage: str, model: str, tmp_path: Path) -> None:
-    made = written(fresh(tmp_path, "made"), {
-        "line_item_resource_id": arn, "product_product_name": product, "line_item_usage_type": usage,
-        "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens"})
-    (row,) = records(tmp_path, made)
+)
+"""ARN, product and usage type, and what Bedrock calls the model."""
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The records of one report with a row an hour for each of them."""
+    folder = tmp_path_factory.mktemp("called")
+    return records(folder, written(folder, *(
+        {"line_item_resource_id": arn, "product_product_name": product, "line_item_usage_type": usage,
+         "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens",
+         "line_item_usage_start_date": f"2026-10-01T{hour:02}:00:00.000Z"}
+        for hour, (arn, product, usage, _) in enumerate(CALLED))))
+
+
+@pytest.mark.parametrize("hour", range(len(CALLED)), ids=[model for *_, model in CALLED])
+def test_a_model_is_called_as_bedrock_calls_it(hour: int, called: list[dict[str, Any]]) -> None:
+    row, (*_, usage, model) = called[hour], CALLED[hour]
+    assert row["at_us"] == (20_727 * 24 + hour) * HOUR_US  # 2026-10-01 is 20,727 days after 1970
     assert (row["model"], row["dropped"]) == (model, None)
     assert row["tier"] == ("latency-optimized" if "latency" in usage.lower() else "flex" if "flex" in usage else None)
     rates = price_or_reason("aws", row["model"], date(2026, 10, 1), batch=row["batch"], tier=row["tier"])

@@ -11,10 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from usage_support import DATA, records
 
+from roi.usage.formats.clouds.aws_cur import AWS_CUR
+from roi.usage.formats.generic import generic_format
 from roi.usage.formats.json_counts import json_of, object_of
+from roi.usage.formats.tools.otel import OTEL_GENAI
 from roi.usage.read.columns import whole
 from roi.usage.read.database import local_engine, rows_of
 from roi.usage.read.lazy_ibis import ibis
+from roi.usage.read.record import FILE, FileOptions, Format
 
 UNREAD, BELOW_0 = "a token count that cannot be read", "a negative token count"
 
@@ -113,6 +117,15 @@ def test_a_query_parses_the_text_of_a_whole_number_in_five_places(tmp_path: Path
     """Its size, itself, its floor, what may group digits, and the number: DuckDB plans each of them anew."""
     cells = ibis.table({"cell": "string"}, "log")
     assert local_engine(tmp_path).compile(cells.select(found=whole(cells, "cell"))).count("TRY_CAST") == 5
+
+
+@pytest.mark.parametrize(("form", "most"), [
+    (AWS_CUR, 30_000), (OTEL_GENAI, 26_000),
+    (generic_format(FileOptions(), ("time", "input_tokens", "output_tokens", "cached_tokens", "model")), 10_000)])
+def test_a_query_names_what_it_reads_where_it_is_used_again(form: Format, most: int, tmp_path: Path) -> None:
+    """Written out at each use, an AWS report's model made 740,000 characters of SQL, which took DuckDB seconds to plan."""
+    raw = ibis.table(dict.fromkeys(sorted(form.columns | {FILE}), "string"), "log")
+    assert len(local_engine(tmp_path).compile(form.records(raw, FileOptions()))) < most
 
 
 def test_times_of_parquet_are_read_in_every_unit(tmp_path: Path) -> None:

@@ -149,10 +149,9 @@ def _format(found: Mapping[str, str], header: Sequence[str], options: FileOption
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in NEEDED),
-        uses=(*columns.values(), *ids),
+        uses=(*columns.values(), *ids), prepare=partial(_counted, columns=columns),
         fields=lambda table, said: fields(table, said, columns, marks, nested=nested), local_times=True, own_columns=True,
-        period=columns["time"],
-        parts=(columns["group"],) if "group" in columns else (),
+        period=columns["time"], parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
         may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns,
         may_lack_hour="cache_write_1h" not in columns,
@@ -204,7 +203,8 @@ def format_of_lines(options: FileOptions, documents: Sequence[Document], *, of_s
     return replace(
         form, needs=frozenset(columns[what] for what in NEEDED), uses=(*columns.values(), *ids, "id", *map(str, LINE_MARKS)),
         fields=lambda table, said: fields(table, said, columns, LINE_MARKS, nested="." in every["input"]),
-        period=columns["time"], flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
+        prepare=partial(_counted, columns=columns), period=columns["time"],
+        flatten=partial(_row_of_line, columns=read, ids=ids, mapped=options.columns, shapes=merged))
 
 
 def kinds_told(table: Table, engine: DuckDB) -> Iterator[str]:
@@ -287,11 +287,20 @@ def _line_of(
     return found, Marks(includes, thinking_beside(found), kind)
 
 
+def _counted(table: Table, columns: Mapping[str, str]) -> Table:
+    """The table with each count as a column of its own, which SQL names where it is used again, and does not parse anew."""
+    return table.mutate(**{f"roi {what}": (whole if what in NEEDED else count)(table, columns[what])
+                           for what in COUNTS if what in columns})
+
+
 def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks: Marks, *, nested: bool) -> Fields:
-    """What rows of a table say whose `columns` say what is what, and whose counts are `nested` in others."""
+    """What rows of a table, as `_counted`, say whose `columns` say what is what, and whose counts are `nested` in others."""
     at = {what: columns.get(what, "") for what in NAMES}
-    total, read, written = whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"])
+    total, output, thinking, read, written, of_an_hour = (
+        table[f"roi {what}"] if what in columns else ibis.literal(0, "int64") for what in COUNTS)
     inside, outside = (_marked(table, marks.includes_cache, settled) for settled in (True, False))
+    if is_total(columns):
+        output = ibis.ifelse(output >= total, output - total, ibis.null("int64"))
     total = ibis.ifelse(outside, total + read + written, total)
     given = ambiguous_input(total, read, written, options, known=inside | outside)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
@@ -307,9 +316,6 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     said = None if paid_in in {None, "USD"} else ibis.literal(paid_in)
     currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
-    output, thinking = whole(table, at["output"]), count(table, at["thinking"])
-    if is_total(columns):
-        output = ibis.ifelse(output >= whole(table, at["input"]), output - whole(table, at["input"]), ibis.null("int64"))
     if "run_type" in columns:
         no_output = text(table, at["run_type"]).lower().isin(EMBEDDINGS).fill_null(False)
         output = ibis.ifelse(no_output, count(table, at["output"]), output)
@@ -330,10 +336,8 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
         until_us = ibis.ifelse(named, table[ENDS], ibis.null("int64")) if until_us is None else until_us
         at_us = ibis.ifelse(named, table[STARTS], at_us)
     return Fields(
-        at_us=at_us, until_us=until_us,
-        provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
-        cache_write_1h=count(table, at["cache_write_1h"]), web_searches=count(table, at["searches"]),
-        **ran, cost_usd=cost, costs=(at["cost"],),
+        at_us=at_us, until_us=until_us, provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
+        cache_write_1h=of_an_hour, web_searches=count(table, at["searches"]), **ran, cost_usd=cost, costs=(at["cost"],),
         dollars=signed, counts=(at["requests"],), currency=currency, **given)
 
 

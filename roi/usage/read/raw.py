@@ -84,6 +84,8 @@ class RawTable:
     unread: UnreadRows
     in_python: bool = False
     """True where Python read it, and no other reader is left to try."""
+    periods: bool = True
+    """Whether its times are read as names of months and the like too (`FileOptions.periods`)."""
 
     @property
     def in_place(self) -> bool:
@@ -109,6 +111,8 @@ class LogTable:
     files: tuple[SourceFile, ...]
     records: Table
     unread: UnreadRows
+    periods: bool = True
+    """`RawTable.periods`; True too where it may be."""
 
 
 def read_raw(

@@ -62,15 +62,26 @@ MAKERS: Final = (
 """Beginning of a model's name, and the maker that stands before it in its id."""
 
 
+def prepare(table: Table) -> Table:
+    """The table with what is counted, in what, and of which model, by steps: each reads the columns of the ones before."""
+    usage, none = text(table, "line_item_usage_type").lower(), ibis.null("string")
+    read = table.mutate(roi_usage=usage, roi_product=_product(table), roi_arn=text(table, "line_item_resource_id"),
+                        roi_which=ibis.cases(*((usage.re_search(part), name) for part, name in COUNTED), else_=none))
+    read = read.mutate(
+        roi_unit=_unit(read), roi_sold=_sold(read.roi_product),
+        roi_named=ibis.ifelse(read.roi_usage.contains("-mp:"), none, read.roi_usage.re_replace(PLACE, "").re_replace(KIND, "")))
+    plain = reduce(lambda name, spelled: name.re_replace(*spelled), SPELLED, ibis.coalesce(read.roi_sold, read.roi_named))
+    read = read.mutate(roi_plain=plain, roi_tokens=(real(read, "line_item_usage_amount") * read.roi_unit).round().cast("int64"))
+    read = read.mutate(roi_called=_called(read))
+    return read.mutate(roi_model=ibis.ifelse(read.roi_which.isnull(), _item(read), _routed(read)))
+
+
 def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of tokens."""
-    usage, product = text(table, "line_item_usage_type").lower(), _product(table)
-    arn, line = text(table, "line_item_resource_id"), text(table, "line_item_line_item_type").lower()
-    bedrock = [x.contains("bedrock").fill_null(False) for x in (text(table, "line_item_product_code").lower(), product, arn)]
-    which = ibis.cases(*((usage.re_search(part), name) for part, name in COUNTED), else_=ibis.null("string"))
-    tokens = (real(table, "line_item_usage_amount") * _unit(table, usage)).round().cast("int64")
+    usage, which, tokens, model = table.roi_usage, table.roi_which, table.roi_tokens, table.roi_model
+    line, code = text(table, "line_item_line_item_type").lower(), text(table, "line_item_product_code").lower()
+    bedrock = [x.contains("bedrock").fill_null(False) for x in (code, table.roi_product, table.roi_arn)]
     of_hour = (which == "cache_write") & usage.re_search("1h|1-hour")
-    model = ibis.ifelse(which.isnull(), _item(table, product), _model(arn, product, usage))
     tier = usage.re_extract("[-_](flex|priority)", 1)
     counts = {name: ibis.ifelse(which == name, tokens, 0) for _, name in COUNTED}
     other = [model.contains(part).fill_null(False) for part in ("embed", *OTHER_MODELS)]
@@ -85,7 +96,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
                  ((line != "usage").fill_null(False), "tax, a credit, a fee or a discount"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
-                 (_unit(table, usage).isnull(), "a count that cannot be read: nothing says what its amount is in"),
+                 (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in"),
                  ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
 
 
@@ -95,11 +106,11 @@ def _product(table: Table) -> Column:
     return ibis.coalesce(text(table, "product_product_name"), held).lower()
 
 
-def _unit(table: Table, usage: Column) -> Column:
+def _unit(table: Table) -> Column:
     """Tokens of an amount of 1; null where nothing says."""
     unit, told = text(table, "pricing_unit").lower(), text(table, "line_item_line_item_description").lower()
     return ibis.cases(*((unit == word, tokens) for word, tokens in UNITS), (told.contains("million"), 1e6),
-                      (usage.re_search("-mp:.*-units$"), 1e6), else_=ibis.null("float64"))
+                      (table.roi_usage.re_search("-mp:.*-units$"), 1e6), else_=ibis.null("float64"))
 
 
 def _sold(product: Column) -> Column:
@@ -107,33 +118,36 @@ def _sold(product: Column) -> Column:
     return ibis.ifelse(product.re_search(EDITION), product.re_replace(EDITION, ""), ibis.null("string"))
 
 
-def _item(table: Table, product: Column) -> Column:
+def _item(table: Table) -> Column:
     """What the bill calls something that is counted in no tokens: the usage type without its place, behind the model's name."""
     item = text(table, "line_item_usage_type").re_replace(PLACE, "").re_replace(SOLD, "")
-    return ibis.coalesce(_sold(product).replace(" ", "-").concat("/", item), item)
+    return ibis.coalesce(table.roi_sold.replace(" ", "-").concat("/", item), item)
 
 
-def _model(arn: Column, product: Column, usage: Column) -> Column:
+def _called(table: Table) -> Column:
     """What Bedrock calls the model: by the resource, else by the product that a marketplace sells, else by the usage type."""
-    none = ibis.null("string")
+    none, arn, named, plain = ibis.null("string"), table.roi_arn, table.roi_named, table.roi_plain
     resource = ibis.ifelse(arn.re_search("(foundation-model|inference-profile)/[^/]*[.]"), without_arn(arn), none)
-    named = ibis.ifelse(usage.contains("-mp:"), none, usage.re_replace(PLACE, "").re_replace(KIND, ""))
-    plain = reduce(lambda name, spelled: name.re_replace(*spelled), SPELLED, ibis.coalesce(_sold(product), named))
     maker = ibis.cases(*((plain.re_search(f"^{name}"), maker) for name, maker in MAKERS), else_=none)
     called = ibis.coalesce(ibis.ifelse(named.re_search(API_ID), named, none), maker.concat(".", plain), plain)
-    called = ibis.coalesce(resource, called.re_replace("(gpt-oss-[0-9]+b)$", r"\1-1"))
-    routed = usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
+    return ibis.coalesce(resource, called.re_replace("(gpt-oss-[0-9]+b)$", r"\1-1"))
+
+
+def _routed(table: Table) -> Column:
+    """The same of a global price, which is a name of its own."""
+    called = table.roi_called
+    routed = table.roi_usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
     return ibis.ifelse(routed.fill_null(False), ibis.literal("global.").concat(called), called)
 
 
 def _renamed(table: Table) -> Table:
-    """The columns of an older report as they are called today."""
-    return table.rename({name: own for name, older in OLDER.items() if (own := find(table, older)) is not None})
+    """The columns of an older report as they are called today, prepared."""
+    return prepare(table.rename({name: own for name, older in OLDER.items() if (own := find(table, older)) is not None}))
 
 
 AWS_CUR: Final = Format(
     name="aws-cur", title="AWS Cost and Usage Report", grain="bucket", needs=frozenset(NEEDS), uses=USES, fields=fields,
-    parts=(*KEYS, "line_item_usage_type"), item=ITEM, groups={"project": "line_item_usage_account_id"})
+    prepare=prepare, parts=(*KEYS, "line_item_usage_type"), item=ITEM, groups={"project": "line_item_usage_account_id"})
 AWS_CUR_OLDER: Final = replace(
     AWS_CUR, name="aws-cur-older", needs=frozenset(OLDER[name] for name in NEEDS), prepare=_renamed,
     uses=tuple(OLDER[name] for name in USES if name in OLDER))

@@ -89,21 +89,27 @@ CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "ch
 """Operations that are one call of a language model; the last three are older words."""
 
 
+def counted(table: Table) -> Table:
+    """The table with each count, and who answered, as a column of its own, which SQL names where it is used again."""
+    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(ALIASES)
+    read = table.mutate(
+        roi_input=whole(table, ATTRIBUTES["input"]), roi_output=whole(table, ATTRIBUTES["output"]), roi_provider=provider,
+        **{f"roi_{what}": count(table, ATTRIBUTES[what]) for what in ("read", "written", "reasoning", "beside")})
+    return read.mutate(roi_model=_model(read, read.roi_provider))
+
+
 def fields(table: Table, options: FileOptions) -> Fields:
-    """What spans say."""
-    total, output = whole(table, ATTRIBUTES["input"]), whole(table, ATTRIBUTES["output"])
-    read, written = count(table, ATTRIBUTES["read"]), count(table, ATTRIBUTES["written"])
+    """What spans say, as `counted`."""
+    total, output, read, written = table.roi_input, table.roi_output, table.roi_read, table.roi_written
     of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
     total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
     given = ambiguous_input(total, read, written, options, shows=True, known=of_genai)
-    provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(ALIASES)
     tier = text(table, ATTRIBUTES["tier"]).lower()
-    model = _model(table, provider)
-    inside, beside = count(table, ATTRIBUTES["reasoning"]), count(table, ATTRIBUTES["beside"])
-    more = (inside > output).fill_null(False).cast("int64").max().over(group_by=model) > 0  # a part is not more than the whole
-    beside = ibis.ifelse(more & (inside > 0), inside, beside)
+    inside, beside = table.roi_reasoning, table.roi_beside
+    more = (inside > output).fill_null(False).cast("int64").max().over(group_by=table.roi_model) > 0
+    beside = ibis.ifelse(more & (inside > 0), inside, beside)  # a part is not more than the whole
     return Fields(
-        at_us=instant(table, "start_time"), provider=provider, model=model, output=output + beside,
+        at_us=instant(table, "start_time"), provider=table.roi_provider, model=table.roi_model, output=output + beside,
         reasoning=ibis.greatest(inside, beside), **service(tier, STANDARD),
         **{**given, "reasons": (*_reasons(table), *given["reasons"])})
 
@@ -274,6 +280,7 @@ OTEL_GENAI: Final = Format(
     fields=fields,
     recognises=has_spans,
     flatten=span_rows,
+    prepare=counted,
     may_lack_cached=True,
     may_lack_written=True,
     may_lack_hour=True,

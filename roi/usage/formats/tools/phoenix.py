@@ -8,7 +8,7 @@ the columns in tests and notes of public repositories that load the frame (2026-
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.tools.otel import ATTRIBUTES, OLDER, OTEL_GENAI
+from roi.usage.formats.tools.otel import ATTRIBUTES, OLDER, OTEL_GENAI, counted
 from roi.usage.read.columns import find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
@@ -42,7 +42,8 @@ def _first(raw: Table, *names: str) -> Column:
 
 
 PHOENIX: Final = replace(
-    OTEL_GENAI, name="phoenix", title="Phoenix spans", recognises=None, flatten=None, prepare=as_spans,
+    OTEL_GENAI, name="phoenix", title="Phoenix spans", recognises=None, flatten=None,
+    prepare=lambda raw: counted(as_spans(raw)),
     needs=frozenset({SPAN, "start_time", "attributes.llm.token_count.prompt", "attributes.llm.token_count.completion"}),
     uses=(TRACE, PARENT, STATUS, *KINDS, *(name for names in NAMES.values() for name in names)),
     groups={"tag": ATTRIBUTES["agent"], "prompt": ATTRIBUTES["prompt"], "session": ATTRIBUTES["session"]})

@@ -1,7 +1,8 @@
 """List price against what the sources report and against the bill: a factor, split into price and volume where it is known."""
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +16,8 @@ GAP: Final = 0.10
 NEAR: Final = 0.02
 """What was paid is called the price of a service where it is no further from it than this."""
 UNNAMED: Final = "not named"
+UNITS: Final = re.compile("provisioned|model-?units|reserved", re.IGNORECASE)
+"""In the name of a line item of units that are kept ready."""
 CENTS: Final = (95.0, 105.0)
 """Costs of so many times the list price may be cents that were read as dollars."""
 SERVICES: Final[dict[str, dict[str, bool | str]]] = {"batch": {"batch": True}, "flex": {"tier": "flex"},
@@ -32,6 +35,13 @@ class LineItem:
     usd: float
     usd_per_month: float | None
     """Of a mean day, over 365/12 days; None where no day of the log is whole."""
+    usd_by_day: Mapping[int | None, float]
+    """By the day, since 1970, on which the time begins that each amount is of."""
+
+    @property
+    def of_units(self) -> bool:
+        """True of units that are kept ready for calls, or tokens a minute that are reserved for them."""
+        return UNITS.search(self.name) is not None
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,8 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
             sums[row.provider, row.model or UNNAMED].append(row)
     whole = days is not None and bool(days.complete)
     items = (LineItem(*named, sum(row.cost_usd for row in group),
-                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None)
+                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None,
+                      {day: sum(row.cost_usd for row in group if row.day == day) for day in {row.day for row in group}})
              for named, group in sums.items())
     return tuple(sorted(items, key=lambda item: -item.usd))
 

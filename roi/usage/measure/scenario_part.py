@@ -1,6 +1,5 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,8 +24,6 @@ from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
 
 DOUBT: Final = 0.01
 """Share of a bill beyond which it is said that a scenario's may be another one."""
-UNITS: Final = re.compile("provisioned|model-?units", re.IGNORECASE)
-"""In the name of a line item of units that are kept ready."""
 
 
 def part_yaml(
@@ -58,12 +55,13 @@ def part_yaml(
 
 def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
     """Lines of `incumbent` to uncomment where units are billed: which calls they answer, and how many, no record says."""
-    usd = sum(item.usd_per_month or 0.0 for item in found.items if UNITS.search(item.name))
+    usd = sum(item.usd_per_month or 0.0 for item in found.items if item.of_units)
     bill = incumbent.get("bill_usd_per_month")
     if not usd or bill is None:
         return
     yield "where the units that are billed answer these calls too, these two lines stand in place of the bill above:"
-    yield f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true}}"
+    yield (f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true,"
+           " committed_until: LAST_DAY_THEY_ARE_OWED}")
     yield f"  bill_usd_per_month: {bill + usd:.2f}"
 
 

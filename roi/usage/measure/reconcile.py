@@ -108,14 +108,16 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
 def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Days) -> float:
     """USD a month of a bill that are no tokens: web searches that a log counts, and what is billed without tokens.
 
-    The larger of both of each provider: its cost export may bill the searches that a log beside it counts.
+    The larger of both of each provider: its cost export may bill the searches that a log beside it counts. What it gives back
+    is less of either.
     """
     searched, billed = defaultdict[str | None, list[Priced]](list), defaultdict[str | None, float](float)
     for each in priced:
         searched[each.spend.provider].append(each)
     for item in items:
-        billed[item.provider] += item.usd_per_month or 0.0
-    return sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
+        billed[item.provider] += max(item.usd_per_month or 0.0, 0.0)
+    back = sum(min(item.usd_per_month or 0.0, 0.0) for item in items)
+    return back + sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
                    billed[provider]) for provider in {*searched, *billed})
 
 
@@ -195,6 +197,7 @@ def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, un
     rows = [each for each in priced if each.spend.day in days.complete]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     beside = beside_tokens(rows, items, days)
+    beside = beside if beside < bill else 0.0
     of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
     return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + beside, actual_usd=bill,
                                          days=len(days.complete), beside_usd=beside), rows, untold, of_list, beside)]

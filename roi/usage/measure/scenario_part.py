@@ -60,7 +60,7 @@ def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
     They stand in the part of the model that the bill names, else in that of the most money, and in no group's of it, so that
     no fee is paid twice.
     """
-    choice = found.workload and found.workload.choice
+    choice = None if found.workload is None else found.workload.choice
     if choice is None or choice.group is not None:
         return
     spent = defaultdict[tuple[str | None, str | None], float](float)

@@ -297,8 +297,8 @@ def _billed_beside(found: Usage) -> str:
         return ""
     told = first_of([f"${item.usd_per_month:,.0f} {item.name}" for item in items], 3)
     return (f"${total:,.0f} a month is billed without tokens ({told}), beside ${tokens:,.0f} of all models' tokens, and"
-            " counts only as stated: units that answer these calls are incumbent.provisioned_throughput, their fee then in"
-            " incumbent.bill_usd_per_month too; all else is costs, with option: stay where a change ends it, else all")
+            " counts only as stated: units that answer these calls are incumbent.provisioned_throughput (owed: committed_until)"
+            ", their fee in incumbent.bill_usd_per_month too; all else is costs, option: stay where a change ends it, else all")
 
 
 def _priced_otherwise(found: Usage) -> str:

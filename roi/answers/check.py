@@ -19,6 +19,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
+from roi.economics.decision.turning.load_and_rent import REQUESTS_PER_DAY
 from roi.economics.decision.turning.signposts import BAR, Signpost
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, first_of, nearest_file
@@ -39,8 +40,8 @@ MOST_NAMED = 3
 """Systems that one rule names."""
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
-PRICED = "signposts.usd_per_error"
-"""The rule on the price of a wrong answer, which is on no pair of options."""
+PRICED, VOLUME = "signposts.usd_per_error", "signposts.requests_per_day"
+"""The rules on the price of a wrong answer and the volume at which the advice turns, which are on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
 ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
@@ -55,7 +56,7 @@ class Rule:
     """One rule of a policy, and whether it holds."""
 
     name: str
-    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, signposts.usd_per_error of the advice itself;
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, PRICED and VOLUME of the advice itself;
     scores_measured (told where it breaks), saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
@@ -157,7 +158,9 @@ def _rules(
                    found=v.recommended, over=None, note="the same steps, of which another leads" if moved else "")
     if saved is not None and policy.signposts_hold:
         yield from _signposts(c, saved, kept, posts)
-        yield from () if kept is None else _price_of_wrong(c, kept, unchanged=saved.advice.same_as(Advice.of(v)))
+        if kept is not None:
+            same = saved.advice.same_as(Advice.of(v))
+            yield from (*_volume(c, kept, unchanged=same), *_price_of_wrong(c, kept, unchanged=same))
     if policy.recommended_is_tested:
         yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
     for name in LIMITS:
@@ -246,6 +249,18 @@ def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequ
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
                    about=f"against {s.rival}{IN_USE if s.once_in_use else IN_PLACE if {s.option, s.rival} in steps else ''}",
                    note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
+
+
+def _volume(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
+    """The rule that the volume is none at which, all else as decided, another option is advised; none where it is not.
+
+    Means and chances turn before the central values do, which the signposts go by.
+    """
+    was, now = (x.case[REQUESTS_PER_DAY].number() for x in (kept, c))
+    at = None if isclose(was, now) else kept.turned_before(now)
+    if at is not None:
+        yield Rule(name=VOLUME, holds=False, limit=at, side="below" if at > was else "above", found=now, over=abs(now - at),
+                   note=ADVICE_TURNS + (NOT_YET if unchanged else ""))
 
 
 def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:

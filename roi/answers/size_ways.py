@@ -81,7 +81,7 @@ def ways(
         if let_wait(shared, option) >= 1.0 and shared.waits_hours > option.startup_hours:
             times = HOURS / shared.waits_hours
             often = "once a day" if times <= 1.0 else f"{times:.3g} times a day"
-            found.append(followed(FOR_THE_WORK, f"{start} {often}; serving.autoscale_floor: 0"))
+            found.append(followed(FOR_THE_WORK, f"{start} {often}; serving: {{autoscale: true, autoscale_floor: 0}}"))
     paid = runs(shared, option, plan, is_trace=False)
     found.sort(key=lambda each: each.name != paid)
     hybrid = options.get(f"hybrid:{option.system}")

@@ -20,6 +20,7 @@ from roi.economics.tracking.came import Came
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.errors import InputError
+from roi.units import DAYS_PER_MONTH
 from roi.usage.read.record import FileOptions
 
 TIERS_MOVED: Final = 0.0005
@@ -105,7 +106,8 @@ def _models(options: Mapping[str, Option], id: str) -> Models:
     others = [stay.vendor, options[option.escalates_to].vendor]
     others += [options[to].vendor for to in (option.spills_to, option.long_to) if to is not None]
     own = option.vendor if option.api is not None and not option.trains else None  # an adapter has a name of its own
-    return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)))
+    by_unit = any(each.provisioned is not None and not each.provisioned.seats for each in (option, stay))
+    return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)), by_unit)
 
 
 def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
@@ -166,13 +168,16 @@ def came_of(
 
     Tokens without a cost are at the forecast's prices, as many times as the list says of their batch and tiers. Where no bill
     says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month of units or
-    seats is not known: no fee is taken from an export. `notes` hear of all three.
+    seats is not known where the export bills none: `notes` hear of all three. What it bills for units beyond the fees that the
+    forecast has is owed and no price, but of staying, whose own units they are.
     """
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
-    fee = [fees[k] > 0 and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
+    fees = fees[: len(months)] * days / DAYS_PER_MONTH
+    units = [month.units_usd or 0.0 if month.api_usd_from == "reported" else 0.0 for month in months]
+    fee = [fees[k] > 0 and not units[k] and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
     listed = [month.api_usd_from == "list price" for month in months]
-    if untold := [month.month for month, units in zip(months, fee, strict=True) if units]:
+    if untold := [month.month for month, unknown in zip(months, fee, strict=True) if unknown]:
         notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"
                      " without --bill")
     planned = figures(shared, options[id], options).in_days(days)
@@ -196,17 +201,21 @@ def came_of(
                 second_calls=month.second_calls,
                 least_second_calls=month.least_second_calls,
                 handed_on=month.handed_on,
-                api_usd=None if fee[k] or listed[k] else month.api_usd,
+                api_usd=None if fee[k] or listed[k] or month.api_usd is None else month.api_usd + units[k],
                 listed=listed[k] and not fee[k],
                 tiers=tiers[k],
                 gpu_hours=month.gpu_hours,
                 gpu_usd=month.gpu_usd,
             )
         )
-    bills = [month.api_usd_from == "bill" for month in months]
-    costs = [(None, None) if each.api_usd is None else (month.own_usd, month.calls_usd if bill else month.api_usd)
-             for month, bill, each in zip(months, bills, found, strict=True)]
+    bills = [month.api_usd_from == "bill" or usd > 0 for month, usd in zip(months, units, strict=True)]
+    costs = [(None, None) if each.api_usd is None else
+             (month.own_usd and month.own_usd + usd, month.calls_usd and month.calls_usd + usd if bill else month.api_usd)
+             for month, bill, each, usd in zip(months, bills, found, units, strict=True)]
     paid = with_owed(shared, options, id, found, costs, bills)
+    if id != "stay":
+        paid = tuple(replace(each, unused_usd=max(usd - float(own), 0.0)) if usd else each
+                     for each, usd, own in zip(paid, units, fees, strict=True))
     told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
             if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]
     if told:

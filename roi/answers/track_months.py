@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import timedelta
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
+from roi.answers.track_remarks import billed_beside, list_moved, with_counted
 from roi.answers.track_roles import Models, listed_name
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
@@ -32,8 +33,6 @@ COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
-MOVED_LIST: Final = 0.005
-"""Share by which list prices may move without a word."""
 
 
 @dataclass
@@ -53,6 +52,7 @@ class MonthSums:
     api_usd_from: str | None = None
     calls_usd: float | None = None
     own_usd: float | None = None
+    units_usd: float | None = None
     own_tier_ratio: float | None = None
     other_tier_ratio: float | None = None
     gpu_hours: float | None = None
@@ -97,10 +97,8 @@ def usage_months(
         raise InputError(told if told.startswith("--") else f"--actual: {told}") from error
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
-    if found.costs:
-        notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows, foreign = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in (*_no_tokens(found), *with_counted(found, rows))
+    notes += [f"--actual: {note}" for note in (*billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows))
               if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [
@@ -112,8 +110,8 @@ def usage_months(
     used = weekdays_used(there, QUIET)
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
     empty = _empty_days(found.priced, notes)
-    notes += _list_moved(rows, as_of)
-    sums, days = {}, days_by_role(rows)
+    notes += list_moved(rows, as_of)
+    sums, days, units = {}, days_by_role(rows), _units(found, rows) if models.by_unit else {}
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
         dates = [first + timedelta(days=k) for k in range(days_in(month))]
@@ -140,32 +138,13 @@ def usage_months(
         sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
         sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
-        sums[month].handed_on, sums[month].foreign_calls = handed_on(days, month), foreign.get(month)
+        sums[month].handed_on = handed_on(days, month)
+        sums[month].foreign_calls, sums[month].units_usd = foreign.get(month), units.get(month)
     notes += [f"{month} is left out: none of its calls is of the decision's models"
               for month in sorted(foreign) if month not in rows and month > min(rows)]
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
-
-
-def _no_tokens(found: "Usage") -> Iterator[str]:
-    if a_month := sum(item.usd_per_month or 0.0 for item in found.items):
-        names = first_of([f"${item.usd_per_month or 0.0:,.0f} {visible(item.name)}" for item in found.items], 3)
-        yield (f"${a_month:,.0f} a month is billed without tokens ({names}), which no figure takes from an export: what was"
-               " paid in all is read from --bill")
-
-
-def _list_moved(rows: "Mapping[str, Sequence[tuple[str, Priced]]]", as_of: str) -> Iterator[str]:
-    """What to say where list prices are no longer those of the forecast's day, and some rows do not say what was paid."""
-    from roi.usage.measure.pricing import EPOCH, list_on
-
-    unpaid = [each for some in rows.values() for _, each in some if not each.spend.costed]
-    then = list_on(unpaid, (Date.fromisoformat(as_of) - EPOCH).days)
-    lists = [(each.list_usd, usd) for each, usd in zip(unpaid, then, strict=True) if each.list_usd and usd]
-    now, was = (sum(pair[k] for pair in lists) for k in (0, 1))
-    if abs(now - was) > MOVED_LIST * was:
-        yield (f"--actual: tokens without a cost are at the forecast's prices; the list's are x{now / was:.3f} of those of"
-               f" {as_of}: --bill says what is paid")
 
 
 def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
@@ -216,6 +195,18 @@ def _by_month(
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
     return rows, beside
+
+
+def _units(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]]]") -> dict[str, float]:
+    """USD of each month that the sellers of these rows bill for units that are kept ready."""
+    from roi.usage.measure.pricing import day_of
+
+    sellers = {each.spend.provider for some in rows.values() for _, each in some}
+    usd: dict[str, float] = defaultdict(float)
+    for item in found.items:
+        for day, amount in item.usd_by_day.items() if item.of_units and item.provider in sellers else ():
+            usd[month_of(day_of(day or 0))] += amount
+    return usd
 
 
 def _refuse_across(each: "Priced", month: str) -> None:
@@ -362,20 +353,6 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
         )
     if len(months) > horizon:
         raise InputError(f"{where}: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
-
-
-def with_counted(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]]]") -> Iterator[str]:
-    """The remarks, that of an unknown provider said as what it is where all of its models are the decision's and count."""
-    from roi.usage.told import unlisted
-
-    counted = {(each.spend.provider, each.spend.model) for some in rows.values() for _, each in some}
-    ours = {str(each): each for each in unlisted(found.priced) if {(one.provider, one.model) for one in each.sums} <= counted}
-    for note in found.notes:
-        if (one := ours.get(note)) is None or one.provider is None:
-            yield note
-            continue
-        yield (f"{', '.join(one.models)}, {one.rows}: counted; the price list has no provider {one.provider!r}, so what they"
-               " cost is as their rows, --bill or --opencost tell it, else as forecast")
 
 
 def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None) -> dict[str, MonthSums]:

@@ -70,6 +70,8 @@ class TrackedMonth(Record):
     """What the calls cost by the export itself, whatever an invoice asks."""
     own_usd: Amount | None = None
     """Of what the calls cost by the export, or by list price, what the option's own model did."""
+    units_usd: Amount | None = None
+    """Beside them, what the export bills for units of throughput that the decision has; a bill has it in it."""
     own_tier_ratio: Amount | None = None
     """List price of the option's own model's calls by batch and service tier, over the same at once in the standard tier."""
     other_tier_ratio: Amount | None = None

@@ -14,6 +14,8 @@ class Models:
 
     own: str | None
     others: tuple[str, ...]
+    by_unit: bool = False
+    """True where units of throughput that are kept ready are paid, today or by the option."""
 
     def role(self, model: str | None, listed: str | None = None) -> str | None:
         """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""

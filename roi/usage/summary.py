@@ -19,7 +19,7 @@ from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import OwnPrices, Priced, day_of, price_changes, price_groups, price_spend
-from roi.usage.measure.reconcile import LineItem, Reconciliation, reconcile, without_tokens
+from roi.usage.measure.reconcile import LineItem, Reconciliation, beside_tokens, reconcile, without_tokens
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
@@ -221,7 +221,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
                *maker_notes(paid), *told_rates(converting),
                *told_unused(rates, converting, {code for code, _, _ in log.paid}),
-               *(billed_too(days) if question.bill_usd_per_month is not None else ())),
+               *billed_too(days, question.bill_usd_per_month, beside_tokens(priced, items, days) if items and days else 0.0)),
         rates=converting,
         dated=dated,
         by_time=next((kind for kind in TIMES if kind == question.options.group_by), ""),

@@ -71,8 +71,13 @@ def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
            " A log over a weekend tells")
 
 
-def billed_too(days: Days | None) -> Iterator[str]:
-    """That a bill is held against days of which some are left out that it may have in it."""
+def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iterator[str]:
+    """That a bill is below what is billed `beside` tokens a month, or is of days too of which some are left out."""
+    if bill is None:
+        return
+    if beside_usd >= bill:
+        yield (f"--bill: ${bill:,.0f} is less than the ${beside_usd:,.0f} a month that is billed without tokens, so that it is"
+               " taken as of tokens alone: give all that is billed in a month if it is not")
     if days is not None and days.without:
         yield (f"--bill is held against the other days: where it is of the month of {spans_told(days.without)}, take off what"
                " was billed on them")

@@ -61,7 +61,7 @@ def test_an_untrained_model_in_the_place_of_its_adapter_says_why(file):
                 "candidates.vendors=[RunPod]", "serving.weight_dtypes=[mxfp4]", frontier=False)
     assert big.system == "gpt-oss-120b"
     for full in (False, True):
-        assert "gpt-oss-120b is untrained here: " in size_text(big, full=full)
+        assert "gpt-oss-120b is untrained here; tuned it is out: " in size_text(big, full=full)
     assert big.untrained in " ".join(size_text(big).split())
     assert sized(file, "candidates.methods=[lora]", frontier=False).untrained is None
     assert sized(file, frontier=False).untrained is None
@@ -362,3 +362,14 @@ candidates: {self_hosted: [qwen3-8b], methods: [], gpus: [L40S], vendors: [RunPo
     alone = next(way for way in found.ways if way.name == "all of it to the API")
     assert alone.api_usd == pytest.approx(0.95 * 3600 * 730 * (1000 * 2e-6 + 200 * 10e-6))
     assert json.loads(size_json(found))["sent_on"]["share_of_requests"] == 0.05
+
+
+def test_a_fleet_without_an_slo_holds_a_load_and_its_cheaper_way_says_all_that_it_takes(file):
+    """serving.autoscale_floor: 0 alone moves nothing, since without serving.autoscale GPUs exist all day."""
+    text = size_text(sized(file, "workload.can_wait_share=1", "candidates.gpus=[L40S]"), full=True)
+    words = " ".join(text.split())
+    assert "once a day; serving: {autoscale: true, autoscale_floor: 0}" in words
+    assert "of the requests a second that a fleet holds are kept free" in words
+    assert "that hold the SLO" not in words
+    assert "  load\n" in text
+    assert "  SLO\n" not in text

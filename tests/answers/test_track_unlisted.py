@@ -3,7 +3,8 @@
 from itertools import pairwise
 from pathlib import Path
 
-from roi.answers.track_months import usage_months, with_counted
+from roi.answers.track_months import usage_months
+from roi.answers.track_remarks import with_counted
 from roi.answers.track_roles import Models
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize

@@ -333,7 +333,7 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     found = json.loads(result.stdout)
     assert (result.exit_code, found["schema"], found["holds"]) == (3, "roi.check/1", False)
     broken = {rule["name"]: rule for rule in found["rules"] if not rule["holds"]}
-    assert set(broken) == {"verdict_unchanged", f"signposts.{LUNA}.requests_per_day"}
+    assert set(broken) == {"verdict_unchanged", f"signposts.{LUNA}.requests_per_day", "signposts.requests_per_day"}
     post = broken[f"signposts.{LUNA}.requests_per_day"]
     assert post["over"] == pytest.approx(post["limit"] - 300)
     assert post["side"] == "above"
@@ -358,6 +358,21 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
         assert "(at that threshold both cost the same, at the central values" in told
         assert ("the advice, which goes by means and chances, is unchanged" in told) is unchanged
         assert ("verdict unchanged: asked" in told) is not unchanged
+
+
+@pytest.mark.parametrize(("a_day", "code"), [(4500, 0), (3500, 3)])
+def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn(tmp_path: Path, a_day: int, code: int) -> None:
+    """From 4,180 requests a day down staying is advised, by means and chances; central values turn at 2,970 alone."""
+    saved, tickets = tmp_path / "saved.json", Path(__file__).parents[2] / "examples" / "tickets.yaml"
+    assert ask("compare", tickets, "--output", saved).exit_code == 0
+    policy = file(tmp_path, "policy.yaml", text=f"saved: {saved}\nsignposts_hold: true\n")
+    result = ask("check", tickets, policy, "--set", f"workload.requests_per_day={a_day}", "--format", "json")
+    rules = {rule["name"]: rule for rule in json.loads(result.stdout)["rules"] if not rule["holds"]}
+    assert (result.exit_code, set(rules)) == (code, {"signposts.requests_per_day"} if code else set())
+    if code:
+        rule = rules["signposts.requests_per_day"]
+        assert (rule["limit"], rule["side"]) == (pytest.approx(4184, rel=0.05), "above")
+        assert rule["sentence"].startswith("advice: requests a day: asked above 4,")
 
 
 def test_the_price_of_a_wrong_answer_that_the_advice_holds_for_is_a_signpost(tmp_path: Path, tickets: Path) -> None:

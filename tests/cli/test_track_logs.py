@@ -256,3 +256,43 @@ def test_a_column_that_is_mapped_is_not_asked_of_a_file_that_has_its_own_name_fo
     words = ("--actual", tmp_path / "a.csv", "--actual", tmp_path / "b.csv", "--option", LUNA)
     assert len(told(tmp_path, SCENARIO, *words, "--map", "time=wann")["months"]) == 2
     assert ask("track", tmp_path / "mine.yaml", *words, "--map", "time=wan").exit_code == 2
+
+
+UNITS_USD = 20_000 * 12 / 365
+"""Of a day."""
+
+
+def a_report(folder: Path, days: int) -> Path:
+    """Of AWS's: $16.80 of tokens a day, and units at $20,000 a month of 365/12 days."""
+    billed = ("USE1-NovaLite-input-tokens,200000,12.0", "USE1-NovaLite-output-tokens,20000,4.8",
+              f"USE1-ProvisionedThroughput-1MonthCommit-ModelUnits,24,{UNITS_USD}")
+    first = date(2026, 12, 1)
+    rows = [f"{first + timedelta(days=k)},{first + timedelta(days=k + 1)},{what},AmazonBedrock,1K tokens"
+            for k in range(days) for what in billed]
+    head = ("line_item_usage_start_date,line_item_usage_end_date,line_item_usage_type,line_item_usage_amount,"
+            "line_item_unblended_cost,line_item_product_code,pricing_unit")
+    (folder / "cur.csv").write_text("\n".join([head, *rows]) + "\n")
+    return folder / "cur.csv"
+
+
+@pytest.mark.parametrize(("option", "owed", "off"), [("stay", {}, "price"), ("by-token", {}, "commitments"),
+                                                     ("by-token", {"committed_until": "2027-05-31"}, "commitments")])
+def test_units_that_the_scenario_has_are_cash_as_the_export_bills_them(
+    option: str, owed: dict[str, str], off: str, tmp_path: Path,
+) -> None:
+    """90 days of 16.80 + 657.53 are $60,690 of cash. Going by the token was on course at $11,257 while the units went on.
+
+    Where they are given up, what they are still billed is owed and no price of the tokens, which is as forecast from February
+    on, the first whole month by the token alone. Where the scenario has no units they are none of its cash.
+    """
+    units = {"units": 1, "usd_per_month": 20_000, "requests_per_s": 3, "spills_over": True, **owed}
+    nova = {"provider": "aws", "model": "amazon.nova-lite"}
+    mine = {"as_of": "2026-11-24", "draws": 256, "incumbent": {**nova, "provisioned_throughput": units},
+            "workload": {"requests_per_day": 100_000, "input_tokens": 2000, "output_tokens": 200, "growth_per_year": 0}}
+    found = told(tmp_path, mine, "--actual", a_report(tmp_path, 90), "--option", option)
+    assert found["cash_usd"] == pytest.approx(90 * (16.8 + UNITS_USD))
+    assert {effect["fact"] for effect in found["effects"][:1]} == {off}
+    assert found["months"][-1]["price_factor"]["came"] == pytest.approx(0.944 if option == "stay" else 1.0, abs=1e-3)
+    if option == "stay":
+        found = told(tmp_path, {**mine, "incumbent": nova}, "--actual", tmp_path / "cur.csv", "--option", "stay")
+        assert found["cash_usd"] == pytest.approx(90 * 16.8)

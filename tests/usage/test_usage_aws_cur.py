@@ -17,6 +17,7 @@ from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import HOUR_US, NO_NAME, NO_TOKENS, TOKENS
 
 REPORT = DATA / "aws_cur.csv"
+NOT_USED = "tax, or what a plan or a reservation costs"
 USD_PER_MTOK = {
     "anthropic.claude-3-5-sonnet-20240620-v1:0": (3.0,),
     "us.anthropic.claude-haiku-4-5-20251001-v1:0": (1.1, 5.5, 0.11, 1.375, 2.2),
@@ -71,7 +72,7 @@ def test_the_list_has_the_same_price_for_all_but_batch_and_flex(tmp_path: Path) 
 
 def test_other_services_and_taxes_are_left_out_with_a_count(tmp_path: Path) -> None:
     assert {row["dropped"] for row in records(tmp_path, REPORT)} == {
-        None, "a service other than Bedrock", "tax, a credit, a fee or a discount", NO_TOKENS}
+        None, "a service other than Bedrock", NOT_USED, NO_TOKENS}
     told = " ".join(run_usage(REPORT).stdout.split())
     assert "3 of 27 rows left out" in told
     assert "requests not counted by this export; 85.2 Mtok; $66 as reported" in told
@@ -218,8 +219,75 @@ def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tm
     screen = " ".join(run_usage(made).stdout.split())
     assert "and $2,910 without tokens" in screen
     assert "Billed without tokens USD line item USD /month" in screen
+    less = run_usage(made, "--requests-per-day", "10", "--output", part, "--force", "--bill", "3", "--tasks", "0").stdout
+    assert "--bill: $3 is less than the $2,950 a month that is billed without tokens" in " ".join(less.split())
+    assert yaml.safe_load(part.read_text(encoding="utf-8"))["incumbent"]["bill_usd_per_month"] == 3.0
     alone = run_usage(written(fresh(tmp_path, "alone"), units))
     assert "no row counts: 1 row of $96.00 for 'a cost of something else than tokens'" in alone.stderr
+
+
+@pytest.mark.parametrize(("kind", "columns", "tokens", "usd", "why"), [
+    ("Usage", {}, 26_450, 0.07935, None),
+    ("DiscountedUsage", {}, 26_450, 0.07935, None),
+    ("DiscountedUsage", {"reservation_effective_cost": "0.05"}, 26_450, 0.05, None),
+    ("SavingsPlanCoveredUsage", {"savings_plan_savings_plan_effective_cost": "0.06"}, 26_450, 0.06, None),
+    ("SavingsPlanCoveredUsage", {}, 26_450, None, None),
+    ("SavingsPlanNegation", {"line_item_net_unblended_cost": "-0.07935"}, 0, -0.07935, NOT_USED),
+    ("RIFee", {}, 0, 0.07935, NOT_USED),
+    ("Fee", {}, 0, 0.07935, NO_TOKENS),
+    ("Refund", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, NO_TOKENS),
+    ("Credit", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, "a credit, which pays for usage"),
+    ("EdpDiscount", {}, 0, 0.07935, "a discount, which costs are after"),
+    ("Tax", {}, 0, 0.07935, NOT_USED),
+])
+def test_each_type_of_line_item_counts_as_aws_documents_it(
+    kind: str, columns: dict[str, str], tokens: int, usd: float | None, why: str | None, tmp_path: Path,
+) -> None:
+    """AWS's dictionary of line_item_line_item_type. Tokens that a reservation or a plan covers were lost, and so was a fee.
+
+    A plan's usage stands at its on-demand cost, which a negation takes back: what it cost is its effective cost alone.
+    """
+    made = tmp_path / "cur.csv"
+    with REPORT.open(newline="") as file:
+        first = next(csv.DictReader(file)) | {"line_item_line_item_type": kind} | columns
+    with made.open("w", newline="") as file:
+        out = csv.DictWriter(file, list(first))
+        out.writeheader()
+        out.writerow(first)
+    (row,) = records(tmp_path, made)
+    assert (row["uncached_input"], row["cost_usd"], row["dropped"]) == (tokens, usd, why)
+
+
+def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_column_is_after_it(tmp_path: Path) -> None:
+    """$100 of a fee less $30 given back, less a discount of $7 where no column of net costs has it."""
+    fee, back, less = ({"line_item_line_item_type": kind, "line_item_usage_type": usage, "line_item_unblended_cost": usd,
+                        "line_item_net_unblended_cost": usd, "product_product_name": "Amazon Bedrock"}
+                       for kind, usage, usd in (("Fee", "", "100"), ("Refund", "USW2-Flows", "-30"),
+                                                ("EdpDiscount", "USW2-Flows", "-7")))
+    for without, items in (((), [("fee", 100.0), ("refund/Flows", -30.0)]),
+                           (("line_item_net_unblended_cost",), [("fee", 100.0), ("discount/Flows", -7.0),
+                                                                ("refund/Flows", -30.0)])):
+        made = written(fresh(tmp_path, f"made{len(items)}"), {}, fee, back, less, without=without)
+        found = usage_answer(made, "--tasks", "0")
+        assert [(each["name"], each["usd"]) for each in found["without_tokens"]] == items
+
+
+@pytest.mark.parametrize(("sold", "owner"), [("Claude 3.5 Sonnet (Amazon Bedrock Edition)", "anthropic.claude-3-5-sonnet"),
+                                             ("Amazon Bedrock", "amazon.nova-lite")])
+def test_the_lines_of_units_stand_in_the_part_of_one_model(sold: str, owner: str, tmp_path: Path) -> None:
+    """That of the model which the bill names, else of the one that costs more: in each part, the fee was paid twice."""
+    units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_ModelUnits-Units", "product_product_name": sold,
+             "line_item_unblended_cost": "96", "line_item_net_unblended_cost": "96"}
+    dear = {"line_item_usage_type": "USW2-NovaLite-input-tokens", "line_item_resource_id": "", "pricing_unit": "1M tokens",
+            "product_product_name": "Amazon Bedrock", "line_item_net_unblended_cost": "6", "line_item_usage_amount": "100"}
+    whole = {"line_item_usage_start_date": "2026-10-01T00:00:00Z", "line_item_usage_end_date": "2026-10-02T00:00:00Z"}
+    made = written(tmp_path, *({**row, **whole} for row in ({}, dear, units)))
+    for model in ("anthropic.claude-3-5-sonnet-20240620-v1:0", "amazon.nova-lite"):
+        part = tmp_path / "part.yaml"
+        asked = run_usage(made, "--requests-per-day", "10", "--incumbent", f"aws/{model}", "--output", part, "--force",
+                          "--tasks", "0")
+        assert asked.exit_code == 0, asked.stderr
+        assert ("provisioned_throughput: {" in part.read_text(encoding="utf-8")) == model.startswith(owner)
 
 
 def test_a_report_with_the_older_names_of_its_columns_says_the_same(tmp_path: Path) -> None:

@@ -612,3 +612,18 @@ def test_a_tier_that_no_list_has_is_a_doubt_of_the_part(tmp_path: Path) -> None:
     file.write_text("\n".join(["date,model,provider,requests,input_tokens,output_tokens,service_tier", *rows]) + "\n")
     assert "50% of these calls' list price is of a tier that no list has" in run_usage(file, "--output", out).stderr
     assert "\n  unsure: '50% of these calls'' list price" in out.read_text(encoding="utf-8")
+    file.write_text(file.read_text().replace("flex", "batch").replace("claude-haiku-4-5,anthropic", "deepseek-chat,deepseek"))
+    told = ("is of a batch that no list has, at the standard price: what that costs is"
+            " apis.deepseek/deepseek-chat.batch_input_usd_per_mtok and batch_output_usd_per_mtok, yours to state")
+    assert told in run_usage(file, "--output", out, "--force").stderr
+
+
+def test_the_cost_of_rows_that_do_not_count_stands_in_the_headline(tmp_path: Path) -> None:
+    """$120 stood at the end alone, below $0.06 as reported; a cost without a token counts as it is reported."""
+    rows = ("01,gpt-6-sol,openai,10,10000,1000,0.03", "02,gpt-6-sol,openai,,,,50", "02,,openai,0,0,0,70",
+            "03,gpt-6-sol,openai,10,0,0,0.03")
+    file = table(tmp_path / "a.csv", *(f"2026-10-{row}" for row in rows),
+                 head="date,model,provider,requests,input_tokens,output_tokens,cost")
+    told = " ".join(run_usage(file, "--tasks", "0").stdout.split())
+    assert "$0.06 as reported" in told
+    assert "2 of 4 rows left out with $120, most for 'a token count that cannot be read', see below." in told

@@ -125,6 +125,13 @@ class Comparison:
         """
         return self._other_leaders.volume(up=up, within=within)
 
+    def turned_before(self, requests_per_day: float) -> float | None:
+        """The volume on the way to this one from which on another option is recommended, all else as today; None without one.
+
+        Asked is who is recommended at this volume, and then where, as `turning_volume` does.
+        """
+        return self._other_leaders.on_the_way_to(requests_per_day)
+
     @property
     def turning_rent(self) -> Turn | None:
         """Times today's rents of GPUs, all moving alike, from which on another option is recommended, by means and chances.

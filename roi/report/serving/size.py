@@ -125,7 +125,8 @@ def _short(sizing: Sizing, most: int, why: int) -> Iterable[Block]:
     more = len(sizing.plans) - len(shown)
     plans = f"{number_of(more, 'more plan')}, " if more > 0 else ""
     least = ", serving.replicas_least at least" if best.replicas > best.replicas_unbound else ""
-    heads = (f"need: the fewest replicas that hold the SLO at the peak{least}, spares on top, 5-95% over the engine's speed,"
+    hold = "keep pace" if sizing.slo == Slo() else "hold the SLO"
+    heads = (f"need: the fewest replicas that {hold} at the peak{least}, spares on top, 5-95% over the engine's speed,"
              " ? where no fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}{means(best)}{whose_usd(sizing)}; {busy(best)}")
     yield from (Gap(), Notes((
@@ -173,7 +174,7 @@ def _how_sure(sizing: Sizing) -> str:
 def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Iterable[str]:
     """What does not hold, that the model is untrained, which cards have no plan (at most so many reasons), old prices shown."""
     if sizing.untrained is not None:
-        yield f"{sizing.system} is untrained here: {sizing.untrained}"
+        yield f"{sizing.system} is untrained here; tuned it is out: {sizing.untrained}"
     if sizing.in_place_of is not None:
         yield (f"Sized is the tested system that costs least in roi compare; --model {sizing.in_place_of} sizes the scenario's"
                " first.")
@@ -219,7 +220,8 @@ def _details(sizing: Sizing) -> Iterable[Block]:
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {number_of(best.spares, 'spare')} more." if best.spares else ""
     yield Paragraph(
-        "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
+        f"alone: what one replica holds{' at the SLO' * (sizing.slo != Slo())}. need: replicas at the peak behind a router that"
+        " picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         f" the peak, replayed; {busy(best)} (roi compare"
         f" tells the load over what they hold instead){means(best)}{whose_usd(sizing)}.{_exact(best)}"
@@ -242,7 +244,7 @@ def _details(sizing: Sizing) -> Iterable[Block]:
         "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas_unbound else "tight",
     )) for plan, fleet in frontier(sizing))
     yield Heading("Cost against latency: fleets that no cheaper one beats")
-    yield Table(FLEET_HEADS, rows)
+    yield Table(FLEET_HEADS if sizing.slo != Slo() else (*FLEET_HEADS[:-1], "load"), rows)
     tight = f" tight: holds, with less than {percent(sizing.headroom)} kept free."
     all_day = "" if best.runs == ALL_DAY else " USD: paid all day."
     yield Paragraph(f"Replicas that serve; spares are paid and idle.{all_day} E2E: until the last token."
@@ -275,8 +277,9 @@ def _load(sizing: Sizing) -> str:
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak{several}: {figure(sizing.peak_requests_per_s)} requests a second (mean"
             f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
-    return (f"{rate}; {lengths}. {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free"
-            f" (serving.headroom).{_sent_on(sizing)}{later_load(sizing)}")
+    return (f"{rate}; {lengths}. {percent(sizing.headroom)} of the requests a second that"
+            f" {'a fleet holds' if sizing.slo == Slo() else 'hold the SLO'} are kept free (serving.headroom)."
+            f"{_sent_on(sizing)}{later_load(sizing)}")
 
 
 def _sent_on(sizing: Sizing) -> str:

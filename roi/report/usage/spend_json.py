@@ -27,7 +27,9 @@ def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
         **money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
         **counts(found.priced), "web_searches": sum(each.spend.tokens["web_searches"] for each in found.priced),
-        "web_searches_usd": searched_usd(found.priced), "without_tokens": [asdict(item) for item in found.items],
+        "web_searches_usd": searched_usd(found.priced), "without_tokens": [
+            {"provider": item.provider, "name": item.name, "usd": item.usd, "usd_per_month": item.usd_per_month}
+            for item in found.items],
         "list_prices": [{"source": source, "date": stated, "models": models}
                         for source, stated, models in list_prices(found.priced)],
         "by_model": [{

@@ -20,7 +20,7 @@ from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
-from roi.usage.read.names_alone import source_shown
+from roi.usage.read.names_alone import OWN_TABLE, source_shown
 from roi.usage.read.record import WEEKDAYS
 from roi.usage.summary import Usage
 
@@ -105,6 +105,8 @@ def _scope(found: Usage) -> str:
     sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
     left = f"; {lost:,} of {number_of(lost + sum(count for _, _, count in found.sources), 'row')} left out" if lost else ""
+    lost_usd = sum(each.usd for each in found.dropped if each.source == OWN_TABLE)
+    left += f" with {usd(lost_usd)}" if lost_usd else ""
     left += f", most for {found.dropped[0].reason!r}, see below" if lost else ""
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {first_of(sources, 4)}{left}."
 

@@ -1,7 +1,8 @@
 """List price against what the sources report and against the bill: a factor, split into price and volume where it is known."""
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +16,8 @@ GAP: Final = 0.10
 NEAR: Final = 0.02
 """What was paid is called the price of a service where it is no further from it than this."""
 UNNAMED: Final = "not named"
+UNITS: Final = re.compile("provisioned|model-?units|reserved", re.IGNORECASE)
+"""In the name of a line item of units that are kept ready."""
 CENTS: Final = (95.0, 105.0)
 """Costs of so many times the list price may be cents that were read as dollars."""
 SERVICES: Final[dict[str, dict[str, bool | str]]] = {"batch": {"batch": True}, "flex": {"tier": "flex"},
@@ -32,6 +35,13 @@ class LineItem:
     usd: float
     usd_per_month: float | None
     """Of a mean day, over 365/12 days; None where no day of the log is whole."""
+    usd_by_day: Mapping[int | None, float]
+    """By the day, since 1970, on which the time begins that each amount is of."""
+
+    @property
+    def of_units(self) -> bool:
+        """True of units that are kept ready for calls, or tokens a minute that are reserved for them."""
+        return UNITS.search(self.name) is not None
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,8 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
             sums[row.provider, row.model or UNNAMED].append(row)
     whole = days is not None and bool(days.complete)
     items = (LineItem(*named, sum(row.cost_usd for row in group),
-                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None)
+                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None,
+                      {day: sum(row.cost_usd for row in group if row.day == day) for day in {row.day for row in group}})
              for named, group in sums.items())
     return tuple(sorted(items, key=lambda item: -item.usd))
 
@@ -97,14 +108,16 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
 def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Days) -> float:
     """USD a month of a bill that are no tokens: web searches that a log counts, and what is billed without tokens.
 
-    The larger of both of each provider: its cost export may bill the searches that a log beside it counts.
+    The larger of both of each provider: its cost export may bill the searches that a log beside it counts. What it gives back
+    is less of either.
     """
     searched, billed = defaultdict[str | None, list[Priced]](list), defaultdict[str | None, float](float)
     for each in priced:
         searched[each.spend.provider].append(each)
     for item in items:
-        billed[item.provider] += item.usd_per_month or 0.0
-    return sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
+        billed[item.provider] += max(item.usd_per_month or 0.0, 0.0)
+    back = sum(min(item.usd_per_month or 0.0, 0.0) for item in items)
+    return back + sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
                    billed[provider]) for provider in {*searched, *billed})
 
 
@@ -184,6 +197,7 @@ def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, un
     rows = [each for each in priced if each.spend.day in days.complete]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     beside = beside_tokens(rows, items, days)
+    beside = beside if beside < bill else 0.0
     of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
     return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + beside, actual_usd=bill,
                                          days=len(days.complete), beside_usd=beside), rows, untold, of_list, beside)]

@@ -1,6 +1,6 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
-import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,8 +25,6 @@ from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
 
 DOUBT: Final = 0.01
 """Share of a bill beyond which it is said that a scenario's may be another one."""
-UNITS: Final = re.compile("provisioned|model-?units", re.IGNORECASE)
-"""In the name of a line item of units that are kept ready."""
 
 
 def part_yaml(
@@ -57,14 +55,36 @@ def part_yaml(
 
 
 def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of `incumbent` to uncomment where units are billed: which calls they answer, and how many, no record says."""
-    usd = sum(item.usd_per_month or 0.0 for item in found.items if UNITS.search(item.name))
+    """Lines of `incumbent` to uncomment where units are billed: which calls they answer, and how many, no record says.
+
+    They stand in the part of the model that the bill names, else in that of the most money, and in no group's of it, so that
+    no fee is paid twice.
+    """
+    choice = None if found.workload is None else found.workload.choice
+    if choice is None or choice.group is not None:
+        return
+    spent = defaultdict[tuple[str | None, str | None], float](float)
+    for row in found.priced:
+        spent[row.spend.provider, row.spend.model] += row.usd or 0.0
+    usd = 0.0
+    for item in (each for each in found.items if each.of_units):
+        sellers = [each for each in spent if each[0] == item.provider] or list(spent)
+        named = [each for each in sellers if "/" in item.name and _plain(item.name.split("/")[0]) in _plain(each[1] or "")]
+        mine = max(named or sellers, key=lambda each: spent[each])
+        if (choice.provider, choice.model) == mine:
+            usd += item.usd_per_month or 0.0
     bill = incumbent.get("bill_usd_per_month")
     if not usd or bill is None:
         return
     yield "where the units that are billed answer these calls too, these two lines stand in place of the bill above:"
-    yield f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true}}"
+    yield (f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true,"
+           " committed_until: LAST_DAY_THEY_ARE_OWED}")
     yield f"  bill_usd_per_month: {bill + usd:.2f}"
+
+
+def _plain(name: str) -> str:
+    """The letters and digits of a name, as a bill and an API both write them."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> dict[str, dict[str, Any]]:
@@ -277,17 +297,22 @@ def _billed_beside(found: Usage) -> str:
         return ""
     told = first_of([f"${item.usd_per_month:,.0f} {item.name}" for item in items], 3)
     return (f"${total:,.0f} a month is billed without tokens ({told}), beside ${tokens:,.0f} of all models' tokens, and"
-            " counts only as stated: units that answer these calls are incumbent.provisioned_throughput, their fee then in"
-            " incumbent.bill_usd_per_month too; all else is costs, with option: stay where a change ends it, else all")
+            " counts only as stated: units that answer these calls are incumbent.provisioned_throughput (owed: committed_until)"
+            ", their fee in incumbent.bill_usd_per_month too; all else is costs, option: stay where a change ends it, else all")
 
 
 def _priced_otherwise(found: Usage) -> str:
     """What these calls' tokens may cost besides."""
     low, high = (sum(row.list_usd or 0.0 for row in found.chosen), sum(row.list_high_usd or 0.0 for row in found.chosen))
-    unlisted = sum(row.list_usd or 0.0 for row in found.chosen if row.of_no_list)
-    if unlisted > DOUBT * low:
-        return (f"{unlisted / low:.0%} of these calls' list price is of a tier that no list has, at the standard price: what"
-                " all cost over that price is incumbent.tier_price_ratio, yours to state")
+    for batch, where in ((True, "a batch"), (False, "a tier")):
+        rows = [row for row in found.chosen if row.of_no_list and row.spend.batch is batch]
+        unlisted = sum(row.list_usd or 0.0 for row in rows)
+        if unlisted > DOUBT * low:
+            own = f"apis.{rows[0].spend.provider or 'PROVIDER'}/{rows[0].spend.model}"
+            yours = (f"that costs is {own}.batch_input_usd_per_mtok and batch_output_usd_per_mtok" if batch else
+                     "all outside batch cost over that price is incumbent.tier_price_ratio")
+            return (f"{unlisted / low:.0%} of these calls' list price is of {where} that no list has, at the standard price:"
+                    f" what {yours}, yours to state")
     if low <= 0.0 or high <= (1.0 + DOUBT) * low or (beside := paid_on_top(found.chosen)) is False:
         return ""
     return ("cached tokens may or may not be part of the input: they are taken as part of it; on top of it these calls cost up"
@@ -301,21 +326,24 @@ def paid_a_month(
 
     `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
-    The bill that the user gives is of all calls, at the list of their days, of their web searches and of what is billed
-    without tokens, which come off it. Else what the rows report that they cost, all of them: the same rows give the tokens, so
-    the gap is price; where they count no requests it is volume if they cost the list price, else unsplit. Else the list price
-    times a cost export's factor, which stands for all models of the provider. Where requests are not counted, the list price
-    alone: what a scenario's requests and lengths must come to, so the gap is volume. And of calls with cache writes that are
-    kept an hour, which no field of a scenario says, their list price: the gap is price.
+    The bill that the user gives is of all calls, shared out by what rows report that they cost, else by the list of their days,
+    of their web searches and of what is billed without tokens, which come off it where they are less. Else what the rows report
+    that they cost, all of them: the same rows give the tokens, so the gap is price; where they count no requests it is volume
+    if they cost the list price, else unsplit. Else the list price times a cost export's factor, which stands for all models of
+    the provider. Where requests are not counted, the list price alone: what a scenario's requests and lengths must come to, so
+    the gap is volume. And of calls with cache writes that are kept an hour, which no field of a scenario says, their list
+    price: the gap is price.
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
-    every = log.mean((each.spend.day, each.list_usd or 0.0) for each in found.priced) * DAYS_PER_MONTH
     if bill is not None:
+        told = all(each.spend.costed for each in (*rows, *found.priced))
+        part, every = (over.mean((each.spend.day, each.spend.cost_usd if told else each.list_usd or 0.0) for each in some)
+                       for over, some in ((days, rows), (log, found.priced)))
         beside = beside_tokens(found.priced, found.items, log)
         bill -= beside if beside < bill else 0.0
-        return (bill * listed / every if every and whole else None), None
+        return (bill * part / every if every and whole else None), None
     uncounted = found.workload is not None and found.workload.requests_per_day is None
     if rows and all(each.spend.costed for each in rows):
         paid = days.mean((each.spend.day, each.spend.cost_usd) for each in rows) * DAYS_PER_MONTH

@@ -130,3 +130,11 @@ def test_the_price_by_the_token_that_costs_as_much_as_todays_units_is_a_threshol
     shared, options = read_all(case := case_of(incumbent=ten()), case.values())
     [found] = [s for s in signposts(Curves(shared, options), "by-token", "stay", "errors") if s.quantity == "api_price_ratio"]
     assert found.threshold == pytest.approx(7130.0 / STAY, rel=1e-6)
+
+
+def test_a_change_that_ends_units_asks_until_when_they_are_owed() -> None:
+    """The verdict took their fee to end at once, without a word; it is owed for one or six months at AWS."""
+    dear = {"requests_per_s": 4.0, "usd_per_month": 20_000.0}
+    asked = "! Today's units are taken to end with any month, and what is owed of them after the change is in no figure"
+    assert asked in flat(of(ten(**dear)))
+    assert asked not in flat(of(ten(**dear, committed_until="2027-11-24")))

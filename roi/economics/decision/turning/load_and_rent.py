@@ -54,8 +54,7 @@ class OtherLeaders:
         """As `Comparison.turning_volume` says."""
         today = self.case[REQUESTS_PER_DAY].number()
         furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
-        tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
-        factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
+        factors = (x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, _tried()))
         found = self._first_turn(self._with_those_ahead(factors), [REQUESTS_PER_DAY, *self._seats])
         if found is None:
             return None
@@ -63,6 +62,14 @@ class OtherLeaders:
         if self._differ(self.verdict.leader, there):
             return None
         return today * factor, there, there if self._differ(there, beyond) else beyond
+
+    def on_the_way_to(self, requests_per_day: float) -> float | None:
+        """As `Comparison.turned_before` says."""
+        today = self.case[REQUESTS_PER_DAY].number()
+        up, furthest = requests_per_day > today, max(requests_per_day / today, today / requests_per_day)
+        factors = (x if up else 1.0 / x for x in (*takewhile(lambda x: x < furthest, _tried()), furthest))
+        found = self._first_turn(factors, [REQUESTS_PER_DAY, *self._seats])
+        return None if found is None or self._differ(self.verdict.leader, found[1]) else today * found[0]
 
     def _differ(self, id: str, other: str) -> bool:
         return self.curves is not None and self.curves.differ(id, other)
@@ -166,6 +173,11 @@ class OtherLeaders:
         standings = {id: standing(shared, options[id], drawn) for id in live}
         for luck in lucks:
             yield choose(with_bars(shared, luck, luck, drawn.n), standings, shared.counts).leader
+
+
+def _tried() -> Iterator[float]:
+    """3, 10, 30 ... without end."""
+    return (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
 
 
 def _times(fact: Fact, factor: float) -> Fact:

@@ -4,6 +4,8 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.lines.calendar import EXACT
+from roi.economics.lines.line_kind import LineKind
+from roi.report.comparison.option_figures import option_of
 from roi.report.layout.wording import case_number, figure, percent
 from roi.units import SECONDS_PER_DAY
 
@@ -19,7 +21,25 @@ def paid_by_unit(c: Comparison) -> bool:
     return f"{TODAY}units" in c.case
 
 
-def full_units(c: Comparison) -> list[str]:
+def of_todays_units(c: Comparison) -> list[str]:
+    """What to ask of the units or seats that are paid today: what they hold, and until when they are owed."""
+    return [*_full(c), *_end_at_once(c)]
+
+
+def _end_at_once(c: Comparison) -> list[str]:
+    """That today's fee is taken to end with the change that is advised, since nobody says how long it is owed."""
+    if not paid_by_unit(c) or c.leader.id == "stay" or "left out" not in c.case[f"{TODAY}committed_months"].source:
+        return []
+    before, after = (sum(line.monthly_usd[-1] for line in o.lines if line.kind is LineKind.PROVISIONED)
+                     for o in (option_of(c, "stay"), c.leader))
+    if after >= before:
+        return []
+    name, field = ("seats", "seats") if f"{TODAY}seats" in c.case else ("units", "provisioned_throughput")
+    return [(f"Today's {name} are taken to end with any month, and what is owed of them after the change is in no figure: until"
+             f" when are they (incumbent.{field}.committed_until)?")]
+
+
+def _full(c: Comparison) -> list[str]:
     """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full.
 
     Where it does, that they hold less than half of the mean load, though they are paid; and that the peak takes next to none.

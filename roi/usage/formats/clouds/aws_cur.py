@@ -8,11 +8,13 @@ type, and called as Bedrock calls it. `Global` in the usage type is the model's 
 
 The amount is in what `pricing_unit` says (1K tokens, 1M tokens), else in what the description counts ("Million Input Tokens"),
 else, of a marketplace's "Units", in millions, as AWS prices them. Costs are after discounts where the report has them so. Model
-units, tokens a minute that are reserved, guardrails and the like are billed without tokens. Rows of other services, and of tax,
-credits, fees and discounts, are left out. Rows of a report are told apart by their id, which another report of the same month
-has anew. Sources: a row of a report (2025-02), the public price files AmazonBedrock and AmazonBedrockFoundationModels of
-us-east-1 and us-west-2 (2026-07 to 2026-09) as documents and tests of public repositories hold them, AWS's dictionary of the
-report's columns.
+units, tokens a minute that are reserved, guardrails and the like are billed without tokens, and so are fees of subscriptions,
+refunds, and discounts where no column is after them. Usage that a reservation or a savings plan covers counts as other usage
+does, at its effective cost; without that column a plan's tells no cost, since another row takes all of it back. Left out are
+rows of other services and of tax, credits, which pay for usage and are no price of it, and what a plan or a reservation costs.
+Rows of a report are told apart by their id, which another report of the same month has anew. Sources: a row of a report
+(2025-02), the public price files AmazonBedrock and AmazonBedrockFoundationModels of us-east-1 and us-west-2 (2026-07 to
+2026-09) as documents and tests of public repositories hold them, AWS's dictionary of the report's columns.
 """
 
 from dataclasses import replace
@@ -27,11 +29,20 @@ from roi.usage.read.record import EMPTY_BUCKET, NO_TOKENS, Fields, FileOptions, 
 NEEDS: Final = ("line_item_usage_start_date", "line_item_usage_type", "line_item_usage_amount", "line_item_unblended_cost")
 KEYS: Final = ("line_item_usage_account_id", "line_item_resource_id", "line_item_operation", "line_item_product_code")
 ITEM: Final = "identity_line_item_id"
+NET: Final = "line_item_net_unblended_cost"
+PLAN: Final = ("savings_plan_net_savings_plan_effective_cost", "savings_plan_savings_plan_effective_cost")
+RESERVED: Final = ("reservation_net_effective_cost", "reservation_effective_cost")
+"""What usage cost that one covers, after discounts and before."""
+COVERED: Final = "savingsplancoveredusage"
+USED: Final = ("usage", "discountedusage", COVERED)
+"""Types of line items, in lower case, of what was used."""
+BESIDE: Final = ("fee", "refund")
+"""Those of money without a count."""
 USES: Final = ("line_item_usage_end_date", "line_item_line_item_type", "line_item_line_item_description", "pricing_unit",
-               "product_product_name", "product", "line_item_net_unblended_cost", "line_item_currency_code", ITEM, *KEYS)
+               "product_product_name", "product", NET, "line_item_currency_code", *PLAN, *RESERVED, ITEM, *KEYS)
 OLDER: Final = {name: f"{head.replace('_', '')}/{name.removeprefix(f'{head}_').replace('_', '')}"
-                for head in ("line_item", "pricing", "product", "identity") for name in (*NEEDS, *USES)
-                if name.startswith(f"{head}_")}  # fmt: skip
+                for head in ("line_item", "pricing", "product", "identity", "savings_plan", "reservation")
+                for name in (*NEEDS, *USES) if name.startswith(f"{head}_")}  # fmt: skip
 """What reports before CUR 2.0 call the columns as they lie in S3, in lower case: lineItem/UsageType."""
 COUNTED: Final = (("cache[-_]?read|cached[-_]input", "cache_read"), ("cache[-_]?write", "cache_write"),
                   ("input[-_]?token", "uncached_input"), ("output[-_]?token", "output"))  # fmt: skip
@@ -66,22 +77,41 @@ def prepare(table: Table) -> Table:
     """The table with what is counted, in what, and of which model, by steps: each reads the columns of the ones before."""
     usage, none = text(table, "line_item_usage_type").lower(), ibis.null("string")
     read = table.mutate(roi_usage=usage, roi_product=_product(table), roi_arn=text(table, "line_item_resource_id"),
-                        roi_which=ibis.cases(*((usage.re_search(part), name) for part, name in COUNTED), else_=none))
+                        roi_line=text(table, "line_item_line_item_type").lower())
+    used, less = _used(read.roi_line), _less(read.roi_line)
+    counted = ((used & read.roi_usage.re_search(part), name) for part, name in COUNTED)
+    kind = ibis.cases(*((read.roi_line == each, each) for each in BESIDE), (less, "discount"))
     read = read.mutate(
-        roi_unit=_unit(read), roi_sold=_sold(read.roi_product),
+        roi_which=ibis.cases(*counted, else_=none), roi_kind=kind, roi_unit=_unit(read), roi_sold=_sold(read.roi_product),
         roi_named=ibis.ifelse(read.roi_usage.contains("-mp:"), none, read.roi_usage.re_replace(PLACE, "").re_replace(KIND, "")))
     plain = reduce(lambda name, spelled: name.re_replace(*spelled), SPELLED, ibis.coalesce(read.roi_sold, read.roi_named))
     read = read.mutate(roi_plain=plain, roi_tokens=(real(read, "line_item_usage_amount") * read.roi_unit).round().cast("int64"))
     read = read.mutate(roi_called=_called(read))
-    return read.mutate(roi_model=ibis.ifelse(read.roi_which.isnull(), _item(read), _routed(read)))
+    item = _item(read)
+    return read.mutate(roi_model=ibis.ifelse(
+        read.roi_which.isnull(), ibis.coalesce(read.roi_kind.concat("/", item), item, read.roi_kind), _routed(read)))
+
+
+def _used(line: Column) -> Column:
+    """Whether a line of this type is of usage, or says no type."""
+    return line.isin(USED) | line.isnull()
+
+
+def _less(line: Column) -> Column:
+    """Whether it is a discount on others."""
+    return line.contains("discount") & ~line.isin(USED)
 
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of tokens."""
-    usage, which, tokens, model = table.roi_usage, table.roi_which, table.roi_tokens, table.roi_model
-    line, code = text(table, "line_item_line_item_type").lower(), text(table, "line_item_product_code").lower()
+    usage, which, tokens, model, line = table.roi_usage, table.roi_which, table.roi_tokens, table.roi_model, table.roi_line
+    code = text(table, "line_item_product_code").lower()
     bedrock = [x.contains("bedrock").fill_null(False) for x in (code, table.roi_product, table.roi_arn)]
     of_hour = (which == "cache_write") & usage.re_search("1h|1-hour")
+    used, less = _used(line), _less(line)
+    paid = ibis.coalesce(real(table, NET), real(table, "line_item_unblended_cost"))
+    cost = ibis.cases((line == COVERED, real(table, *PLAN)),
+                      (line == "discountedusage", ibis.coalesce(real(table, *RESERVED), paid)), else_=paid)
     tier = usage.re_extract("[-_](flex|priority)", 1)
     counts = {name: ibis.ifelse(which == name, tokens, 0) for _, name in COUNTED}
     other = [model.contains(part).fill_null(False) for part in ("embed", *OTHER_MODELS)]
@@ -90,10 +120,11 @@ def fields(table: Table, _: FileOptions) -> Fields:
         model=model, requests=None, cache_write_1h=ibis.ifelse(of_hour, tokens, 0), **counts,
         batch=usage.contains("batch"), tier=ibis.cases((usage.re_search(FAST), "latency-optimized"), else_=tier.nullif("")),
         long_context=usage.re_search("[-_](long[-_]|lctx)"),
-        cost_usd=ibis.coalesce(real(table, "line_item_net_unblended_cost"), real(table, "line_item_unblended_cost")),
-        costs=("line_item_net_unblended_cost", "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
+        cost_usd=cost, costs=(NET, "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
         reasons=((~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
-                 ((line != "usage").fill_null(False), "tax, a credit, a fee or a discount"),
+                 ((line == "credit").fill_null(False), "a credit, which pays for usage"),
+                 ((less & (find(table, NET) is not None)).fill_null(False), "a discount, which costs are after"),
+                 (~(used | less | line.isin(BESIDE)).fill_null(False), "tax, or what a plan or a reservation costs"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
                  (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in"),

@@ -141,7 +141,7 @@ def test_a_system_differs_on_all_items_as_on_those_that_pair() -> None:
     assert case[f"systems.{LUNA}.items"].value == 300
     assert case["quality.cautions.0"].value == (
         "judged on 300 of gpt-5.4's 600 items, 2.0 points worse, and by the same odds on the rest (gpt-5.4 is"
-        " 9.2 points better on the items of both than on all, chance aside: less sure); 95.0% of its own")
+        " 9.2 points better on the items of both than on all, p < 0.001: less sure); 95.0% of its own")
     assert case["quality.cautions.0.about"].value == LUNA
 
 

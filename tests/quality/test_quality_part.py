@@ -335,8 +335,8 @@ def test_pairs_that_hold_all_that_today_got_wrong_are_told_as_such(tmp_path: Pat
     alone = [{"id": f"alone {k}", "system": "today", "score": 1} for k in range(300)]
     chosen = write_rows(tmp_path / "chosen.jsonl", pair_rows(230, 10, 32, 28) + alone)
     told = " ".join(ask("quality", chosen, "--incumbent", "today").stdout.split())
-    assert ("9.9 points worse on the items of both than on all, p < 0.001: less sure; they hold all that it got wrong: if chosen"
-            " by that, judge others too)") in told
+    assert ("9.9 points worse on the items of both than on all, p < 0.001: less sure; they hold all that it got wrong: if"
+            " chosen by that, judge others too)") in told
     by_chance = [{**each, "score": int(k % 9 > 0)} for k, each in enumerate(alone)]
     told = " ".join(ask("quality", write_rows(tmp_path / "some.jsonl", pair_rows(262, 10, 8, 20) + by_chance)).stdout.split())
     assert "on the items of both than on all" not in told

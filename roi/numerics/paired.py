@@ -166,7 +166,7 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
     less than wrong. It is at least half an item of the pairs away from 0 and 1, and worth an item at least.
     """
     a, b, edge = pairs.incumbent, pairs.other, HALF / (pairs.items + 2.0 * HALF)
-    scale = share + (1.0 - share) * _scale_of_the_rest(base.mean, share, pairs) if share < 1.0 else 1.0
+    scale = share + (1.0 - share) * _scale_of_the_rest(base, share, pairs) if share < 1.0 else 1.0
     seen = share * b.mean
     mean = min(max(base.mean + scale * (b.mean - a.mean), seen, edge), seen + 1.0 - share, 1.0 - edge)
     spread, apart = math.sqrt(pairs.variance), 0.0
@@ -174,7 +174,7 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
         rest = min(max((base.mean - share * a.mean) / (1.0 - share), 0.0), 1.0)
         where_right, where_wrong = ScorePosterior(pairs.n11, pairs.n10).mean, ScorePosterior(pairs.n01, pairs.n00).mean
         apart = mean - seen - (1.0 - share) * (rest * where_right + (1.0 - rest) * where_wrong)
-        if unlike_all(base.mean, share, pairs).mark is not None:
+        if unlike_all(base, share, pairs).mark is not None:
             lost, won = base.mean * (1.0 - where_right), (1.0 - base.mean) * where_wrong
             if base.mean > HALF:
                 lost = lost if a.right else min(lost, won)
@@ -216,27 +216,30 @@ class Unlike(NamedTuple):
         return None
 
 
-def unlike_all(base: float, share: float, pairs: Agreement) -> Unlike:
-    """How unlike all items of the incumbent, on which its mean score is `base`, the `share` of them is that pairs.
+def unlike_all(base: Moments, share: float, pairs: Agreement) -> Unlike:
+    """How unlike all items of the incumbent, on which its true score is `base`, the `share` of them is that pairs.
 
-    Of a share drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is kept,
-    the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate).
+    All are as many, right or wrong, as leave it that unsure: where marks are graded the pairs say more of a difference than of
+    a score. Of a share drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is
+    kept, the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate).
     """
-    a = pairs.incumbent
-    off, chance = a.mean - base, base * (1.0 - base) * (1.0 - share) / pairs.items
-    count = pairs.items / share + 2.0 * HALF if share else math.inf
-    return Unlike(off * max(1.0 - chance / off**2, 0.0) if off else 0.0, (a.right, a.wrong),
-                  (base * count - HALF - a.right, (1.0 - base) * count - HALF - a.wrong))
+    a, plain = pairs.incumbent, base.mean * (1.0 - base.mean)
+    items = max(plain / base.deviation**2 - 2.0, 1.0) if base.deviation and share else math.inf
+    n = items * share if items < math.inf else pairs.items
+    off, chance = a.mean - base.mean, plain * (1.0 - share) / n
+    held, count = (n * a.share, n * a.errors.share), items + 2.0 * HALF
+    others = base.mean * count - HALF - held[0], (1.0 - base.mean) * count - HALF - held[1]
+    return Unlike(off * max(1.0 - chance / off**2, 0.0) if off else 0.0, held, others)
 
 
-def _scale_of_the_rest(base: float, share: float, pairs: Agreement) -> float:
+def _scale_of_the_rest(base: Moments, share: float, pairs: Agreement) -> float:
     """The difference of both scores on the items without a partner over the one on the pairs, at the same ratio of their odds.
 
     Scores end at 0 and 1: 50 points from 25% to 75% are 4 from 95%. With a" and b" on the pairs (`Unlike.off` from base) and
     a on the rest it is a (1 - a) / (a" (1 - b") (1 - a) + a b" (1 - a")); 1 where the pairs are neither easier nor harder.
     """
     off, edge = unlike_all(base, share, pairs).off, HALF / (pairs.items + 2.0 * HALF)
-    held, rest = base + off, min(max(base - off * share / (1.0 - share), edge), 1.0 - edge)
+    held, rest = base.mean + off, min(max(base.mean - off * share / (1.0 - share), edge), 1.0 - edge)
     right, wrong = pairs.other.mean * pairs.incumbent.errors.mean, pairs.other.errors.mean * pairs.incumbent.mean
     then = held * right / ((1.0 - held) * wrong + held * right)
     return rest * (1.0 - rest) / (held * (1.0 - then) * (1.0 - rest) + rest * then * (1.0 - held))

@@ -214,9 +214,9 @@ def _against(
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
                               for each, marks in ((incumbent, a), (own, b)))
-    share, goes = pairs / incumbent.items, 0.0
+    share, goes, known = pairs / incumbent.items, 0.0, Moments(incumbent.seen.mean, incumbent.seen.deviation)
     if pairs < max(own.items, incumbent.items):
-        posterior, goes = on_all_items(Moments(incumbent.seen.mean, incumbent.seen.deviation), share, agree)
+        posterior, goes = on_all_items(known, share, agree)
         own = replace(own, posterior=posterior, reaches_bar=None if bar is None else posterior.at_least(bar))
     together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
     draws = together.difference(points)
@@ -238,7 +238,7 @@ def _against(
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
         smallest=smallest, agreement=agree, correlation=together.correlation, more_items=_until_known(more),
-        unlike=unlike_all(incumbent.seen.mean, share, agree))
+        unlike=unlike_all(known, share, agree))
 
 
 def _span(value: float, draws: Floats) -> Span:

@@ -55,8 +55,9 @@ def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Car
     if counted is not None:
         deviation = math.sqrt(mean * (1.0 - mean) / (counted.number() + 2.0))  # of a Beta
     share = pairs / of_base
-    found, together = on_all_items(Moments(mean, deviation), share, counts)
-    return Carried(found, together, pairs, (of_base - pairs, own - pairs), unlike_all(mean, share, counts))
+    known = Moments(mean, deviation)
+    found, together = on_all_items(known, share, counts)
+    return Carried(found, together, pairs, (of_base - pairs, own - pairs), unlike_all(known, share, counts))
 
 
 def _items(score: ScoreOrNot | None, pair: Paired) -> int:

@@ -275,6 +275,8 @@ class Option:
     """Items on which its answers were evaluated, where somebody said; the share that was wrong, which the bar then holds."""
     labelled: int = 0
     """Items of today's model's evaluation that it was not judged on: to judge it on these takes no labels."""
+    with_today: float | None = None
+    """Correlation of both scores on the items of both, where these are not all."""
     below_bar: bool = False
     """True where nothing but its score, as far as it was measured, makes it infeasible: more items may show otherwise."""
     setup_hours: Annotated[Number, own("setup_hours", "changes.{group}.setup_hours")]

@@ -123,7 +123,7 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         Option, values, names, id=id, tokens=_read(Tokens, values, names), error_rate=_error_rate(own_rate, values),
         end_to_end_error=None if whole_rate is None else _error_rate(whole_rate, values), measured_error=told_of.measured,
         items=told_of.items if facts.items is None else facts.items, labelled=told_of.labelled,
-        answers_as=None if repacked else own_rate.same_as,
+        with_today=told_of.with_today, answers_as=None if repacked else own_rate.same_as,
         evaluated=own_rate.evaluated if facts.tested is None else facts.tested,
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),

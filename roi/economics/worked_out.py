@@ -66,6 +66,8 @@ class ErrorRate:
     """On which the system was evaluated."""
     labelled: Annotated[int, At("systems.{system}.labelled_items", absent=0)]
     """Items of the incumbent's evaluation that it was not judged on: their labels exist."""
+    with_today: Annotated[float | None, At("systems.{system}.items_correlation")]
+    """Where only some items pair: correlation of its score and the incumbent's on these."""
     measured: Annotated[Number | None, At("systems.{system}.measured_error_rate")]
     """Share that was counted as wrong, where `central` is the mean of what the count leaves."""
     right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]

@@ -158,11 +158,15 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
     the incumbent's errors are luck, in which the other does not share). Nothing in the marks tells which; both say the same
     where they lack it by chance. Were either as likely, (b - b")^2 / 2 is the expected square of what b is off by that.
 
+    One mark of which all items pair, or none, is what a choice by the mark leaves, as of all that the incumbent got wrong (a
+    suite that is easy throughout leaves it too): the mean is then halfway between both. Of a mark that no pair has, b" has
+    half lost, or won; where that is the more usual mark, no more than of the other.
+
     Where all pair, it is the score on the pairs and `Agreement.correlation`. No item without a partner is more than right or
     less than wrong. It is at least half an item of the pairs away from 0 and 1, and worth an item at least.
     """
     a, b, edge = pairs.incumbent, pairs.other, HALF / (pairs.items + 2.0 * HALF)
-    scale = share + (1.0 - share) * _scale_of_the_rest(base.mean, share, pairs) if share < 1.0 else 1.0
+    scale = share + (1.0 - share) * _scale_of_the_rest(base, share, pairs) if share < 1.0 else 1.0
     seen = share * b.mean
     mean = min(max(base.mean + scale * (b.mean - a.mean), seen, edge), seen + 1.0 - share, 1.0 - edge)
     spread, apart = math.sqrt(pairs.variance), 0.0
@@ -170,6 +174,13 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
         rest = min(max((base.mean - share * a.mean) / (1.0 - share), 0.0), 1.0)
         where_right, where_wrong = ScorePosterior(pairs.n11, pairs.n10).mean, ScorePosterior(pairs.n01, pairs.n00).mean
         apart = mean - seen - (1.0 - share) * (rest * where_right + (1.0 - rest) * where_wrong)
+        if unlike_all(base, share, pairs).mark is not None:
+            lost, won = base.mean * (1.0 - where_right), (1.0 - base.mean) * where_wrong
+            if base.mean > HALF:
+                lost = lost if a.right else min(lost, won)
+            else:
+                won = won if a.wrong else min(lost, won)
+            mean = min(max((mean + base.mean - lost + won) / 2.0, edge), 1.0 - edge)
     together = (b.deviation**2 - a.deviation**2 - pairs.variance) / (2.0 * a.deviation * spread)
     shared = min(max(together, -1.0), 1.0) * math.sqrt(share) * base.deviation * spread * scale
     variance = base.deviation**2 + scale**2 * pairs.variance + 2.0 * shared + apart**2 / 2.0
@@ -180,25 +191,55 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
     return found, min(max(goes, -1.0), 1.0)
 
 
-def off_all(base: float, share: float, pairs: Agreement) -> float:
-    """How much better the incumbent is on the pairs than its score on all of its items, as far as chance does not explain it.
+class Unlike(NamedTuple):
+    """How unlike all items of the incumbent those are that pair."""
 
-    Of a `share` drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is kept,
-    the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate): 0 where it is luck.
+    off: float
+    """How much better it is on the pairs than on all, as far as chance does not explain it; 0 where it is luck."""
+    held: tuple[float, float]
+    """Items right and wrong of the incumbent that pair."""
+    others: tuple[float, float]
+    """The same of those that do not."""
+
+    @property
+    def p_value(self) -> float:
+        """Fisher's exact test, two-sided, of its share right on the pairs against that on the others."""
+        right, wrong, *rest = (max(round(count), 0) for count in (*self.held, *self.others))
+        return exact_fisher(right, wrong, rest[0], rest[1])
+
+    @property
+    def mark(self) -> tuple[str, str] | None:
+        """Where all or none of the items with one mark pair: which of both, and the mark; None where neither is so."""
+        for mark, held, other in zip(("right", "wrong"), self.held, self.others, strict=True):
+            if min(held, abs(other)) < HALF <= max(held, other):
+                return "all" if held >= HALF else "none", mark
+        return None
+
+
+def unlike_all(base: Moments, share: float, pairs: Agreement) -> Unlike:
+    """How unlike all items of the incumbent, on which its true score is `base`, the `share` of them is that pairs.
+
+    All are as many, right or wrong, as leave it that unsure: where marks are graded the pairs say more of a difference than of
+    a score. Of a share drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is
+    kept, the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate).
     """
-    off = pairs.incumbent.mean - base
-    chance = base * (1.0 - base) * (1.0 - share) / pairs.items
-    return off * max(1.0 - chance / off**2, 0.0) if off else 0.0
+    a, plain = pairs.incumbent, base.mean * (1.0 - base.mean)
+    items = max(plain / base.deviation**2 - 2.0, 1.0) if base.deviation and share else math.inf
+    n = items * share if items < math.inf else pairs.items
+    off, chance = a.mean - base.mean, plain * (1.0 - share) / n
+    held, count = (n * a.share, n * a.errors.share), items + 2.0 * HALF
+    others = base.mean * count - HALF - held[0], (1.0 - base.mean) * count - HALF - held[1]
+    return Unlike(off * max(1.0 - chance / off**2, 0.0) if off else 0.0, held, others)
 
 
-def _scale_of_the_rest(base: float, share: float, pairs: Agreement) -> float:
+def _scale_of_the_rest(base: Moments, share: float, pairs: Agreement) -> float:
     """The difference of both scores on the items without a partner over the one on the pairs, at the same ratio of their odds.
 
-    Scores end at 0 and 1: 50 points from 25% to 75% are 4 from 95%. With a" and b" on the pairs (`off_all` apart from base) and
+    Scores end at 0 and 1: 50 points from 25% to 75% are 4 from 95%. With a" and b" on the pairs (`Unlike.off` from base) and
     a on the rest it is a (1 - a) / (a" (1 - b") (1 - a) + a b" (1 - a")); 1 where the pairs are neither easier nor harder.
     """
-    off, edge = off_all(base, share, pairs), HALF / (pairs.items + 2.0 * HALF)
-    held, rest = base + off, min(max(base - off * share / (1.0 - share), edge), 1.0 - edge)
+    off, edge = unlike_all(base, share, pairs).off, HALF / (pairs.items + 2.0 * HALF)
+    held, rest = base.mean + off, min(max(base.mean - off * share / (1.0 - share), edge), 1.0 - edge)
     right, wrong = pairs.other.mean * pairs.incumbent.errors.mean, pairs.other.errors.mean * pairs.incumbent.mean
     then = held * right / ((1.0 - held) * wrong + held * right)
     return rest * (1.0 - rest) / (held * (1.0 - then) * (1.0 - rest) + rest * then * (1.0 - held))
@@ -215,6 +256,23 @@ def exact_mcnemar(lost: int, won: int) -> float:
     n, few = lost + won, min(lost, won)
     log_terms = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(few + 1))
     return min(2.0 * math.fsum(map(math.exp, log_terms)), 1.0)
+
+
+def exact_fisher(right: int, wrong: int, others_right: int, others_wrong: int) -> float:
+    """Two-sided p-value of as many right here and there if which are here were chance: of all tables that are no likelier.
+
+    Of a table that is more than 40 standard deviations away it is 0.
+    """
+    here, rights, n = right + wrong, right + others_right, right + wrong + others_right + others_wrong
+    middle = here * rights / max(n, 1)
+    reach = 40.0 * math.sqrt(middle * (1.0 - rights / max(n, 1))) + 1.0
+    if abs(right - middle) > reach:
+        return 0.0
+    least, most = max(0, here + rights - n, math.floor(middle - reach)), min(here, rights, math.ceil(middle + reach))
+    k = np.arange(least, most, dtype=float)  # each against the next
+    logs = np.concatenate([[0.0], np.cumsum(np.log((rights - k) * (here - k) / ((k + 1.0) * (n - rights - here + k + 1.0))))])
+    often = np.exp(logs - logs.max())
+    return float(often[often <= often[right - least] * (1.0 + 1e-7)].sum() / often.sum())
 
 
 def score_posterior(marks: Array, weights: Array, clusters: Ints) -> ScorePosterior:

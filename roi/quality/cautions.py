@@ -11,7 +11,7 @@ from roi.errors import InputError, nearest_file
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.formats.own_rows import NAMES
 from roi.quality.measured import Measured
-from roi.resolution.paired_scores import told_off
+from roi.resolution.paired_scores import told_unlike
 
 ENOUGH: Final = 200
 """Items below which a set is small: 200 to 500 are usual."""
@@ -110,7 +110,7 @@ def _gaps(measured: Measured) -> Iterator[Caution]:
         own, incumbent = items[each.system], items[measured.incumbent]
         if each.pairs < max(own, incumbent):
             yield Caution(f"the difference rests on {_count(each.pairs, 'pair')}; it was judged on {_count(own, 'item')},"
-                          f" {measured.incumbent} on {incumbent:,}{told_off(measured.incumbent, each.off)}", each.system,
+                          f" {measured.incumbent} on {incumbent:,}{told_unlike(measured.incumbent, each.unlike)}", each.system,
                           kept=False)
     for cascade in measured.cascades:
         if cascade.no_answer:

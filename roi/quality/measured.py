@@ -14,11 +14,12 @@ from roi.numerics.paired import (
     Moments,
     Pair,
     ScorePosterior,
+    Unlike,
     agreement,
     exact_mcnemar,
-    off_all,
     on_all_items,
     score_posterior,
+    unlike_all,
 )
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import TAIL
@@ -65,10 +66,8 @@ class Difference:
 
     system: str
     pairs: int
-    value: float
+    on_pairs: Span
     """Its mean mark less the incumbent's."""
-    low: float
-    high: float
     on_all: Span
     """The same on all items of the incumbent, of which only some may pair; the margin is held against it."""
     lost: int
@@ -87,8 +86,8 @@ class Difference:
     agreement: Agreement
     correlation: float
     """Of the two true scores on the pairs."""
-    off: float
-    """How much better the incumbent is on the pairs than on all of its items, beyond chance; 0 where all pair."""
+    unlike: Unlike
+    """How unlike all items of the incumbent the pairs are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,9 +214,9 @@ def _against(
     agree = agreement(a, b, weights, clusters)
     on_pairs, own_on_pairs = (each.seen if each.items == pairs else score_posterior(marks, weights, clusters)
                               for each, marks in ((incumbent, a), (own, b)))
-    share, goes = pairs / incumbent.items, 0.0
+    share, goes, known = pairs / incumbent.items, 0.0, Moments(incumbent.seen.mean, incumbent.seen.deviation)
     if pairs < max(own.items, incumbent.items):
-        posterior, goes = on_all_items(Moments(incumbent.seen.mean, incumbent.seen.deviation), share, agree)
+        posterior, goes = on_all_items(known, share, agree)
         own = replace(own, posterior=posterior, reaches_bar=None if bar is None else posterior.at_least(bar))
     together = Pair(on_pairs, own_on_pairs, agree.correlation(on_pairs, own_on_pairs))
     draws = together.difference(points)
@@ -235,11 +234,11 @@ def _against(
         gap = own.posterior.share - bar
         more.append((gap, _more_items(pairs, gap, own.posterior.deviation, own.reaches_bar)))
     return own, Difference(
-        system=own.system, pairs=pairs, **on_both._asdict(), on_all=on_all,
+        system=own.system, pairs=pairs, on_pairs=on_both, on_all=on_all,
         lost=int((better < 0).sum()), won=int((better > 0).sum()),
         p_value=exact_mcnemar(int((off < 0).sum()), int((off > 0).sum())), not_worse=not_worse,
         smallest=smallest, agreement=agree, correlation=together.correlation, more_items=_until_known(more),
-        off=off_all(incumbent.seen.mean, share, agree) if share < 1.0 else 0.0)
+        unlike=unlike_all(known, share, agree))
 
 
 def _span(value: float, draws: Floats) -> Span:

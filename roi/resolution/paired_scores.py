@@ -8,7 +8,7 @@ from roi.economics.inputs import path_of
 from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
 from roi.facts.case import ABOUT, BESIDE, CAUTIONS, CORRELATION, FOLLOWS, GIVEN, ITEMS
-from roi.numerics.paired import Agreement, Moments, ScorePosterior, given_third, off_all, on_all_items
+from roi.numerics.paired import Agreement, Moments, ScorePosterior, Unlike, given_third, on_all_items, unlike_all
 from roi.numerics.spreads import TAIL
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of
@@ -17,6 +17,8 @@ from roi.scenario.sections.scores import Paired, Score, ScoreOrNot
 
 ROUNDED: Final = 0.005
 """Of a score that is written with two digits."""
+BY_LUCK: Final = 0.05
+"""Least p-value with which pairs are not told to be unlike the rest."""
 
 
 def largest_pair(s: Scenario) -> Paired | None:
@@ -34,8 +36,8 @@ class Carried(NamedTuple):
     pairs: int
     alone: tuple[int, int]
     """Items of the incumbent, and of the system, without a partner."""
-    off: float
-    """How much better the incumbent is on the pairs than on all of its items, beyond chance (`off_all`)."""
+    unlike: Unlike
+    """How unlike all of the incumbent's items the pairs are."""
 
 
 def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Carried | None:
@@ -53,8 +55,9 @@ def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Car
     if counted is not None:
         deviation = math.sqrt(mean * (1.0 - mean) / (counted.number() + 2.0))  # of a Beta
     share = pairs / of_base
-    found, together = on_all_items(Moments(mean, deviation), share, counts)
-    return Carried(found, together, pairs, (of_base - pairs, own - pairs), off_all(mean, share, counts))
+    known = Moments(mean, deviation)
+    found, together = on_all_items(known, share, counts)
+    return Carried(found, together, pairs, (of_base - pairs, own - pairs), unlike_all(known, share, counts))
 
 
 def _items(score: ScoreOrNot | None, pair: Paired) -> int:
@@ -70,16 +73,21 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
     by = f"{abs(points):.1f} points {'worse' if points < 0 else 'better'}" if round(points, 1) else "as good"
     on = f"{pairs:,} of {today}'s {pairs + theirs:,} items" if theirs else f"all {pairs:,} items of {today}"
     aside = f" ({own:,} more of its own are left aside)" if own else ""
-    rest = f", and by the same odds on the rest{told_off(today, carried.off)}" if theirs else ""
+    how = "by the same odds" if carried.unlike.mark is None else "between the same odds and the same shares of either mark"
+    rest = f", and {how} on the rest{told_unlike(today, carried.unlike)}" if theirs else ""
     tell_caution(sheet, f"judged on {on}{aside}, {by}{rest}; {100 * score.value:.1f}% of its own", system)
-    return f"{points:+.1f} points of {today} on {pairs:,} items of both, by the same odds on the rest".replace("-0.0", "+0.0")
+    return f"{points:+.1f} points of {today} on {pairs:,} items of both, {how} on the rest".replace("-0.0", "+0.0")
 
 
-def told_off(incumbent: str, off: float) -> str:
-    """That the incumbent is better or worse on the pairs than on all of its items, in brackets; empty where it is as good."""
-    points = f"{100.0 * abs(off):.1f} points {'better' if off > 0 else 'worse'}"
-    return "" if points.startswith("0.0") else (
-        f" ({incumbent} is {points} on the items of both than on all, chance aside: less sure)")
+def told_unlike(incumbent: str, unlike: Unlike) -> str:
+    """That the incumbent is better or worse on the pairs than on all of its items, in brackets; empty where it may be luck."""
+    points, p = f"{100.0 * abs(unlike.off):.1f} points {'better' if unlike.off > 0 else 'worse'}", unlike.p_value
+    if points.startswith("0.0") or p >= BY_LUCK:
+        return ""
+    mark = unlike.mark
+    by = "" if mark is None else f"; they hold {mark[0]} that it got {mark[1]}: if chosen by that, judge others too"
+    luck = "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
+    return f" ({incumbent} is {points} on the items of both than on all, {luck}: less sure{by})"
 
 
 def tell_caution(sheet: FactSheet, says: str, about: str | None) -> None:
@@ -137,9 +145,12 @@ def add_pair(sheet: FactSheet, s: Scenario, system: str, pair: Paired, carried: 
     lucks = [path_of(ErrorRate, "noise", system=name) for name in names]
     drawn = [path if path + ITEMS in sheet.facts else luck for path, luck in zip(paths, lucks, strict=True)]
     counts = _agreement(pair)
-    together = pair.correlation if carried is None else carried.correlation
-    if together is None:
-        together = counts.correlation(counts.incumbent, counts.other)
+    on_pairs = counts.correlation(counts.incumbent, counts.other)
+    if carried is None:
+        together = on_pairs if pair.correlation is None else pair.correlation
+    else:
+        together = carried.correlation
+        sheet.state(path_of(ErrorRate, "with_today", system=system), on_pairs, f"{source}: on the items of both")
     if all(path in sheet.facts and sheet.facts[path].uncertain for path in drawn):
         told = f"{source}: on the items of {s.incumbent.model}"
         if (drawn[0] in lucks) != (drawn[1] in lucks):  # more luck is fewer wrong answers

@@ -55,7 +55,7 @@ def test_the_answer_is_one_screen_that_begins_with_the_first_step(scenario: Path
 
 
 def test_items_of_todays_model_that_a_candidate_lacks_cost_no_label(scenario: Path) -> None:
-    """Luna on 100 of gpt-5.4's 800 items: $100 for the answers to 700 more, and $1 for each label beyond these."""
+    """Luna on 100 of gpt-5.4's 800 items: $100 for the answers to 700 more, beyond these $1 a label and $100 for gpt-5.4's."""
     luna = "{value: 0.93, items: 100, paired: {both_right: 90, only_incumbent: 5, only_this: 3, both_wrong: 2}}"
     more = ("--set", "quality.scores={gpt-5.4: {value: 0.95, items: 800}, gpt-6-luna: " + luna + "}", "--set", "draws=256",
             "--set", "quality.usd_per_error=0.2", "--set", "evaluation.usd_per_label=1",
@@ -63,10 +63,21 @@ def test_items_of_todays_model_that_a_candidate_lacks_cost_no_label(scenario: Pa
     found = json.loads(ask("next", scenario, *more, "--format", "json").stdout)
     e = next(each for each in found["experiments"] if each["kind"] == "evaluate" and each["option"].endswith("luna"))
     cost = {items: worth - net for items, worth, net, _ in e["curve"]}
-    assert {n: cost[n] for n in (25, 700, 800)} == pytest.approx({25: 100.0, 700: 100.0, 800: 200.0})
+    assert {n: cost[n] for n in (25, 700, 800)} == pytest.approx({25: 100.0, 700: 100.0, 800: 300.0})
     assert e["labelled"] == min(e["items"], 700)
     told = f"on {e['items']:,} items ({'700 of these ' if e['items'] > 700 else ''}gpt-5.4's, labelled already)"
     assert told in " ".join(ask("next", scenario, *more).stdout.split())
+
+
+def test_a_candidate_that_nobody_judged_is_judged_on_todays_items_without_labels(scenario: Path) -> None:
+    """Luna on the 300 of gpt-5.4: $100 for the answers, and $1 for each label beyond these, as gpt-5.4's 25 more do."""
+    more = ("--set", "quality.scores={gpt-5.4: {value: 0.95, items: 300}}", "--set", "draws=256",
+            "--set", "quality.usd_per_error=0.2", "--set", "evaluation.usd_per_label=1")
+    found = json.loads(ask("next", scenario, *more, "--format", "json").stdout)["experiments"]
+    cost = {each["option"].rpartition(":")[2].rpartition("/")[2]: {items: worth - net for items, worth, net, _ in each["curve"]}
+            for each in found if each["kind"] == "evaluate"}
+    assert {n: cost["gpt-6-luna"][n] for n in (25, 300, 400)} == pytest.approx({25: 100.0, 300: 100.0, 400: 200.0})
+    assert cost["stay"][25] == pytest.approx(125.0)
 
 
 @pytest.mark.full

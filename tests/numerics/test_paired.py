@@ -7,14 +7,12 @@ from scipy import stats
 from roi.numerics.normal import go_with, normal_cdf, normal_quantile
 from roi.numerics.paired import (
     Agreement,
-    Moments,
     Pair,
     ScorePosterior,
     agreement,
+    exact_fisher,
     exact_mcnemar,
     given_third,
-    off_all,
-    on_all_items,
     score_posterior,
     worth_items,
 )
@@ -73,6 +71,19 @@ def test_mcnemar_is_scipys_binomial_test(lost: int, won: int) -> None:
 def test_mcnemar_by_hand() -> None:
     """1 lost, 5 won: 2 x (1 + 6) / 64 = 14/64."""
     assert exact_mcnemar(1, 5) == pytest.approx(14 / 64)
+
+
+@pytest.mark.parametrize("table", [(3, 1, 1, 3), (240, 60, 300, 0), (60, 240, 299, 1), (0, 0, 5, 5), (40, 9, 200, 60)])
+def test_fishers_test_is_scipys(table: tuple[int, int, int, int]) -> None:
+    """By hand: 3 and 1 against 1 and 3 are 2 x (16 + 1) / 70."""
+    assert exact_fisher(3, 1, 1, 3) == pytest.approx(34 / 70)
+    assert exact_fisher(*table) == pytest.approx(stats.fisher_exact([table[:2], table[2:]]).pvalue, rel=1e-6, abs=1e-300)
+
+
+def test_fishers_test_of_many_items_is_quick() -> None:
+    table = (20_010_000, 19_990_000, 30_000_000, 30_000_000)
+    assert exact_fisher(*table) == pytest.approx(stats.chi2_contingency([table[:2], table[2:]]).pvalue, rel=1e-3)
+    assert exact_fisher(30_000_000, 10_000_000, 20_000_000, 40_000_000) == 0.0
 
 
 def test_right_and_wrong_items_are_counted_with_jeffreys_prior() -> None:
@@ -286,101 +297,3 @@ def test_what_two_have_in_common_beyond_a_third() -> None:
     assert given_third(0.6, 0.5, 0.4) == pytest.approx(0.504, abs=1e-3)
     assert given_third(0.2, 0.5, 0.4) == pytest.approx(0.0)
     assert (given_third(0.6, 1.0, 0.6), given_third(0.9, 0.1, -0.9)) == (0.0, 1.0)
-
-
-def carried(base: ScorePosterior, share: float, pairs: Agreement) -> tuple[ScorePosterior, float]:
-    return on_all_items(Moments(base.mean, base.deviation), share, pairs)
-
-
-def test_where_all_items_pair_the_score_on_all_is_the_one_on_the_pairs() -> None:
-    for counts in ((264, 15, 9, 12), (285, 6, 0, 9), (120, 0, 0, 0), (3, 1, 2, 0)):
-        pairs = Agreement(*counts)
-        found, together = carried(pairs.incumbent, 1.0, pairs)
-        assert (found.right, found.wrong) == pytest.approx((pairs.other.right, pairs.other.wrong), abs=1e-7)
-        assert together == pytest.approx(pairs.correlation(pairs.incumbent, pairs.other))
-
-
-def test_of_a_few_pairs_of_many_items_the_difference_is_all_that_is_open() -> None:
-    """The incumbent is known, 90% as on the pairs: left is d = (9 - 15) / 301 and its variance, and nothing goes together.
-
-    Where it is right the other is in 255.5 / 271, where not in 9.5 / 31, which makes 87.92% and not 88.01%.
-    """
-    pairs = Agreement(255, 15, 9, 21)
-    found, together = on_all_items(Moments(0.9, 0.0), 0.0, pairs)
-    assert (found.mean, found.deviation, together) == pytest.approx((0.9 - 6 / 301, pairs.variance**0.5, 0.0), rel=2e-3)
-    near, together = on_all_items(Moments(0.9, 1e-6), 0.001, pairs)
-    assert (near.mean, near.deviation) == pytest.approx((found.mean, found.deviation), rel=1e-4)
-    assert abs(together) < 0.02
-
-
-def test_a_score_stays_between_none_right_and_all() -> None:
-    """99.9%, and 5 points more on the 100 of 1,000 items that pair, 92.5 / 101: no more than right on all the rest, 99.2%."""
-    found, together = carried(ScorePosterior(999, 1), 0.1, Agreement(85, 2, 7, 6))
-    assert (found.mean, found.wrong) == pytest.approx((0.1 * 92.5 / 101 + 0.9, 0.0))
-    assert -1.0 <= together <= 1.0
-
-
-def test_what_pairs_add_is_by_odds_where_they_are_harder_and_open_where_that_may_be_by_what_the_incumbent_got() -> None:
-    """80% of 1,000, 20% of the 100 that pair, on which the other is 70% right: not 80 + 50 points.
-
-    Odds of 70.5 / 30.5 over 20.5 / 80.5 are 9.08, and 86.4 / 13.6 on the rest times that are 98.3%: 95.5% of all. As often
-    as where the incumbent is right (19.5 / 21), and not (51.5 / 81), would be 87.6%. All of 100 right is all right by either.
-    """
-    base = ScorePosterior(800, 200)
-    found, _ = carried(base, 0.1, Agreement(19, 1, 51, 29))
-    assert (found.mean, found.share) == pytest.approx((0.955, 0.955), abs=1.5e-3)
-    assert found.deviation > 0.079 / 2**0.5
-    assert carried(base, 0.1, Agreement(50, 0, 50, 0))[0].quantile(0.05) > 0.98
-
-
-def test_chance_makes_pairs_neither_easier_nor_harder() -> None:
-    """Of 100 by chance from 400 of which 80% are right the share is off by 3.5 points (sqrt(0.16 x 0.75 / 100)), by luck.
-
-    Of 10 points it is 1.2: 8.8 are kept.
-    """
-    pairs = Agreement(81.4, 1.5, 1.5, 15.6)
-    assert off_all(0.8, 0.25, pairs) == 0.0
-    assert off_all(0.8, 0.25, Agreement(89.4, 1.0, 1.0, 8.6)) == pytest.approx(0.1 - 0.0012 / 0.1, abs=1e-3)
-
-
-def test_two_items_that_say_nothing_of_a_score_leave_one() -> None:
-    """Half of 4 right, and each right where the other is wrong on 2: a share of no items at all ended in a division by zero."""
-    found, together = carried(ScorePosterior(2, 2), 0.5, Agreement(0, 1, 1, 0))
-    assert (found.right, found.wrong, found.share) == pytest.approx((0.5, 0.5, 0.5))
-    assert -1.0 <= together <= 1.0
-
-
-def half_of(chosen: str, ease: np.ndarray, luck: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Which items pair: some 300 of 600, or 480 of those that do not time out, or all that the incumbent gets wrong and 80."""
-    ways = {"by chance": luck > 0, "the easy ones": ease > 0, "the hard ones": ease < 0,
-            "those that do not time out": ease + luck / 3 > -1.2, "what it got wrong": ~right | (luck > 1.2)}
-    return np.asarray(ways[chosen])
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("shift", [-0.5, 0.0, 0.5])
-@pytest.mark.parametrize(("chosen", "least", "most"), [
-    ("by chance", 0.86, 0.99), ("the easy ones", 0.9, 1.0), ("the hard ones", 0.9, 1.0),
-    ("those that do not time out", 0.9, 1.0), ("what it got wrong", 0.7, 1.0)])
-def test_intervals_hold_the_truth_on_all_items_however_pairs_are_chosen(
-    chosen: str, least: float, most: float, shift: float,
-) -> None:
-    """600 items; both models go by difficulty, one 7 points worse, as good or 4 better, and luck does the rest.
-
-    The difference carried over as it stands, in points, held in 0 to 73% where the pairs are not by chance and it is not 0, and
-    leant by 5 on easy pairs.
-    """
-    rng, held, off = np.random.default_rng(4), [], []
-    truth = float(np.subtract(*stats.norm.cdf(np.array([2.0 + shift, 2.0]) / (1.0 + 1.2**2) ** 0.5)))
-    for _ in range(80):
-        ease = rng.normal(size=600)
-        a, b = (2.0 + more + 1.2 * ease + rng.normal(size=600) > 0 for more in (0.0, shift))
-        both = half_of(chosen, ease, rng.normal(size=600), a)
-        pairs = Agreement(*(int((both & x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b))))
-        base = ScorePosterior(float(a.sum()), float((~a).sum()))
-        found, together = carried(base, pairs.items / 600, pairs)
-        low, high = interval(Pair(base, found, together))
-        held.append(low <= truth <= high)
-        off.append(found.mean - base.mean - truth)
-    assert least < np.mean(held) <= most
-    assert abs(np.mean(off)) < {"by chance": 0.004, "the easy ones": 0.03, "what it got wrong": 0.11}.get(chosen, 0.01)

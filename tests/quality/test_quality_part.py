@@ -328,3 +328,15 @@ def test_the_margin_is_held_against_the_difference_on_all_items(tmp_path: Path) 
     assert luna["probability_not_worse"] < 0.5
     told = ask("quality", rows, "--incumbent", "today").stdout
     assert "First judge it on the other 300 items of today, which are labelled already" in " ".join(told.split())
+
+
+def test_pairs_that_hold_all_that_today_got_wrong_are_told_as_such(tmp_path: Path) -> None:
+    """540 of 600 right, 240 of the 300 that pair: 10 points fewer, of which luck takes 0.1 off (0.09 / 600 / 0.1)."""
+    alone = [{"id": f"alone {k}", "system": "today", "score": 1} for k in range(300)]
+    chosen = write_rows(tmp_path / "chosen.jsonl", pair_rows(230, 10, 32, 28) + alone)
+    told = " ".join(ask("quality", chosen, "--incumbent", "today").stdout.split())
+    assert ("9.9 points worse on the items of both than on all, p < 0.001: less sure; they hold all that it got wrong: if"
+            " chosen by that, judge others too)") in told
+    by_chance = [{**each, "score": int(k % 9 > 0)} for k, each in enumerate(alone)]
+    told = " ".join(ask("quality", write_rows(tmp_path / "some.jsonl", pair_rows(262, 10, 8, 20) + by_chance)).stdout.split())
+    assert "on the items of both than on all" not in told

@@ -202,7 +202,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         second_move=move, options=tuple(results.values()),
         can_fail=fails,
-        infeasible=tuple(infeasible_result(o, options["stay"], score_of(o, options) if o.below_bar else None)
+        infeasible=tuple(infeasible_result(o, options["stay"], score_of(o, options) if o.below_bar else None, drawn)
                          for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),

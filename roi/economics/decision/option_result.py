@@ -123,6 +123,8 @@ class InfeasibleOption:
     """Which limit binds, and what would have to change, in words."""
     score: float | None
     """Share of its answers that is right, as it was measured, where that misses the bar and nothing else binds; else None."""
+    probability_good_enough: float | None
+    """Share of the draws in which it reaches that bar all the same; None without draws, and of an exact score."""
     trains: bool
     """True where a model or an adapter would be trained for it."""
     months_to_live: float
@@ -329,11 +331,13 @@ def option_result(
     )
 
 
-def infeasible_result(option: Option, stay: Option, score: float | None) -> InfeasibleOption:
+def infeasible_result(option: Option, stay: Option, score: float | None, drawn: Drawn | None) -> InfeasibleOption:
     """The result of an option that cannot work, with the limit that binds."""
+    reached = None if score is None or drawn is None else drawn.meets.get(option.id)
     return InfeasibleOption(
         id=option.id, kind=option.kind, label=option.label, reason=option.infeasible or "",
-        score=score, trains=option.trains, months_to_live=float(option.months_to_live),
+        score=score, probability_good_enough=None if reached is None else float(np.mean(reached)),
+        trains=option.trains, months_to_live=float(option.months_to_live),
         quality=_quality(option, stay, None, None),
     )
 

@@ -115,7 +115,8 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
     d, score = each.difference, each.score
     worse = f"at most {points(measured.margin)} points worse than" if measured.margin else "no worse than"
     pairs, seen = number_of(d.pairs, "pair"), d.on_all
-    on = pairs if seen.value == d.value else f"on all {measured.scores[0].items:,}; {_points(d.value)} on {pairs}"
+    both = f"on all {measured.scores[0].items:,}; {_points(d.on_pairs.value)} on {pairs}"
+    on = pairs if seen == d.on_pairs else both
     said = (f"chance {_sure(d.not_worse)} to be {worse} {measured.incumbent} (found {_points(seen.value)}, 90%"
             f" {_points(seen.low)} to {_points(seen.high)}, {on})")
     if measured.bar is None:
@@ -188,8 +189,8 @@ def _as_compared(measured: Measured) -> Iterable[Block]:
                if each.posterior != each.seen]
     if carried:
         reaches = " takes" if measured.bar is None else " and the chance to reach the bar take"
-        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the odds of both on"
-                        f" the pairs make {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
+        yield Paragraph(f"Not all items pair: the score of {measured.incumbent} on all of its own and the pairs make"
+                        f" {first_of(carried, MOST_TOLD)}; roi compare{reaches} that.")
 
 
 def _worth(answer: QualityAnswer) -> Iterable[Block]:
@@ -211,7 +212,8 @@ def _score_row(each: SystemScore) -> Row:
 
 def _difference_row(each: Difference) -> Row:
     more = f">{MOST_ITEMS // 1_000_000} M" if each.more_items is None else f"{each.more_items:,}"
-    return Row((each.system, f"{each.pairs:,}", _points(each.value), f"{_points(each.low)} to {_points(each.high)}",
+    value, low, high = map(_points, each.on_pairs)
+    return Row((each.system, f"{each.pairs:,}", value, f"{low} to {high}",
                 f"{each.lost:,} / {each.won:,}", "<0.001" if each.p_value < 0.0005 else f"{each.p_value:.3f}",
                 _chance(each.not_worse), _points(each.smallest)[1:], more))
 
@@ -230,7 +232,8 @@ def quality_json(answer: QualityAnswer) -> str:
     found, measured = answer.found, answer.measured
     unscored = dict(zip(found.systems, found.unscored, strict=True))
     differences: list[dict[str, Any]] = [
-        {"system": each.system, "pairs": each.pairs, "difference": each.value, "low": each.low, "high": each.high,
+        {"system": each.system, "pairs": each.pairs, "difference": each.on_pairs.value,
+         "low": each.on_pairs.low, "high": each.on_pairs.high,
          "items_lost": each.lost, "items_won": each.won, "mcnemar_p": each.p_value, "on_all": each.on_all._asdict(),
          "probability_not_worse": each.not_worse,
          "smallest_difference_shown": each.smallest, "more_items": each.more_items, "agreement": asdict(each.agreement)}

@@ -43,7 +43,7 @@ def scores(measured: Measured) -> Spec:
 def differences(measured: Measured) -> Spec:
     """Each system's score less the incumbent's on the same items, points of 100; dashed lines at 0 and at the margin."""
     found = measured.differences
-    rows = [_row(k, each.system, 100 * each.value, 100 * each.low, 100 * each.high) for k, each in enumerate(found)]
+    rows = [_row(k, each.system, *(100 * part for part in each.on_pairs)) for k, each in enumerate(found)]
     labels = [f"{row['system']}: {row['share']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})" for row in rows]
     said = (f"Difference to {measured.incumbent} in points of 100, 90% interval. {'; '.join(labels)}. Margin:"
             f" {-100 * measured.margin:+.1f}.")

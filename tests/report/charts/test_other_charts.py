@@ -39,7 +39,7 @@ def test_scores_and_differences_are_those_that_were_measured() -> None:
         assert (row["low"], row["high"]) == pytest.approx(each.posterior.interval, abs=1e-5)
     assert {line["at"] for line in spec["layer"][0]["data"]["values"]} == {0.85}
     told = plain(differences(measured))["layer"][1]["data"]["values"]
-    assert [row["share"] for row in told] == pytest.approx([100 * d.value for d in measured.differences], abs=1e-5)
+    assert [row["share"] for row in told] == pytest.approx([100 * d.on_pairs.value for d in measured.differences], abs=1e-5)
 
 
 def test_memory_of_a_plan_is_the_reports_by_card_and_by_part() -> None:

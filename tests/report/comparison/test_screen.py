@@ -1649,6 +1649,18 @@ def test_a_candidate_below_the_bar_is_named_with_its_score_as_it_was_measured() 
     assert "gpt-6-luna (86.4% right)" not in within
 
 
+def test_a_candidate_below_the_bar_on_few_of_the_items_is_told_with_its_chance_and_what_settles_it() -> None:
+    """85.5% on the 200 of 400 items that pair, of which staying has 87.5% right, and of all as many."""
+    some = "{both_right: 163, only_incumbent: 12, only_this: 8, both_wrong: 17}"
+    scores = f"{{gpt-6-sol: {{value: 0.875, items: 400}}, gpt-6-luna: {{value: 0.855, items: 200, paired: {some}}}}}"
+    c = apis("quality.bar=0.86", f"quality.scores={scores}", "candidates.api_models=[openai/gpt-6-luna]")
+    luna = next(o for o in c.infeasible if o.score is not None)
+    assert luna.probability_good_enough == pytest.approx(0.4, abs=0.05)
+    out = " ".join(render(screen_blocks(c, ()), width=10_000).split())
+    assert (f"gpt-6-luna (85.5% right by 200 of gpt-6-sol's 400 items, {luna.probability_good_enough:.0%} to reach it: judge it"
+            " on the other 200, which have their labels)") in out
+
+
 GROWING = {
     "as_of": "2026-11-29", "draws": 0, "incumbent": {"provider": "openai", "model": "gpt-6-sol"},
     "workload": {"requests_per_day": 5000, "growth_per_year": 3.0, "input_tokens": 1200, "output_tokens": 100},

@@ -49,6 +49,8 @@ class Size(NamedTuple):
     """Of the set-up of options that it lets be chosen: their evaluation and training are done."""
     tests: bool = True
     """Whether it lets them be chosen: so few items are no test."""
+    today_usd: float = 0.0
+    """Of judging today's model on those of the items that it has not answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candi
             judged.add(answers(o))
             alone = _evaluation(shared, central, drawn, candidates, id)
             yield alone
-            if id in candidates and o.evaluated and (beside := _beside_today(alone, drawn)) is not None:
+            if id in candidates and o.evaluated and (beside := _beside_today(alone, drawn, o.with_today)) is not None:
                 yield beside
         if o.below_bar:
             continue
@@ -160,9 +162,11 @@ def _evaluation(
 ) -> Trial:
     """Judging the option's answers on more items, and training first what is to be judged where nobody has evaluated it.
 
-    Items of today's model that it was not judged on come first: their labels are neither bought nor make it take longer.
+    Items of today's model that it was not judged on come first: their labels are neither bought nor make it take longer. They
+    are all of these where nobody has judged it.
     """
-    o, unproven = central[id].option, id not in candidates
+    o, unproven, today = central[id].option, id not in candidates, central["stay"].option
+    labelled = o.labelled if o.evaluated else int(np.max(today.items or 0))
     same = tuple(i for i, e in central.items() if unproven and i not in candidates and answers(e.option) == answers(o))
     trains = o.trains and not o.evaluated
     training = _training_usd(central[id]) if trains else 0.0
@@ -173,33 +177,36 @@ def _evaluation(
     wait = float(np.asarray(o.months_to_live)) / 2.0 if trains else 0.0
 
     def size(items: int) -> Size:
-        bought = max(items - o.labelled, 0)
+        bought = max(items - labelled, 0)
         takes = months * max(bought / labels, 1.0) if labels > 0 else months
         return Size(items, once + bought * label + training, max(takes, wait), once + min(items, labels) * label + training,
-                    judged or items + held >= shared.min_items)
+                    judged or items + held >= shared.min_items, once if bought else 0.0)
 
-    sizes = sorted({*ITEMS, *(n for n in (round(labels), o.labelled) if ITEMS[0] <= n <= ITEMS[-1])})
+    sizes = sorted({*ITEMS, *(n for n in (round(labels), labelled) if ITEMS[0] <= n <= ITEMS[-1])})
     found = as_measured(o)
-    counted = float(np.asarray(answered_wrong(found, central["stay"].option.error_rate))) if o.evaluated else 0.0
+    counted = float(np.asarray(answered_wrong(found, today.error_rate))) if o.evaluated else 0.0
     before = held if not judged else items_behind(drawn.wrong[id])
     return Trial(kind="evaluate", option=id, known=drawn.wrong[id], sizes=tuple(map(size, sizes)), results=binomial,
-                 labelled=o.labelled, eligible=same,
+                 labelled=labelled, eligible=same,
                  most_wrong=lambda items: (1.0 - shared.quality_bar) * (items + before) - counted * before)
 
 
-def _beside_today(alone: Trial, drawn: Drawn) -> Trial | None:
+def _beside_today(alone: Trial, drawn: Drawn, together: float | None) -> Trial | None:
     """The same items judged for today's model too; None where nothing is open about how often that is wrong.
 
-    An item tells the difference with the variance a (1 - a) + b (1 - b) - 2 r dev a dev b, r being the correlation of both
-    rates in the draws: that of the items they were judged on together, or 0. Labels are of items, and are paid once.
+    An item tells the difference with the variance a (1 - a) + b (1 - b) - 2 r dev a dev b, r being the correlation on the items
+    that both were judged on: `together`, or where all of these pair, or none, that of both rates in the draws. Labels are of
+    items, and are paid once; both answer the items that today's model has not.
     """
     today, own = drawn.wrong["stay"], drawn.wrong[alone.option]
     if np.ptp(today) <= 0 or np.ptp(own) <= 0 or np.ptp(own - today) <= ROUNDING:
         return None
     each = [float(np.mean(rate)) * (1.0 - float(np.mean(rate))) for rate in (today, own)]
-    variance = sum(each) - 2.0 * float(np.corrcoef(today, own)[0, 1]) * float(np.sqrt(each[0] * each[1]))
+    together = float(np.corrcoef(today, own)[0, 1]) if together is None else together
+    variance = sum(each) - 2.0 * together * float(np.sqrt(each[0] * each[1]))
     deviation = float(np.sqrt(max(variance, ROUNDING)))
-    return replace(alone, paired=True, known=own - today,
+    sizes = tuple(size._replace(cost_usd=size.cost_usd + size.today_usd) for size in alone.sizes)
+    return replace(alone, paired=True, known=own - today, sizes=sizes,
                    results=lambda values, items: differences(values, deviation / float(np.sqrt(items))))
 
 

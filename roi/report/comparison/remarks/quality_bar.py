@@ -3,12 +3,13 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.decision.recommendation import chance
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.errors import first_of
 from roi.report.comparison.option_figures import mean_npv, npv_of, option_of
 from roi.report.comparison.remarks.stated import NAMED
-from roi.report.layout.wording import case_number, duration, percent, short_usd, told_apart, usd
+from roi.report.layout.wording import case_number, duration, option_label, percent, short_usd, told_apart, usd
 from roi.report.layout.wording import chance as share
 
 SELDOM: Final = 0.9
@@ -50,6 +51,19 @@ def below_bar(c: Comparison) -> list[str]:
     first, bar = dict[str, tuple[float, str]](), case_number(c.case, "quality.bar")
     for o in c.infeasible:
         if o.score is not None:
-            first.setdefault(str(c.case[f"options.{o.id}.system"].value), (o.score, o.label))
-    named = [f"{label} ({told_apart(percent, score, bar)[0]} right)" for score, label in sorted(first.values(), reverse=True)]
+            system = str(c.case[f"options.{o.id}.system"].value)
+            right = f"{o.label} ({told_apart(percent, o.score, bar)[0]} right{_on_some(c, o)})"
+            first.setdefault(system, (o.score, right))
+    named = [told for _, told in sorted(first.values(), reverse=True)]
     return [f"Out, below the bar of {percent(bar)} (quality.bar): {first_of(named, NAMED)}"] if named else []
+
+
+def _on_some(c: Comparison, o: InfeasibleOption) -> str:
+    """How many of today's items a score rests on, how likely it reaches the bar and what settles that; empty where on all."""
+    system = next(str(c.case[path].value) for name in ("end_to_end", "system") if (path := f"options.{o.id}.{name}") in c.case)
+    others = int(case_number(c.case, f"systems.{system}.labelled_items", 0.0))
+    if not others or o.probability_good_enough is None:
+        return ""
+    items = int(case_number(c.case, f"systems.{system}.items"))
+    return (f" by {items:,} of {option_label(c.case, 'stay')}'s {items + others:,} items, {share(o.probability_good_enough)} to"
+            f" reach it: judge it on the other {others:,}, which have their labels")

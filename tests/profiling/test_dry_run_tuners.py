@@ -72,6 +72,13 @@ def test_a_tuner_that_needs_values_is_refused_in_one_sentence(method):
         dry_run(model_config(find_model(MODEL)), planned(method, "autocast"), workspace_bytes=0)
 
 
+def test_the_permutations_of_boft_take_no_memory():
+    """Of qwen3-8b they are 36 layers of 6 x 4,096^2 and 12,288^2 numbers of 4 bytes: 36 GB of the host's memory."""
+    model = dry.build_skeleton(model_config(find_model(MODEL)), planned("boft", "plain", "attention"))
+    held = [each for name, each in model.named_buffers() if name.endswith("boft_P")]
+    assert {(each.shape[-1], each.device.type, each.untyped_storage().nbytes()) for each in held} == {(576, "cpu", 4)}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("targets", ["all-linear", "attention", ("down_proj",)])
 def test_ia3_scales_the_input_of_gpt2_s_last_product_alone(targets):

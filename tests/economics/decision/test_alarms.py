@@ -90,6 +90,15 @@ def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_
         assert "accept" not in alone.verdict.sentence
 
 
+def test_where_staying_is_not_allowed_waiting_alone_makes_no_test_worth_its_cost_and_no_later_start_better() -> None:
+    """1,000 hours a month for some $100,000: each month in which the model that may not stay answers on would save as much."""
+    c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=64, quality=SCORES,
+                        options={CHEAPER: {"run_hours_per_month": 1000.0}},
+                        candidates={"self_hosted": [], "cascade_first": []}))
+    assert (c.verdict.recommended, c.better_later, c.verdict.measure_first) == (CHEAPER, None, None)
+    assert c.experiments and all(e.first_net_usd == -e.cost_usd for e in c.experiments)
+
+
 @pytest.mark.parametrize("draws", [0, 64])
 def test_where_staying_is_not_allowed_the_one_candidate_leads_at_every_volume(draws: int) -> None:
     c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=draws, quality=SCORES,

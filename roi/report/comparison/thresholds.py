@@ -10,7 +10,7 @@ from roi.economics.decision.turning.error_price import ONE_PRICE, one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.report.comparison.option_figures import called, option_of, own_path, to_choose
+from roi.report.comparison.option_figures import called, option_of, own_path, to_choose, to_take
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
@@ -172,7 +172,7 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
     volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
     if found is None:
         return [volumes]
-    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
         there, beyond = (f"{there}, at first alone",) * 2
     rents = f"ith all GPU rents above about {to_digits(found[0], up=True):g} x today's"
@@ -184,7 +184,7 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
 
 def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
-    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move and c.thresholds is not None and (saves := c.thresholds.second(c.verdict.leader)):
         at = saves.stays or saves.first
         more = "about there" if at is not None and abs(at / found[0] - 1.0) < ALIKE else f"{requests(at or 0.0)} a day on"

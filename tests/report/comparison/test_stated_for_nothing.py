@@ -9,6 +9,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.remarks.stated import OWN_TERMS, RENTED, paid_out
 from roi.report.comparison.screen import screen
+from roi.report.comparison.thresholds import advised
 from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
@@ -60,6 +61,12 @@ def test_staying_that_is_not_allowed_and_a_cache_that_padding_fills_are_told() -
     sol = {"provider": "openai", "model": "gpt-6-sol", "uses_cache": True}
     assert "caches; padding it to that saves $2,335 a month" in " ".join(first_lines(workload=short, incumbent=sol))
     assert first_lines(incumbent={"may_stay": False})[0].startswith("Staying is not allowed (incumbent.may_stay)")
+
+
+def test_where_staying_is_not_allowed_no_volume_turns_the_advice_to_it() -> None:
+    found = (5.0, "stay", "stay")
+    assert advised(of(), found, "above") == "to stay"
+    assert advised(of(incumbent={"may_stay": False}), found, "above") == "none, since no other option works there"
 
 
 def test_a_cost_that_begins_after_the_horizon_is_told() -> None:

@@ -30,11 +30,16 @@ def to_choose(c: Comparison, id: str) -> str:
     return "to stay" if id == "stay" else f"to change to {option_of(c, id).label}"
 
 
+def may_stay(c: Comparison) -> bool:
+    """False where a rule or a contract ends today's use."""
+    return read_shared(c.case.values()).may_stay
+
+
 def to_take(c: Comparison, id: str) -> str:
     """What is advised elsewhere, by its name: to stay, or, where that is not allowed, nothing, for want of any other option."""
     if id != "stay":
         return option_of(c, id).label
-    return "to stay" if read_shared(c.case.values()).may_stay else "none, since no other option works there"
+    return "to stay" if may_stay(c) else "none, since no other option works there"
 
 
 def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:

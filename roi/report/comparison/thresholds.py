@@ -10,7 +10,7 @@ from roi.economics.decision.turning.error_price import ONE_PRICE, one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.report.comparison.option_figures import called, option_of, own_path, to_choose, to_take
+from roi.report.comparison.option_figures import called, may_stay, option_of, own_path, to_choose, to_take
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
@@ -196,12 +196,13 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
 def undone_by(c: Comparison) -> dict[str, list[str]]:
     """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once.
 
-    Of its first move: where it had better not follow that, once that is in use.
+    Of its first move: where it had better not follow that, once that is in use. Staying is none where it is not allowed.
     """
     found: dict[str, list[str]] = {}
     told, after = set[str](), c.thresholds.moving_on if c.thresholds is not None else ()
+    barred = () if may_stay(c) else ("stay",)
     for s in (*after, *(s for s in c.signposts if not after or s.rival != c.verdict.first_move)):
-        alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
+        alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s) and s.rival not in barred
         if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
             rival = called(c, s.rival) + ", once in use," * (s in after and s.rival != "stay")
             side, now = _sided(c, s, whose="the option's", undone=True)

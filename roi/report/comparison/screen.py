@@ -17,6 +17,7 @@ from roi.report.comparison.option_figures import (
     counted,
     drawn,
     error_path,
+    may_stay,
     mean_npv,
     month_of,
     npv_of,
@@ -171,7 +172,8 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
 
     bar = case_number(c.case, "quality.bar")
     untested = any(not o.tested for o in best)
-    misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, set-up and way back are lost."
+    lost = "set-up and way back are lost" if may_stay(c) else "the way to another option is paid besides"
+    misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, {lost}."
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""

@@ -170,7 +170,8 @@ def _grows(half: float, most: float) -> bool:
 
 def _unserved(turn: Turn, volume: float | None = MOST) -> bool:
     """True where the volume, the far end of the curve if none is named, is more than the option can serve."""
-    return bool(turn.gain[min(turn.volumes.searchsorted(volume or MOST), len(turn.gain) - 1)] == -UNSERVED)
+    at = min(int(turn.volumes.searchsorted(volume or MOST)), len(turn.gain) - 1)
+    return bool(turn.gain[at] == -UNSERVED)
 
 
 def rows_of(basis: str, counts: str) -> int:

@@ -138,8 +138,11 @@ class UnknownName(InputError):
 
     @property
     def offered(self) -> str:
-        """The end of the message: the nearest known names."""
+        """The end of the message: the nearest known names, else those that have this one among their words."""
         near = nearest(self._name, self._known)
+        word = re.compile(rf"(?<![^\W_]){re.escape(self._name)}(?![^\W_])", re.IGNORECASE)
+        if not near and len(self._name) > SHORT and (having := sorted(filter(word.search, self._known))):
+            return f"; names that have it: {first_of(having, SHORT)}{self._end}"
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
         return (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none) + self._end

@@ -33,6 +33,7 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     from roi.report.help import field_blocks, fields_blocks
     from roi.scenario.file import load_scenario
     from roi.scenario.meaning import ASKED, fields_about, fields_ending
+    from roi.scenario.mistakes import wish
 
     if not words or words[0] in COMMANDS:
         write(_help_of(main, ctx.parent, words))
@@ -42,18 +43,19 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     file = scenario_here(Path(words[1]) if len(words) == 2 else None)
     if overrides and file is None:
         raise click.UsageError("--set changes a scenario: give a FILE")
-    several = fields_ending(words[0])
+    several, wished = fields_ending(words[0]), None
     try:
         found = None if several else explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=cache)
     except UnknownName as error:
         found, several = None, fields_about(words[0]) if error.field == ASKED else ()
-        if not several:
+        wished = wish(words[0]) if error.field == ASKED else None
+        if not (several or wished):
             raise
     if found is None:
         if len(words) == 2:
             load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
         commands = [name for name in COMMANDS if name.startswith(words[0])]
-        write_blocks(fields_blocks(words[0], several, commands))
+        write_blocks(fields_blocks(words[0], several, commands, wished))
         return
     write_blocks(field_blocks(found))
 

@@ -79,10 +79,10 @@ def _draw(
         done = evaluate(shared, options[id], options)
         meets = meets_bar(shared, options[id], options, done.spill)
         gained = _cumulative(stay, done, counts)
-        lost = saved_below_bar(shared, np.asarray(stay.total.upfront) - done.total.upfront)
-        held[rows] = np.where(meets[:, None], gained, saved_below_bar(shared, gained[:, :1])[:, None])
-        kept = np.asarray(stay.counted(counts) - done.counted(counts))
-        npv[id][rows] = np.where(meets, kept.reshape(-1), lost)
+        held[rows] = np.where(meets[:, None], gained, saved_below_bar(shared, gained[:, :1], gained))
+        first, kept = (np.asarray(x).reshape(-1) for x in (stay.total.upfront - done.total.upfront,
+                                                           stay.counted(counts) - done.counted(counts)))
+        npv[id][rows] = np.where(meets, kept, saved_below_bar(shared, first, kept))
 
 
 def _cumulative(stay: Evaluated, done: Evaluated, counts: str) -> Array:

@@ -30,12 +30,18 @@ def field_blocks(a: FieldAnswer) -> list[Block]:
     return blocks
 
 
-def fields_blocks(word: str, found: Sequence[Meaning], commands: Sequence[str]) -> list[Block]:
-    """The fields that have to do with a word, or all end in it, each in its first sentence, and commands that begin so."""
+def fields_blocks(word: str, found: Sequence[Meaning], commands: Sequence[str], wished: str | None = None) -> list[Block]:
+    """The fields that have to do with a word, or all end in it, each in its first sentence, and commands that begin so.
+
+    Before them what says that which is `wished` by the word, and which no field holds.
+    """
+    told = [] if wished is None else [Paragraph(f"{word}: {wished}.")]
+    if not found:
+        return list(told)
     ending = all(each.path.endswith(f".{word}") for each in found)
     rows = tuple(Row((each.path,), detail=each.meaning.partition(". ")[0].rstrip(".")) for each in found)
     also = [f"A command begins so: roi {name}." for name in commands]
-    return [Title(f"Fields that {'end in' if ending else 'have to do with'} {word}"), Table(("field",), rows, align="l"),
+    return [*told, Title(f"Fields that {'end in' if ending else 'have to do with'} {word}"), Table(("field",), rows, align="l"),
             Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))]
 
 

@@ -40,7 +40,8 @@ WISHES: Final = dict.fromkeys(
     "no field; a vendor's rate limits are in no figure: name no candidates that cannot take the peak, and what more of it costs"
     " as candidates.provisioned_throughput or under costs",
 ) | dict.fromkeys(
-    ("region", "regions", "data_residency", "residency", "jurisdiction", "exclude", "excluded", "forbidden"),
+    ("region", "regions", "eu", "eu_only", "gdpr", "data_residency", "residency", "jurisdiction", "exclude", "excluded",
+     "forbidden"),
     "no field; only what candidates names is compared: leave out of its lists, gpus and vendors what is not allowed; what a"
     " region costs more is stated in apis.NAME or gpu_rents",
 ) | dict.fromkeys(
@@ -84,6 +85,37 @@ WISHES: Final = dict.fromkeys(
     ("decay", "decay_per_month", "score_decay", "quality_decay", "data_drift", "concept_drift"),
     "no field; a score is that of a mean month: of a model that loses 2 points until it is trained again state one point less"
     " than at its best; training.retrain_every_months says how often that is",
+) | dict.fromkeys(
+    ("streaming", "stream", "voice", "realtime", "real_time", "latency", "latency_ms", "latency_s", "response_time"),
+    "no field; seconds until the first token are workload.ttft_p95_s, 0.2 for 200 ms, and of each after it tpot_p95_s; what you"
+    " measured is incumbent.ttft_p95_s, of a candidate apis.NAME.ttft_p95_s",
+) | dict.fromkeys(
+    ("image", "images", "vision", "images_per_request", "pages", "audio", "audio_seconds"),
+    "no field; an image or a second of speech is as many of workload.input_tokens as its vendor bills, at another model"
+    " tokens.MODEL.ratio times as many",
+) | dict.fromkeys(
+    ("thinking", "thinking_tokens", "thinking_budget", "reasoning_effort"),
+    "no field; thinking is tokens.MODEL.reasoning_tokens a request, besides workload.output_tokens; of today's model fewer are"
+    " candidates.less_reasoning",
+) | dict.fromkeys(
+    ("language", "languages", "tenants", "customers"),
+    "no field; where each has an adapter of its own: training.adapters, with serving.adapters: shared",
+) | dict.fromkeys(
+    ("on_premises", "on_premise", "on_prem", "onprem"),
+    "no field; cards that are yours are own_hardware.cards: {H100-80GB-SXM: 8}, cards to buy need none named; both with"
+    " candidates.own_hardware: true, and rented: false where none may be rented",
+) | dict.fromkeys(
+    ("night", "nightly", "night_hours"),
+    "no field; how a day's requests spread is workload.hourly_weights, 24 numbers; what may wait until the night is"
+    " can_wait_share, within waits_hours",
+) | dict.fromkeys(
+    ("calls_per_task", "steps_per_task", "calls_per_loop", "turns", "conversation_turns", "turns_per_conversation"),
+    "no field; workload.requests_per_day are all calls, input_tokens their mean prompt; where prompts grow by turns"
+    " shared_prefix_tokens is as long, and cache_hit_rate the share of all input that is read from the cache",
+) | dict.fromkeys(
+    ("growth_per_month", "monthly_growth"),
+    "no field; growth_per_year is (1 + that of a month)^12 - 1, 0.27 for 2% a month; as fast as 20% a month it is steps: 30%"
+    " are {from_month: 2, ratio: 1.3}, the same from month 3, and so on while it lasts",
 )
 """What people wish to say that no field holds, and what says it, or that nothing does."""
 
@@ -92,7 +124,6 @@ MEANT: Final = {
     "volume": "workload.requests_per_day", "model": "incumbent.model", "provider": "incumbent.provider",
     "vendor": "incumbent.provider", "months": "horizon_months", "gpu": "candidates.gpus", "gpus": "candidates.gpus",
     "workload.requests_per_month": "requests_per_day", "workload.requests_per_second": "requests_per_day",
-    "workload.growth_per_month": "growth_per_year: (1 + growth of a month)^12 - 1",
     "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
     **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
     **dict.fromkeys(("budget_usd_per_month", "monthly_budget", "monthly_budget_usd", "incumbent.budget_usd_per_month"),
@@ -101,7 +132,7 @@ MEANT: Final = {
                     "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}] (a cloud's for GPUs: option:"
                     " self-hosted-adapter)"),
     "workload.prompt_tokens": "input_tokens", "workload.completion_tokens": "output_tokens",
-    "workload.latency": "ttft_p95_s, tpot_p95_s", "incumbent.name": "model", "incumbent.vendor": "provider",
+    "incumbent.name": "model", "incumbent.vendor": "provider",
     "incumbent.price": "apis.PROVIDER/MODEL.input_usd_per_mtok and output_usd_per_mtok", "quality.threshold": "bar",
     "quality.error_cost": "usd_per_error", "training.samples": "examples", "training.method": "candidates.methods",
     "candidates.models": "api_models, hosted_models, self_hosted", "serving.gpus": "candidates.gpus",
@@ -114,10 +145,16 @@ NAME: Final = "NAME"
 """Stands for an entry's name in a path of `field_paths`."""
 INSTEAD: Final = {
     ("currency", "it should be"): "convert your amounts at the rate of a day, and say which in their source",
+    ("growth_per_year", "at most 10"): "faster growth is workload.steps, one for each month (roi help growth_per_month)",
     ("waits_hours", "greater than 0"): "where nothing can wait: can_wait_share: 0",
     ("usd_per_gpu_hour", "greater than 0"): "cards that cost no rent are own_hardware.cards, with resale_usd_per_gpu: 0",
 }
 """What to write where a field does not take what was meant, by its name and words of the message."""
+
+
+def wish(word: str) -> str | None:
+    """What says that which no field of this name does, or that nothing does; None of a word that nobody wishes for."""
+    return WISHES.get(re.sub("[ -]+", "_", word.lower().rpartition(".")[2]))
 
 
 def explain_mistakes(

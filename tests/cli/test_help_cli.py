@@ -95,6 +95,16 @@ def test_a_word_lists_the_fields_that_have_to_do_with_it():
     assert "A command begins so: roi prices." in ask("help", "price").stdout
 
 
+@pytest.mark.parametrize(("word", "said"), [
+    ("latency", "workload.ttft_p95_s"), ("on-premises", "own_hardware.cards"), ("EU", "gpus and vendors"),
+    ("image", "workload.input_tokens"), ("workload.growth_per_month", "0.27 for 2% a month"),
+])
+def test_a_word_that_is_in_no_field_is_answered_with_what_says_it(word, said):
+    answer = ask("help", word)
+    assert answer.exit_code == 0
+    assert said in " ".join(answer.stdout.split())
+
+
 @pytest.mark.parametrize("word", ["oncall", "on-call", "on_call", "on call", "ON-CALL"])
 def test_a_word_is_found_however_its_parts_are_joined(word):
     answer = ask("help", word)

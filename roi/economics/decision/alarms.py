@@ -44,8 +44,8 @@ class Alarm:
 
 
 NOWHERE_TO_GO: Final = Alarm(
-    "may_stay", "incumbent.may_stay", "staying is not allowed, and no other option that works is tested and at the bar: name"
-    " one (candidates) and evaluate it (quality.scores)", accepted=False)
+    "may_stay", "incumbent.may_stay", "staying is not allowed, and no other option that works is tested and at the bar: mend"
+    " what rules one out (--full says why), or name another (candidates) and evaluate it (quality.scores)", accepted=False)
 """Where nothing may be advised."""
 
 

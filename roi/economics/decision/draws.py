@@ -121,9 +121,9 @@ def _draw_chunk(
         meets = meets_bar(shared, options[id], options, done.spill)
         first = np.asarray(stay.total.upfront) - done.total.upfront
         drawn.meets[id][rows] = meets
-        lost = saved_below_bar(shared, first)
-        drawn.npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
-        drawn.cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
+        for held, saved in ((drawn.npv, stay.pv - done.pv), (drawn.cash, stay.cash_pv - done.cash_pv)):
+            kept = np.asarray(saved).reshape(-1)
+            held[id][rows] = np.where(meets, kept, saved_below_bar(shared, np.asarray(first).reshape(-1), kept))
         if id == "stay":
             drawn.payback[id][rows] = 0.0
         else:
@@ -134,13 +134,15 @@ def _draw_chunk(
         del done  # before the next one is made
 
 
-def saved_below_bar(shared: Shared, first: Array) -> Array:
-    """What choosing an option brings where it misses the bar, USD, shape (n,): its set-up and the way back are lost.
+def saved_below_bar(shared: Shared, first: Array, going_on: Array) -> Array:
+    """What choosing an option brings in each draw where it misses the bar, USD: its set-up and the way back are lost.
 
-    `first` is by how much its set-up costs less than staying's, in each draw.
+    `first` is by how much its set-up costs less than staying's, `going_on` what it saves where it reaches the bar, draws by
+    rows. Where staying is not allowed the way leads to another option, which is taken to save no more than this one.
     """
-    back: Array = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
-    return np.asarray(first).reshape(-1) - back
+    kept = first if shared.may_stay else np.minimum(first, going_on)
+    back: Array = np.asarray(shared.migration_hours * shared.usd_per_hour)
+    return np.asarray(kept - back.reshape(-1, *(1,) * (kept.ndim - 1)))
 
 
 def _saved_so_far(stay: Array, monthly: Array) -> Array:

@@ -215,16 +215,16 @@ def can_be_in_use(option: Option) -> bool:
 def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[Shared, dict[str, Option]]:
     """The values and options once the API `to` is in use: staying is staying on it. What follows is prepared meanwhile.
 
-    It goes live when it would alone, but not before the API.
-    What it took to get there is spent. A commitment with the incumbent is owed whatever follows, and is left out; what the
-    incumbent's bill says of its price holds for its own model alone.
+    It goes live when it would alone, but not before the API. What it took to get there is spent, and it may be kept. A
+    commitment with the incumbent is owed whatever follows, and is left out; what the incumbent's bill says of its price holds
+    for its own model alone.
     """
     used = options[to]
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = {id: replace(o, months_to_live=np.maximum(o.months_to_live, used.months_to_live)) for id, o in options.items()}
     found["stay"] = replace(used, id="stay", kind="stay", months_to_live=0.0, months_in_parallel=0.0, costs=spent)
     factor = shared.price_factor if used.same_model else 1.0
-    return replace(shared, commitment_usd=0.0, price_factor=factor), found
+    return replace(shared, commitment_usd=0.0, price_factor=factor, may_stay=True), found
 
 
 def alone_from(option: Option, horizon: int) -> int:

@@ -27,11 +27,11 @@ def live_later(shared: Shared, options: Mapping[str, Option], id: str, months: i
 def better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated) -> tuple[int, float] | None:
     """By how many whole months the option had better go live later, and what that adds to its NPV, USD; None where by none.
 
-    Months are tried in turn until one brings no more.
+    Months are tried in turn until one brings no more. None where staying is not allowed: it ends on a day that nobody stated.
     """
     today = least = float(now.counted(shared.counts))
     months = 0
-    while now.option.id != "stay" and months < LATER:
+    while shared.may_stay and now.option.id != "stay" and months < LATER:
         later = float(live_later(shared, options, now.option.id, months + 1).counted(shared.counts))
         if later >= least:
             break

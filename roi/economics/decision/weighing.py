@@ -11,7 +11,7 @@ from roi.economics.decision.feasibility import read_gates, rule_out, tells_quali
 from roi.economics.decision.option_result import OptionResult, option_result
 from roi.economics.decision.recommendation import LUCK, Choices, choose, may_be_chosen
 from roi.economics.decision.starts import live_later
-from roi.economics.inputs import Option, Shared
+from roi.economics.inputs import Option, Plan, Shared
 from roi.facts.case import Case
 
 FIRST_DRAWS: Final = 512
@@ -78,7 +78,7 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
 class SurerPlan:
     """A plan on which an option saves more on average than on the one that is the cheapest at the central values."""
 
-    gpu: str
+    plan: Plan
     replicas: int | None
     """Of a floor; None of a fleet for the peak."""
     more_usd: float
@@ -108,4 +108,4 @@ def surer_plan(case: Case, shared: Shared, options: Mapping[str, Option], id: st
     gain = saved[best] - saved[own]
     if gain.mean() <= max(LUCK * gain.std() / math.sqrt(n), WORTH_TELLING * abs(saved[own].mean())):
         return None
-    return SurerPlan(tried[best].gpu, None if best.replicas_fixed is None else int(best.replicas_fixed), float(gain.mean()))
+    return SurerPlan(tried[best], None if best.replicas_fixed is None else int(best.replicas_fixed), float(gain.mean()))

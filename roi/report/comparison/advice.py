@@ -177,6 +177,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     stay = option_of(c, "stay")
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
+    first += f" (staying's: {usd(stay.upfront_usd)})" if stay.upfront_usd >= 1.0 else ""
     parts = at_mean_rents(c, o)
     owing = ((UNUSED - {LineKind.OWN_COMMITMENT}, f"commitment still owed{_owed_until(c, o)}"),
              ({LineKind.OWN_COMMITMENT}, "committed to its vendor beyond the bill"))

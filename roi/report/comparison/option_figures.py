@@ -7,6 +7,7 @@ from roi.economics.decision.option_result import LineResult, OptionResult, Tripl
 from roi.economics.decision.recommendation import value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.reading import read_shared
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.wording import case_number, figure, short_usd, usd
 
@@ -27,6 +28,18 @@ def called(c: Comparison, id: str) -> str:
 def to_choose(c: Comparison, id: str) -> str:
     """What it is to follow the advice for this option: to stay, or to change to it."""
     return "to stay" if id == "stay" else f"to change to {option_of(c, id).label}"
+
+
+def may_stay(c: Comparison) -> bool:
+    """False where a rule or a contract ends today's use."""
+    return read_shared(c.case.values()).may_stay
+
+
+def to_take(c: Comparison, id: str) -> str:
+    """What is advised elsewhere, by its name: to stay, or, where that is not allowed, nothing, for want of any other option."""
+    if id != "stay":
+        return option_of(c, id).label
+    return "to stay" if may_stay(c) else "none, since no other option works there"
 
 
 def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:

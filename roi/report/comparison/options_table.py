@@ -227,11 +227,15 @@ def _fleet(c: Comparison, o: OptionResult) -> str:
 
 def _surer(c: Comparison, o: OptionResult) -> str:
     """On which plan the option would save more on average; empty where on none."""
-    if (found := c.surer_plan(o.id)) is None:
+    if o.fleet is None or (found := c.surer_plan(o.id)) is None:
         return ""
-    floor = "" if found.replicas is None else f"{number_of(found.replicas, 'replica')} on "
-    return (f" That is the cheapest at the central values; over the draws {floor}{found.gpu} would save"
-            f" {short_usd(found.more_usd)} more on average (candidates.gpus, serving.replicas_least).")
+    plan = found.plan
+    keys = "gpus" if plan.gpu != o.fleet.gpu else "vendors, serving.tensor_parallel, serving.weight_dtypes"
+    at = "" if plan.vendor == OWN_VENDOR else f", {plan.vendor}"
+    floor = "replicas" if found.replicas is None else number_of(found.replicas, "replica")
+    return (f" That is the cheapest at the central values; over the draws {floor} of"
+            f" {gpu_count(float(plan.gpus_per_replica))} x {plan.gpu} {plan.weight_dtype}{at} would save"
+            f" {short_usd(found.more_usd)} more on average (candidates.{keys}, serving.replicas_least).")
 
 
 def _trained(c: Comparison, o: OptionResult) -> str:

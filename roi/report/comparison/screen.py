@@ -17,6 +17,7 @@ from roi.report.comparison.option_figures import (
     counted,
     drawn,
     error_path,
+    may_stay,
     mean_npv,
     month_of,
     npv_of,
@@ -44,6 +45,8 @@ from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
 """Of the screen; of its table; and of the table before remarks are told in a word: the nearest rival has a row."""
+SELDOM = 0.1
+"""Share of the draws in which an option without a row saves most, above which it is named, if the leading one's is no less."""
 LEAST = ("below the bar", "a bill not checked", "unknown gates")
 """What remarks are about that give way to the row of an option that is named."""
 TITLE = 100
@@ -169,7 +172,8 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
 
     bar = case_number(c.case, "quality.bar")
     untested = any(not o.tested for o in best)
-    misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, set-up and way back are lost."
+    lost = "set-up and way back are lost" if may_stay(c) else "the way to another option is paid besides"
+    misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, {lost}."
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
@@ -222,7 +226,7 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = False) -> list[Block]:
-    """Why the highest mean NPV does not lead, or that it has no row (if `terse`, what is best in more draws), and the rest."""
+    """Why the highest mean NPV does not lead, or that it has no row (if `terse`, what is often best), and the rest."""
     v, shown = c.verdict, {o.id for o in best_rows(c, most)}
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
@@ -230,8 +234,8 @@ def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = Fa
     left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     often = max((o for o in c.options if o.id not in shown), key=lambda o: o.probability_best or 0.0, default=c.leader)
-    if terse and (often.probability_best or 0.0) > (c.leader.probability_best or 0.0):
-        left.append(f"Best in more draws, not shown: {often.label} ({share(often.probability_best)}).")
+    if terse and (often.probability_best or 0.0) > min(c.leader.probability_best or 0.0, SELDOM):
+        left.append(f"Best in {share(often.probability_best)} of the draws, not shown: {often.label}.")
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."

@@ -10,7 +10,7 @@ from roi.economics.decision.turning.error_price import ONE_PRICE, one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.report.comparison.option_figures import called, option_of, own_path, to_choose
+from roi.report.comparison.option_figures import called, may_stay, option_of, own_path, to_choose, to_take
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
@@ -172,7 +172,7 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
     volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
     if found is None:
         return [volumes]
-    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
         there, beyond = (f"{there}, at first alone",) * 2
     rents = f"ith all GPU rents above about {to_digits(found[0], up=True):g} x today's"
@@ -184,7 +184,7 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
 
 def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
-    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move and c.thresholds is not None and (saves := c.thresholds.second(c.verdict.leader)):
         at = saves.stays or saves.first
         more = "about there" if at is not None and abs(at / found[0] - 1.0) < ALIKE else f"{requests(at or 0.0)} a day on"
@@ -196,12 +196,13 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
 def undone_by(c: Comparison) -> dict[str, list[str]]:
     """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once.
 
-    Of its first move: where it had better not follow that, once that is in use.
+    Of its first move: where it had better not follow that, once that is in use. Staying is none where it is not allowed.
     """
     found: dict[str, list[str]] = {}
     told, after = set[str](), c.thresholds.moving_on if c.thresholds is not None else ()
+    barred = () if may_stay(c) else ("stay",)
     for s in (*after, *(s for s in c.signposts if not after or s.rival != c.verdict.first_move)):
-        alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
+        alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s) and s.rival not in barred
         if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
             rival = called(c, s.rival) + ", once in use," * (s in after and s.rival != "stay")
             side, now = _sided(c, s, whose="the option's", undone=True)

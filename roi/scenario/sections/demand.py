@@ -83,7 +83,8 @@ class Workload(Section):
     alone is a mean: on servers of your own lengths vary around it, those of several cells are as they stand."""
     shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0
     """Tokens at the start of every prompt that do not change (instructions, examples, schema), of a shorter prompt all. Where
-    conversations grow by turns: the longest prompt, with cache_hit_rate the share of all input that is read from the cache."""
+    conversations grow by turns: the longest prompt of lengths, or the mean one, with cache_hit_rate the share of all input that
+    is read from the cache."""
     cache_hit_rate: Fraction = 0.0
     """Share of requests that find the shared prefix in a cache."""
     escalated_cache_hit_rate: Fraction | None = None

@@ -90,6 +90,30 @@ def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_
         assert "accept" not in alone.verdict.sentence
 
 
+def test_where_staying_is_not_allowed_to_miss_the_bar_is_no_way_back_to_it() -> None:
+    """1,000 hours a month each, $90,000 more than staying; 90 right of 100 is below 90% in about half of the draws."""
+    haiku, each = "cheaper-api:anthropic/claude-haiku-5-5", {"run_hours_per_month": 1000.0}
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "items": 100}, "claude-haiku-5-5": {"value": 0.99, "items": 100}}
+    c = compare(case_of(
+        incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, quality={"bar": 0.9, "scores": scores},
+        candidates={"api_models": ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"], "self_hosted": [], "cascade_first": []},
+        options={CHEAPER: each, haiku: each}, draws=256))
+    assert c.verdict.leader == haiku
+    other = next(o for o in c.options if o.id == CHEAPER)
+    assert other.probability_good_enough == pytest.approx(0.5, abs=0.1)
+    assert other.expected_npv_usd == pytest.approx(c.leader.expected_npv_usd, rel=0.05)
+    assert other.expected_npv_usd < c.leader.expected_npv_usd
+
+
+def test_where_staying_is_not_allowed_waiting_alone_makes_no_test_worth_its_cost_and_no_later_start_better() -> None:
+    """1,000 hours a month for some $100,000: each month in which the model that may not stay answers on would save as much."""
+    c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=64, quality=SCORES,
+                        options={CHEAPER: {"run_hours_per_month": 1000.0}},
+                        candidates={"self_hosted": [], "cascade_first": []}))
+    assert (c.verdict.recommended, c.better_later, c.verdict.measure_first) == (CHEAPER, None, None)
+    assert {e.first_net_usd + e.cost_usd for e in c.experiments} == {0.0}
+
+
 @pytest.mark.parametrize("draws", [0, 64])
 def test_where_staying_is_not_allowed_the_one_candidate_leads_at_every_volume(draws: int) -> None:
     c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=draws, quality=SCORES,

@@ -15,8 +15,8 @@ from random_scenarios import random_case
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import choose_plan, evaluate, read_all
-from roi.economics.decision.turning.break_even import BreakEven, _gains, baselines
-from roi.economics.decision.turning.curves import TIE, Curves
+from roi.economics.decision.turning.break_even import OWNED, BreakEven, Turn, _gains, _reason, baselines
+from roi.economics.decision.turning.curves import TIE, UNSERVED, Curves
 from roi.economics.decision.turning.signposts import signposts
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
@@ -447,6 +447,15 @@ def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(see
         assert (gain[volumes > last] < rounding[volumes > last]).all(), b
         if b.stays is not None:
             assert (gain[volumes >= b.stays] >= -rounding[volumes >= b.stays]).all(), b
+
+
+@pytest.mark.parametrize(("before", "why"), [(2.0, "the baseline is cheaper"), (4.0, OWNED)])
+def test_owned_cards_end_what_an_option_wins_only_where_more_requests_need_more_of_them(before: float, why: str) -> None:
+    """From 4 on they do not hold the load; what is lost from 2 on is lost to another replica, of cards that are there."""
+    gain = np.array([5.0, -1.0, 1.0, -UNSERVED])
+    down = Turn(wins=False, before=before, after=before - 1.0, gain=gain, volumes=np.arange(1.0, 5.0), same=False)
+    curves = SimpleNamespace()  # of which nothing is asked
+    assert _reason(curves, "own-hardware", (), "pv", down, down, 0.0, None, None).endswith(f"at large volume {why}")
 
 
 def test_of_a_floor_that_its_wrong_answers_keep_small_they_are_what_costs() -> None:

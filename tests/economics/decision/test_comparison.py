@@ -225,6 +225,15 @@ def test_no_volume_turns_the_advice_to_what_is_not_tested_or_misses_the_bar() ->
     assert at_the_bar.turning_volume(up=True) is None
 
 
+def test_the_most_gpus_of_a_fleet_are_those_from_go_live_on() -> None:
+    """A tenth of the requests from month 2 on, live after two months or more: nobody pays for what month 1 would take."""
+    work = {**QUIET["workload"], "requests_per_day": 10_000_000.0, "steps": [{"from_month": 2, "ratio": 0.1}]}
+    live = {"months_to_live": {"self_hosted": 2.0}, "months_in_parallel": 0.0}
+    own = next(o.fleet for o in compare(case_of(workload=work, timing=live, draws=0)).options if o.kind == "self-hosted-base")
+    assert own is not None
+    assert own.gpus_most == own.gpus
+
+
 @pytest.mark.parametrize(("live", "parallel", "last"), [(3.0, 1.0, 19), (2.5, 0.0, 20), (2.5, 0.5, 20), (30.0, 1.0, 0)])
 def test_the_last_start_leaves_a_month_in_which_the_option_serves_alone(live: float, parallel: float, last: int) -> None:
     """Of 24 months: live after 3 and one in parallel it serves alone from the fifth on, and so begins 19 later in the 24th."""

@@ -278,6 +278,6 @@ def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named(
     assert one.surer_plan(of_one.id) is None
     surer = many.surer_plan(of_many.id)
     assert surer is not None
-    assert (surer.gpu, surer.replicas, surer.more_usd) == ("H100-80GB-SXM", 1, pytest.approx(more, rel=0.1))
+    assert (surer.plan.gpu, surer.replicas, surer.more_usd) == ("H100-80GB-SXM", 1, pytest.approx(more, rel=0.1))
     told = " ".join(comparison_text(many, (), explain=of_many.id).split())
-    assert f"1 replica on H100-80GB-SXM would save ${surer.more_usd:,.0f} more on average" in told
+    assert f"1 replica of 1 x H100-80GB-SXM fp8, {surer.plan.vendor} would save ${surer.more_usd:,.0f} more on average" in told

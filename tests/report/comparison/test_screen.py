@@ -30,7 +30,7 @@ from roi.report.comparison.option_words import what_it_is
 from roi.report.comparison.options_table import cost_tree, find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import included
-from roi.report.comparison.screen import best_rows, comparison_text, moving_along, screen_blocks
+from roi.report.comparison.screen import _last, best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
 from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
@@ -372,6 +372,20 @@ def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words:
 
 
 @pytest.mark.full
+def test_an_option_without_a_row_that_is_often_best_is_named() -> None:
+    """Two rows; of the draws the third saves most in 43%, though less often than what leads."""
+    c = answer("draws=64")
+    hidden = next(o for o in c.options if o.id not in {each.id for each in best_rows(c, 2)})
+
+    def last_lines(often: float) -> str:
+        told = {hidden.id: often, c.leader.id: 0.56}
+        options = tuple(replace(o, probability_best=told.get(o.id, 0.0)) for o in c.options)
+        return render(_last(replace(c, options=options), (), 2, terse=True), "markdown")
+
+    assert f"Best in 43% of the draws, not shown: {hidden.label}." in last_lines(0.43)
+    assert "not shown" not in last_lines(0.05)
+
+
 def test_gpus_at_spot_prices_and_those_that_come_later_are_told_as_such() -> None:
     """All can wait, so that spot is admitted; at 435% a year two cards become more. Neither was on the screen."""
     alone = ("draws=0", "candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]",

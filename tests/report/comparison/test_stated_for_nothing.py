@@ -9,6 +9,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.remarks.stated import OWN_TERMS, RENTED, paid_out
 from roi.report.comparison.screen import screen
+from roi.report.comparison.thresholds import advised, undone_by
 from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
@@ -60,6 +61,22 @@ def test_staying_that_is_not_allowed_and_a_cache_that_padding_fills_are_told() -
     sol = {"provider": "openai", "model": "gpt-6-sol", "uses_cache": True}
     assert "caches; padding it to that saves $2,335 a month" in " ".join(first_lines(workload=short, incumbent=sol))
     assert first_lines(incumbent={"may_stay": False})[0].startswith("Staying is not allowed (incumbent.may_stay)")
+
+
+def test_where_staying_is_not_allowed_no_volume_or_price_turns_the_advice_to_it() -> None:
+    own = {"candidates": {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-8b"], "methods": [], "hybrid": False},
+           "quality": {"scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.95}}}
+    found, (free, bound) = (5.0, "stay", "stay"), (of(**own), of(incumbent={"may_stay": False}, **own))
+    assert advised(free, found, "above") == "to stay"
+    assert advised(bound, found, "above") == "none, since no other option works there"
+    assert ("staying" in undone_by(free), "staying" in undone_by(bound)) == (True, False)
+
+
+def test_what_staying_pays_at_first_stands_beside_the_set_up() -> None:
+    """What both pay is in the set-up, and not in what it takes to pay back."""
+    both = screen(of(costs=[{"name": "audit", "option": "all", "upfront_usd": 500.0}]), ())
+    assert "(staying's: $500)" in " ".join(both.split())
+    assert "staying's" not in screen(of(), ())
 
 
 def test_a_cost_that_begins_after_the_horizon_is_told() -> None:

@@ -203,11 +203,6 @@ class Valuer:
             scale, shift = moves.scale[s], moves.shift[:, s]
             instead = self._instead(averages, moves, s)
             open_to = [m for m, (row, _, _) in enumerate(instead) if not (alike[m, s] and best[m, s, 0, 0] == row)]
-            if 1 not in open_to:
-                base = instead[1].row
-                mean = (scale - 1.0) * averages[base] + shift[1, base]
-                error = (1.0 - scale) * self._errors[self.candidates[base]]
-                found[1, s] = (mean if mean > error else 0.0), error
             if not open_to:
                 continue
             chances = trial.chances(bins, size)
@@ -237,15 +232,16 @@ class Valuer:
         return max(found)
 
     def _instead(self, averages: Array, moves: "_Moves", s: int) -> list["_Instead"]:
-        """What is best without the experiment in each state. Before the recommendation it is done at once.
+        """What is best without the experiment in each state. Before the recommendation it is done at once, or as late.
 
-        So is what follows the recommendation, which would wait for a result: what the leader brings meanwhile is not left out.
+        For where staying is not allowed, waiting alone may save, which no result brings. What follows the recommendation, which
+        would wait for a result, is done at once: what the leader brings meanwhile is not left out.
         """
         found, whole = list[_Instead](), np.eye(len(averages))
         for m, shift in enumerate(moves.shift[:, s]):
             ways = [_Instead(row, moves.scale[s] * whole[row], float(shift[row])) for row in range(len(self.candidates))]
             if m == 1:
-                ways = [_Instead(row, whole[row], 0.0) for row in range(len(self.candidates))]
+                ways += [_Instead(row, whole[row], 0.0) for row in range(len(self.candidates))]
             elif m == 0 and NEXT in self.candidates:
                 row, led = self.candidates.index(NEXT), self.candidates.index(self.leader)
                 ways[row] = _Instead(row, whole[row] - (1.0 - moves.scale[s]) * whole[led], 0.0)
@@ -274,11 +270,6 @@ class Valuer:
     def _averages(self) -> Array:
         """Their means."""
         return np.asarray(self._own.mean(axis=1))
-
-    @cached_property
-    def _errors(self) -> dict[str, float]:
-        """Standard error of the mean outcome of each option that may be recommended."""
-        return dict(zip(self.candidates, (self._own.std(axis=1) / np.sqrt(self._own.shape[1])).tolist(), strict=True))
 
     def _moves(self, ids: Sequence[str], sizes: Sequence[Size]) -> "_Moves":
         """What moving to each option brings in each state.

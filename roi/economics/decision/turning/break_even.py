@@ -109,7 +109,7 @@ def crossings(
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counted,
             until=None if down.wins else down.after,
-            reason=_reason(curves, id, rivals, basis, up, first, stays, runs_from),
+            reason=_reason(curves, id, rivals, basis, up, down, first, stays, runs_from),
         )
 
 
@@ -123,13 +123,13 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    curves: Curves, id: str, rivals: Sequence[str], basis: str, up: Turn, first: float | None, stays: float | None,
-    runs_from: float | None,
+    curves: Curves, id: str, rivals: Sequence[str], basis: str, up: Turn, down: Turn, first: float | None,
+    stays: float | None, runs_from: float | None,
 ) -> str:
     if first is None:
         return why_never(curves, id, rivals, basis, up, runs_from)
     if stays is None:
-        return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
+        return f"wins only in between: at large volume {OWNED if _unserved(down, down.before) else 'the baseline is cheaper'}"
     if stays == 0.0:
         return "cheaper at every volume"
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
@@ -168,9 +168,10 @@ def _grows(half: float, most: float) -> bool:
     return bool(most - half > NOTHING * abs(most))
 
 
-def _unserved(turn: Turn) -> bool:
-    """True where the far end of the curve is more than the option can serve."""
-    return bool(turn.gain[-1] == -UNSERVED)
+def _unserved(turn: Turn, volume: float | None = MOST) -> bool:
+    """True where the volume, the far end of the curve if none is named, is more than the option can serve."""
+    at = min(int(turn.volumes.searchsorted(volume or MOST)), len(turn.gain) - 1)
+    return bool(turn.gain[at] == -UNSERVED)
 
 
 def rows_of(basis: str, counts: str) -> int:

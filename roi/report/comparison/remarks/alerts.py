@@ -11,11 +11,10 @@ from roi.economics.decision.feasibility import FAIL, UNKNOWN
 from roi.economics.inputs import path_of
 from roi.economics.option_kinds import KEEPS_MODEL, PADDED
 from roi.economics.outlook import announced_days, bill_at_todays_list
-from roi.economics.reading import read_shared
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import error_path, guessed, npv_of, option_of, rate_assumed, to_choose
+from roi.report.comparison.option_figures import error_path, guessed, may_stay, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
@@ -247,7 +246,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 def _may_not_stay(c: Comparison) -> list[str]:
     """That staying, which all is compared with, is not to be chosen."""
-    return [] if read_shared(c.case.values()).may_stay else [
+    return [] if may_stay(c) else [
         "Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
 
 

@@ -272,7 +272,6 @@ class Valuer:
 
     @cached_property
     def _averages(self) -> Array:
-        """Their means."""
         return np.asarray(self._own.mean(axis=1))
 
     @cached_property

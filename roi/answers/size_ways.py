@@ -6,15 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.answers.size_hours import (
-    ALL_DAY,
-    BY_THE_HOUR,
-    FOR_THE_WORK,
-    can_follow,
-    fleet_by_the_hour,
-    least_by_the_hour,
-    runs,
-)
+from roi.answers.size_hours import ALL_DAY, BY_THE_HOUR, FOR_THE_WORK, can_follow, fleet_by_the_hour, least_by_the_hour, runs
 from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.decision.evaluation import choose_plan
 from roi.economics.inputs import Option, Shared

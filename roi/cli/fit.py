@@ -132,7 +132,6 @@ def _as_options(context: click.Context) -> Iterator[None]:
 
 
 def _given(context: click.Context) -> set[str]:
-    """Names of the parameters that the user set."""
     return {name for name in context.params
             if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)}
 

@@ -16,17 +16,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1)
 @export_options
-@click.option(
-    "--agents",
-    is_flag=True,
-    help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini CLI, OpenCode.",
-)
+@click.option("--agents", is_flag=True,
+              help="Read the sessions of coding agents on this machine: Claude Code, Codex CLI, Gemini CLI, OpenCode.")
 @click.option("--names", is_flag=True, help="Their projects and sessions by name; left out = by pseudonyms.")
-@click.option(
-    "--group-by",
-    metavar="KIND",
-    help="tag, prompt, key, user, project, session, model, hour, day, weekday, month (UTC); left out = the first there is.",
-)
+@click.option("--group-by", metavar="KIND",
+              help="tag, prompt, key, user, project, session, model, hour, day, weekday, month (UTC); left out = the first"
+                   " there is.")
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
               help="What one unit of another currency was worth on a day, and until the next that is told; the first holds"
                    " before it too: EUR=1.08@2026-10-31.")

@@ -9,19 +9,7 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.cached_lengths import CachedLengths
-from roi.economics.inputs import (
-    Array,
-    Hardware,
-    Number,
-    Option,
-    OwnCost,
-    Plan,
-    Shared,
-    Tokens,
-    Training,
-    path_of,
-    places,
-)
+from roi.economics.inputs import Array, Hardware, Number, Option, OwnCost, Plan, Shared, Tokens, Training, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.paid_units import Provisioned
 from roi.economics.place import NEEDED, At

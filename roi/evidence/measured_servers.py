@@ -76,7 +76,6 @@ def _fitted(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) ->
 
 
 def _habits(profile: ServeProfile) -> EngineHabits:
-    """The habits of its engine."""
     return engine_habits(profile.engine or STAND_IN)
 
 

@@ -214,7 +214,6 @@ class Case:
 
     @cached_property
     def _central(self) -> dict[str, Value]:
-        """The value of each fact."""
         return {path: fact.value for path, fact in self.facts.items()}
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,35 +28,27 @@ OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
 EXPECTED, SURPRISING = 0.9, 0.05
 """Share of the figures that a 90% band should hold; and of the forecast's own draws, below which chance explains no more."""
-HEADS = {
-    CALLS: "calls",
-    INPUT_TOKENS: "in\ntok",
-    OUTPUT_TOKENS: "out\ntok",
-    PRICES: "price",
-    CACHED: "cached",
-    HOURS: "GPU\nhours",
-}
-NAMES = {
-    CASH: "Cash, USD",
-    CALLS: "Calls",
-    INPUT_TOKENS: "Input tokens of a call",
-    OUTPUT_TOKENS: "Output tokens of a call",
-    PRICES: "Price over the forecast's",
-    CACHED: "Share of input from the cache",
-    HOURS: "GPU hours",
-    WRONG: "Share of wrong answers",
-}
 SAME = 1e-9
 """Share of a figure below which a difference is rounding."""
-WORDS = {
-    CASH: "cash",
-    CALLS: "calls",
-    INPUT_TOKENS: "input tokens",
-    OUTPUT_TOKENS: "output tokens",
-    PRICES: "the price",
-    CACHED: "the cache rate",
-    HOURS: "GPU hours",
-    WRONG: "wrong answers",
+
+
+class Called(NamedTuple):
+    """What a quantity is called: above its column (empty: it has none of its own), above its table, and in a sentence."""
+
+    head: str
+    name: str
+    word: str
+
+
+CALLED = {
+    CASH: Called("", "Cash, USD", "cash"),
+    CALLS: Called("calls", "Calls", "calls"),
+    INPUT_TOKENS: Called("in\ntok", "Input tokens of a call", "input tokens"),
+    OUTPUT_TOKENS: Called("out\ntok", "Output tokens of a call", "output tokens"),
+    PRICES: Called("price", "Price over the forecast's", "the price"),
+    CACHED: Called("cached", "Share of input from the cache", "the cache rate"),
+    HOURS: Called("GPU\nhours", "GPU hours", "GPU hours"),
+    WRONG: Called("", "Share of wrong answers", "wrong answers"),
 }
 QUANTITY = {
     "requests_per_day": "requests a day",
@@ -167,7 +160,7 @@ def _held(a: TrackAnswer) -> str:
             f" {chance(a.binomial)})."
         )
     return (
-        f"{found}; the forecast did not expect this: of {WORDS[name]} {worst.held} of {worst.judged} do, and in"
+        f"{found}; the forecast did not expect this: of {CALLED[name].word} {worst.held} of {worst.judged} do, and in"
         f" {chance(worst.chance)} of its own draws no more (binomial of all: {chance(a.binomial)})."
     )
 
@@ -200,7 +193,7 @@ def _name(a: TrackAnswer, id: str) -> str:
 
 
 def _months(a: TrackAnswer) -> Table:
-    shown = [name for name in HEADS if a.judged[QUANTITIES.index(name)].any()]
+    shown = [name for name in QUANTITIES if CALLED[name].head and a.judged[QUANTITIES.index(name)].any()]
     money = money_of([*a.came[CASH], *a.forecast.bands[CASH].high])
     band = a.forecast.bands[CASH]
     rows = []
@@ -211,7 +204,7 @@ def _months(a: TrackAnswer) -> Table:
         ]
         cells += [_cell(a, name, k) for name in shown]
         rows.append(Row((month.month, *cells)))
-    return Table(("month", f"cash\n{money.unit}", "90%\nband", *(HEADS[name] for name in shown)), tuple(rows))
+    return Table(("month", f"cash\n{money.unit}", "90%\nband", *(CALLED[name].head for name in shown)), tuple(rows))
 
 
 def _cell(a: TrackAnswer, name: str, k: int) -> str:
@@ -302,7 +295,7 @@ def _bands(a: TrackAnswer) -> Iterable[Block]:
         if not a.judged[q].any():
             continue
         band = a.forecast.bands[name]
-        yield Heading(NAMES[name])
+        yield Heading(CALLED[name].name)
         yield Table(
             ("month", "came", "forecast", "P5", "P95"),
             tuple(

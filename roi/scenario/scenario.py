@@ -10,16 +10,7 @@ from roi.scenario.quantity import Hours, Months, Name, NonNegative, Section, Sig
 from roi.scenario.sections.apis import ApiTerms, Drift
 from roi.scenario.sections.demand import Gates, Incumbent, Tokens, Workload
 from roi.scenario.sections.scores import Evaluation, Quality
-from roi.scenario.sections.supply import (
-    Candidates,
-    GpuRent,
-    OwnHardware,
-    People,
-    Platform,
-    Serving,
-    Timing,
-    Training,
-)
+from roi.scenario.sections.supply import Candidates, GpuRent, OwnHardware, People, Platform, Serving, Timing, Training
 
 T = TypeVar("T")
 

@@ -121,7 +121,7 @@ def test_a_service_whose_weeks_are_alike_has_no_other_volume_in_any_month(week: 
         assert change.volume_usd == pytest.approx(0.0, abs=alike * change.before_usd)
         assert change.before_usd + change.calendar_usd == pytest.approx(change.month_usd)
         of_month = (day + timedelta(days=1)).day == 1
-        assert change.a_day is not of_month
+        assert change.usd_per == ("month" if of_month else "day")
         assert change.month_usd == pytest.approx(2.5 * sum(month)) if of_month else change.calendar_usd == 0.0
         assert len(change.weekdays) == min(len(month), 7)
 

@@ -125,7 +125,6 @@ def model_names(provider: str) -> tuple[str, ...]:
 
 @cached_with_own(ApiPrice)
 def _every_name() -> tuple[str, ...]:
-    """Every model as provider/model."""
     return tuple(f"{p}/{m}" for p in provider_names() for m in model_names(p))
 
 

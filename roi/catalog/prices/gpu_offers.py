@@ -206,7 +206,7 @@ def owned_offers(s: "Scenario") -> Offers:
     resale = own.resale_usd_per_gpu
     if resale is not None and not cards:
         raise ScenarioError(field, resale, "say which cards you own, and how many, in own_hardware.cards")
-    stated = {find_gpu(n, field).id: q for n, q in resale.items()} if isinstance(resale, dict) else {}
+    stated = _by_card(resale, field, set(cards))
     for gpu in stated:
         if gpu not in cards:
             raise UnknownName(field, gpu, cards, "card among own_hardware.cards")
@@ -214,7 +214,7 @@ def owned_offers(s: "Scenario") -> Offers:
     watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
     new = _new_cards(s, set(cards)) if own.life_months < s.horizon_months else None
     for gpu, count in cards.items():
-        q = stated.get(gpu) if isinstance(resale, dict) else resale
+        q = stated.get(gpu)
         worth = _two_years_old(s, gpu) if q is None else as_spread(q)
         sizes = {*s.serving.tensor_parallel, *(c.gpus for c in s.serving.capacities)}
         card = Offer(

@@ -111,7 +111,11 @@ class Comparison:
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:
-        return OtherLeaders(self.case, self.verdict, self.options, None if self.thresholds is None else self.thresholds.curves)
+        return OtherLeaders(self.case, self.verdict, self.options, self._curves)
+
+    @property
+    def _curves(self) -> Curves | None:
+        return None if self.thresholds is None else self.thresholds.curves
 
     def turning_volume(self, *, up: bool, within: float = math.inf) -> Turn | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
@@ -146,20 +150,19 @@ class Comparison:
 
         At the central values the level is below its mean, as many as are above it being further off.
         """
-        curves = None if self.thresholds is None else self.thresholds.curves
+        curves = self._curves
         if curves is None or (option := curves.options[id]).plan is None or option.hardware is not None:
             return None
         return mean_cash(evaluate(replace(curves.shared, rent_spread=(0.0, 0.0)), option, curves.options))
 
     def surer_plan(self, id: str) -> SurerPlan | None:
         """The plan on which an option saves more on average than on its own, which is the cheapest at the central values."""
-        curves = None if self.thresholds is None else self.thresholds.curves
-        return None if curves is None else surer_plan(self.case, curves.shared, curves.options, id)
+        return None if (curves := self._curves) is None else surer_plan(self.case, curves.shared, curves.options, id)
 
     @cached_property
     def start(self) -> Start | None:
         """When a tested option had best go live, where staying leads and it saves more then than any at once; else None."""
-        v, curves = self.verdict, None if self.thresholds is None else self.thresholds.curves
+        v, curves = self.verdict, self._curves
         if curves is None or v.leader != "stay":
             return None
         ids = [id for id in v.candidates if not curves.options[id].keeps_model]

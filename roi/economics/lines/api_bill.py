@@ -11,16 +11,7 @@ import numpy as np
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_request import RequestCost, at_list, only_long, request_cost, without_long
 from roi.economics.lines.calendar import Happened, Path, Share, whole
-from roi.economics.lines.line import (
-    Along,
-    Line,
-    any_positive,
-    billed_requests,
-    live_months,
-    pick,
-    requests,
-    usd_of_errors,
-)
+from roi.economics.lines.line import Along, Line, any_positive, billed_requests, live_months, pick, requests, usd_of_errors
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import Successors, successors
 from roi.units import MTOK

@@ -24,17 +24,7 @@ from roi.economics.lines.api_bill import (
 from roi.economics.lines.api_request import long_share, without_long
 from roi.economics.lines.calendar import Share, incumbent_share, whole
 from roi.economics.lines.commitment_lines import bill_of, incumbent_commitment, own_commitment_line
-from roi.economics.lines.line import (
-    Along,
-    Line,
-    always,
-    any_positive,
-    each_month,
-    live_months,
-    pick,
-    requests,
-    usd_of_errors,
-)
+from roi.economics.lines.line import Along, Line, always, any_positive, each_month, live_months, pick, requests, usd_of_errors
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.people import (
     each_told,

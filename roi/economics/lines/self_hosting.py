@@ -11,15 +11,7 @@ from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
 from roi.economics.lines.calendar import Share, incumbent_share, last_month
 from roi.economics.lines.hardware import hardware_lines
-from roi.economics.lines.line import (
-    Along,
-    Line,
-    any_positive,
-    each_month,
-    is_zero,
-    pick,
-    rent_level,
-)
+from roi.economics.lines.line import Along, Line, any_positive, each_month, is_zero, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.shared_fleet import alone_on_fleet, fleet_load, of_the_fleet, part_of_fleet
 from roi.economics.worked_out import PLATFORM

@@ -48,14 +48,13 @@ def read_peak(tape: Tape) -> TapePeak:
         else:
             alive.discard(-number - 1)
     parts: Counter[str] = Counter()
-    groups: dict[tuple[str, str, int], int] = {}
+    groups: Counter[tuple[str, str, int]] = Counter()  # equal blocks that the step made
     for index in alive:
         block = tape.blocks[index]
         size = -(-block.nbytes // 512) * 512
         parts[block.part] += size
         if block.phase != "load":
-            key = (block.operator, re.sub(r"\.\d+(?=\.|$)", ".N", block.module), size)
-            groups[key] = groups.get(key, 0) + 1
+            groups[block.operator, re.sub(r"\.\d+(?=\.|$)", ".N", block.module), size] += 1
     ranked = sorted(groups.items(), key=lambda item: -item[0][2] * item[1])[:LARGEST]
     largest = tuple(
         (operator if count == 1 else f"{count} x {operator}", module, float(size * count))

@@ -234,7 +234,6 @@ def on_desktop(gpu: str) -> bool:
 
 
 def _scales(groups: Sequence[GroupFit]) -> NDArray[np.float64]:
-    """Logarithms of the groups' scales."""
     return np.log([g.overall for g in groups])
 
 

@@ -19,12 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.training.activations import (
-    LayerBytes,
-    kept_bytes,
-    later_gradients_bytes,
-    layer_bytes,
-)
+from roi.estimate.training.activations import LayerBytes, kept_bytes, later_gradients_bytes, layer_bytes
 from roi.estimate.training.adapter_activations import cached_copies_bytes, retained_input_bytes
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import final_norm_saved, norm_backward_bytes, scores_made

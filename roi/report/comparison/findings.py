@@ -33,18 +33,15 @@ from roi.report.layout.wording import (
 )
 
 MEASURES = {
-    "evaluate": "Evaluate {0} on your evaluation set", "load-test": "Load-test one server of {0}",
-    "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
-    "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
-    "quote": "Ask vendors for a quote",
+    "evaluate": ("Evaluate {0} on your evaluation set", "evaluate {0}"),
+    "load-test": ("Load-test one server of {0}", "load-test {0}"),
+    "trial-run": ("Try the training of {0} for some minutes", "try the training of {0}"),
+    "count-tokens": ("Count the tokens of a hundred prompts with {0}", "count tokens with {0}"),
+    "usage-log": ("Read a week of usage log", "a week of usage log"),
+    "invoice": ("Split an invoice into requests and prices", "split an invoice"),
+    "quote": ("Ask vendors for a quote", "ask for a quote"),
 }
-"""What each kind of experiment does, in a sentence; {0} is the option that it is about."""
-NAMES = {
-    "evaluate": "evaluate {0}", "load-test": "load-test {0}", "trial-run": "try the training of {0}",
-    "count-tokens": "count tokens with {0}", "usage-log": "a week of usage log", "invoice": "split an invoice",
-    "quote": "ask for a quote",
-}
-"""The same in a list."""
+"""What each kind of experiment does, in a sentence and in a list; {0} is the option that it is about."""
 ALSO_WORTH = 0.25
 """Share of the best test's net worth from which the best one of another option is told beside it."""
 AT_BAR = 1e-9
@@ -182,7 +179,7 @@ def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
 
 def experiment_name(case: Case, kind: str, option: str, fact: str | None = None, *, paired: bool = False) -> str:
     """What an experiment does with which option, and the fact that it tells, for a list."""
-    told = NAMES[kind].format(option_label(case, option)) + BESIDE * paired
+    told = MEASURES[kind][1].format(option_label(case, option)) + BESIDE * paired
     return f"{told}: {fact_name(fact)}" if fact else told
 
 
@@ -226,7 +223,7 @@ def nothing_pays(c: Comparison) -> str:
 def to_measure(c: Comparison, e: Experiment) -> str:
     """What an experiment does, what it costs and how long it takes."""
     o = _about(c, e)
-    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
+    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind][0]
     told = trains.format(o.label) + BESIDE * e.paired + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
         told += f", {number_of(e.items, 'item')}{with_labels(c, e)}"
@@ -277,7 +274,7 @@ def measurable(c: Comparison) -> list[Block]:
     if not c.experiments:
         return []
     rows = tuple(
-        Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + BESIDE * e.paired
+        Row((MEASURES[e.kind][0].format(option_label(c.case, e.option)) + BESIDE * e.paired
              + (f": {fact_name(e.fact)}" if e.fact else ""),
              usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
     beside = ""

@@ -10,14 +10,7 @@ from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
-from roi.report.layout.wording import (
-    KINDS,
-    case_number,
-    figure,
-    percent,
-    served,
-    usd,
-)
+from roi.report.layout.wording import KINDS, case_number, figure, percent, served, usd
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"

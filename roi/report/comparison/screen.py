@@ -32,15 +32,7 @@ from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.comparison.thresholds import flips_along, flips_at
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
-from roi.report.layout.wording import (
-    case_number,
-    figure,
-    money_of,
-    number_of,
-    percent,
-    short_usd,
-    told_apart,
-)
+from roi.report.layout.wording import case_number, figure, money_of, number_of, percent, short_usd, told_apart
 from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3

@@ -11,7 +11,7 @@ from roi import __version__
 from roi.answers.usage_tasks import Task
 from roi.usage.measure.days import Days
 from roi.usage.measure.months import MonthChange
-from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, day_of, searched_usd, spent, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload, Model
 from roi.usage.read.record import TOKENS, WEEKDAYS
@@ -82,18 +82,8 @@ def list_prices(priced: Sequence[Priced]) -> list[tuple[str, str, int]]:
 def month_json(change: MonthChange | None) -> dict[str, Any] | None:
     """The last month against the month before; the causes add up to the difference. Null where there are no two months."""
     return None if change is None else {
-        "before": f"{change.before:%Y-%m}",
-        "month": f"{change.month:%Y-%m}",
-        "usd_per": "day" if change.a_day else "month",
-        "weekdays": list(change.weekdays),
-        "before_usd": change.before_usd,
-        "calendar_usd": change.calendar_usd,
-        "volume_usd": change.volume_usd,
-        "mix_usd": change.mix_usd,
-        "cache_usd": change.cache_usd,
-        "price_usd": change.price_usd,
-        "month_usd": change.month_usd,
-    }
+        **asdict(change), "before": f"{change.before:%Y-%m}", "month": f"{change.month:%Y-%m}",
+        "weekdays": list(change.weekdays)}
 
 
 def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
@@ -117,11 +107,6 @@ def by_group(found: Usage, *more: str) -> list[tuple[tuple[Any, ...], list[Price
 def _in_time(name: str) -> tuple[bool, int, str]:
     """Where an hour, a day, a weekday or a month stands among others; buckets that are of no one of them come last."""
     return name.startswith("("), WEEKDAYS.index(name) if name in WEEKDAYS else 0, name
-
-
-def spent(priced: Iterable[Priced]) -> float:
-    """The USD of all that has a price or a reported cost."""
-    return sum(each.usd or 0.0 for each in priced)
 
 
 def tokens_of(priced: Iterable[Priced]) -> int:

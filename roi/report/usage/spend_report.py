@@ -11,13 +11,13 @@ from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Ro
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
 from roi.report.usage.paid import names, reconciliation, without_tokens
-from roi.report.usage.spend_json import by_group, grouped, list_prices, money, spent, tokens_of
+from roi.report.usage.spend_json import by_group, grouped, list_prices, money, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
 from roi.usage.measure.months import MonthChange
-from roi.usage.measure.pricing import Priced, day_of, searched_usd, total_requests, total_tokens
+from roi.usage.measure.pricing import Priced, day_of, searched_usd, spent, total_requests, total_tokens
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import OWN_TABLE, source_shown
@@ -225,17 +225,18 @@ def _chart(found: Usage) -> list[str]:
 def _change(change: MonthChange | None) -> Iterable[Block]:
     if change is None:
         return
-    per = "the month" if not change.a_day else "a mean whole day, since a month is not covered whole"
+    whole = change.usd_per == "month"
+    per = "the month" if whole else "a mean whole day, since a month is not covered whole"
     if len(change.weekdays) < len(WEEKDAYS):
         per = f"a mean {' or '.join(change.weekdays)}, since the months have no other weekday whole that is in both"
     calendar = ("calendar", change.calendar_usd, "more or fewer days, and weekdays, as they were")
     yield Heading(f"{change.month:%B %Y} against {change.before:%B}")
     parts = (("volume", change.volume_usd, "tokens in all"), ("mix", change.mix_usd, "of models, of input and output"),
              ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
-    yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
+    yield Table(("USD of " + ("the month" if whole else "a day"), "USD", ""), (
         Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
         *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what))
-          for name, amount, what in (*([] if change.a_day else [calendar]), *parts)),
+          for name, amount, what in (*([calendar] if whole else []), *parts)),
         Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
     yield Paragraph(f"Of {per}. They add up to the difference; each is at the prices of the month before but price itself.")
 

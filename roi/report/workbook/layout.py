@@ -77,7 +77,7 @@ class Layout:
             inner = self._text(node.args[0], sheet, TIGHTEST)
             rounded = f"ROUNDUP({inner},0)" if node.args[0].never_negative else f"(-INT(-{inner}))"
             return f"(-{inner})" if node.op == "neg" else rounded
-        return f"{FUNCTIONS[node.op]}({self._listed(node, sheet)})"
+        return f"{NAMED.get(node.op, node.op.upper())}({self._listed(node, sheet)})"
 
     def _leaf(self, node: Node, binding: int) -> str:
         if node.op == "fact":
@@ -210,7 +210,7 @@ def lay_out(
         while size[node] > LONG and (inner := [n for n in node.nodes if n.nodes and n not in layout.place]):
             layout.give_cell(max(inner, key=lambda n: size[n]))
             size[node] = _room(layout, node, size)
-        if uses.get(node, 0) > 1 and size[node] > SHORT:
+        if uses[node] > 1 and size[node] > SHORT:
             layout.give_cell(node)
     return layout
 
@@ -236,13 +236,9 @@ def sheets_of(roots: dict[str, Sequence[Node]]) -> dict[Node, str]:
     return found
 
 
-def counted(homes: dict[Node, str]) -> dict[Node, int]:
+def counted(homes: dict[Node, str]) -> Counter[Node]:
     """How many others take each number."""
-    uses: dict[Node, int] = {}
-    for node in homes:
-        for each in set(node.nodes):
-            uses[each] = uses.get(each, 0) + 1
-    return uses
+    return Counter(each for node in homes for each in set(node.nodes))
 
 
 def key(nodes: Sequence[Node]) -> tuple[int, ...]:
@@ -255,19 +251,8 @@ LEVELS: Final = {">": 1, ">=": 1, "<": 1, "<=": 1, "==": 1, "!=": 1, "+": 2, "-"
 """How tightly an operation binds; a spreadsheet's minus sign binds tighter than its power."""
 TIGHTEST: Final = 5
 SIGNS: Final = {"==": "=", "!=": "<>"}
-FUNCTIONS: Final = {
-    "exp": "EXP",
-    "log": "LN",
-    "sqrt": "SQRT",
-    "floor": "INT",
-    "max": "MAX",
-    "min": "MIN",
-    "sum": "SUM",
-    "and": "AND",
-    "or": "OR",
-    "not": "NOT",
-    "if": "IF",
-}
+NAMED: Final = {"log": "LN", "floor": "INT"}
+"""Functions that a spreadsheet calls otherwise."""
 
 
 def constant(value: float | bool) -> str:

@@ -6,10 +6,11 @@ branch that the engine takes by a node's value is kept as a guard: the graph hol
 
 import inspect
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -45,44 +46,13 @@ def _interpolated(x: float, *rest: float) -> float:
     return y[-1]
 
 
-RULES: Final[dict[str, Callable[..., Scalar]]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": _divided,
-    "^": _power,
-    "neg": lambda a: -a,
-    "exp": lambda a: math.exp(a) if a < 709 else math.inf,
-    "log": lambda a: math.log(a) if a > 0 else -math.inf if a == 0 else math.nan,
-    "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
-    "ceil": lambda a: float(math.ceil(a)) if math.isfinite(a) else a,
-    "floor": lambda a: float(math.floor(a)) if math.isfinite(a) else a,
-    "max": max,
-    "min": min,
-    "sum": lambda *a: math.fsum(a),
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "and": lambda *a: all(a),
-    "or": lambda *a: any(a),
-    "not": lambda a: not a,
-    "if": lambda test, a, b: a if test else b,
-    "interp": _interpolated,
-    "finite": math.isfinite,
-}
-"""What each operation gives for numbers."""
-
-
 def _operators(op: str) -> "tuple[Callable[[Node, object], Node], Callable[[Node, object], Node]]":
     """What Python calls for `op` with a node on its left, and with one on its right alone."""
     return lambda node, other: node.trace.make(op, node, other), lambda node, other: node.trace.make(op, other, node)
 
 
 class Node:
-    """One number, and how it follows from others. `op` is a key of RULES, or const, month (its number) or fact (its place)."""
+    """One number, and how it follows from others. `op`: of OPERATIONS, or const, month (its number) or fact (its place)."""
 
     __slots__ = ("args", "home", "month", "never_negative", "op", "told", "trace", "value")
 
@@ -142,14 +112,6 @@ Simplify = Callable[["Trace", str, tuple[Node, ...]], Node | None]
 """Gives a simpler node that is always equal, or None."""
 
 
-def simplified(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
-    """A simpler node than `op` on these, where one is always equal: what changes nothing makes no node; None otherwise."""
-    if len(args) == 1 and op in {"sum", "max", "min", "and", "or"}:
-        return args[0]
-    rule = SIMPLIFY.get(op)
-    return None if rule is None else rule(trace, op, args)
-
-
 def _is(node: Node, number: float) -> bool:
     return node.op == "const" and node.value == number
 
@@ -207,24 +169,50 @@ def _powers(trace: "Trace", _: str, args: tuple[Node, ...]) -> Node | None:
     return None
 
 
-SIMPLIFY: Final[dict[str, Simplify]] = {
-    "+": _added,
-    "sum": _added,
-    "-": lambda trace, _, args: args[0] if _is(args[1], 0.0) else trace.const(0.0) if args[0] is args[1] else None,
-    "*": _multiplied,
-    "/": lambda trace, _, args: args[0] if _is(args[1], 1.0) else trace.const(0.0) if _is(args[0], 0.0) else None,
-    "^": lambda trace, _, args: args[0] if _is(args[1], 1.0) else trace.const(1.0) if _is(args[1], 0.0) else None,
-    "max": _limited,
-    "min": _limited,
-    "==": _compared,
-    "<=": _compared,
-    ">=": _compared,
-    "if": _chosen,
-    "and": _decisive,
-    "or": _decisive,
-    "exp": _powers,
-    "finite": lambda trace, _, args: trace.const(math.isfinite(args[0].value)),
+class Operation(NamedTuple):
+    """What an operation gives for numbers, and for nodes a simpler one."""
+
+    value: Callable[..., Scalar]
+    simpler: Simplify = lambda *_: None
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "+": Operation(operator.add, _added),
+    "-": Operation(operator.sub, lambda trace, _, args: (
+        args[0] if _is(args[1], 0.0) else trace.const(0.0) if args[0] is args[1] else None)),
+    "*": Operation(operator.mul, _multiplied),
+    "/": Operation(_divided, lambda trace, _, args: (
+        args[0] if _is(args[1], 1.0) else trace.const(0.0) if _is(args[0], 0.0) else None)),
+    "^": Operation(_power, lambda trace, _, args: (
+        args[0] if _is(args[1], 1.0) else trace.const(1.0) if _is(args[1], 0.0) else None)),
+    "neg": Operation(operator.neg),
+    "exp": Operation(lambda a: math.exp(a) if a < 709 else math.inf, _powers),
+    "log": Operation(lambda a: math.log(a) if a > 0 else -math.inf if a == 0 else math.nan),
+    "sqrt": Operation(lambda a: math.sqrt(a) if a >= 0 else math.nan),
+    "ceil": Operation(lambda a: float(math.ceil(a)) if math.isfinite(a) else a),
+    "floor": Operation(lambda a: float(math.floor(a)) if math.isfinite(a) else a),
+    "max": Operation(max, _limited),
+    "min": Operation(min, _limited),
+    "sum": Operation(lambda *a: math.fsum(a), _added),
+    ">": Operation(operator.gt),
+    ">=": Operation(operator.ge, _compared),
+    "<": Operation(operator.lt),
+    "<=": Operation(operator.le, _compared),
+    "==": Operation(operator.eq, _compared),
+    "!=": Operation(operator.ne),
+    "and": Operation(lambda *a: all(a), _decisive),
+    "or": Operation(lambda *a: any(a), _decisive),
+    "not": Operation(operator.not_),
+    "if": Operation(lambda test, a, b: a if test else b, _chosen),
+    "interp": Operation(_interpolated),
+    "finite": Operation(math.isfinite, lambda trace, _, args: trace.const(math.isfinite(args[0].value))),
 }
+
+
+def simplified(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
+    """A simpler node than `op` on these, where one is always equal: what changes nothing makes no node; None otherwise."""
+    alone = len(args) == 1 and op in {"sum", "max", "min", "and", "or"}
+    return args[0] if alone else OPERATIONS[op].simpler(trace, op, args)
 
 
 @dataclass
@@ -267,13 +255,13 @@ class Trace:
         """The node of `op` on these nodes or numbers; what changes nothing (x + 0, x * 1) makes no node."""
         args = tuple(self.const(a) for a in given)
         if all(a.op == "const" for a in args):
-            return self.const(RULES[op](*(a.value for a in args)))
+            return self.const(OPERATIONS[op].value(*(a.value for a in args)))
         if (simpler := simplified(self, op, args)) is not None:
             return simpler
         key = (op, *(id(a) for a in args))
         found = self.known.get(key)
         if found is None:
-            found = self.known[key] = Node(self, op, args, RULES[op](*(a.value for a in args)))
+            found = self.known[key] = Node(self, op, args, OPERATIONS[op].value(*(a.value for a in args)))
         return found
 
     def keep(self, array: Any) -> None:  # Any: an array of nodes

@@ -255,10 +255,8 @@ def _vendors_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms)
 
 def _stated_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) -> Iterator[tuple[Date, ApiPrice, Terms]]:
     """Of what the scenario states: a ratio is over the list before the first of them, rates are over the one before theirs."""
-    for number, told in enumerate(terms.own.announced):
+    for number, told in enumerate(terms.own.announced[terms.passed :], terms.passed):
         field, day = f"{terms.field}.announced.{number}", told.from_date
-        if number < terms.passed:
-            continue
         if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
             sheet.warnings.append(f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months")
             continue

@@ -13,14 +13,14 @@ its mean. A model that is new was paid nothing then; the list of that day stands
 
 from calendar import monthrange
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
-from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, total_tokens
+from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, spent, total_tokens
 from roi.usage.read.record import PROMPT, TOKENS, WEEKDAYS
 
 
@@ -31,8 +31,8 @@ class MonthChange:
     before: date
     month: date
     """First days of the two months."""
-    a_day: bool
-    """True where the figures are of a mean day of the weekdays that both months have, since a month is not covered whole."""
+    usd_per: Literal["day", "month"]
+    """day: of a mean day of the weekdays that both months have, since a month is not covered whole."""
     weekdays: tuple[str, ...]
     """Those weekdays; all seven where the figures are of months, or where sums are of several days."""
     before_usd: float
@@ -69,10 +69,10 @@ def month_change(priced: Sequence[Priced], days: Days | None) -> MonthChange | N
     rows = [[(each, _weekday(each.spend.day, days)) for each in priced if each.usd is not None and each.spend.day in whole[m]]
             for m in (before, month)]
     old, new = ([_times(each, by[k]) for each, k in of if k in by] for of, by in zip(rows, (alike, own), strict=True))
-    if not _usd(old) or not new:
+    if not spent(old) or not new:
         return None
-    paid = _usd(each for each, _ in rows[0]) if complete else _usd(old)
-    return _split(old, new, paid, before=before, month=month, a_day=not complete,
+    paid = spent(each for each, _ in rows[0]) if complete else spent(old)
+    return _split(old, new, paid, before=before, month=month, usd_per="month" if complete else "day",
                   weekdays=tuple(name for k, name in enumerate(WEEKDAYS) if days.spanned or k in both))
 
 
@@ -80,7 +80,7 @@ def _split(old: Sequence[Priced], new: Sequence[Priced], before_usd: float, *, m
     """The parts of the change; `old` are the sums of the month before on days alike, `told` are further fields."""
     last = (month - timedelta(days=1) - EPOCH).days
     shares, factors = _input_shares(old), _factors(old, last)
-    was, now = _usd(old), _usd(new)
+    was, now = spent(old), spent(new)
     counts = [sum(each.spend.tokens[name] for each in rows for name in TOKENS) for rows in (old, new)]
     at_old = _at_old(new, last, factors)
     at_old_cache = _at_old([_with_shares(each, shares) for each in new], last, factors)
@@ -93,10 +93,6 @@ def _split(old: Sequence[Priced], new: Sequence[Priced], before_usd: float, *, m
 def _weekday(day: int | None, days: Days) -> int:
     """The weekday, Monday 0; of all days the same where a sum is of several, so that what each weekday had is not known."""
     return 0 if day is None or days.spanned else day_of(day).weekday()
-
-
-def _usd(rows: Iterable[Priced]) -> float:
-    return sum(each.usd or 0.0 for each in rows)
 
 
 def _times(each: Priced, by: float) -> Priced:

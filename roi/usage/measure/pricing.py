@@ -120,6 +120,11 @@ def _at(row: Spend, rates: TokenRates) -> Priced:
     return Priced(row, low, high, "; ".join(filter(None, (unlisted, note))), rates)
 
 
+def spent(rows: Iterable[Priced]) -> float:
+    """The USD of all that has a price or a reported cost."""
+    return sum(each.usd or 0.0 for each in rows)
+
+
 def searched_usd(rows: Iterable[Priced]) -> float:
     """List price of the web searches that the provider ran for these calls, in USD: billed a piece, beside the tokens."""
     return sum(each.spend.tokens["web_searches"] * (each.rates.usd_per_1000_searches or 0.0) / 1000.0

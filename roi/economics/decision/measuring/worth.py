@@ -268,7 +268,6 @@ class Valuer:
 
     @cached_property
     def _averages(self) -> Array:
-        """Their means."""
         return np.asarray(self._own.mean(axis=1))
 
     def _moves(self, ids: Sequence[str], sizes: Sequence[Size]) -> "_Moves":

@@ -281,7 +281,6 @@ def _no_output(c: Comparison) -> list[str]:
 
 
 def _accepted(c: Comparison) -> list[str]:
-    """Alarms that the scenario accepts."""
     names = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     return [f"Accepted although unlikely: {', '.join(names)}"] if names else []
 

@@ -12,12 +12,7 @@ from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import PLAIN, read_shared
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import guessed, mean_npv, npv_of, option_of
-from roi.report.layout.wording import (
-    case_number,
-    figure,
-    quantity,
-    short_usd,
-)
+from roi.report.layout.wording import case_number, figure, quantity, short_usd
 
 SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 

@@ -133,7 +133,7 @@ def test_groups_are_told_by_whole_days(tmp_path):
 
 def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
     """Two models, 3 to 1 at list price: gpt-6-sol 24 x (1,000 x 2 + 40 x 10) / 1e6 = 0.0576 a day of 0.0576 + luna's."""
-    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]) + rows([5, 6], model="gpt-6-luna"))
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6], cost="") + rows([5, 6], model="gpt-6-luna", cost=""))
     out = tmp_path / "part.yaml"
     assert run("usage", log, "--incumbent", "gpt-6-sol", "--bill", "100", "--output", out, "--tasks", "0").exit_code == 0
     found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)

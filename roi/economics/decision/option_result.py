@@ -367,11 +367,11 @@ def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
         row = np.asarray(x, dtype=np.float64)
         return float(row[start]) if row.ndim else float(row)
 
-    f, rental, live = months.fleet, f"{plan.path}rental", min(int(done.option.months_to_live), start)
+    f, rental = months.fleet, f"{plan.path}rental"
     for_work = done.option.autoscale_floor == 0 and done.option.hardware is None and is_zero(plan.minimum_months)
     return FleetResult(
         month=start + 1, plan=plan.path.removesuffix("."), gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
-        instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(np.atleast_1d(f.gpus)[live:])),
+        instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(months.gpus)),
         utilisation_mean=at(f.utilisation_mean), utilisation_peak=at(f.utilisation_peak),
         usd_per_gpu_hour=float(plan.usd_per_gpu_hour), rental=str(case[rental].value) if rental in case else None,
         minimum_months=float(plan.minimum_months), capacity_requests_per_s=float(plan.capacity),

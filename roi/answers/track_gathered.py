@@ -152,6 +152,10 @@ def _tiers(
     return found[0], found[1]
 
 
+def _more(usd: float | None, by: float) -> float | None:
+    return None if usd is None else usd + by
+
+
 def _planned_tiers(shared: Shared, option: Option) -> float:
     """The list price of the option's mean request with its batch and tier, over the same at once in the standard one."""
     if option.api is None:
@@ -210,12 +214,13 @@ def came_of(
         )
     bills = [month.api_usd_from == "bill" or usd > 0 for month, usd in zip(months, units, strict=True)]
     costs = [(None, None) if each.api_usd is None else
-             (month.own_usd and month.own_usd + usd, month.calls_usd and month.calls_usd + usd if bill else month.api_usd)
+             (_more(month.own_usd, usd), _more(month.calls_usd, usd) if bill else month.api_usd)
              for month, bill, each, usd in zip(months, bills, found, units, strict=True)]
     paid = with_owed(shared, options, id, found, costs, bills)
-    if id != "stay":
-        paid = tuple(replace(each, unused_usd=max(usd - float(own), 0.0)) if usd else each
-                     for each, usd, own in zip(paid, units, fees, strict=True))
+    if id != "stay":  # where nothing else was paid, the price of its calls cannot be told
+        owed = [max(usd - float(own), 0.0) for usd, own in zip(units, fees, strict=True)]
+        paid = tuple(replace(each, unused_usd=more if (each.api_usd or 0.0) > more else None) if usd else each
+                     for each, usd, more in zip(paid, units, owed, strict=True))
     told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
             if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]
     if told:

@@ -172,14 +172,15 @@ def came_of(
 
     Tokens without a cost are at the forecast's prices, as many times as the list says of their batch and tiers. Where no bill
     says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month of units or
-    seats is not known where the export bills none: `notes` hear of all three. What it bills for units beyond the fees that the
-    forecast has is owed and no price, but of staying, whose own units they are.
+    seats is not known where the export bills none, or not what the tokens cost: `notes` hear of all three. What it bills for
+    units beyond the fees that the forecast has is owed and no price, but of staying, whose own units they are.
     """
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
     fees = fees[: len(months)] * days / DAYS_PER_MONTH
     units = [month.units_usd or 0.0 if month.api_usd_from == "reported" else 0.0 for month in months]
-    fee = [fees[k] > 0 and not units[k] and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
+    fee = [not units[k] and (fees[k] > 0 or bool(month.units_usd)) and month.api_usd_from not in {None, "bill"}
+           for k, month in enumerate(months)]
     listed = [month.api_usd_from == "list price" for month in months]
     if untold := [month.month for month, unknown in zip(months, fee, strict=True) if unknown]:
         notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"

@@ -69,7 +69,8 @@ def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
     usd = 0.0
     for item in (each for each in found.items if each.of_units):
         sellers = [each for each in spent if each[0] == item.provider] or list(spent)
-        named = [each for each in sellers if "/" in item.name and _plain(item.name.split("/")[0]) in _plain(each[1] or "")]
+        heads = item.name.split("/")[:-1]  # a refund's kind, and the model
+        named = [each for each in sellers if any(_plain(head) in _plain(each[1] or "") for head in heads)]
         mine = max(named or sellers, key=lambda each: spent[each])
         if (choice.provider, choice.model) == mine:
             usd += item.usd_per_month or 0.0

@@ -50,7 +50,7 @@ ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not 
 IN_PLACE, IN_USE = ", in its place", ", once in use"
 """Behind a rival that goes before the option, or after it: there are thresholds of both."""
 NOT_YET = "; it has not yet"
-UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
+UNCHANGED, UNCHANGED_UNDRAWN = "; the advice, which goes by means and chances, is unchanged", "; the advice is unchanged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +242,8 @@ def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequ
     steps += [{move.option, move.after}] if kept is not None and (move := kept.second_move) is not None else []
     there = {*c.case.options, decided}
     ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
-    advice = UNCHANGED if saved.advice.same_as(Advice.of(c.verdict)) else ""
+    same = UNCHANGED if draws_and_seed(c.case)[0] else UNCHANGED_UNDRAWN
+    advice = same if saved.advice.same_as(Advice.of(c.verdict)) else ""
     for post in held_against(ours, saved.case, c, decided or ""):
         s = post.signpost
         assert s.threshold is not None

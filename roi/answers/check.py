@@ -16,6 +16,7 @@ from roi.answers.compare import CompareOptions, compare_file
 from roi.answers.held_signposts import held_against
 from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.draws import draws_and_seed
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
@@ -43,12 +44,13 @@ THRESHOLDS = "at that threshold both cost the same, at the central values", "tha
 PRICED, VOLUME = "signposts.usd_per_error", "signposts.requests_per_day"
 """The rules on the price of a wrong answer and the volume at which the advice turns, which are on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
+ADVICE_TURNS_UNDRAWN = "beyond it another option is advised, at the central values"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
 ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
 IN_PLACE, IN_USE = ", in its place", ", once in use"
 """Behind a rival that goes before the option, or after it: there are thresholds of both."""
 NOT_YET = "; it has not yet"
-UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
+UNCHANGED, UNCHANGED_UNDRAWN = "; the advice, which goes by means and chances, is unchanged", "; the advice is unchanged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +242,8 @@ def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequ
     steps += [{move.option, move.after}] if kept is not None and (move := kept.second_move) is not None else []
     there = {*c.case.options, decided}
     ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
-    advice = UNCHANGED if saved.advice.same_as(Advice.of(c.verdict)) else ""
+    same = UNCHANGED if draws_and_seed(c.case)[0] else UNCHANGED_UNDRAWN
+    advice = same if saved.advice.same_as(Advice.of(c.verdict)) else ""
     for post in held_against(ours, saved.case, c, decided or ""):
         s = post.signpost
         assert s.threshold is not None
@@ -260,7 +263,11 @@ def _volume(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rul
     at = None if isclose(was, now) else kept.turned_before(now)
     if at is not None:
         yield Rule(name=VOLUME, holds=False, limit=at, side="below" if at > was else "above", found=now, over=abs(now - at),
-                   note=ADVICE_TURNS + (NOT_YET if unchanged else ""))
+                   note=_turns(kept) + (NOT_YET if unchanged else ""))
+
+
+def _turns(kept: Comparison) -> str:
+    return ADVICE_TURNS if draws_and_seed(kept.case)[0] else ADVICE_TURNS_UNDRAWN
 
 
 def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
@@ -274,7 +281,7 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
         return
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED
-    note = ADVICE_TURNS_IF if far is None else ADVICE_TURNS if one_price(near, far) else ADVICE_MAY_TURN.format(far)
+    note = ADVICE_TURNS_IF if far is None else _turns(kept) if one_price(near, far) else ADVICE_MAY_TURN.format(far)
     yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 

@@ -152,6 +152,10 @@ def _tiers(
     return found[0], found[1]
 
 
+def _more(usd: float | None, by: float) -> float | None:
+    return None if usd is None else usd + by
+
+
 def _planned_tiers(shared: Shared, option: Option) -> float:
     """The list price of the option's mean request with its batch and tier, over the same at once in the standard one."""
     if option.api is None:
@@ -168,14 +172,15 @@ def came_of(
 
     Tokens without a cost are at the forecast's prices, as many times as the list says of their batch and tiers. Where no bill
     says what was paid, what commitments ask beyond the export's calls is paid too, and what was paid in a month of units or
-    seats is not known where the export bills none: `notes` hear of all three. What it bills for units beyond the fees that the
-    forecast has is owed and no price, but of staying, whose own units they are.
+    seats is not known where the export bills none, or not what the tokens cost: `notes` hear of all three. What it bills for
+    units beyond the fees that the forecast has is owed and no price, but of staying, whose own units they are.
     """
     lines = evaluate(shared, options[id], options).costs.lines
     fees = np.broadcast_to(sum((line.monthly for line in lines if line.by_unit), np.zeros(1)), (shared.horizon,))
     fees = fees[: len(months)] * days / DAYS_PER_MONTH
     units = [month.units_usd or 0.0 if month.api_usd_from == "reported" else 0.0 for month in months]
-    fee = [fees[k] > 0 and not units[k] and month.api_usd_from not in {None, "bill"} for k, month in enumerate(months)]
+    fee = [not units[k] and (fees[k] > 0 or bool(month.units_usd)) and month.api_usd_from not in {None, "bill"}
+           for k, month in enumerate(months)]
     listed = [month.api_usd_from == "list price" for month in months]
     if untold := [month.month for month, unknown in zip(months, fee, strict=True) if unknown]:
         notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"
@@ -210,12 +215,13 @@ def came_of(
         )
     bills = [month.api_usd_from == "bill" or usd > 0 for month, usd in zip(months, units, strict=True)]
     costs = [(None, None) if each.api_usd is None else
-             (month.own_usd and month.own_usd + usd, month.calls_usd and month.calls_usd + usd if bill else month.api_usd)
+             (_more(month.own_usd, usd), _more(month.calls_usd, usd) if bill else month.api_usd)
              for month, bill, each, usd in zip(months, bills, found, units, strict=True)]
     paid = with_owed(shared, options, id, found, costs, bills)
-    if id != "stay":
-        paid = tuple(replace(each, unused_usd=max(usd - float(own), 0.0)) if usd else each
-                     for each, usd, own in zip(paid, units, fees, strict=True))
+    if id != "stay":  # where nothing else was paid, the price of its calls cannot be told
+        owed = [max(usd - float(own), 0.0) for usd, own in zip(units, fees, strict=True)]
+        paid = tuple(replace(each, unused_usd=more if (each.api_usd or 0.0) > more else None) if usd else each
+                     for each, usd, more in zip(paid, units, owed, strict=True))
     told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
             if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]
     if told:

@@ -18,7 +18,7 @@ def billed_beside(found: "Usage", *, by_unit: bool) -> Iterator[str]:
     """What is billed beside tokens, and whether it is cash of its month: units are where the decision has some (`by_unit`)."""
     if found.costs:
         yield "a cost export is among the files; what was billed is read from --bill"
-    for own, told in ((True, "which is in the cash of every month without --bill"),
+    for own, told in ((True, "which is, without --bill, in the cash of months whose rows say what they cost"),
                       (False, "which no figure takes from an export: what was paid in all is read from --bill")):
         items = [item for item in found.items if item.usd_per_month and (by_unit and item.of_units) is own]
         if a_month := sum(item.usd_per_month or 0.0 for item in items):

@@ -219,13 +219,14 @@ class Unlike(NamedTuple):
 def unlike_all(base: Moments, share: float, pairs: Agreement) -> Unlike:
     """How unlike all items of the incumbent, on which its true score is `base`, the `share` of them is that pairs.
 
-    All are as many, right or wrong, as leave it that unsure: where marks are graded the pairs say more of a difference than of
-    a score. Of a share drawn by chance the difference has the variance v = base (1 - base) (1 - share) / n. What exceeds it is
-    kept, the difference x (1 - v / difference^2), if anything (positive part of James and Stein's estimate).
+    All are as many, right or wrong, as leave it that unsure, of an exact one as many as the pairs are that share of: where
+    marks are graded the pairs say more of a difference than of a score. Of a share drawn by chance the difference has the
+    variance v = base (1 - base) (1 - share) / n. What exceeds it is kept, the difference x (1 - v / difference^2), if anything
+    (positive part of James and Stein's estimate).
     """
     a, plain = pairs.incumbent, base.mean * (1.0 - base.mean)
-    items = max(plain / base.deviation**2 - 2.0, 1.0) if base.deviation and share else math.inf
-    n = items * share if items < math.inf else pairs.items
+    n = max(plain / base.deviation**2 - 2.0, 1.0) * share if base.deviation and share else pairs.items
+    items = n / share if share else math.inf
     off, chance = a.mean - base.mean, plain * (1.0 - share) / n
     held, count = (n * a.share, n * a.errors.share), items + 2.0 * HALF
     others = base.mean * count - HALF - held[0], (1.0 - base.mean) * count - HALF - held[1]

@@ -145,12 +145,10 @@ def add_pair(sheet: FactSheet, s: Scenario, system: str, pair: Paired, carried: 
     lucks = [path_of(ErrorRate, "noise", system=name) for name in names]
     drawn = [path if path + ITEMS in sheet.facts else luck for path, luck in zip(paths, lucks, strict=True)]
     counts = _agreement(pair)
-    on_pairs = counts.correlation(counts.incumbent, counts.other)
-    if carried is None:
-        together = on_pairs if pair.correlation is None else pair.correlation
-    else:
+    together = counts.correlation(counts.incumbent, counts.other) if pair.correlation is None else pair.correlation
+    if carried is not None:
+        sheet.state(path_of(ErrorRate, "with_today", system=system), together, f"{source}: on the items of both")
         together = carried.correlation
-        sheet.state(path_of(ErrorRate, "with_today", system=system), on_pairs, f"{source}: on the items of both")
     if all(path in sheet.facts and sheet.facts[path].uncertain for path in drawn):
         told = f"{source}: on the items of {s.incumbent.model}"
         if (drawn[0] in lucks) != (drawn[1] in lucks):  # more luck is fewer wrong answers

@@ -375,6 +375,16 @@ def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn
         assert rule["sentence"].startswith("advice: requests a day: asked above 4,")
 
 
+def test_without_draws_no_means_and_chances_are_named(tmp_path: Path) -> None:
+    saved, tickets = tmp_path / "saved.json", Path(__file__).parents[2] / "examples" / "tickets.yaml"
+    assert ask("compare", tickets, "--set", "draws=0", "--output", saved).exit_code == 0
+    few, many = (" ".join(ask("check", tickets, "--saved", saved, "--set", "draws=0",
+                              "--set", f"workload.requests_per_day={a_day}").stdout.split()) for a_day in (100, 1_000_000_000))
+    assert "off by 2,820 (beyond it another option is advised, at the central values)" in few
+    assert "both cost the same, at the central values; the advice is unchanged)" in many
+    assert "means and chances" not in few + many
+
+
 def test_the_price_of_a_wrong_answer_that_the_advice_holds_for_is_a_signpost(tmp_path: Path, tickets: Path) -> None:
     """It stays on its side up to the price that the screen names; beyond it the advice is another, and the rule says why."""
     saved = tmp_path / "priced.json"

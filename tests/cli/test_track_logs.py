@@ -262,9 +262,9 @@ UNITS_USD = 20_000 * 12 / 365
 """Of a day."""
 
 
-def a_report(folder: Path, days: int) -> Path:
-    """Of AWS's: $16.80 of tokens a day, and units at $20,000 a month of 365/12 days."""
-    billed = ("USE1-NovaLite-input-tokens,200000,12.0", "USE1-NovaLite-output-tokens,20000,4.8",
+def a_report(folder: Path, days: int, tokens_usd: tuple[float, float] = (12.0, 4.8)) -> Path:
+    """Of AWS's: $16.80 of tokens a day, or as told, and units at $20,000 a month of 365/12 days."""
+    billed = (f"USE1-NovaLite-input-tokens,200000,{tokens_usd[0]}", f"USE1-NovaLite-output-tokens,20000,{tokens_usd[1]}",
               f"USE1-ProvisionedThroughput-1MonthCommit-ModelUnits,24,{UNITS_USD}")
     first = date(2026, 12, 1)
     rows = [f"{first + timedelta(days=k)},{first + timedelta(days=k + 1)},{what},AmazonBedrock,1K tokens"
@@ -296,3 +296,32 @@ def test_units_that_the_scenario_has_are_cash_as_the_export_bills_them(
     if option == "stay":
         found = told(tmp_path, {**mine, "incumbent": nova}, "--actual", tmp_path / "cur.csv", "--option", "stay")
         assert found["cash_usd"] == pytest.approx(90 * 16.8)
+
+
+def test_tokens_that_cost_nothing_beside_units_that_are_owed_have_no_price_that_could_be_told(tmp_path: Path) -> None:
+    """90 x 657.53 are $59,178; a price of 0 over the forecast's made commitments 2.6e10 times as much, $19 trillion."""
+    nova = {"provider": "aws", "model": "amazon.nova-lite",
+            "provisioned_throughput": {"units": 1, "usd_per_month": 20_000, "requests_per_s": 3, "spills_over": True}}
+    mine = {"as_of": "2026-11-24", "draws": 256, "incumbent": nova,
+            "workload": {"requests_per_day": 100_000, "input_tokens": 2000, "output_tokens": 200, "growth_per_year": 0}}
+    found = told(tmp_path, mine, "--actual", a_report(tmp_path, 90, (0.0, 0.0)), "--option", "by-token")
+    assert found["cash_usd"] == pytest.approx(90 * UNITS_USD)
+    assert found["months"][-1]["price_factor"]["came"] is None
+    assert all(abs(effect["cash_usd"]) < 90 * UNITS_USD for effect in found["effects"])
+
+
+def test_units_that_are_billed_beside_tokens_without_a_cost_leave_open_what_was_paid(tmp_path: Path) -> None:
+    """A log of one's own without costs, and a report of units alone: $11,257 were on course while these went on."""
+    first, log = date(2026, 12, 1), tmp_path / "log.csv"
+    log.write_text("date,model,provider,requests,input_tokens,output_tokens\n" + "".join(
+        f"{first + timedelta(days=k)},amazon.nova-lite,aws,100000,200000000,20000000\n" for k in range(90)))
+    report = a_report(tmp_path, 90)
+    report.write_text("".join(line for line in report.read_text().splitlines(True) if "-tokens," not in line))
+    nova = {"provider": "aws", "model": "amazon.nova-lite",
+            "provisioned_throughput": {"units": 1, "usd_per_month": 20_000, "requests_per_s": 3, "spills_over": True}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({
+        "as_of": "2026-11-24", "draws": 256, "incumbent": nova,
+        "workload": {"requests_per_day": 100_000, "input_tokens": 2000, "output_tokens": 200, "growth_per_year": 0}}))
+    done = ask("track", tmp_path / "mine.yaml", "--actual", log, "--actual", report, "--option", "by-token")
+    assert "what was paid in 2026-12, 2027-01, 2027-02 is not known without --bill" in " ".join(done.stderr.split())
+    assert "in the cash of months whose rows say what they cost" in " ".join(done.stderr.split())

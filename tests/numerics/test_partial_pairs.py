@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.numerics.paired import Agreement, Moments, Pair, ScorePosterior, agreement, on_all_items, score_posterior, unlike_all
+from roi.numerics.paired import (
+    Agreement,
+    Moments,
+    Pair,
+    ScorePosterior,
+    agreement,
+    exact_fisher,
+    on_all_items,
+    score_posterior,
+    unlike_all,
+)
 from roi.numerics.sequence import sobol
 
 POINTS = sobol(0, 4096, 2, 1)
@@ -115,6 +125,14 @@ def test_pairs_of_one_mark_alone_say_so(counts: tuple[int, ...], mark: tuple[str
     share = pairs.items / 600
     assert unlike_all(known(540.5 / 601, 600), share, pairs).mark == mark
     assert carried(ScorePosterior(540, 60), share, pairs)[0].mean == pytest.approx(mean, abs=1e-3)
+
+
+def test_pairs_of_a_score_that_is_exact_are_held_against_as_many_items() -> None:
+    """90% exactly, of which 300 pairs are half: 600 items, 540 right. 240 right of 300 here, and 300 of the 300 others."""
+    unlike = unlike_all(Moments(0.9, 0.0), 0.5, ODDS)
+    assert unlike.mark == ("all", "wrong")
+    assert unlike.p_value == exact_fisher(240, 60, 300, 0)
+    assert unlike_all(Moments(1.0, 0.0), 0.5, Agreement(290, 10, 0, 0)).p_value == 1.0
 
 
 def test_two_items_that_say_nothing_of_a_score_leave_one() -> None:

@@ -161,7 +161,9 @@ def test_items_of_its_own_alone_are_left_aside_and_told() -> None:
     assert 75.5 / 601 + 3 / 151 < graded[path].value < fewer[path].value  # half as many say half as surely that pairs are easy
     assert graded["quality.cautions.0"].value == str(fewer["quality.cautions.0"].value).replace("9.2 points", "9.1 points")
     before = {**half, "paired": {**{name: each / 2 for name, each in EASY.items()}, "correlation": 0.6}}  # an older part
-    assert with_scores({**SOME, LUNA: before})[path].value == graded[path].value
+    stated = with_scores({**SOME, LUNA: before})
+    assert stated[path].value == graded[path].value
+    assert stated[f"systems.{LUNA}.items_correlation"].value == 0.6  # and not 0.73 of the counts
 
 
 def test_a_stated_correlation_stays_where_all_items_pair() -> None:

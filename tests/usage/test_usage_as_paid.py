@@ -270,12 +270,18 @@ def test_calls_in_flex_save_nothing_in_batch_and_a_later_log_without_them_forget
         assert usd == pytest.approx([100 * 365 / 12 * 0.02515 * each for each in paid])
 
 
-def test_a_bill_is_shared_out_by_what_the_rows_report(tmp_path: Path) -> None:
-    """Two models of $2 a day at list, of which one reports half: a third of $300, which by the list it had half of."""
+@pytest.mark.parametrize(("usd", "bills"), [((1, 2), (100.0, 200.0)), ((0, 0), (150.0, 150.0))])
+def test_a_bill_is_shared_out_by_what_the_rows_report(
+    usd: tuple[int, int], bills: tuple[float, float], tmp_path: Path,
+) -> None:
+    """Two models of $2 a day at list, of which one reports half: a third of $300, which by the list it had half of.
+
+    Where all report 0, as a gateway does of calls that others pay, the bill was left out without a word.
+    """
     log, day = tmp_path / "log.csv", date(2026, 10, 26)
     log.write_text("date,model,provider,num_requests,input_tokens,output_tokens,cost\n" + "".join(
-        f"{day + timedelta(days=k)},{model},openai,1000,{given},0,{usd}\n" for k in range(DAYS)
-        for model, given, usd in (("gpt-6-sol", 1_000_000, 1), ("gpt-5.4", 800_000, 2))))
-    for model, bill in (("gpt-6-sol", 100.0), ("gpt-5.4", 200.0)):
+        f"{day + timedelta(days=k)},{model},openai,1000,{given},0,{paid}\n" for k in range(DAYS)
+        for model, given, paid in (("gpt-6-sol", 1_000_000, usd[0]), ("gpt-5.4", 800_000, usd[1]))))
+    for model, bill in zip(("gpt-6-sol", "gpt-5.4"), bills, strict=True):
         _, _, incumbent = a_month_today(log, tmp_path, "--bill", "300", "--incumbent", model)
         assert incumbent["bill_usd_per_month"] == pytest.approx(bill)

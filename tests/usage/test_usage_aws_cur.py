@@ -275,19 +275,25 @@ def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_co
 @pytest.mark.parametrize(("sold", "owner"), [("Claude 3.5 Sonnet (Amazon Bedrock Edition)", "anthropic.claude-3-5-sonnet"),
                                              ("Amazon Bedrock", "amazon.nova-lite")])
 def test_the_lines_of_units_stand_in_the_part_of_one_model(sold: str, owner: str, tmp_path: Path) -> None:
-    """That of the model which the bill names, else of the one that costs more: in each part, the fee was paid twice."""
+    """That of the model which the bill names, else of the one that costs more: in each part, the fee was paid twice.
+
+    What is given back of them is less of the same: of $96 a day $16.
+    """
     units = {"line_item_usage_type": "USW2-MP:USW2_ProvisionedThroughput_ModelUnits-Units", "product_product_name": sold,
              "line_item_unblended_cost": "96", "line_item_net_unblended_cost": "96"}
     dear = {"line_item_usage_type": "USW2-NovaLite-input-tokens", "line_item_resource_id": "", "pricing_unit": "1M tokens",
             "product_product_name": "Amazon Bedrock", "line_item_net_unblended_cost": "6", "line_item_usage_amount": "100"}
     whole = {"line_item_usage_start_date": "2026-10-01T00:00:00Z", "line_item_usage_end_date": "2026-10-02T00:00:00Z"}
-    made = written(tmp_path, *({**row, **whole} for row in ({}, dear, units)))
+    back = {**units, "line_item_line_item_type": "Refund", "line_item_unblended_cost": "-16",
+            "line_item_net_unblended_cost": "-16"}
+    made = written(tmp_path, *({**row, **whole} for row in ({}, dear, units, back)))
     for model in ("anthropic.claude-3-5-sonnet-20240620-v1:0", "amazon.nova-lite"):
         part = tmp_path / "part.yaml"
         asked = run_usage(made, "--requests-per-day", "10", "--incumbent", f"aws/{model}", "--output", part, "--force",
                           "--tasks", "0")
         assert asked.exit_code == 0, asked.stderr
         assert ("provisioned_throughput: {" in part.read_text(encoding="utf-8")) == model.startswith(owner)
+        assert (f"usd_per_month: {80 * 365 / 12:.2f}, requests_per_s" in part.read_text("utf-8")) == model.startswith(owner)
 
 
 def test_a_report_with_the_older_names_of_its_columns_says_the_same(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ class Comparison:
         return self._other_leaders.volume(up=up, within=within)
 
     def turned_before(self, requests_per_day: float) -> float | None:
-        """The volume on the way to this one from which on another option is recommended, all else as today; None without one.
+        """The volume on the way to this one from which on another option is recommended, all else as today.
 
-        Asked is who is recommended at this volume, and then where, as `turning_volume` does.
+        None where this volume has today's. Who is recommended there is asked first, and then where, as `turning_volume` does.
         """
         return self._other_leaders.on_the_way_to(requests_per_day)
 

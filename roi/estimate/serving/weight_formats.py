@@ -40,7 +40,7 @@ class WeightFormat:
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
     def widened_on(self, gpu: Gpu) -> bool:
-        """True where kernels on this card make 16-bit numbers of the weights: of 4 bits, and of fp8 or fp4 without units."""
+        """True where kernels on this card make 16-bit numbers of weights: of 4 bits, of fp8 and fp4 without units for fp8."""
         return self.unpacked or (self.computes_in in ("fp8", "fp4") and gpu.fp8_flops is None)
 
     def unpacked_on(self, gpu: Gpu) -> bool:

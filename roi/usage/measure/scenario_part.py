@@ -69,7 +69,8 @@ def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
     usd = 0.0
     for item in (each for each in found.items if each.of_units):
         sellers = [each for each in spent if each[0] == item.provider] or list(spent)
-        named = [each for each in sellers if "/" in item.name and _plain(item.name.split("/")[0]) in _plain(each[1] or "")]
+        heads = item.name.split("/")[:-1]  # a refund's kind, and the model
+        named = [each for each in sellers if any(_plain(head) in _plain(each[1] or "") for head in heads)]
         mine = max(named or sellers, key=lambda each: spent[each])
         if (choice.provider, choice.model) == mine:
             usd += item.usd_per_month or 0.0
@@ -326,19 +327,19 @@ def paid_a_month(
 
     `days` are those of the sums: of a model that began or ended within the log, its own. The sums are at the list price of the
     day for which that is asked (`at_list_of`); all figures are that price times a ratio.
-    The bill that the user gives is of all calls, shared out by what rows report that they cost, else by the list of their days,
-    of their web searches and of what is billed without tokens, which come off it where they are less. Else what the rows report
-    that they cost, all of them: the same rows give the tokens, so the gap is price; where they count no requests it is volume
-    if they cost the list price, else unsplit. Else the list price times a cost export's factor, which stands for all models of
-    the provider. Where requests are not counted, the list price alone: what a scenario's requests and lengths must come to, so
-    the gap is volume. And of calls with cache writes that are kept an hour, which no field of a scenario says, their list
-    price: the gap is price.
+    The bill that the user gives is of all calls (shared out by what all rows report that they cost, if anything, else by the
+    list of their days), of their web searches and of what is billed without tokens, which come off it where they are less. Else
+    what the rows report that they cost, all of them: the same rows give the tokens, so the gap is price; where they count no
+    requests it is volume if they cost the list price, else unsplit. Else the list price times a cost export's factor, which
+    stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's requests and
+    lengths must come to, so the gap is volume. And of calls with cache writes that are kept an hour, which no field of a
+    scenario says, their list price: the gap is price.
     """
     log, whole = found.days or days, set(days.complete)
     rows = [each for each in of if each.spend.day in whole]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
     if bill is not None:
-        told = all(each.spend.costed for each in (*rows, *found.priced))
+        told = all(each.spend.costed for each in (*rows, *found.priced)) and any(each.spend.cost_usd for each in found.priced)
         part, every = (over.mean((each.spend.day, each.spend.cost_usd if told else each.list_usd or 0.0) for each in some)
                        for over, some in ((days, rows), (log, found.priced)))
         beside = beside_tokens(found.priced, found.items, log)

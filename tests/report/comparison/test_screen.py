@@ -1673,6 +1673,10 @@ def test_a_candidate_below_the_bar_on_few_of_the_items_is_told_with_its_chance_a
     out = " ".join(render(screen_blocks(c, ()), width=10_000).split())
     assert (f"gpt-6-luna (85.5% right by 200 of gpt-6-sol's 400 items, {luna.probability_good_enough:.0%} to reach it: judge it"
             " on the other 200, which have their labels)") in out
+    few = scores.replace("0.855", "0.05").replace("163", "6").replace("12,", "169,").replace("8,", "4,").replace("17}", "21}")
+    c = apis("quality.bar=0.86", f"quality.scores={few}", "candidates.api_models=[openai/gpt-6-luna]")
+    out = " ".join(render(screen_blocks(c, ()), width=10_000).split())
+    assert "gpt-6-luna (5.2% right)" in out  # in no draw at the bar: nothing is left to be settled
 
 
 GROWING = {

@@ -67,8 +67,11 @@ class OtherLeaders:
         """As `Comparison.turned_before` says."""
         today = self.case[REQUESTS_PER_DAY].number()
         up, furthest = requests_per_day > today, max(requests_per_day / today, today / requests_per_day)
-        factors = (x if up else 1.0 / x for x in (*takewhile(lambda x: x < furthest, _tried()), furthest))
-        found = self._first_turn(factors, [REQUESTS_PER_DAY, *self._seats])
+        *between, there = (x if up else 1.0 / x for x in (*takewhile(lambda x: x < furthest, _tried()), furthest))
+        paths = [REQUESTS_PER_DAY, *self._seats]
+        if not self._may_turn_at(paths, there) or self.leader_at(paths, there) == self.verdict.leader:
+            return None
+        found = self._first_turn([*between, there], paths)
         return None if found is None or self._differ(self.verdict.leader, found[1]) else today * found[0]
 
     def _differ(self, id: str, other: str) -> bool:

@@ -59,10 +59,13 @@ def below_bar(c: Comparison) -> list[str]:
 
 
 def _on_some(c: Comparison, o: InfeasibleOption) -> str:
-    """How many of today's items a score rests on, how likely it reaches the bar and what settles that; empty where on all."""
+    """How many of today's items a score rests on, how likely it reaches the bar and what settles that.
+
+    Empty where on all, and where no draw reaches the bar: nothing is open then.
+    """
     system = next(str(c.case[path].value) for name in ("end_to_end", "system") if (path := f"options.{o.id}.{name}") in c.case)
     others = int(case_number(c.case, f"systems.{system}.labelled_items", 0.0))
-    if not others or o.probability_good_enough is None:
+    if not others or not o.probability_good_enough:
         return ""
     items = int(case_number(c.case, f"systems.{system}.items"))
     return (f" by {items:,} of {option_label(c.case, 'stay')}'s {items + others:,} items, {share(o.probability_good_enough)} to"

@@ -61,6 +61,10 @@ def test_fp8_weights_keep_16_bit_kv_on_engines_before_2025(weight, engine, desig
     assert serving_run_of(weight_dtype=weight, engine=engine, design=design, kv_dtype="").system.kv_dtype == kv
 
 
+def test_llama_cpp_shares_rows_out_unevenly():
+    assert serving_run_of(model="llama-3.1-8b", engine="llama.cpp", tp="3", weight_dtype="q4_k_m").system.tensor_parallel == 3.0
+
+
 def test_mxfp4_of_a_dense_model_is_all_of_its_matrices():
     """Llama-3.1-405B on one MI355X: 4.25 bits of 401.7e9 weights and 16 of 2 x 128,256 x 16,384 others: 221.8e9 bytes.
     gpt-oss has it of experts alone."""

@@ -210,7 +210,8 @@ def serving_run(row: ServingRow) -> ServingRun:
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     if gpu.apple:
         _check_mac(row)
-    if not row.attention_parallel and (odd := [a.heads for a in shape.attention if a.heads % row.tp]):
+    even = row.engine not in ON_METAL and not row.attention_parallel  # llama.cpp shares out rows
+    if even and (odd := [a.heads for a in shape.attention if a.heads % row.tp]):
         raise UnusableCell("tp", f"a divisor of the {odd[0]} attention heads, which engines share out evenly; layers that lie"
                            " one after the other are pp")
     recent = row.design in (None, "recent")

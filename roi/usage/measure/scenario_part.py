@@ -74,8 +74,7 @@ def _units(found: Usage, incumbent: Mapping[str, Any]) -> Iterator[str]:
         mine = max(named or sellers, key=lambda each: spent[each])
         if (choice.provider, choice.model) == mine:
             usd += item.usd_per_month or 0.0
-    bill = incumbent.get("bill_usd_per_month")
-    if not usd or bill is None:
+    if not usd or (bill := incumbent.get("bill_usd_per_month")) is None:
         return
     yield "where the units that are billed answer these calls too, these two lines stand in place of the bill above:"
     yield (f"  provisioned_throughput: {{units: 1, usd_per_month: {usd:.2f}, requests_per_s: WHAT_THEY_HOLD, spills_over: true,"

@@ -191,6 +191,10 @@ def on_all_items(base: Moments, share: float, pairs: Agreement) -> tuple[Carried
     return found, min(max(goes, -1.0), 1.0)
 
 
+BY_LUCK: Final = 0.05
+"""Least p-value with which pairs are not told to be unlike the rest."""
+
+
 class Unlike(NamedTuple):
     """How unlike all items of the incumbent those are that pair."""
 
@@ -214,6 +218,11 @@ class Unlike(NamedTuple):
             if min(held, abs(other)) < HALF <= max(held, other):
                 return "all" if held >= HALF else "none", mark
         return None
+
+    @property
+    def blind(self) -> bool:
+        """True where no item with one mark pairs, and hardly by luck: what the other system does on such items is a guess."""
+        return self.mark is not None and self.mark[0] == "none" and self.p_value < BY_LUCK
 
 
 def unlike_all(base: Moments, share: float, pairs: Agreement) -> Unlike:

@@ -22,7 +22,7 @@ class GoodEnough:
     good_enough: Word
     """yes: at least 95% likely within the margin and, where there is a bar, at least 95% likely to reach it. no: at most 5%
     likely of either, also by all of its own items where some of these do not pair. unknown: neither, or yes only because items
-    without a score are left out."""
+    without a score are left out, or where it was judged on none that the incumbent got right, or none that it got wrong."""
     score: SystemScore
     difference: Difference
     more_items: int | None
@@ -55,7 +55,7 @@ def _judge(unscored: Mapping[str, int], measured: Measured, difference: Differen
     if measured.bar is not None and score.items > difference.pairs:  # no bar is reached by leaving items aside
         chances.append(score.seen.at_least(measured.bar))
     low = min(chances)
-    word: Word = "yes" if low >= SURE else "no" if low <= 1.0 - SURE else "unknown"
+    word: Word = "yes" if low >= SURE and not difference.unlike.blind else "no" if low <= 1.0 - SURE else "unknown"
     known = GoodEnough(good_enough=word, score=score, difference=difference, counted_wrong=None,
                        more_items=difference.more_items if word == "unknown" else 0, untested=max(TESTED - difference.pairs, 0))
     if word != "yes" or not unscored.get(score.system):

@@ -8,7 +8,7 @@ from roi.economics.inputs import path_of
 from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
 from roi.facts.case import ABOUT, BESIDE, CAUTIONS, CORRELATION, FOLLOWS, GIVEN, ITEMS
-from roi.numerics.paired import Agreement, Moments, ScorePosterior, Unlike, given_third, on_all_items, unlike_all
+from roi.numerics.paired import BY_LUCK, Agreement, Moments, ScorePosterior, Unlike, given_third, on_all_items, unlike_all
 from roi.numerics.spreads import TAIL
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of
@@ -17,8 +17,6 @@ from roi.scenario.sections.scores import Paired, Score, ScoreOrNot
 
 ROUNDED: Final = 0.005
 """Of a score that is written with two digits."""
-BY_LUCK: Final = 0.05
-"""Least p-value with which pairs are not told to be unlike the rest."""
 
 
 def largest_pair(s: Scenario) -> Paired | None:
@@ -38,6 +36,11 @@ class Carried(NamedTuple):
     """Items of the incumbent, and of the system, without a partner."""
     unlike: Unlike
     """How unlike all of the incumbent's items the pairs are."""
+
+    @property
+    def items(self) -> int:
+        """Those on which it counts as judged: none where none of them, or all, are items that the incumbent got right."""
+        return 0 if self.unlike.blind else self.pairs
 
 
 def carry_over(sheet: FactSheet, s: Scenario, score: Score, pair: Paired) -> Carried | None:

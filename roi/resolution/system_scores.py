@@ -163,7 +163,7 @@ def _add_known(sheet: FactSheet, s: Scenario, system: str, score: Score) -> None
     elif carried is not None and score.paired is not None:
         told = tell_pairs(sheet, s, system, score, score.paired, carried)
         _add_counted(sheet, path("central"), carried.score.wrong, carried.score.right + carried.score.wrong, source, told)
-        wrong, items = 1.0 - carried.score.share, carried.pairs
+        wrong, items = 1.0 - carried.score.share, carried.items
         if carried.alone[0]:
             sheet.state(path("labelled"), carried.alone[0], source, "items")
     elif pair is not None and counted is None:

@@ -197,6 +197,7 @@ def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(f
         assert "CORRECT FIRST" not in size_text(meant, full=full)
 
 
+@pytest.mark.full
 def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(file):
     """40,000 a day take 91.8% of what one L40S holds by the law; with a spare, a fifth kept free or half of the load not so."""
     tight = (*LONG_ANSWERS, "workload.requests_per_day=40000", "draws=0")
@@ -295,6 +296,7 @@ def test_the_floor_is_on_the_plan_that_compare_chooses_for_it_whatever_plan_is_f
     assert floor.usd < found.plans[0].usd_per_month
 
 
+@pytest.mark.full
 def test_of_several_systems_the_tested_one_that_costs_least_is_sized_and_said(file):
     """Both reach the bar: the adapter's training buys nothing where a wrong answer costs nothing. Untested, it is no choice."""
     both = sized(file, *BURSTS, frontier=False)

@@ -360,6 +360,7 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
         assert ("verdict unchanged: asked" in told) is not unchanged
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("a_day", "code"), [(4500, 0), (3500, 3)])
 def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn(tmp_path: Path, a_day: int, code: int) -> None:
     """From 4,180 requests a day down staying is advised, by means and chances; central values turn at 2,970 alone."""

@@ -145,6 +145,7 @@ def test_bad_input_is_one_sentence(scenario: Path, args: tuple[str, ...], named:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.full
 def test_a_saved_comparison_says_the_same(scenario: Path, tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
     assert ask("compare", scenario, "--format", "json", "--output", saved).exit_code == 0

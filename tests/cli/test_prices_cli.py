@@ -282,6 +282,7 @@ def asked_by_aws(found):
     return [row["usd_per_gpu_hour"] for row in found["rents"] if (row["vendor"], row["kind"]) == ("AWS", "on-demand")]
 
 
+@pytest.mark.full
 def test_a_refresh_writes_dated_files_and_says_what_changed(monkeypatch):
     """AWS asks 0.526 for a T4 in the catalog, then 0.6; its L4 at 0.805 stays, an A10G at 1.006 is gone."""
     monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(

@@ -543,6 +543,7 @@ def test_a_row_of_no_requests_tells_a_day_without_calls(folder, tmp_path):
     assert told(folder, "--actual", path)["months"][0]["calls"]["came"] == 30 * 60000
 
 
+@pytest.mark.full
 def test_a_price_is_weighed_by_what_was_paid_and_a_share_of_calls_is_the_same_in_every_form():
     """The example: luna's 1.3 in January's half and in February, and nothing of December, in which sol alone was called."""
     words = ("examples/tickets.yaml", "--actual", "examples/tracked_usage.csv")
@@ -563,6 +564,7 @@ def test_a_factor_that_moved_cash_is_told_from_1(x, told):
     assert times(x) == told
 
 
+@pytest.mark.full
 def test_a_share_of_calls_as_forecast_of_models_that_were_not_called_together_is_told_by_the_go_live(tmp_path):
     """Live from mid-December with the old model beside it till its end is a third of 1.5 calls a request; 20 days of 33,000 and
     then 11 of 30,000, of one model each day, are a third too, of a model that was live after two thirds of the month."""
@@ -740,6 +742,7 @@ def local_calls(path: Path) -> Path:
     return path
 
 
+@pytest.mark.full
 def test_the_same_log_is_the_same_money_to_usage_and_to_track(folder, tmp_path):
     """$0.0001186 x 744 in each month, where the zone, the dates and the cache are said to both; else usage has other sums."""
     calls = local_calls(tmp_path / "calls.csv")

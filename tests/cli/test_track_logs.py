@@ -122,6 +122,7 @@ def test_days_on_which_both_models_have_the_same_calls_are_in_parallel(
         both == 0.25, both != 0.25]
 
 
+@pytest.mark.full
 def test_a_kept_month_of_both_models_is_no_other_one_where_the_next_month_tells_what_one_has_alone(tmp_path: Path) -> None:
     """December of both models says nothing of second calls; with January they are 31 x 60,000; --revise keeps that."""
     old, new = export("gpt-6-sol", 1, cached=0, usd=SOL_USD), export("gpt-6-luna", 2).splitlines()[1:]

@@ -124,6 +124,7 @@ def test_pairs_of_one_mark_alone_say_so(counts: tuple[int, ...], mark: tuple[str
     pairs = Agreement(*map(float, counts))
     share = pairs.items / 600
     assert unlike_all(known(540.5 / 601, 600), share, pairs).mark == mark
+    assert unlike_all(known(540.5 / 601, 600), share, pairs).blind
     assert carried(ScorePosterior(540, 60), share, pairs)[0].mean == pytest.approx(mean, abs=1e-3)
 
 

@@ -128,6 +128,15 @@ def test_a_yes_on_few_items_says_that_a_comparison_takes_it_for_untested(tmp_pat
     assert "fewer than 100 items for no test (verdict.min_items): add 40 items for it" in answer["sentence"]
 
 
+def test_who_was_judged_on_what_the_incumbent_gets_wrong_alone_is_not_known(tmp_path: Path) -> None:
+    """70 of 78 that today's model got wrong are right; it got 522 others right, of which no more than 120 may be lost."""
+    rows = pair_rows(522, 0, 70, 8)
+    some = [row for row in rows if row["system"] == "today" or row["id"] >= 522]
+    (answer,) = ask(tmp_path, some, "--margin", "0.2", "--bar", "0.7")
+    assert answer["good_enough"] == "unknown"
+    assert "First judge it on the other 522 items" in answer["sentence"]
+
+
 def test_items_to_add_are_new_clusters_and_no_more_runs(tmp_path: Path) -> None:
     rows = [{**row, "cluster": f"c{row['id'] // 3}"} for row in pair_rows(265, 15, 15, 5)]
     assert " items in clusters of their own, if the means stay." in ask(tmp_path, rows)[0]["sentence"]

@@ -124,6 +124,14 @@ EASY = {"both_right": 285, "only_incumbent": 6, "only_this": 0, "both_wrong": 9}
 SOME = {STAY: {"value": 0.875, "items": 600}, LUNA: {"value": 0.95, "items": 300, "paired": EASY}}
 
 
+def test_a_system_that_was_judged_on_what_today_s_gets_wrong_alone_is_not_tested() -> None:
+    """120 items, of which today's model got none right and luna 100: of the 480 that it got right nothing is known."""
+    failed = {"both_right": 0, "only_incumbent": 0, "only_this": 100, "both_wrong": 20}
+    case = with_scores({STAY: {"value": 0.8, "items": 600}, LUNA: {"value": 100 / 120, "items": 120, "paired": failed}})
+    assert case[f"systems.{LUNA}.items"].value == 0
+    assert case[f"systems.{LUNA}.labelled_items"].value == 480
+
+
 def test_a_system_differs_on_all_items_as_on_those_that_pair() -> None:
     """75.5 / 601 wrong, and 6 / 301 more on easy pairs: by the same odds 9.4 points on the rest, 2.848 x 6 / 301 on all, 18.2%.
 

@@ -213,6 +213,7 @@ def test_searches_of_one_provider_and_line_items_of_another_are_both_in_a_bill(t
     assert "bill_usd_per_month: 60.8" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_searches_that_a_cost_export_bills_are_told_once_and_without_a_price_too(tmp_path):
     """$1 of searches and $0.50 of sessions a day are $45; the 3,000 searches that the log counts are among them."""
     log = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"

@@ -240,6 +240,7 @@ def test_a_context_that_answered_calls_exceed_is_todays_models_alone(tmp_path: P
     assert elsewhere.sent_on.longest_tokens == 200_000
 
 
+@pytest.mark.full
 def test_groups_of_calls_beyond_the_listed_context_are_compared_too(tmp_path: Path) -> None:
     """Each of two keys has calls of 20,000 and of 250,000 tokens."""
     log, start = tmp_path / "log.csv", datetime(2026, 10, 26, tzinfo=UTC)
@@ -250,6 +251,7 @@ def test_groups_of_calls_beyond_the_listed_context_are_compared_too(tmp_path: Pa
     assert [task["reason"] for task in tasks] == [None] * len(tasks) != []
 
 
+@pytest.mark.full
 def test_calls_in_flex_save_nothing_in_batch_and_a_later_log_without_them_forgets_them(tmp_path: Path) -> None:
     """0.02515 USD a call at the standard list, every other day in flex: 0.75 of that, though half of them can wait.
 

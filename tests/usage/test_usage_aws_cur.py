@@ -70,6 +70,7 @@ def test_the_list_has_the_same_price_for_all_but_batch_and_flex(tmp_path: Path) 
             assert rates.usd(int(row["long_context"]), **counts) == pytest.approx(row["cost_usd"])
 
 
+@pytest.mark.full
 def test_other_services_and_taxes_are_left_out_with_a_count(tmp_path: Path) -> None:
     assert {row["dropped"] for row in records(tmp_path, REPORT)} == {
         None, "a service other than Bedrock", NOT_USED, NO_TOKENS}
@@ -150,6 +151,7 @@ def test_a_usage_type_says_what_was_counted_and_of_which_prompts(usage: str, cou
     assert (row[count], row["long_context"], row["batch"]) == (26_450, long, "Batch" in usage)
 
 
+@pytest.mark.full
 def test_rows_alike_but_for_their_id_are_several_and_one_id_counts_once(tmp_path: Path) -> None:
     """26,450 tokens each: x0 stands twice, x1 has another tag. Another report of the month has other ids, and counts once."""
     own, again = ({"identity_line_item_id": name} for name in ("x0", "x1"))
@@ -161,6 +163,7 @@ def test_rows_alike_but_for_their_id_are_several_and_one_id_counts_once(tmp_path
         "uncached_input"] == 26_450
 
 
+@pytest.mark.full
 def test_what_is_billed_without_tokens_counts_once_by_the_rules_of_tokens(tmp_path: Path) -> None:
     """$96 of units a row: x0 twice in its file is one, x1 another; a CSV and its Parquet, and later ids, are the same again.
 
@@ -182,6 +185,7 @@ def test_what_is_billed_without_tokens_counts_once_by_the_rules_of_tokens(tmp_pa
         assert found["tokens"]["uncached_input"] == 26_450
 
 
+@pytest.mark.full
 def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tmp_path: Path) -> None:
     """$96 of model units and $1 of guardrails a day are 2,920 and 30.42 a month of 365/12 days; 0.07935 of tokens a day.
 
@@ -258,6 +262,7 @@ def test_each_type_of_line_item_counts_as_aws_documents_it(
     assert (row["uncached_input"], row["cost_usd"], row["dropped"]) == (tokens, usd, why)
 
 
+@pytest.mark.full
 def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_column_is_after_it(tmp_path: Path) -> None:
     """$100 of a fee less $30 given back, less a discount of $7 where no column of net costs has it."""
     fee, back, less = ({"line_item_line_item_type": kind, "line_item_usage_type": usage, "line_item_unblended_cost": usd,
@@ -272,6 +277,7 @@ def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_co
         assert [(each["name"], each["usd"]) for each in found["without_tokens"]] == items
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("sold", "owner"), [("Claude 3.5 Sonnet (Amazon Bedrock Edition)", "anthropic.claude-3-5-sonnet"),
                                              ("Amazon Bedrock", "amazon.nova-lite")])
 def test_the_lines_of_units_stand_in_the_part_of_one_model(sold: str, owner: str, tmp_path: Path) -> None:
@@ -305,6 +311,7 @@ def test_a_report_with_the_older_names_of_its_columns_says_the_same(tmp_path: Pa
     assert {row["source"] for row in old} == {"aws-cur-older"}
 
 
+@pytest.mark.full
 def test_the_map_of_cur_2_names_the_product_too(tmp_path: Path) -> None:
     """26,450 tokens of a product code that names no service: in CSV a JSON, in Parquet a map. Without a name they are lost."""
     made = written(fresh(tmp_path, "made"), {

@@ -38,6 +38,7 @@ def test_json_of_a_query_and_lines_of_a_storage_account_are_the_same(tmp_path: P
         assert [(row["source"], row["at_us"], row["group"]) for row in rows] == [("azure-gateway", MICROS, "triage")]
 
 
+@pytest.mark.full
 def test_a_call_whose_tokens_stand_twice_counts_once_whichever_row_has_them(tmp_path: Path) -> None:
     """Exported twice, repeated in the row of its answer, or there alone."""
     call = {"TimeGenerated": TIME, "CorrelationId": "c-1", **CALL}

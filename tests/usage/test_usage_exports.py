@@ -332,6 +332,7 @@ def test_a_zip_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypatch:
     assert "a damaged ZIP" in run_usage(tmp_path / "b.zip").stderr
 
 
+@pytest.mark.full
 def test_names_with_spaces_and_dates_of_the_united_states(tmp_path: Path) -> None:
     """5 October at noon and at 13:45; read as ISO they are no times."""
     file = text(

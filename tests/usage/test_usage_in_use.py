@@ -37,6 +37,7 @@ def a_day(path: Path, model: str) -> float:
     return found
 
 
+@pytest.mark.full
 def test_a_model_that_takes_over_has_the_volume_of_its_own_days(tmp_path: Path) -> None:
     """60 days of one, then 30 of the other, a thousand calls each day: a thousand a day of both, not 667 and 333."""
     path = log(tmp_path / "a.csv", {SOL: range(60), LUNA: range(60, 90)})
@@ -54,6 +55,7 @@ def test_a_model_that_takes_over_has_the_volume_of_its_own_days(tmp_path: Path) 
     assert said.count("ended within the log: of its 60 whole days, 2026-09-07 to 2026-11-05; 667 over all 90") == 1
 
 
+@pytest.mark.full
 def test_the_money_of_a_month_is_that_of_its_own_days_too(tmp_path: Path) -> None:
     """As much as of a log of those days alone; of a bill, as its mean day's list price over the log's mean day."""
     path = log(tmp_path / "a.csv", {LUNA: range(60), SOL: range(60, 90)})
@@ -91,6 +93,7 @@ def test_the_part_of_a_scenario_says_its_days(tmp_path: Path) -> None:
     assert "333 requests a day over all 90" in text
 
 
+@pytest.mark.full
 def test_only_a_model_that_began_or_ended_has_days_of_its_own(tmp_path: Path) -> None:
     """Beside one that is called on every day: a thousand on each day of a model, over its days, a seventh of each weekday's."""
     every = range(90)

@@ -125,6 +125,7 @@ def test_what_a_callback_logs_has_the_counts_of_its_usage(tmp_path: Path) -> Non
         ("litellm-logs", "gpt-5-mini", 0.0004)}
 
 
+@pytest.mark.full
 def test_a_callback_s_log_tells_whose_a_call_is_and_which(tmp_path: Path) -> None:
     """The names of SpendLogs stand in `metadata`, and `id` is its request_id: the call that stands twice counts once."""
     call = {"id": "c1", "trace_id": "s1", "call_type": "acompletion", "model": "gpt-5-mini", "response_cost": 0.0004,

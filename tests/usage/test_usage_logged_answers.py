@@ -190,6 +190,7 @@ def test_each_line_of_a_log_of_several_vendors_is_read_by_its_own_names(how: str
     assert any("usages of 4 kinds" in each and "1 with input_tokens, of which cached tokens are not" in each for each in told)
 
 
+@pytest.mark.full
 def test_a_kind_of_usage_that_comes_late_is_read_and_a_word_of_the_user_settles_what_no_name_does(tmp_path: Path) -> None:
     """2,500 lines of OpenAI's, then LiteLLM's words for an answer of Anthropic's, which adds its three up; and a plain one.
 
@@ -246,6 +247,7 @@ KNOWN = {"claude-code": CLAUDE, "bedrock-log": BEDROCK, "openai-calls": ANSWER, 
 """A line of a known format each, and a kind that no name of a table of one's own tells."""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("own", KNOWN)
 @pytest.mark.parametrize("how", ["lines", "a list"])
 def test_no_usage_of_another_kind_is_lost_without_a_word(own: str, how: str, tmp_path: Path) -> None:

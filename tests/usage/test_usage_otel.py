@@ -165,6 +165,7 @@ def test_so_it_did_in_a_log_of_one_version(version: str, uncached: int, tmp_path
     assert sum(row["perhaps_cached"] for row in rows) == 0
 
 
+@pytest.mark.full
 def test_spans_without_a_version_are_told_of_where_they_may_be_of_those(tmp_path: Path) -> None:
     """900 of 1,000 cached cannot be 900 twice."""
     told = "800 cached tokens may be twice in the input, and so many uncached ones too many, if OpenInference's google-genai"

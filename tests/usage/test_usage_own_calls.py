@@ -165,6 +165,7 @@ def test_a_count_that_comes_late_in_a_log_is_read_and_a_prompt_with_its_name_is_
     assert (found["uncached_input"], found["cache_read"]) == (29_994, 6)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("time", "known"), [
     ("11-{day:02d}", "dates"), ("11-{day:02d} {hour:02d}:00", "whole hours"),
     ("11-{day:02d} {hour:02d}:{minute:02d}", "quarters of an hour")])

@@ -67,6 +67,7 @@ def test_the_log_of_a_model_that_one_serves_settles_its_workload_and_no_bill(tmp
     assert (answer.exit_code, "--bill: no vendor bills a model that you serve" in answer.stderr) == (2, True)
 
 
+@pytest.mark.full
 def test_a_log_that_reads_from_a_cache_and_counts_no_token_written_hands_that_on(tmp_path):
     """gpt-6-sol has a price of writing, gpt-5.1 has none. What is reported to be paid, or a bill, has the writes in it."""
     day = "2026-10-05,{model},openai,100,200000,100000,{written},1000,{cost}\n"
@@ -167,6 +168,7 @@ def test_the_bill_of_a_new_scenario_is_at_its_own_prices(tmp_path):
     assert "Bill not checked" not in found.stdout
 
 
+@pytest.mark.full
 def test_a_part_that_was_changed_by_hand_is_replaced_with_force_alone(tmp_path):
     """As it was written it gives way, however an editor ends its lines; a line more is somebody's."""
     log, place = tmp_path / "log.csv", tmp_path / "part.yaml"

@@ -379,6 +379,7 @@ def test_a_column_id_is_of_calls_where_no_two_rows_that_differ_share_one(tmp_pat
     assert usage_answer(file)["requests"] == (2 if ids[0] != ids[1] else 4)
 
 
+@pytest.mark.full
 def test_calls_whose_times_are_written_in_another_zone_are_the_same_calls(tmp_path: Path) -> None:
     """16:00 and 17:00 UTC, as Snowflake writes them in two zones; one's own calls without an id count unless all are there."""
     head = "START_TIME,END_TIME,MODEL_NAME,REQUEST_ID,TOKENS,TOKENS_GRANULAR"

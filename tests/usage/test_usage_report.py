@@ -422,6 +422,7 @@ def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
     assert sum(table.column("input_tokens").to_pylist()) == 120_000
 
 
+@pytest.mark.full
 def test_a_trace_replaces_no_file_without_force_and_a_device_holds_none(log, tmp_path):
     there = tmp_path / "trace.csv"
     there.write_text("mine", encoding="utf-8")

@@ -55,6 +55,7 @@ def change_of(file: Path, *more: str) -> list[float]:
     return found
 
 
+@pytest.mark.full
 def test_a_month_against_the_month_before_splits_exactly(tmp_path: Path) -> None:
     """gpt-4o: 2.50 in, 1.25 cached; gpt-4o-mini: 0.15 in.
 
@@ -411,6 +412,7 @@ def test_tables_that_public_tools_write_are_read_by_their_own_names(
     assert bool(open_ones) is (",cached_input_tokens" in head)  # who says what the input counts is not asked
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("paid", "noted", "unsure"), [
     ("", "settles it", "settles it"), ("0.006", "settles it", "settles it"),
     ("0.0075", "what was paid: roi usage --input-includes-cache no", "what was paid: roi usage --input-includes-cache no"),
@@ -460,6 +462,7 @@ def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> No
     assert [each["rows"] for each in found["dropped"]] == [2]
 
 
+@pytest.mark.full
 def test_a_column_that_is_mapped_as_the_group_is_one_by_its_name_too(tmp_path: Path) -> None:
     """The kind of a table of one's own is called tag; `--group-by team` is the column that --map names, or one by its name."""
     rows = [f"2026-11-01T0{hour}:10:00Z,100,10,gpt-6-sol,{team},{team[::-1]}" for hour, team in enumerate(("ab", "ab", "cd"))]
@@ -543,6 +546,7 @@ def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: P
     assert "less what chance alone makes of a busiest minute" in part
 
 
+@pytest.mark.full
 def test_a_day_that_makes_the_peak_is_told_in_the_report_in_json_and_in_the_part(tmp_path: Path) -> None:
     """A request an hour on five days, and 600 more in one minute of the third: a peak of 600 x 7,200 minutes over 720 calls."""
     calls = [f"2026-11-0{day}T{hour:02}:10:00Z" for day in range(1, 6) for hour in range(24)] + ["2026-11-03T02:20:30Z"] * 600

@@ -50,6 +50,7 @@ def told(*words: Path | str) -> str:
 EVERY = range(7 * WEEKS)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("gone", "word", "others"), [
     ([69], "2026-11-15", range(69)), ([0], "2026-09-07", range(1, 70)), (range(60, 70), "2026-11-06..2026-11-15", range(60)),
 ])
@@ -100,6 +101,7 @@ def test_a_day_left_out_of_the_middle_is_neither_counted_nor_zero(tmp_path: Path
     assert workload["load"]["calendar_minutes"] == 69 * 1440
 
 
+@pytest.mark.full
 def test_the_day_that_makes_the_peak_is_told_with_the_way_to_leave_it_out(tmp_path: Path) -> None:
     file = drawn(tmp_path / "a.csv", range(14), job=8)
     assert "2026-09-15 makes it: " in told(file)
@@ -114,6 +116,7 @@ def test_the_day_that_makes_the_peak_is_told_with_the_way_to_leave_it_out(tmp_pa
     assert "2026-09-08 to 2026-09-10, 2026-09-15 are left out of all else (--without)" in many
 
 
+@pytest.mark.full
 def test_the_part_says_which_days_it_is_without_and_compare_takes_it(tmp_path: Path) -> None:
     file, part = drawn(tmp_path / "a.csv", range(14), job=8), tmp_path / "part.yaml"
     assert run_usage(file, "--without", "2026-09-15", "--output", part).exit_code == 0
@@ -186,6 +189,7 @@ def test_a_bill_is_said_to_hold_the_days_that_are_left_out(tmp_path: Path) -> No
     assert not [note for note in usage_answer(file, "--bill", "10")["notes"] if note.startswith("--bill")]
 
 
+@pytest.mark.full
 def test_a_day_without_a_call_on_a_weekday_that_has_some_is_told(tmp_path: Path) -> None:
     """Three weeks; the second Thursday has no call: it counts as zero, and the note says how to leave it out."""
     file = drawn(tmp_path / "a.csv", [day for day in range(21) if day != 10])

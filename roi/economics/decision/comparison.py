@@ -199,7 +199,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates} if fails else {}
+        unproven = {id: options[id] for id in (*results, *below) if id not in (*verdict.candidates, "stay")} if fails else {}
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts, following)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,

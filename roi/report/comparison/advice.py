@@ -306,7 +306,7 @@ def reason(c: Comparison, id: str) -> str:
     if passed is None:
         return "it is not the best"
     if passed.reason == "not tested":
-        return "nobody has tested it"
+        return "it was judged on too few items, or on unlike ones" if option_of(c, id).evaluated else "nobody has tested it"
     good = option_of(c, id).probability_good_enough
     told = too_seldom(passed.chance or 0.0, passed.chance_needed)
     often = good is None or good > OFTEN

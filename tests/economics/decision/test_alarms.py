@@ -114,6 +114,16 @@ def test_where_staying_is_not_allowed_waiting_alone_makes_no_test_worth_its_cost
     assert {e.first_net_usd + e.cost_usd for e in c.experiments} == {0.0}
 
 
+def test_where_staying_is_not_allowed_nothing_is_worth_knowing_of_todays_model() -> None:
+    """To stay would save most of luna's 1,000 hours a month; knowing how often today's model is wrong brings none of it."""
+    scores = {"gpt-5.4": {"value": 0.93, "items": 300}, "gpt-6-luna": {"value": 0.93, "items": 300}}
+    c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=64,
+                        quality={"bar": 0.9, "usd_per_error": 0.002, "scores": scores},
+                        options={CHEAPER: {"run_hours_per_month": 1000.0}},
+                        candidates={"self_hosted": [], "cascade_first": []}))
+    assert [d.worth_knowing_usd for d in c.drivers if d.path.startswith("systems.gpt-5.4.")] == [0.0]
+
+
 @pytest.mark.parametrize("draws", [0, 64])
 def test_where_staying_is_not_allowed_the_one_candidate_leads_at_every_volume(draws: int) -> None:
     c = compare(case_of(incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}, draws=draws, quality=SCORES,

@@ -206,6 +206,7 @@ def test_a_band_of_volumes_between_two_that_are_tried_is_found() -> None:
     assert found[0] == pytest.approx(12_410.0 / 13_140.0 * 2_880_000.0, rel=0.03)
 
 
+@pytest.mark.full
 def test_a_turn_is_found_where_the_chance_beyond_it_is_hardly_above_its_bar() -> None:
     """The chance to beat staying is 59.9% at 37,000 requests a day, 60% is asked, and 61% are reached at three times that."""
     overrides = ("quality.usd_per_error=0.15", "workload.requests_per_day=37000")

@@ -65,8 +65,8 @@ def _on_some(c: Comparison, o: InfeasibleOption) -> str:
     """
     system = next(str(c.case[path].value) for name in ("end_to_end", "system") if (path := f"options.{o.id}.{name}") in c.case)
     others = int(case_number(c.case, f"systems.{system}.labelled_items", 0.0))
-    if not others or not o.probability_good_enough:
+    items = int(case_number(c.case, f"systems.{system}.items", 0.0))
+    if not others or not items or not o.probability_good_enough:
         return ""
-    items = int(case_number(c.case, f"systems.{system}.items"))
     return (f" by {items:,} of {option_label(c.case, 'stay')}'s {items + others:,} items, {share(o.probability_good_enough)} to"
             f" reach it: judge it on the other {others:,}, which have their labels")

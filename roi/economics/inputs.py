@@ -83,9 +83,6 @@ class Shared:
     """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
-    setup_existing: Annotated[bool, At("people.setup_hours_existing")] = False
-    """Of older Cases, as the next one."""
-    run_existing: Annotated[bool, At("people.run_hours_existing")] = False
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
     """Engineer hours a month that are paid anyway."""
     existing_on_call_only: Annotated[bool, At("people.existing_hours_on_call_only")] = False

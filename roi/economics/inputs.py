@@ -25,7 +25,7 @@ Number = place.Number
 T = TypeVar("T")
 
 HOURS_FACTOR: Final = "training.hours_factor"
-"""Where stated hours of a run, and those of older Cases, say how far they may be off: for all methods at once."""
+"""Where stated hours of a run say how far they may be off: for all methods at once."""
 
 
 def path_of(record: type, name: str, **names: object) -> str:
@@ -167,7 +167,7 @@ class Plan:
     usd_per_gpu: Number
     """0 where the GPU is rented."""
     replacement_usd: Number | None = None
-    """USD of the new card that takes the place of an owned one which wears out; None where none does, and in older Cases."""
+    """USD of the new card that takes the place of an owned one which wears out; None where none does."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
@@ -330,7 +330,7 @@ class Option:
     """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
-    """Of the rent, that the option pays: 1 / workloads, and in older Cases a share of a fleet that holds its load alone."""
+    """Of the rent, that the option pays: 1 / workloads."""
     workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
     """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
     run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0

@@ -252,7 +252,7 @@ def sent_on(case: Case, done: Evaluated, start: int) -> SentOn | None:
     longest = case[f"options.{option.id}.longest_tokens"].number()
     tokens = share * only_long(shared, option).mean_tokens / shared.mean_tokens
     told = f"options.{option.id}.longest_is_context"
-    return SentOn(to=option.long_to, longest_tokens=longest, of_context=told not in case or bool(case[told].value),
+    return SentOn(to=option.long_to, longest_tokens=longest, of_context=bool(case[told].value),
                   share_of_requests=share, share_of_tokens=tokens, usd_per_month=billed)
 
 

@@ -1,15 +1,13 @@
 """What is wrong in data that should be a scenario, or a policy: the first few mistakes, with field, value, what is allowed."""
 
-import csv
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from math import isfinite
 from typing import Final
 
 from pydantic import ValidationError
 
+from roi.disk import packaged_rows
 from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
 from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
@@ -49,11 +47,9 @@ def _wishes() -> dict[str, str]:
     return _read("wishes.csv") | dict.fromkeys(("exchange_rate", "fx", "fx_rate"), IN_USD)
 
 
-@cache
 def _read(name: str) -> dict[str, str]:
     """The rows of `words/<name>`: each of the names in the first column, and the words in the second."""
-    _, *rows = csv.reader((files("roi.scenario") / "words" / name).read_text(encoding="utf-8").splitlines(), strict=True)
-    return {word: told for names, told in rows for word in names.split()}
+    return {word: told for names, told in packaged_rows(f"scenario/words/{name}") for word in names.split()}
 
 
 def explain_mistakes(

@@ -1,5 +1,6 @@
 """Files that a user names: read whole within a size, so that none fills the memory; written whole or not at all."""
 
+import csv
 import errno
 import glob
 import io
@@ -10,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
@@ -175,6 +177,13 @@ def files_meant(argument: str, usual: Callable[[Path], bool], holds: str, pipe: 
     if not found:
         raise InputError(f"FILES: {shown} is a folder without {holds}")
     return found
+
+
+@cache
+def packaged_rows(name: str) -> list[list[str]]:
+    """The rows of `roi/<name>`, a CSV that comes with roi, without its head; nobody may change them."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return list(csv.reader(text.splitlines(), strict=True))[1:]
 
 
 def lines_of(text: TextIO, longest: int, shown: str) -> Iterator[str]:

@@ -104,7 +104,7 @@ def add_served_rows(
         known += len(rows) - len(new)
         for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in new):
             mine = [r for r in new if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
-            plan = Counter((r.gpus or 1.0, r.weight_dtype or "bf16") for r in mine).most_common(1)[0][0]
+            plan = Counter((r.gpus, r.weight_dtype) for r in mine).most_common(1)[0][0]
             found = rows_speed([*files, file], find_engine(engine), gpu, model, plan,
                                mixture=find_model(model).mixture)
             assert found is not None

@@ -19,10 +19,8 @@ from roi.errors import UNSEEN, CaseError, InputError, allowed, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
 
-SCHEMA, UNSIGNED = "roi.comparison/3", "roi.comparison/1"
-"""Versions of a saved comparison's form: the one that is written, and the one that has no digests."""
-READ = (UNSIGNED, "roi.comparison/2", SCHEMA)
-"""Versions that are read: their Cases hold paths and facts of the same form."""
+SCHEMA: Final = "roi.comparison/3"
+"""The version of a saved comparison's form."""
 SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
 BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63)}
@@ -48,8 +46,6 @@ FIGURE, UNSTATED = len(("options", "stay", "npv_usd")), "not stated"
 """Length of the place of an option's own figure, and what stands for one that others of its file have and it does not."""
 NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype", *DECIDED, "option"}
 """Names of which an answer's text is no wording."""
-GONE: Final = "own"
-"""A key of a cost line before each had a kind, which says the same."""
 CENT, SMALL, SAME = 0.01, 1e-6, 1e-9
 """USD, shares and USD a wrong answer of a verdict, and share of an amount, below which two figures are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
@@ -70,7 +66,7 @@ class Advice(NamedTuple):
     recommended: str | None
     """Id of the option; None where the verdict is withheld, or not told."""
     steps: tuple[str, ...] = ()
-    """Ids of what is done, in order; empty in a file of a version that did not tell them."""
+    """Ids of what is done, in order."""
 
     @classmethod
     def of(cls, verdict: Verdict) -> "Advice":
@@ -102,7 +98,7 @@ class Saved:
     sealed: bool = False
     """True where the file has a digest of its answer."""
     signed: bool = True
-    """False where a file whose form has a digest of its facts has none."""
+    """True where the file has a digest of its facts."""
 
     @property
     def figures(self) -> dict[tuple[str, str], float]:
@@ -125,10 +121,10 @@ def read_saved(path: Path) -> Saved | None:
     if "schema" not in data and "case" not in data:
         return None
     schema = data.get("schema")
-    if schema not in READ:
+    if schema != SCHEMA:
         if "case" not in data and not str(schema).startswith("roi.comparison"):
             return None
-        _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
+        _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be {SCHEMA}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
     _check_plain(path, "scenario", scenario)
     case = _case(path, data.get("case"))
@@ -136,7 +132,7 @@ def read_saved(path: Path) -> Saved | None:
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
                  visible(str(data.get("roi_version"))[:40]), _advice(data, case), dict(_figures_in(_answered(data))),
                  _signposts(path, data.get("signposts")), visible(edited_parts(data)),
-                 sealed=isinstance(data.get("digests"), dict), signed=schema == UNSIGNED or data.get("digest") is not None)
+                 sealed=isinstance(data.get("digests"), dict), signed=data.get("digest") is not None)
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:
@@ -172,7 +168,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     if same_draws:
         now = dict(_figures_in(_answer(found)))
         left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
-        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out and key[-1] != GONE}
+        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
         known = {key[2] for key in told if key[0] == "options" and len(key) == FIGURE}  # an older version stated fewer
         listed = {key[:2] for key in told if key[0] == "verdict"}  # and may say less of an experiment
         told |= {key: UNSTATED for key, x in now.items() if key not in told and x is not None and (
@@ -253,7 +249,7 @@ def _advice(data: Json, case: Case) -> Advice:
 
 
 def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
-    """The thresholds that the file states; none where an older version stated none."""
+    """The thresholds that the file states."""
     found = []
     for k, row in enumerate(given if isinstance(given, list) else ()):
         told = row if isinstance(row, dict) else {}

@@ -38,7 +38,6 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
-@click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
 @click.option("--stack", default="transformers", show_default=True, help="transformers, litgpt, torchtune or torchtitan.")
 @click.option("--split-experts", is_flag=True,
@@ -67,7 +66,7 @@ NO_HOURS = "hours and USD need --examples"
 @format_option("table", "json", "markdown")
 @page_options
 def fit(
-    *, model: str, compiled: bool, logits_kept: bool | None, autocast: bool | None, examples: float | None,
+    *, model: str, logits_kept: bool | None, autocast: bool | None, examples: float | None,
     tokens_per_example: float | None, epochs: float, gpu: str, dry: bool, profiles: tuple[Path, ...], as_of: datetime | None,
     full: bool, form: str, html: Path | None,
     **fields: Any,  # Any: those of a TrainingPlan
@@ -88,9 +87,6 @@ def fit(
     from roi.report.training.fit import fit_blocks
     from roi.report.training.plan_json import fit_json
 
-    if compiled:
-        raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
-                         "one: roi profile train MODEL --compile")
     check_options(click.get_current_context())
     if as_of is not None:
         from roi.scenario.template import check_day

@@ -18,11 +18,9 @@ from roi.scenario import TEMPLATES
               help="A usage export (as for roi usage), or what roi usage --output wrote; may be repeated.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
 @replace_option(help="Replace FILE where it exists.")
-@click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
-              help="YAML with comments, or the same values as JSON.")
 def init(
     *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...],
-    as_of: datetime | None, form: str,
+    as_of: datetime | None,
 ) -> None:
     """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.
 
@@ -36,12 +34,6 @@ def init(
     check_targets()
     text = new_scenario(name, today=clock.today(), as_of=None if as_of is None else as_of.date(), incumbent=incumbent,
                         requests_per_day=requests, usage=usage, into=file, tell=tell)
-    if form == "json":
-        import json
-
-        from roi.scenario.yaml import parse_yaml
-
-        text = json.dumps(parse_yaml(text, name), indent=1, allow_nan=False) + "\n"
     if file is None:
         write(text)
         return

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
               help="Leave a day or a range of days (UTC) out of all of it, as that of a job which will not come again.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@shared.format_option("table", "json", "csv")
+@shared.format_option("table", "json")
 @click.option("--output", type=shared.YAML, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=shared.FRESH, help="Write arrivals and lengths of the calls: .csv or .parquet.")
 @shared.cache_option
@@ -59,7 +59,7 @@ def usage(
     """
     from roi import clock
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_replaced, check_targets, put, write, write_answer, write_page
+    from roi.cli.output import check_replaced, check_targets, put, write_answer, write_page
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_blocks
     from roi.scenario.yaml import PART_SCHEMA
@@ -84,12 +84,7 @@ def usage(
         from roi.report.usage.usage_page import usage_page
 
         write_page(usage_page(found.spent, found.tasks), html)
-    if form == "csv":
-        from roi.report.usage.spend_csv import usage_csv
-
-        write(usage_csv(found.spent, found.tasks))
-    else:
-        write_answer(lambda: usage_json(found.spent, found.tasks), lambda: usage_blocks(found.spent, found.tasks), form)
+    write_answer(lambda: usage_json(found.spent, found.tasks), lambda: usage_blocks(found.spent, found.tasks), form)
 
 
 def _files_of(arguments: tuple[str, ...]) -> list[Path]:

@@ -25,7 +25,7 @@ Number = place.Number
 T = TypeVar("T")
 
 HOURS_FACTOR: Final = "training.hours_factor"
-"""Where stated hours of a run, and those of older Cases, say how far they may be off: for all methods at once."""
+"""Where stated hours of a run say how far they may be off: for all methods at once."""
 
 
 def path_of(record: type, name: str, **names: object) -> str:
@@ -83,9 +83,6 @@ class Shared:
     """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
-    setup_existing: Annotated[bool, At("people.setup_hours_existing")] = False
-    """Of older Cases, as the next one."""
-    run_existing: Annotated[bool, At("people.run_hours_existing")] = False
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
     """Engineer hours a month that are paid anyway."""
     existing_on_call_only: Annotated[bool, At("people.existing_hours_on_call_only")] = False
@@ -170,7 +167,7 @@ class Plan:
     usd_per_gpu: Number
     """0 where the GPU is rented."""
     replacement_usd: Number | None = None
-    """USD of the new card that takes the place of an owned one which wears out; None where none does, and in older Cases."""
+    """USD of the new card that takes the place of an owned one which wears out; None where none does."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
@@ -333,7 +330,7 @@ class Option:
     """Of a hybrid's floor."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
-    """Of the rent, that the option pays: 1 / workloads, and in older Cases a share of a fleet that holds its load alone."""
+    """Of the rent, that the option pays: 1 / workloads."""
     workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
     """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
     run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0

@@ -103,7 +103,7 @@ class TrainingFacts:
     gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
     """Of a run on the examples that were costed, at the central speed."""
     hours_factor: Annotated[Number, At("training.hours_factor.{method}", HOURS_FACTOR)]
-    """How far the hours may be off: of this method, or in older Cases and where the hours are stated of all."""
+    """How far the hours may be off: of this method, or where the hours are stated of all."""
     vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
     examples: Annotated[Number, At("training.examples")]
     examples_costed: Annotated[Number, At("training.examples_costed")]

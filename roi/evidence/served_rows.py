@@ -37,11 +37,11 @@ class ServedRow(Record):
     model: str
     speed: PositiveFloat
     """Measured over published."""
-    gpus: PositiveFloat | None = None
-    """Of one replica; None in files of before, where nobody says."""
-    weight_dtype: str | None = None
-    of_roofline: PositiveFloat | None = None
-    """Measured over what no engine betters; None in files of before, whose rows nobody held to it."""
+    gpus: PositiveFloat
+    """Of one replica."""
+    weight_dtype: str
+    of_roofline: PositiveFloat
+    """Measured over what no engine betters."""
 
 
 class ServedRows(Record):
@@ -51,8 +51,8 @@ class ServedRows(Record):
     date: Date
     roi: str
     """Version of roi."""
-    published: str = ""
-    """Digest of the published efficiencies that the rows stand against; empty in files of before."""
+    published: str
+    """Digest of the published efficiencies that the rows stand against."""
     table: str
     """Name of the table."""
     rows: tuple[ServedRow, ...]
@@ -91,9 +91,7 @@ def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], t
 
 def _stale(file: ServedRows, files: Sequence[ServedRows]) -> str:
     again = f": roi calibrate --add {file.table}.csv adds it again"
-    if any(row.of_roofline is None for row in file.rows):
-        return f"added before rows were held to the roofline{again}"
-    above = [f"{row.id} {row.of_roofline:.3g} x" for row in file.rows if row.of_roofline and row.of_roofline > 1.0 + ABOVE]
+    above = [f"{row.id} {row.of_roofline:.3g} x" for row in file.rows if row.of_roofline > 1.0 + ABOVE]
     if above:
         return f"rows above the roofline, which no engine reaches: {', '.join(above)}"
     if file.published != _published(file.rows):
@@ -118,7 +116,7 @@ def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:
 def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str) -> list[PlanSpeed]:
     """The rows with this engine on this card, each once and over what is published for its own model."""
     return [PlanSpeed(source=file.table, model=row.model, log_speed=float(np.log(row.speed)),
-                      plan=None if row.gpus is None or row.weight_dtype is None else (row.gpus, row.weight_dtype),
+                      plan=(row.gpus, row.weight_dtype),
                       half=half_of(known_ends(engine, gpu_id, row.model, mixture=_mixture(row.model))))
             for file, rows in zip(files, rows_once(files), strict=True) for row in rows
             if (row.engine, row.gpu) == (engine.engine, gpu_id)]

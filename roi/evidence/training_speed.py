@@ -83,7 +83,7 @@ class CalibrationFile(Record):
     roi: str
     """Version of roi."""
     published: str = ""
-    """Digest of the roofline's figures that the scales stand against; empty in files of before."""
+    """Digest of the roofline's figures that the scales stand against; empty in the fits that come with roi."""
     tables: tuple[str, ...] = ()
     """Names of the tables that were read."""
     groups: tuple[CalibrationGroup, ...]

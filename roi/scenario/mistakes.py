@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from roi.disk import packaged_rows
 from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
 from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
@@ -22,123 +23,6 @@ WORDS = {
     "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
-RENAMED: Final = dict.fromkeys(
-    ("setup_hours_existing", "run_hours_existing"),
-    "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
-) | dict.fromkeys(
-    ("price_per_year", "api_price_per_year", "price_drift", "api_prices", "price_change_per_year"),
-    "no field; a list price holds until its model ends: drift.model_life_months: 12 and drift.successor_price_ratio: 0.6 say"
-    " that models end after a year, and that the next one is 40% cheaper",
-) | dict.fromkeys(
-    ("price_change", "price_changes", "price_increase", "price_steps", "next_price", "new_price", "discount_until"),
-    "no field; a price to come is apis: {PROVIDER/MODEL: {announced: [{from_date: 2027-03-01, price_ratio: 2}]}}, a discount"
-    " that ends too",
-)
-"""Fields of older scenarios, and of prices that fall year by year, and what to write in their place."""
-WISHES: Final = dict.fromkeys(
-    ("tpm", "rpm", "tpm_limit", "rpm_limit", "rate_limit", "rate_limits", "tokens_per_minute", "requests_per_minute"),
-    "no field; a vendor's rate limits are in no figure: name no candidates that cannot take the peak, and what more of it costs"
-    " as candidates.provisioned_throughput or under costs",
-) | dict.fromkeys(
-    ("region", "regions", "eu", "eu_only", "gdpr", "data_residency", "residency", "jurisdiction", "exclude", "excluded",
-     "forbidden"),
-    "no field; only what candidates names is compared: leave out of its lists, gpus and vendors what is not allowed; what a"
-    " region costs more is stated in apis.NAME or gpu_rents",
-) | dict.fromkeys(
-    ("vat", "tax", "taxes", "tax_rate", "depreciation"), "no field; all amounts are before tax, depreciation and financing",
-) | dict.fromkeys(
-    ("exchange_rate", "fx", "fx_rate"),
-    f"no field; {IN_USD}",
-) | dict.fromkeys(
-    ("on_call", "oncall", "no_on_call", "no_oncall"),
-    "no field; hours of on-call are in people.run_hours_per_month, by kind of change; where nobody may be on call, name no"
-    " candidates.self_hosted",
-) | dict.fromkeys(
-    ("fallback", "failover", "backup", "standby"),
-    "no field; what a second vendor that stands by costs is a cost of your own: costs: [{name: standby, option: all,"
-    " usd_per_month: 100}]",
-) | dict.fromkeys(
-    ("retry_rate", "retries", "retry_share", "failure_rate", "format_error_rate", "invalid_share"),
-    "no field; a call that is asked again is paid again: where 4% are, tokens.MODEL.ratio: 1.04 says so of a candidate, and"
-    " requests_per_day, or the bill, of all calls that are made today has it for today's model",
-) | dict.fromkeys(
-    ("weekends", "weekend", "days_per_week", "working_days", "workdays", "weekdays", "business_days", "business_hours"),
-    "no field; requests_per_day is of a mean calendar day: 1,000 on five days of the week are 714, and peak_to_mean is 7/5 of a"
-    " working day's; hourly_weights are the hours of a mean day",
-) | dict.fromkeys(
-    ("off_peak_discount", "off_peak", "offpeak_discount", "night_discount", "off_peak_price"),
-    "no field; a price by the hour is stated as its mean: discount: 0.2 where 40% of the tokens come while half is off;"
-    " candidates.flexible_tier is what moving more of them there saves of today's model",
-) | dict.fromkeys(
-    ("hosting_usd_per_hour", "hosting_usd_per_month", "hosting_fee", "usd_per_hosting_hour", "hosting"),
-    "no field; what hosting costs by the hour x 730 is a cost of your own: costs: [{name: hosting, option: stay,"
-    " usd_per_month: 1241}]",
-) | dict.fromkeys(
-    ("one_off", "once", "total_requests", "requests_total", "documents", "number_of_documents"),
-    "no field; a job that is done once is horizon_months: 1, requests_per_day: all of it / 30.4, can_wait_share: 1, and 0 under"
-    " timing.months_to_live (docs/start.md)",
-) | dict.fromkeys(
-    ("growth_until", "growth_months", "growth_ends", "growth_until_month", "growth_stops", "plateau", "cap", "saturates_at"),
-    "no field; growth that ends is growth_per_year: 0 and steps: four times as many within a year are {from_month: 4, ratio:"
-    " 1.41} and the same from months 7, 10 and 13 on",
-) | dict.fromkeys(
-    ("decay", "decay_per_month", "score_decay", "quality_decay", "data_drift", "concept_drift"),
-    "no field; a score is that of a mean month: of a model that loses 2 points until it is trained again state one point less"
-    " than at its best; training.retrain_every_months says how often that is",
-) | dict.fromkeys(
-    ("streaming", "stream", "voice", "realtime", "real_time", "latency", "latency_ms", "latency_s", "response_time"),
-    "no field; seconds until the first token are workload.ttft_p95_s, 0.2 for 200 ms, and of each after it tpot_p95_s; what you"
-    " measured is incumbent.ttft_p95_s, of a candidate apis.NAME.ttft_p95_s",
-) | dict.fromkeys(
-    ("image", "images", "vision", "images_per_request", "pages", "audio", "audio_seconds"),
-    "no field; an image or a second of speech is as many of workload.input_tokens as its vendor bills, at another model"
-    " tokens.MODEL.ratio times as many",
-) | dict.fromkeys(
-    ("thinking", "thinking_tokens", "thinking_budget", "reasoning_effort"),
-    "no field; thinking is tokens.MODEL.reasoning_tokens a request, besides workload.output_tokens; of today's model fewer are"
-    " candidates.less_reasoning",
-) | dict.fromkeys(
-    ("language", "languages", "tenants", "customers"),
-    "no field; where each has an adapter of its own: training.adapters, with serving.adapters: shared",
-) | dict.fromkeys(
-    ("on_premises", "on_premise", "on_prem", "onprem"),
-    "no field; cards that are yours are own_hardware.cards: {H100-80GB-SXM: 8}, cards to buy need none named; both with"
-    " candidates.own_hardware: true, and rented: false where none may be rented",
-) | dict.fromkeys(
-    ("night", "nightly", "night_hours"),
-    "no field; how a day's requests spread is workload.hourly_weights, 24 numbers; what may wait until the night is"
-    " can_wait_share, within waits_hours",
-) | dict.fromkeys(
-    ("calls_per_task", "steps_per_task", "calls_per_loop", "turns", "conversation_turns", "turns_per_conversation"),
-    "no field; workload.requests_per_day are all calls, input_tokens their mean prompt; where prompts grow by turns"
-    " shared_prefix_tokens is as long, and cache_hit_rate the share of all input that is read from the cache",
-) | dict.fromkeys(
-    ("growth_per_month", "monthly_growth"),
-    "no field; growth_per_year is (1 + that of a month)^12 - 1, 0.27 for 2% a month; as fast as 20% a month it is steps: 30%"
-    " are {from_month: 2, ratio: 1.3}, the same from month 3, and so on while it lasts",
-)
-"""What people wish to say that no field holds, and what says it, or that nothing does."""
-
-MEANT: Final = {
-    "name": "title", "description": "title", "date": "as_of", "day": "as_of", "requests": "workload.requests_per_day",
-    "volume": "workload.requests_per_day", "model": "incumbent.model", "provider": "incumbent.provider",
-    "vendor": "incumbent.provider", "months": "horizon_months", "gpu": "candidates.gpus", "gpus": "candidates.gpus",
-    "workload.requests_per_month": "requests_per_day", "workload.requests_per_second": "requests_per_day",
-    "workload.seasonality": "steps, which hold from a month on (a peak of one month: two of them)",
-    **dict.fromkeys(("budget", "budget_usd", "training.budget_usd"), "upfront_usd of a policy, for roi check"),
-    **dict.fromkeys(("budget_usd_per_month", "monthly_budget", "monthly_budget_usd", "incumbent.budget_usd_per_month"),
-                    "monthly_cash_usd of a policy, for roi check"),
-    **dict.fromkeys(("credits", "credits_usd", "incumbent.credits", "incumbent.credits_usd"),
-                    "costs: [{name: credits, option: stay, usd_per_month: -9000, to_month: 8}] (a cloud's for GPUs: option:"
-                    " self-hosted-adapter)"),
-    "workload.prompt_tokens": "input_tokens", "workload.completion_tokens": "output_tokens",
-    "incumbent.name": "model", "incumbent.vendor": "provider",
-    "incumbent.price": "apis.PROVIDER/MODEL.input_usd_per_mtok and output_usd_per_mtok", "quality.threshold": "bar",
-    "quality.error_cost": "usd_per_error", "training.samples": "examples", "training.method": "candidates.methods",
-    "candidates.models": "api_models, hosted_models, self_hosted", "serving.gpus": "candidates.gpus",
-    "serving.quantization": "weight_dtypes", "serving.weights": "weight_dtypes", "people.rate": "usd_per_hour",
-}  # fmt: skip
-"""What people call a field that is called otherwise, by its path, and the field."""
 GLUED: Final = re.compile(r"(\w+)(?::| +)(\S+)")
 """A key in braces to which its value sticks: {value:9} is a key of that name, without a value."""
 NAME: Final = "NAME"
@@ -154,7 +38,18 @@ INSTEAD: Final = {
 
 def wish(word: str) -> str | None:
     """What says that which no field of this name does, or that nothing does; None of a word that nobody wishes for."""
-    return WISHES.get(re.sub("[ -]+", "_", word.lower().rpartition(".")[2]))
+    told = _wishes().get(re.sub("[ -]+", "_", word.lower().rpartition(".")[2]))
+    return told and f"no field; {told}"
+
+
+def _wishes() -> dict[str, str]:
+    """What people wish to say that no field holds, and what says it, or that nothing does."""
+    return _read("wishes.csv") | dict.fromkeys(("exchange_rate", "fx", "fx_rate"), IN_USD)
+
+
+def _read(name: str) -> dict[str, str]:
+    """The rows of `words/<name>`: each of the names in the first column, and the words in the second."""
+    return {word: told for names, told in packaged_rows(f"scenario/words/{name}") for word in names.split()}
 
 
 def explain_mistakes(
@@ -239,10 +134,8 @@ def _unknown(places: list[str], value: object, schema: type[Section]) -> str:
     """What is said of a key that the schema does not have: the field that is meant, the nearest ones, or all there are."""
     name, fields = places[-1], fields_at(places[:-1], schema)
     glued = GLUED.fullmatch(name)
-    if name in RENAMED:
-        return RENAMED[name]
-    if schema is Scenario and name in WISHES:
-        return WISHES[name]
+    if schema is Scenario and name in _wishes():
+        return f"no field; {_wishes()[name]}"
     if name.isdigit():
         return "unknown key; a comma does not group digits: write 1000 for 1,000"
     if value is None and glued is not None and glued[1] in fields:
@@ -264,7 +157,7 @@ def _meant(places: list[str]) -> str | None:
     """The field that people mean by a name that is like none, or whose path they part by other signs; None of all others."""
     path = ".".join(places)
     dotted = re.sub("[/:]", ".", path)
-    return dotted if dotted != path and dotted in field_paths() else MEANT.get(path)
+    return dotted if dotted != path and dotted in field_paths() else _read("other_names.csv").get(path)
 
 
 def _elsewhere(name: str) -> list[str]:

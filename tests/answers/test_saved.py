@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from roi.facts.case import Case
 from roi.report.comparison.answer_json import comparison_json
 
 SAVED = Path(__file__).parents[1] / "data" / "comparison-751bca8.json"
-"""Written by roi at commit 751bca8, schema roi.comparison/1; figures other than the central NPVs were cut out."""
+"""Facts and central NPVs that roi wrote at commit 751bca8."""
 RENTED = ("self-hosted-adapter:qwen3-8b+lora", "hybrid:qwen3-8b+lora", "hosted-adapter:fireworks/qwen3-8b")
 """Options on rented GPUs. Corrected since: rent of which nobody knows where it drifts keeps today's level on average, where its
 mean level rose (definition 3.6 of docs/economics.md)."""
@@ -183,27 +182,6 @@ def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None
     assert told(case={path: fact for path, fact in case.items() if path != idle}).endswith("wrote it: its facts")
 
 
-@pytest.mark.parametrize("older", [lambda line: {}, lambda line: {"own": line["kind"] == "own"}])
-def test_cost_lines_as_they_were_before_each_had_a_kind_are_read_as_before(
-    tmp_path: Path, older: Callable[[dict[str, Any]], dict[str, Any]]
-) -> None:
-    """Some of form 2 said whether they were a cost of the user's own; still older ones did not. Form 3 is without that key."""
-    own = "costs=[{name: API gateway, option: all, usd_per_month: 50}]"
-    scenario = Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml"
-    answer = compare_file(scenario, overrides=("draws=0", own))
-    body = json.loads(comparison_json(answer.comparison, scenario=None, warnings=()))
-    assert {line["kind"] for option in body["options"] for line in option["lines"] if line["name"] == "API gateway"} == {"own"}
-    assert body["schema"] == "roi.comparison/3"
-    assert not any("own" in line for option in body["options"] for line in option["lines"])
-    for option in body["options"]:
-        option["lines"] = [{name: x for name, x in line.items() if name != "kind"} | older(line) for line in option["lines"]]
-    body["schema"] = "roi.comparison/2"
-    body["digests"] = digests_of(body)
-    file = tmp_path / "saved.json"
-    file.write_text(json.dumps(body), encoding="utf-8")
-    assert compare_file(file).warnings == ()
-
-
 def without_digest(text: str, **body: Any) -> str:
     return json.dumps({key: x for key, x in json.loads(text).items() if key != "digest"} | body)
 
@@ -220,8 +198,6 @@ def test_a_file_without_a_digest_says_that_nobody_can_tell_and_a_missing_fact_th
         return compare_file(file).warnings[0]
 
     assert "has no digest of its facts" in told("none")
-    assert "has no digest of its facts" in told("none", schema="roi.comparison/2")
-    assert "has no digest of its facts" not in told("none", schema="roi.comparison/1")
     assert "has no digest of its facts" in told("serving.speed.amd_low")
     rent = next(path for path in case if path.startswith("options.self-hosted-adapter") and path.endswith("0.usd_per_gpu_hour"))
     with pytest.raises(CaseError, match=re.escape(f"case: no {rent}")):

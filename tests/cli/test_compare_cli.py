@@ -241,10 +241,6 @@ def test_init_refuses_an_unknown_template() -> None:
     assert "extraction" in refused(ask("init", "--template", "extracton"))
 
 
-def test_init_speaks_json() -> None:
-    assert json.loads(ask("init", "--format", "json").stdout)["schema"] == "roi.scenario/1"
-
-
 @pytest.mark.full
 def test_an_ascii_terminal_gets_ascii_branches(good: Path) -> None:
     root = Path(roi.__file__).parents[1]

@@ -26,7 +26,8 @@ def rows(*speeds, model="llama-3.1-8b", engine="vllm", gpu=H100):
     found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed, gpus=1.0, weight_dtype="bf16",
                             of_roofline=0.5)
                   for k, speed in enumerate(speeds))
-    return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table=f"{model}-table", rows=found)
+    return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", published="", table=f"{model}-table",
+                      rows=found)
 
 
 class Traffic:
@@ -108,15 +109,6 @@ def test_rows_that_contradict_what_is_published_say_so():
     assert found.found.pieces[0].contradicts
     assert "which contradicts what was known" in found.spread.source
     assert 0.19 < found.found.centre < 0.25
-
-
-def test_a_file_of_before_has_no_plans_and_its_rows_count_for_their_model():
-    old = rows(0.8)
-    text = old.model_dump_json(by_alias=True, exclude={"rows": {"__all__": {"gpus", "weight_dtype"}}})
-    file = ServedRows.model_validate_json(text)
-    engine = find_engine("vllm")
-    plain, planned = (rows_speed([each], engine, H100, "llama-3.1-8b", PLAN, mixture=False).found.half for each in (file, old))
-    assert plain > planned
 
 
 def test_rows_of_another_card_or_engine_say_nothing():
@@ -315,17 +307,12 @@ def test_a_prompt_that_the_row_says_is_cached_takes_no_products(tmp_path):
     assert add(tmp_path, {"output_tok_per_s": "6000", "cached_isl": "3399", "concurrency": "128"}).exit_code == 0
 
 
-def test_kept_rows_that_nobody_held_to_the_roofline_or_that_are_above_it_do_not_count(tmp_path):
-    old, above = rows(0.8), rows(9.8).model_copy(update={"table": "above"})
-    for name, file, share in (("old", old, None), ("above", above, 3.1)):
-        kept = tuple(row.model_copy(update={"of_roofline": share}) for row in file.rows)
-        (tmp_path / f"{name}.served").write_text(file.model_copy(update={"rows": kept}).model_dump_json(by_alias=True))
-    found, left = find_served_rows([tmp_path])
-    assert found == ()
-    assert dict(left) == {
-        tmp_path / "old.served": "added before rows were held to the roofline: roi calibrate --add llama-3.1-8b-table.csv adds"
-                                 " it again",
-        tmp_path / "above.served": "rows above the roofline, which no engine reaches: r-0 3.1 x"}
+def test_kept_rows_that_are_above_the_roofline_do_not_count(tmp_path):
+    file = rows(9.8)
+    kept = tuple(row.model_copy(update={"of_roofline": 3.1}) for row in file.rows)
+    (tmp_path / "above.served").write_text(file.model_copy(update={"rows": kept}).model_dump_json(by_alias=True))
+    told = "rows above the roofline, which no engine reaches: r-0 3.1 x"
+    assert find_served_rows([tmp_path]) == ((), ((tmp_path / "above.served", told),))
 
 
 def test_a_table_of_training_runs_is_not_added(tmp_path):

@@ -66,8 +66,8 @@ def timed(ranks):
 
 
 def rows(gpus, gpu="L40S", model="qwen3-8b"):
-    row = ServedRow(id="r", engine="vllm", gpu=gpu, model=model, speed=1.0, gpus=gpus, weight_dtype="fp8")
-    return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table="mine", rows=(row,))
+    row = ServedRow(id="r", engine="vllm", gpu=gpu, model=model, speed=1.0, gpus=gpus, weight_dtype="fp8", of_roofline=0.5)
+    return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", published="", table="mine", rows=(row,))
 
 
 def served(gpus, **fields):

@@ -382,11 +382,6 @@ def test_lengths_that_are_known_bound_the_longest_sequence() -> None:
     assert f"options.{ADAPTER}.infeasible" not in found.case
 
 
-def test_fields_of_old_say_what_took_their_place() -> None:
-    with pytest.raises(InputError, match=r"people\.setup_hours_existing: no longer .* people\.existing_hours_per_month"):
-        load_scenario(None, ("people.setup_hours_existing=true",))
-
-
 @pytest.mark.parametrize(("override", "message"), [
     ("own_hardware.resale_usd_per_gpu={A100-80GB-SXM: abc}", r"own_hardware\.resale_usd_per_gpu\.A100-80GB-SXM: 'abc' is not"),
     ("own_hardware.resale_usd_per_gpu=abc", r"own_hardware\.resale_usd_per_gpu: 'abc' is not usable; it should be"),

@@ -1,6 +1,5 @@
-"""What `roi usage` says besides the sums: a month against the one before, tables as CSV, and messages with the mend."""
+"""What `roi usage` says besides the sums: a month against the one before, and messages with the mend."""
 
-import csv
 import io
 import json
 import subprocess
@@ -161,23 +160,6 @@ def test_months_that_are_not_whole_are_compared_by_the_day(tmp_path: Path) -> No
     change = usage_answer(table(tmp_path / "a.csv", *rows))["change"]
     assert (change["usd_per"], change["before_usd"], change["month_usd"]) == ("day", pytest.approx(2.5), pytest.approx(7.5))
     assert change["volume_usd"] == pytest.approx(5.0)
-
-
-def test_every_table_is_one_csv_whose_sums_are_the_reports(tmp_path: Path) -> None:
-    """Days and models add up to the same total; a name that a spreadsheet would run is a text."""
-    head = f"{HEAD},tag"
-    file = table(tmp_path / "a.csv", *(f"{day},gpt-4o,openai,1,1000000,0,0,,=cmd()" for day in OCTOBER[:3]), head=head)
-    run = run_usage(file, "--format", "csv")
-    assert run.exit_code == 0, run.stderr
-    rows = list(csv.DictReader(io.StringIO(run.stdout)))
-    assert "\\u000d" not in run.stdout  # a carriage return at a line's end would be written out by its number
-    assert list(rows[0])[-1] == "value"
-    sums = {
-        name: sum(float(row["total_usd"]) for row in rows if row["table"] == name)
-        for name in ("by_model", "by_day", "by_group")
-    }
-    assert sums == pytest.approx(dict.fromkeys(sums, 7.5))
-    assert {row["group"] for row in rows if row["table"] == "by_group"} == {"'=cmd()"}
 
 
 def test_an_openai_export_of_a_time_without_calls_is_empty(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
 from roi.economics.lines.api_request import long_share, only_long
-from roi.economics.lines.line import Line, Totals, any_positive
+from roi.economics.lines.line import Totals, any_positive
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.lines.shared_fleet import fleet_load
@@ -61,10 +61,6 @@ class Evaluated:
         """Present value of what the verdict `counts`: with the cost of wrong answers, or of cash alone, USD."""
         return self.cash_pv if counts == "cash" else self.pv
 
-    def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
-        """Present value without some of the lines, USD."""
-        lines, rate = filter(left_out, self.costs.lines), self.shared.discount_rate
-        return self.pv - sum((present_value(line.upfront, line.monthly, rate) for line in lines), 0.0)
 
 
 @dataclass(frozen=True)
@@ -256,7 +252,7 @@ def sent_on(case: Case, done: Evaluated, start: int) -> SentOn | None:
     longest = case[f"options.{option.id}.longest_tokens"].number()
     tokens = share * only_long(shared, option).mean_tokens / shared.mean_tokens
     told = f"options.{option.id}.longest_is_context"
-    return SentOn(to=option.long_to, longest_tokens=longest, of_context=told not in case or bool(case[told].value),
+    return SentOn(to=option.long_to, longest_tokens=longest, of_context=bool(case[told].value),
                   share_of_requests=share, share_of_tokens=tokens, usd_per_month=billed)
 
 

@@ -1,6 +1,6 @@
 """One option of the answer, in the units that are printed; money is in USD."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -185,8 +185,6 @@ class OptionResult:
     """Net present value against staying at the central values: what staying costs less what this costs, USD; positive saves."""
     npv_without_errors_usd: float
     """The same without wrong answers; what is given up and not paid stays in it."""
-    npv_incremental_people_usd: float
-    """NPV with the hours left out that an older scenario marked as paid anyway; else as `npv_usd`."""
     npv_all_hours_usd: float
     """NPV with a price on every hour, also on those of people who are paid anyway, which `npv_usd` leaves out."""
     npv_vs_best_untrained_usd: float
@@ -286,9 +284,7 @@ def option_result(
     is_stay = id == "stay"
     start = alone_from(option, shared.horizon)
 
-    def npv_without(left_out: Callable[[Line], bool]) -> float:
-        return float(stay.pv_without(left_out)) - float(done.pv_without(left_out))
-
+    without_errors = float(stay.cash_pv) - float(done.cash_pv)
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
     npvs, cash, beats, paid, positive, in_cash = None, None, None, None, None, None
@@ -307,11 +303,10 @@ def option_result(
         cash_monthly_usd=mean_cash(done, start), errors_monthly_usd=mean_errors(done, start),
         staying_cash_monthly_usd=mean_cash(stay, start), staying_errors_monthly_usd=mean_errors(stay, start),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
-        npv_without_errors_usd=npv_without(lambda line: line.is_error),
-        npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
+        npv_without_errors_usd=without_errors,
         npv_all_hours_usd=float(stay.pv_all_hours) - float(done.pv_all_hours),
         npv_vs_best_untrained_usd=rival - pv, expected_npv_usd=float(npvs.mean()) if npvs is not None else npv,
-        expected_cash_npv_usd=float(cash.mean()) if cash is not None else npv_without(lambda line: line.is_error),
+        expected_cash_npv_usd=float(cash.mean()) if cash is not None else without_errors,
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),
         payback_status="not_applicable" if is_stay else payback_status(months),

@@ -76,8 +76,6 @@ class Line:
     """True of the fee of units or seats in use, whoever pays them: no record of calls tells it."""
     no_cash: bool = False
     """True for what is given up and not paid: cards that are owned and could be sold."""
-    existing_staff: bool = False
-    """True for hours that an older Case says are paid anyway; they are counted all the same."""
     hours: Hours | None = None
     """Engineer hours in the line's figures, where it has any."""
     paid_anyway: tuple[Number, Array] | None = None

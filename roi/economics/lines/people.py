@@ -86,7 +86,7 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
         paid = paid if one_adapter(t) else paid + hours_of_more(t)
         lines.append(Line(
             name="engineering, set-up", kind=LineKind.SET_UP, path=nothing, rate=0.0, upfront=paid * shared.usd_per_hour,
-            facts=(fact_of(option, "setup_hours"), *FURTHER, "people.usd_per_hour"), existing_staff=shared.setup_existing,
+            facts=(fact_of(option, "setup_hours"), *FURTHER, "people.usd_per_hour"),
             hours=Hours("set-up", lambda: np.ones(1), paid, shared.usd_per_hour),
             arithmetic=Words(lambda: _with_more(hours_told(option, pick(option.setup_hours), option.setup_hours_shared), t)
                              + f" x ${pick(shared.usd_per_hour):,.6g}/h"),
@@ -213,7 +213,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
         return hours_told(option, pick(live.whole, month) * pick(option.run_hours), option.run_hours_shared)
 
     return [Line(
-        name="on-call and operation", kind=LineKind.OPERATION, **along._asdict(), existing_staff=shared.run_existing,
+        name="on-call and operation", kind=LineKind.OPERATION, **along._asdict(),
         hours=Hours("running", lambda: live.whole, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{told(month)} x ${pick(wage, month):,.6g}/h",

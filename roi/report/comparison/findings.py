@@ -81,8 +81,6 @@ def returns(c: Comparison, id: str) -> list[Block]:
         notes.append(f"At the central values, {words}, the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
         notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
-    if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
-        notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
     if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:
         price, volume = c.reconciled_npv_usd
         notes.append(f"Gap to the real bill, at the central values: NPV {usd(price)} if it is all the incumbent's price,"

@@ -7,8 +7,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+from roi.disk import packaged_rows
 from roi.facts.case import OWN_SERVERS, PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH, whole_percent
@@ -55,101 +57,6 @@ GROUPS = {
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
     "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
 }
-NAMES = {
-    "workload.requests_per_day": "requests a day", "workload.growth_per_year": "growth of requests",
-    "workload.can_wait_share": "share that can wait", "workload.waits_hours": "hours that it can wait",
-    "workload.shared_prefix_tokens": "tokens of the shared prefix",
-    "workload.cache_hit_rate": "cache hit rate", "workload.escalated_cache_hit_rate": "cache hit rate, escalated",
-    "workload.peak_to_mean": "peak over mean load", "workload.ttft_p95_s": "time to first token (SLO)",
-    "workload.tpot_p95_s": "time per output token (SLO)",
-    "quality.usd_per_error": "cost of a wrong answer", "quality.evaluation_noise": "luck of the evaluation set",
-    "drift.gpu_rent_per_year": "GPU rent drift", "drift.successor_price_ratio": "price of first successors",
-    "quality.judge_usd_per_request": "price of the judge that escalates",
-    "drift.successor_error_ratio": "errors of successor models",
-    "people.usd_per_hour": "cost of an engineer hour", "people.wage_growth_per_year": "wage growth",
-    "migration.hours": "hours of a forced migration", "evaluation.usd": "cost of running an evaluation",
-    "evaluation.labels": "labels of the evaluation set", "evaluation.usd_per_label": "cost of a label",
-    "commitment.usd_per_month": "committed spend", "commitment.months": "months of commitment left",
-    "reconciliation.factor": "bill over estimate", "reconciliation.volume_share": "part of the bill gap that is volume",
-    "serving.headroom": "headroom at the peak", "serving.speed.amd": "serving speed, AMD GPU",
-    "own_hardware.host_usd_per_gpu": "own GPUs: server share of a GPU",
-    "serving.speed.same": "serving speed, model and GPU measured",
-    "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
-    "serving.speed.metal-elsewhere": "serving speed, another Mac",
-    "serving.speed.mixture-metal-elsewhere": "serving speed of a mixture on a Mac",
-    "serving.speed.mixture-elsewhere": "serving speed of a mixture, unmeasured GPU",
-    "serving.speed.mixture-amd": "serving speed of a mixture, AMD GPU",
-    "training.hours_factor": "training hours over estimate",
-    "training.runs_until_good": "training runs until one is good",
-    "training.retrain_every_months": "months between retrainings",
-    "training.retrain_runs": "runs of a retraining", "training.retrain_hours": "engineer hours of a retraining",
-    "training.relabel_share": "share labelled again", "training.examples": "training examples",
-    "training.adapters": "adapters of the workload", "training.further_adapter_hours": "engineer hours of a further adapter",
-    "serving.workloads_on_base": "workloads on the fleet",
-    "own_hardware.usd_per_kwh": "price of electricity", "own_hardware.pue": "power overhead (PUE)",
-    "own_hardware.power_share": "mean power over board limit", "own_hardware.install_share": "installation over GPU price",
-    "own_hardware.colocation_usd_per_kw_month": "colocation per kW",
-    "own_hardware.value_kept_per_year": "GPU value kept a year",
-    "people.existing_hours_per_month": "hours a month that are paid anyway",
-    "serving.spill_share": "share that a hybrid spills", "serving.prefix_hit_rate": "prefix hits of own servers",
-    "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
-}
-PATTERNS = (
-    (r"training\.hours_factor\.(.+)", "training hours over estimate, {0}"),
-    (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
-    (r"own_hardware\.resale_usd_per_gpu\.(.+)", "what a {0} would fetch"),
-    (r"gpu_rents\.(\d+)\.usd_per_gpu_hour", "your GPU rent, gpu_rents.{0}"),
-    (r"serving\.capacities\.(\d+)\.speed", "capacity over what serving.capacities.{0} states"),
-    (r"vendors\.(.+)\.first_end_months", "end of {0}"),
-    (r"vendors\.(.+)\.life_months", "life of successors of {0}"),
-    (r"vendors\.(.+)\.successor_price_ratio", "price after {0} ends"),
-    (r"drift\.successor_price_ratio\.(\d+)", "price of successors, end {0}"),
-    (r"quality\.evaluation_noise\.(.+)", "luck of the evaluation of {0}"),
-    (r"systems\.(.+)\.error_rate(?:_low|_high)?", "error rate of {0}"),
-    (r"systems\.(.+)\.error_rate_ratio", "how the host of {0} serves the same weights"),
-    (r"systems\.(.+)\.right_where_right", "{0} right where the incumbent is"),
-    (r"systems\.(.+)\.right_where_wrong", "{0} right where the incumbent is not"),
-    (r"systems\.(.+)\.kept_error_rate", "error rate of what {0} keeps"),
-    (r"systems\.(.+)\.escalated_error_rate", "error rate of what {0} escalates"),
-    (r"systems\.(.+)\.escalated_harder", "how hard what {0} escalates is"),
-    (r"apis\.(.+)\.cache_hit_rate", "cache hit rate at {0}"),
-    (r"options\.(.+)\.flexible\.share", "share on the {0}"),
-    (r"options\.(.+)\.flexible\.price_ratio", "price of the {0}"),
-    (r"options\.(.+)\.provisioned\.usd_per_unit_month", "fee of a unit, {0}"),
-    (r"options\.(.+)\.provisioned\.requests_per_s", "capacity of a unit, {0}"),
-    (r"options\.(.+)\.provisioned\.units", "units or seats paid today, {0}"),
-    (r"options\.(.+)\.provisioned\.committed_months", "months of commitment left, {0}"),
-    (r"options\.(.+)\.provisioned\.peak_utilization", "share of the units that the peak takes, {0}"),
-    (r"options\.(.+)\.provisioned\.growth_per_year", "growth of seats, {0}"),
-    (r"(?:options|kinds)\.(.+)\.setup_hours", "set-up hours, {0}"),
-    (r"(?:options|kinds)\.(.+)\.run_hours_per_month", "hours a month, {0}"),
-    (r"(?:options|kinds)\.(.+)\.months_to_live", "months to live, {0}"),
-    (r"(?:options|kinds)\.(.+)\.months_in_parallel", "months in parallel, {0}"),
-    (r"(?:options|kinds)\.(.+)\.evaluation_(?:usd|labels)", "evaluation of {0}"),
-    (r"costs\.(\d+)\.(?:upfront_usd|usd_per_month|usd_per_request)", "your own cost, costs.{0}"),
-    (r"workload\.steps\.(\d+)\.ratio", "step of the volume, workload.steps.{0}"),
-    (r"vendors\.(.+)\.first_successor_price_ratio", "price of the successor of {0}"),
-    (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
-    (r"serving\.speed\.(?:same|fitted)-mixture-(.+)", "serving speed of a mixture on {0}"),
-    (r"serving\.speed\.(?:same|fitted)-(.+)", "serving speed on {0}"),
-    (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
-    (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
-    (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),
-    (r"systems\.(.+)\.prefix_tokens", "prompt of {0} after tuning"),
-    (r"(?:apis\.|systems\.|options\.[^:]+:)(.+)\.escalated_share", "share {0} escalates"),
-    (r"(?:apis\.|options\.[^:]+:)(.+)\.batch_share", "batch share of {0}"),
-    (r"(?:apis\.|options\.(?:[^:]+:)?)(.+?)(?:\.price)?\.discount", "discount at {0}"),
-    (r"apis\.(.+)\.commitment\.usd_per_month", "committed spend at {0}"),
-    (r"options\.[^:]+:(.+)\.plans\.\d+\.capacity_requests_per_s", "capacity of a replica, {0}"),
-    (r"options\.[^:]+:(.+)\.plans\.\d+\.usd_per_gpu_hour", "GPU rent, {0}"),
-    (r"options\.[^:]+:(.+)\.plans\.\d+\.usd_per_gpu", "GPU price, {0}"),
-    (r"options\.[^:]+:(.+)\.training\.gpu_hours_per_run", "training hours, {0}"),
-    (r"changes\.(\w+)\.setup_hours", "set-up hours, {1}"),
-    (r"changes\.(\w+)\.run_hours_per_month", "hours a month, {1}"),
-    (r"changes\.(\w+)\.months_to_live", "months to live, {1}"),
-    (r"changes\.(\w+)\.months_in_parallel", "months in parallel, {1}"),
-    (r"platform\.(\w+)_usd_per_month", "platform: {0}"),
-)
 ENDINGS = {"-pcie": "over PCIe", "-attention": "its attention in no fit"}
 """Of the path of a serving speed -> what it is unsure of besides."""
 BESIDE = " beside today's model"
@@ -160,16 +67,25 @@ SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "exampl
 
 def fact_name(path: str) -> str:
     """What a reader calls the fact at `path`; an unknown path is taken apart into words."""
-    if path in NAMES:
-        return NAMES[path]
+    names, patterns = _fact_names()
+    if path in names:
+        return names[path]
     for suffix, words in ENDINGS.items():
         if path.startswith("serving.speed.") and path.endswith(suffix):
             return f"{fact_name(path.removesuffix(suffix))}, {words}"
-    for pattern, words in PATTERNS:
-        if found := re.fullmatch(pattern, path):
+    for pattern, words in patterns:
+        if found := pattern.fullmatch(path):
             return words.format(found[1], GROUPS.get(found[1], found[1]))
     *rest, last = path.split(".")
     return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
+
+
+@cache
+def _fact_names() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
+    """What facts are called: by path, and by what matches their paths whole, the first that does."""
+    rows = packaged_rows("report/layout/fact_names.csv")
+    return ({path: name for path, name in rows if "(" not in path},
+            [(re.compile(path), name) for path, name in rows if "(" in path])
 
 
 def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
         "without": {**money(found.left_out), **counts(found.left_out)} if found.days and found.days.without else None,
         "workload": _workload(found.workload) if found.workload else None,
         "no_workload": found.no_workload or None, "reconciliation": _reconciliation(found.reconciliations),
-        "change": month_json(found.change),
+        "change": _month(found.change),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
             "requests_per_day_of_log": task.requests_per_day_of_log, "days": _days(task.days),
@@ -79,7 +79,7 @@ def list_prices(priced: Sequence[Priced]) -> list[tuple[str, str, int]]:
     return [(source, days[source], len(models[source])) for source in sorted(models, key=lambda x: (-len(models[x]), x))]
 
 
-def month_json(change: MonthChange | None) -> dict[str, Any] | None:
+def _month(change: MonthChange | None) -> dict[str, Any] | None:
     """The last month against the month before; the causes add up to the difference. Null where there are no two months."""
     return None if change is None else {
         **asdict(change), "before": f"{change.before:%Y-%m}", "month": f"{change.month:%Y-%m}",
@@ -96,12 +96,12 @@ def grouped(priced: Iterable[Priced], *names: str) -> list[tuple[tuple[Any, ...]
     return sorted(groups.items(), key=lambda item: (-spent(item[1]), -tokens_of(item[1])))
 
 
-def by_group(found: Usage, *more: str) -> list[tuple[tuple[Any, ...], list[Priced]]]:
+def by_group(found: Usage) -> list[tuple[tuple[Any, ...], list[Priced]]]:
     """The groups, the most spent first, or in order of time; then what is in none of them, whose group is None."""
-    groups = grouped(found.groups, "group", *more)
+    groups = grouped(found.groups, "group")
     if found.by_time:
         groups.sort(key=lambda item: _in_time(item[0][0]))
-    return [*groups, *grouped(found.others, "group", *more)]
+    return [*groups, *grouped(found.others, "group")]
 
 
 def _in_time(name: str) -> tuple[bool, int, str]:

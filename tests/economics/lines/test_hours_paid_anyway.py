@@ -9,7 +9,6 @@ from quiet_scenario import ADAPTER, CHEAPER, NONE, World, case_of, plan
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.option_result import OptionResult
 from roi.facts.case import Case
-from roi.facts.fact import Basis, Fact
 
 TRAINED = {"examples": 1000.0, "tokens_per_example": 1000.0, "retrain_every_months": 6.0, "retrain_hours": 10.0}
 
@@ -95,7 +94,6 @@ def test_both_views_are_told() -> None:
     assert with_hours.npv_usd - without.npv_usd == pytest.approx(96_000.0)
     assert with_hours.npv_all_hours_usd == pytest.approx(without.npv_usd)
     assert without.npv_all_hours_usd == without.npv_usd
-    assert with_hours.npv_incremental_people_usd == with_hours.npv_usd
     assert with_hours.upfront_usd == pytest.approx(8400.0)  # 80 h x $100 and $400 of evaluation
 
 
@@ -109,14 +107,3 @@ def test_a_row_of_draws_is_what_its_values_give_alone() -> None:
         assert together.total.monthly[k] == pytest.approx(alone.total.monthly)
         assert float(np.asarray(together.pv)[k, 0]) == pytest.approx(float(alone.pv))
         assert float(np.asarray(together.pv_all_hours)[k, 0]) == pytest.approx(float(alone.pv_all_hours))
-
-
-@pytest.mark.parametrize(("setup", "run", "left_out"), [(False, False, 0), (True, False, 2000), (False, True, 22_000)])
-def test_a_case_of_old_keeps_its_two_flags(setup: bool, run: bool, left_out: float) -> None:
-    """Its NPV counts all hours; 20 h of set-up x $100 and 10 h a month x $100 x 22 are left out of the figure beside it."""
-    flags = {"people.setup_hours_existing": setup, "people.run_hours_existing": run}
-    facts = {path: Fact(value=value, basis=Basis.STATED, source="scenario") for path, value in flags.items()}
-    case = changing(0.0, 2.0, setup=20.0, run=10.0)
-    o = cheaper(Case(facts={**case.facts, **facts}))
-    assert o.npv_incremental_people_usd - o.npv_usd == pytest.approx(left_out, abs=1e-6)
-    assert o.npv_all_hours_usd == o.npv_usd

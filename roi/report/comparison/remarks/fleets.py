@@ -28,8 +28,6 @@ def one_of_several(c: Comparison) -> list[str]:
         told.append(f"{workloads:,.0f} workloads share the fleet, at their peaks together: {percent(share)} of its GPUs,"
                     " platform and serving hours is counted, all of training, labels, evaluation (serving.adapters_on_base)"
                     f"{_hours_of_its_own(c, workloads)}")
-    elif share < 1.0 and lead.fleet is not None:  # as older Cases have it
-        told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if lead.training is not None and lead.training.adapters > 1.0:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")

@@ -59,6 +59,15 @@ def test_padded_rows_multiply_no_longer_than_weights_are_read_where_tiles_have_f
     assert float(step.decode_s(1.0, 0.0)) == pytest.approx(ms / 1000.0, rel=1e-3)
 
 
+@pytest.mark.parametrize(("card", "runs"), [
+    ("P100-16GB-PCIe", False), ("GTX-1080-Ti", False), ("MI50-32GB", False), ("V100-32GB-SXM", True), ("T4", True)])
+def test_no_engine_runs_on_cards_without_matrix_cores(card, runs):
+    """vLLM needs compute capability 7.0, that of a V100; no row of a table says what others reach on a P100."""
+    found = choice("llama-3.1-8b", weight_dtypes=("int4",))
+    assert bool(found.running(find_gpu(card))) == runs
+    assert runs or found.why_none_runs({card: find_gpu(card)}).endswith(f"on none of {card}; it runs there in no format")
+
+
 @pytest.mark.parametrize(("engine", "cards", "others"), [
     (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
     ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),

@@ -374,7 +374,7 @@ def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, wi
     spread = np.array([priors[n].spread for n in names])
     low = np.log([max(priors[n].least, 1e-12) for n in names])
     high = np.log([priors[n].most for n in names])
-    rows = [(work, name) for work in thinned(works) for name in fitted_times(work)]
+    rows = [(replace(work, parts={name: work.parts[name]}), name) for work in thinned(works) for name in fitted_times(work)]
     measured = np.log([work.seconds[name] for work, name in rows])
     groups = [(same_shape(work.run), work.run.system.gpu.id, work.run.engine) for work, _ in rows]
     counts = Counter(groups)

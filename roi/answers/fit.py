@@ -25,12 +25,11 @@ from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, doubt, fit_plan
-from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
+from roi.estimate.step.calibration import Evidence, step_at_ends
+from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_work
 from roi.estimate.training.adapters import end_parameters, trained_parameters
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import STACKED_BEFORE, refusal
-from roi.estimate.training.sharding import HOST_SPREAD
 from roi.estimate.training.targets import apart_from_ends, usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
@@ -247,11 +246,10 @@ def _line(
 ) -> GpuLine:
     """What is told of one GPU: speed, and where a training set is known hours and rent; sequences of the plan are its mean.
 
-    Packed rows are full: as many as its tokens fill. The host's rates, assumed ones, are slow and fast with the card's.
+    Packed rows are full: as many as its tokens fill.
     """
     gpu, efficiency = fit.gpu, evidence.efficiency
-    ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
-    step = step_time(model, plan, gpu, ends, work, host_rates=np.array([1.0, 1.0 / HOST_SPREAD, HOST_SPREAD]))
+    step = step_at_ends(model, plan, gpu, evidence, work)
     seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
     linked = (step.link_s + step.synchronisation_s / plan.accumulation) / seconds
     sends = links_of(plan, gpu, efficiency)["all-gather"].bytes_per_s

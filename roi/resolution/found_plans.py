@@ -22,7 +22,7 @@ LARGER = (3.0, 10.0, 30.0)
 CHEAPEST = 2
 """Plans, those with the least cost over the horizon, that are replayed before any other is looked at."""
 MOST_PLANS = 9
-"""Plans of one option that go into the Case, the cheapest over the horizon first."""
+"""Plans of one option that are chosen for a replay at a time, the cheapest over the horizon first."""
 
 Replica = tuple[str, int, str]
 """A card, how many of it, and the format of the weights: what a replay depends on, whoever rents the card."""
@@ -55,8 +55,8 @@ def as_tried(found: list[FoundPlan], tried: Mapping[Replica, FleetPlan]) -> list
     return [each for each in known if each.capacity > 0]
 
 
-def cheapest_plans(sheet: FactSheet, found: list[FoundPlan]) -> list[FoundPlan]:
-    """At most MOST_PLANS plans, none of which another beats in cost, power of cards that are owned, and capacity alike.
+def cheapest_plans(sheet: FactSheet, found: list[FoundPlan], most: int | None = MOST_PLANS) -> list[FoundPlan]:
+    """At most so many plans, none of which another beats in cost, power of cards that are owned, and capacity alike.
 
     The CHEAPEST over the horizon, of each card that is owned the one that draws least (what it would sell for is no bill), the
     lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it), per request at scale
@@ -94,7 +94,7 @@ def cheapest_plans(sheet: FactSheet, found: list[FoundPlan]) -> list[FoundPlan]:
     scale = [k for k in map(int, by_scale) if k in kinds.values()]
     larger = [by_cost(loads[:1] * times)[0] for times in LARGER]
     first = [*cheapest[:CHEAPEST], *drawing.values(), *larger, *scale[:4], smallest, *cheapest[CHEAPEST:]]
-    return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
+    return [found[k] for k in dict.fromkeys(int(k) for k in first)][:most]
 
 
 def _loads(sheet: FactSheet) -> NDArray[np.float64]:

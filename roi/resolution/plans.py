@@ -133,7 +133,7 @@ def _find_plans(
         why_none = min(why_none_holds(each.serving, lengths, each.evidence.server, slo_of(s), each.capacity.alone.binding)
                        for each in refused).told
     known = [each for each in found if each.pooling is not None]
-    chosen = _with_measured(sheet, cheapest_plans(sheet, known), known) if known else []
+    chosen = _with_measured(sheet, cheapest_plans(sheet, known, most=None), known) if known else []
     held = tuple(replace(tried[each.replica], offer=each.offer) for each in chosen)
     for plan in held:
         _add_speeds(sheet, plan)

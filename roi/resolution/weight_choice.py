@@ -124,8 +124,8 @@ class WeightChoice:
         asked = ", ".join(dict.fromkeys(dtype for gpu in every for dtype in self.asked(gpu)))
         others = ", ".join(dtype for dtype in (*DTYPES, *GGUF_DTYPES) if any(self.runs(gpu, dtype) for gpu in every))
         usual = ON_METAL[0] if all(gpu.apple for gpu in every) else ENGINE
-        return (f"{engine or usual} runs {self.shape.id} in {asked} on none of {', '.join(gpus)}; it runs there in"
-                f" {others or 'no format'} (serving.weight_dtypes)")
+        none = f"{engine or usual} runs {self.shape.id} in {asked} on none of {', '.join(gpus)}; "
+        return none + (f"it runs there in {others} (serving.weight_dtypes)" if others else "it runs there in no format")
 
 
 def weight_choice(s: Scenario, shape: ModelShape, system: str, *, tuned: bool) -> WeightChoice:

@@ -244,6 +244,17 @@ def test_throughput_spreads_with_the_overall_efficiency():
     assert (found.low, found.high) == pytest.approx((0.5 * found.value, 1.5 * found.value))
 
 
+def test_an_offloaded_row_spreads_with_the_hosts_rates_as_fit_does():
+    """The card's speed is known. The host has 0.67 of a second: as much more at half its rates, half as much less at twice."""
+    known = Evidence(EFFICIENCY, 0.9, 0.9, "all", 1, ())
+    plan = TrainingPlan(method="full", sharding="zero3", gpus=2, seq=1024)
+    here, away = (throughput_predictor(lambda *_: known)(make_run(speed=1.0, plan=replace(plan, offload=offload)))
+                  for offload in (False, True))
+    assert (here.low, here.high) == pytest.approx((here.value, here.value))
+    assert (hosts := away.value / away.low - 1.0) == pytest.approx(0.67, abs=0.01)
+    assert away.value / away.high == pytest.approx(1.0 - hosts / 2.0)
+
+
 def test_throughput_follows_the_mean_length_capped_by_the_longest():
     assert speed(mean=256.0).value != speed(mean=512.0).value
     assert speed(mean=5000.0).value == speed(mean=1024.0).value

@@ -64,6 +64,12 @@ def test_a_card_that_fails_its_replay_gives_its_place_to_the_next() -> None:
     assert costs(asked, "RTX-4090") == {}
 
 
+def test_a_plan_that_was_replayed_is_left_out_for_another_that_beats_it_alone() -> None:
+    """One H200 of fal costs less than eight of Hyperstack, each of which costs less; nine plans stood before it."""
+    plans = resolve(load_scenario(), RUNS).plans["self-hosted-adapter:qwen3-8b+lora"]
+    assert {"fal", "Hyperstack"} <= {plan.offer.vendor for plan in plans if plan.offer.gpu == "H200-141GB-SXM"}
+
+
 def test_cards_that_are_bought_are_ranked_with_their_server() -> None:
     """L40S one by one cost $8,000 + $3,500 of host; four RTX-4090 cost $6,400 alone, with their hosts $20,400."""
     asked = (*served("qwen3-14b", 4000, 300, 25_000, 3, 0.06), "own_hardware={usd_per_kwh: 0.15, gpus_per_server: 4}")

@@ -47,6 +47,27 @@ def test_fp8_without_its_units_is_multiplied_by_kernels_of_few_rows(card, rows):
     assert fp8.decode_s(1.0, 0.0) < 0.75 * wide.decode_s(1.0, 0.0)
 
 
+@pytest.mark.parametrize(("card", "ms"), [("RTX-3090", 16.04), ("A100-80GB-SXM", 7.36), ("H20", 12.98), ("GTX-1080", 54.13)])
+def test_padded_rows_multiply_no_longer_than_weights_are_read_where_tiles_have_few_rows(card, ms):
+    """llama-3.1-8b in bf16: 15.01 GB and 15.01e9 FLOPs a row, 64 rows at half of a card's rate, behind reading.
+
+    An RTX 3090 reads 16.04 ms; 64 rows are 27.1, so that kernels take 37. An A100 reads 7.36, and 64 rows are 6.2. An H20's
+    wgmma has no smaller tile: 64 rows take 12.98, reading 3.75. Of a GTX 1080's 3.38 ms a row 16 are more than its 46.9.
+    """
+    engine = replace(PERFECT, least_rows=64.0, decode_mfu=0.5, overlap=1.0)
+    step = roofline_iteration(find_model("llama-3.1-8b"), find_gpu(card), 1, "bf16", 0.0, engine)
+    assert float(step.decode_s(1.0, 0.0)) == pytest.approx(ms / 1000.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("card", "runs"), [
+    ("P100-16GB-PCIe", False), ("GTX-1080-Ti", False), ("MI50-32GB", False), ("V100-32GB-SXM", True), ("T4", True)])
+def test_no_engine_runs_on_cards_without_matrix_cores(card, runs):
+    """vLLM needs compute capability 7.0, that of a V100; no row of a table says what others reach on a P100."""
+    found = choice("llama-3.1-8b", weight_dtypes=("int4",))
+    assert bool(found.running(find_gpu(card))) == runs
+    assert runs or found.why_none_runs({card: find_gpu(card)}).endswith(f"on none of {card}; it runs there in no format")
+
+
 @pytest.mark.parametrize(("engine", "cards", "others"), [
     (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
     ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),

@@ -12,14 +12,14 @@ import numpy as np
 
 from roi.estimate.fitting.distance import FORMULA_ERROR, Apart, distance, plan_apart
 from roi.estimate.fitting.overhead import Overhead, reserved_range
-from roi.estimate.step.calibration import Evidence, TimedRun, layout_of, size_of
+from roi.estimate.step.calibration import Evidence, TimedRun, layout_of, size_of, step_at_ends
 from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import last_part
 from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
+from roi.facts.model import ModelShape, Number
 
 MemoryKind = Literal["allocated", "reserved", "process", "unstated"]
 """torch.cuda.max_memory_allocated, max_memory_reserved, NVML or nvidia-smi; unstated: the source does not say."""
@@ -210,30 +210,36 @@ def throughput_predictor(evidence: Callable[[Gpu, ModelShape, TrainingPlan], Evi
             return NoPrediction(f"gpu: {run.gpu_name!r}; not one card of the catalog, so no rates")
         if run.mean_tokens is None:
             return NoPrediction("seq_len_mean: no number; time follows the mean length")
-        found = evidence(run.gpu, run.model, replace(run.plan, seq=min(run.mean_tokens, float(run.plan.seq))))
-        steps = [_micro_step(run, plan, run.gpu, found.efficiency) for plan in (run.plan, *_other_plans(run))]
-        value, *others = (tokens / seconds for tokens, seconds in steps)
-        low, high = (value * end / float(found.efficiency.overall) for end in (found.low, found.high))
-        return widen(Prediction(value, low, high), others)
+        plan = _at_mean(run, run.plan)
+        found = evidence(run.gpu, run.model, plan)
+        ends = step_at_ends(run.model, plan, run.gpu, found)
+        seconds = _with_update(ends, plan, plan.gpus if run.split else 1)
+        value, low, high = (float(x) for x in np.asarray(ends.tokens * plan.gpus / seconds))
+        others = [_micro_step(run, other, run.gpu, found.efficiency) for other in _other_plans(run)]
+        return widen(Prediction(value, low, high), [tokens / other_s for tokens, other_s in others])
 
     return predict
 
 
+def _at_mean(run: MeasuredRun, plan: TrainingPlan) -> TrainingPlan:
+    """The plan with sequences of the run's mean length."""
+    return replace(plan, seq=min(run.mean_tokens or float(plan.seq), float(plan.seq)))
+
+
 def _micro_step(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> tuple[float, float]:
     """Tokens of one micro-step of all GPUs at the run's mean length, and its seconds with its share of the optimizer step."""
-    mean = min(run.mean_tokens or float(plan.seq), float(plan.seq))
-    step = step_time(run.model, replace(plan, seq=mean), gpu, efficiency)
-    return float(step.tokens) * plan.gpus, _with_update(step, plan, plan.gpus if run.split else 1)
+    step = step_time(run.model, _at_mean(run, plan), gpu, efficiency)
+    return float(step.tokens) * plan.gpus, float(_with_update(step, plan, plan.gpus if run.split else 1))
 
 
-def _with_update(step: StepTime, plan: TrainingPlan, parts: int = 1) -> float:
+def _with_update(step: StepTime, plan: TrainingPlan, parts: int = 1) -> Number:
     """Seconds of a micro-step with its share of the optimizer step; each of `parts` GPUs updates its own parameters."""
-    return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation / parts
+    return step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation / parts
 
 
 def theory_s(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
     """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1."""
-    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0)), plan)
+    return float(_with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0)), plan))
 
 
 def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:

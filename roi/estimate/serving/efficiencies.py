@@ -92,7 +92,8 @@ class Efficiencies:
     rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""
     least_rows: Number = 1.0
     """Rows that a product with a dense matrix takes as long as, however few its sequences are: matrix units multiply tiles
-    (Hopper's wgmma 64 rows; 8 to 16 where kernels exchange the operands). It shows where a card has few FLOPs a byte (H20)."""
+    (Hopper's wgmma 64 rows; 8 to 16 where kernels exchange the operands). It shows where a card has few FLOPs a byte (H20);
+    without warp groups it is no more than multiply while the weights are read (iteration's MMA_ROWS)."""
     activation_traffic: Number = 0.0
     """Time in which kernels hand a token's activations on over that of moving them at the bandwidth at which weights are read;
     0 where caches keep them all. Copies that experts' kernels gather are in `expert_products`."""

@@ -33,9 +33,11 @@ EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 HEADS: Final = ("full", "sliding")
 """Kinds of attention whose norms, where they have any, are of queries and keys."""
-UNPACKING_ROWS: Final = 16.0
-"""Rows that kernels of weights in 4 bits, or in fp8 without its units, multiply at a time (Marlin and AWQ: mma.m16n8k16), where
-wgmma multiplies 64."""
+MMA_ROWS: Final = 16.0
+"""Rows that mma.sync multiplies at a time (m16n8k16), where wgmma multiplies 64: of weights in 4 bits, or in fp8 without its
+units, kernels take no more (Marlin, AWQ). On cards without warp groups libraries have tiles of so few too (cuBLAS's
+cutlass_80_wmma), for products that more rows would make longer than reading. Were it the most on all of these, also where
+reading is the longer, A100s' rows would be further off: fitted so, 9.28 and not 9.03% with the card left out (n = 1,426)."""
 FULL_ROWS: Final = 256.0
 """Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
 rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
@@ -265,8 +267,9 @@ def roofline_iteration(
         c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV), or as long as tiles multiply
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes + activations
 
-    A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
-    by them that the longer hides, and a step is no shorter than the host's (`Iteration`). Nothing is faster than the roofline.
+    A step multiplies `least_rows` rows at least; of mma.sync's no more than while its weights are read, or MMA_ROWS. Terms add,
+    but for the share of the shorter of reading weights and multiplying by them that the longer hides, and a step is no shorter
+    than the host's (`Iteration`). Nothing is faster than the roofline.
     Ignored: speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
@@ -310,11 +313,14 @@ def roofline_iteration(
     fp8 = per_pair(gpu, weight_dtype, lambda g, w: float(wgmma and g.warp_groups and weight_format(w).computes_in == "fp8"))
     few = 1.0 + fp8 * (FEW_ROWS_IN_FP8 / e.fp8_products - 1.0)  # power is left where units wait for memory
     widened = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).widened_on(g)))
-    rows = ranks * np.where(widened, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows * few)[()]
     group = query_group(shape)
     tiles = per_plan(gpu, lambda g: float(wgmma and g.warp_groups)) * (group >= TILED_GROUP) * TILE_ROWS
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
+    row = 2.0 * plain * all_dense / (e.decode_mfu * tp)
+    groups = per_plan(gpu, lambda g: float(g.warp_groups))
+    most = np.where(widened, MMA_ROWS, np.where(groups, np.inf, np.maximum(read / (row * ranks), MMA_ROWS)))
+    rows = ranks * np.minimum(e.least_rows * few, most)[()]
     return Iteration(
         step_s=overhead + read + waited,
         sequence_s=product + e.sequence_overhead_s / ranks + token + net / e.reduce_bytes_per_s,
@@ -325,7 +331,7 @@ def roofline_iteration(
         experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
         expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps, least_rows=rows,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s / ranks,
-        host_prompt_s=shape.layers * e.host_prompt_layer_s, row_s=2.0 * plain * all_dense / (e.decode_mfu * tp),
+        host_prompt_s=shape.layers * e.host_prompt_layer_s, row_s=row,
         saved_row_s=2.0 * plain * all_dense / tp * np.maximum(1.0 / e.decode_mfu - 1.0 / e.prefill_mfu, 0.0),
         full_rows=FULL_ROWS * ranks,
         head_s=SIXTEEN_BIT * shape.head_parameters / (bandwidth * e.decode_mbu * tp),

@@ -98,6 +98,7 @@ def stored_as(shape: ModelShape, weight_dtype: str) -> str:
 def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, adapters: bool = False) -> bool:
     """False where no kernel exists for a model's weights in this format, None being vLLM; `adapters` are applied at run time.
 
+    No engine but ON_METAL's runs on cards without matrix cores: vLLM's CUDA needs compute capability 7.0, its ROCm lists none.
     bf16 itself, and weight-only fp8 (Marlin), need Ampere, the generation with bf16. nvfp4 is NVIDIA's, for its fp4 units
     (vLLM, SGLang, TensorRT-LLM); beside adapters vLLM multiplies it in 16 bit (issue 42629), so it gains nothing there.
     Apple's GPUs have ON_METAL, and those the formats of GGUF files; None is one of them there.
@@ -105,7 +106,7 @@ def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, 
     in_gguf = dtype == "f16" or dtype in GGUF_BITS
     if gpu.apple:
         return in_gguf and (engine is None or engine in ON_METAL) and not adapters
-    if in_gguf or engine in ON_METAL:
+    if in_gguf or engine in ON_METAL or not gpu.matrix_cores:
         return False
     if engine == "tensorrt-llm" and gpu.amd:
         return False

@@ -22,8 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.estimate.step.step_time import StepEfficiency
+from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import HOST_SPREAD
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
 from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all", "tuner", "mixture"]
@@ -162,6 +165,18 @@ class Evidence:
     def record(self) -> tuple[int, float] | None:
         """(rows left out, percent of them inside): how such intervals have held; None where nothing was left out."""
         return RECORDS.get(self.level)
+
+
+def step_at_ends(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, evidence: Evidence, work: StepWork | None = None,
+) -> StepTime:
+    """The step at the evidence's speed, and at its 5th and 95th percentile: three values in each field that they move.
+
+    The host's rates, assumed ones, are slow and fast with the card's (HOST_SPREAD); the cards' links are the same in all three.
+    """
+    known = evidence.efficiency
+    ends = replace(known, overall=np.array([known.overall, evidence.low, evidence.high], dtype=float))
+    return step_time(model, plan, gpu, ends, work, host_rates=np.array([1.0, 1.0 / HOST_SPREAD, HOST_SPREAD]))
 
 
 def layout_of(plan: TrainingPlan) -> str:

@@ -50,7 +50,8 @@ SEEN = 1.03
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
 )
-UNLISTED = " Not listed: plans that another beats in rent and capacity alike, or beyond nine (candidates.gpus asks for a card)."
+UNLISTED = (" Not listed: plans that another beats in rent and capacity alike, and those that the closed form puts behind nine"
+            " others (candidates.gpus asks for a card).")
 """What `resolution.plans` leaves out of an option's plans."""
 KV_FULL = 0.85
 """Share of the KV cache held at the peak from which an engine that evicts is slower than a replay without: a toy that preempts

@@ -217,8 +217,8 @@ class Serving(Section):
     ] | None = None
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
     published in 4 bit (gpt-oss: mxfp4) or its name says how it is packed (-AWQ, -GPTQ-Int4, -FP8, -quantized.w4a16, -NVFP4)
-    and card and engine run it, else bf16; all other models bf16 and fp8. f16 and q8_0 to q4_0 are GGUF files, for Apple's GPUs,
-    where None is f16 and q8_0."""
+    and card and engine run it, else bf16; all other models bf16 and fp8. int4 is GPTQ or AWQ by Marlin's kernels, and not NF4,
+    whose speed is not known. f16 and q8_0 to q4_0 are GGUF files, for Apple's GPUs, where None is f16 and q8_0."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "llama.cpp", "ollama", "other"] | None = None

@@ -96,9 +96,10 @@ def unused_names(c: Comparison) -> list[str]:
 
 
 def evaluated(c: Comparison) -> list[str]:
-    """What the evaluation warns of, as far as it is about today's model, what leads, the second best, or all."""
+    """What the evaluation warns of, as far as it is about today's model, what leads or is to be measured, the second, or all."""
     v, facts, told = c.verdict, c.case.facts, dict[str, str]()
-    asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger) if id is not None]
+    measured = v.measure_first or v.then
+    asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger, measured and measured.option) if id]
     paths = (f"options.{id}.{field}" for id in asked for field in ("system", "end_to_end"))
     names = {str(facts[path].value) for path in paths if path in facts}
     names |= {str(facts[path].value) for name in names if (path := f"systems.{name}.error_rate_as") in facts}

@@ -102,6 +102,7 @@ def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_
                                 candidates={"api_models": [], "cascade_first": [], "self_hosted": []}))
         assert (alone.verdict.recommended, [a.name for a in alone.alarms]) == (None, ["may_stay"])
         assert "accept" not in alone.verdict.sentence
+        assert {o.probability_best for o in alone.options} == {None}  # staying's was 100%
 
 
 def test_where_staying_is_not_allowed_to_miss_the_bar_is_no_way_back_to_it() -> None:

@@ -138,6 +138,11 @@ def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Day
                    billed[provider]) for provider in {*searched, *billed})
 
 
+def beside_of(bill: float, beside_usd: float) -> float:
+    """USD of a month's bill that are no tokens; 0 where `beside_tokens` are no less than it, since it is of tokens alone then."""
+    return beside_usd if beside_usd < bill else 0.0
+
+
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
               days: Days | None, untold: Collection[str] = (), items: Collection[LineItem] = ()) -> list[Reconciliation]:
     """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill.
@@ -213,8 +218,7 @@ def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, un
         return []
     rows = [each for each in priced if each.spend.day in days.complete]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
-    beside = beside_tokens(rows, items, days)
-    beside = beside if beside < bill else 0.0
+    beside = beside_of(bill, beside_tokens(rows, items, days))
     of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
     return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + beside, actual_usd=bill,
                                          days=len(days.complete), beside_usd=beside), rows, untold, of_list, beside)]

@@ -104,9 +104,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
 
 
 def on_course(a: TrackAnswer) -> bool:
-    """True where it pays back in time, the figures lie in their bands as often as the forecast's own draws make likely, and
-    no cash is unseen.
-    """
+    """True where it pays back in time, no cash is unseen, and the figures lie in their bands as often as draws make likely."""
     return _in_time(a) and not (a.held.judged and surprised(a)) and not _unseen(a)
 
 

@@ -139,7 +139,7 @@ def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Day
 
 
 def beside_of(bill: float, beside_usd: float) -> float:
-    """USD of a month's bill that are no tokens; 0 where `beside_tokens` are no less than it, since it is of tokens alone then."""
+    """USD of a month's bill that are no tokens: 0 where `beside_tokens` are no less than it, which is of tokens alone then."""
     return beside_usd if beside_usd < bill else 0.0
 
 

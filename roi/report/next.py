@@ -10,6 +10,7 @@ from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment, Point
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
+from roi.report.comparison.remarks.alerts import ALWAYS, remarks
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -67,10 +68,11 @@ def _what(c: Comparison, e: Experiment, size: int | None) -> str:
 
 
 def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
-    """The parts of the report."""
+    """The parts of the report; what stands on every screen of `roi compare` as a doubt stands here too."""
     c, e = answer.comparison, answer.experiment
     yield Title(str(c.case["title"].value))
     yield Paragraph(step_sentence(answer), strong=True)
+    yield from (remark for _, remark in remarks(c, ALWAYS))
     listed = [each for each in c.experiments if full or each.evppi_usd >= LEAST_USD][: len(c.experiments) if full else MOST]
     if listed:
         yield Heading("What could be measured, USD")

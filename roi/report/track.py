@@ -104,8 +104,8 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
 
 
 def on_course(a: TrackAnswer) -> bool:
-    """True where it pays back in time, and the figures lie in their bands as often as the forecast's own draws make likely."""
-    return _in_time(a) and not (a.held.judged and surprised(a))
+    """True where it pays back in time, no cash is unseen, and the figures lie in their bands as often as draws make likely."""
+    return _in_time(a) and not (a.held.judged and surprised(a)) and not _unseen(a)
 
 
 def _in_time(a: TrackAnswer) -> bool:
@@ -114,7 +114,16 @@ def _in_time(a: TrackAnswer) -> bool:
     return a.option == "stay" or now <= high * (1.0 + SAME)
 
 
+def _unseen(a: TrackAnswer) -> list[str]:
+    """Months of units or seats whose fee nothing tells, so that their cash is the forecast's."""
+    each = zip(a.months, a.tracked.came, strict=True)
+    return [month.month for month, came in each if month.api_usd is not None and came.api_usd is None and not came.listed]
+
+
 def _course(a: TrackAnswer) -> Iterator[str]:
+    unseen = ", ".join(_unseen(a))
+    if unseen:
+        yield f"What units or seats cost in {unseen} is not seen, and is taken as forecast: --bill tells it."
     came, planned = a.cash()
     cash = (
         f"Cash so far, set-up aside: {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
@@ -129,7 +138,7 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     if _in_time(a) and isfinite(now[0]):
         early, held = now[0] < was[1] * (1.0 - SAME), on_course(a)
         word = "Early" if early else "On course" if held else "In time"
-        word += "" if held else ", but not as forecast"
+        word += "" if held else ", but not as forecast" if a.held.judged and surprised(a) else ", as far as is seen"
     wide = " (--setup narrows it)" if a.setup_usd is None and now[1] < now[2] else ""
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned

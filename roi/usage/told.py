@@ -15,6 +15,7 @@ from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, searched_usd
+from roi.usage.measure.reconcile import beside_of
 from roi.usage.read.record import TOKENS, Format
 
 AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
@@ -75,7 +76,7 @@ def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iter
     """That a bill is below what is billed `beside` tokens a month, or is of days too of which some are left out."""
     if bill is None:
         return
-    if beside_usd >= bill:
+    if beside_usd != beside_of(bill, beside_usd):
         yield (f"--bill: ${bill:,.0f} is less than the ${beside_usd:,.0f} a month that is billed without tokens, so that it is"
                " taken as of tokens alone: give all that is billed in a month if it is not")
     if days is not None and days.without:

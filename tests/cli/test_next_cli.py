@@ -69,6 +69,16 @@ def test_items_of_todays_model_that_a_candidate_lacks_cost_no_label(scenario: Pa
     assert told in " ".join(ask("next", scenario, *more).stdout.split())
 
 
+def test_the_screen_tells_what_the_evaluation_warns_of(scenario: Path) -> None:
+    """100 pairs of 800 items were told with --full alone, as was that staying is not allowed."""
+    luna = "{value: 0.93, items: 100, paired: {both_right: 90, only_incumbent: 5, only_this: 3, both_wrong: 2}}"
+    scores = "quality.scores={gpt-5.4: {value: 0.95, items: 800}, gpt-6-luna: " + luna + "}"
+    words = [word for each in (scores, "draws=256", "incumbent.may_stay=false") for word in ("--set", each)]
+    told = " ".join(ask("next", scenario, *words).stdout.split())
+    assert "! gpt-6-luna: judged on 100 of gpt-5.4's 800 items" in told
+    assert "! Staying is not allowed (incumbent.may_stay)" in told
+
+
 def test_a_candidate_that_nobody_judged_is_judged_on_todays_items_without_labels(scenario: Path) -> None:
     """Luna on the 300 of gpt-5.4: $100 for the answers, and $1 for each label beyond these, as gpt-5.4's 25 more do."""
     more = ("--set", "quality.scores={gpt-5.4: {value: 0.95, items: 300}}", "--set", "draws=256",

@@ -326,3 +326,6 @@ def test_units_that_are_billed_beside_tokens_without_a_cost_leave_open_what_was_
     done = ask("track", tmp_path / "mine.yaml", "--actual", log, "--actual", report, "--option", "by-token")
     assert "what was paid in 2026-12, 2027-01, 2027-02 is not known without --bill" in " ".join(done.stderr.split())
     assert "in the cash of months whose rows say what they cost" in " ".join(done.stderr.split())
+    said = " ".join(done.stdout.split())
+    assert "COURSE What units or seats cost in 2026-12, 2027-01, 2027-02 is not seen, and is taken as forecast" in said
+    assert "On course" not in said

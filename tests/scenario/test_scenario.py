@@ -443,6 +443,8 @@ def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name
     ({"gpu_rents": [{"gpu": "L40S", "vendor": "us", "usd_per_gpu_hour": 0}]}, "0 must be greater .*; cards that cost no rent"),
     ({"workload": {**MINIMAL["workload"], "steps": [{"from_month": 4, "ratio": 2}, {"from_month": 10, "ratio": 1}]}},
      "workload.steps.1.ratio: .*a ratio of 1 changes nothing: .*; 0.5 takes back a step of 2"),
+    ({"workload": {**MINIMAL["workload"], "steps": [{"from_month": 4, "ratio": 2}, {"from_month": 4, "ratio": 1.5}]}},
+     "workload: steps: from_month 4 stands twice; write one step of both, {from_month: 4, ratio: 3}"),
 ])
 def test_what_is_refused_says_what_to_write_in_its_place(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):

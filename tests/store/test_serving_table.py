@@ -147,8 +147,10 @@ def test_a_cell_that_is_not_canonical_skips_its_row_with_column_value_and_what_i
 
 
 def test_errors_are_told_by_the_ids_of_cards_and_models_however_a_row_names_them(tmp_path):
-    table = read_serving(tmp_path / "s.csv", {}, {"gpu": "H100", "model": "Qwen/Qwen3-8B"})
-    assert [label.gpu for label in table.labels] == ["H100-80GB-SXM"] * 2
+    """Of a row that is skipped too, so that it is among the rows of its card."""
+    table = read_serving(tmp_path / "s.csv", {}, {"gpu": "H100", "model": "Qwen/Qwen3-8B"}, {"gpu": "H100", "tp": "0"})
+    assert [label.gpu for label in table.labels] == ["H100-80GB-SXM"] * 3
+    assert len(table.skipped) == 1
     assert table.labels[1].model == "qwen3-8b"
 
 

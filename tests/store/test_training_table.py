@@ -132,8 +132,9 @@ def test_deepspeed_runs_its_own_adam_at_every_stage_however_old_the_row_is():
 
 
 def test_errors_are_told_by_the_id_of_a_card_however_a_row_names_it(tmp_path):
-    table = read_training(tmp_path / "t.csv", {}, {"gpu": "NVIDIA GeForce RTX 4080"}, {"gpu": ""})
-    assert [label.gpu for label in table.labels] == ["RTX-4080", "RTX-4080", "unstated"]
+    again = {"gpu": "NVIDIA GeForce RTX 4080"}
+    table = read_training(tmp_path / "t.csv", {}, again, {"gpu": ""}, {**again, "method": "peft:xlora"})
+    assert [label.gpu for label in table.labels] == ["RTX-4080", "RTX-4080", "unstated", "RTX-4080"]
 
 
 def test_other_kinds_of_memory_that_a_row_states_are_runs_of_their_own(tmp_path):

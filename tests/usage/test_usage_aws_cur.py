@@ -2,7 +2,7 @@
 
 import csv
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import HOUR_US, NO_NAME, NO_TOKENS, TOKENS
 
 REPORT = DATA / "aws_cur.csv"
-NOT_USED = "tax, or what a plan or a reservation costs"
+NOT_USED = "what a plan or a reservation costs"
 USD_PER_MTOK = {
     "anthropic.claude-3-5-sonnet-20240620-v1:0": (3.0,),
     "us.anthropic.claude-haiku-4-5-20251001-v1:0": (1.1, 5.5, 0.11, 1.375, 2.2),
@@ -73,7 +73,7 @@ def test_the_list_has_the_same_price_for_all_but_batch_and_flex(tmp_path: Path) 
 @pytest.mark.full
 def test_other_services_and_taxes_are_left_out_with_a_count(tmp_path: Path) -> None:
     assert {row["dropped"] for row in records(tmp_path, REPORT)} == {
-        None, "a service other than Bedrock", NOT_USED, NO_TOKENS}
+        None, "a service other than Bedrock", "tax", NO_TOKENS}
     told = " ".join(run_usage(REPORT).stdout.split())
     assert "3 of 27 rows left out" in told
     assert "requests not counted by this export; 85.2 Mtok; $66 as reported" in told
@@ -238,11 +238,14 @@ def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tm
     ("SavingsPlanCoveredUsage", {}, 26_450, None, None),
     ("SavingsPlanNegation", {"line_item_net_unblended_cost": "-0.07935"}, 0, -0.07935, NOT_USED),
     ("RIFee", {}, 0, 0.07935, NOT_USED),
+    ("SavingsPlanRecurringFee", {"line_item_product_code": "ComputeSavingsPlans", "line_item_resource_id": "",
+                                 "product_product_name": "Savings Plans for AWS Compute usage"}, 0, 0.07935, NOT_USED),
     ("Fee", {}, 0, 0.07935, NO_TOKENS),
     ("Refund", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, NO_TOKENS),
     ("Credit", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, "a credit, which pays for usage"),
     ("EdpDiscount", {}, 0, 0.07935, "a discount, which costs are after"),
-    ("Tax", {}, 0, 0.07935, NOT_USED),
+    ("EdpDiscount", {"line_item_net_unblended_cost": ""}, 0, 0.07935, NO_TOKENS),
+    ("Tax", {}, 0, 0.07935, "tax"),
 ])
 def test_each_type_of_line_item_counts_as_aws_documents_it(
     kind: str, columns: dict[str, str], tokens: int, usd: float | None, why: str | None, tmp_path: Path,
@@ -275,6 +278,30 @@ def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_co
         made = written(fresh(tmp_path, f"made{len(items)}"), {}, fee, back, less, without=without)
         found = usage_answer(made, "--tasks", "0")
         assert [(each["name"], each["usd"]) for each in found["without_tokens"]] == items
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("first", "days", "begins", "ends", "a_month"), [
+    (1, 28, 1, 32, 120.0), (1, 30, 1, 2, 120.0), (5, 14, 1, 32, 120.0), (1, 10, 3, 4, 120.0), (1, 30, -272, 93, 10.0),
+    (1, 7, 1, 2, 120.0 * 365 / 12 / 7)], ids=["a month", "one day of it", "before the log", "ten days", "a year", "a week"])
+def test_a_fee_that_is_posted_once_is_a_months_amount(
+    first: int, days: int, begins: int, ends: int, a_month: float, tmp_path: Path,
+) -> None:
+    """$120 were 104, 130, 261 or 0 a month, by which weekdays the log has. In a week nobody knows what is posted again.
+
+    Its rows reach into days that are left out, which is no reason to refuse those.
+    """
+    def lasting(begin: int, end: int) -> dict[str, str]:
+        return {f"line_item_usage_{edge}_date": f"{date(2026, 10, 1) + timedelta(day - 1)}T00:00:00Z"
+                for edge, day in (("start", begin), ("end", end))}
+
+    fee = {"line_item_line_item_type": "Fee", "line_item_usage_type": "", "line_item_net_unblended_cost": "120",
+           "identity_line_item_id": "fee", **lasting(begins, ends)}
+    made = written(tmp_path, fee, *({"identity_line_item_id": f"t{day}", **lasting(day, day + 1)}
+                                    for day in range(first, first + days)))
+    for words in ((), ("--without", "2026-10-06")):
+        (found,) = usage_answer(made, "--tasks", "0", *words)["without_tokens"]
+        assert found["usd_per_month"] == pytest.approx(a_month if days > 7 or not words else 120.0 * 365 / 12 / 6)
 
 
 @pytest.mark.full

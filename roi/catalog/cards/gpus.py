@@ -95,6 +95,12 @@ def find_gpu(name: str, field: str = "gpu", counted: str = "") -> Gpu:
     return found[0]
 
 
+def card_called(name: str) -> str:
+    """The id of the one card that `name` means; the name itself where it means none, or several."""
+    found = gpus_named(name)
+    return found[0].id if len(found) == 1 else name
+
+
 def gpus_named(name: str) -> tuple[Gpu, ...]:
     """Every GPU that carries this name; none where no GPU does, or where what the name states is none of theirs.
 

@@ -1,7 +1,9 @@
 """Alarms: what a Case says that cannot be true. While one stands unaccepted, there is no verdict, only what to correct."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -80,9 +82,22 @@ def _growth(values: Values) -> Wrong:
     if growth <= SHRINK_MOST:
         return field, f"requests shrink by {-growth:.0%} a year"
     times = (1.0 + growth) ** (horizon / MONTHS_PER_YEAR)
-    if growth < GROWTH_MOST and times <= GROWTH_TIMES:
+    if growth >= GROWTH_MOST or times > GROWTH_TIMES:
+        return field, f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
+    most, month = max(_at_steps(values, growth, horizon), key=lambda each: (each[0], -each[1]), default=(1.0, 0.0))
+    if most <= GROWTH_TIMES:
         return None
-    return field, f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
+    return "workload.steps", (f"requests are {most:,.0f} x today's in month {month:.0f}; a step of 30% more has ratio 1.3, and"
+                              " multiplies those before it")
+
+
+def _at_steps(values: Values, growth: float, horizon: float) -> Iterator[tuple[float, float]]:
+    """(Times today's requests, month) where each step within the horizon begins, and at its end."""
+    paths = takewhile(lambda path: f"{path}.ratio" in values, (f"workload.steps.{n}" for n in count()))
+    steps = [(_number(values, f"{path}.from_month", 0.0), _number(values, f"{path}.ratio", 1.0)) for path in paths]
+    for month in (*(begin for begin, _ in steps if begin <= horizon), *([horizon] if steps else [])):
+        ratios = (ratio for begin, ratio in steps if begin <= month)
+        yield prod(ratios) * (1.0 + growth) ** ((month - 1.0) / MONTHS_PER_YEAR), month
 
 
 def _slo(values: Values) -> Wrong:

@@ -62,7 +62,8 @@ def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     best: dict[str, float] = {}
     if drawn is not None:
         candidates = may_be_chosen(shared, (id for id in live if tested(shared, options[id])))
-        best = probability_best(drawn.saved(shared.counts), candidates)
+        nobody = candidates == ("stay",) and not shared.may_stay  # may be chosen, so that none is best
+        best = {} if nobody else probability_best(drawn.saved(shared.counts), candidates)
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),

@@ -40,6 +40,8 @@ RANGE_HALVINGS: Final = 60
 """Bisections for the range of the load; 60 are exact to rounding."""
 LARGEST_LOG_RANGE: Final = 200.0
 """Natural log of the largest ratio of peak to valley: beyond it, peak_to_mean exceeds 200."""
+FLAT: Final = 1e-6
+"""The same below which a day counts as flat."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ def fleet_capacity(replicas: Number, capacity: Number, pooling: Number = 1.0) ->
 def peak_from_log_range(log_range: Number) -> Number:
     """Peak over mean of a day whose load is peak x q^(p - 1), given ln q: ln q / (1 - 1/q); 1 where q is 1."""
     x = np.asarray(log_range, dtype=float)
-    return np.where(x < 1e-6, 1.0 + x / 2.0, x / -np.expm1(-np.maximum(x, 1e-6)))
+    return np.where(x < FLAT, 1.0 + x / 2.0, x / -np.expm1(-np.maximum(x, FLAT)))
 
 
 def load_curve_from_peak(peak_to_mean: Number) -> Array:
@@ -227,9 +229,9 @@ def load_curve_from_peak(peak_to_mean: Number) -> Array:
         middle = (low + high) / 2.0
         above = peak_from_log_range(middle) > peak
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    edges = np.exp(np.maximum(low, 1e-6)[..., None] * (np.arange(HOURS + 1) / HOURS - 1.0))
+    edges = np.exp(np.maximum(low, FLAT)[..., None] * (np.arange(HOURS + 1) / HOURS - 1.0))
     areas = np.diff(edges, axis=-1)
-    by_load = np.where(low[..., None] > 1e-6, areas / np.mean(areas, axis=-1, keepdims=True), 1.0)
+    by_load = np.where(low[..., None] > FLAT, areas / np.mean(areas, axis=-1, keepdims=True), 1.0)
     return np.concatenate([by_load[..., 0::2], by_load[..., ::-2]], axis=-1)
 
 

@@ -20,6 +20,7 @@ from roi.report.comparison.option_figures import (
     compared_from,
     compared_with,
     counted,
+    drawn,
     gpu_count,
     guessed,
     month_of,
@@ -104,7 +105,7 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     names = [f"{mark} {basis.value}" for basis, mark in MARKS.items() if mark in used]
     if NOT_EVALUATED in used:
         names.append(f"{NOT_EVALUATED} quality not evaluated")
-    draws = bool(c.case["draws"].value) and any(o.probability_best is not None for o in c.options)
+    draws = drawn(c)
     npv = "the mean over the draws" if draws else "at the central values"
     best = " best of all: share of the draws in which it saves most, of those that may be recommended." if draws else ""
     each = usd(case_number(c.case, "quality.usd_per_error"))

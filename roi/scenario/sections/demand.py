@@ -121,6 +121,13 @@ class Workload(Section):
                 raise ValueError("lengths have cached_tokens, and cache_hit_rate is 0: say which share of requests reads any")
         if self.hourly_weights is not None and sum(self.hourly_weights) <= 0:
             raise ValueError("hourly_weights are all zero")
+        begun: dict[int, Step] = {}
+        for step in self.steps:
+            if step.from_month in begun:
+                both = as_spread(step.ratio).value * as_spread(begun[step.from_month].ratio).value
+                raise ValueError(f"steps: from_month {step.from_month} stands twice; write one step of both,"
+                                 f" {{from_month: {step.from_month}, ratio: {both:g}}}, or another month")
+            begun[step.from_month] = step
         return self
 
     @property

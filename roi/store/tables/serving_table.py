@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.cards.gpus import card_called, find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_on
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
@@ -184,7 +184,7 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     return ServingLabel(
         id=row.id, source=cells.get("source", "own"), quantities=frozenset(stated),
         engine=ran.engine if ran else _family(engine, design),
-        gpu=ran.system.gpu.id if ran else cells.get("gpu", "unstated"),
+        gpu=card_called(cells.get("gpu", "unstated")),
         model=ran.system.shape.id if ran else cells.get("model", "unstated"),
         implausible=ran.implausible if ran else cells.get("implausible") == "true")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.cards.gpus import card_called, find_gpu, load_gpus
 from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
@@ -190,16 +190,15 @@ def training_table(table: CsvTable) -> TrainingTable:
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row, rows[row.id]) for row in table.rows),
+        labels=tuple(map(_label, table.rows)),
         second=tuple(run for _, *others in runs for run in others))
 
 
-def _label(row: TextRow, found: list[MeasuredRun] | SkippedRow) -> RowLabel:
+def _label(row: TextRow) -> RowLabel:
     cells, kind = row.cells, row.cells.get("peak_mem_kind", "unstated")
-    card = None if isinstance(found, SkippedRow) else found[0].gpu
     return RowLabel(
         id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"),
-        gpu=cells.get("gpu", "unstated") if card is None else card.id, kind=kind,
+        gpu=card_called(cells.get("gpu", "unstated")), kind=kind,
         memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
         second=tuple(other for other, column in SECOND.items() if other != kind and column in cells))
 

@@ -9,7 +9,8 @@ from typing import Final
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days, days_of
-from roi.usage.measure.pricing import Priced, own_of, price_spend, searched_usd
+from roi.usage.measure.pricing import Priced, day_of, own_of, price_spend, searched_usd
+from roi.usage.read.columns import DAY_US
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
@@ -34,7 +35,9 @@ class LineItem:
     """As the bill calls it."""
     usd: float
     usd_per_month: float | None
-    """Of a mean day, over 365/12 days; None where no day of the log is whole."""
+    """What is posted by whole months (or years, by their months), or on no more than one day of a month in a log of more than
+    a week, is a month's amount, the mean of the months that have it: a fee is due whichever days have calls. What is posted on
+    more days, such as units that are billed by the hour, is that of a mean day, over 365/12 days; None without a whole day."""
     usd_by_day: Mapping[int | None, float]
     """By the day, since 1970, on which the time begins that each amount is of."""
 
@@ -98,11 +101,25 @@ def without_tokens(rows: Iterable[Spend], days: Days | None) -> tuple[LineItem, 
         if row.cost_usd:
             sums[row.provider, row.model or UNNAMED].append(row)
     whole = days is not None and bool(days.complete)
-    items = (LineItem(*named, sum(row.cost_usd for row in group),
-                      days.mean((row.day, row.cost_usd) for row in group) * DAYS_PER_MONTH if days and whole else None,
+    items = (LineItem(*named, sum(row.cost_usd for row in group), _a_month(group, days) if days and whole else None,
                       {day: sum(row.cost_usd for row in group if row.day == day) for day in {row.day for row in group}})
              for named, group in sums.items())
     return tuple(sorted(items, key=lambda item: -item.usd))
+
+
+def _a_month(rows: Sequence[Spend], days: Days) -> float:
+    """`usd_per_month` of a line item whose sums by day are these."""
+    starts = {day_of(row.day) for row in rows if row.day is not None}
+    once = days.counted > 7 and len({(each.year, each.month) for each in starts}) == len(starts)
+    fees, used = defaultdict[tuple[int, int], float](float), list[Spend]()
+    for row in rows:
+        months = round(((row.last_us or 0) - (row.first_us or 0)) / DAY_US / DAYS_PER_MONTH)
+        if row.day is not None and (once or months):
+            fees[day_of(row.day).year, day_of(row.day).month] += row.cost_usd / max(months, 1)
+        else:
+            used.append(row)
+    mean_fee = sum(fees.values()) / len(fees) if fees else 0.0
+    return mean_fee + days.mean((row.day, row.cost_usd) for row in used) * DAYS_PER_MONTH
 
 
 def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Days) -> float:
@@ -119,6 +136,11 @@ def beside_tokens(priced: Iterable[Priced], items: Iterable[LineItem], days: Day
     back = sum(min(item.usd_per_month or 0.0, 0.0) for item in items)
     return back + sum(max(days.mean((each.spend.day, searched_usd([each])) for each in searched[provider]) * DAYS_PER_MONTH,
                    billed[provider]) for provider in {*searched, *billed})
+
+
+def beside_of(bill: float, beside_usd: float) -> float:
+    """USD of a month's bill that are no tokens: 0 where `beside_tokens` are no less than it, which is of tokens alone then."""
+    return beside_usd if beside_usd < bill else 0.0
 
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
@@ -196,8 +218,7 @@ def _of_bill(priced: Sequence[Priced], bill: float | None, days: Days | None, un
         return []
     rows = [each for each in priced if each.spend.day in days.complete]
     listed = days.mean((each.spend.day, each.list_usd or 0.0) for each in rows) * DAYS_PER_MONTH
-    beside = beside_tokens(rows, items, days)
-    beside = beside if beside < bill else 0.0
+    beside = beside_of(bill, beside_tokens(rows, items, days))
     of_list = listed / (sum(each.list_usd or 0.0 for each in rows) or 1.0)
     return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed + beside, actual_usd=bill,
                                          days=len(days.complete), beside_usd=beside), rows, untold, of_list, beside)]

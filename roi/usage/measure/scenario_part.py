@@ -16,7 +16,7 @@ from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days, growth_told, spans_told
 from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
-from roi.usage.measure.reconcile import beside_tokens
+from roi.usage.measure.reconcile import beside_of, beside_tokens
 from roi.usage.measure.shape import Shape
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -341,8 +341,7 @@ def paid_a_month(
         told = all(each.spend.costed for each in (*rows, *found.priced)) and any(each.spend.cost_usd for each in found.priced)
         part, every = (over.mean((each.spend.day, each.spend.cost_usd if told else each.list_usd or 0.0) for each in some)
                        for over, some in ((days, rows), (log, found.priced)))
-        beside = beside_tokens(found.priced, found.items, log)
-        bill -= beside if beside < bill else 0.0
+        bill -= beside_of(bill, beside_tokens(found.priced, found.items, log))
         return (bill * part / every if every and whole else None), None
     uncounted = found.workload is not None and found.workload.requests_per_day is None
     if rows and all(each.spend.costed for each in rows):

@@ -73,7 +73,7 @@ def leave_out(spans: Sequence[Span], every: Sequence[Spend], days: Days | None, 
 def _refuse_parted(rows: Sequence[Spend], gone: AbstractSet[int]) -> None:
     """Raise InputError where a bucket or a cost is of days that are left out and of others: what is whose is not known."""
     for row in rows:
-        if row.kind == "call" or row.first_us is None or row.last_us is None:
+        if row.kind == "call" or row.dropped is not None or row.first_us is None or row.last_us is None:
             continue
         first = row.first_us // DAY_US
         days = range(first, max(row.last_us - 1, row.first_us) // DAY_US + 1)

@@ -60,6 +60,20 @@ def test_an_alarm_names_the_field_that_is_too_large(values: dict[str, Any], fiel
     assert alarm.told.startswith("the mean request of the longest cell, of 11 tokens") == (field == "lengths")
 
 
+def test_steps_count_as_growth_does_in_every_month_of_the_horizon() -> None:
+    """x 20 and x 50 are a thousandfold, and from month 40 on of 36 nothing. Doubling for 35 months, 7.55 x, and x 20: 151."""
+    def told(growth: float, *steps: tuple[float, float]) -> list[tuple[str, str]]:
+        each = {f"workload.steps.{n}.{name}": x for n, step in enumerate(steps)
+                for name, x in zip(("from_month", "ratio"), step, strict=True)}
+        alarms = read_alarms({"horizon_months": 36.0, "workload.growth_per_year": growth, **each})
+        return [(a.field, a.told[:41]) for a in alarms]
+
+    assert told(0.0, (4.0, 20.0), (6.0, 50.0)) == [("workload.steps", "requests are 1,000 x today's in month 6; ")]
+    assert told(0.0, (4.0, 20.0), (40.0, 50.0)) == told(0.0, (4.0, 100.0)) == []
+    assert told(0.0, (4.0, 200.0), (6.0, 0.005)) == [("workload.steps", "requests are 200 x today's in month 4; a ")]
+    assert told(1.0, (2.0, 20.0)) == [("workload.steps", "requests are 151 x today's in month 36; a")]
+
+
 def test_a_latency_as_measured_is_an_alarm_from_where_one_that_is_asked_is_and_names_its_own_field() -> None:
     """60 s to the first token, 1 s a token; what was measured of today's API stands under incumbent."""
     def fields(**measured: float) -> list[str]:
@@ -88,6 +102,7 @@ def test_where_staying_is_not_allowed_the_best_other_is_advised_though_it_loses_
                                 candidates={"api_models": [], "cascade_first": [], "self_hosted": []}))
         assert (alone.verdict.recommended, [a.name for a in alone.alarms]) == (None, ["may_stay"])
         assert "accept" not in alone.verdict.sentence
+        assert {o.probability_best for o in alone.options} == {None}  # staying's was 100%
 
 
 def test_where_staying_is_not_allowed_to_miss_the_bar_is_no_way_back_to_it() -> None:

@@ -106,6 +106,17 @@ def test_the_incumbent_is_not_migrated_once_nobody_uses_it() -> None:
     assert "incumbent's model ends: migration" in w.names(CASCADE)
 
 
+def test_an_end_just_before_go_live_is_owed_beside_the_evaluation_of_the_change() -> None:
+    """Live after 3 months: the successor of a model that ends after 2.5 answers until then, and is neither model that was
+    evaluated: 40 hours x $100 + $400, once, at month end 2. Of an end after 3.5 nothing is owed.
+    """
+    for end, paid in ((2.5, [2]), (3.5, [])):
+        w = world(incumbent={"ends_in_months": end}, timing={"months_to_live": dict.fromkeys(NONE, 3.0)})
+        assert w.line(CHEAPER, "evaluation before the change")[0] == 400.0
+        found = [w.line(CHEAPER, name)[1] for name in w.names(CHEAPER) if "migration" in name]
+        assert [(t + 1, usd) for months in found for t, usd in enumerate(months) if usd] == [(t, 4400.0) for t in paid]
+
+
 def test_a_model_retired_on_the_day_is_infeasible_with_its_date() -> None:
     c = compare(case_of(candidates={**QUIET["candidates"], "api_models": ["openai/gpt-6-luna", "openai/o4-mini"]}))
     reasons = {o.id: o.reason for o in c.infeasible}

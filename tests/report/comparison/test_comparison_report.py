@@ -290,6 +290,9 @@ def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_rec
     part = text[text.index("Break-even"):text.index("What could be measured")]
     for head in ("staying", "cheapest", "recom-"):
         assert head in part.split("costs less than")[0]
+    for price, counts in ((), "on cash alone"), (("quality.usd_per_error=0.02",), "wrong answers counted"):
+        told = " ".join(comparison_text(answer("draws=64", *price), (), full=True).split())
+        assert f"what it costs, {counts}, at the central values" in told
 
 
 def test_what_could_be_measured_shows_cost_worth_and_net() -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from quiet_scenario import CHEAPER, case_of
+from quiet_scenario import CHEAPER, QUIET, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
@@ -14,7 +14,7 @@ from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
-ABOUT = ("costs nothing within", "moves nothing", "is out: ", "are out, for")
+ABOUT = ("nothing within", "moves nothing", "is out: ", "are out, for")
 
 
 def of(**changes: Any) -> Comparison:
@@ -87,6 +87,16 @@ def test_a_cost_that_begins_after_the_horizon_is_told() -> None:
     said = "seats costs nothing within the horizon of 24 months: it begins in month 25 (costs.0.from_month)"
     assert told(**cost(25)) == [said]
     assert told(**cost(24)) == []
+
+
+def test_a_step_of_the_volume_that_begins_after_the_horizon_is_told() -> None:
+    """It stood among the warnings of --full alone."""
+    def step(month: int) -> dict[str, Any]:
+        return {"workload": {**QUIET["workload"], "steps": [{"from_month": month, "ratio": 2.0}]}}
+
+    (said,) = told(**step(25))
+    assert said.endswith("nothing within the horizon of 24 months: it begins in month 25 (workload.steps.0.from_month)")
+    assert told(**step(24)) == []
 
 
 def test_a_credit_that_is_more_than_the_bill_is_told_with_what_of_it_pays_nothing() -> None:

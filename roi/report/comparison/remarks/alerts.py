@@ -1,6 +1,6 @@
 """What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Final
 
@@ -71,9 +71,10 @@ def alerts(c: Comparison) -> list[Block]:
     return [remark for _, remark in remarks(c)]
 
 
-def remarks(c: Comparison) -> list[tuple[str, Labelled]]:
-    """The same, each with what it is about in a few words, for a screen that has no room for all."""
-    return [(about, Labelled("!", (text,), "doubt", 2)) for about, look in REMARKS.items() for text in look(c)]
+def remarks(c: Comparison, about: Collection[str] | None = None) -> list[tuple[str, Labelled]]:
+    """The same, each with what it is about in a few words, for a screen that has no room for all; of some `about` those."""
+    return [(each, Labelled("!", (text,), "doubt", 2)) for each in (REMARKS if about is None else about)
+            for text in REMARKS[each](c)]
 
 
 def _bill(c: Comparison) -> list[str]:

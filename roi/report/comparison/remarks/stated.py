@@ -96,9 +96,10 @@ def unused_names(c: Comparison) -> list[str]:
 
 
 def evaluated(c: Comparison) -> list[str]:
-    """What the evaluation warns of, as far as it is about today's model, what leads, the second best, or all."""
+    """What the evaluation warns of of today's model, of what leads, is second or is to be measured, or of all."""
     v, facts, told = c.verdict, c.case.facts, dict[str, str]()
-    asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger) if id is not None]
+    measured = v.measure_first or v.then
+    asked = [id for id in ("stay", v.leader, v.first_move, v.second or v.challenger, measured and measured.option) if id]
     paths = (f"options.{id}.{field}" for id in asked for field in ("system", "end_to_end"))
     names = {str(facts[path].value) for path in paths if path in facts}
     names |= {str(facts[path].value) for name in names if (path := f"systems.{name}.error_rate_as") in facts}
@@ -113,11 +114,14 @@ def evaluated(c: Comparison) -> list[str]:
 
 
 def for_nothing(c: Comparison) -> list[str]:
-    """What is stated for nothing: a cost after the horizon, hours to wait of requests none of which can."""
+    """What is stated for nothing: a cost or a step after the horizon, hours to wait of requests none of which can."""
     facts, waits, horizon = c.case.facts, "workload.waits_hours", case_number(c.case, "horizon_months")
-    begins = {path: case_number(c.case, path) for path in facts if path.startswith("costs.") and path.endswith(".from_month")}
-    told = [f"{facts[path.replace('.from_month', '.name')].value} costs nothing within the horizon of {figure(horizon)} months:"
-            f" it begins in month {figure(month)} ({path})" for path, month in begins.items() if month > horizon]
+    begins = {path: case_number(c.case, path) for path in facts
+              if path.startswith(("costs.", "workload.steps.")) and path.endswith(".from_month")}
+    names = {path: facts.get(path.replace(".from_month", ".name")) for path in begins}
+    told = [f"{'a step of the volume changes' if (name := names[path]) is None else f'{name.value} costs'} nothing within the"
+            f" horizon of {figure(horizon)} months: it begins in month {figure(month)} ({path})"
+            for path, month in begins.items() if month > horizon]
     if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
         told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
     return told

@@ -24,7 +24,7 @@ from typing import Final
 from roi.usage.formats.clouds.bedrock import OTHER_MODELS, without_arn
 from roi.usage.read.columns import find, real, text, utc
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, NO_TOKENS, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, Fields, FileOptions, Format
 
 NEEDS: Final = ("line_item_usage_start_date", "line_item_usage_type", "line_item_usage_amount", "line_item_unblended_cost")
 KEYS: Final = ("line_item_usage_account_id", "line_item_resource_id", "line_item_operation", "line_item_product_code")
@@ -36,6 +36,8 @@ RESERVED: Final = ("reservation_net_effective_cost", "reservation_effective_cost
 COVERED: Final = "savingsplancoveredusage"
 USED: Final = ("usage", "discountedusage", COVERED)
 """Types of line items, in lower case, of what was used."""
+OF_PLAN: Final = "^savingsplan|^rifee$"
+"""Those of what a plan or a reservation costs, and of what a plan covers; a plan's are of a service of its own."""
 BESIDE: Final = ("fee", "refund")
 """Those of money without a count."""
 USES: Final = ("line_item_usage_end_date", "line_item_line_item_type", "line_item_line_item_description", "pricing_unit",
@@ -121,14 +123,23 @@ def fields(table: Table, _: FileOptions) -> Fields:
         batch=usage.contains("batch"), tier=ibis.cases((usage.re_search(FAST), "latency-optimized"), else_=tier.nullif("")),
         long_context=usage.re_search("[-_](long[-_]|lctx)"),
         cost_usd=cost, costs=(NET, "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
-        reasons=((~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
+        reasons=(((line.re_search(OF_PLAN) & ~used).fill_null(False), "what a plan or a reservation costs"),
+                 (~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
                  ((line == "credit").fill_null(False), "a credit, which pays for usage"),
-                 ((less & (find(table, NET) is not None)).fill_null(False), "a discount, which costs are after"),
-                 (~(used | less | line.isin(BESIDE)).fill_null(False), "tax, or what a plan or a reservation costs"),
+                 ((less & _any_net(table)).fill_null(False), "a discount, which costs are after"),
+                 (~(used | less | line.isin(BESIDE)).fill_null(False), "tax"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
                  (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in"),
                  ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
+
+
+def _any_net(table: Table) -> Column:
+    """Whether the file has costs after discounts: the column may stand there and be empty."""
+    if find(table, NET) is None:
+        return ibis.literal(False)
+    told = text(table, NET).notnull().cast("int64")
+    return (told.max().over(group_by=FILE) if FILE in table.columns else told.max().over()) > 0
 
 
 def _product(table: Table) -> Column:

@@ -85,7 +85,7 @@ def _add_same_weights(sheet: FactSheet, s: Scenario, system: str, other: str) ->
     add_score(sheet, s, other, None)
     path, of_other = partial(path_of, ErrorRate, system=system), partial(path_of, ErrorRate, system=other)
     prior, closed = quality_prior("same-weights"), closed_name(system) is not None
-    told = f"same {'model' if closed else 'weights'} as {other}, at another {'vendor' if closed else 'host'}"
+    told = f"same model as {other}" if closed else f"same weights as {other}, at another host"
     judged = bool(sheet.facts[of_other("evaluated")].value) and score_of(s, system) != "not evaluated"
     sheet.state(path("evaluated"), judged, told)
     sheet.state(path("same_as"), other, told)

@@ -145,7 +145,8 @@ def servers_before(data: dict[str, Any], before: Billed) -> str | None:
 
 def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:
     """Say where the incumbent's bill is a part's, at the list prices of another day than the scenario's."""
-    own = isinstance(incumbent, dict) and incumbent.get(BILL) == part.get("incumbent", {}).get(BILL)
+    bill = part.get("incumbent", {}).get(BILL)
+    own = isinstance(incumbent, dict) and bill is not None and incumbent.get(BILL) == bill
     if tell is not None and own and part.get("as_of", day := as_of.isoformat()) != day:
         tell(f"incumbent.{BILL} of the part is at the list prices of {part['as_of']}, and the scenario is of {day}: where the"
              " list moved in between, so did its gap to the bill; roi usage FILES --scenario SCENARIO --output writes that of"

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from roi import clock
 from roi.errors import UNSEEN, InputError, ScenarioError, grouped
 from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_units, servers_before, tell_day
 from roi.scenario.meaning import ITEM, is_count
@@ -90,7 +91,8 @@ def load_scenario(
 
 
 def _forget_task(data: dict[str, Any], part: dict[str, Any]) -> None:
-    """Take out of the bundled scenario what is of its own task, where `part` says nothing of it: quality, growth and peak."""
+    """Take out of the bundled scenario what is of its own task, where `part` says nothing of it; its day is no earlier."""
+    data["as_of"] = max(data["as_of"], min(str(part.get("as_of", "")), clock.today().isoformat()))
     data.pop("quality", None)
     for name in {"growth_per_year", "peak_to_mean"} - part.get("workload", {}).keys():
         data["workload"].pop(name, None)
@@ -329,7 +331,7 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
         if not isinstance(data.get(block, {}), dict):
             raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
     if schema == PART_SCHEMA and "as_of" in data and not DAY.fullmatch(str(data["as_of"])):
-        raise InputError(f"{option}: {path}: as_of: {data['as_of']!r} is not usable; the day of the bill's prices: 2026-11-28")
+        raise InputError(f"{option}: {path}: as_of: {data['as_of']!r} is not usable; a day, such as 2026-11-28")
     if other := sorted(set(data) - set(blocks) - ({"as_of"} if schema == PART_SCHEMA else set())):
         raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
@@ -341,8 +343,7 @@ def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
     if not isinstance(old, dict):
         raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
     for name, value in part.get("quality", {}).items():
-        both = isinstance(value, dict) and isinstance(old.get(name), dict)
-        old[name] = {**old[name], **value} if both else value
+        old[name] = {**old[name], **value} if isinstance(value, dict) and isinstance(old.get(name), dict) else value
 
 
 def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], None] | None = None) -> list[str]:

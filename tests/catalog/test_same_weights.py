@@ -39,15 +39,18 @@ def test_what_the_catalog_knows_no_open_model_by_has_no_weights_here(name: str) 
     ("global.anthropic.claude-sonnet-5-5", "claude-sonnet-5-5"), ("anthropic/claude-haiku-4.5", "claude-haiku-4-5"),
     ("regional.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"), ("claude-opus-4-1@20250805", "claude-opus-4-1"),
     ("us.anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4"), ("global.openai.gpt-6.1-sol", "gpt-6.1-sol"),
+    ("gpt-6-luna-2026-09-22", "gpt-6-luna"), ("openrouter/openai/gpt-6-sol-20260922", "openai/gpt-6-sol"),
+    ("gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"), ("o3-2025-04-16", "o3"),
 ])  # fmt: skip
-def test_a_closed_model_is_the_same_at_the_cloud_that_resells_it(sold: str, made: str) -> None:
+def test_a_closed_model_is_the_same_at_the_cloud_that_resells_it_and_by_the_day_of_its_release(sold: str, made: str) -> None:
     assert same_weights(sold, made)
     assert same_weights(made, sold)
 
 
 @pytest.mark.parametrize(("name", "other"), [
     ("regional.anthropic.claude-3-5-sonnet-20240620-v1:0", "regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
-    ("gpt-4o", "gpt-4o-2024-05-13"), ("claude-opus-4.6-fast", "claude-opus-4-6"), ("gpt-6-sol+tuned", "gpt-6-sol"),
+    ("gpt-4o", "gpt-4o-2024-05-13"), ("gpt-5.2-chat-20251211", "gpt-5.2-chat-20260210"), ("gpt-5.2-2025-12-11", "gpt-5.1"),
+    ("claude-opus-4.6-fast", "claude-opus-4-6"), ("gpt-6-sol+tuned", "gpt-6-sol"),
     ("claude-sonnet-5", "claude-sonnet-5-5"), ("gpt-5.4", "gpt-5.4-mini"), ("gpt-6-luna > gpt-6-sol", "gpt-6-sol"),
     ("ft:gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"), ("some-model-70b", "some-model-70b"), ("gpt-oss-20b", "gpt-oss-120b"),
 ])  # fmt: skip

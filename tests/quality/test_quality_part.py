@@ -201,10 +201,12 @@ def test_pairs_with_another_incumbent_are_set_aside_and_the_user_is_told(scenari
     assert json.loads(same.stdout)["case"]["systems.gpt-6-luna.error_rate.follows"]["value"] == "systems.gpt-4.1.error_rate"
 
 
-@pytest.mark.parametrize(("today", "other"), [("openai/gpt-4.1", "openai/gpt-6-luna"), ("azure/gpt-4.1", "azure/gpt-6-luna")])
+@pytest.mark.parametrize(("today", "other"), [
+    ("openai/gpt-4.1", "openai/gpt-6-luna"), ("azure/gpt-4.1", "azure/gpt-6-luna"),
+    ("gpt-4.1-2025-04-14", "gpt-6-luna-2026-09-22")])
 def test_names_of_one_model_are_one_for_its_pairs(today: str, other: str, scenario: Path, tmp_path: Path) -> None:
-    """Vendors' names before the models that the scenario pays and asks for: the pairs are drawn as with the plain ones. What is
-    judged under another vendor's name is tested; "same model" is today's alone.
+    """Vendors' names before the models that the scenario pays and asks for, or the days of their releases after them: the pairs
+    are drawn as with the plain ones. What is judged under another name is tested; "same model" is today's alone.
     """
     scenario.write_text(SCENARIO.replace("  scores: {gpt-4.1: 0.95, gpt-6-luna: 0.5, gpt-6-sol: 0.7}\n", ""))
     path = tmp_path / "quality.yaml"

@@ -422,6 +422,16 @@ def test_a_day_that_has_not_come_is_refused(monkeypatch, today, last):
     assert load_scenario(None, as_of=late).as_of.isoformat() == late
 
 
+@pytest.mark.parametrize(("day", "taken"), [
+    ("2026-11-30", "2026-11-30"), ("2026-10-28", "2026-11-24"), ("2027-02-28", "2026-12-10"), (None, "2026-11-24")])
+def test_records_later_than_the_bundled_scenario_are_compared_on_their_day(monkeypatch, day, taken) -> None:
+    """No decision is of a day before the log's end, nor of one that has not come."""
+    monkeypatch.setattr("roi.clock.today", lambda: Date(2026, 12, 10))
+    part = {"workload": {"requests_per_day": 5}, "incumbent": {"provider": "openai", "model": "gpt-6-sol"}}
+    found = load_scenario(None, part=part if day is None else {"as_of": day, **part})
+    assert found.as_of.isoformat() == taken
+
+
 def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name() -> None:
     """Systems of open models are called in lower case; a score written as the candidate is was "not used", and it untested."""
     name = "Qwen/Qwen3-Coder-30B-A3B-Instruct"

@@ -23,6 +23,8 @@ CLOSED: Final = re.compile(r"claude-(?:opus|sonnet|haiku|fable|mythos)-\d+(?:-\d
 """What makers call their closed models, from Claude 4 on; older ones have releases of one name by date, which differ."""
 RELEASED: Final = re.compile(r"(?<=^claude-)(.+-\d+)[-@]20\d{6}$")
 """The day of a release as Anthropic and clouds write it: claude-haiku-4-5-20251001."""
+SNAPSHOT: Final = re.compile(r"^((?:gpt-(?:4\.1|[5-9])|o\d)(?!.*-chat).*)-20\d\d(?:-\d\d-\d\d|\d{4})$")
+"""The same of OpenAI, whose answers name it: gpt-5.4-2026-03-05. From GPT-4.1 on a name has one, but for ChatGPT's models."""
 
 
 @cache
@@ -45,11 +47,12 @@ def weights_of(name: str) -> str | None:
 def closed_name(name: str) -> str | None:
     """What its maker calls a closed model that clouds and gateways resell; None for any other name.
 
-    A region, the maker's name before it, the day of Claude's only release, and points for dashes do not matter.
+    A region, the maker's name before it, the day of an only release, and points for dashes do not matter.
     """
     bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]))
     if bare.startswith("claude-"):
         bare = RELEASED.sub(r"\1", bare.replace(".", "-"))
+    bare = SNAPSHOT.sub(r"\1", bare)
     return bare if CLOSED.fullmatch(bare) else None
 
 

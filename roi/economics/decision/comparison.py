@@ -14,6 +14,7 @@ from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
+from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import value
@@ -200,7 +201,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
         unproven = {id: options[id] for id in (*results, *below) if id not in (*verdict.candidates, "stay")} if fails else {}
-        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts, following)
+        drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts, following,
+                               unpaid(case.uncertain, (central[id] for id in ("stay", *verdict.candidates))))
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         second_move=move, options=tuple(results.values()),

@@ -1,6 +1,6 @@
 """Which uncertain facts move an option's NPV: rank correlation, swing between P5 and P95, and what knowing one is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -44,12 +44,12 @@ class Driver:
 
 def find_drivers(
     case: Case, drawn: Drawn, option: str, choices: Mapping[str, Choice], candidates: Sequence[str],
-    unproven: Mapping[str, Option], counts: str = "errors", following: Following | None = None,
+    unproven: Mapping[str, Option], counts: str = "errors", following: Following | None = None, idle: Collection[str] = (),
 ) -> tuple[Driver, ...]:
     """The facts that move `option`'s NPV most, by swing, and those that are worth knowing, by worth.
 
     `unproven` are the options that cannot be recommended because nobody tested them, or because they missed the bar where they
-    were: knowing how often one is wrong would let it be.
+    were: knowing how often one is wrong would let it be. No option that may be recommended hangs on a fact of `idle`.
     """
     paths = case.uncertain
     low, high = _swings(case, option, choices)
@@ -71,7 +71,7 @@ def find_drivers(
     # the worth of a fact is worked out where it may be above zero, and may bring the fact among those that are listed
     opened = [tuple(id for id, o in unproven.items() if tells_quality(path, o)) for path in paths]
     listed = float(np.sort(swing)[-MOST] - LISTED_BY) if len(paths) > MOST else -np.inf
-    worth = [0.0 if most(ids) == 0.0 or max(float(swing[k]), most(ids)) < listed
+    worth = [0.0 if path in idle or most(ids) == 0.0 or max(float(swing[k]), most(ids)) < listed
              else gain_of_knowing(effects, drawn.facts[path], candidates, ids, edge(path))
              for k, (path, ids) in enumerate(zip(paths, opened, strict=True))]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]

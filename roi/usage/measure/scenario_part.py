@@ -31,10 +31,10 @@ def part_yaml(
     found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> str:
-    """YAML with `workload`, `incumbent` and the day of a bill's prices; comments on its source and what the log leaves open.
+    """YAML with `workload`, `incumbent` and a day; comments on its source and what the log leaves open.
 
-    The bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong. `tell` hears what a
-    scenario from it may be wrong about.
+    A bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong. Without one the day is
+    the log's last. `tell` hears what a scenario from it may be wrong about.
 
     Raises InputError where the log settles no workload, or its provider is not known.
     """
@@ -44,10 +44,9 @@ def part_yaml(
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
     part = part_of(found, w, bill_usd_per_month, day)
     billed, unsure = "bill_usd_per_month" in part["incumbent"], doubt(found)
-    priced = {"as_of": day_of(day).isoformat()} if billed else {}
     if unsure:
         part["workload"]["unsure"] = unsure
-    data = {"schema": PART_SCHEMA, **priced, **part}
+    data = {"schema": PART_SCHEMA, "as_of": (day_of(day) if billed else day_of(w.days.last)).isoformat(), **part}
     if tell is not None and unsure:
         tell(unsure)
     told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]

@@ -1,5 +1,6 @@
 """What knowing more is worth, and which experiment pays: by hand, and against nested averages."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +52,12 @@ def test_what_another_fact_does_is_not_taken_for_the_worth_of_one_in_whose_bins_
     assert gain_of_knowing(MainEffects(found), x, ["stay", "a"]) > 2.0
     assert gain_of_knowing(effects, x, ["stay", "a"]) == 0.0
     assert gain_of_knowing(effects, y, ["stay", "a"]) == pytest.approx(45.0**2 / 200.0, rel=0.01)
+    bins, shared = Bins.of(x), settle(case_of())[0]
+    assert bins is not None
+    valuer = Valuer(shared, dict.fromkeys(found, 0.0), MainEffects(found), tuple(found), "stay")
+    quote = Trial(kind="quote", option="stay", known=x, sizes=(Size(None, 0.0, 0.0),))
+    assert valuer.value(quote, bins).evppi_usd > 2.0
+    assert valuer.value(replace(quote, idle=True), bins).evppi_usd == 0.0  # of a card that no option which may be chosen has
 
 
 def test_the_worth_of_a_fact_agrees_with_the_integral() -> None:
@@ -251,6 +258,7 @@ def test_what_a_log_an_invoice_or_a_quote_tells_is_listed_with_its_cost() -> Non
         draws=256, workload={"requests_per_day": {"value": 86_400.0, "low": 50_000.0, "high": 150_000.0}},
         incumbent={"bill_usd_per_month": 20_000.0}, candidates={"cascade_first": [], "own_hardware": True}))
     found = {(e.kind, e.fact): e.cost_usd for e in c.experiments}
+    assert not any(e.evppi_usd for e in c.experiments if e.kind == "quote")  # nobody tested what would be bought
     assert found["usage-log", "workload.requests_per_day"] == pytest.approx(400.0)
     assert found["invoice", "reconciliation.volume_share"] == pytest.approx(100.0)
     assert any(kind == "quote" and cost == pytest.approx(100.0) for (kind, _), cost in found.items())

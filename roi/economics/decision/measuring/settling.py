@@ -76,7 +76,7 @@ def settling(
     outcomes, best = valuer.effects.outcomes, dict[str, Settling]()
     wins = MainEffects({each.option: (outcomes[each.option] > 0).astype(float) for each in asked}, drawn.columns)
     for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
-        open_to = [each for each in asked if each.option in (*candidates, *trial.eligible)]
+        open_to = [each for each in asked if not trial.idle and each.option in (*candidates, *trial.eligible)]
         for size in trial.sizes if open_to else ():
             chances = trial.chances(bins, size)
             for each in open_to:

@@ -1,6 +1,6 @@
 """What could be measured about the options: each experiment in each of its sizes, its cost and how long it takes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -73,6 +73,8 @@ class Trial:
     """At a size, the most wrong answers with which these still reach the bar."""
     labelled: int = 0
     """Items that have their labels: today's model was judged on them, the option was not."""
+    idle: bool = False
+    """Whether no option that may be chosen hangs on what it tells."""
 
     def chances(self, bins: Bins, size: Size) -> Array | None:
         """The chance of each result of this size in each bin, (results, bins); None: the bin itself is known."""
@@ -127,23 +129,32 @@ def trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candi
         ratio = f"systems.{o.system}.token_ratio"
         if ratio in drawn.facts:
             yield _look("count-tokens", id, drawn.facts[ratio], COUNT_HOURS * hour, 0.0)
-    yield from _of_records(shared, drawn)
+    yield from _of_records(shared, drawn, [central[id] for id in candidates])
 
 
-def _look(kind: str, option: str, known: Array, cost_usd: float, months: float, fact: str | None = None) -> Trial:
+def _look(
+    kind: str, option: str, known: Array, cost_usd: float, months: float, fact: str | None = None, *, idle: bool = False
+) -> Trial:
     """A trial of one size that tells a fact exactly."""
-    return Trial(kind=kind, option=option, known=known, sizes=(Size(None, cost_usd, months),), fact=fact)
+    return Trial(kind=kind, option=option, known=known, sizes=(Size(None, cost_usd, months),), fact=fact, idle=idle)
 
 
-def _of_records(shared: Shared, drawn: Drawn) -> Iterator[Trial]:
+def _of_records(shared: Shared, drawn: Drawn, open_to: Sequence[Evaluated]) -> Iterator[Trial]:
     """What logs, invoices and quotes tell, about all options."""
     hour = float(np.asarray(shared.usd_per_hour))
     told = {f"workload.{name}": ("usage-log", LOG_HOURS, WEEK) for name in LOG_FACTS}
     told[path_of(BillFacts, "volume_share")] = ("invoice", INVOICE_HOURS, 0.0)
+    idle = unpaid(drawn.facts, open_to)
     for path, known in drawn.facts.items():
         kind, hours, months = ("quote", QUOTE_HOURS, WEEK) if path.startswith("purchase.") else told.get(path, ("", 0.0, 0.0))
         if kind:
-            yield _look(kind, "stay", known, hours * hour, months, path)
+            yield _look(kind, "stay", known, hours * hour, months, path, idle=path in idle)
+
+
+def unpaid(facts: Iterable[str], options: Iterable[Evaluated]) -> set[str]:
+    """Which of the facts are prices of cards on which no cost line of these options rests."""
+    paid = {path for done in options for line in done.costs.lines for path in line.facts}
+    return {path for path in facts if path.startswith("purchase.")} - paid
 
 
 def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[Trial]:

@@ -162,7 +162,10 @@ class Valuer:
         of what is said as they are.
         """
         ids = (*self.candidates, *trial.eligible)
-        plain = self._valued(trial, bins, ids, self.effects.table(ids))
+        table = self.effects.table(ids)
+        if trial.idle:  # what scatters between the bins is the doing of other facts
+            table[:] = table.mean(axis=1, keepdims=True)
+        plain = self._valued(trial, bins, ids, table)
         if 0.0 in (plain.worth_usd, plain.error_usd):  # the smaller of two is no less, and nothing is sharper
             return plain
         settled = self._valued(trial, bins, ids, self.effects.settled(ids, trial.known))

@@ -102,6 +102,12 @@ def logits(model, tokens):
         return model(input_ids=tokens).logits.float()
 
 
+def test_a_tuner_that_wants_a_package_that_is_not_here_says_so_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(InputError, match="--method adamss: peft refuses this model: scikit-learn is required for AdaMSS"):
+        setup_for("adamss")
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("method", ["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"])
 def test_the_loss_of_a_fixed_batch_falls(method):

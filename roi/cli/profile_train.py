@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", required=False)
-@method_option(help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
+@method_option(help="full, lora, rslora, dora, qlora, qdora, lora-int8, or a peft_type of peft (ia3, loha).")
 @shared.rank_option
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")

@@ -12,7 +12,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.catalog.models.shapes import find_model, known_model
+from roi.catalog.models.config_shapes import shape_of_config
+from roi.catalog.models.configs import ModelConfig
+from roi.catalog.models.shapes import known_model
 from roi.catalog.rows import read_json
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
@@ -128,11 +130,21 @@ def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
     return tuple(GroupFit(**group.model_dump()) for group in file.groups)
 
 
+def _shape(profile: TrainProfile) -> ModelShape | None:
+    """The shape of the model that was trained, of the catalog or as the profile's entries make it; None where neither says."""
+    if profile.config is None:
+        return known_model(profile.model, exact=True)
+    try:
+        return shape_of_config(ModelConfig(profile.model, profile.config, ""))
+    except InputError:
+        return None
+
+
 def why_unread(profile: TrainProfile) -> str:
     """Why no speed is read from a training profile, the roofline being that of an eager step; empty where it is."""
     if profile.compiled:
         return "its steps were compiled, and the roofline is that of eager ones"
-    if known_model(profile.model, exact=True) is None:
+    if _shape(profile) is None:
         return f"{profile.model} is no model of the catalog"
     card = canonical_gpu(profile.environment)
     try:
@@ -149,9 +161,10 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     On real lengths padding counts as tokens, as the step computes it.
     """
     profile = stored.profile
-    if why_unread(profile):
+    model = _shape(profile)
+    if model is None or why_unread(profile):
         return ()
-    model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
+    gpu = find_gpu(canonical_gpu(profile.environment))
     plan, runs = read_plan(profile.plan), []
     for number, point in enumerate(profile.points, start=1):
         if point.timed_s:
@@ -192,7 +205,8 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
     """
     known = training_efficiencies().step()
     links = cache(partial(measured_links, store))
-    own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
+    own = [(replace(one, model=_named(run.model)), run.plan, run.model.mixture)
+           for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
            for step in [replace(known, links=links(run.gpu_name, run.plan.gpus)[0])]
            if (one := timed_run(run, step, tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
@@ -206,7 +220,7 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
             if not mine:
                 return found
             theory = theory_s(shape, plan, gpu, replace(known, links=links(gpu.id, plan.gpus)[0]))
-            return with_own_runs(found, mine, Asked(method, shape.id, theory, size_of(plan)))
+            return with_own_runs(found, mine, Asked(method, _named(shape), theory, size_of(plan)))
 
         published = evidence_for(gpu.id, layout, fits, known, pcie=gpu.pcie) or nothing_published(known)
         published = of_mixture(published) if shape.mixture else published
@@ -220,6 +234,11 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
         return after(paced(found, plan), [replace(run, theory_s=run.theory_s * more) for run, more in tuned], plan.method)
 
     return evidence
+
+
+def _named(shape: ModelShape) -> str:
+    """What tells one model from another: folders of one name may hold several."""
+    return f"{shape.id} {shape.parameters}"
 
 
 def within_peak(

@@ -250,6 +250,8 @@ class TrainProfile(Run):
     kind: Literal["train"] = "train"
     model: str
     """Catalog name, or the path that was given."""
+    config: dict[str, Any] | None = None  # Any: JSON
+    """Entries of config.json, of a model that the catalog lacks and that was not made smaller; null for others."""
     plan: dict[str, Any]  # Any: as above
     weights: str
     """random (drawn from the shape, seed in the environment), or the path they were read from."""

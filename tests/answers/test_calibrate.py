@@ -16,6 +16,8 @@ from tables_support import SERVING, TRAINING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import TrainingEfficiencies, training_efficiencies
+from roi.catalog.models.config_shapes import shape_of_config
+from roi.catalog.models.configs import ModelConfig, model_config
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
@@ -267,6 +269,22 @@ def test_a_profile_of_a_tuner_pins_that_tuner_and_no_other_of_its_family():
     assert after.high / after.low < before.high / before.low
     assert (after.level, after.sources) == ("profile", ("lokr.json on L40S",))
     assert all(found(L40S, SMALL, plan) == without(L40S, SMALL, plan) for plan in (loha, PLAN))
+
+
+def test_a_profile_of_a_folder_s_model_is_read_by_its_own_entries_and_counts_for_a_model_of_its_name_and_size():
+    """The entries are those of a catalog's model, so its own profile says as much of it; of a smaller one it says less."""
+    entries = model_config(SMALL).entries
+    whole, fewer = (shape_of_config(ModelConfig("mine", entries | {"num_hidden_layers": n}, "")) for n in (24, 22))
+    of_folder, of_catalog = (
+        speed_evidence(Store((StoredProfile(Path("p/train.json"), one, Path("p")),)))
+        for one in (profile().model_copy(update={"model": "mine", "config": entries}), profile())
+    )
+    assert of_folder(L40S, whole, PLAN) == of_catalog(L40S, SMALL, PLAN)
+    mine, other = (of_folder(L40S, shape, PLAN) for shape in (whole, fewer))
+    assert other.level == "profile"
+    assert other.high / other.low > mine.high / mine.low
+    unread = profile().model_copy(update={"model": "mine", "config": {"model_type": "nothing"}})
+    assert profile_runs(StoredProfile(Path("a.json"), unread)) == ()
 
 
 def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():

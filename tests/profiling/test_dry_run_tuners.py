@@ -14,7 +14,7 @@ from torch import nn
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.adapters import trained_parameters, tuner_frozen_bytes
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import UNRUN, TrainingPlan
@@ -72,11 +72,13 @@ def test_a_tuner_that_needs_values_is_refused_in_one_sentence(method):
         dry_run(model_config(find_model(MODEL)), planned(method, "autocast"), workspace_bytes=0)
 
 
-def test_the_permutations_of_boft_take_no_memory():
-    """Of qwen3-8b they are 36 layers of 6 x 4,096^2 and 12,288^2 numbers of 4 bytes: 36 GB of the host's memory."""
-    model = dry.build_skeleton(model_config(find_model(MODEL)), planned("boft", "plain", "attention"))
-    held = [each for name, each in model.named_buffers() if name.endswith("boft_P")]
-    assert {(each.shape[-1], each.device.type, each.untyped_storage().nbytes()) for each in held} == {(576, "cpu", 4)}
+@pytest.mark.parametrize(("loop", "where"), [("plain", ("cpu", 4)), ("autocast", ("meta", 4 * 576**2))])
+def test_the_permutations_of_boft_take_no_memory_and_a_trainer_moves_them_to_the_card(loop, where):
+    """Of qwen3-8b they are 36 layers of 6 x 4,096^2 and 12,288^2 numbers of 4 bytes: 36 GB, here 30 layers of 4 x 576^2."""
+    model, plan = find_model(MODEL), planned("boft", loop, "attention")
+    held = [each for name, each in dry.build_skeleton(model_config(model), plan).named_buffers() if name.endswith("boft_P")]
+    assert {(each.shape[-1], each.device.type, each.untyped_storage().nbytes()) for each in held} == {(576, *where)}
+    assert tuner_frozen_bytes(model, plan) == float(loop == "autocast") * 30 * 4 * 4 * 576**2
 
 
 @pytest.mark.full

@@ -102,6 +102,12 @@ def logits(model, tokens):
         return model(input_ids=tokens).logits.float()
 
 
+def test_a_tuner_that_wants_a_package_that_is_not_here_says_so_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(InputError, match="--method adamss: peft refuses this model: scikit-learn is required for AdaMSS"):
+        setup_for("adamss")
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("method", ["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"])
 def test_the_loss_of_a_fixed_batch_falls(method):
@@ -776,7 +782,8 @@ def test_real_weights_come_from_a_folder(tmp_path):
     quick = ("--micro-batch", "1", "--seq", "16", "--budget", "60s")
     result = run("--device", "cpu", "--weights", str(tmp_path / "weights"), *quick, "--output", str(tmp_path / "kept.json"))
     assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "kept.json").read_text())["weights"] == str(tmp_path / "weights")
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert (kept["weights"], kept["config"]["hidden_size"]) == (str(tmp_path / "weights"), 64)  # which its speed is read by
     wrong = run("llama-3.1-8b", "--device", "cpu", "--weights", str(tmp_path / "weights"))
     assert wrong.exit_code == 2
     assert "hidden_size 64, but llama-3.1-8b has 4096" in wrong.stderr

@@ -100,6 +100,8 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     sides = [(x.inputs, x.outputs, size) for x in on]
     kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))
     kept = kept + s.tokens * (sum(x.outputs for x in after) * tuner.outputs + len(on) * size * tuner.ranks)
+    if s.plan.trainer != "plain" and s.w >= 4.0:  # what is on the card in its type needs no copy
+        kept = kept - sum((tuner.moved(*x) for x in sides), np.float64(0.0))
     kept = each * kept + 2.0 * float(s.lowered) * sum((tuner.copied(*x) for x in sides), np.float64(0.0))
     kept = kept + 4.0 * float(not s.lowered and s.w < 4.0) * sum((tuner.widened(*x) for x in sides), np.float64(0.0))
     if reads == "own":

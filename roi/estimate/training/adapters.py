@@ -162,11 +162,12 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 def tuner_frozen_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Bytes of what a tuner holds frozen beside the base's weights, in fp32."""
+    """Bytes of what a tuner holds frozen on the card beside the base's weights, in fp32."""
     if plan.tuner is None:
         return 0.0
     size = np.asarray(plan.rank, dtype=float)
-    return sum((4.0 * s.layers * plan.tuner.frozen(s.inputs, s.outputs, size) for s in target_linears(model, plan)),
+    held = (plan.tuner.frozen, *[plan.tuner.moved] * (plan.trainer != "plain"))
+    return sum((4.0 * s.layers * count(s.inputs, s.outputs, size) for s in target_linears(model, plan) for count in held),
                np.float64(0.0))
 
 

@@ -81,6 +81,8 @@ class Tuner(NamedTuple):
     """Tensors as wide as r that it keeps a token."""
     frozen: Count = _none
     """Frozen fp32 elements of its own."""
+    moved: Count = _none
+    """Frozen fp32 elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
     shared: Count = _none
     """Trained parameters that the targets of one name share over all layers."""
     once: float = 0.0
@@ -110,7 +112,7 @@ TUNERS: Final[dict[str, Tuner]] = {
     "bdlora": Tuner("path", lambda i, o, r: r * (min(i, o) + max(i, o) / 2.0), ranks=1.0, copied=_path, built=False),
     "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
     "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
-                  outputs=1.0, size="boft_block_size", stays="base"),
+                  outputs=1.0, moved=lambda i, o, r: i * i + 0.0 * r, size="boft_block_size", stays="base"),
     "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size"),
     "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path),
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),

@@ -235,16 +235,19 @@ def _call_flash(model: Any, plan: TrainingPlan, attention: str) -> None:  # Any:
 
 
 @contextmanager
-def unpermuted() -> Iterator[None]:
-    """BOFT's matrices of permutations without rows of their own, on the host as peft leaves them: inputs^2 in fp32 a target.
+def unpermuted(plan: TrainingPlan) -> Iterator[None]:
+    """BOFT's matrices of permutations without rows of their own: inputs^2 in fp32 a target.
 
-    They would take 36 GB of an 8B, and a write for each of their rows.
+    They would take 36 GB of an 8B on the host, where peft leaves them, and a write for each of their rows. A Trainer moves them
+    to the card with the model (transformers/trainer.py, _move_model_to_device).
     """
     register = nn.Module.register_buffer
 
     def kept(module: nn.Module, name: str, tensor: Any, *, persistent: bool = True) -> None:  # Any: a tensor or None
-        flat = torch.zeros(1, device="cpu").expand(tensor.shape) if name == "boft_P" else tensor
-        register(module, name, flat, persistent=persistent)
+        if name == "boft_P":
+            moved = plan.trainer != "plain"
+            tensor = torch.empty(tensor.shape) if moved else torch.zeros(1, device="cpu").expand(tensor.shape)
+        register(module, name, tensor, persistent=persistent)
 
     with (
         torch.device("meta"), patch.object(nn.Module, "register_buffer", kept),
@@ -285,7 +288,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = target_modules(model, plan.targets, USUAL_NAMES)
         try:
-            building = unpermuted() if plan.method == "boft" else nullcontext()
+            building = unpermuted(plan) if plan.method == "boft" else nullcontext()
             with redirect_stderr(io.StringIO()), building:  # FRoD counts its matrices there
                 adapted = get_peft_model(model, adapter_settings(model, plan, targets), low_cpu_mem_usage=True)
         except (ImportError, NotImplementedError) as error:  # some tuners read values of the weights when they are built

@@ -228,11 +228,11 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
         enable = model.activation_checkpointing_enable if newer else model.gradient_checkpointing_enable
         enable({"use_reentrant": False})
     if plan.method != "full":
-        settings = adapter_settings(model, plan, target_modules(model, plan.targets, fused))
+        targets = target_modules(model, plan.targets, fused)
         try:
             with known_warnings():
-                model = peft.get_peft_model(model, settings)
-        except ValueError as error:  # fused experts take no dropout and no DoRA
+                model = peft.get_peft_model(model, adapter_settings(model, plan, targets))
+        except (ImportError, ValueError) as error:  # AdaMSS wants scikit-learn; fused experts take no dropout and no DoRA
             raise InputError(f"--method {plan.method}: peft refuses this model: {words_of(error)}") from error
     model.train()
     return model

@@ -87,6 +87,7 @@ def train_profile(request: TrainRequest, setup: TrainingSetup, session: Session,
     """The profile of these points; `draw` is that of the last one that read clocks."""
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(draw), model=request.model.name,
+        config=None if request.model.listed or request.model.shrunk else request.model.config,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
         trained_parameters=trained_count(setup.model), compiled=request.compiled, lengths=length_shares(request.lengths),
         points=tuple(points), budget_s=session.budget_s, complete=complete, notes=session.all_notes)

@@ -109,7 +109,7 @@ NONE = (
     "RTX 4070 Ti 16GB", "RTX 5090 D", "RTX 3080 20GB", "RTX 4080 12GB", "GTX 1060", "Titan X", "MI300X 128GB", "MI300X PCIe",
     "MI308X", "MI25", "MI300X 2000W", "RX 7600", "RX 7900", "RX 7900 XTX 48GB", "Radeon VII",
     "Navi 31 [Radeon RX 7900 XT/7900 XTX]", "B100", "GB200 SXM", "GB200 80GB", "GH200 80GB", "H200 80GB", "H200 PCIe",
-    "B200 141GB", "L40S 24GB", "A40 24GB", "A6000 24GB", "TPU v5e", "Gaudi 2", "Trainium", "CPU", "Arc A770",
+    "B200 141GB", "L40S 24GB", "A40 24GB", "A6000 24GB", "TPU v5e", "Gaudi 2", "Trainium", "Arc A770",
     "M2 Ultra 76-core 48GB", "p2.xlarge", "Standard_NV36ads_A10_v5",
 )  # fmt: skip
 

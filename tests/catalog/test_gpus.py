@@ -194,6 +194,11 @@ def test_int8_weights_are_computed_in_16_bits_where_int8_products_are_slower():
     assert find_gpu("H100").matrix_flops("int8") == 1978.9e12
 
 
+def test_a_processor_is_a_card_once_its_owner_describes_it():
+    with pytest.raises(ScenarioError, match=r"--gpu: 'CPU' is not usable; this processor counts once gpus\.json of your data"):
+        find_gpu("CPU", "--gpu")
+
+
 def test_an_unknown_gpu_names_the_nearest():
     with pytest.raises(UnknownName, match=r"gpu: unknown GPU 'H1000'; nearest: H100(, [^,;]+){2}; `roi fit .* lists all$"):
         find_gpu("H1000")

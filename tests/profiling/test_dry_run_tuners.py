@@ -66,6 +66,18 @@ def test_a_tuner_is_held_to_peft_s_own_class(method, loop):
         assert abs(error) <= LOOSE.get(method, 0.03)
 
 
+@pytest.mark.parametrize(("method", "size", "loop"), [
+    ("hra", 8.0, "plain"), pytest.param("hra", 2.0, "autocast", marks=pytest.mark.full),
+    *[pytest.param("fourierft", 300.0, loop, marks=pytest.mark.full) for loop in LOOPS],
+])
+def test_what_a_tuner_makes_on_the_way_to_its_weight_is_counted_when_a_layer_is_computed_anew(method, size, loop):
+    """A layer's last target is the widest: HRA's was 7% and FourierFT's 4% of the peak."""
+    model = find_model(MODEL)
+    plan = replace(planned(method, loop), rank=size, micro_batch=1.0, seq=128.0, checkpointing=True)
+    memory, run = training_memory(model, plan), dry_run(model_config(model), plan, workspace_bytes=0)
+    assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(max(run.tape.live_bytes), rel=0.005)
+
+
 @pytest.mark.parametrize("method", UNBUILT)
 def test_a_tuner_that_needs_values_is_refused_in_one_sentence(method):
     with pytest.raises(InputError, match="without values; leave --dry-run out"):

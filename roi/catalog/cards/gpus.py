@@ -85,6 +85,9 @@ def find_gpu(name: str, field: str = "gpu", counted: str = "") -> Gpu:
         raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
     if not found and is_newer(name):
         raise ScenarioError(field, name, "Apple does not publish the rate of M5's matrix units; M1 to M4 are in the catalog")
+    if not found and name.strip().lower() == "cpu":
+        raise ScenarioError(field, name, "this processor counts once gpus.json of your data folder describes it"
+                                         " (docs/guides/add-a-gpu.md)")
     if not found:
         for card, n in apart(name):
             if meant := gpus_named(card):

@@ -23,6 +23,7 @@ from roi.estimate.training.adapter_activations import (
     expert_saved,
     folded_bytes,
     int8_backward,
+    making_bytes,
     merge_bytes,
     retained_input_bytes,
     whole_tuner_bytes,
@@ -72,7 +73,7 @@ class LayerBytes:
     transient: Number
     """The part of `peak` above what the same layer keeps."""
     merging: Number
-    """What DoRA's merge in forward needs above what the layer keeps at its end."""
+    """What DoRA's merge, or the making of a tuner's weight, needs in forward above what the layer keeps at its end."""
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
@@ -96,7 +97,7 @@ def layer_bytes(s: Setting) -> LayerBytes:
     first = norms / max(m.norms_per_layer, 1) * float(not s.plan.checkpointing or s.w < 4.0)
     peak = np.maximum(peak, first + scores)
     peak = np.maximum(peak, behind_mlp_peak(s, kept, s.w * s.tokens * max((inner_width(k) for k in m.mlp), default=0.0)))
-    merged = _merge_peak(s, norms, widest_mixing)
+    merged = _merge_peak(s, norms, widest_mixing) if s.plan.weight_decomposed else kept + making_bytes(s)
     highest = np.maximum(peak, merged) if s.plan.checkpointing else peak
     return LayerBytes(
         saved=saved, peak=np.maximum(highest, kept), transient=np.maximum(peak - kept, 0.0),
@@ -121,13 +122,11 @@ def _rows_copied(s: Setting) -> float:
 
 
 def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
-    """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then; 0 without DoRA.
+    """Bytes of the layer at the highest of DoRA's merges, each with what the layer keeps by then.
 
     The merge of gate and up comes before the activation, that of down beside its input. Callers still hold a 16-bit stream's
     norm output, and in the MLP the stream, where norms keep copies of it.
     """
-    if not s.plan.weight_decomposed:
-        return s.tokens * 0.0
     h, several = s.model.hidden, max(s.model.norms_per_layer, 1)
     frames = s.w * h * s.tokens * float(s.w < 4.0 and not s.fused_norms)
     highest: list[Number] = []

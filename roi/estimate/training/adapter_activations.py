@@ -89,11 +89,11 @@ def _bottleneck_copies(s: Setting) -> Number:
 def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     """Bytes that the targets of a tuner other than LoRA's keep: their inputs, and what it makes of outputs and weights.
 
-    Under autocast what the adapter's type would hold is 16 bits wide. IA3 scales the input of an MLP's products, in its own
+    IA3 scales the input of an MLP's products, in its own
     fp32 copy, and the output of attention's.
     """
     size = np.asarray(s.plan.rank, dtype=float)
-    each = {"base": s.w, "fp32": 4.0}.get(tuner.stays, 2.0 if s.lowered else s.plan.trained_bytes)
+    each = _kept_bytes(s, tuner)
     reads = {"weight": "stream" if s.lowered else "own"}.get(tuner.reads, tuner.reads)
     before = [x for x in on if s.plan.method == "ia3" and in_mlp(x)]
     after = [x for x in on if x not in before]
@@ -113,6 +113,28 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
         first = any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on)
         inputs = s.w * (s.model.hidden * float(first) + sum(x.inputs for x in on if x.name in OWN_INPUT))
     return kept + s.tokens * inputs
+
+
+def _kept_bytes(s: Setting, tuner: Tuner) -> float:
+    """Bytes of an element that the tuner keeps: under autocast what the adapter's type would hold is 16 bits wide."""
+    return {"base": s.w, "fp32": 4.0}.get(tuner.stays, 2.0 if s.lowered else s.plan.trained_bytes)
+
+
+def making_bytes(s: Setting) -> Number:
+    """Bytes above what a layer keeps while its last target's weight is made; 0 where nothing is counted of it.
+
+    HRA: forward's identity, a reflection's factor and result and the one before it (peft/tuners/hra/layer.py). FourierFT: the
+    spectrum in fp32, and a complex copy and result of its transform (fourierft/layer.py). Others: a few percent of a low peak.
+    """
+    tuner, size = s.plan.tuner, np.asarray(s.plan.rank, dtype=float)
+    made: Number = 0.0 * size
+    if tuner is None or not s.plan.targeted:
+        return made
+    for x in s.adapted(list(s.model.linears)):
+        result: Number = _kept_bytes(s, tuner) * x.inputs * x.outputs
+        result = result + 4.0 * float(not s.lowered and s.w < 4.0) * tuner.widened(x.inputs, x.outputs, size)
+        made = np.maximum(made, 4.0 * tuner.making(x.inputs, x.outputs, size) - result)
+    return made
 
 
 def whole_tuner_bytes(s: Setting) -> Number:

@@ -83,6 +83,8 @@ class Tuner(NamedTuple):
     """Frozen fp32 elements of its own."""
     moved: Count = _none
     """Frozen fp32 elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
+    making: Count = _none
+    """Elements of 4 bytes that are there, beside `kept`, when its weight is made; of what is kept the result comes then."""
     shared: Count = _none
     """Trained parameters that the targets of one name share over all layers."""
     once: float = 0.0
@@ -116,13 +118,14 @@ TUNERS: Final[dict[str, Tuner]] = {
     "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size"),
     "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path),
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
-    "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, size="n_frequency"),
+    "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, making=lambda i, o, r: 5.0 * i * o + 0.0 * r,
+                       size="n_frequency"),
     "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, frozen=_weight, size=""),
     "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base"),
     "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
     "hira": Tuner("weight", _path, kept=_weight),
     "hra": Tuner("weight", lambda i, o, r: r * i, reads="weight", widened=_weight,
-                 kept=lambda i, o, r: (r + 1.0) * i * i + i * o),
+                 kept=lambda i, o, r: (r + 1.0) * i * i + i * o, making=lambda i, o, r: 3.0 * i * i + 0.0 * r),
     "ia3": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=1.0, size="", stays="base"),
     "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
     "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),

@@ -92,7 +92,7 @@ def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
 ) -> None:
     (found,) = records(tmp_path, written(fresh(tmp_path, "made"), row, without=without))
     assert (found["uncached_input"] if tokens else found["dropped"]) == (
-        tokens or "a count that cannot be read: nothing says what its amount is in")
+        tokens or "a count that cannot be read: nothing says what its amount is in (pricing_unit)")
 
 
 CALLED = (

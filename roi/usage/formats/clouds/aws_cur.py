@@ -130,7 +130,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
                  (~(used | less | line.isin(BESIDE)).fill_null(False), "tax, or what a plan or a reservation costs"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
-                 (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in"),
+                 (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in (pricing_unit)"),
                  ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
 
 

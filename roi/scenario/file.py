@@ -396,6 +396,5 @@ def _forget(data: dict[str, Any], model: object) -> None:
     levers = {tuned(str(model), lever) for lever in (SHORTER_PROMPT, LESS_REASONING, BOTH_LEVERS)}
     for block in (data.get("tokens"), data.get("apis"), *(quality.get(name) for name in BY_SYSTEM)):
         for name in list(block) if isinstance(block, dict) else ():
-            own = name in levers or name.endswith(f" > {model}")
-            if own or (not candidate and (name == model or name.endswith(f"/{model}"))):
+            if name in levers or name.endswith(f" > {model}") or (not candidate and f"/{name}".endswith(f"/{model}")):
                 del block[name]

@@ -12,6 +12,7 @@ from roi.facts.exchange_rate import ExchangeRate, rate_on, told_rates, told_unus
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
+from roi.usage.formats.clouds.aws_cur import tagged
 from roi.usage.left_out import Dropped, dropped_rows, refuse_another_form, refuse_dropped
 from roi.usage.log import Log, paid_in, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
@@ -158,6 +159,7 @@ def summarize(
         if tell is not None:
             tell(f"{found.agent}: {len(found.files):,} file{'s' * (len(found.files) > 1)} in {found.shown}")
     formats = tuple(map(with_names, FORMATS)) if question.names else FORMATS
+    formats = tuple(tagged(form, question.options.group_by) for form in formats)
     with TemporaryDirectory(prefix="roi-usage-") as folder:
         engine = local_engine(Path(folder), question.zone)
         log = read_log(files, formats, question.options, engine, Path(folder), named=question.named,
@@ -289,8 +291,8 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     name, options = question.files[0], question.options
     backend = remote_engine(url)
     raw = remote_table(backend, name)
-    form = (format_named(question.named, FORMATS, options) if question.named else
-            of_header(raw.columns, FORMATS, name, options))
+    form = tagged(format_named(question.named, FORMATS, options) if question.named else
+                  of_header(raw.columns, FORMATS, name, options), options.group_by)
     if form.table_by_document:
         raise InputError(f"{name}: rows of {form.title} hold documents that are opened in files alone, not with --backend;"
                          " export the table first")

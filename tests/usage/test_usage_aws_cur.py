@@ -12,6 +12,7 @@ import yaml
 from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.catalog.prices.token_rates import price_or_reason
+from roi.usage.formats.clouds.aws_cur import ITEM
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import HOUR_US, NO_NAME, NO_TOKENS, TOKENS
@@ -91,7 +92,7 @@ def test_what_the_amount_is_in_is_read_or_the_row_is_lost(
 ) -> None:
     (found,) = records(tmp_path, written(fresh(tmp_path, "made"), row, without=without))
     assert (found["uncached_input"] if tokens else found["dropped"]) == (
-        tokens or "a count that cannot be read: nothing says what its amount is in")
+        tokens or "a count that cannot be read: nothing says what its amount is in (pricing_unit)")
 
 
 CALLED = (
@@ -353,6 +354,23 @@ def test_the_map_of_cur_2_names_the_product_too(tmp_path: Path) -> None:
                       " 'AmazonBedrock' as line_item_product_code)").write_parquet(str(tmp_path / f"{name}.parquet"))
     ((held,), (bare,)) = (records(fresh(tmp_path, name), tmp_path / f"{name}.parquet") for name in ("map", "none"))
     assert (held["model"], held["uncached_input"], bare["dropped"]) == ("anthropic.claude-opus-5-5", 26_450, NO_NAME)
+
+
+@pytest.mark.parametrize(("column", "cell"), [
+    ("resource_tags_user_task", "{0}"), ("resource_tags", '{{"user_subtask":"x","user_task":"{0}"}}'),
+    ("resourceTags/user:task", "{0}")])
+def test_a_tag_that_is_asked_for_by_its_column_tells_tasks_apart(column: str, cell: str, tmp_path: Path) -> None:
+    """Two tasks of one model in one hour, three rows of $0.07935, of which one row has no tag."""
+    rows = [{ITEM: name, "resource_tags_user_note": cell.format(name) if name else ""} for name in ("draft", "route", "")]
+    made = written(tmp_path, *rows)
+    made.write_text(made.read_text().replace("resource_tags_user_note", column))
+    if "/" in column:
+        made.write_text(f"{OLDER.replace('user:note', 'user:task')}\n{made.read_text().partition(chr(10))[2]}")
+    asked = column if "/" in column else "resource_tags_user_task"
+    found = {row["group"]: row["reported_usd"] for row in usage_answer(made, "--group-by", asked)["by_group"]}
+    assert found == {name: pytest.approx(0.07935) for name in ("draft", "route", None)}
+    if column != "resource_tags":
+        assert run_usage(made, "--group-by", "resource_tags_user_other").exit_code == 2
 
 
 def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:

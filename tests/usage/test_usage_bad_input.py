@@ -104,13 +104,15 @@ def test_lines_with_other_cells_are_left_out_and_named_by_their_line(tmp_path: P
     assert "line 1" in refused.error
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_an_open_quote_costs_the_lines_that_it_swallows_and_says_so(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8", b"\n"), ("latin-1", b"\n"), ("utf-8", b"\r\n")])
+def test_an_open_quote_costs_the_lines_that_it_swallows_and_says_so(tmp_path: Path, encoding: str, end: bytes) -> None:
     """Row 4 opens a quote that row 7 ends: lines 6 to 9 are lost, 10 - 4 = 6 rows count."""
     rows = calls(10, body="\u00e9")
     rows[4] = rows[4].replace("\u00e9", '"open')
     rows[7] = rows[7].replace("\u00e9", '"late"')
-    found = usage(table(tmp_path / "a.csv", rows, encoding=encoding))
+    file = table(tmp_path / "a.csv", rows, encoding=encoding)
+    file.write_bytes(file.read_bytes().replace(b"\n", end))
+    found = usage(file)
     assert found.data["requests"] == 6
     assert found.left_out == {"a line of a cell whose quotes do not match": 4}
     assert found.places == [f"{tmp_path}/a.csv, line 6"]

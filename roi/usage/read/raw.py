@@ -157,7 +157,7 @@ def rejected(engine: DuckDB, raw: RawTable) -> bool:
     rows = engine.raw_sql(
         "SELECT error_type, sum(lines), arg_min(file_path, (file_path, start)), arg_min(start, (file_path, start)) FROM (SELECT"
         " error_type, file_path, line_byte_position AS start, CASE error_type WHEN 'UNQUOTED VALUE' THEN"
-        " greatest(max(len(rtrim(csv_line, chr(10))) - len(replace(rtrim(csv_line, chr(10)), chr(10), ''))), 0) + 1 ELSE 1 END"
+        " greatest(max(len(trim(csv_line, chr(10))) - len(replace(trim(csv_line, chr(10)), chr(10), ''))), 0) + 1 ELSE 1 END"
         " AS lines FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY 1, 2, 3) GROUP BY 1").fetchall()
     engine.raw_sql("DROP TABLE reject_errors; DROP TABLE reject_scans")
     if most and (most[0] or 0) >= MOST_REJECTS:

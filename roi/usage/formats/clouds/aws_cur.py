@@ -17,6 +17,7 @@ Rows of a report are told apart by their id, which another report of the same mo
 2026-09) as documents and tests of public repositories hold them, AWS's dictionary of the report's columns.
 """
 
+import re
 from dataclasses import replace
 from functools import reduce
 from typing import Final
@@ -51,6 +52,8 @@ COUNTED: Final = (("cache[-_]?read|cached[-_]input", "cache_read"), ("cache[-_]?
 """Part of a usage type in lower case, and the count that it is of; the first that fits: what is cached is called input too."""
 UNITS: Final = (("1m tokens", 1e6), ("1k tokens", 1e3), ("tokens", 1.0))
 """`pricing_unit` in lower case, and its tokens."""
+TAGS: Final = "resource_tags"
+"""The map of tags in CUR 2.0, and how columns of single tags begin."""
 PLACE: Final = r"^[A-Za-z]{2,4}[0-9]?-"
 """Where it was used, at the beginning of a usage type: USE1-, EU-."""
 SOLD: Final = r"^MP:[A-Za-z0-9]+_|-Units$"
@@ -130,7 +133,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
                  (~(used | less | line.isin(BESIDE)).fill_null(False), "tax"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
-                 (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in"),
+                 (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in (pricing_unit)"),
                  ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
 
 
@@ -143,9 +146,13 @@ def _any_net(table: Table) -> Column:
 
 
 def _product(table: Table) -> Column:
-    """The product's name in lower case: a column, or an entry of CUR 2.0's map, as JSON or as a database writes a map."""
-    held = text(table, "product").re_extract(r"""product_name["']?\s*[:=]\s*["']?([^"',}]*)""", 1).nullif("")
-    return ibis.coalesce(text(table, "product_product_name"), held).lower()
+    """The product's name in lower case: a column, or an entry of CUR 2.0's map."""
+    return ibis.coalesce(text(table, "product_product_name"), _entry(table, "product", "product_name")).lower()
+
+
+def _entry(table: Table, name: str, key: str) -> Column:
+    """An entry of a map, as JSON or as a database writes a map; null where it has none."""
+    return text(table, name).re_extract(rf"""\b{key}["']?\s*[:=]\s*["']?([^"',}}]*)""", 1).nullif("")
 
 
 def _unit(table: Table) -> Column:
@@ -185,6 +192,24 @@ def _routed(table: Table) -> Column:
 def _renamed(table: Table) -> Table:
     """The columns of an older report as they are called today, prepared."""
     return prepare(table.rename({name: own for name, older in OLDER.items() if (own := find(table, older)) is not None}))
+
+
+def tagged(form: Format, asked: str | None) -> Format:
+    """The format with the one tag that is asked for by its column as a group: people write tags, so that no other is read.
+
+    In CUR 2.0 a tag such as resource_tags_user_task is the entry user_task of the map resource_tags.
+    """
+    name = (asked or "").lower()
+    if form not in (AWS_CUR, AWS_CUR_OLDER) or not name.startswith((f"{TAGS}_", "resourcetags/")):
+        return form
+
+    def prepared(raw: Table) -> Table:
+        read = form.prepare(raw)
+        if find(read, name) or not find(read, TAGS):
+            return read
+        return read.mutate(**{name: _entry(read, TAGS, re.escape(name.removeprefix(f"{TAGS}_")))})
+
+    return replace(form, uses=(*form.uses, name, TAGS), prepare=prepared, groups={**form.groups, name: name})
 
 
 AWS_CUR: Final = Format(

@@ -29,7 +29,7 @@ from roi.report.comparison.option_figures import (
     quality,
 )
 from roi.report.comparison.option_words import sent_on, terms
-from roi.report.comparison.remarks.fleets import slots_of
+from roi.report.comparison.remarks.fleets import slots_of, surer_plan
 from roi.report.comparison.remarks.model_ends import announced, as_announced, dearer
 from roi.report.layout.blocks import CUT, Block, Heading, Paragraph, Row, Table, stands_for
 from roi.report.layout.wording import (
@@ -44,7 +44,6 @@ from roi.report.layout.wording import (
     number_of,
     peak_words,
     percent,
-    short_usd,
     usd,
 )
 
@@ -223,20 +222,7 @@ def _fleet(c: Comparison, o: OptionResult) -> str:
             f" {rent}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
             f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)}"
             f" {'at the peak' if whole else 'when fullest'}"
-            f"{f' ({peak})' if peak else ''}.{_surer(c, o)}")
-
-
-def _surer(c: Comparison, o: OptionResult) -> str:
-    """On which plan the option would save more on average; empty where on none."""
-    if o.fleet is None or (found := c.surer_plan(o.id)) is None:
-        return ""
-    plan = found.plan
-    keys = "gpus" if plan.gpu != o.fleet.gpu else "vendors, serving.tensor_parallel, serving.weight_dtypes"
-    at = "" if plan.vendor == OWN_VENDOR else f", {plan.vendor}"
-    floor = "replicas" if found.replicas is None else number_of(found.replicas, "replica")
-    return (f" That is the cheapest at the central values; over the draws {floor} of"
-            f" {gpu_count(float(plan.gpus_per_replica))} x {plan.gpu} {plan.weight_dtype}{at} would save"
-            f" {short_usd(found.more_usd)} more on average (candidates.{keys}, serving.replicas_least).")
+            f"{f' ({peak})' if peak else ''}.{f' That is {surer}.' if (surer := surer_plan(c, o)) else ''}")
 
 
 def _trained(c: Comparison, o: OptionResult) -> str:

@@ -22,6 +22,7 @@ from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.sequence import sobol
+from roi.report.comparison.remarks.fleets import leading_plan
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -264,8 +265,11 @@ def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> 
 
 
 @pytest.mark.full
-def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named() -> None:
-    """With all cards the floor is on RTX-4090, the cheapest at the central values; on H100 alone its mean is higher."""
+def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all cards the floor is on RTX-4090, the cheapest at the central values; on H100 alone its mean is higher.
+
+    Where it leads the first screen says so.
+    """
     def found(*cards: str) -> tuple[Comparison, OptionResult]:
         asked = ("draws=1024", "workload.requests_per_day=150000", f"candidates.gpus=[{', '.join(cards)}]",
                  *(f"candidates.{name}=[]" for name in ("hosted_adapters", "api_models", "hosted_models", "cascade_first")))
@@ -281,3 +285,7 @@ def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named(
     assert (surer.plan.gpu, surer.replicas, surer.more_usd) == ("H100-80GB-SXM", 1, pytest.approx(more, rel=0.1))
     told = " ".join(comparison_text(many, (), explain=of_many.id).split())
     assert f"1 replica of 1 x H100-80GB-SXM fp8, {surer.plan.vendor} would save ${surer.more_usd:,.0f} more on average" in told
+    assert leading_plan(many) == []
+    monkeypatch.setattr(Comparison, "leader", of_many)
+    (said,) = leading_plan(many)
+    assert said.startswith(f"{of_many.label}: its plan is the cheapest at the central values; over the draws 1 replica of")

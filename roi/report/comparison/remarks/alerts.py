@@ -16,7 +16,7 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, may_stay, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
-from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, one_of_several
+from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, leading_plan, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.quality_bar import below_bar, incumbent_misses, may_miss
@@ -317,8 +317,9 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "what is out": what_is_out, "the evaluation": evaluated, "today's latency": staying_late,
     "a cache in vain": _cache_in_vain, "announced prices": lambda c: next_prices(c, much=True),
     "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
-    "no output": _no_output, "the deadline of what can wait": late_batch, "adapters at once": adapters_at_once,
-    "workloads on the fleet": one_of_several, "some that is too long": lambda c: _long(c, dear=False),
+    "no output": _no_output, "the deadline of what can wait": late_batch, "the plan": leading_plan,
+    "adapters at once": adapters_at_once, "workloads on the fleet": one_of_several,
+    "some that is too long": lambda c: _long(c, dear=False),
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
@@ -336,7 +337,8 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 ALWAYS: Final = ("staying, which is not allowed", "the bar that may be missed", "unusual figures", "a gate that is no",
                  "known ends", "what is too long", "what is out", "the evaluation", "today's latency", "a cache in vain",
                  "announced prices", "stated for nothing", "a credit beyond its bill", "no output",
-                 "the deadline of what can wait", "adapters at once", "workloads on the fleet", "some that is too long",
+                 "the deadline of what can wait", "the plan", "adapters at once", "workloads on the fleet",
+                 "some that is too long",
                  "what is unsure", "a volume that moves", "the bill's requests", "today's units",
                  "today's servers")
 """Remarks that stand on every screen."""

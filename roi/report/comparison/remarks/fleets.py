@@ -7,9 +7,10 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
+from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, guessed, own_path
 from roi.report.comparison.second_look import self_hosting_of
-from roi.report.layout.wording import case_number, few_slots, figure, percent
+from roi.report.layout.wording import case_number, few_slots, figure, number_of, percent, short_usd
 
 BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, LineKind.SPILLED, LineKind.LONG,
                           LineKind.ESCALATED})
@@ -32,6 +33,24 @@ def one_of_several(c: Comparison) -> list[str]:
         told.append(f"{lead.training.adapters:,.0f} adapters, each trained, labelled and evaluated; months until live, hours a"
                     " month and the score are of all together (training.adapters)")
     return told
+
+
+def surer_plan(c: Comparison, o: OptionResult) -> str:
+    """What an option's plan is where it would save more on average on another; empty where on none."""
+    if o.fleet is None or (found := c.surer_plan(o.id)) is None:
+        return ""
+    plan = found.plan
+    keys = "gpus" if plan.gpu != o.fleet.gpu else "vendors, serving.tensor_parallel, serving.weight_dtypes"
+    at = "" if plan.vendor == OWN_VENDOR else f", {plan.vendor}"
+    floor = "replicas" if found.replicas is None else number_of(found.replicas, "replica")
+    return (f"the cheapest at the central values; over the draws {floor} of {gpu_count(float(plan.gpus_per_replica))} x"
+            f" {plan.gpu} {plan.weight_dtype}{at} would save {short_usd(found.more_usd)} more on average"
+            f" (candidates.{keys}, serving.replicas_least)")
+
+
+def leading_plan(c: Comparison) -> list[str]:
+    """That the leading option would save more on average on another plan."""
+    return [f"{c.leader.label}: its plan is {told}"] if (told := surer_plan(c, c.leader)) else []
 
 
 def adapters_at_once(c: Comparison) -> list[str]:

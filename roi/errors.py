@@ -142,7 +142,7 @@ class UnknownName(InputError):
         near = nearest(self._name, self._known)
         word = re.compile(rf"(?<![^\W_]){re.escape(self._name)}(?![^\W_])", re.IGNORECASE)
         if not near and len(self._name) > SHORT and (having := sorted(filter(word.search, self._known))):
-            return f"; names that have it: {first_of(having, SHORT)}{self._end}"
+            return f"; names that have it: {first_of(having, OFFERED)}{self._end}"
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
         return (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none) + self._end
@@ -211,11 +211,13 @@ def grouped(text: str) -> str:
     return f"write {text.replace('.', '')}{of_so_many}: a point groups no digits"
 
 
+OFFERED = 3
+"""Names that a message offers."""
 SHORT = 3
 """Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
 
 
-def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
+def nearest(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none.
 
     A name of the same letters in another order is nearest: two of them are often exchanged in typing. Then comes the shortest
@@ -232,7 +234,7 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     return [every[low] for low in found][:n]
 
 
-def nearest_told(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> str:
+def nearest_told(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0.4) -> str:
     """The end of a message about a name that is not known: "; nearest: a, b", or nothing where none is like it."""
     near = nearest(name, known, n, cutoff)
     return f"; nearest: {', '.join(near)}" if near else ""

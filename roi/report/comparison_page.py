@@ -23,11 +23,11 @@ from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
-    KINDS,
     case_number,
     chance,
     fact_name,
     fact_range,
+    kind_name,
     months,
     number_of,
     quantity,
@@ -167,12 +167,12 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
             tree = [replace(each, rows=tuple(replace(row, detail="") for row in each.rows)) if isinstance(each, Table) else each
                     for each in tree]
         term = number_of(len(o.monthly_usd), "month")
-        yield Unfolded(f"{o.label}, {KINDS.get(o.kind, o.kind)}: {usd(o.tco_usd)} over {term}", (
+        yield Unfolded(f"{o.label}, {kind_name(o.kind)}: {usd(o.tco_usd)} over {term}", (
             *tree, *told, Unfolded("The facts behind these lines", (_facts(c.case, behind[o.id], redact),))))
     if c.infeasible:
         yield Heading("Not possible")
         yield Table(("option", "kind", "why"), tuple(
-            Row((o.label, KINDS.get(o.kind, o.kind), why)) for o, why in reasons_once(c)), align="lll")
+            Row((o.label, kind_name(o.kind), why)) for o, why in reasons_once(c)), align="lll")
 
 
 def _without_column(shown: Table, head: str) -> Table:

@@ -9,7 +9,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
 from roi.facts.fact import OWN_VENDOR, Fact
-from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
+from roi.report.layout.wording import fact_name, fact_range, kind_name, quantity
 from roi.report.page.hidden_places import HIDDEN as COVERED
 from roi.report.page.parts import Change, T, changed
 
@@ -116,7 +116,7 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
             if kind == "stay":
                 names[label] = "the incumbent"
             else:
-                give(label, KINDS.get(kind, kind))
+                give(label, kind_name(kind))
                 if id != kind:  # which names nothing, and may be a word of the text
                     names.setdefault(id, names[label])
         for path, fact in c.case.facts.items():

@@ -10,7 +10,7 @@ from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
-from roi.report.layout.wording import MEANINGS, case_number, figure, number_of, percent, usd
+from roi.report.layout.wording import case_number, figure, kind_meaning, number_of, percent, usd
 from roi.units import HOURS_PER_DAY
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
@@ -24,7 +24,7 @@ ALL = 0.999
 
 def what_it_is(c: Comparison, o: OptionResult) -> str:
     """What carrying the option out means, with its GPUs, and where its adapter is trained."""
-    words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
+    words = kind_meaning(o.kind)
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     if o.kind == "hybrid" and o.fleet is not None and o.fleet.share_of_requests > ALL:

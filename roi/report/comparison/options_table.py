@@ -33,12 +33,13 @@ from roi.report.comparison.remarks.fleets import slots_of, surer_plan
 from roi.report.comparison.remarks.model_ends import announced, as_announced, dearer
 from roi.report.layout.blocks import CUT, Block, Heading, Paragraph, Row, Table, stands_for
 from roi.report.layout.wording import (
-    KINDS,
     MARKS,
     Money,
     case_number,
     chance,
     figure,
+    kind_name,
+    kind_names,
     money_of,
     months,
     number_of,
@@ -148,7 +149,7 @@ def infeasible(c: Comparison) -> list[Block]:
     """The options that cannot work, each with the limit that binds."""
     if not c.infeasible:
         return []
-    rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=why) for o, why in reasons_once(c))
+    rows = tuple(Row((o.label, kind_name(o.kind)), detail=why) for o, why in reasons_once(c))
     return [Heading("Not possible"), Table(("option", "kind"), rows, align="ll")]
 
 
@@ -156,7 +157,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     """The tree of a feasible option; for another one, why it cannot work."""
     for barred in c.infeasible:
         if barred.id == id:
-            kind = KINDS.get(barred.kind, barred.kind)
+            kind = kind_name(barred.kind)
             return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
     o = option_of(c, id)
     horizon = len(o.monthly_usd)
@@ -278,6 +279,6 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
         for known in ([*ids.values(), *sorted(kinds)], ids):
             if nearest(name, known):
                 raise UnknownName(field, name, known, "option")
-        listed = sorted(kinds, key=[*KINDS, *sorted(kinds)].index)
+        listed = sorted(kinds, key=[*kind_names(), *sorted(kinds)].index)
         raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(listed)}")
     return found[0]

@@ -10,7 +10,7 @@ from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
-from roi.report.layout.wording import KINDS, case_number, figure, percent, served, usd
+from roi.report.layout.wording import case_number, figure, kind_names, percent, served, usd
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
@@ -105,7 +105,7 @@ def excluded(c: Comparison) -> list[str]:
     used = {"flexible-tier": case_number(c.case, f"vendors.{c.case['options.stay.vendor'].value}.flexible.share") > 0.0,
             "provisioned": paid_by_unit(c) and f"{TODAY}seats" not in c.case}
     missing = [words + " (in use today)" * used.get(kind, False)
-               for kind, words in KINDS.items() if kind not in kinds and kind not in MADE]
+               for kind, words in kind_names().items() if kind not in kinds and kind not in MADE]
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found

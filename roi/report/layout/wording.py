@@ -23,35 +23,6 @@ MARKS = {
     Basis.ASSUMED: "*", Basis.TEMPLATE: "t",
 }
 """The mark of each basis in the tables."""
-KINDS = {
-    "stay": "stay", "cache-batch": "cache and batch", "cheaper-api": "cheaper API", "cascade": "cascade",
-    "shorter-prompt": "shorter prompt", "less-reasoning": "less reasoning",
-    "shorter-prompt+less-reasoning": "shorter prompt + less reasoning", "flexible-tier": "flexible tier",
-    "provisioned": "provisioned throughput", "by-token": "the same model by the token",
-    "hosted-open": "hosted open model", "vendor-tuned": "vendor fine-tuning", "hosted-adapter": "hosted adapter",
-    "self-hosted-base": "self-hosted model", "self-hosted-adapter": "self-hosted adapter", "hybrid": "floor + spill to the API",
-    "own-hardware": "own hardware",
-}
-"""The words for each kind of option."""
-MEANINGS = {
-    "cache-batch": "the same model, with the vendor's cache or batch price switched on",
-    "shorter-prompt": "the same model, asked with a shorter prompt",
-    "less-reasoning": "the same model, asked to reason less",
-    "shorter-prompt+less-reasoning": "the same model, asked with a shorter prompt and to reason less",
-    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
-    "provisioned": "the same model on capacity that is bought for a term",
-    "by-token": "the same model, paid by the token in place of units or seats",
-    "cheaper-api": "another API model",
-    "cascade": "it answers first, and what it cannot answer goes on to the second model",
-    "hosted-open": "an open model that a vendor serves",
-    "vendor-tuned": "a model that its vendor fine-tunes for you and serves",
-    "hosted-adapter": "train an adapter that a vendor serves",
-    "self-hosted-base": "serve an open model on rented GPUs",
-    "self-hosted-adapter": "train an adapter and serve it on rented GPUs",
-    "hybrid": "rented GPUs carry the steady load, an API the peaks",
-    "own-hardware": "buy GPUs and serve on them",
-}
-"""What an option of each kind means, for a reader who does not know its name."""
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",
@@ -63,6 +34,23 @@ BESIDE = " beside today's model"
 """What is said of an evaluation of both on the same items."""
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
 """Units that are not written, because the name of a fact says them already."""
+
+
+@cache
+def kind_names() -> dict[str, str]:
+    """What each kind of option is called."""
+    return {kind: name for kind, name, _ in packaged_rows("report/layout/option_kinds.csv")}
+
+
+def kind_name(kind: str) -> str:
+    """What a kind of option is called; the kind itself of one that has no words."""
+    return kind_names().get(kind, kind)
+
+
+def kind_meaning(kind: str) -> str:
+    """What an option of the kind means, for a reader who does not know its name."""
+    told = (meaning for each, _, meaning in packaged_rows("report/layout/option_kinds.csv") if each == kind)
+    return next(told, "") or kind.replace("-", " ")
 
 
 def fact_name(path: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from roi.economics.finance import ROUNDING, discount_factors
 from roi.errors import first_of
-from roi.report.layout.wording import KINDS
+from roi.report.layout.wording import kind_name
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, letters, quoted
 from roi.report.workbook.node import Node, under
 from roi.report.workbook.pen import CENTS, GREY, HEAD, Pen, number_format
@@ -25,7 +25,7 @@ def write_option(pen: Pen, sheet: Any, p: Plan, each: OptionSheet) -> None:
     """An option's lines by month, their sums, and how they come about."""
     o = each.result
     where = "" if o.fleet is None else f"; {o.fleet.gpu} at {o.fleet.vendor}, {o.fleet.weight_dtype}"
-    pen.months(sheet, o.label, f"{KINDS.get(o.kind, o.kind)} ({o.id}){where}. USD; month 0 is set-up.")
+    pen.months(sheet, o.label, f"{kind_name(o.kind)} ({o.id}){where}. USD; month 0 is set-up.")
     pv, staying = each.cell("Present value", 2, each.name), p.stay.cell("Present value", 2, each.name)
     pen.text(sheet, 2, 0, "NPV against staying, USD", bold=True)
     pen.cell(sheet, 2, 2, f"={staying}-{pv}", o.npv_usd, num_format=CENTS, bold=True)

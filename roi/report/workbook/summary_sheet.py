@@ -10,7 +10,7 @@ from roi.report.comparison.option_figures import compared_with, counted, drawn, 
 from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.screen import head
 from roi.report.layout.blocks import printable, render
-from roi.report.layout.wording import KINDS, number_of
+from roi.report.layout.wording import kind_name, number_of
 from roi.report.workbook.assumption_sheets import CHANGED
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
 from roi.report.workbook.option_sheets import months_or_never
@@ -107,7 +107,7 @@ def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
     """The figures of an option that follow the cells."""
     o, stay, name = each.result, each.result.id == "stay", quoted(each.name)
     sheet.write_url(row, 0, f"internal:{name}!A1", pen.style(font_color="#1F4E79", underline=1), printable(o.label))
-    pen.text(sheet, row, 1, KINDS.get(o.kind, o.kind))
+    pen.text(sheet, row, 1, kind_name(o.kind))
     pen.text(sheet, row, 2, quality(p.comparison, o))
     months = f"{name}!$E${MONTH_ROW + 1}:${pen.last}${MONTH_ROW + 1}"
     beside = compared_with(p.comparison) if stay else None  # as in the verdict's words above, and on the screen

@@ -15,7 +15,7 @@ from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.clouds.aws_cur import tagged
 from roi.usage.left_out import Dropped, dropped_rows, refuse_another_form, refuse_dropped
 from roi.usage.log import Log, paid_in, read_log, with_periods
-from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group, spend_of_others
+from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
@@ -245,13 +245,9 @@ def _by_group(
     """Sums by group at their prices, and those of what is in none of them."""
     if days is None:
         return (), ()
-    parts, most = _parts(days, priced), None if by in TIMES else MOST_GROUPS
-    groups = spend_by_group(records, backend, parts, most)
-    others: list[Spend] = []
-    if groups and sum(row.rows for row in groups) < sum(each.spend.rows for each in priced):
-        others = spend_of_others(records, backend, parts, most)
-    named, rest = (price_groups(map(in_names, rows), priced) for rows in (groups, others))
-    return named, rest
+    sums = spend_by_group(records, backend, _parts(days, priced), None if by in TIMES else MOST_GROUPS)
+    groups, others = ([in_names(row) for row in sums if (row.group is None) is rest] for rest in (False, True))
+    return price_groups(groups, priced), price_groups(others if groups else (), priced)
 
 
 def _own_days(days: Days, priced: Sequence[Priced]) -> dict[Model, Days]:

@@ -41,11 +41,9 @@ OPTIONAL = ("duckdb", "ibis", "pyarrow", "pandas", "torch", "transformers", "pef
 """What extras bring; openpyxl, scipy and the like are of the development's alone."""
 EXTRAS = {
     ("usage", "openai_export.csv"): "usage",
-    ("usage", "openai_export.csv", "--format", "json"): "usage",
     ("usage", "openai_export.parquet"): "usage",
     ("init", "own.yaml", "--usage", "openai_export.csv"): "usage",
     ("compare", "tickets.yaml", "--draws", "0", "--html", "page.html"): "report",
-    ("compare", "tickets.yaml", "--draws", "0", "--xlsx", "book.xlsx"): "report",
     ("profile", "train", "--device", "cpu"): "profile",
     ("profile", "infer", "--device", "cpu"): "profile",
     ("fit", "qwen3-8b", "--gpu", "L4", "--dry-run"): "profile",
@@ -56,6 +54,8 @@ WORKS = [
     ("next", "tickets.yaml", "--draws", "64"),
 ]  # fmt: skip
 EXTRAS_LATE = {
+    ("usage", "openai_export.csv", "--format", "json"): "usage",
+    ("compare", "tickets.yaml", "--draws", "0", "--xlsx", "book.xlsx"): "report",
     ("track", "tickets.yaml", "--actual", "tracked_usage.csv", "--draws", "128"): "usage",
     ("size", "sizing.yaml", "--html", "page.html"): "report",
 }  # fmt: skip

@@ -53,8 +53,8 @@ def test_what_was_read_from_a_cache_beyond_the_forecast_is_no_price_cut(
 
 
 @pytest.mark.parametrize(("planned", "live", "beside", "handed"), [
-    (0.0, 45, 0, 0.25), (0.5, 45, 15, 0.25), (0.0, 10, 0, 0.25), (0.0, 10, 0, 0.4),
-], ids=["in the middle of January", "and half a month in parallel", "on 11 December", "and more is escalated"])
+    (0.5, 45, 15, 0.25), (0.0, 10, 0, 0.4), *(pytest.param(0.0, live, 0, 0.25, marks=pytest.mark.full) for live in (45, 10)),
+], ids=["half a month in parallel", "more is escalated", "in the middle of January", "on 11 December"])
 def test_a_cascade_that_goes_live_late_escalates_no_more_for_that(
     tmp_path: Path, planned: float, live: int, beside: int, handed: float,
 ) -> None:

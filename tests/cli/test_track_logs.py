@@ -49,9 +49,10 @@ def test_tokens_without_a_cost_are_no_price_that_moved(
 
 
 @pytest.mark.parametrize(("today", "tiers", "each"), [
-    (0.0, None, 1.0), (0.0, ("flex", "flex"), 0.5), (0.0, ("default", "batch"), 0.75), (0.0, ("priority", "default"), 1.5),
-    (0.5, ("default", "batch"), 0.75), (0.5, ("default", "default"), 1.0), (0.5, None, 0.75),
-], ids=["not told", "flex", "half in batch", "half in priority", "in batch as forecast", "no more batch", "batch not told"])
+    (0.0, None, 1.0), (0.0, ("priority", "default"), 1.5), (0.5, ("default", "default"), 1.0), (0.5, None, 0.75),
+    *(pytest.param(*case, marks=pytest.mark.full) for case in (
+        (0.0, ("flex", "flex"), 0.5), (0.0, ("default", "batch"), 0.75), (0.5, ("default", "batch"), 0.75))),
+], ids=["not told", "half in priority", "no more batch", "batch not told", "flex", "half in batch", "in batch as forecast"])
 def test_tokens_without_a_cost_are_at_the_list_price_of_their_tier(
     today: float, tiers: tuple[str, str] | None, each: float, tmp_path: Path,
 ) -> None:
@@ -276,8 +277,9 @@ def a_report(folder: Path, days: int, tokens_usd: tuple[float, float] = (12.0, 4
     return folder / "cur.csv"
 
 
-@pytest.mark.parametrize(("option", "owed", "off"), [("stay", {}, "price"), ("by-token", {}, "commitments"),
-                                                     ("by-token", {"committed_until": "2027-05-31"}, "commitments")])
+@pytest.mark.parametrize(("option", "owed", "off"), [
+    ("stay", {}, "price"), pytest.param("by-token", {}, "commitments", marks=pytest.mark.full),
+    ("by-token", {"committed_until": "2027-05-31"}, "commitments")])
 def test_units_that_the_scenario_has_are_cash_as_the_export_bills_them(
     option: str, owed: dict[str, str], off: str, tmp_path: Path,
 ) -> None:

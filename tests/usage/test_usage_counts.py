@@ -47,9 +47,12 @@ def as_exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], lis
 
 @pytest.mark.parametrize(("name", "key", "count", "reason"), [
     *(("langfuse_blob.jsonl", "input_cached_tokens", count, reason) for count, reason in (
-        (-5, BELOW_0), (-(10**30), UNREAD), (1.5, UNREAD), ("many", UNREAD), ([3], UNREAD), (True, UNREAD), (None, None))),
-    ("langfuse_blob.jsonl", "total", "many", UNREAD), ("litellm_spendlogs.jsonl", "cache_read_input_tokens", "many", UNREAD),
-    ("agents/opencode.json", "reasoning", "many", UNREAD)])
+        (-5, BELOW_0), ("many", UNREAD), (None, None))),
+    *(pytest.param("langfuse_blob.jsonl", "input_cached_tokens", count, UNREAD, marks=pytest.mark.full)
+      for count in (-(10**30), 1.5, [3], True)),
+    *(pytest.param(name, key, "many", UNREAD, marks=pytest.mark.full) for name, key in (
+        ("langfuse_blob.jsonl", "total"), ("litellm_spendlogs.jsonl", "cache_read_input_tokens"),
+        ("agents/opencode.json", "reasoning")))])
 def test_a_count_inside_a_document_is_read_or_its_row_is_named(
     tmp_path: Path, name: str, key: str, count: Any, reason: str | None, as_exported: Callable[[str], list[str | None]],
 ) -> None:

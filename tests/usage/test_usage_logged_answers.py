@@ -57,7 +57,8 @@ SHAPES = {
 """A line; uncached input, cache reads, cache writes and output by hand; what is open, where no name tells it."""
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [
+    *list(SHAPES)[::2], *(pytest.param(each, marks=pytest.mark.full) for each in list(SHAPES)[1::2])])
 def test_a_usage_inside_a_line_is_counted_as_its_api_counts(shape: str, tmp_path: Path) -> None:
     """Every one was refused, with a line of jq, though it is what most people's own logs look like."""
     document, counts, open_tokens = SHAPES[shape]
@@ -172,7 +173,8 @@ def written(documents: list[dict[str, Any]], how: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("how", ["lines", "a list", "cells", "columns", "structs"])
+@pytest.mark.parametrize("how", [
+    "lines", "columns", "structs", *(pytest.param(how, marks=pytest.mark.full) for how in ("a list", "cells"))])
 def test_each_line_of_a_log_of_several_vendors_is_read_by_its_own_names(how: str, tmp_path: Path) -> None:
     """Uncached 600 + 200 + 600 + 600, read 400 + 3,000 + 400 + 400, written 1,000, output 4 x 100 with Gemini's thoughts.
 

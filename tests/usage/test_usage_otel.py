@@ -148,7 +148,8 @@ ONCE_AGAIN = {"0.1.11": 2_800, "0.1.12": 2_000, "0.1.15": 2_000, "0.1.16": 2_800
 """Uncached tokens of the two by the version that wrote them."""
 
 
-@pytest.mark.parametrize("shape", ["otlp", "flat", "table", "attribute"])
+@pytest.mark.parametrize("shape", [
+    "otlp", "table", *(pytest.param(shape, marks=pytest.mark.full) for shape in ("flat", "attribute"))])
 def test_google_genai_of_openinference_counted_cached_tokens_twice_for_four_versions(shape: str, tmp_path: Path) -> None:
     """1,800 of which 800 cached, and 1,800 without: 1,000 + 1,800; twice in the input, 1,000 of 1,800 are the API's: 200."""
     path = spans_of_gemini(tmp_path / "spans.json", shape, *((version, TWICE) for version in ONCE_AGAIN))

@@ -75,8 +75,11 @@ def test_names_of_months_quarters_and_weeks_are_periods_of_their_own_length(
             assert any("each row is the sum of its month, quarter or week; --req" in note for note in found["notes"])
 
 
-@pytest.mark.parametrize("cell", ["2026-13", "0/2026", "2026-Q5", "2026-W54", "2025-W53", "26-Oct", "Oct 26", "Octo 2026", "Q3",
-                                  "202613", "Oct-19", "Oct-99", "Sep-25,Sep-26", "Jul-25,Aug-21"])
+@pytest.mark.parametrize("cell", [
+    "2026-13", "2025-W53", "Oct-99", "Sep-25,Sep-26",
+    *(pytest.param(cell, marks=pytest.mark.full) for cell in (
+        "0/2026", "2026-Q5", "2026-W54", "26-Oct", "Oct 26", "Octo 2026", "Q3", "202613", "Oct-19", "Jul-25,Aug-21")),
+])  # fmt: skip
 def test_what_names_no_period_is_none_and_its_column_and_cell_are_told(tmp_path: Path, cell: str) -> None:
     """Of two days of September, or two that four years would lie between, neither is a month."""
     head = "time,model,requests,input_tokens,output_tokens"

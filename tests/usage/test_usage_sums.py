@@ -19,7 +19,6 @@ from roi.usage.measure.aggregate import (
     read_cells,
     spend_by_day,
     spend_by_group,
-    spend_of_others,
 )
 from roi.usage.read.database import local_engine
 from roi.usage.read.files import find_files
@@ -77,12 +76,12 @@ def test_where_a_format_has_no_groups_no_backend_is_asked_for_their_sums(tmp_pat
     (tmp_path / "a.csv").write_text("timestamp,model,input_tokens,output_tokens\n2026-10-05,gpt-6-sol,1000,40\n")
     engine = local_engine(tmp_path)
     log = read_log(find_files([str(tmp_path / "a.csv")]), FORMATS, FileOptions(), engine, tmp_path)
-    assert spend_by_group(log.records, None) == spend_of_others(log.records, None) == []
+    assert spend_by_group(log.records, None) == []
 
 
 def test_groups_leave_out_rows_without_a_group(log):
     frame, records, engine = log
-    found = spend_by_group(records, engine)
+    found = [each for each in spend_by_group(records, engine) if each.group is not None]
     assert {each.group for each in found} == {"a", "b"}
     assert sum(each.rows for each in found) == frame["tag"].notna().sum()
 
@@ -91,7 +90,8 @@ def test_groups_leave_out_rows_without_a_group(log):
 def test_what_is_in_none_of_the_listed_groups_is_added_up_beside_them(log, most):
     """Rows without a tag, and with one group listed the other one's, to the last token."""
     frame, records, engine = log
-    found, others = spend_by_group(records, engine, most=most), spend_of_others(records, engine, most=most)
+    sums = spend_by_group(records, engine, most=most)
+    found, others = ([each for each in sums if (each.group is None) is of_none] for of_none in (False, True))
     rest = frame[~frame["tag"].isin({each.group for each in found})]
     assert {each.group for each in others} == {None}
     assert sum(each.rows for each in others) == sum(each.requests or 0 for each in others) == len(rest)

@@ -376,10 +376,11 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest_and_where_the_other
     ("model,input_tokens,cached_input_tokens,output_tokens,source", "gpt-4o,1000000,400000,0,x", 2.0, None),
     ("model,prompt_tokens,completion_tokens,prompt_cache_hit_tokens,prompt_cache_miss_tokens", "gpt-4o,1000,0,600,400",
      0.00175, None),
-    ("model,tokens_input,tokens_output,num_model_requests,billed_cost", "gpt-4o,10000,2000,10,0.03", 0.045, 0.03),
-    ("model,type,input_text_tokens,input_cached_tokens,output_text_tokens,Cost (USD)", "gpt-4o,t,1000,0,100,0.003",
-     0.0035, 0.003),
-    ("model_id,prompt_tokens,completion_tokens,total_cost_usd", "gpt-4o,1000,100,0.002", 0.0035, 0.002),
+    *(pytest.param(*case, marks=pytest.mark.full) for case in (
+        ("model,tokens_input,tokens_output,num_model_requests,billed_cost", "gpt-4o,10000,2000,10,0.03", 0.045, 0.03),
+        ("model,type,input_text_tokens,input_cached_tokens,output_text_tokens,Cost (USD)", "gpt-4o,t,1000,0,100,0.003",
+         0.0035, 0.003),
+        ("model_id,prompt_tokens,completion_tokens,total_cost_usd", "gpt-4o,1000,100,0.002", 0.0035, 0.002))),
 ])  # fmt: skip
 def test_tables_that_public_tools_write_are_read_by_their_own_names(
     tmp_path: Path, head: str, row: str, usd: float, paid: float | None,

@@ -56,9 +56,9 @@ def test_text_of_a_known_tool_without_usage_says_what_has_it(text: str, said: st
 
 
 @pytest.mark.parametrize(("first", "end"), [
-    ("sep=;", "\r\n"), ('"sep=;"', "\n"), ("SEP=;", "\n"), ("\ufeffsep=;", "\r\n"),
+    ('"sep=;"', "\n"), ("\ufeffsep=;", "\r\n"),
     *(pytest.param(*case, marks=pytest.mark.full) for case in (
-        ("sep=;", "\n"), ('"sep=;"', "\r\n"), ("SEP=;", "\r\n"), ("\ufeffsep=;", "\n")))])
+        ("sep=;", "\n"), ("sep=;", "\r\n"), ('"sep=;"', "\r\n"), ("SEP=;", "\n"), ("SEP=;", "\r\n"), ("\ufeffsep=;", "\n")))])
 def test_a_first_line_for_excel_names_what_stands_between_cells(first: str, end: str, tmp_path: Path) -> None:
     """Two calls of 1,000 and 10 tokens; without it the semicolons would be guessed of `sep=;` and no column found."""
     call = "2026-10-01 00:00;gpt-4o;1000;10"

@@ -90,7 +90,7 @@ class Spend:
 
 def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     """Sums by day, source, model, batch, tier and reason of being dropped."""
-    table = _classed(records).mutate(day=bucket_index(records.at_us, DAY_S))
+    table = _classed(records, day=bucket_index(records.at_us, DAY_S))
     last = ibis.coalesce(table.until_us, table.at_us)
     sums = _summed(table, ("day", *KEYS, "dropped"), first_us=table.at_us.min(), last_us=last.max())
     return _spends(sums, backend)
@@ -99,44 +99,29 @@ def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
 def spend_by_group(
     records: Table, backend: Backend, parts: Sequence[int] = (0,), most: int | None = MOST_GROUPS,
 ) -> list[Spend]:
-    """Sums by group in place of the day, of rows that count; groups beyond the largest `most` are left to `spend_of_others`.
+    """Sums by group in place of the day, of rows that count; those without one, or beyond the largest `most`, have None.
 
     `parts`: the days, ascending, at which the parts of the log begin; each weekday of each has sums of its own.
     """
     if constants(records).get("group", "") is None:
         return []
-    sums = _sums_by_group(records, parts)
-    named = sums.filter(sums.group.notnull())
-    return _spends(named if most is None else named.semi_join(_largest(named, most), "group"), backend)
-
-
-def spend_of_others(
-    records: Table, backend: Backend, parts: Sequence[int] = (0,), most: int | None = MOST_GROUPS,
-) -> list[Spend]:
-    """The same of rows without a group, and of groups beyond the largest `most`, together: their group is None."""
-    if constants(records).get("group", "") is None:
-        return []
-    sums = _sums_by_group(records, parts)
-    named = sums.filter(sums.group.notnull())
-    others = sums.filter(sums.group.isnull()) if most is None else sums.anti_join(_largest(named, most), "group")
-    numbers = ("rows", *SUMS, "requests", "counted", "cost_usd")
-    keys = [name for name in others.columns if name not in {*numbers, "group"}]
-    return _spends(others.group_by(keys).aggregate(**{name: others[name].sum() for name in numbers}), backend)
-
-
-def _sums_by_group(records: Table, parts: Sequence[int]) -> Table:
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost"))
     steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
     first = (ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])).cast("int64")
     day = first + ((bucket_index(kept.at_us, DAY_S) - first) % 7).fill_null(0)
-    table = _classed(kept).mutate(day=day.cast("int64"))
-    return _summed(table, ("day", "group", *KEYS))
+    sums = _summed(_classed(kept, day=day.cast("int64")), ("day", "group", *KEYS))
+    return _spends(sums if most is None else _of_largest(sums, most), backend)
 
 
-def _largest(named: Table, most: int) -> Table:
-    """The groups with the most tokens, so many of them."""
+def _of_largest(sums: Table, most: int) -> Table:
+    """The sums of the groups with the most tokens, so many of them, and of all else together: its group is null."""
+    named = sums.filter(sums.group.notnull())
     sizes = named.group_by("group").aggregate(size=reduce(add, [named[name] for name in TOKENS]).sum())
-    return sizes.order_by([ibis.desc("size"), "group"]).limit(most)
+    largest = sizes.order_by([ibis.desc("size"), "group"]).limit(most).select(listed="group")
+    found = sums.left_join(largest, sums.group == largest.listed)
+    numbers = ("rows", *SUMS, "requests", "counted", "cost_usd")
+    keys = {name: found["listed" if name == "group" else name] for name in sums.columns if name not in numbers}
+    return found.group_by(**keys).aggregate(**{name: found[name].sum() for name in numbers})
 
 
 @dataclass(frozen=True)
@@ -159,8 +144,8 @@ class Minutes:
 def minute_counts(calls: Table, backend: Backend) -> Minutes:
     """Calls by minute, and how they lie at its beginning."""
     beyond = calls.at_us % (MINUTE_S * MICRO)
-    table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S), beyond=beyond, even=(beyond == 0).cast("int64"),
-                         soon=beyond.between(1, SOON_S * MICRO).cast("int64"))
+    table = calls.select(minute=bucket_index(calls.at_us, MINUTE_S), beyond=beyond, even=(beyond == 0).cast("int64"),
+                         soon=beyond.between(1, SOON_S * MICRO).cast("int64"), requests=calls.requests)
     sums = {"calls": table.requests.sum(), "rows": table.count(), "even": table.even.sum(), "soon": table.soon.sum(),
             "latest_us": table.beyond.max()}
     counted = table.group_by("minute").aggregate(**{name: found.cast("int64") for name, found in sums.items()})
@@ -190,7 +175,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     total = calls.uncached_input + calls.cache_read + calls.cache_write
     keys = {"size_class": _size_class(calls), "context_class": _exceeded(total + calls.output, CONTEXTS),
             "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
-    table = calls.mutate(total_input=total, **keys)
+    table = calls.select("output", "cache_read", "cache_write", "requests", total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
             "cache_write": table.cache_write, "calls": table.requests}
     answered = ibis.ifelse(table.output > 0, table.total_input + table.output, 0)
@@ -211,8 +196,7 @@ class ReadCell:
 
 def read_cells(calls: Table, backend: Backend) -> list[ReadCell]:
     """Histogram of cached tokens over the calls that read any."""
-    hits = calls.filter(calls.cache_read > 0)
-    table = hits.mutate(read_bin=bin_of(hits.cache_read))
+    table = calls.filter(calls.cache_read > 0).select("requests", "cache_read", read_bin=bin_of(calls.cache_read))
     found = table.group_by("read_bin").aggregate(
         calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
     return sorted((ReadCell(**row) for row in rows_of(found, backend)), key=lambda cell: cell.read_bin)
@@ -225,12 +209,12 @@ def bin_of(count: Column) -> Column:
     return ibis.ifelse(count <= 0, NONE, index)
 
 
-def _classed(records: Table) -> Table:
-    """The records with the classes by which sums of them are priced apart."""
+def _classed(records: Table, *, day: Column) -> Table:
+    """The records with their day and the classes by which sums of them are priced apart."""
     known, more = constants(records), records.perhaps_cached
     costed = ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
     top = ibis.null("int64") if known.get("perhaps_cached") == 0 else _size_class(records, more)
-    return records.mutate(size_class=_size_class(records), top_class=top, costed=costed)
+    return records.mutate(day=day, size_class=_size_class(records), top_class=top, costed=costed)
 
 
 def _size_class(records: Table, more: Column | int = 0) -> Column:

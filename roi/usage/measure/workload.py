@@ -40,9 +40,9 @@ class Choice:
 
     def filter(self, records: Table) -> Table:
         """The model's (and group's) records that count."""
-        found = records.filter(records.dropped.isnull() & (records.model == self.model))
-        found = found.filter(found.provider == self.provider if self.provider is not None else found.provider.isnull())
-        return found if self.group is None else found.filter(found.group == self.group)
+        whose = records.provider == self.provider if self.provider is not None else records.provider.isnull()
+        found = [records.dropped.isnull(), records.model == self.model, whose]
+        return records.filter(*found, *([] if self.group is None else [records.group == self.group]))
 
 
 def choose_incumbent(

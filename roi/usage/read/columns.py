@@ -191,12 +191,12 @@ def instant(table: Table, *names: str) -> Column:
     if kind.is_timestamp() or kind.is_unknown():  # DuckDB's nanoseconds with a zone, of pandas, have no name in Ibis
         return _zoned_micros(column if kind.is_timestamp() else column.try_cast("timestamp('UTC')"))
     if kind.is_numeric():
-        return _from_epoch(real(table, found))
+        return _from_epoch(column)
     if not kind.is_string():  # a time of day, a duration, a list
         return ibis.null("int64")
     words = column.strip().re_replace(APART, r"\1").nullif("")
     stamp = ibis.ifelse(words.re_search(DATE), words.concat(" 00:00:00+00:00"), words).try_cast("timestamp('UTC')")
-    return ibis.coalesce(_from_epoch(real(table, found)), _zoned_micros(stamp))
+    return ibis.coalesce(_from_epoch(column), _zoned_micros(stamp))
 
 
 def utc(table: Table, *names: str) -> Column:
@@ -304,11 +304,12 @@ def _zoned_micros(stamp: Column) -> Column:
     return _micros(stamp, ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')"))
 
 
-def _from_epoch(number: Column) -> Column:
+def _from_epoch(column: Column) -> Column:
+    number = _float(column)
     size = number.abs()
-    micros = ibis.cases((size >= EPOCH_NS, number / 1e3), (size >= EPOCH_US, number), (size >= EPOCH_MS, number * 1e3),
-                        else_=number * 1e6)
-    return micros.round().cast("int64")
+    over = ibis.ifelse(size >= EPOCH_NS, 1e3, 1.0)
+    times = ibis.cases((size >= EPOCH_US, 1.0), (size >= EPOCH_MS, 1e3), else_=1e6)
+    return (bounded(number) / over * times).round().cast("int64")
 
 
 def in_range(micros: Column) -> Column:

@@ -153,14 +153,14 @@ def rejected(engine: DuckDB, raw: RawTable) -> bool:
     names = {row[0] for row in engine.raw_sql("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
     if "reject_errors" not in names:
         return False
-    most = engine.raw_sql("SELECT max(n) FROM (SELECT count(*) AS n FROM reject_errors GROUP BY scan_id, file_id)").fetchone()
-    rows = engine.raw_sql(
+    counted = engine.raw_sql("SELECT count(*) AS n FROM reject_errors GROUP BY scan_id, file_id").fetchall()
+    rows = [] if not counted else engine.raw_sql(
         "SELECT error_type, sum(lines), arg_min(file_path, (file_path, start)), arg_min(start, (file_path, start)) FROM (SELECT"
         " error_type, file_path, line_byte_position AS start, CASE error_type WHEN 'UNQUOTED VALUE' THEN"
         " greatest(max(len(trim(csv_line, chr(10))) - len(replace(trim(csv_line, chr(10)), chr(10), ''))), 0) + 1 ELSE 1 END"
         " AS lines FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY 1, 2, 3) GROUP BY 1").fetchall()
     engine.raw_sql("DROP TABLE reject_errors; DROP TABLE reject_scans")
-    if most and (most[0] or 0) >= MOST_REJECTS:
+    if any(lines >= MOST_REJECTS for (lines,) in counted):
         return True
     for kind, lines, path, start in rows:
         file = next((file for file in raw.files if str(file.path) == path), raw.files[0])

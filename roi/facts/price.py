@@ -149,3 +149,5 @@ class CacheMinimum(DatedRow):
     """Shortest cached prefix, tokens."""
     combines_with_batch: bool = False
     """True only where the vendor says that cached input is discounted inside batch jobs too."""
+    automatic: bool = False
+    """True where the vendor documents that prompts are cached without being asked to."""

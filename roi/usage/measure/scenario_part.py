@@ -18,7 +18,7 @@ from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.reconcile import beside_of, beside_tokens
 from roi.usage.measure.shape import Shape
-from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.measure.workload import MeasuredWorkload, unread_cache
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
 from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
@@ -283,7 +283,8 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
 
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
-    return ". ".join(filter(None, (_billed_beside(found), _priced_otherwise(found))))
+    unread = "" if found.workload is None else unread_cache(found.workload)
+    return ". ".join(filter(None, (_billed_beside(found), _priced_otherwise(found), unread)))
 
 
 def _billed_beside(found: Usage) -> str:

@@ -244,6 +244,16 @@ def shortest_prefix(provider: str | None, model: str, listed: ApiPrice | None) -
     return float(rule.minimum_tokens) if rule is not None else 0.0
 
 
+def unread_cache(w: MeasuredWorkload) -> str:
+    """That no prompt was read from a cache which fills itself; empty where one was, or where none could have been."""
+    provider, long = w.choice.provider, w.input_tokens
+    rule = cache_minimum(provider, w.choice.model) if provider is not None else None
+    if w.uses_cache or rule is None or not rule.automatic or w.batch_share or long is None or long < rule.minimum_tokens:
+        return ""
+    return (f"nothing was read from a cache, and {provider} fills one by itself from {rule.minimum_tokens:,} tokens on: where"
+            " these records would show that, workload.cache_hit_rate is 0")
+
+
 def listed_on(provider: str | None, model: str, day: int) -> ApiPrice | None:
     """The public list of the model on that day; None where there is none."""
     try:
@@ -292,7 +302,8 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
     elif w.shape is not None:
         yield from _missing_load(w.shape)
     if not w.uses_cache:
-        yield "shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"
+        yield "shared_prefix_tokens", unread_cache(w) or (
+            "nothing was read from a cache, so the log does not show what prompts share")
     elif w.prefix is None:
         yield "shared_prefix_tokens", "cached tokens without a count of requests"
     if not batched:

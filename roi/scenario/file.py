@@ -19,6 +19,7 @@ from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_
 from roi.scenario.meaning import ITEM, is_count
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
+from roi.scenario.quality_part import BY_SYSTEM, overlay_quality, unpair
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template
@@ -31,8 +32,6 @@ NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 ANNOUNCED: Final = "announced"
 """The list of prices to come in the terms of an API."""
-BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
-"""Fields of `quality` whose keys are names of systems."""
 PAIRED: Final = "paired"
 """Key of a score whose block of counts stands on the same items."""
 ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items", PAIRED})
@@ -71,7 +70,7 @@ def load_scenario(
         if path is None:
             for name in BY_SYSTEM:
                 data.get("quality", {}).pop(name, None)  # the bundled scores are of another task
-        overlay_quality(data, found)
+        overlay_quality(data, found, one_model, tell)
     before, over = billed(data, used), list(_merge(data, blocks or {}))
     for override in overrides:
         _set(data, override)
@@ -79,7 +78,7 @@ def load_scenario(
     told = _of_requests_before(data, before, over)
     paired_with = (found.get("record") or {}).get("incumbent")
     paid = str(_incumbent(data) or paired_with)
-    if isinstance(paired_with, str) and not one_model(paired_with, paid) and _unpair(data["quality"]) and tell:
+    if isinstance(paired_with, str) and not one_model(paired_with, paid) and unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {paid}: each score is drawn by itself; roi"
              f" quality --incumbent {paid} (or --system {paired_with}={paid}) pairs them")
     scenario = _on_a_day(data, as_of)
@@ -149,16 +148,6 @@ def _incumbent(data: dict[str, Any]) -> object:
     """The incumbent's model, as far as the plain data say it."""
     block = data.get("incumbent")
     return block.get("model") if isinstance(block, dict) else None
-
-
-def _unpair(quality: object) -> bool:
-    """Take out what an evaluation says of systems and another incumbent together; whether there was any of it."""
-    if not isinstance(quality, dict):
-        return False
-    scores = quality.get("scores")
-    found = [score.pop("paired") for score in (scores if isinstance(scores, dict) else {}).values()
-             if isinstance(score, dict) and "paired" in score]
-    return quality.pop("escalated_error_rate", None) is not None or bool(found)
 
 
 def check_scenario(data: dict[str, Any]) -> Scenario:
@@ -337,15 +326,6 @@ def read_part(path: Path, option: str = "--usage", scenario: Path | str | None =
     return data
 
 
-def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
-    """Lay what an evaluation settles over the scenario's plain data, in place: by system, so that other systems stay."""
-    old = data.setdefault("quality", {})
-    if not isinstance(old, dict):
-        raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
-    for name, value in part.get("quality", {}).items():
-        old[name] = {**old[name], **value} if isinstance(value, dict) and isinstance(old.get(name), dict) else value
-
-
 def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], None] | None = None) -> list[str]:
     """Lay `part` over the scenario's plain data, in place; paths of the fields that it settles.
 
@@ -388,7 +368,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 def _forget(data: dict[str, Any], model: object) -> None:
     """Take out what is said of the old incumbent, by name where it is no candidate either: its scores, terms and prices."""
     candidates, quality = (data[name] if isinstance(data.get(name), dict) else {} for name in ("candidates", "quality"))
-    _unpair(quality)
+    unpair(quality)
     for lever in ("flexible_tier", "provisioned_throughput"):  # its prices
         candidates.pop(lever, None)
     named = [name for names in candidates.values() if isinstance(names, list) for name in names]

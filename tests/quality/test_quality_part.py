@@ -11,7 +11,9 @@ from quality_support import pair_rows, quality, write_rows
 from quiet_scenario import CHEAPER, quiet
 from scipy import stats
 
-from roi.scenario.file import load_scenario, overlay_quality, read_part
+from roi.catalog.models.same_weights import one_model
+from roi.scenario.file import load_scenario, read_part
+from roi.scenario.quality_part import overlay_quality
 from roi.scenario.yaml import dump_yaml, read_yaml
 
 SCENARIO = """\
@@ -277,6 +279,23 @@ def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:
     overlay_quality(data, {"quality": found})
     assert set(data["quality"]["scores"]) == {"other", "small", "today", "small > today"}
     assert set(data["quality"]["kept_error_rate"]) == {"other", "small"}
+
+
+def test_a_score_under_another_name_of_the_model_takes_the_place_of_what_is_stated() -> None:
+    """It told nothing: 85% of 60 items, as stated under the alias, stood beside 95% of 400 under the dated name. Of two of the
+    model's names there, neither is taken for it, nor is one that the evaluation has too."""
+    told = list[str]()
+    found = {"quality": {"scores": {"gpt-6-sol-2026-09-30": 0.95, "big": 0.9}}}
+    for stated, after in (
+        ({"gpt-6-sol": 0.85}, {"gpt-6-sol": 0.95, "big": 0.9}),
+        ({"gpt-6-sol-2026-09-30": 0.85}, {"gpt-6-sol-2026-09-30": 0.95, "big": 0.9}),
+        (two := {"gpt-6-sol": 0.8, "openai/gpt-6-sol": 0.7}, {**two, **found["quality"]["scores"]}),
+    ):
+        data = {"quality": {"scores": stated}}
+        overlay_quality(data, found, one_model, told.append)
+        assert data["quality"]["scores"] == after
+    assert told == [
+        "the evaluation's score of gpt-6-sol-2026-09-30 takes the place of that stated of gpt-6-sol: they are one model"]
 
 
 @pytest.mark.full

@@ -19,7 +19,7 @@ from roi.scenario.bill import BILL, OF, VOLUME, Billed, billed, keep_bill, keep_
 from roi.scenario.meaning import ITEM, is_count
 from roi.scenario.mistakes import explain_mistakes, fields_at
 from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse, refuse_records, what_it_is
-from roi.scenario.quality_part import BY_SYSTEM, overlay_quality, unpair
+from roi.scenario.overlaid_scores import BY_SYSTEM, overlay_quality, unpair
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.template import BUNDLED, check_day, template

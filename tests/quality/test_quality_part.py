@@ -13,7 +13,7 @@ from scipy import stats
 
 from roi.catalog.models.same_weights import one_model
 from roi.scenario.file import load_scenario, read_part
-from roi.scenario.quality_part import overlay_quality
+from roi.scenario.overlaid_scores import overlay_quality
 from roi.scenario.yaml import dump_yaml, read_yaml
 
 SCENARIO = """\

@@ -315,6 +315,13 @@ def test_kept_rows_that_are_above_the_roofline_do_not_count(tmp_path):
     assert find_served_rows([tmp_path]) == ((), ((tmp_path / "above.served", told),))
 
 
+def test_a_file_that_lacks_a_field_says_which(tmp_path):
+    """And not, of what stands around it, that it is not usable."""
+    (tmp_path / "old.served").write_text(rows(0.8).model_dump_json(by_alias=True, exclude={"published"}))
+    (_, told), = find_served_rows([tmp_path])[1]
+    assert told.endswith("old.served: published: needed and not given")
+
+
 def test_a_table_of_training_runs_is_not_added(tmp_path):
     table = write_table(tmp_path / "train.csv", TRAINING, {})
     told = ask("calibrate", "--add", table)

@@ -237,6 +237,13 @@ def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_r
     assert add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"}, strict=True).exit_code == 2
 
 
+@pytest.mark.parametrize(("card", "planned"), [("P40", False), ("T4", True)])
+def test_rows_on_a_card_on_which_no_plan_is_made_say_so(tmp_path, card, planned):
+    done = add(tmp_path, {"model": "qwen3-8b", "gpu": card, "tp": "1", "weight_dtype": "int4", "output_tok_per_s": "30"})
+    assert done.exit_code == 0, done.output
+    assert (f"No plan is made on {card}, where engines do not run" in " ".join(done.stdout.split())) != planned
+
+
 @pytest.mark.parametrize(("change", "column", "told"), [
     # 200 steps/s, each of which reads 68.5e9 weights in fp8 and 1.05e9 of the head in 16 bits, 70.6e9 bytes
     ({"concurrency": "1", "output_tok_per_s": "200"}, "output_tok_per_s", "weights at 14.1 TB/s; 2 x H100-80GB-SXM do 6.7"),

@@ -77,7 +77,7 @@ def main(count: int, *, own: bool) -> None:
     for k in range(count):
         leader, npv, options = weighed(scenario(rng, own=own))
         there = npv if leader not in options else options[leader][0]
-        best = max(there, *(after for _, after in options.values()))
+        best = max([there, *(after for _, after in options.values())])
         chosen, surest, moved = chosen + there, surest + best, moved + (best > 1.005 * there)
         print(f"{k}: {leader}, mean NPV ${there:,.0f}; on plans by mean the best has ${best:,.0f}", flush=True)
     print(f"lost: {(surest - chosen) / chosen:.2%} of ${chosen:,.0f}; more than half a percent in {moved} of {count}")

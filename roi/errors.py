@@ -350,3 +350,9 @@ def allowed(problem: Mapping[str, object]) -> str:
         return "it should be a day such as 2026-11-24"
     told = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it should be")
     return told.replace("Field required", "needed and not given")
+
+
+def not_usable(problem: Mapping[str, object]) -> str:
+    """What is wrong with a field of a file: its value and what it takes, or that it is needed and not given."""
+    told = allowed(problem)
+    return told if problem.get("type") == "missing" else f"{str(problem.get('input'))[:40]!r} is not usable; {told}"

@@ -14,6 +14,7 @@ from roi import __version__
 from roi.answers.opening import open_runs
 from roi.answers.telling import Tell, keep_quiet
 from roi.answers.validate import open_table
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.disk import replace_in_folder
@@ -21,6 +22,7 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline, times_of_roofline
+from roi.estimate.serving.weight_formats import WEIGHT_FORMATS, runs_format
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.store.profiles.places import user_folder
@@ -70,6 +72,8 @@ class AddedRows:
     """Rows whose figures another table has, too, under whatever id: they count once."""
     replaced: int
     """Rows of tables of these names that counted until now, and are not in these."""
+    unplanned: tuple[str, ...]
+    """Cards of rows on which no plan is made in any format, as those without matrix cores."""
 
 
 def add_served_rows(
@@ -120,7 +124,13 @@ def add_served_rows(
     unused = sum(len(table.runs) - len(rows) for (_, table), rows in zip(opened, read, strict=True))
     had = [*(file for file in files if file.table in names), *(file for file in kept if file.table in names)]
     replaced = sum(len(rows) for file, rows in zip(had, rows_once(had), strict=True) if file in kept)
-    return AddedRows(tuple(written), tuple(pieces), skipped, slow, unused, known, replaced)
+    return AddedRows(tuple(written), tuple(pieces), skipped, slow, unused, known, replaced, _unplanned(pieces))
+
+
+def _unplanned(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    cards = {piece.gpu: (find_model(piece.model), find_gpu(piece.gpu)) for piece in pieces}
+    return tuple(id for id, (shape, gpu) in cards.items()
+                 if not any(runs_format(shape, gpu, dtype, None) for dtype in WEIGHT_FORMATS))
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:

@@ -21,7 +21,7 @@ from roi.economics.tracking.predictive_bands import (
     Forecast,
 )
 from roi.economics.tracking.seen_facts import Tracked
-from roi.errors import InputError, UnknownName, allowed
+from roi.errors import InputError, UnknownName, not_usable
 from roi.numerics.beta import beta_quantile
 from roi.scenario.file import read_part
 from roi.scenario.sections.scores import Score
@@ -67,7 +67,7 @@ def wrong_share(path: Path, option: Option, notes: list[str]) -> tuple[float, fl
     except ValidationError as error:
         why = error.errors()[0]
         place = ".".join(("quality.scores", option.system, *map(str, why["loc"])))
-        raise InputError(f"--quality: {path}: {place}: {str(why['input'])[:40]!r} is not usable; {allowed(why)}") from None
+        raise InputError(f"--quality: {path}: {place}: {not_usable(why)}") from None
     counts_as = score.items if score.effective_items is None else score.effective_items
     if score.low is not None and score.high is not None and score.effective_items is None:
         return 1.0 - score.value, 1.0 - score.high, 1.0 - score.low

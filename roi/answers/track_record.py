@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from roi.disk import parse_json, read_text, replace_in_folder
-from roi.errors import InputError, allowed, visible
+from roi.errors import InputError, not_usable, visible
 from roi.facts.records import Record
 
 SCHEMA: Final = "roi.tracked-month/1"
@@ -129,9 +129,7 @@ def _read(path: Path) -> TrackedMonth:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(x) for x in first["loc"])
-        raise InputError(
-            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {allowed(first)}"
-        ) from None
+        raise InputError(f"--folder: {path}: {visible(place)[:80]}: {not_usable(first)}") from None
 
 
 def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from roi import disk
-from roi.errors import InputError, ScenarioError, allowed
+from roi.errors import InputError, ScenarioError, not_usable
 from roi.facts.records import DatedRow
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -66,7 +66,7 @@ def read_record(kind: type[Row], path: Path, what: str, holds: str) -> Row:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"{what}: {path}: {where}: {str(first['input'])[:40]!r} is not usable; {allowed(first)}") from error
+        raise InputError(f"{what}: {path}: {where}: {not_usable(first)}") from error
     return record
 
 

@@ -1,7 +1,5 @@
 """`roi fit`: what a training plan needs, on which GPU it fits, how long it takes and what it costs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,17 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, Count, format_option, full_option, method_option, optimizer_option, page_options, tell
+from roi.cli.options import (
+    PATH,
+    Count,
+    as_options,
+    format_option,
+    full_option,
+    method_option,
+    optimizer_option,
+    page_options,
+    tell,
+)
 from roi.errors import InputError, visible
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
@@ -95,13 +103,13 @@ def fit(
     check_targets()
     check_new(None, profiles[0] if dry and profiles else None)
     habits = trainer_habits(fields["trainer"], fields["dtype"])
-    with _as_options(click.get_current_context()):
+    with as_options(click.get_current_context()):
         plan = TrainingPlan(logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
                             autocast=habits.autocast if autocast is None else autocast, **fields)
     given = _given(click.get_current_context())
     plan = as_stack_does(plan, given)
     mean = fields["seq"] if tokens_per_example is None else tokens_per_example
-    with _as_options(click.get_current_context()):
+    with as_options(click.get_current_context()):
         found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
                           day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
                           cut="seq" not in given)
@@ -112,19 +120,6 @@ def fit(
     write_answer(lambda: fit_json(found), lambda: fit_blocks(found, full=full), form)
     if found.kept:
         click.echo(visible(found.kept), err=True)
-
-
-@contextmanager
-def _as_options(context: click.Context) -> Iterator[None]:
-    """Where a field of the plan is refused, call it as the command line does: --micro-batch for micro_batch."""
-    try:
-        yield
-    except InputError as error:
-        name, said, why = str(error).partition(": ")
-        shown = next((param.opts[0] for param in context.command.params if param.name == name and param.opts[0] != name), None)
-        if shown is None or not said:
-            raise
-        raise InputError(f"{shown}: {why}") from None
 
 
 def _given(context: click.Context) -> set[str]:

@@ -252,3 +252,16 @@ def _named_optimizer(_: click.Context, __: click.Parameter, text: str) -> str:
 method_option = partial(click.option, "--method", default="lora", show_default=True, callback=_named_method)
 optimizer_option = partial(click.option, "--optimizer", default="adamw", show_default=True, callback=_named_optimizer)
 """Names that people write in many ways."""
+
+
+@contextmanager
+def as_options(context: click.Context) -> Iterator[None]:
+    """Where a field of the plan is refused, call it as the command line does: --micro-batch for micro_batch."""
+    try:
+        yield
+    except InputError as error:
+        name, said, why = str(error).partition(": ")
+        shown = next((param.opts[0] for param in context.command.params if param.name == name and param.opts[0] != name), None)
+        if shown is None or not said:
+            raise
+        raise InputError(f"{shown}: {why}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roi.cli import profile_options as shared
-from roi.cli.options import method_option, optimizer_option
+from roi.cli.options import as_options, method_option, optimizer_option
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,12 +81,13 @@ def train(
         """The plan on this device, and the lengths of its rows."""
         stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
         rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
-        return TrainingPlan(
-            micro_batch=micro_batch[0], seq=rows[0], dtype=stored, trainer=loop, gpus=gpus, packed=packing,
-            autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32",
-            padded=bool(examples) and not packing,  # without lengths every sequence is full
-            **fields,
-        ), rows
+        with as_options(click.get_current_context()):
+            return TrainingPlan(
+                micro_batch=micro_batch[0], seq=rows[0], dtype=stored, trainer=loop, gpus=gpus, packed=packing,
+                autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32",
+                padded=bool(examples) and not packing,  # without lengths every sequence is full
+                **fields,
+            ), rows
 
     first, _ = planned(device)
     check_options(first, closed_form(chosen, first), seq or (1,), device, compiled=compiled, lengths=bool(examples))

@@ -11,6 +11,8 @@ PCIE_AT_MOST: Final = 100e9
 """Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s)."""
 AMD: Final = ("MI", "RX-", "Radeon-")
 """How the ids of AMD's cards begin."""
+WARP_GROUPED: Final = re.compile(r"G?(H20|[HB][1-3]00|H800)(?!\d)")
+"""How the ids of Hopper's begin and of the data centre's Blackwell; an Intel B580 or HL-325L of one's own is neither."""
 APPLE: Final = re.compile(r"(M\d(?:-Pro|-Max|-Ultra)?-\d+)-\d+GB")
 """The ids of Apple's: chip and GPU cores, then the Mac's memory (M2-Ultra-76-192GB)."""
 
@@ -80,7 +82,7 @@ class Gpu(DatedRow):
 
         Of Hopper and the data centre's Blackwell; GB10 has mma.sync alone, as GeForce (CUTLASS: SM121 beside SM120).
         """
-        return self.id.startswith(("H", "GH", "B", "GB2", "GB3"))
+        return WARP_GROUPED.match(self.id) is not None
 
     @property
     def matrix_cores(self) -> bool:

@@ -199,6 +199,13 @@ def test_a_processor_is_a_card_once_its_owner_describes_it():
         find_gpu("CPU", "--gpu")
 
 
+@pytest.mark.parametrize("id", ["B580-12GB", "HL-325L-128GB", "B60-24GB"])
+def test_warp_groups_are_those_of_hopper_and_the_data_centres_blackwell(id):
+    """13 of the catalog; what else a card of one's own may be called is no such one."""
+    assert sum(gpu.warp_groups for gpu in ROWS) == 13
+    assert not find_gpu("L4").model_copy(update={"id": id}).warp_groups
+
+
 def test_an_unknown_gpu_names_the_nearest():
     with pytest.raises(UnknownName, match=r"gpu: unknown GPU 'H1000'; nearest: H100(, [^,;]+){2}; `roi fit .* lists all$"):
         find_gpu("H1000")

@@ -237,6 +237,13 @@ def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_r
     assert add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"}, strict=True).exit_code == 2
 
 
+@pytest.mark.parametrize(("card", "planned"), [("P40", False), ("T4", True)])
+def test_rows_on_a_card_on_which_no_plan_is_made_say_so(tmp_path, card, planned):
+    done = add(tmp_path, {"model": "qwen3-8b", "gpu": card, "tp": "1", "weight_dtype": "int4", "output_tok_per_s": "30"})
+    assert done.exit_code == 0, done.output
+    assert (f"No plan is made on {card}, where engines do not run" in " ".join(done.stdout.split())) != planned
+
+
 @pytest.mark.parametrize(("change", "column", "told"), [
     # 200 steps/s, each of which reads 68.5e9 weights in fp8 and 1.05e9 of the head in 16 bits, 70.6e9 bytes
     ({"concurrency": "1", "output_tok_per_s": "200"}, "output_tok_per_s", "weights at 14.1 TB/s; 2 x H100-80GB-SXM do 6.7"),
@@ -313,6 +320,13 @@ def test_kept_rows_that_are_above_the_roofline_do_not_count(tmp_path):
     (tmp_path / "above.served").write_text(file.model_copy(update={"rows": kept}).model_dump_json(by_alias=True))
     told = "rows above the roofline, which no engine reaches: r-0 3.1 x"
     assert find_served_rows([tmp_path]) == ((), ((tmp_path / "above.served", told),))
+
+
+def test_a_file_that_lacks_a_field_says_which(tmp_path):
+    """And not, of what stands around it, that it is not usable."""
+    (tmp_path / "old.served").write_text(rows(0.8).model_dump_json(by_alias=True, exclude={"published"}))
+    (_, told), = find_served_rows([tmp_path])[1]
+    assert told.endswith("old.served: published: needed and not given")
 
 
 def test_a_table_of_training_runs_is_not_added(tmp_path):

@@ -5,10 +5,13 @@ comparison (lab/tables/training-1.csv).
 """
 
 import copy
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftType
 from torch import nn
 
 from roi.catalog.models.configs import model_config
@@ -23,6 +26,7 @@ from roi.profiling.dry.dry_run import dry_run
 
 torch.set_num_threads(1)
 
+GUIDE = Path(__file__).parents[2] / "docs" / "measure.md"
 MODEL = "smollm2-135m"
 SIZES = {"fourierft": 300.0, "waveft": 300.0, "boft": 4.0, "c3a": 64.0, "vera": 64.0, "pvera": 64.0, "hra": 2.0}
 UNBUILT = ("adamss", "frod", "shira")
@@ -149,3 +153,11 @@ def test_a_method_of_another_package_is_held_to_its_modules(monkeypatch, method,
     error, counted, trained = held(method, loop)
     assert counted == trained
     assert abs(error) <= 0.01
+
+
+def test_the_guide_names_the_types_of_peft_that_an_instrument_lacks():
+    lines = GUIDE.read_text(encoding="utf-8").splitlines()
+    (_, _, _, of_dry_run, *_), (_, unknown, *_) = (x.split("|") for x in lines if " of peft" in x.partition(" | ")[0])
+    assert {*re.findall(r"\w+", of_dry_run.partition("not")[2])} == {*UNBUILT, *UNSTEPPED}
+    of_peft = {each.value.lower() for each in PeftType} - {*TUNERS, "lora"}
+    assert {*re.findall(r"\w+", unknown.partition("--method")[2].partition(" of ")[0])} == of_peft

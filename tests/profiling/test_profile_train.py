@@ -775,6 +775,13 @@ def test_out_of_memory_leaves_a_point_out_and_bounds_the_search(tmp_path, monkey
     assert "4 x 32: left out, 2 x 32 ran out of memory" in profile.notes
 
 
+@pytest.mark.parametrize(("option", "value"), [("--method", "xlora"), ("--rank", "0"), ("--dropout", "2")])
+def test_a_field_of_the_plan_that_is_refused_is_called_as_the_option_is(option, value):
+    result = run("--device", "cpu", option, value)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"roi: {option}: ")
+
+
 @pytest.mark.full
 @pytest.mark.usefixtures("few_steps")
 def test_real_weights_come_from_a_folder(tmp_path):

@@ -76,7 +76,7 @@ class TimedRun:
     """one GPU, or what several share: replicas, zero2, zero3, fsdp."""
     method: str
     model: str
-    """Name in the catalog."""
+    """What tells its model from others: its name, of one's own runs with its parameters behind it."""
     measured_s: float
     """Seconds of one micro-step, its share of the optimizer step included."""
     theory_s: float

@@ -38,7 +38,7 @@ class Asked:
 
     method: str
     model: str
-    """Name in the catalog."""
+    """As `TimedRun` has it."""
     theory_s: float
     """The roofline's seconds for one micro-step, its share of the optimizer step included."""
     size: tuple[float, ...] = ()

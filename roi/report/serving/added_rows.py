@@ -18,7 +18,7 @@ def added_json(found: AddedRows) -> str:
     return json.dumps({
         "schema": SCHEMA, "written": [str(path) for path in found.written], "pieces": [asdict(p) for p in found.pieces],
         "skipped": skipped_json(found.skipped), "slow": [{"id": row.id, "speed": row.speed} for row in found.slow],
-        "unused": found.unused, "known": found.known, "replaced": found.replaced,
+        "unused": found.unused, "known": found.known, "replaced": found.replaced, "unplanned": found.unplanned,
     }, indent=1, allow_nan=False)  # fmt: skip
 
 
@@ -33,6 +33,8 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
                 " this one lacks; under another name it counts beside it." if found.replaced else "")
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
+    unplanned = (f" No plan is made on {', '.join(found.unplanned)}, where engines do not run: what yours holds there"
+                 " is serving.capacities of a scenario." if found.unplanned else "")
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
                     for piece in found.pieces if piece.apart)
     return (
@@ -41,7 +43,7 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
-                  f" validate leaves them out.{contradicted}{apart}{known}{replaced}{slow}{unused}"),
+                  f" validate leaves them out.{unplanned}{contradicted}{apart}{known}{replaced}{slow}{unused}"),
         *skipped_told("Rows left out", found.skipped),
     )  # fmt: skip
 

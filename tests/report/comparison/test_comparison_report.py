@@ -227,7 +227,7 @@ def test_a_damaged_file_is_answered_with_one_sentence_that_names_the_place(tmp_p
 
 
 @pytest.mark.parametrize("text", [
-    '{"schema": "roi.comparison/1", "case": {', '{"schema": "roi.comparison/1", "schema": "x"}', '{"case": 1e999}',
+    '{"schema": "roi.comparison/3", "case": {', '{"schema": "roi.comparison/3", "schema": "x"}', '{"case": 1e999}',
     '{"a":' * 100_000,
 ])
 def test_a_file_that_is_cut_off_or_says_a_thing_twice_is_refused(tmp_path: Path, text: str) -> None:

@@ -374,6 +374,17 @@ def test_a_tag_that_is_asked_for_by_its_column_tells_tasks_apart(column: str, ce
         assert run_usage(made, "--group-by", "resource_tags_user_other").exit_code == 2
 
 
+def test_a_tag_of_a_map_is_read_whole_and_from_no_other_tags_words(tmp_path: Path) -> None:
+    """"tickets, EU" and "tickets, US" were one task, "tickets"; of the last a note told it."""
+    maps = ('{"user_task":"tickets, EU"}', '{"user_task":"tickets, US"}', "{user_task='bob\\'s, all', user_n=3}",
+            "{user_task=plain, user_n=3}", '{"user_note":"see user_task=7","user_task":"say \\"hi\\""}')
+    made = written(tmp_path, *({ITEM: f"{n}", "resource_tags_user_note": each} for n, each in enumerate(maps)))
+    made.write_text(made.read_text().replace("resource_tags_user_note", "resource_tags"))
+    found = {row["group"] for row in usage_answer(made, "--group-by", "resource_tags_user_task")["by_group"]}
+    assert found == {"tickets, EU", "tickets, US", "bob's, all", "plain", 'say "hi"'}
+    assert run_usage(made, "--group-by", "resource_tags_").exit_code == 2
+
+
 def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:
     made = written(fresh(tmp_path, "made"), {"line_item_net_unblended_cost": "0.07"})
     assert [row["cost_usd"] for row in records(tmp_path, made)] == [0.07]

@@ -383,6 +383,8 @@ def test_a_tag_of_a_map_is_read_whole_and_from_no_other_tags_words(tmp_path: Pat
     found = {row["group"] for row in usage_answer(made, "--group-by", "resource_tags_user_task")["by_group"]}
     assert found == {"tickets, EU", "tickets, US", "bob's, all", "plain", 'say "hi"'}
     assert run_usage(made, "--group-by", "resource_tags_").exit_code == 2
+    nobodys = " ".join(run_usage(made, "--group-by", "resource_tags_user_tusk").stdout.split())
+    assert "--group-by resource_tags_user_tusk: no row that counts has one" in nobodys
 
 
 def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -70,6 +70,12 @@ def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
     yield (f"no Saturday or Sunday is whole here: a mean day is one of Monday to Friday{both}, and a month is taken to have"
            f" 30.4 of them; if nobody calls on weekends, a mean day has {fewer}, and a month costs 5 / 7 of what stands here."
            " A log over a weekend tells")
+
+
+def nobodys(by: str | None, groups: Sized, days: Days | None) -> Iterator[str]:
+    """That no row has the group that is asked for: a tag that nobody writes, or by another name."""
+    if by not in {None, "model"} and days is not None and not groups:
+        yield f"--group-by {by}: no row that counts has one"
 
 
 def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iterator[str]:

@@ -52,6 +52,7 @@ def test_a_closed_model_is_the_same_at_the_cloud_that_resells_it_and_by_the_day_
     ("gpt-4o", "gpt-4o-2024-05-13"), ("gpt-5.2-chat-20251211", "gpt-5.2-chat-20260210"), ("gpt-5.2-2025-12-11", "gpt-5.1"),
     ("claude-opus-4.6-fast", "claude-opus-4-6"), ("gpt-6-sol+tuned", "gpt-6-sol"),
     ("claude-sonnet-5", "claude-sonnet-5-5"), ("gpt-5.4", "gpt-5.4-mini"), ("gpt-6-luna > gpt-6-sol", "gpt-6-sol"),
+    ("gpt-6-luna > openai/gpt-6-sol", "openai/gpt-6-sol"),
     ("ft:gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"), ("some-model-70b", "some-model-70b"), ("gpt-oss-20b", "gpt-oss-120b"),
 ])  # fmt: skip
 def test_another_release_size_or_tuning_is_another_model(name: str, other: str) -> None:

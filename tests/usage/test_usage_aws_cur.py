@@ -282,6 +282,12 @@ def test_fees_and_refunds_are_told_by_their_line_item_and_a_discount_where_no_co
         assert [(each["name"], each["usd"]) for each in found["without_tokens"]] == items
 
 
+def lasting(begin: int, end: int) -> dict[str, str]:
+    """The edges of a row from one day of October 2026, 1 the first, until another."""
+    return {f"line_item_usage_{edge}_date": f"{date(2026, 10, 1) + timedelta(day - 1)}T00:00:00Z"
+            for edge, day in (("start", begin), ("end", end))}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("first", "days", "begins", "ends", "a_month"), [
     (1, 28, 1, 32, 120.0), (1, 30, 1, 2, 120.0), (5, 14, 1, 32, 120.0), (1, 10, 3, 4, 120.0), (1, 30, -272, 93, 10.0),
@@ -293,10 +299,6 @@ def test_a_fee_that_is_posted_once_is_a_months_amount(
 
     Its rows reach into days that are left out, which is no reason to refuse those.
     """
-    def lasting(begin: int, end: int) -> dict[str, str]:
-        return {f"line_item_usage_{edge}_date": f"{date(2026, 10, 1) + timedelta(day - 1)}T00:00:00Z"
-                for edge, day in (("start", begin), ("end", end))}
-
     fee = {"line_item_line_item_type": "Fee", "line_item_usage_type": "", "line_item_net_unblended_cost": "120",
            "identity_line_item_id": "fee", **lasting(begins, ends)}
     made = written(tmp_path, fee, *({"identity_line_item_id": f"t{day}", **lasting(day, day + 1)}
@@ -304,6 +306,17 @@ def test_a_fee_that_is_posted_once_is_a_months_amount(
     for words in ((), ("--without", "2026-10-06")):
         (found,) = usage_answer(made, "--tasks", "0", *words)["without_tokens"]
         assert found["usd_per_month"] == pytest.approx(a_month if days > 7 or not words else 120.0 * 365 / 12 / 6)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("refunds", "a_month"), [((5,), -30.0), ((5, 36), -60.0)])
+def test_a_refund_is_the_mean_of_the_logs_months(refunds: tuple[int, ...], a_month: float, tmp_path: Path) -> None:
+    """$60 once in October and November, or in both; by the months that have one the first was $60 a month too."""
+    back = {"line_item_line_item_type": "Refund", "line_item_usage_type": "", "line_item_net_unblended_cost": "-60"}
+    made = written(tmp_path, *({**back, ITEM: f"r{day}", **lasting(day, day + 1)} for day in refunds),
+                   *({ITEM: f"t{day}", **lasting(day, day + 1)} for day in range(1, 62)))
+    (found,) = usage_answer(made, "--tasks", "0")["without_tokens"]
+    assert found["usd_per_month"] == pytest.approx(a_month)
 
 
 @pytest.mark.full
@@ -372,6 +385,19 @@ def test_a_tag_that_is_asked_for_by_its_column_tells_tasks_apart(column: str, ce
     assert found == {name: pytest.approx(0.07935) for name in ("draft", "route", None)}
     if column != "resource_tags":
         assert run_usage(made, "--group-by", "resource_tags_user_other").exit_code == 2
+
+
+def test_a_tag_of_a_map_is_read_whole_and_from_no_other_tags_words(tmp_path: Path) -> None:
+    """"tickets, EU" and "tickets, US" were one task, "tickets"; of the last a note told it."""
+    maps = ('{"user_task":"tickets, EU"}', '{"user_task":"tickets, US"}', "{user_task='bob\\'s, all', user_n=3}",
+            "{user_task=plain, user_n=3}", '{"user_note":"see user_task=7","user_task":"say \\"hi\\""}')
+    made = written(tmp_path, *({ITEM: f"{n}", "resource_tags_user_note": each} for n, each in enumerate(maps)))
+    made.write_text(made.read_text().replace("resource_tags_user_note", "resource_tags"))
+    found = {row["group"] for row in usage_answer(made, "--group-by", "resource_tags_user_task")["by_group"]}
+    assert found == {"tickets, EU", "tickets, US", "bob's, all", "plain", 'say "hi"'}
+    assert run_usage(made, "--group-by", "resource_tags_").exit_code == 2
+    nobodys = " ".join(run_usage(made, "--group-by", "resource_tags_user_tusk").stdout.split())
+    assert "--group-by resource_tags_user_tusk: no row that counts has one" in nobodys
 
 
 def test_what_was_paid_is_after_discounts_where_the_report_says_so(tmp_path: Path) -> None:

@@ -307,6 +307,7 @@ def test_what_a_scenario_says_of_an_old_incumbent_goes_with_it():
     ("workload: {}\n", "is no part written by roi usage --output"),
     ("schema: roi.usage-part/1\nquality: {}\n", "quality is not part of roi.usage-part/1"),
     ("schema: roi.usage-part/1\nas_of: 5\n", "as_of: 5 is not usable"),
+    ("schema: roi.usage-part/1\nas_of: 2026-13-45\n", "as_of: '2026-13-45' is not usable"),
 ])
 def test_another_file_is_no_part(tmp_path, text, said):
     file = tmp_path / "x.yaml"

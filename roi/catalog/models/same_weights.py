@@ -18,13 +18,15 @@ SERVED: Final = (
     r"instruct|chat|it|hf|turbo|fast|ultrafast|instant|versatile|specdec|basic|latest|free|maas|unsloth|4096|8192|32768"
 )
 """Endings that name how the tuned release is served, or that it is that: a bare name stands for it, "base" does not."""
-
+OF_SEVERAL: Final = re.compile("[+>]")
+"""In the name of what is more than one released model: tuned (model+lora), or in a cascade (model > model)."""
 CLOSED: Final = re.compile(r"claude-(?:opus|sonnet|haiku|fable|mythos)-\d+(?:-\d+)?|(?:gpt-\d|o\d|gemini-)[a-z0-9.-]*")
 """What makers call their closed models, from Claude 4 on; older ones have releases of one name by date, which differ."""
 RELEASED: Final = re.compile(r"(?<=^claude-)(.+-\d+)[-@]20\d{6}$")
 """The day of a release as Anthropic and clouds write it: claude-haiku-4-5-20251001."""
 SNAPSHOT: Final = re.compile(r"^((?:gpt-(?:4\.1|[5-9])|o\d)(?!.*-chat).*)-20\d\d(?:-\d\d-\d\d|\d{4})$")
-"""The same of OpenAI, whose answers name it: gpt-5.4-2026-03-05. From GPT-4.1 on a name has one, but for ChatGPT's models."""
+"""The same of OpenAI, whose answers name it: gpt-5.4-2026-03-05. From GPT-4.1 and o1 on a name has one, but for
+ChatGPT's models."""
 
 
 @cache
@@ -34,7 +36,7 @@ def weights_of(name: str) -> str | None:
     Owner, packing and a host's way of serving do not matter. Trainings of the same shape are other weights (a distillation, a
     dated release, a coder), and so is what was tuned (model+lora) or answers in a cascade.
     """
-    if "+" in name or ">" in name:
+    if OF_SEVERAL.search(name):
         return None
     bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]).replace("v0:", "v0."))
     bare = BARE_V.sub(r"\1", POINT_P.sub(r"\1.\2", bare)).removeprefix("meta-").replace(":", "-")
@@ -49,6 +51,8 @@ def closed_name(name: str) -> str | None:
 
     A region, the maker's name before it, the day of an only release, and points for dashes do not matter.
     """
+    if OF_SEVERAL.search(name):
+        return None
     bare = FAMILY.sub("", CLOUD_VERSION.sub("", name.strip().lower().rpartition("/")[2]))
     if bare.startswith("claude-"):
         bare = RELEASED.sub(r"\1", bare.replace(".", "-"))

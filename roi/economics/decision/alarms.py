@@ -84,18 +84,18 @@ def _growth(values: Values) -> Wrong:
     times = (1.0 + growth) ** (horizon / MONTHS_PER_YEAR)
     if growth >= GROWTH_MOST or times > GROWTH_TIMES:
         return field, f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
-    most, month = max(_at_steps(values, growth, horizon), key=lambda each: (each[0], -each[1]), default=(1.0, 0.0))
+    most, month = max(_by_month(values, growth, horizon), key=lambda each: (each[0], -each[1]), default=(1.0, 0.0))
     if most <= GROWTH_TIMES:
         return None
     return "workload.steps", (f"requests are {most:,.0f} x today's in month {month:.0f}; a step of 30% more has ratio 1.3, and"
                               " multiplies those before it")
 
 
-def _at_steps(values: Values, growth: float, horizon: float) -> Iterator[tuple[float, float]]:
-    """(Times today's requests, month) where each step within the horizon begins, and at its end."""
+def _by_month(values: Values, growth: float, horizon: float) -> Iterator[tuple[float, float]]:
+    """(Times today's requests, month) of each month of the horizon, by growth and steps."""
     paths = takewhile(lambda path: f"{path}.ratio" in values, (f"workload.steps.{n}" for n in count()))
     steps = [(_number(values, f"{path}.from_month", 0.0), _number(values, f"{path}.ratio", 1.0)) for path in paths]
-    for month in (*(begin for begin, _ in steps if begin <= horizon), *([horizon] if steps else [])):
+    for month in np.arange(1.0, horizon + 1.0).tolist():
         ratios = (ratio for begin, ratio in steps if begin <= month)
         yield prod(ratios) * (1.0 + growth) ** ((month - 1.0) / MONTHS_PER_YEAR), month
 

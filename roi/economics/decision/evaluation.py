@@ -62,7 +62,6 @@ class Evaluated:
         return self.cash_pv if counts == "cash" else self.pv
 
 
-
 @dataclass(frozen=True)
 class SentOn:
     """Requests that are too long for the option, and go to an API unseen once it serves alone."""

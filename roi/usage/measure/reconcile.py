@@ -37,7 +37,8 @@ class LineItem:
     usd_per_month: float | None
     """What is posted by whole months (or years, by their months), or on no more than one day of a month in a log of more than
     a week, is a month's amount, the mean of the months that have it: a fee is due whichever days have calls. What is posted on
-    more days, such as units that are billed by the hour, is that of a mean day, over 365/12 days; None without a whole day."""
+    more days, such as units that are billed by the hour, is that of a mean day, over 365/12 days; None without a whole day.
+    What is given back once, a refund, is not due again: it is the mean of all months of the log."""
     usd_by_day: Mapping[int | None, float]
     """By the day, since 1970, on which the time begins that each amount is of."""
 
@@ -118,7 +119,8 @@ def _a_month(rows: Sequence[Spend], days: Days) -> float:
             fees[day_of(row.day).year, day_of(row.day).month] += row.cost_usd / max(months, 1)
         else:
             used.append(row)
-    mean_fee = sum(fees.values()) / len(fees) if fees else 0.0
+    log_months = round(days.counted / DAYS_PER_MONTH) if sum(fees.values()) < 0 else 0
+    mean_fee = sum(fees.values()) / (max(len(fees), log_months) or 1)
     return mean_fee + days.mean((row.day, row.cost_usd) for row in used) * DAYS_PER_MONTH
 
 

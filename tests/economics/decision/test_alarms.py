@@ -61,7 +61,10 @@ def test_an_alarm_names_the_field_that_is_too_large(values: dict[str, Any], fiel
 
 
 def test_steps_count_as_growth_does_in_every_month_of_the_horizon() -> None:
-    """x 20 and x 50 are a thousandfold, and from month 40 on of 36 nothing. Doubling for 35 months, 7.55 x, and x 20: 151."""
+    """x 20 and x 50 are a thousandfold, and from month 40 on of 36 nothing. Doubling for 35 months, 7.55 x, and x 20: 151.
+
+    Doubling for 18 months, 2.83 x, and x 50: 141 in the month before a step ends it.
+    """
     def told(growth: float, *steps: tuple[float, float]) -> list[tuple[str, str]]:
         each = {f"workload.steps.{n}.{name}": x for n, step in enumerate(steps)
                 for name, x in zip(("from_month", "ratio"), step, strict=True)}
@@ -72,6 +75,7 @@ def test_steps_count_as_growth_does_in_every_month_of_the_horizon() -> None:
     assert told(0.0, (4.0, 20.0), (40.0, 50.0)) == told(0.0, (4.0, 100.0)) == []
     assert told(0.0, (4.0, 200.0), (6.0, 0.005)) == [("workload.steps", "requests are 200 x today's in month 4; a ")]
     assert told(1.0, (2.0, 20.0)) == [("workload.steps", "requests are 151 x today's in month 36; a")]
+    assert told(1.0, (2.0, 50.0), (20.0, 0.01)) == [("workload.steps", "requests are 141 x today's in month 19; a")]
 
 
 def test_a_latency_as_measured_is_an_alarm_from_where_one_that_is_asked_is_and_names_its_own_field() -> None:

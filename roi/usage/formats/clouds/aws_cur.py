@@ -151,8 +151,11 @@ def _product(table: Table) -> Column:
 
 
 def _entry(table: Table, name: str, key: str) -> Column:
-    """An entry of a map, as JSON or as a database writes a map; null where it has none."""
-    return text(table, name).re_extract(rf"""\b{key}["']?\s*[:=]\s*["']?([^"',}}]*)""", 1).nullif("")
+    """An entry of a map, as JSON or as a database writes a map; null where it has none. What stands in quotes is read whole."""
+    held, begins = text(table, name), rf"""[{{,]\s*["']?{key}["']?\s*[:=]\s*"""
+    whole = [held.re_extract(rf"{begins}{sign}((?:[^{sign}\\]|\\.)*){sign}", 1) for sign in "\"'"]
+    bare = held.re_extract(rf"""{begins}([^"'\s,}}][^,}}]*)""", 1)
+    return ibis.coalesce(*(each.re_replace(r"""\\(["'\\])""", r"\1").nullif("") for each in whole), bare.nullif(""))
 
 
 def _unit(table: Table) -> Column:
@@ -200,7 +203,7 @@ def tagged(form: Format, asked: str | None) -> Format:
     In CUR 2.0 a tag such as resource_tags_user_task is the entry user_task of the map resource_tags.
     """
     name = (asked or "").lower()
-    if form not in (AWS_CUR, AWS_CUR_OLDER) or not name.startswith((f"{TAGS}_", "resourcetags/")):
+    if form not in (AWS_CUR, AWS_CUR_OLDER) or not re.match(f"({TAGS}_|resourcetags/).", name):
         return form
 
     def prepared(raw: Table) -> Table:

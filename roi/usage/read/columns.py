@@ -189,14 +189,14 @@ def instant(table: Table, *names: str) -> Column:
     if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
         return _micros(column.cast("timestamp"), ibis.literal("1970-01-01T00:00:00").cast("timestamp"))
     if kind.is_timestamp() or kind.is_unknown():  # DuckDB's nanoseconds with a zone, of pandas, have no name in Ibis
-        return _zoned_micros(column if kind.is_timestamp() else column.try_cast("timestamp('UTC')"))
+        return _zoned_micros(column) if kind.is_timestamp() else _time_in(column)
     if kind.is_numeric():
         return _from_epoch(column)
     if not kind.is_string():  # a time of day, a duration, a list
         return ibis.null("int64")
     words = column.strip().re_replace(APART, r"\1").nullif("")
-    stamp = ibis.ifelse(words.re_search(DATE), words.concat(" 00:00:00+00:00"), words).try_cast("timestamp('UTC')")
-    return ibis.coalesce(_from_epoch(column), _zoned_micros(stamp))
+    told = ibis.ifelse(words.re_search(DATE), words.concat(" 00:00:00+00:00"), words)
+    return ibis.coalesce(_from_epoch(column), _time_in(told))
 
 
 def utc(table: Table, *names: str) -> Column:
@@ -207,7 +207,7 @@ def utc(table: Table, *names: str) -> Column:
     words = table[found].strip()
     zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
                        (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=ibis.null("string"))
-    return ibis.coalesce(_zoned_micros(zoned.try_cast("timestamp('UTC')")), instant(table, found))
+    return ibis.coalesce(_time_in(zoned), instant(table, found))
 
 
 def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
@@ -224,8 +224,8 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     day = part["year"].concat("-", part["month"].lpad(2, "0"), "-", part["day"].lpad(2, "0"))
     clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"),
                         ibis.ifelse(part["h"].isnull(), "+00:00", ""))
-    stamp = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
-    return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
+    told = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string"))
+    return ibis.coalesce(_time_in(told), instant(table, found))
 
 
 def with_periods(table: Table, name: str) -> Table:
@@ -280,7 +280,7 @@ def may_name_periods(table: Table, name: str) -> bool:
 def _month(number: Column) -> Column:
     """Microseconds at which a month begins, counted from the year 0 on."""
     year, month = (number / 12).floor().cast("int64").cast("string"), (number % 12 + 1).cast("string").lpad(2, "0")
-    return _zoned_micros(year.concat("-", month, "-01 00:00:00+00:00").try_cast("timestamp('UTC')"))
+    return _time_in(year.concat("-", month, "-01 00:00:00+00:00"))
 
 
 def _first_monday(year: Column) -> Column:
@@ -292,7 +292,7 @@ def _first_monday(year: Column) -> Column:
 def _midnight(day: Column) -> Column:
     """Microseconds at which a day, counted from 1970 on, begins."""
     words = (ibis.literal("1970-01-01").cast("date") + day.as_interval("D")).cast("string").left(10)
-    return _zoned_micros(words.concat(" 00:00:00+00:00").try_cast("timestamp('UTC')"))
+    return _time_in(words.concat(" 00:00:00+00:00"))
 
 
 def _micros(stamp: Column, start: Column) -> Column:
@@ -302,6 +302,11 @@ def _micros(stamp: Column, start: Column) -> Column:
 
 def _zoned_micros(stamp: Column) -> Column:
     return _micros(stamp, ibis.literal("1970-01-01T00:00:00+00:00").cast("timestamp('UTC')"))
+
+
+def _time_in(words: Column) -> Column:
+    """Microseconds since 1970 UTC of the time that a text says; null where the database reads none in it."""
+    return _zoned_micros(words.try_cast("timestamp('UTC')"))
 
 
 def _from_epoch(column: Column) -> Column:

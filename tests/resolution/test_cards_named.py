@@ -29,7 +29,7 @@ def test_a_card_that_is_neither_owned_nor_rented_out_is_refused() -> None:
 
 
 def test_cards_that_nobody_rents_out_are_told_with_the_nearest_that_are() -> None:
-    with pytest.raises(ScenarioError, match=r"candidates.gpus: 'L40' .* on the as-of date; nearest that are: L40S, L4$"):
+    with pytest.raises(ScenarioError, match=r"'L40' .* \(gpu_rents states a quote\); nearest that are: L40S, L4$"):
         case_of(candidates={"gpus": ["L40"]})
 
 

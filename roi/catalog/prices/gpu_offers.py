@@ -157,8 +157,9 @@ def rented_offers(s: "Scenario") -> Offers:
             raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {card} that is known is of {min(later)};"
                                 " state one in gpu_rents, take a later day, or no candidates.self_hosted")
         near = list(dict.fromkeys(each for name in c.gpus for each in nearest(name, {o.gpu for o in rented})))
-        raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", "no vendor of the scenario rents these on the as-of"
-                            f" date{f'; nearest that are: {first_of(near, NEAR)}' if near else ''}")
+        raise ScenarioError("candidates.gpus", ", ".join(c.gpus) or "all", (
+            "no vendor of the scenario rents these on the as-of date (gpu_rents states a quote)"
+            f"{f'; nearest that are: {first_of(near, NEAR)}' if near else ''}"))
     return kept
 
 

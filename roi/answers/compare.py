@@ -111,6 +111,7 @@ def _resolved(
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:
-        notes.append(f"scores as {quality} states them, the bar {scenario.quality.bar:.0%}")
+        bar = scenario.quality.bar
+        notes.append(f"scores as {quality} states them, {f'the bar {100.0 * bar:.4g}%' if bar else 'no bar (quality.bar)'}")
         notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
     return KeptCase(case=resolved.case, scenario=scenario_data(scenario), warnings=resolved.warnings, note="; ".join(notes))

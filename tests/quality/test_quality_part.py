@@ -137,7 +137,10 @@ def test_compare_takes_the_scores_and_says_so(scenario: Path, part: Path) -> Non
     before = json.loads(ask("compare", scenario, "--format", "json").stdout)
     result = ask("compare", scenario, "--quality", part, "--format", "json")
     assert result.exit_code == 0, result.stderr
-    assert f"scores as {part} states them" in result.stderr
+    assert f"scores as {part} states them, the bar 90%" in result.stderr
+    for bar, told in (("0.925", "the bar 92.5%"), ("0", "no bar (quality.bar)")):
+        asked = ask("compare", scenario, "--quality", part, "--set", f"quality.bar={bar}", "--draws", "0")
+        assert f"states them, {told}" in asked.stderr
     after = json.loads(result.stdout)
     chosen = [next(each for each in data["options"] if "gpt-6-luna" in each["id"]) for data in (before, after)]
     assert [each["feasible"] for each in chosen] == [False, True]

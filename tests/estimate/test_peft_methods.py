@@ -7,8 +7,12 @@ import pytest
 from long_tables import every_row
 
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
+from roi.estimate.accuracy.measured_run import theory_s
+from roi.estimate.step.step_time import rotation_s
+from roi.estimate.step.work import rotation_work
 from roi.estimate.training.adapter_activations import behind_mlp_peak
 from roi.estimate.training.adapters import check_rank, trained_parameters
 from roi.estimate.training.memory import training_memory
@@ -234,6 +238,28 @@ def test_speed_is_lora_s_at_the_pace_of_the_tuner_s_family_and_wider():
     assert loha.efficiency.overall == pytest.approx(PACES["weight"][0] * lora.efficiency.overall)
     assert loha.high / loha.low > lora.high / lora.low
     assert loha.level == "tuner"
+
+
+def test_what_makes_rotations_of_weights_takes_as_long_whatever_the_tokens():
+    """By hand, of llama-3.2-3b's 56 targets as wide as 3,072: 2 x 3 products, blocks of 4 laid by one kernel each, permutations
+    in fp32. The published 1,266 tokens a second (peft-006, an L40S) were taken for 4,626, and the interval missed others."""
+    model, card, known = MODEL, find_gpu("L40S"), training_efficiencies().step()
+    asked = plan("boft", rank=4.0, targets="qv", micro_batch=4.0, seq=210.0, checkpointing=False, trainer="plain")
+    products, passes, kernels, fetched = rotation_work(model, asked)
+    assert sum(float(each.flops) for each in products) == pytest.approx(56 * 2 * 3 * 2 * 3072.0**3)
+    assert (kernels, fetched) == (56 * 3072 / 4, 56 * 4 * 3072.0**2)
+    assert sum(float(each.calls * each.bytes_each) for each in passes) == pytest.approx(56 * 22 * 3072.0**2)
+    again = replace(asked, trainer="hf", checkpointing=True)
+    assert rotation_work(model, again)[2:] == (2 * 56 * 3072 / 4, 0.0)
+    speed, theory = speed_evidence(Store())(card, model, asked), theory_s(model, asked, card, known)
+    ends = [840.0 / theory * each for each in (speed.low, speed.efficiency.overall, speed.high)]
+    assert ends[0] < 1114.2
+    assert 1265.7 < ends[1] < 1.5 * 1265.7 < ends[2]
+    few, many = (rotation_s(model, replace(asked, micro_batch=n), card, known) for n in (1.0, 64.0))
+    assert few == many
+    _, passes, kernels, _ = rotation_work(model, replace(asked, method="hra", rank=16.0, targets=("q_proj",)))
+    assert sum(float(each.calls * each.bytes_each) for each in passes) == pytest.approx(28 * 16 * 68 * 3072.0**2)
+    assert kernels == rotation_s(model, replace(asked, method="lora"), card, known) == 0.0
 
 
 def test_every_tuner_broadcasts_over_its_size():

@@ -28,6 +28,7 @@ from roi.estimate.step.work import (
     Product,
     decomposition_passes,
     partition_hooks,
+    rotation_work,
     step_operators,
     step_passes,
     step_products,
@@ -38,7 +39,7 @@ from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, pack
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
-from roi.estimate.training.sharding import Links, LinkSpeed, datasheet_links, link_seconds
+from roi.estimate.training.sharding import HOST_BYTES_PER_S, Links, LinkSpeed, datasheet_links, link_seconds
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -204,6 +205,15 @@ def step_time(
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )
+
+
+def rotation_s(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
+    """Seconds of a micro-step in which BOFT or HRA makes rotations (`rotation_work`); 0 of any other method."""
+    products, passes, kernels, fetched = rotation_work(model, plan)
+    if not products:
+        return 0.0
+    device = _products_s(products, gpu, efficiency) + _passes_s(passes, gpu, efficiency)
+    return float(np.max(device + kernels * efficiency.kernel_s)) + fetched / HOST_BYTES_PER_S
 
 
 def links_of(plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> Links:

@@ -128,6 +128,29 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
             yield Product(calls, inputs, outputs, rank, wide, rounds=again)
 
 
+def rotation_work(model: ModelShape, plan: TrainingPlan) -> tuple[list[Product], list[Pass], float, float]:
+    """What BOFT and HRA do to make rotations of weights, whatever the tokens: products, passes, kernels, bytes from the host.
+
+    The rest of their step is LoRA's. BOFT multiplies three matrices as wide as the inputs, after one operator of C++ has laid
+    block by block into the first, a kernel each; without a Trainer it fetches its permutations (peft/tuners/boft/layer.py,
+    forward, without its CUDA extension). HRA passes over such a matrix r times, in 28 bytes an element forward and 40
+    backward, and multiplies it with an identity and with the weight (peft/tuners/hra/layer.py, get_delta_weight, forward).
+    """
+    again, rank = 2.0 if plan.checkpointing else 1.0, float(np.max(plan.rank))
+    products, passes, kernels, fetched = [], [], 0.0, 0.0
+    for x in target_linears(model, plan) if plan.method in {"boft", "hra"} else ():
+        calls, i, o = float(x.layers), float(x.inputs), float(x.outputs)
+        if plan.method == "boft":
+            products.append(Product(3.0 * calls, i, i, i, unlowered_dtype(plan), rounds=again + 1.0))
+            passes += [Pass(3.0 * calls * again, 16.0 / 3.0 * i * i), Pass(calls, 6.0 * i * i)]
+            kernels += calls * again * i / rank
+            fetched += calls * again * 4.0 * i * i * (plan.trainer == "plain")
+        else:
+            products += [Product(calls, n, i, i, adapter_dtype(plan), rounds=again + 1.0) for n in (i, o)]
+            passes += [Pass(5.0 * calls * rank * again, 28.0 / 5.0 * i * i), Pass(7.0 * calls * rank, 40.0 / 7.0 * i * i)]
+    return products, passes, kernels, fetched
+
+
 def unlowered_dtype(plan: TrainingPlan) -> Dtype:
     """The type of attention's products, the output head's and its logits: fp32 after k-bit preparation without autocast."""
     return "fp32" if plan.prepared and not plan.autocast else plan.dtype

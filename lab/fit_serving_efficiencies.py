@@ -41,7 +41,7 @@ from roi.store.tables.serving_table import serving_table
 
 Array = NDArray[np.float64]
 CATALOG = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
-DATE = "2026-11-30"
+DATE = "2026-12-01"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
 DST = "dstackai/benchmarks (2024-11, 2025-09)"

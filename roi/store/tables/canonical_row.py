@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date as Date
+from os.path import exists  # takes names that are too long for a path
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -31,6 +32,9 @@ def _model_id(name: str) -> str:
         raise ValueError(why)
     if (found := known_model(name, exact=True)) is not None:
         return found.id
+    if exists(name) or name.startswith(("/", "./", "../", "~")):
+        raise ValueError("a folder's or file's model, which tables do not open; give the catalog's name of the model that it was"
+                         " made of, or take a profile of it: `roi profile train`, then `roi calibrate`")
     meant = known_model(name)
     ids = [model.id for model in load_models()]
     hint = ", ".join(nearest(name, ids) if meant is None else [meant.id])

@@ -98,6 +98,9 @@ class Tuner(NamedTuple):
     """Frozen fp32 elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
     making: Count = _none
     """Elements of 4 bytes that are there, beside `kept`, when its weight is made; of what is kept the result comes then."""
+    turning: tuple[float, float] = (0.0, 0.0)
+    """Bytes a token that its backward holds at once beside what is kept, for each input and for each output of a target: fp32
+    copies of gradients, complex numbers of 8 bytes (c3a), and 16-bit gradients of gate and up where the highest point is theirs."""
     shared: Count = _none
     """Trained parameters that the targets of one name share over all layers."""
     once: float = 0.0
@@ -126,8 +129,8 @@ class Tuner(NamedTuple):
 
 
 TUNERS: Final[dict[str, Tuner]] = {
-    "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0), ranks=1.0, size="init_r",
-                     token_bytes=((0.0, 39.0), (8.0, 54.0))),
+    "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0) + 1.0, outputs=1.0, ranks=1.0, size="init_r",
+                     turning=(0.0, 28.0), token_bytes=((0.0, 39.0), (8.0, 54.0))),
     "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
     "bat": Tuner("weight", lambda i, o, r: r * o, kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, built=False,
                  makes=Making((60.0, 29.0), (58.0, 29.0), instead=True)),
@@ -135,9 +138,10 @@ TUNERS: Final[dict[str, Tuner]] = {
     "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
     "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
                   outputs=1.0, moved=lambda i, o, r: i * i + 0.0 * r, size="boft_block_size", stays="base"),
-    "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size",
+    "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size", turning=(16.0, 8.0),
                  token_bytes=((32.0, 37.0), (48.0, 55.0))),
-    "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path, token_bytes=((12.0, 10.0), (28.0, 43.0))),
+    "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path, turning=(0.0, 20.0),
+                  token_bytes=((12.0, 10.0), (28.0, 43.0))),
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
     "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, making=lambda i, o, r: 5.0 * i * o + 0.0 * r,
                        makes=Making((64.0, 56.0), (70.0, 62.0)), size="n_frequency"),
@@ -157,10 +161,10 @@ TUNERS: Final[dict[str, Tuner]] = {
     "mica": Tuner("path", lambda i, o, r: r * i, copied=_path, built=False),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
     "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
-                 copied=lambda i, o, r: 3.0 * i * i / block(i, r)),
+                 copied=lambda i, o, r: 3.0 * i * i / block(i, r), turning=(12.0, 0.0)),
     "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
-    "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r,
+    "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=_weight, widened=_weight, copied=_weight,
                     makes=Making((14.0, 8.0), (16.0, 4.0), (2.0, 3.0))),
     "psoft": Tuner("path", lambda i, o, r: r * (r + 3.0) / 2.0, reads="", kept=lambda i, o, r: 5.0 * r * r, ranks=1.0,
                    frozen=lambda i, o, r: min(i, o) * i + r * o),

@@ -100,7 +100,7 @@ class Tuner(NamedTuple):
     """Elements of 4 bytes that are there, beside `kept`, when its weight is made; of what is kept the result comes then."""
     turning: tuple[float, float] = (0.0, 0.0)
     """Bytes a token that its backward holds at once beside what is kept, for each input and for each output of a target: fp32
-    copies of gradients, complex numbers of 8 bytes (c3a), and 16-bit gradients of gate and up where the highest point is theirs."""
+    copies of gradients, complex numbers (c3a), 16-bit gradients of gate and up where the highest point is theirs."""
     shared: Count = _none
     """Trained parameters that the targets of one name share over all layers."""
     once: float = 0.0

@@ -11,6 +11,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import theory_s
+from roi.estimate.step.step_time import step_time
 from roi.estimate.step.tuner_work import fetched_bytes, tuner_work
 from roi.estimate.training.adapter_activations import behind_mlp_peak
 from roi.estimate.training.adapters import check_rank, trained_parameters
@@ -315,7 +316,10 @@ def test_what_tuners_make_of_weights_explains_their_published_speed():
 
 
 def test_every_tuner_broadcasts_over_its_size():
-    sizes = np.array([4.0, 8.0])
+    sizes, card, known = np.array([4.0, 8.0]), find_gpu("L40S"), training_efficiencies().step()
+    for method in (name for name, its in TUNERS.items() if its.stack == "transformers"):
+        many, one = (np.broadcast_to(step_time(MODEL, plan(method, rank=r), card, known).micro_step_s, 2) for r in (sizes, 8.0))
+        assert many[1] == pytest.approx(one[1], rel=1e-12), method
     for method in TUNERS:
         counts = np.broadcast_to(trained_parameters(MODEL, plan(method, rank=sizes)), 2)
         assert float(counts[1]) == float(trained_parameters(MODEL, plan(method, rank=8.0))), method

@@ -157,7 +157,7 @@ def print_tuners(runs: Sequence[MeasuredRun]) -> None:
     need, share = percentile(*_by_method(away), 0.9), 100 * np.mean(held)
     print(f"memory, tuners: {need:.3f}; TUNER has {TUNER:g}; {share:.0f}% of {len(away)} rows inside, their method left out")
     paces = [(run, float(np.log(run.tokens_per_s / found.value * PACES[run.plan.tuner.family][0]))) for run in own
-             if run.tokens_per_s and run.plan.tuner and run.plan.method not in {"boft", "hra"}
+             if run.tokens_per_s and run.plan.tuner
              and isinstance(found := speed(run), Prediction)]
     for family, told in PACES.items():
         kind = [x for x in paces if x[0].plan.tuner and x[0].plan.tuner.family == family]

@@ -32,7 +32,7 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
-from roi.estimate.step.step_time import StepEfficiency, StepWork, rotation_s, step_time, step_work
+from roi.estimate.step.step_time import StepEfficiency, StepWork, step_time, step_work
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import LinkSpeed
@@ -50,11 +50,18 @@ SCHEMA: Final = "roi.calibration/1"
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 PACES: Final[dict[str, tuple[float, float, float]]] = {
-    "path": (0.86, 0.44, 1.05), "weight": (0.64, 0.45, 0.95), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
-"""Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets, by family: median, 5th and 95th
-percentile over 156 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card
-(3.2B, some 840 tokens a step); what a tuner does to weights costs less of a step of more tokens. BOFT and HRA, whose rotations
-are counted (`rotation_s`), have the pace of a path beside them (lab/fit_training_intervals.py)."""
+    "path": (0.87, 0.53, 1.05), "weight": (0.98, 0.71, 1.16), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
+"""Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets with what the tuner makes of weights
+(step/tuner_work.py), by family: median, 5th and 95th percentile over 160 rows of its method comparison, methods weighted by the
+root of their rows (lab/fit_training_intervals.py). They are one model on one card (3.2B, some 840 tokens a step)."""
+PACED_ROWS: Final = {
+    "adalora": 4, "adamss": 2, "adaption_prompt": 6, "bat": 6, "bdlora": 2, "beft": 2, "boft": 4, "c3a": 3, "deft": 2,
+    "delora": 3, "fourierft": 8, "frod": 2, "glora": 2, "gralora": 2, "hira": 2, "ia3": 9, "lily": 4, "ln_tuning": 4,
+    "loha": 4, "lokr": 5, "lora_fa": 4, "mica": 1, "miss": 9, "oft": 4, "osf": 3, "p_tuning": 4, "peanut": 4,
+    "prefix_tuning": 8, "prompt_tuning": 11, "psoft": 4, "pvera": 3, "randlora": 4, "road": 3, "shira": 3, "tinylora": 4,
+    "trainable_tokens": 3, "unilora": 1, "vblora": 4, "vera": 4, "waveft": 3,
+}
+"""How many of them are of each method; of HRA, and of what other packages have of their own, there is none."""
 LARGEST_JOB: Final = 512
 """GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
 
@@ -231,8 +238,7 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
         if plan.tuner is None:
             return found
         tuned = [(run, computed(p) / computed(plan)) for run, p in here if p.method == plan.method]
-        beside = rotation_s(shape, plan, gpu, known) / theory_s(shape, plan, gpu, known)
-        found = paced(found, plan, beside)
+        found = paced(found, plan)
         return after(found, [replace(run, theory_s=run.theory_s * more) for run, more in tuned], plan.method)
 
     return evidence
@@ -271,17 +277,13 @@ def computed(plan: TrainingPlan) -> float:
     return float((plan.seq + plan.rank) / plan.seq) if plan.method in VIRTUAL else 1.0
 
 
-def paced(found: Evidence, plan: TrainingPlan, beside: float = 0.0) -> Evidence:
-    """The evidence for LoRA at the pace of the plan's own tuner, which the roofline does not count, and with its spread too.
-
-    `beside`: what it makes of weights whatever the tokens (`rotation_s`), over the roofline's seconds; what is left of such a
-    tuner's step has the pace of one that leaves weights alone.
-    """
+def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
+    """The evidence for LoRA at the pace of the plan's own tuner, which the roofline does not count, and with its spread too."""
     assert plan.tuner is not None
-    middle, slowest, fastest = PACES["path" if beside else plan.tuner.family]
+    middle, slowest, fastest = PACES[plan.tuner.family]
     before, scale = float(found.efficiency.overall), middle / computed(plan)
     low, high = joint_low((found.low / before, slowest / middle)), joint_high((found.high / before, fastest / middle))
-    overall = before * scale / (1.0 + beside * before * scale)
+    overall = before * scale
     return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * low),
                    high=float(overall * high), level="mixture" if found.level == "mixture" else "tuner", before=None, pieces=())
 
@@ -313,7 +315,8 @@ def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
             "tuner": "LoRA's at the pace of peft's tuners of the nearest kind",
             "mixture": "that of dense models, no published run is of a mixture"}
     told = first_of(evidence.sources, 3, "; ")
-    held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
+    what = "rows of tuners" if evidence.level == "tuner" else "rows"
+    held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of {what} left out inside such an interval"
     speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
     return "; ".join(filter(None, (speed, pieces_told(evidence))))
 

@@ -271,6 +271,20 @@ def test_a_profile_of_a_tuner_pins_that_tuner_and_no_other_of_its_family():
     assert all(found(L40S, SMALL, plan) == without(L40S, SMALL, plan) for plan in (loha, PLAN))
 
 
+def test_a_profile_of_a_tuner_at_another_size_scales_what_it_makes_of_weights_too():
+    """A step as long as was foreseen leaves the figure of four times as many tokens where it was: the rotations of BOFT,
+    most of the step, are not done four times."""
+    few, many = (replace(PLAN, method="boft", rank=4.0, micro_batch=batch) for batch in (1.0, 4.0))
+    known, without = training_efficiencies().step(), speed_evidence(Store())
+    step_s = theory_s(SMALL, few, L40S, known) / without(L40S, SMALL, few).efficiency.overall
+    point = TrainPoint(micro_batch=1, seq=512, step_s=(9.0, step_s, step_s), warmup=1, memory=MemoryReading())
+    stored = profile().model_copy(update={"plan": plan_record(few), "points": (point,)})
+    found = speed_evidence(Store((StoredProfile(Path("p/boft.json"), stored, Path("p")),)))(L40S, SMALL, many)
+    assert found.level == "profile"
+    assert found.efficiency.overall == pytest.approx(without(L40S, SMALL, many).efficiency.overall, rel=0.001)
+    assert theory_s(SMALL, many, L40S, known) < 2.0 * theory_s(SMALL, few, L40S, known)
+
+
 def test_a_profile_of_a_folder_s_model_is_read_by_its_own_entries_and_counts_for_a_model_of_its_name_and_size():
     """The entries are those of a catalog's model, so its own profile says as much of it; of a smaller one it says less."""
     entries = model_config(SMALL).entries

@@ -223,11 +223,13 @@ def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
 
 
 @pytest.mark.parametrize(("words", "whose"), [
-    (("--method", "ia3"), "at the pace of peft's tuners of its kind ("),
+    (("--method", "ia3"), "at the pace of peft's tuners of its kind, 9 rows of ia3 among them ("),
+    (("--method", "hra"), "of its kind, 0 rows of hra among them ("),
+    (("--method", "boft"), "of its kind, 4 rows of boft among them ("),
     (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),
     (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is LitGPT's) ("),
 ])
-def test_a_method_that_is_not_peft_s_is_not_called_so(words, whose):
+def test_a_tuner_s_speed_says_whose_pace_it_is_and_how_many_rows_are_its_own(words, whose):
     for full in ((), ("--full",)):
         assert whose in " ".join(run("llama-3.1-8b", "--gpu", "H100", *words, *full).stdout.split())
 

@@ -41,8 +41,6 @@ LOOPS = {
 """Loops whose peak lies in backward, where every byte that a layer keeps counts: the loss is taken in chunks."""
 LOOSE = {"pvera": 0.055, "prefix_tuning": 0.04, "trainable_tokens": 0.07}
 """Bounds of the tuners whose formula counts the largest of their tensors alone; autocast runs pvera's exp in fp32."""
-ADALORA = {"plain": -0.340, "autocast": -0.261}
-"""Error of adalora, of which peft 0.21 marks one number a target as trained and so keeps the output that it divides."""
 
 
 def planned(method, loop, targets="all-linear"):
@@ -62,12 +60,27 @@ def held(method, loop):
 def test_a_tuner_is_held_to_peft_s_own_class(method, loop):
     """Peaks of a small model, where adapters are a large part of it."""
     error, counted, trained = held(method, loop)
-    if method == "adalora":
-        assert counted == trained - 210
-        assert error == pytest.approx(ADALORA[loop], abs=0.02)
-    else:
-        assert counted == trained
-        assert abs(error) <= LOOSE.get(method, 0.03)
+    assert counted == trained
+    assert abs(error) <= LOOSE.get(method, 0.03)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(("method", "size"), [("adalora", 16.0), ("c3a", 64.0), ("deft", 16.0), ("oft", 16.0)])
+def test_what_a_tuner_s_backward_holds_is_counted_when_a_layer_is_computed_anew(method, size, loop):
+    """They were 13, 7, 5 and 3% of the peak too low."""
+    model, plan = find_model(MODEL), replace(planned(method, loop), rank=size, checkpointing=True)
+    memory, run = training_memory(model, plan), dry_run(model_config(model), plan, workspace_bytes=0)
+    assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(max(run.tape.live_bytes), rel=0.02)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("method", "size"), [("c3a", 64.0), ("peanut", 16.0), ("randlora", 16.0)])
+def test_a_base_in_fp32_is_read_without_copies(method, size):
+    """They were 17, 15 and 8% of the peak too high."""
+    model, plan = find_model(MODEL), replace(planned(method, "plain"), rank=size, dtype="fp32")
+    memory, run = training_memory(model, plan), dry_run(model_config(model), plan, workspace_bytes=0)
+    assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(max(run.tape.live_bytes), rel=0.02)
 
 
 @pytest.mark.parametrize(("method", "size", "loop"), [

@@ -46,6 +46,8 @@ def test_rows_without_ids_are_named_by_their_line(tmp_path):
     (PLAIN.replace("reference", "ISL"), "the column 'isl' twice"),
     (PLAIN.replace(",1024,", ",1,024,"), "line 2: 12 cells under 11 columns, separated by commas; a cell that holds one"),
     (PLAIN.replace("own-2", "own-1"), "the id 'own-1' occurs twice, in lines 2 and 3; one row"), ('id,a\n1,"x\n', "is not CSV"),
+    ("id,model,correct\n1,gpt-4o,1\n1,mine,0\n", "results of an evaluation and no table of runs; roi quality "),
+    ("id,model,score\n1,gpt-4o,0.5\n2,mine,1\n", "results of an evaluation and no table of runs; roi quality "),
     ("y" * 140_000 + f",{HEADS}", "is not CSV: field larger than field limit"),
 ])  # fmt: skip
 def test_what_is_no_table_is_one_message_of_what_was_found(tmp_path, text, told):

@@ -363,3 +363,11 @@ def test_gptq_is_predicted_as_as_many_bits_and_says_so():
     found = run(method="qlora", quant="gptq-int4")
     assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", 4, False)
     assert any("GPTQ" in label for label, _ in found.assumed)
+
+
+@pytest.mark.parametrize("model", ["mine", "/somewhere/mine"])
+def test_a_row_of_a_folder_s_model_says_what_reads_that(skipped, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert "a folder's or file's model" in (why := skipped(model=model).why)
+    assert "roi profile train" in why

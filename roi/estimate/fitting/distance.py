@@ -36,8 +36,9 @@ that (lab/fit_training_intervals.py prints both). Since the formula of fused nor
 0.02: kept, as a source that had no part in that mending has yet to say so."""
 TUNER: Final = 0.055
 """The same distance for tuners beside LoRA: 90% of 177 rows, 160 of peft's method comparison, lie within it, methods weighted
-by the root of their rows, and 92% with each row's method left out (lab/fit_training_intervals.py). Formulas are held to dry
-runs of peft 0.21; the rows ran several versions, and layouts of a tuner that a plan does not say (OSF)."""
+by the root of their rows, and 92% with each row's method left out (lab/fit_training_intervals.py), AdaLoRA's aside: 0.064 and
+90% with them. Formulas are held to dry runs of peft 0.21; the rows ran several versions (AdaLoRA's kept no output),
+and layouts of a tuner that a plan does not say (OSF)."""
 
 
 def plan_apart(plan: TrainingPlan) -> frozenset[Apart]:

@@ -4,7 +4,7 @@ A micro-step is forward, loss and backward of micro_batch x seq tokens. Each pie
 takes what bounds it, and the device does one after the other while the host launches the next:
 
     micro-step = (max(device, host) + idle) / overall efficiency + link
-    device     = products + attention + element-wise passes + dequantisation + DoRA's norm
+    device     = products + attention + element-wise passes + dequantisation + DoRA's norm + copies from the host
     product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
     pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
     host       = operators x launch time + ZeRO-3's hooks
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.optimizer_time import orthogonal_s, paging_s, update_s
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
+from roi.estimate.step.tuner_work import fetched_bytes, tuner_work
 from roi.estimate.step.work import (
     Pass,
     Product,
     decomposition_passes,
     partition_hooks,
-    rotation_work,
     step_operators,
     step_passes,
     step_products,
@@ -156,13 +156,17 @@ class StepWork:
     """Passes over weights that a decomposition makes."""
     operators: Number
     """Launches."""
+    fetched_bytes: Number = 0.0
+    """Bytes that come from the host."""
 
 
 def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
     """The work that `step_time` times; where many cards are timed, they share it."""
     run = (model if plan.stack == "litgpt" and plan.method != "llamapro" else built_model(model, plan)).unrolled
-    return StepWork(run=run, products=tuple(step_products(run, plan)), passes=tuple(step_passes(run, plan)),
-                    merged=tuple(decomposition_passes(run, plan)), operators=step_operators(run, plan))
+    products, passes = tuner_work(run, plan)
+    return StepWork(run=run, products=(*step_products(run, plan), *products), passes=(*step_passes(run, plan), *passes),
+                    merged=tuple(decomposition_passes(run, plan)), operators=step_operators(run, plan),
+                    fetched_bytes=fetched_bytes(run, plan))
 
 
 def step_time(
@@ -194,7 +198,8 @@ def step_time(
     dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
     operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
-    device = products + attention + elementwise + merged + dequantised
+    fetched = work.fetched_bytes / (HOST_BYTES_PER_S * np.asarray(host_rates))
+    device = products + attention + elementwise + merged + dequantised + fetched
     optimizer = update_s(model, plan, bandwidth) / (host_rates if plan.offload else efficiency.overall)
     turned = orthogonal_s(model, plan, _matrix_rate(gpu, efficiency, "bf16")) / efficiency.overall
     each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency), host_rates)
@@ -205,15 +210,6 @@ def step_time(
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )
-
-
-def rotation_s(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
-    """Seconds of a micro-step in which BOFT or HRA makes rotations (`rotation_work`); 0 of any other method."""
-    products, passes, kernels, fetched = rotation_work(model, plan)
-    if not products:
-        return 0.0
-    device = _products_s(products, gpu, efficiency) + _passes_s(passes, gpu, efficiency)
-    return float(np.max(device + kernels * efficiency.kernel_s)) + fetched / HOST_BYTES_PER_S
 
 
 def links_of(plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> Links:

@@ -56,7 +56,7 @@ class Product:
     """Bytes of a frozen or trained weight that the call reads from device memory, whatever the cache holds."""
     rounds: float = 1.0
     """Times a micro-step does all calls: forward, recompute, gradients."""
-    groups: float = 1.0
+    groups: Number = 1.0
     """Products of this shape in one call, whose tiles fill the device together."""
 
     @property
@@ -126,29 +126,6 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
         if plan.weight_decomposed:
             yield Product(calls, inputs, rank, inputs, wide, rounds=again)
             yield Product(calls, inputs, outputs, rank, wide, rounds=again)
-
-
-def rotation_work(model: ModelShape, plan: TrainingPlan) -> tuple[list[Product], list[Pass], float, float]:
-    """What BOFT and HRA do to make rotations of weights, whatever the tokens: products, passes, kernels, bytes from the host.
-
-    The rest of their step is LoRA's. BOFT multiplies three matrices as wide as the inputs, after one operator of C++ has laid
-    block by block into the first, a kernel each; without a Trainer it fetches its permutations (peft/tuners/boft/layer.py,
-    forward, without its CUDA extension). HRA passes over such a matrix r times, in 28 bytes an element forward and 40
-    backward, and multiplies it with an identity and with the weight (peft/tuners/hra/layer.py, get_delta_weight, forward).
-    """
-    again, rank = 2.0 if plan.checkpointing else 1.0, float(np.max(plan.rank))
-    products, passes, kernels, fetched = [], [], 0.0, 0.0
-    for x in target_linears(model, plan) if plan.method in {"boft", "hra"} else ():
-        calls, i, o = float(x.layers), float(x.inputs), float(x.outputs)
-        if plan.method == "boft":
-            products.append(Product(3.0 * calls, i, i, i, unlowered_dtype(plan), rounds=again + 1.0))
-            passes += [Pass(3.0 * calls * again, 16.0 / 3.0 * i * i), Pass(calls, 6.0 * i * i)]
-            kernels += calls * again * i / rank
-            fetched += calls * again * 4.0 * i * i * (plan.trainer == "plain")
-        else:
-            products += [Product(calls, n, i, i, adapter_dtype(plan), rounds=again + 1.0) for n in (i, o)]
-            passes += [Pass(5.0 * calls * rank * again, 28.0 / 5.0 * i * i), Pass(7.0 * calls * rank, 40.0 / 7.0 * i * i)]
-    return products, passes, kernels, fetched
 
 
 def unlowered_dtype(plan: TrainingPlan) -> Dtype:

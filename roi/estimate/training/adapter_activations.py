@@ -109,9 +109,12 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     inputs = 4.0 * sum(x.inputs for x in (on if reads == "fp32" else before))
     if reads == "least":
         inputs = each * sum(min(x.inputs, x.outputs) for x in on)
-    if reads == "stream":
-        first = any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on)
-        inputs = s.w * (s.model.hidden * float(first) + sum(x.inputs for x in on if x.name in OWN_INPUT))
+    if reads == "stream" or (reads in ("fp32", "least") and s.w >= 4.0 and not s.lowered):  # no copy is made of an fp32 stream
+        narrowed = [x for x in on if reads == "least" and x.outputs < x.inputs]
+        read = [x for x in on if x not in narrowed]
+        first = any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in read)
+        inputs = s.w * (s.model.hidden * float(first) + sum(x.inputs for x in read if x.name in OWN_INPUT))
+        inputs = inputs + each * sum(x.outputs for x in narrowed)
     return kept + s.tokens * inputs
 
 
@@ -124,13 +127,19 @@ def making_bytes(s: Setting) -> Number:
     """Bytes above what a layer keeps while its last target's weight is made; 0 where nothing is counted of it.
 
     HRA: forward's identity, a reflection's factor and result and the one before it (peft/tuners/hra/layer.py). FourierFT: the
-    spectrum in fp32, and a complex copy and result of its transform (fourierft/layer.py). Others: a few percent of a low peak.
+    spectrum in fp32, and a complex copy and result of its transform (fourierft/layer.py). Or while a target's backward runs
+    (`turning`), that of the last one being over. Others: a few percent of a low peak.
     """
     tuner, size = s.plan.tuner, np.asarray(s.plan.rank, dtype=float)
     made: Number = 0.0 * size
     if tuner is None or not s.plan.targeted:
         return made
-    for x in s.adapted(list(s.model.linears)):
+    on = s.adapted(list(s.model.linears))
+    last = [x for x in on if x.name == "down_proj"]
+    for x in on if any(tuner.turning) else ():
+        gone = 0.0 if x in last else _tuner_saved(s, tuner, last)  # of the last target, whose backward is over
+        made = np.maximum(made, s.tokens * (tuner.turning[0] * x.inputs + tuner.turning[1] * x.outputs) - gone)
+    for x in on:
         result: Number = _kept_bytes(s, tuner) * x.inputs * x.outputs
         result = result + 4.0 * float(not s.lowered and s.w < 4.0) * tuner.widened(x.inputs, x.outputs, size)
         made = np.maximum(made, 4.0 * tuner.making(x.inputs, x.outputs, size) - result)

@@ -63,6 +63,19 @@ def block(i: float, r: Number) -> Number:
     return np.asarray(divisors[np.abs(divisors - np.asarray(r, dtype=float)[..., None]).argmin(axis=-1)])
 
 
+class Making(NamedTuple):
+    """What a tuner does to make a target's weight, or its change, whatever the tokens; products with that are i x o."""
+
+    bytes_fp32: tuple[float, float]
+    """Bytes an element of the weight that element-wise kernels move, forward and backward, where its products are fp32."""
+    bytes_16bit: tuple[float, float]
+    """The same where autocast makes its products 16-bit."""
+    factors: tuple[float, float] = (0.0, 0.0)
+    """Products of factors of rank r, as many elements as the weight has, forward and backward."""
+    instead: bool = False
+    """True where the base's own product is not done beside it."""
+
+
 class Tuner(NamedTuple):
     """What a tuner does to a target; elements, not bytes, where nothing else is said."""
 
@@ -85,6 +98,9 @@ class Tuner(NamedTuple):
     """Frozen fp32 elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
     making: Count = _none
     """Elements of 4 bytes that are there, beside `kept`, when its weight is made; of what is kept the result comes then."""
+    turning: tuple[float, float] = (0.0, 0.0)
+    """Bytes a token that its backward holds at once beside what is kept, for each input and for each output of a target: fp32
+    copies of gradients, complex numbers (c3a), 16-bit gradients of gate and up where the highest point is theirs."""
     shared: Count = _none
     """Trained parameters that the targets of one name share over all layers."""
     once: float = 0.0
@@ -97,6 +113,11 @@ class Tuner(NamedTuple):
     """Elements of its factors that autocast copies to 16 bits."""
     widened: Count = _none
     """Elements of a 16-bit base's weight that it keeps in fp32, where autocast casts none."""
+    makes: Making | None = None
+    """What makes its weight; what makes rotations and bases, as wide as the inputs, is in estimate/step/tuner_work.py."""
+    token_bytes: tuple[tuple[float, float], tuple[float, float]] | None = None
+    """Bytes an element of a token's outputs that its own passes move, forward and backward, beside LoRA's: with fp32 products,
+    and under autocast."""
     stack: str = "transformers"
     """Whose model classes it belongs to."""
     built: bool = True
@@ -108,51 +129,61 @@ class Tuner(NamedTuple):
 
 
 TUNERS: Final[dict[str, Tuner]] = {
-    "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0), ranks=1.0, size="init_r"),
+    "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0) + 1.0, outputs=1.0, ranks=1.0, size="init_r",
+                     turning=(0.0, 28.0), token_bytes=((0.0, 39.0), (8.0, 54.0))),
     "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
-    "bat": Tuner("weight", lambda i, o, r: r * o, kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, built=False),
+    "bat": Tuner("weight", lambda i, o, r: r * o, kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, built=False,
+                 makes=Making((60.0, 29.0), (58.0, 29.0), instead=True)),
     "bdlora": Tuner("path", lambda i, o, r: r * (min(i, o) + max(i, o) / 2.0), ranks=1.0, copied=_path, built=False),
     "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
     "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
                   outputs=1.0, moved=lambda i, o, r: i * i + 0.0 * r, size="boft_block_size", stays="base"),
-    "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size"),
-    "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path),
+    "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size", turning=(16.0, 8.0),
+                 token_bytes=((32.0, 37.0), (48.0, 55.0))),
+    "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path, turning=(0.0, 20.0),
+                  token_bytes=((12.0, 10.0), (28.0, 43.0))),
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
     "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, making=lambda i, o, r: 5.0 * i * o + 0.0 * r,
-                       size="n_frequency"),
+                       makes=Making((64.0, 56.0), (70.0, 62.0)), size="n_frequency"),
     "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, frozen=_weight, size=""),
-    "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base"),
+    "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base",
+                   makes=Making((30.0, 18.0), (18.0, 6.0), (2.0, 4.0))),
     "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
-    "hira": Tuner("weight", _path, kept=_weight),
+    "hira": Tuner("weight", _path, kept=_weight, makes=Making((10.0, 10.0), (6.0, 6.0), (1.0, 2.0))),
     "hra": Tuner("weight", lambda i, o, r: r * i, reads="weight", widened=_weight,
                  kept=lambda i, o, r: (r + 1.0) * i * i + i * o, making=lambda i, o, r: 3.0 * i * i + 0.0 * r),
     "ia3": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=1.0, size="", stays="base"),
     "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
-    "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),
-    "lokr": Tuner("weight", _kronecker, kept=_weight),
+    "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight,
+                  makes=Making((20.0, 32.0), (10.0, 24.0), (2.0, 6.0))),
+    "lokr": Tuner("weight", _kronecker, kept=_weight, makes=Making((12.0, 32.0), (18.0, 38.0))),
     "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path, built=False),
     "mica": Tuner("path", lambda i, o, r: r * i, copied=_path, built=False),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
     "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
-                 copied=lambda i, o, r: 3.0 * i * i / block(i, r)),
+                 copied=lambda i, o, r: 3.0 * i * i / block(i, r), turning=(12.0, 0.0)),
     "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
-    "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r),
+    "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=_weight, widened=_weight, copied=_weight,
+                    makes=Making((14.0, 8.0), (16.0, 4.0), (2.0, 3.0))),
     "psoft": Tuner("path", lambda i, o, r: r * (r + 3.0) / 2.0, reads="", kept=lambda i, o, r: 5.0 * r * r, ranks=1.0,
                    frozen=lambda i, o, r: min(i, o) * i + r * o),
     "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0,
-                   copied=lambda i, o, r: r * (2.0 * i + o)),
+                   copied=lambda i, o, r: r * (2.0 * i + o), token_bytes=((0.0, 12.0), (12.0, 31.0))),
     "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least",
                       kept=lambda i, o, r: min(i, o) ** 2 + 0.0 * r,
                       copied=_weight),
-    "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32"),
-    "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base"),
+    "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32",
+                  token_bytes=((11.0, 33.0), (19.0, 44.0))),
+    "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base",
+                   makes=Making((8.0, 10.0), (8.0, 10.0), instead=True)),
     "tinylora": Tuner("path", lambda i, o, r: r, reads="", size="u"),
     "unilora": Tuner("path", kept=_path, ranks=1.0, frozen=lambda i, o, r: 3.0 * r * (i + o), once=256.0),
     "vblora": Tuner("path", _path, ranks=1.0, once=65536.0),
-    "vera": Tuner("path", lambda i, o, r: o + r, reads="", outputs=1.0, ranks=1.0, copied=_path),
+    "vera": Tuner("path", lambda i, o, r: o + r, reads="", outputs=1.0, ranks=1.0, copied=_path,
+                  token_bytes=((0.0, 12.0), (12.0, 31.0))),
     "waveft": Tuner("weight", lambda i, o, r: r, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r,
-                    size="n_frequency"),
+                    makes=Making((33.0, 96.0), (31.0, 92.0)), size="n_frequency"),
     "adaption_prompt": Tuner("whole", size="adapter_len"), "ln_tuning": Tuner("whole", size=""),
     "p_tuning": Tuner("whole", size="num_virtual_tokens"), "prefix_tuning": Tuner("whole", size="num_virtual_tokens"),
     "prompt_tuning": Tuner("whole", size="num_virtual_tokens"), "trainable_tokens": Tuner("whole", size="token_indices"),

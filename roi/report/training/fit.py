@@ -99,7 +99,8 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     if best.usd is not None:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
     known = best.evidence.record
-    held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
+    what = "rows of tuners" if best.evidence.level == "tuner" else "rows"
+    held = "" if known is None else f"; {known[1]:.0f} of 100 {what} left out lay inside such an interval"
     between = ", between two sizes" * (report.dry is not None and report.dry_run is None)
     memory = f"dry run of this step{between}" if fit.run_dry else formula_words(report)
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)

@@ -10,8 +10,8 @@ from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.targets import ENDS
-from roi.evidence.training_speed import pieces_told
-from roi.report.layout.wording import figure, percent, rate_usd
+from roi.evidence.training_speed import PACED_ROWS, pieces_told
+from roi.report.layout.wording import figure, number_of, percent, rate_usd
 from roi.units import GIB
 
 TRAINS: Final = {
@@ -142,7 +142,6 @@ ETHERNET_BYTES_PER_S: Final = 12.5e9
 """100 Gbit/s. A ring over all cards leaves and enters each server once: that takes what one card sends of its network."""
 _SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
-    "tuner": "LoRA's, at the pace of peft's tuners of its kind",
     "mixture": "runs of dense models, none published is of a mixture",
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }
@@ -158,10 +157,13 @@ def formula_words(report: FitReport) -> str:
 
 
 def speed_words(level: str, method: str) -> str:
-    """The words for the evidence behind the method's speed; for one that is not peft's, that the pace is that of peft's."""
-    if level == "tuner" and (package := TUNERS[method].package) != "peft":
+    """The words for the evidence behind the method's speed; for a tuner, how many of the rows behind its pace are its own."""
+    if level != "tuner":
+        return _SPEED_WORDS[level]
+    if (package := TUNERS[method].package) != "peft":
         return f"LoRA's, at the pace of peft's tuners without targets ({method} is {package}'s)"
-    return _SPEED_WORDS[level]
+    own = number_of(PACED_ROWS.get(method, 0), "row")
+    return f"LoRA's, at the pace of peft's tuners of its kind, {own} of {method} among them"
 
 
 def speed_sources(report: FitReport) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date as Date
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -15,6 +16,8 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
 
 MOST_COUNTED: Final = 2**53
+LONGEST_NAME: Final = 255
+"""Characters of a name up to which it may be that of a file."""
 
 
 class UnusableCell(Exception):
@@ -31,6 +34,9 @@ def _model_id(name: str) -> str:
         raise ValueError(why)
     if (found := known_model(name, exact=True)) is not None:
         return found.id
+    if name.startswith(("/", "./", "../", "~")) or (len(name) <= LONGEST_NAME and Path(name).exists()):
+        raise ValueError("a folder's or file's model, which tables do not open; give the catalog's name of the model that it"
+                         " was made of, or take a profile of it: `roi profile train`, then `roi calibrate`")
     meant = known_model(name)
     ids = [model.id for model in load_models()]
     hint = ", ".join(nearest(name, ids) if meant is None else [meant.id])

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from roi.disk import read_text
 from roi.errors import InputError, first_of, nearest
-from roi.scenario.other_files import refuse_no_text, refuse_other, what_it_is
+from roi.scenario.other_files import USAGE, refuse_no_text, refuse_other, what_it_is
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
@@ -73,6 +73,7 @@ def read_csv(path: Path) -> CsvTable:
     """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
     lines, separator = _filled_lines(path)
     columns = tuple(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0][1])
+    refuse_other("TABLE: ", path, "table of runs", USAGE)  # counts of tokens are columns of both
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
         raise InputError(f"TABLE: {path} has the column {twice[0]!r} twice")

@@ -26,7 +26,7 @@ from roi.report.comparison.remarks.stated import (
     flat_servers,
     for_nothing,
     paid_out,
-    unstated_reasoning,
+    reasons_unsaid,
     unused_names,
     what_is_out,
 )
@@ -323,7 +323,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
-    "reasoning": unstated_reasoning, "today's units": of_todays_units, "today's servers": flat_servers,
+    "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,

@@ -1688,6 +1688,14 @@ GROWING = {
 }
 
 
+@pytest.mark.parametrize(("months", "told"), [(1, False), (2, True)])
+def test_an_assumed_growth_is_no_doubt_of_a_job_of_one_month(months: int, *, told: bool) -> None:
+    """Month 1 is as today, whatever the growth."""
+    workload = {"requests_per_day": 5000, "input_tokens": 1200, "output_tokens": 100}
+    case = {**GROWING, "horizon_months": months, "workload": workload, "candidates": {"api_models": ["openai/gpt-6-luna"]}}
+    assert ("Assumed: growth" in flat(compare(resolve(check_scenario(case)).case))) == told
+
+
 @pytest.mark.full
 def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
     """4 times as much a year: the central NPV of the adapter live in month 4, 5, ... is the oracle. 5,000 x 4^(months / 12)."""

@@ -114,7 +114,7 @@ class Workload(Section):
         if hours is not None and sum(hours) <= 0:
             raise ValueError("hourly_weights are all zero")
         busiest = 1.0 if hours is None else len(hours) * max(hours) / sum(hours)
-        if peak is not None and as_spread(peak).value < busiest * (1.0 - 1e-4):  # weights in five digits
+        if peak is not None and as_spread(peak).value < 0.98 * busiest:  # both are rounded, and of a log less chance's part
             raise ValueError(f"peak_to_mean {as_spread(peak).value:g} is below the busiest hour of hourly_weights,"
                              f" {busiest:.4g} x the mean: write as much at least, or leave one of the two out")
         return self

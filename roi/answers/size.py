@@ -31,6 +31,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
 from roi.economics.option_kinds import OWN_HARDWARE
+from roi.economics.outlook import unstated_reasoning
 from roi.errors import InputError
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
@@ -131,6 +132,8 @@ class Sizing:
     prompt_tokens: float
     cached_tokens: float
     output_tokens: float
+    unstated_reasoning_tokens: float
+    """A request of today's model, where nobody stated those of the system, which writes none here; 0 elsewhere."""
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
@@ -248,6 +251,7 @@ def size_service(
             shared, options, option, resolved.plans[option.id], sized),
         prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
+        unstated_reasoning_tokens=0.0 if trace is not None else unstated_reasoning(resolved.case, option.id),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,

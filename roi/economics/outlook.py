@@ -20,7 +20,7 @@ from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import pick, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
-from roi.facts.fact import Fact
+from roi.facts.fact import Basis, Fact
 from roi.numerics.sequence import sobol
 
 MOST_DRAWS = 4096
@@ -130,6 +130,13 @@ def facts_behind(case: Case, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     shared, options, _ = settle(case)
     used = {id: {path for line in evaluate(shared, options[id], options).costs.lines for path in line.facts} for id in ids}
     return {id: tuple(path for path in case if path in paths) for id, paths in used.items()}
+
+
+def unstated_reasoning(case: Case, id: str) -> float:
+    """Reasoning tokens a request of today's model, where those of the option's were not stated and are none; else 0."""
+    own, today = (f"systems.{case[f'options.{each}.system'].value}.reasoning_tokens" for each in (id, "stay"))
+    silent = own != today and own in case and case[own].basis is Basis.ASSUMED
+    return case[today].number() if silent and today in case else 0.0
 
 
 def announced_days(case: Case) -> dict[str, tuple[Fact, ...]]:

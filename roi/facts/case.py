@@ -24,7 +24,7 @@ Values = Mapping[str, Value | Array]
 OWN_SERVERS = "self-hosted"
 """Provider of the incumbent where that is a model which its user serves already."""
 SHARE = "share"
-"""Unit of a quantity that lies in 0..1."""
+"""Unit of a quantity that lies in 0..1; of a discount that may be a surcharge, in -1..1."""
 PER_YEAR = "1/year"
 """Unit of a growth or drift rate, effective annual."""
 AT_ONCE = 8
@@ -47,7 +47,7 @@ def axis(unit: str, low: float) -> tuple[Callable[[float], float], Callable[[Arr
     A value on the scale, the inverse for arrays, and the least and the most that a draw can be.
     """
     if unit == SHARE:
-        return float, np.asarray, 0.0, 1.0
+        return float, np.asarray, -1.0 if low < 0 else 0.0, 1.0
     if unit == PER_YEAR:
         return (np.log1p, np.expm1, -1.0, np.inf) if low > -1 else (float, np.asarray, -1.0, np.inf)
     return (np.log, np.exp, 0.0, np.inf) if low > 0 else (float, np.asarray, 0.0 if low == 0 else -np.inf, np.inf)

@@ -170,6 +170,8 @@ Positive = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST, above=T
 NonNegative = Annotated[float | Spread, AfterValidator(Within(0.0, LARGEST))]
 AtLeastOne = Annotated[float | Spread, AfterValidator(Within(1.0, 1e4))]
 Fraction = Annotated[Share, unit("share")]
+Discount = Annotated[float | Spread, AfterValidator(Within(-1.0, 1.0)), unit("share")]
+"""Off a price list; below 0 on it, as where a region costs more."""
 Headroom = Annotated[float | Spread, AfterValidator(Within(0.0, 0.9)), unit("share")]
 PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1/year")]
 """Growth or drift, effective annual."""

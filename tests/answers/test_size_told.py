@@ -375,3 +375,13 @@ def test_a_fleet_without_an_slo_holds_a_load_and_its_cheaper_way_says_all_that_i
     assert "that hold the SLO" not in words
     assert "  load\n" in text
     assert "  SLO\n" not in text
+
+
+def test_reasoning_that_nobody_stated_of_the_model_is_told_where_todays_has_some(file):
+    """Today's writes 6,000 tokens beside its answer: a fleet for the answer alone may be far too small."""
+    reasons = "tokens.gpt-6-luna.reasoning_tokens=6000"
+    found = sized(file, reasons, frontier=False)
+    told = f"{found.system} is sized without reasoning tokens, today's model has 6,000 a request (tokens.{found.system}."
+    assert told in " ".join(size_text(found).split())
+    for stated in ((), (reasons, f"tokens.{found.system}.reasoning_tokens=0")):
+        assert "without reasoning" not in size_text(sized(file, *stated, frontier=False))

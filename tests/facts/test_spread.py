@@ -25,6 +25,7 @@ def test_the_fifth_and_ninety_fifth_percentile_are_low_and_high(value: float, do
     ("low", "value", "high", "unit"),
     [
         (0.2, 0.3, 0.6, "share"),
+        (-0.15, -0.1, -0.05, "share"),
         (-0.35, 0.0, 0.55, "1/year"),
         (-1.0, 0.0, 1.0, ""),
         (10.0, 18.0, 32.0, "months"),

@@ -48,7 +48,7 @@ rest = {
     "shared_prefix_tokens": spread(positive),
     "cache_hit_rate": spread(share),
     "can_wait_share": spread(share),
-    "peak_to_mean": spread(st.floats(1.0, 100.0)),
+    "peak_to_mean": spread(st.floats(24.0, 100.0)),  # one of 24 hours may have all
     "hourly_weights": st.lists(st.floats(0.1, 10.0), min_size=24, max_size=24),
 }
 workloads = st.one_of(
@@ -341,6 +341,14 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
 def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, field: str, value: object, says: str) -> None:
     with pytest.raises(InputError, match=says):
         check_scenario({**MINIMAL, block: {**MINIMAL.get(block, {}), field: value}})
+
+
+def test_a_busiest_minute_below_the_busiest_hour_is_refused() -> None:
+    """All of a day in 8 hours is three times its mean in each of them."""
+    workload = {**MINIMAL["workload"], "hourly_weights": [0.0] * 16 + [1.0] * 8}
+    with pytest.raises(InputError, match=r"peak_to_mean 2\.9 is below the busiest hour of hourly_weights, 3 x the mean: "):
+        check_scenario({**MINIMAL, "workload": {**workload, "peak_to_mean": 2.9}})
+    assert check_scenario({**MINIMAL, "workload": {**workload, "peak_to_mean": 3}}).workload.peak_to_mean == 3
 
 
 @pytest.mark.parametrize(("day", "meant"), [

@@ -137,7 +137,8 @@ def widened(made: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
         if workload["waits_hours"] < 24.0:  # no batch tier promises that
             apis["openai/gpt-6-luna"]["batch_share"] = None
     if often():
-        workload["hourly_weights"] = [between(0.0, 1.0) for _ in range(24)]
+        hours = workload["hourly_weights"] = [between(0.0, 1.0) for _ in range(24)]
+        workload["peak_to_mean"] = max(workload["peak_to_mean"], round(24.0 * max(hours) / sum(hours), 4))
     if often():
         least = 0 if workload["can_wait_share"] == 1.0 else 1
         made["serving"] |= {"autoscale": True, "autoscale_floor": int(rng.integers(least, 3)),

@@ -9,6 +9,7 @@ from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import HOUR_US, complete_days
 from roi.usage.measure.peak import busiest_by_chance
 from roi.usage.measure.pricing import day_of
+from roi.usage.measure.scenario_part import _load
 from roi.usage.measure.shape import OneDay, load_shape
 from roi.usage.read.columns import DAY_US
 
@@ -249,6 +250,17 @@ def test_the_hours_of_a_working_day_are_the_peak_of_a_week_without_weekends(an_h
         assert shape.peak_to_mean is not None
         found.append(shape.peak_to_mean)
     assert np.median(found) == pytest.approx(3.36, rel=within)
+
+
+def test_the_peak_that_is_written_is_no_lower_than_the_busiest_hour_that_is():
+    """Both are less what chance makes of them, each by itself: 2.647 and 2.659, which a scenario would refuse."""
+    hours = np.repeat([0.03] * 8 + [0.2] * 8 + [0.03] * 8, 60)
+    drawn = np.random.default_rng(8).poisson(np.tile(hours, 9))
+    minutes = np.flatnonzero(drawn)
+    shape = load_shape(minutes + MONDAY * 1440, drawn[minutes], range(MONDAY, MONDAY + 9))
+    assert shape.peak_to_mean < 24 * max(shape.hourly_weights)
+    written = dict(_load(shape, "a log"))
+    assert written["peak_to_mean"]["value"] == pytest.approx(max(written["hourly_weights"]), rel=1e-4)
 
 
 def test_a_burst_that_chance_does_not_explain_is_the_peak():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed, probability_best
-from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
+from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all, replicas_owned
 from roi.economics.decision.feasibility import read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import OptionResult, option_result
 from roi.economics.decision.recommendation import LUCK, Choices, choose, may_be_chosen
@@ -102,7 +102,8 @@ def surer_plan(case: Case, shared: Shared, options: Mapping[str, Option], id: st
         there = choose_plan(shared, replace(option, plans=(plan,)), options)
         if there.infeasible is None:
             floor, more = there.replicas_fixed, max(int(plan.gpus_per_instance // plan.gpus_per_replica), 1)
-            tried |= {Choice(number, each): plan for each in ([None] if floor is None else [floor, floor + more])}
+            sizes = [None] if floor is None else [each for each in (floor, floor + more) if each <= replicas_owned(plan)]
+            tried |= {Choice(number, size): plan for size in sizes}
     settled = choices_of(options)
     saved = {choice: draw(case, ("stay", id), {**settled, id: choice}, n, seed).saved(shared.counts)[id] for choice in tried}
     best = max(saved, key=lambda each: float(saved[each].mean()))

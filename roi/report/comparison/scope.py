@@ -8,6 +8,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import OWN_HARDWARE, SELF_HOSTED
 from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
+from roi.facts.price import RentalKind
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
 from roi.report.layout.wording import case_number, figure, kind_names, percent, served, usd
@@ -97,9 +98,7 @@ def excluded(c: Comparison) -> list[str]:
     silent = [p for p, f in c.case.facts.items() if p.endswith(".reasoning_tokens") and f.basis is Basis.ASSUMED]
     if silent:
         found.append("reasoning tokens where tokens.MODEL.reasoning_tokens does not state them; they are billed as output")
-    if kinds & SELF_HOSTED:
-        found.append("engineer hours that grow with the fleet: people.run_hours_per_month are the same for any")
-        found.append("waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges")
+    found += _of_servers(c) if kinds & SELF_HOSTED else []
     if OWN_HARDWARE in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")
     used = {"flexible-tier": case_number(c.case, f"vendors.{c.case['options.stay.vendor'].value}.flexible.share") > 0.0,
@@ -109,6 +108,14 @@ def excluded(c: Comparison) -> list[str]:
     if missing:
         found.append(f"options without a candidate in the scenario: {', '.join(missing)}")
     return found
+
+
+def _of_servers(c: Comparison) -> list[str]:
+    """What serving a model of one's own may cost besides."""
+    spot = any(o.fleet is not None and o.fleet.rental == RentalKind.SPOT for o in c.options)
+    return ["engineer hours that grow with the fleet: people.run_hours_per_month are the same for any",
+            "waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges",
+            *["interruptions of spot instances: work done again, waiting, on-demand rents meanwhile"] * spot]
 
 
 def _never_fewer_units(c: Comparison) -> list[str]:

@@ -57,6 +57,13 @@ def too_few_words(plan: SizedPlan) -> str:
     return f"{plan.fleet.gpus} x {plan.gpu} are needed{spares}, {owned} are yours{bare}"
 
 
+def unsaid_reasoning(sizing: Sizing) -> Iterable[str]:
+    """That the system has no reasoning tokens only because nobody stated them, while today's model has."""
+    if each := sizing.unstated_reasoning_tokens:
+        yield (f"{sizing.system} is sized without reasoning tokens, today's model has {figure(each)} a request"
+               f" (tokens.{sizing.system}.reasoning_tokens).")
+
+
 def late_api(sizing: Sizing) -> Iterable[str]:
     """That the API of a floor, or alone, misses the SLO as it was measured."""
     missed = [f"{name.split('_')[0].upper()} p95 {figure(found)} s as measured, at most {figure(getattr(sizing.slo, name))}"

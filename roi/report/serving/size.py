@@ -39,6 +39,7 @@ from roi.report.serving.fleet_words import (
     of_yours,
     plan_name,
     too_few_words,
+    unsaid_reasoning,
     whose_usd,
 )
 
@@ -180,7 +181,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Ite
         yield (f"Sized is the tested system that costs least in roi compare; --model {sizing.in_place_of} sizes the scenario's"
                " first.")
     yield from _smaller(sizing)
-    yield from (*late_api(sizing), *_full(sizing))
+    yield from (*unsaid_reasoning(sizing), *late_api(sizing), *_full(sizing))
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     yield from no_plan(sizing, most)

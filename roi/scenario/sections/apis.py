@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from roi.scenario.quantity import (
     AtLeastOne,
     Deadline,
+    Discount,
     Fraction,
     Hours,
     Months,
@@ -73,8 +74,8 @@ class AnnouncedPrice(Rates):
 class ApiTerms(Rates):
     """What you pay for one API, where it is not the list price; a rate that is not stated stays the catalog's."""
 
-    discount: Fraction = 0.0
-    """Negotiated discount on the rates."""
+    discount: Discount = 0.0
+    """Negotiated discount on the rates; -0.1 = 10% more, as of a region."""
     uses_cache: bool = True
     """False where its prompt cache would stay off."""
     cache_hit_rate: Fraction | None = None

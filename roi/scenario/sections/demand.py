@@ -9,6 +9,7 @@ from roi.facts.case import OWN_SERVERS
 from roi.scenario.quantity import (
     AtLeastOne,
     Deadline,
+    Discount,
     Fraction,
     Months,
     Name,
@@ -95,7 +96,7 @@ class Workload(Section):
     """Hours within which those must be answered; left out = a day. A batch tier that promises no answer by then is out, and
     servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
-    """Busiest minute over the mean; left out = from hourly_weights, else 3."""
+    """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3."""
     hourly_weights: (
         Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=24, max_length=24)] | None
     ) = None
@@ -106,6 +107,17 @@ class Workload(Section):
     """SLO: 95th percentile of the time per output token after the first, seconds."""
     unsure: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     """What of this is in doubt and no range says, in a sentence; told beside the advice."""
+
+    @model_validator(mode="after")
+    def _hours_can_be_of_a_day(self) -> Self:
+        hours, peak = self.hourly_weights, self.peak_to_mean
+        if hours is not None and sum(hours) <= 0:
+            raise ValueError("hourly_weights are all zero")
+        busiest = 1.0 if hours is None else len(hours) * max(hours) / sum(hours)
+        if peak is not None and as_spread(peak).value < 0.98 * busiest:  # both are rounded, and of a log less chance's part
+            raise ValueError(f"peak_to_mean {as_spread(peak).value:g} is below the busiest hour of hourly_weights,"
+                             f" {busiest:.4g} x the mean: write as much at least, or leave one of the two out")
+        return self
 
     @model_validator(mode="after")
     def _lengths_are_given(self) -> Self:
@@ -119,8 +131,6 @@ class Workload(Section):
                 raise ValueError(f"shares of lengths add up to {total:.6g}, not 1")
             if any(b.cached_tokens for b in self.lengths) and as_spread(self.cache_hit_rate).value == 0:
                 raise ValueError("lengths have cached_tokens, and cache_hit_rate is 0: say which share of requests reads any")
-        if self.hourly_weights is not None and sum(self.hourly_weights) <= 0:
-            raise ValueError("hourly_weights are all zero")
         begun: dict[int, Step] = {}
         for step in self.steps:
             if step.from_month in begun:
@@ -246,8 +256,8 @@ class Incumbent(Section):
     `costs` says what that costs (option: stay). No token of it has a price, and no vendor ends it."""
     model: Name
     """The provider's name of the model."""
-    discount: Fraction = 0.0
-    """Negotiated discount on the list price."""
+    discount: Discount = 0.0
+    """Negotiated discount on the list price; -0.1 = 10% more, as of a region."""
     uses_cache: bool = False
     """True where prompt caching is on today."""
     writes_cache: bool = True

@@ -395,6 +395,6 @@ class Candidates(Section):
     vendors: Names = ()
     """GPU vendors to consider, an index of rents among them; empty = all, but no index, which nobody can order."""
     spot: bool = False
-    """Consider spot instances where everything can wait, for a day."""
+    """Consider spot instances where everything can wait, for a day; what an interruption costs is not counted."""
     reserved: bool = True
     """Consider reserved instances with a commitment."""

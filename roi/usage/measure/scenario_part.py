@@ -183,7 +183,8 @@ def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
     if shape.peak_to_mean is not None:
         one_day = "" if shape.one_day is None else (
             f"; {shape.one_day.told} (roi usage --without {day_of(shape.one_day.day)})")
-        yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
+        hour = 24.0 * max(shape.hourly_weights or (0.0,))
+        yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, hour, 1.0), 4),
                                "source": f"usage: {over}; less what chance alone makes of a busiest minute{one_day}"}
     if shape.hourly_weights is not None:
         yield "hourly_weights", [round(x * 24.0, 5) for x in shape.hourly_weights]

@@ -16,6 +16,7 @@ from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.weighing import settle, surer_plan
 from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
@@ -289,3 +290,15 @@ def test_where_more_cards_lower_a_floors_mean_the_plan_that_saves_more_is_named(
     monkeypatch.setattr(Comparison, "leader", of_many)
     (said,) = leading_plan(many)
     assert said.startswith(f"{of_many.label}: its plan is the cheapest at the central values; over the draws 1 replica of")
+
+
+def test_no_plan_that_takes_more_cards_than_are_owned_is_said_to_save_more() -> None:
+    """Two cards are there and four would carry the load: a third is not bought, however much it would save."""
+    owned = ("own_hardware={cards: {RTX-PRO-6000-WS: 2}, resale_usd_per_gpu: 0}", "candidates.own_hardware=true")
+    asked = (*owned, "candidates.rented=false", "draws=128", "workload.requests_per_day=2000000", "candidates.base=false",
+             *(f"candidates.{name}=[]" for name in ("hosted_adapters", "api_models", "hosted_models", "cascade_first")))
+    case = resolve(load_scenario(None, asked)).case
+    shared, options, _ = settle(case)
+    floor = options["hybrid-own:qwen3-8b+lora"]
+    assert floor.replicas_fixed == 2
+    assert surer_plan(case, shared, options, floor.id) is None

@@ -259,11 +259,12 @@ def test_what_goes_through_batch_today_still_does_when_the_cache_is_switched_on(
     assert api_usd(c, "cache-batch") == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_discount_is_the_incumbents_alone() -> None:
-    """20% off: 0.8 of the list price for staying, all of it elsewhere."""
+@pytest.mark.parametrize("discount", [0.2, -0.1])
+def test_a_discount_is_the_incumbents_alone(discount: float) -> None:
+    """20% off: 0.8 of the list price for staying, all of it elsewhere; 1.1 where a region costs a tenth more."""
     bins = [(1000, 100, 1.0)]
-    c = year(bins, incumbent={"discount": 0.2})
-    assert api_usd(c, "stay") == pytest.approx(0.8 * 1460.0)
+    c = year(bins, incumbent={"discount": discount})
+    assert api_usd(c, "stay") == pytest.approx((1 - discount) * 1460.0)
     agrees(c, "openai/gpt-5.4", bins)
 
 

@@ -29,7 +29,7 @@ from roi.report.comparison.option_figures import alone_from, option_of, quality
 from roi.report.comparison.option_words import what_it_is
 from roi.report.comparison.options_table import cost_tree, find_option
 from roi.report.comparison.remarks.alerts import alerts, remarks
-from roi.report.comparison.scope import included
+from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import _last, best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
 from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from
@@ -395,6 +395,7 @@ def test_gpus_at_spot_prices_and_those_that_come_later_are_told_as_such() -> Non
     assert fleet is not None
     assert (fleet.rental, fleet.minimum_months) == ("spot", 0.0)
     assert f"x {fleet.gpu} spot" in flat(c)
+    assert any("interruptions of spot" in words for words in excluded(c))
     grown = answer(*alone, "workload.growth_per_year=4.35", "horizon_months=24")
     fleet = grown.leader.fleet
     assert fleet is not None
@@ -1685,6 +1686,14 @@ GROWING = {
     "quality": {"bar": 0.85, "usd_per_error": 0.2, "scores": {"gpt-6-sol": 0.95, "qwen3-8b+lora": 0.945}},
     "training": {"examples": 3000, "labels_owned": True}, "candidates": {"self_hosted": ["qwen3-8b"], "hybrid": False},
 }
+
+
+@pytest.mark.parametrize(("months", "told"), [(1, False), (2, True)])
+def test_an_assumed_growth_is_no_doubt_of_a_job_of_one_month(months: int, *, told: bool) -> None:
+    """Month 1 is as today, whatever the growth."""
+    workload = {"requests_per_day": 5000, "input_tokens": 1200, "output_tokens": 100}
+    case = {**GROWING, "horizon_months": months, "workload": workload, "candidates": {"api_models": ["openai/gpt-6-luna"]}}
+    assert ("Assumed: growth" in flat(compare(resolve(check_scenario(case)).case))) == told
 
 
 @pytest.mark.full

@@ -26,7 +26,7 @@ from roi.report.comparison.remarks.stated import (
     flat_servers,
     for_nothing,
     paid_out,
-    unstated_reasoning,
+    reasons_unsaid,
     unused_names,
     what_is_out,
 )
@@ -49,7 +49,8 @@ from roi.report.layout.wording import (
     usd,
 )
 
-MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
+GROWTH: Final = "workload.growth_per_year"
+MAIN = {"workload.requests_per_day": "volume {} a day", GROWTH: "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
 TWICE: Final = 2.0
@@ -171,8 +172,10 @@ def _uncounted(c: Comparison) -> list[str]:
 def _assumed(c: Comparison) -> list[str]:
     """Main inputs that are assumed, and stated ones that are uncertain and among the facts that move the answer most."""
     driving = [d.path for d in c.drivers[:DRIVING]]
-    assumed = [_ranged(c, path, name) for path, name in MAIN.items() if path in c.case and guessed(c.case[path])
-               and (path != PRICE_OF_ERRORS or case_number(c.case, path) > 0)]
+    idle = {PRICE_OF_ERRORS} if case_number(c.case, PRICE_OF_ERRORS, 0.0) <= 0 else set()
+    idle |= {GROWTH} if case_number(c.case, "horizon_months") <= 1 else set()
+    assumed = [_ranged(c, path, name) for path, name in MAIN.items()
+               if path in c.case and guessed(c.case[path]) and path not in idle]
     if rate_assumed(c, stay := option_of(c, "stay")):
         assumed.append(f"{fact_range(c.case[error_path(c, stay)])} of {stay.label}'s answers wrong (quality.scores)")
     if any(rate_assumed(c, o) for o in c.options if o.evaluated and o.id != "stay"):
@@ -323,7 +326,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
-    "reasoning": unstated_reasoning, "today's units": of_todays_units, "today's servers": flat_servers,
+    "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,

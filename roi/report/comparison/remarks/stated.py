@@ -7,10 +7,10 @@ from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import OWN_HARDWARE
+from roi.economics.outlook import unstated_reasoning
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import ABOUT, CAUTIONS
-from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import any_unstated
@@ -32,21 +32,19 @@ OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "mon
 """What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
 
 
-def unstated_reasoning(c: Comparison) -> list[str]:
+def reasons_unsaid(c: Comparison) -> list[str]:
     """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
 
     Where it runs no GPUs, whose speed would be another, what is advised if it has as many.
     """
-    systems = [str(c.case[f"options.{id}.system"].value) for id in (c.verdict.leader, "stay")]
-    own, today = (f"systems.{system}.reasoning_tokens" for system in systems)
-    each = case_number(c.case, today, 0.0)
-    if own == today or each <= 0 or own not in c.case or c.case[own].basis is not Basis.ASSUMED:
+    if (each := unstated_reasoning(c.case, c.verdict.leader)) <= 0.0:
         return []
-    told = (f"{systems[0]} is counted without reasoning tokens, {systems[1]} with {figure(each)} a request"
-            f" (tokens.{systems[0]}.reasoning_tokens)")
+    system, today = (str(c.case[f"options.{id}.system"].value) for id in (c.verdict.leader, "stay"))
+    told = (f"{system} is counted without reasoning tokens, {today} with {figure(each)} a request"
+            f" (tokens.{system}.reasoning_tokens)")
     if c.leader.fleet is not None:
         return [told]
-    then = c.leader_at({own: each})
+    then = c.leader_at({f"systems.{system}.reasoning_tokens": each})
     return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {to_choose(c, then)}'}"]
 
 

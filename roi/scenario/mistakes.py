@@ -97,7 +97,8 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else (
         _fields(places, schema) if kind == "model_type" else "")
-    message = of_many(value, kind, message, places)
+    name = next((place for place in reversed(places) if not place.isdigit()), "")
+    message = _read("other_values.csv").get(f"{name}.{str(value).lower()}") or of_many(value, kind, message, places)
     told = as_meant(value, kind, message, ".".join(places[-2:]))
     if kind == "int_type" and not told:
         message += f", such as {max(round(value), 1) if type(value) is float and isfinite(value) else 2}"

@@ -68,6 +68,13 @@ def test_no_engine_runs_on_cards_without_matrix_cores(card, runs):
     assert runs or found.why_none_runs({card: find_gpu(card)}).endswith(f"on none of {card}; it runs there in no format")
 
 
+@pytest.mark.parametrize("card", ["V100-32GB-SXM", "T4"])
+def test_cards_without_bf16_run_fp16_where_it_is_asked_for(card):
+    asked, usual = choice("llama-3.1-8b", weight_dtypes=("fp16", "bf16")), choice("llama-3.1-8b")
+    assert asked.running(find_gpu(card)) == ("fp16",)
+    assert usual.why_none_runs({card: find_gpu(card)}).endswith("; it runs there in fp16, int8, int4 (serving.weight_dtypes)")
+
+
 @pytest.mark.parametrize(("engine", "cards", "others"), [
     (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
     ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),

@@ -296,7 +296,7 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: true is not usable; [^;]*$"),
         ("gates", "foo", True, "gates.foo: unknown key; known: "),
         ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false; write true$"),
-        ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; nearest: fp8, fp16; .* lists all 13$"),
+        ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; nearest: fp8, fp16; .* all 13$"),
         ("serving", "tensor_parallel", [3], "serving.tensor_parallel.0: 3 is not usable; it should be [^;]*$"),
         ("serving", "tensor_parallel", [], "serving.tensor_parallel: .*at least 1 item"),
         ("workload", "growth_per_year", 15.0, "write 0.15 for 15%"),

@@ -10,7 +10,6 @@ from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.catalog.models.stored_weights import StoredWeights, stored_by_name
 from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank
 from roi.estimate.serving.replica_memory import default_sequence_limit
-from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.weight_formats import ON_METAL, runs_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -99,9 +98,9 @@ class WeightChoice:
             return None
         engine, stated = self.serving.engine or ENGINE, self.serving.adapter_slots
         limit = engine_habits(engine).sequence_limit or float(np.asarray(default_sequence_limit(gpu)))
-        each, read = (float(adapter_bytes(self.shape, slot_rank(self.rank, engine), tensor_parallel, experts))
-                      for experts in (1.0, expert_share(self.shape)))
-        return AdapterSlots(each, stated or min(float(self.adapters), limit), stated is not None, read / each)
+        each, dense = (float(adapter_bytes(self.shape, slot_rank(self.rank, engine), tensor_parallel, experts))
+                       for experts in (1.0, 0.0))
+        return AdapterSlots(each, stated or min(float(self.adapters), limit), stated is not None, 1.0 - dense / each)
 
     def told(self, slots: float) -> str:
         """What so many slots are, in words."""

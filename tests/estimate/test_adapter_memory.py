@@ -140,12 +140,17 @@ def test_a_step_reads_each_adapter_of_its_sequences_once() -> None:
     assert reading_adapters(bare, slots, 0, gpu, PERFECT) is reading_adapters(bare, None, 8, gpu, PERFECT) is bare
 
 
-def test_of_adapters_on_experts_a_step_reads_those_of_a_token() -> None:
-    """Eight of 128 experts: of what they take a sixteenth is read."""
+def test_of_adapters_on_experts_a_step_reads_those_that_its_tokens_pass_through() -> None:
+    """Eight of 128 experts: a sixteenth of them for each of few sequences with an adapter each, all for many of one."""
     shape = find_model("qwen3-30b-a3b")
-    none, eight, every = (float(adapter_bytes(shape, 16, 1.0, share)) for share in (0.0, 8.0 / 128.0, 1.0))
-    assert (eight - none) * 16.0 == pytest.approx(every - none)
-    assert none < eight < every / 10.0
+    every, dense = (float(adapter_bytes(shape, 16, 1.0, share)) for share in (1.0, 0.0))
+    slots = AdapterSlots(every, 8.0, experts_part=1.0 - dense / every)
+    bare = Iteration(step_s=0.01, sequence_s=0.0, kv_byte_s=0.0, prefill_token_s=0.0, expert_share=8.0 / 128.0)
+    gpu, read_s = find_gpu("H100-80GB-SXM"), 1.0 / 3.35e12
+    few, many = (float(reading_adapters(bare, slots, adapters, gpu, PERFECT).decode_s(n, 0.0)) - 0.01
+                 for adapters, n in ((10**6, 4.0), (1, 10.0**5)))
+    assert few == pytest.approx(4.0 * read_s * (dense + (every - dense) / 16.0), rel=1e-3)
+    assert many == pytest.approx(read_s * every, rel=1e-2)
 
 
 def p95_wait(slots: int, adapters: float, load: float, count: int = 6000) -> float:

@@ -39,8 +39,8 @@ class AdapterSlots:
     most: Number
     """As stated; else what could be of use: one for each adapter, or for each sequence of a step where they are fewer."""
     stated: bool = False
-    read_share: Number = 1.0
-    """Of each_bytes, what a step reads for a sequence: of experts' adapters those that its token passes through."""
+    experts_part: Number = 0.0
+    """Of each_bytes, adapters of experts, of which a step reads those that its tokens pass through."""
 
     def held(self, room_bytes: Number, sequence_bytes: Number, long_bytes: Number, prefix_bytes: Number = 0.0) -> Number:
         """Slots where this room is left for them and the KV cache, and a mean and a long sequence hold so much of that.
@@ -93,7 +93,7 @@ def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:
     found = [each for each in slots if each is not None]
     if not found:
         return None
-    each, most, read = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most", "read_share"))
+    each, most, read = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most", "experts_part"))
     return AdapterSlots(each, most, found[0].stated, read)
 
 
@@ -109,7 +109,8 @@ def reading_adapters(
     if slots is None or not adapters:
         return step
     bandwidth = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s) * efficiencies.decode_mbu
-    return replace(step, adapter_s=slots.each_bytes * slots.read_share / bandwidth, adapters=float(adapters))
+    read_s, part = slots.each_bytes / bandwidth, slots.experts_part
+    return replace(step, adapter_s=read_s * (1.0 - part), adapter_experts_s=read_s * part, adapters=float(adapters))
 
 
 def slot_rank(rank: int, engine: str) -> int:

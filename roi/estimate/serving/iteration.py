@@ -107,7 +107,9 @@ class Iteration:
     head_sequence_s: Number = 0.0
     """Of sequence_s, its products."""
     adapter_s: Number = 0.0
-    """Reading one of the adapters that are applied at run time."""
+    """Reading one of the adapters that are applied at run time, but for experts' adapters."""
+    adapter_experts_s: Number = 0.0
+    """Reading those of one."""
     adapters: Number = 1.0
     """How many there are, all asked alike."""
 
@@ -126,9 +128,11 @@ class Iteration:
 
     def terms_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """The sum of the step's terms, with nothing hidden or padded."""
-        different = self.adapters * (1.0 - (1.0 - 1.0 / self.adapters) ** np.asarray(sequences, dtype=float))
-        return (self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences
-                + self.kv_byte_s * kv_bytes + self.adapter_s * different)
+        n = np.asarray(sequences, dtype=float)
+        different = self.adapters * (1.0 - (1.0 - 1.0 / self.adapters) ** n)
+        adapter_s = self.adapter_s + self.adapter_experts_s * self.touched(n / np.maximum(different, 1.0))
+        return (self.step_s + self.experts_s * self.touched(n) + self.sequence_s * n + self.kv_byte_s * kv_bytes
+                + adapter_s * different)
 
     def padding_s(self, sequences: Number) -> Number:
         """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.

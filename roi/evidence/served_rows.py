@@ -88,13 +88,14 @@ def _figures(engine: str, gpu_id: str, model_id: str, gpus: float, weight_dtype:
     """What the plan does under LOAD, to four digits; of a model that this catalog does not have, the engine's efficiencies."""
     try:
         known, shape, gpu = find_engine(engine), known_model(model_id), find_gpu(gpu_id)
-    except InputError:
+        if shape is None:
+            return asdict(known.on(gpu_id))
+        system = ServingSystem(
+            shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=weight_dtype, kv_dtype="bf16", replicas=1.0)
+        run = ServingRun(id="", source="", system=system, load=LOAD, engine=engine)
+        found = run_figures(run, on_card(known, gpu), engine_habits(engine.removesuffix("-offline")))(1.0)
+    except InputError:  # an engine, a card or a format of another roi
         return None
-    if shape is None:
-        return asdict(known.on(gpu_id))
-    system = ServingSystem(shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=weight_dtype, kv_dtype="bf16", replicas=1.0)
-    run = ServingRun(id="", source="", system=system, load=LOAD, engine=engine)
-    found = run_figures(run, on_card(known, gpu), engine_habits(engine.removesuffix("-offline")))(1.0)
     return [f"{figure:.4g}" for figure in (found.requests_per_s, found.ttft_s, found.tpot_s)]
 
 

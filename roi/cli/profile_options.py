@@ -168,7 +168,11 @@ def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:
     """Raise where a format is none that an engine stores weights or KV cache in."""
     from roi.estimate.serving.iteration import KV_BYTES
     from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
+    from roi.scenario.mistakes import other_value
 
-    for field, name, known in (("--weight-dtype", weight_dtype, WEIGHT_FORMATS), ("--kv-dtype", kv_dtype, KV_BYTES)):
+    for field, name, known, called in (("--weight-dtype", weight_dtype, WEIGHT_FORMATS, "weight_dtypes"),
+                                       ("--kv-dtype", kv_dtype, KV_BYTES, "kv_dtype")):
         if name is not None and name not in known:
+            if told := other_value(called, name):
+                raise InputError(f"{field}: unknown format {name!r}; {told}")
             raise UnknownName(field, name, known, "format", known)

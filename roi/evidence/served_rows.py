@@ -13,11 +13,14 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, load_serving_efficiencies
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.models.shapes import known_model
-from roi.estimate.accuracy.serving_run import ABOVE
+from roi.errors import InputError
+from roi.estimate.accuracy.serving_run import ABOVE, ServingRun, ServingSystem, run_figures
+from roi.estimate.replay.loads import ServingLoad
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
-from roi.evidence.serving_speed import known_ends
+from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import Record
 from roi.store.profiles.kept_records import figures_digest, find_records, record_text
@@ -25,6 +28,8 @@ from roi.store.profiles.kept_records import figures_digest, find_records, record
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
 """Files among the profiles that hold rows (JSON); not .json, which is a profile."""
+LOAD: Final = ServingLoad("static", 1000.0, 200.0, concurrency=32.0)
+"""What plans are asked for, to tell whether their published speed is still the same."""
 
 
 class ServedRow(Record):
@@ -52,7 +57,7 @@ class ServedRows(Record):
     roi: str
     """Version of roi."""
     published: str
-    """Digest of the published efficiencies that the rows stand against."""
+    """Digest of the published speeds that the rows stand against."""
     table: str
     """Name of the table."""
     rows: tuple[ServedRow, ...]
@@ -74,16 +79,31 @@ def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) 
 
 
 def _published(rows: Sequence[ServedRow]) -> str:
-    """Of the efficiencies of the rows' engines on their cards, which their published speeds follow from."""
-    pairs = {(row.engine, row.gpu) for row in rows}
-    return figures_digest([[row.engine, gpu, asdict(row.on(gpu))] for row in load_serving_efficiencies().engines
-                           for engine, gpu in sorted(pairs) if engine == row.engine])
+    """Of the speeds that are published for the rows' plans, whatever they follow from: efficiencies, rules, card, model."""
+    plans = sorted({(row.engine, row.gpu, row.model, row.gpus, row.weight_dtype) for row in rows})
+    return figures_digest([[*plan, _figures(*plan)] for plan in plans])
+
+
+def _figures(engine: str, gpu_id: str, model_id: str, gpus: float, weight_dtype: str) -> object:
+    """What the plan does under LOAD, to four digits; of a model that this catalog does not have, the engine's efficiencies."""
+    try:
+        known, shape, gpu = find_engine(engine), known_model(model_id), find_gpu(gpu_id)
+        if shape is None:
+            return asdict(known.on(gpu_id))
+        system = ServingSystem(
+            shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=weight_dtype, kv_dtype="bf16", replicas=1.0)
+        run = ServingRun(id="", source="", system=system, load=LOAD, engine=engine)
+        found = run_figures(run, on_card(known, gpu), engine_habits(engine.removesuffix("-offline")))(1.0)
+    except InputError:  # an engine, a card or a format of another roi
+        return None
+    return [f"{figure:.4g}" for figure in (found.requests_per_s, found.ttft_s, found.tpot_s)]
 
 
 def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], tuple[tuple[Path, str], ...]]:
     """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read or are stale.
 
-    A refit moves what their speeds are over: a file of before would be off by as much, and count beside its table added again.
+    A refit, or another rule, moves what their speeds are over: a file of before would be off by as much, and count beside its
+    table added again.
     Of files of one table the newest counts, of one day that of the first folder: where it was added again.
     """
     return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows", _stale)

@@ -127,6 +127,8 @@ class AdapterEffect:
     speed: float
     spread: Fact
     """1 with the ends over `speed`."""
+    read: int = 0
+    """Of the adapters, those that `speed` has not read: all but as many as were measured."""
 
 
 def published_speed(adapters: int) -> float:
@@ -142,7 +144,7 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
     """
     published = adapter_throughput(adapters)
     if not measured:
-        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", published.number(), _relative(published))
+        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", published.number(), _relative(published), adapters)
     near = min(measured, key=lambda m: (abs(np.log(m.adapters / adapters)), m.adapters))
     lows, highs = [near.low / near.speed], [near.high / near.speed]
     source, speed = f"profile {profile}: {near.adapters} unmerged against the base", near.speed
@@ -154,7 +156,7 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
         source += f", brought to {adapters} by published runs"
     fact = Fact(value=1.0, low=float(joint_low(lows)), high=float(joint_high(highs)), unit="ratio",
                 basis=Basis.MEASURED if near.adapters == adapters else Basis.CALIBRATED, source=source)
-    return AdapterEffect(f"serving.adapter_speed.measured-{adapters}", speed, fact)
+    return AdapterEffect(f"serving.adapter_speed.measured-{adapters}", speed, fact, max(adapters - near.adapters, 0))
 
 
 def _relative(fact: Fact) -> Fact:

@@ -137,22 +137,23 @@ def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
     return tuple(GroupFit(**group.model_dump()) for group in file.groups)
 
 
-def _shape(profile: TrainProfile) -> ModelShape | None:
-    """The shape of the model that was trained, of the catalog or as the profile's entries make it; None where neither says."""
-    if profile.config is None:
-        return known_model(profile.model, exact=True)
-    try:
+def _shape(profile: TrainProfile) -> ModelShape:
+    """The shape of the model that was trained, of the catalog or as its entries make it; InputError where neither has it."""
+    if profile.config is not None:
         return shape_of_config(ModelConfig(profile.model, profile.config, ""))
-    except InputError:
-        return None
+    if (known := known_model(profile.model, exact=True)) is None:
+        raise InputError(f"{profile.model} is no model of the catalog")
+    return known
 
 
 def why_unread(profile: TrainProfile) -> str:
     """Why no speed is read from a training profile, the roofline being that of an eager step; empty where it is."""
     if profile.compiled:
         return "its steps were compiled, and the roofline is that of eager ones"
-    if _shape(profile) is None:
-        return f"{profile.model} is no model of the catalog"
+    try:
+        _shape(profile)
+    except InputError as error:  # of entries that cannot be counted it says which, and what to do
+        return str(error).removeprefix("MODEL: ")
     card = canonical_gpu(profile.environment)
     try:
         find_gpu(card)
@@ -168,10 +169,9 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     On real lengths padding counts as tokens, as the step computes it.
     """
     profile = stored.profile
-    model = _shape(profile)
-    if model is None or why_unread(profile):
+    if why_unread(profile):
         return ()
-    gpu = find_gpu(canonical_gpu(profile.environment))
+    model, gpu = _shape(profile), find_gpu(canonical_gpu(profile.environment))
     plan, runs = read_plan(profile.plan), []
     for number, point in enumerate(profile.points, start=1):
         if point.timed_s:

@@ -18,7 +18,7 @@ from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Sl
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
-from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, sequences_at_once
+from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, reading_adapters, sequences_at_once
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
@@ -351,11 +351,12 @@ def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, ser
     slots = _slots(plan, traffic, served)
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     limit = min(found.server.sequence_limit, float(sequences_at_once(slots, plan.adapters)))
-    server = replace(found.server, iteration=found.server.iteration.at_speed(effect.speed), sequence_limit=limit)
-    word = "adapter" if plan.adapters == 1 else "adapters"
-    known = effect.spread.basis
+    known, fitted = effect.spread.basis, on_card(find_engine(plan.engine or ENGINE), plan.gpu)
+    step = reading_adapters(found.server.iteration.at_speed(effect.speed), plan.slots, effect.read, plan.gpu, fitted)
+    server = replace(found.server, iteration=step, sequence_limit=limit)
     how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"
-    source = (f"{found.source}, {plan.adapters} {word} at run time at {effect.speed:.2f} of its speed ({how}),"
+    source = (f"{found.source}, {plan.adapters} adapter{'s' if plan.adapters > 1 else ''} at run time at {effect.speed:.2f} of"
+              f" its speed{' less the time to read them' if effect.read else ''} ({how}),"
               f" {slots:,.0f} at once in {slots * plan.slot_bytes / GIB:.1f} GiB of each GPU")
     basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
     return replace(found, server=server, source=source, basis=basis, adapters=effect, adapter_slots=slots)

@@ -14,7 +14,7 @@ from roi.economics.inputs import Array, Option, Plan, path_of
 from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
-from roi.estimate.serving.adapter_memory import sequences_at_once, together
+from roi.estimate.serving.adapter_memory import reading_adapters, sequences_at_once, together
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
@@ -297,10 +297,10 @@ def _closed_form(
     memory = replica_memory(cached, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens,
                             sequence_limit=limit, habits=habits, adapters=together(slots))
     limit = np.minimum(limit, sequences_at_once(memory.adapter_slots, choice.adapters)) if choice.adapters else limit
+    step = roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known,
+                              experts_apart=habits.experts_apart, wgmma=habits.wgmma)
     return serving_capacity(
-        requests,
-        roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known, experts_apart=habits.experts_apart,
-                           wgmma=habits.wgmma), memory,
+        requests, reading_adapters(step, together(slots), choice.adapters, cards, known), memory,
         speed=published_speed(choice.adapters), sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )

@@ -21,7 +21,7 @@ USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
 USUAL_GGUF: Final = ("f16", "q8_0")
 """The same on Apple's GPUs: the files of 16 and 8 bits."""
-DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
+DTYPES: Final = ("bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "nvfp4")
 """All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
 GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")
 """Formats of GGUF files that it takes, for Apple's GPUs."""
@@ -74,7 +74,7 @@ class WeightChoice:
 
     def remark(self, dtypes: Iterable[str]) -> str:
         """What has to be made before the weights can be served in these formats; empty where they are published, or usual."""
-        own, made = self.published, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
+        own, made = self.published, ", ".join(dtype for dtype in dtypes if dtype not in ("bf16", "fp16") or not self.merged)
         if own is None:
             return "" if self.named is None or self.merged else (
                 f"its name says {self.named.told}, with which no server here is known; its 16-bit release is taken")
@@ -98,8 +98,9 @@ class WeightChoice:
             return None
         engine, stated = self.serving.engine or ENGINE, self.serving.adapter_slots
         limit = engine_habits(engine).sequence_limit or float(np.asarray(default_sequence_limit(gpu)))
-        each = float(adapter_bytes(self.shape, slot_rank(self.rank, engine), tensor_parallel))
-        return AdapterSlots(each, stated or min(float(self.adapters), limit), stated=stated is not None)
+        each, dense = (float(adapter_bytes(self.shape, slot_rank(self.rank, engine), tensor_parallel, experts))
+                       for experts in (1.0, 0.0))
+        return AdapterSlots(each, stated or min(float(self.adapters), limit), stated is not None, 1.0 - dense / each)
 
     def told(self, slots: float) -> str:
         """What so many slots are, in words."""

@@ -42,6 +42,11 @@ def wish(word: str) -> str | None:
     return told and f"no field; {told}"
 
 
+def other_value(field: str, value: object) -> str | None:
+    """What to write for a value of a field of `serving` that engines call otherwise; None of one that nothing is called."""
+    return _read("other_values.csv").get(f"{field}.{str(value).lower()}")
+
+
 def _wishes() -> dict[str, str]:
     """What people wish to say that no field holds, and what says it, or that nothing does."""
     return _read("wishes.csv") | dict.fromkeys(("exchange_rate", "fx", "fx_rate"), IN_USD)
@@ -97,7 +102,8 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else (
         _fields(places, schema) if kind == "model_type" else "")
-    message = of_many(value, kind, message, places)
+    name = next((place for place in reversed(places) if not place.isdigit()), "")
+    message = other_value(name, value) or of_many(value, kind, message, places)
     told = as_meant(value, kind, message, ".".join(places[-2:]))
     if kind == "int_type" and not told:
         message += f", such as {max(round(value), 1) if type(value) is float and isfinite(value) else 2}"

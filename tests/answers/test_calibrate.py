@@ -50,6 +50,7 @@ from roi.evidence.training_speed import (
     profile_runs,
     published_fits,
     speed_evidence,
+    why_unread,
 )
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
@@ -299,6 +300,7 @@ def test_a_profile_of_a_folder_s_model_is_read_by_its_own_entries_and_counts_for
     assert other.high / other.low > mine.high / mine.low
     unread = profile().model_copy(update={"model": "mine", "config": {"model_type": "nothing"}})
     assert profile_runs(StoredProfile(Path("a.json"), unread)) == ()
+    assert why_unread(unread).startswith("mine: model_type 'nothing' is not read: its parameters could not be checked")
 
 
 def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():

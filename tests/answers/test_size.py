@@ -198,7 +198,8 @@ def test_each_card_without_a_plan_has_its_own_reason(file):
                   "serving.weight_dtypes=[fp8]")
     why = dict(zip(found.left_out, found.left_out_why, strict=True))
     assert why == {"MI300X-192GB": "tensorrt-llm runs on NVIDIA GPUs alone; name another serving.engine or such a GPU",
-                   "T4": "tensorrt-llm runs qwen3-8b in fp8 on none of T4; it runs there in int8, int4 (serving.weight_dtypes)"}
+                   "T4": "tensorrt-llm runs qwen3-8b in fp8 on none of T4; it runs there in fp16, int8, int4"
+                         " (serving.weight_dtypes)"}
 
 
 @pytest.mark.parametrize(("engine", "limits"), [
@@ -349,7 +350,7 @@ def test_cached_tokens_are_no_more_than_the_prompt(file, tmp_path):
 
 
 def test_a_card_without_bf16_serves_no_bf16(file):
-    with pytest.raises(InputError, match=r"in bf16 on none of T4; it runs there in int8, int4 \(serving"):
+    with pytest.raises(InputError, match=r"in bf16 on none of T4; it runs there in fp16, int8, int4 \(serving"):
         sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")
 
 

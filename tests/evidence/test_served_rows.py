@@ -200,6 +200,21 @@ def test_rows_over_other_published_speeds_are_left_out_until_their_table_is_adde
     assert [file.table for file in find_served_rows([tmp_path])[0]] == ["copy", "mine"]
 
 
+def test_rows_are_left_out_where_a_rule_of_the_step_and_no_efficiency_has_changed(tmp_path, monkeypatch):
+    """All-reduces twice as many slow down plans of several cards and no other."""
+    for gpus in ("1", "2"):
+        table = write_table(tmp_path / f"on-{gpus}.csv", SERVING, {"tp": gpus})
+        assert ask("calibrate", "--add", table, "--profiles", tmp_path).exit_code == 0
+    assert find_served_rows([tmp_path])[1] == ()
+    monkeypatch.setattr("roi.estimate.serving.iteration.ALL_REDUCES_PER_LAYER", 4)
+    [file], [(path, why)] = find_served_rows([tmp_path])
+    assert (file.table, path.name) == ("on-1", "on-2.served")
+    assert "added before the published speeds changed: roi calibrate --add on-2.csv adds it again" in why
+    other = rows(0.8).model_copy(update={"rows": (rows(0.8).rows[0].model_copy(update={"weight_dtype": "int3"}),)})
+    (tmp_path / "other.served").write_text(other.model_dump_json(by_alias=True))
+    assert {path.name for path, _ in find_served_rows([tmp_path])[1]} == {"on-2.served", "other.served"}
+
+
 def test_a_table_of_which_no_row_says_anything_is_refused_and_nothing_written(tmp_path):
     """90,000 tokens a second of one H100 are beyond its roofline."""
     good = write_table(tmp_path / "good.csv", SERVING, {})

@@ -151,6 +151,7 @@ def test_a_key_is_sent_and_kept_nowhere(tmp_path):
     (("--merged", "--adapters", "a"), "--merged: adapters are merged or spread over names; leave out --merged or --adapters"),
     (("--adapters", ","), "--adapters: ',' names nothing; names with commas, for example support,sales"),
     (("--gpu", "H1000"), "--gpu: unknown GPU 'H1000'"),
+    (("--weight-dtype", "float16"), "--weight-dtype: unknown format 'float16'; write fp16"),
     (("--catalog-model", "lama-3.1-8b"), "--catalog-model: unknown model 'lama-3.1-8b'; nearest: llama-3.1-8b"),
     (("--budget", "soon"), "--budget: 'soon' is not usable"),
     (("--tokenizer", "nowhere"), "--tokenizer: no file nowhere"),

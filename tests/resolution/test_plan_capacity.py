@@ -151,6 +151,17 @@ def test_adapters_take_their_slots_from_the_room_that_a_server_told():
     assert f", {many.adapter_slots:,.0f} at once in " in many.source
 
 
+def test_adapters_of_a_large_rank_take_the_time_of_reading_them():
+    """And not the published share of the speed alone, which is of ranks 8 to 64: a step is no shorter than its bytes take."""
+    plan = replace(L40S, shape=find_model("qwen3-8b"), adapters=64, slots=AdapterSlots(1.4e9, 64.0))
+    steps = [plan_evidence(known_runs(), each, Traffic()).server.iteration for each in (
+        replace(plan, slots=AdapterSlots(1e3, 64.0)), plan)]
+    few, many = (float(step.decode_s(64.0, 0.0)) for step in steps)
+    different = 64.0 * (1.0 - (63.0 / 64.0) ** 64)
+    assert many - few >= different * 1.4e9 / L40S.gpu.bandwidth_bytes_per_s
+    assert float(steps[1].decode_s(1.0, 0.0)) - float(steps[0].decode_s(1.0, 0.0)) < 0.03 * (many - few)
+
+
 def test_a_server_that_had_adapters_loaded_told_what_they_left():
     """It loaded one, unmerged, so that one of eight is in what it told already."""
     loads = (*DESIGN, *(replace(load, adapter="unmerged", speed=0.6) for load in DESIGN))

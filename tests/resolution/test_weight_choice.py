@@ -68,6 +68,13 @@ def test_no_engine_runs_on_cards_without_matrix_cores(card, runs):
     assert runs or found.why_none_runs({card: find_gpu(card)}).endswith(f"on none of {card}; it runs there in no format")
 
 
+@pytest.mark.parametrize("card", ["V100-32GB-SXM", "T4"])
+def test_cards_without_bf16_run_fp16_where_it_is_asked_for(card):
+    asked, usual = choice("llama-3.1-8b", weight_dtypes=("fp16", "bf16")), choice("llama-3.1-8b")
+    assert asked.running(find_gpu(card)) == ("fp16",)
+    assert usual.why_none_runs({card: find_gpu(card)}).endswith("; it runs there in fp16, int8, int4 (serving.weight_dtypes)")
+
+
 @pytest.mark.parametrize(("engine", "cards", "others"), [
     (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
     ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),
@@ -99,7 +106,7 @@ def test_four_bit_floats_that_are_asked_for_need_experts_or_fp4_units():
     asked = choice(weight_dtypes=DTYPES)
     assert asked.running(find_gpu("B200")) == DTYPES
     assert asked.running(find_gpu("H100")) == asked.running(find_gpu("MI355X")) == DTYPES[:-1]
-    assert choice("qwen3-8b", weight_dtypes=DTYPES).running(find_gpu("B200")) == (*DTYPES[:4], "nvfp4")
+    assert choice("qwen3-8b", weight_dtypes=DTYPES).running(find_gpu("B200")) == (*DTYPES[:5], "nvfp4")
     assert choice(weight_dtypes=DTYPES, adapters=2).running(find_gpu("B200")) == DTYPES[:-1]
 
 
@@ -116,8 +123,8 @@ def test_one_h100_serves_gpt_oss_120b_and_a_card_too_old_names_what_runs():
     assert "H100-80GB-SXM, vllm, this model" in plans[0].evidence.source
     none = resolve(load_scenario(None, (*asked, "serving.weight_dtypes=[nvfp4]")))
     why = none.case.facts["options.self-hosted-base:gpt-oss-120b.infeasible"].value
-    assert why == ("vllm runs gpt-oss-120b in nvfp4 on none of H100-80GB-SXM; it runs there in bf16, fp8, int8, int4, mxfp4"
-                   " (serving.weight_dtypes)")
+    assert why == ("vllm runs gpt-oss-120b in nvfp4 on none of H100-80GB-SXM; it runs there in bf16, fp16, fp8, int8, int4,"
+                   " mxfp4 (serving.weight_dtypes)")
 
 
 def test_a_checkpoint_that_is_named_is_served_as_it_is_packed_and_merged_into_16_bits():

@@ -1,21 +1,25 @@
-"""What LoRA adapters that an engine applies at run time hold on each GPU, beside the weights of their base.
+"""What LoRA adapters that an engine applies at run time hold on each GPU, beside the weights of their base, and steps read.
 
 Engines reserve slots before they size the KV cache: vLLM `max_loras` of `max_lora_rank` (vllm/lora/layers/base_linear.py,
 create_lora_weights), SGLang `max_loras_per_batch` (python/sglang/srt/lora/mem_pool.py). Other adapters wait in the host's
 memory, and only as many differ in a step as there are slots. S-LoRA and LoRAX page those in use, of the same bytes each.
 Published throughput with many adapters (`adapter_throughput`) is of cards with room to spare, where it was 0.96 to 1.00 of
-that with one: at most those 4% are counted here a second time.
+that with one: at most those 4% are counted here a second time. It knows no rank; what each adapter's bytes take to read is
+added to the step (`reading_adapters`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from roi.estimate.serving.efficiencies import Efficiencies
+from roi.estimate.serving.iteration import Iteration, per_plan
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT
 from roi.estimate.training.adapters import expert_adapter_parameters, target_linears
 from roi.estimate.training.plan import TrainingPlan
+from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
 SLOT_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -35,6 +39,8 @@ class AdapterSlots:
     most: Number
     """As stated; else what could be of use: one for each adapter, or for each sequence of a step where they are fewer."""
     stated: bool = False
+    experts_part: Number = 0.0
+    """Of each_bytes, adapters of experts, of which a step reads those that its tokens pass through."""
 
     def held(self, room_bytes: Number, sequence_bytes: Number, long_bytes: Number, prefix_bytes: Number = 0.0) -> Number:
         """Slots where this room is left for them and the KV cache, and a mean and a long sequence hold so much of that.
@@ -87,8 +93,24 @@ def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:
     found = [each for each in slots if each is not None]
     if not found:
         return None
-    each, most = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most"))
-    return AdapterSlots(each, most, found[0].stated)
+    each, most, read = (np.array([getattr(one, name) for one in found]) for name in ("each_bytes", "most", "experts_part"))
+    return AdapterSlots(each, most, found[0].stated, read)
+
+
+def reading_adapters(
+    step: Iteration, slots: AdapterSlots | None, adapters: int, gpu: Gpu | Sequence[Gpu], efficiencies: Efficiencies,
+) -> Iteration:
+    """The step that also reads each adapter of its sequences once, of so many that are asked alike; as it was where none is.
+
+    Kernels take the tokens of one adapter together, and read its whole slot, whatever rank the adapter has of it (vLLM:
+    lora_shrink_op.py, whose grid is of active adapters and N the slots' rank; SGLang's segments). Left out: their products, 2%
+    of a prompt's at rank 64 on all linear layers of 8 billion parameters and 8% at 256, and what prompts read beside a step.
+    """
+    if slots is None or not adapters:
+        return step
+    bandwidth = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s) * efficiencies.decode_mbu
+    read_s, part = slots.each_bytes / bandwidth, slots.experts_part
+    return replace(step, adapter_s=read_s * (1.0 - part), adapter_experts_s=read_s * part, adapters=float(adapters))
 
 
 def slot_rank(rank: int, engine: str) -> int:
@@ -96,8 +118,8 @@ def slot_rank(rank: int, engine: str) -> int:
     return next((each for each in SLOT_RANKS if each >= rank), rank) if engine == "vllm" else rank
 
 
-def adapter_bytes(shape: ModelShape, rank: Number, tensor_parallel: Number = 1.0) -> Number:
-    """Bytes on each GPU of one LoRA adapter on all linear layers, in 16 bits; broadcasts over rank and GPUs.
+def adapter_bytes(shape: ModelShape, rank: Number, tensor_parallel: Number = 1.0, experts: Number = 1.0) -> Number:
+    """Bytes on each GPU of one LoRA adapter on all linear layers, in 16 bits, of this share of the experts; broadcasts.
 
     On one GPU it is 2 bytes for each trained parameter (`trained_parameters`): rank x (inputs + outputs) a product. On several,
     the half of each adapter that faces what is split is split with it, and the other is whole on every GPU: vLLM and SGLang,
@@ -111,6 +133,6 @@ def adapter_bytes(shape: ModelShape, rank: Number, tensor_parallel: Number = 1.0
         inputs = x.inputs / tp if x.name in SPLIT_INPUTS else x.inputs
         outputs = x.outputs if x.name in SPLIT_INPUTS | WHOLE else x.outputs / tp
         sides = sides + (inputs + outputs) * x.layers
-    sides = sides + expert_adapter_parameters(shape, plan, tp)
+    sides = sides + experts * expert_adapter_parameters(shape, plan, tp)
     held: Number = np.asanyarray(SIXTEEN_BIT * rank * sides)[()]
     return held

@@ -58,7 +58,7 @@ EXPERT_LAUNCHES_S: Final = 5e-6
 """Seconds of a step for each expert that a GPU has, or a slice of, where experts in 4 bits have kernels apart: two, each some
 2.5 us in a graph even where no token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128
 experts, 32.0 ms a token in 4 bits, 7.3 ms in 16); what such kernels lack in prompts is left out."""
-COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows")
+COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows", "adapters")
 """Fields of an iteration that are no seconds."""
 
 
@@ -106,6 +106,12 @@ class Iteration:
     """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
     head_sequence_s: Number = 0.0
     """Of sequence_s, its products."""
+    adapter_s: Number = 0.0
+    """Reading one of the adapters that are applied at run time, but for experts' adapters."""
+    adapter_experts_s: Number = 0.0
+    """Reading those of one."""
+    adapters: Number = 1.0
+    """How many there are, all asked alike."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""
@@ -122,7 +128,11 @@ class Iteration:
 
     def terms_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """The sum of the step's terms, with nothing hidden or padded."""
-        return self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        n = np.asarray(sequences, dtype=float)
+        different = self.adapters * (1.0 - (1.0 - 1.0 / self.adapters) ** n)
+        adapter_s = self.adapter_s + self.adapter_experts_s * self.touched(n / np.maximum(different, 1.0))
+        return (self.step_s + self.experts_s * self.touched(n) + self.sequence_s * n + self.kv_byte_s * kv_bytes
+                + adapter_s * different)
 
     def padding_s(self, sequences: Number) -> Number:
         """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.

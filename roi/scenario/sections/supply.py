@@ -212,13 +212,13 @@ class Serving(Section):
     """How a self-hosted model is served."""
 
     weight_dtypes: Annotated[
-        tuple[Literal["bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"], ...],
-        Field(min_length=1), AfterValidator(once),
+        tuple[Literal["bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m",
+                      "q4_0"], ...], Field(min_length=1), AfterValidator(once),
     ] | None = None
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
     published in 4 bit (gpt-oss: mxfp4) or its name says how it is packed (-AWQ, -GPTQ-Int4, -FP8, -quantized.w4a16, -NVFP4)
-    and card and engine run it, else bf16; all other models bf16 and fp8. int4 is GPTQ or AWQ by Marlin's kernels, and not NF4,
-    whose speed is not known. f16 and q8_0 to q4_0 are GGUF files, for Apple's GPUs, where None is f16 and q8_0."""
+    and card and engine run it, else bf16; all other models bf16 and fp8. fp16 is for V100 and T4. int4 is GPTQ or AWQ by
+    Marlin's kernels, not NF4, of unknown speed. f16 and q8_0 to q4_0 are GGUF files, for Apple's GPUs; None: those two."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "llama.cpp", "ollama", "other"] | None = None

@@ -357,7 +357,7 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize(("words", "why"), [
     (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
-     "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in int8, int4 .serving.weight_dtypes."),
+     "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in fp16, int8, int4 .serving.weight_dtypes."),
     (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
      "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
     (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),

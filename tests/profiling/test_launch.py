@@ -121,8 +121,8 @@ def test_a_server_that_ends_before_it_answers_is_told_with_the_end_of_its_log(tm
     launch = Launch("vllm", config(tmp_path), dummy=True)
     with pytest.raises(RoiError) as caught, launched(launch, free_port(), 30.0, Watcher()):
         pass
-    assert str(caught.value) == ("vllm ended with exit code 3 before it answered; the end of its log:\n  loading\n"
-                                 "  ValueError: no kv\\u001b[0m blocks")
+    assert str(caught.value) == ("vllm ended with exit code 3 before it answered; the end of its log: loading | "
+                                 "ValueError: no kv\\u001b[0m blocks")  # one line: a terminal is shown no line break of an error
 
 
 def test_a_server_that_never_answers_is_ended_when_its_time_is_over(tmp_path, stand_in):

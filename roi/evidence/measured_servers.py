@@ -229,7 +229,9 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
                     (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
-    said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
+    most = max((p.concurrency or 0 for p in profile.points), default=0)
+    loaded = f" with up to {most:,} in flight" if most else ""
+    said = f"profile {server.stored.name}{loaded}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 
 

@@ -1,5 +1,7 @@
 """Measured servers become the step of a plan: of the same plan as measured, of another at the speed that was measured."""
 
+import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence import measured_servers as measured_servers_module
-from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, measured_servers
+from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, measured_servers, unused
 from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis
 from roi.store.profiles.lookup import load_profiles, save_profile
@@ -45,6 +47,7 @@ def test_the_newest_profile_of_the_same_plan_is_the_step_as_measured(tmp_path):
     assert served.speed.basis == Basis.MEASURED
     assert 0.85 < served.speed.low < 1.0 < served.speed.high < 1.15
     assert "2026-11-20" in served.profiles[0]
+    assert " with up to 32 in flight, at " in served.speed.source  # beyond that the step is drawn out, and not measured
 
 
 def test_another_plan_on_the_card_takes_of_the_speed_of_the_profile_what_both_have_in_common(tmp_path):
@@ -101,6 +104,18 @@ def test_what_is_held_out_is_replayed_with_the_admission_of_its_engine(monkeypat
     monkeypatch.setattr(measured_servers_module, "held_out", lambda *_, reserved: told.append(reserved) or ())
     fit_serve(simulate(loads=DESIGN[:2], **{**STATED, "engine": engine}))
     assert told == [reserves]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME names the data folder on Linux alone")
+def test_a_processor_that_is_a_card_of_ones_own_needs_the_format_of_its_weights_as_any_card(tmp_path, monkeypatch):
+    """Without it nothing is taken from the profile, and that is told where the profile is made, and not of other processors."""
+    profile = simulate(**{**STATED, "gpu": "cpu", "weight_dtype": None})
+    assert unused(profile, fit_serve(profile).fit) == ("its server has no GPU",)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "roi").mkdir()
+    card = H100.model_dump(mode="json") | {"id": "cpu", "aliases": []}
+    (tmp_path / "roi" / "gpus.json").write_text(json.dumps({"gpus": [card]}))
+    assert unused(profile, fit_serve(profile).fit) == ("no format of the weights (--weight-dtype)",)
 
 
 def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):

@@ -51,7 +51,7 @@ def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
     found, (shape, gpu) = ["nothing is fitted on it"] if fit.iteration is None else [], _known(profile)
     if gpu is None:
         found.append("its server has no GPU" if profile.gpu == "cpu" else "no card is stated (--gpu)")
-    if profile.weight_dtype is None and profile.gpu != "cpu":
+    if profile.weight_dtype is None and (gpu is not None or profile.gpu != "cpu"):
         found.append("no format of the weights (--weight-dtype)")
     if shape is None:
         found.append(f"the catalog has no model {profile.model[:40]!r} (--catalog-model)")
@@ -118,11 +118,15 @@ class MeasuredServer:
 
     @property
     def half_log_speed(self) -> float:
-        """Half of the 90% interval of log speed on the next load: hold-outs of TPOT, and how far points lie from the line."""
+        """Half of the 90% interval of log speed on the next load: hold-outs of TPOT, and how far points lie from the line.
+
+        Each coefficient has one of the points follow it, so that points count for as many values as are left of them.
+        """
         logs = [float(np.log1p(one.errors[0])) for one in self.held_out]
         scatter = self.fit.point_scatter or 0.0
-        squares = sum(x * x for x in logs) + scatter**2 * self.fit.points
-        return half_width(max(len(logs) + self.fit.points, 1), squares, REPEATS)
+        free = max(self.fit.points - sum(c.value > 0.0 for c in self.fit.coefficients), 0)
+        squares = sum(x * x for x in logs) + scatter**2 * free
+        return half_width(max(len(logs) + free, 1), squares, max(REPEATS, scatter))
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,9 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
                     (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
-    said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
+    most = max((p.concurrency or 0 for p in profile.points), default=0)
+    loaded = f" with up to {most:,} in flight" if most else ""
+    said = f"profile {server.stored.name}{loaded}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 
 

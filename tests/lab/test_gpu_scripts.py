@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context
+
+from roi.catalog.models.shapes import find_model
+from roi.cli import main
 
 ROOT = Path(__file__).parents[2]
 GPU = ROOT / "lab" / "gpu"
@@ -33,6 +37,26 @@ def test_every_stage_that_the_plan_names_is_there():
     stages = set(re.search(r"^    (smoke [|a-z ]+)\)", script, re.MULTILINE)[1].replace(" ", "").split("|"))
     named = {stage for line in re.findall(r"run\.sh ([a-z ]+)", plan) for stage in line.split()}
     assert named == stages
+
+
+@pytest.mark.full
+def test_every_command_of_every_stage_is_one_that_roi_takes(tmp_path):
+    """The stages with a Python that writes down what it is asked; options and their values are then read as roi reads them."""
+    asked, stub, folders = tmp_path / "asked", tmp_path / "python", {n: tmp_path / n for n in ("OUT", "SITE", "SRC", "GOT")}
+    stub.write_text(f"#!/bin/bash\n[ \"$2\" = roi ] && (IFS=$'\\t'; echo \"${{*:3}}\") >>{asked}\n")
+    stub.chmod(0o755)
+    folders["SITE"].mkdir()
+    (folders["SITE"] / ".done").touch()
+    environment = {**os.environ, **{name: str(path) for name, path in folders.items()}, "PYTHON": str(stub)}
+    stages = ("probe", "device", "core", "large", "variants", "serve")
+    subprocess.run(["bash", str(GPU / "run.sh"), *stages], env=environment, capture_output=True, check=True)  # noqa: S607
+    profile = main.get_command(Context(main), "profile")
+    commands = [line.split("\t")[1:] for line in asked.read_text().splitlines()]
+    assert len(commands) == 22
+    for name, *words in commands:
+        command = profile.get_command(Context(profile), name)
+        model = command.make_context(name, words).params.get("model", command.name)
+        assert model in {None, "probe", "device", "serve"} or find_model(model)
 
 
 @pytest.mark.slow

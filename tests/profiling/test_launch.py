@@ -116,13 +116,13 @@ def test_transformers_serve_is_started_loaded_and_gone_with_random_weights(tmp_p
     assert all(r.error is None and abs(r.output_tokens - 6) <= 1 for r in both.requests)
 
 
-def test_a_server_that_ends_before_it_answers_is_told_with_the_end_of_its_log(tmp_path, stand_in):
+def test_a_server_that_ends_before_it_answers_is_told_with_the_end_of_its_log_on_one_line(tmp_path, stand_in):
     stand_in("print('loading'); print('ValueError: no kv\\x1b[0m blocks'); sys.exit(3)")
     launch = Launch("vllm", config(tmp_path), dummy=True)
     with pytest.raises(RoiError) as caught, launched(launch, free_port(), 30.0, Watcher()):
         pass
-    assert str(caught.value) == ("vllm ended with exit code 3 before it answered; the end of its log:\n  loading\n"
-                                 "  ValueError: no kv\\u001b[0m blocks")
+    assert str(caught.value) == ("vllm ended with exit code 3 before it answered; the end of its log: loading | "
+                                 "ValueError: no kv\\u001b[0m blocks")
 
 
 def test_a_server_that_never_answers_is_ended_when_its_time_is_over(tmp_path, stand_in):

@@ -144,6 +144,36 @@ def test_a_real_export_of_guidellm_has_no_time_from_token_to_token():
     assert found.itl_p50_s is None
 
 
+@pytest.mark.parametrize(("name", "requests", "median_ms", "share", "high_ms", "how"), [
+    ("vllm-0.32-chat.json", 12, 129.996, 99, 157.146, ("linear", "linear")),
+    ("aiperf-0.13-warmed", 16, 147.720, 99, 324.743, ("linear", "linear")),
+    ("guidellm-0.8-chat.json", 16, 102.895, 95, 370.954, ("lower", "higher")),
+])
+def test_real_runs_against_vllm_have_the_ttft_that_the_tools_tell(name, requests, median_ms, share, high_ms, how):
+    """Chat, four in flight, 100 tokens and the template's 4, 32 out; aiperf's three requests of warm-up are no part of it."""
+    profile = read_benchmark(DATA / name)
+    [point] = profile.points
+    assert (point.concurrency, len(point.requests), profile.complete, profile.served_model) == (4, requests, True, "tiny-real")
+    assert {(r.prompt_tokens, r.output_tokens) for r in point.requests} == {(104, 32)}
+    ttfts = [1e3 * (r.chunk_s[0] - r.sent_s) for r in point.requests]
+    told = [np.percentile(ttfts, at, method=method) for at, method in zip((50, share), how, strict=True)]
+    assert told == pytest.approx([median_ms, high_ms], rel=1e-4)
+
+
+def test_tpot_of_a_real_chat_is_vllms_own_where_chunks_carry_several_tokens():
+    """12 x 31 tokens after the first in 305 chunks: median TPOT 8.914 ms and ITL 9.240 ms, as vllm bench serve printed."""
+    [point] = read_benchmark(DATA / "vllm-0.32-chat.json").points
+    found = point_metrics(point, 1.0, 1.0)
+    assert found.tpot_p50_s == pytest.approx(8.91420e-3, rel=1e-4)
+    assert found.itl_p50_s == pytest.approx(9.23981e-3, rel=1e-4)
+    assert sum(len(r.chunk_s) - 1 for r in point.requests) == 305
+
+
+def test_a_folder_without_a_known_file_says_what_it_should_hold():
+    with pytest.raises(InputError, match=r"the folder vllm-0\.33 holds no profile_export\.jsonl .* name the files"):
+        read_benchmark(DATA / "vllm-0.33")
+
+
 def test_guidellm_without_a_success_says_why(tmp_path):
     document = json.loads((DATA / "guidellm-0.8.json").read_text(encoding="utf-8"))
     lists = document["benchmarks"][0]["requests"]

@@ -179,7 +179,7 @@ def _wait_until(url: str, child: Child, launch: Launch, most_s: float) -> None:
 
 def _failed(what: str, child: Child) -> str:
     lines = child.last_lines(SHOWN)
-    return f"{what}; the end of its log:\n" + "\n".join(f"  {line}" for line in lines) if lines else f"{what}; its log is empty"
+    return f"{what}; the end of its log: {' | '.join(map(str.strip, lines))}" if lines else f"{what}; its log is empty"
 
 
 def _lists(url: str) -> bool:

@@ -23,6 +23,7 @@ MOST_BYTES: Final = 256 * 2**20
 """Of a tool's results, every request among them."""
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
 AIPERF_RECORDS: Final = "profile_export.jsonl"
+GUIDELLM_REPORT: Final = "benchmarks.json"
 
 
 def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -> ServeProfile:
@@ -58,7 +59,11 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
 def _imported(path: Path) -> Imported:
     """The points of one file; which tool wrote it is seen from its first value."""
     if path.is_dir():
-        path /= AIPERF_RECORDS if (path / AIPERF_RECORDS).is_file() else "benchmarks.json"
+        inside = [path / name for name in (AIPERF_RECORDS, GUIDELLM_REPORT) if (path / name).is_file()]
+        if not inside:
+            raise InputError(f"--import: the folder {path.name} holds no {AIPERF_RECORDS} (aiperf) and no {GUIDELLM_REPORT} "
+                             "(guidellm); of another tool name the files, --import once for each")
+        path = inside[0]
     where = f"--import: {path.name}"
     documents = _documents(path, where)
     first = documents[0] if isinstance(documents[0], dict) else {}

@@ -78,7 +78,7 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
         wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
             raise ValueError(wrong)
-    notes.append("output tokens by the server's usage (else the tool's tokenizer), prompt tokens by the tool's tokenizer")
+    notes.append("tokens by the server's usage, where the tool took it (of prompts: newer versions), else its tokenizer")
     return made_point(requests, load)
 
 

@@ -49,7 +49,7 @@ from roi.store.traces import Trace
 from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
 CELLS: Final = 8
-"""Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
+"""Cells into which the lengths of a trace are put to seek plans: equal numbers of calls by prompt, and each by answer."""
 
 @dataclass(frozen=True)
 class TraceSpan:
@@ -101,7 +101,7 @@ class Sizing:
     the one that is sized was asked for."""
     mean_requests_per_s: float
     peak_requests_per_s: float
-    """Of a trace its mean rate, since its own bursts are replayed."""
+    """Requests a second in the busiest minute; of a trace its mean rate, since its own bursts are replayed."""
     busiest_hour: float | None
     """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
     peak_stated: bool
@@ -111,7 +111,7 @@ class Sizing:
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
-    """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
+    """Factor in these rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     far_volume: FarVolume | None
     """The month of the horizon whose requests are furthest from today's, for which the fleets are; None where none has twice or
     half as many, and for a trace."""
@@ -145,7 +145,7 @@ class Sizing:
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on."""
     left_out_why: tuple[str, ...]
-    """Of each: what binds, or that a plan on another card is never dearer."""
+    """Why each is left out: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, where it runs for the hours of work alone, or where a day has too many requests to
     replay."""

@@ -48,7 +48,7 @@ class ScorePosterior:
 
     @property
     def errors(self) -> "ScorePosterior":
-        """The same of the error rate."""
+        """What is known of the error rate: right and wrong in each other's place."""
         return ScorePosterior(self.wrong, self.right)
 
     @property
@@ -74,7 +74,7 @@ class ScorePosterior:
 
 @dataclass(frozen=True)
 class CarriedOver(ScorePosterior):
-    """The same of a score on all `items` of the incumbent, of which only some pair."""
+    """What is known of a score on all `items` of the incumbent, of which only some pair."""
 
     items: float
 
@@ -203,7 +203,7 @@ class Unlike(NamedTuple):
     held: tuple[float, float]
     """Items right and wrong of the incumbent that pair."""
     others: tuple[float, float]
-    """The same of those that do not."""
+    """Items right and wrong of the incumbent that do not pair."""
 
     @property
     def p_value(self) -> float:

@@ -233,7 +233,7 @@ class Unlisted:
     usd: float
     """At list price, as far as that says."""
     of_usd: float
-    """The same of all sums of the log."""
+    """What all sums of the log cost at list price, USD."""
 
     @property
     def rows(self) -> str:

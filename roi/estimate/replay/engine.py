@@ -292,7 +292,7 @@ def step_base(server: Server) -> StepBase:
 
 @lru_cache(maxsize=16)
 def _step_base(coefficients: tuple[float, ...], most: int) -> StepBase:
-    """The same of an Iteration's fields; a load curve asks for it at each of its rates."""
+    """The table of steps for an Iteration's fields, kept: a load curve asks for it at each of its rates."""
     engine, sequences = Iteration(*coefficients), np.arange(most + 1.0)
     shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
     columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter

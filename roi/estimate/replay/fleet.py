@@ -41,7 +41,7 @@ RANGE_HALVINGS: Final = 60
 LARGEST_LOG_RANGE: Final = 200.0
 """Natural log of the largest ratio of peak to valley: beyond it, peak_to_mean exceeds 200."""
 FLAT: Final = 1e-6
-"""The same below which a day counts as flat."""
+"""Natural log of the ratio of peak to valley below which a day counts as flat."""
 
 
 @dataclass(frozen=True)

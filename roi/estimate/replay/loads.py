@@ -41,7 +41,7 @@ DEFAULT_BURST: Final = 1000
 REPLAYED: Final = 600
 """Requests of a load curve's replay for each replica, as of a plan's."""
 MOST: Final = 4000
-"""The same at most, where more are in flight."""
+"""Requests that are replayed for each replica at most, where more than REPLAYED are in flight."""
 SLO: Final = Slo(2.0, 0.2)
 """Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
 SEED: Final = 11
@@ -139,7 +139,7 @@ class OperatingFigures:
         return self.requests_per_s * (self.output_tokens + self.input_tokens)
 
     def times(self, replicas: float) -> "OperatingFigures":
-        """The same of so many replicas: rates add."""
+        """The figures of so many such replicas: rates add, latencies stay."""
         return replace(self, requests_per_s=self.requests_per_s * replicas)
 
 

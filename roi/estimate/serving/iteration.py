@@ -176,7 +176,7 @@ class Iteration:
         return with_prompts * mixed_s + (steps - with_prompts) * plain_s
 
     def at_speed(self, speed: Number) -> "Iteration":
-        """The same engine at `speed` times its speed: every coefficient divided by it."""
+        """This engine at `speed` times its speed: every coefficient in seconds is divided by it."""
         return replace(self, **{f.name: getattr(self, f.name) / speed for f in fields(self) if f.name not in COUNTS})
 
 

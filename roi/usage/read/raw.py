@@ -59,13 +59,13 @@ class SniffedFile:
     shape: FileShape
     format: Format
     rows: tuple[Cells, ...] = ()
-    """Of a file that is one JSON document; its prompts are gone."""
+    """Rows of a file that is one JSON document, without its prompts; empty for others."""
     unread: UnreadRows = field(default_factory=UnreadRows)
-    """Of such a file, what was left out when it was looked at."""
+    """What was left out of such a file when it was looked at."""
     cut_short: bool = False
     """True where its gzip is cut short."""
     pages: Pages = NO_PAGES
-    """Of a file that is one JSON document."""
+    """Which pages of a longer answer a file holds that is one JSON document."""
 
     @property
     def suits_duckdb(self) -> bool:

@@ -13,7 +13,7 @@ from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd, 
 from roi.answers.track_record import TrackedMonth, keep_months
 from roi.cli import main
 from roi.errors import InputError
-from roi.report.track_off import times
+from roi.report.track_causes import times
 
 SOL, HAIKU = "openai/gpt-6-sol", "anthropic/claude-haiku-5-5"
 

@@ -15,7 +15,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
-from roi.numerics.knowing import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
+from roi.numerics.value_of_information import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""

@@ -190,8 +190,9 @@ def _evaluation(
     def size(items: int) -> Size:
         bought = max(items - labelled, 0)
         takes = months * max(bought / labels, 1.0) if labels > 0 else months
-        return Size(items, once + bought * label + training, max(takes, wait), once + min(items, labels) * label + training,
-                    judged or items + held >= shared.min_items, once if bought else 0.0)
+        return Size(items=items, cost_usd=once + bought * label + training, months=max(takes, wait),
+                    spared_usd=once + min(items, labels) * label + training,
+                    tests=judged or items + held >= shared.min_items, today_usd=once if bought else 0.0)
 
     sizes = sorted({*ITEMS, *(n for n in (round(labels), labelled) if ITEMS[0] <= n <= ITEMS[-1])})
     found = as_measured(o)

@@ -69,7 +69,7 @@ class ComparedRent:
     usd_per_month: float
     """Mean of the months in which the option serves alone."""
     drifted_usd_per_month: float
-    """The same were the load to stay today's: what the plan costs today, with that rent's drift alone."""
+    """`usd_per_month` were the load to stay today's: what the plan costs today, with that rent's drift alone."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from roi.facts.records import DatedRow
 Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=DatedRow)
 MOST_BYTES: Final = 16 * 2**20
-"""Of a record."""
+"""Bytes of a record's file, at most."""
 
 
 def read_text(name: str) -> str:

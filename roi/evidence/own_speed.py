@@ -62,7 +62,7 @@ class OwnSpeed(NamedTuple):
 
     centre: float
     half: float
-    """Of its 90% interval, in logarithms."""
+    """Half of its 90% interval, in logarithms."""
     before: tuple[float, float]
     """Ends without them."""
     pieces: tuple[SpeedPiece, ...]

@@ -110,7 +110,7 @@ class Agreement:
 
     @property
     def variance(self) -> float:
-        """Of the true difference: that of a Dirichlet with half an item more on each of the two cells in which both differ.
+        """Variance of the true difference: a Dirichlet's with half an item more on each of the two cells in which both differ.
 
         Nothing is added to the cells in which they agree. The margins are then Beta posteriors with Jeffreys prior, as where
         each system stands alone, the mean leans to neither side, and no differing item is not taken for certainty.

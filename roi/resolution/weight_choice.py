@@ -36,7 +36,7 @@ class WeightChoice:
     adapters: int = 0
     """Adapters applied at run time."""
     rank: int = 0
-    """Of each of them."""
+    """Rank of each of them."""
     merged: bool = False
     """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
     named: StoredWeights | None = None

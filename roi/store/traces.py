@@ -31,7 +31,7 @@ SHORTEST_S: Final = 5.0
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
 MOST_BYTES: Final = 256 * 2**20
-"""Of a trace: some ten million calls."""
+"""Bytes of a trace, at most: some ten million calls."""
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 LONGEST: Final = 10_000_000

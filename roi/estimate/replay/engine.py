@@ -99,11 +99,11 @@ class StepBase(NamedTuple):
     """Seconds of a step with 0, 1, 2 ... decoding sequences."""
 
     device: list[float]
-    """Of the device, their KV left out."""
+    """Seconds of the device, their KV left out."""
     floor: list[float]
-    """Of the host, which no step without prompts is shorter than."""
+    """Seconds of the host, which no step without prompts is shorter than."""
     shorter: list[float]
-    """Of their products and the reading of weights beside them, the shorter: `overlap` of it is hidden."""
+    """Seconds of their products or of reading weights beside them, the shorter of both: `overlap` of it is hidden."""
 
 
 class EngineReplica:

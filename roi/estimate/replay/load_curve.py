@@ -84,7 +84,7 @@ class Capacity:
     """The largest rate that holds an SLO."""
 
     requests_per_s: float
-    """Of all replicas in sum; 0 where no rate holds."""
+    """That rate, of all replicas in sum; 0 where no rate holds."""
     binding: str
     """TTFT, TPOT, KV memory (requests fit no replica), or saturation where the SLO never breaks."""
     rung: int = 0

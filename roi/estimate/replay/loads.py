@@ -57,7 +57,7 @@ class ServingLoad:
     output_tokens: float
     """Mean generated tokens, at least 1."""
     cached_tokens: float = 0.0
-    """Of the prompt tokens, those found in the prefix cache: read and not computed, and held once for all."""
+    """Prompt tokens that are found in the prefix cache: read and not computed, and held once for all."""
     length_cv: float = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: float | None = None

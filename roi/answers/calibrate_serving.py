@@ -45,7 +45,7 @@ class Piece:
     weight_dtype: str
     """Those of most of its rows."""
     rows: int
-    """Rows of this model in this table."""
+    """Of this model in this table."""
     centre: float
     """Speed over the published one, all tables until this one together."""
     before: tuple[float, float]

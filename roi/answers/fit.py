@@ -78,7 +78,7 @@ class GpuLine:
 
     fit: GpuFit
     tokens_per_s: float
-    """Tokens a second of the job, at the plan's sequence (the training set's mean where given and rows are not packed)."""
+    """Of the job, at the plan's sequence (the training set's mean where given and rows are not packed)."""
     tokens_per_s_range: tuple[float, float]
     """Its 5th and 95th percentile."""
     hours: tuple[float, float, float] | None = None
@@ -130,11 +130,11 @@ class FitReport:
     as_of: Date | None
     """Day of the prices."""
     unquantised: "FitReport | None" = None
-    """This report without quantisation, in closed form, where QLoRA leaves experts as they are and it is cheaper; else None."""
+    """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
     stored: str = ""
     """How the weights that were named are packed, and what training makes of that; empty where they are not."""
     sharded: "FitReport | None" = None
-    """This report with the plan split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
+    """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:

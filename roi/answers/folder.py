@@ -13,7 +13,7 @@ from roi.answers.opening import open_runs
 from roi.errors import InputError, RoiError
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-"""Endings of scenarios and of saved comparisons."""
+"""Of scenarios and of saved comparisons."""
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def _answered(data: Json) -> Json:
 
 
 def _answer(found: Comparison) -> Json:
-    """A Comparison's options, by their ids, and the other parts of it that hold numbers, as `_answered` has a file's."""
+    """The same of a Comparison."""
     works = {o.id: {"feasible": True, **vars(o)} for o in found.options}
     fails = {o.id: {"feasible": False, "evaluated": o.quality.status == "evaluated", **vars(o)} for o in found.infeasible}
     return {"options": works | fails, "verdict": {name: getattr(found.verdict, name) for name in DECIDED},

@@ -49,7 +49,7 @@ from roi.store.traces import Trace
 from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
 CELLS: Final = 8
-"""Cells into which the lengths of a trace are put to seek plans: equal numbers of calls by prompt, and each by answer."""
+"""Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
 
 @dataclass(frozen=True)
 class TraceSpan:
@@ -69,7 +69,7 @@ class ComparedRent:
     usd_per_month: float
     """Mean of the months in which the option serves alone."""
     drifted_usd_per_month: float
-    """`usd_per_month` were the load to stay today's: what the plan costs today, with that rent's drift alone."""
+    """The same were the load to stay today's: what the plan costs today, with that rent's drift alone."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Sizing:
     the one that is sized was asked for."""
     mean_requests_per_s: float
     peak_requests_per_s: float
-    """Requests a second in the busiest minute; of a trace its mean rate, since its own bursts are replayed."""
+    """Of a trace its mean rate, since its own bursts are replayed."""
     busiest_hour: float | None
     """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
     peak_stated: bool
@@ -111,7 +111,7 @@ class Sizing:
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
-    """Factor in these rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
+    """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     far_volume: FarVolume | None
     """The month of the horizon whose requests are furthest from today's, for which the fleets are; None where none has twice or
     half as many, and for a trace."""
@@ -145,7 +145,7 @@ class Sizing:
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on."""
     left_out_why: tuple[str, ...]
-    """Why each is left out: what binds, or that a plan on another card is never dearer."""
+    """Of each: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, where it runs for the hours of work alone, or where a day has too many requests to
     replay."""

@@ -101,16 +101,15 @@ class SizedPlan:
     replicas: int
     """Needed at the peak, spares left out."""
     replicas_unbound: int
-    """Replicas needed at the peak were serving.replicas_least 1."""
+    """The same were serving.replicas_least 1."""
     replicas_exact: float | None
-    """Replicas needed at the peak before rounding up, which other requests move by some percent; None for a trace, whose
-    fleets are replayed."""
+    """The same before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
     replicas_fast: int
-    """Replicas needed at the peak with the engine at its fast end (P95)."""
+    """The same with the engine at its fast end (P95)."""
     replicas_slow: int | None
     """At its slow end (P5); None where no fleet holds the SLO there."""
     usd_per_month_fast: float
-    """`usd_per_month` with the engine at its fast end, USD."""
+    """The same as usd_per_month at the fast end."""
     usd_per_month_slow: float | None
     spares: int
     utilisation_peak: float

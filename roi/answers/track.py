@@ -74,7 +74,7 @@ class TrackAnswer:
     forecast: Forecast
     tracked: Tracked
     overlap: Array
-    """Share of each month in which both models are taken to be called, so that each request counts twice."""
+    """Of each month, the share in which both models are taken to be called, so that each request counts twice."""
     volume_factor: float
     """The forecast's requests over the stated ones: the part of the bill's gap that is taken as volume."""
     effects: tuple[Effect, ...]

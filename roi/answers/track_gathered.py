@@ -36,7 +36,7 @@ class TrackQuestion:
     options: FileOptions = field(default_factory=FileOptions)
     named: str | None = None
     zone: str = "UTC"
-    """Zone in which times without an offset are read."""
+    """Of times without an offset in them."""
     bill: Path | None = None
     opencost: Path | None = None
     setup_usd: float | None = None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 ALIKE: Final = 0.95
 """Calls of the less called model over those of the other from which on both have nearly the same: a few fail."""
 ALONE: Final = 0.02
-"""Calls of the less called model over those of the other up to which one model answers alone."""
+"""The same up to which one model answers alone."""
 AS_BEFORE: Final = 0.8
 """Calls of one model, over those of days that one answers alone, from which on no traffic was split: halves have 0.5."""
 NEAREST: Final = 4

@@ -47,21 +47,21 @@ class TrackedMonth(Record):
     decision: Decision
     currency: Literal["USD"] = "USD"
     calls: Amount | None = None
-    """Calls of all models that the option calls."""
+    """Of all models that the option calls."""
     own_calls: Amount | None = None
-    """Those of the calls that the option's own model answered."""
+    """Of them, those that the option's own model answered."""
     second_calls: Amount | None = None
-    """Calls that answer a request that the other model was called for too, at most: by day, the lesser of both models'."""
+    """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
     least_second_calls: Amount | None = None
-    """`second_calls` at the least: those of days on which both models have the same calls, as many as one alone had before."""
+    """Of them, at least so many do: those of days on which both models have the same calls, as many as one alone had before."""
     handed_on: Amount | None = None
-    """The other models' calls over the own model's from when that began to answer, of the month in which it did; else None."""
+    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
     foreign_calls: Amount | None = None
     """Beside them, in the same files, those of models that are none of the decision's."""
     input_tokens: Amount | None = None
-    """Input tokens of all calls, cached ones included."""
+    """Of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None
-    """Input tokens that were read from a cache."""
+    """Of the input tokens, those that were read from a cache."""
     output_tokens: Amount | None = None
     api_usd: Amount | None = None
     api_usd_from: Literal["bill", "reported", "list price"] | None = None
@@ -69,13 +69,13 @@ class TrackedMonth(Record):
     calls_usd: Amount | None = None
     """What the calls cost by the export itself, whatever an invoice asks."""
     own_usd: Amount | None = None
-    """What the option's own model's calls cost, by the export or by list price."""
+    """Of what the calls cost by the export, or by list price, what the option's own model did."""
     units_usd: Amount | None = None
     """Beside them, what the export bills for units of throughput that the decision has; a bill has it in it."""
     own_tier_ratio: Amount | None = None
     """List price of the option's own model's calls by batch and service tier, over the same at once in the standard tier."""
     other_tier_ratio: Amount | None = None
-    """`own_tier_ratio` of the other models' calls."""
+    """The same of the other models' calls."""
     gpu_hours: Amount | None = None
     gpu_usd: Amount | None = None
     sources: tuple[Text, ...] = ()

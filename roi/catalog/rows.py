@@ -18,7 +18,7 @@ from roi.facts.records import DatedRow
 Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=DatedRow)
 MOST_BYTES: Final = 16 * 2**20
-"""Bytes of a record's file, at most."""
+"""Of a record."""
 
 
 def read_text(name: str) -> str:

@@ -151,7 +151,7 @@ class Served:
     as_many: bool = True
     """Whether a profile or row behind it is of as many GPUs (`OwnSpeed.as_many`)."""
     of_model: bool = True
-    """Whether a profile or row behind it is of its model (`OwnSpeed.of_model`)."""
+    """The same of its model (`OwnSpeed.of_model`)."""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:

@@ -62,14 +62,14 @@ class OwnSpeed(NamedTuple):
 
     centre: float
     half: float
-    """Half of its 90% interval, in logarithms."""
+    """Of its 90% interval, in logarithms."""
     before: tuple[float, float]
     """Ends without them."""
     pieces: tuple[SpeedPiece, ...]
     as_many: bool = False
     """True where a measured plan has as many GPUs as the one that is asked for, and so its links: what they add is in it."""
     of_model: bool = False
-    """True where a measured plan is of the model that is asked for, and so has its attention."""
+    """The same of its model, and so its attention."""
 
     @property
     def told(self) -> str:

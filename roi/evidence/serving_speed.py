@@ -160,6 +160,6 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
 
 
 def _relative(fact: Fact) -> Fact:
-    """The fact over its value: 1, with its ends divided by it."""
+    """The same spread around 1."""
     low, high = fact.spread()
     return fact.model_copy(update={"value": 1.0, "low": low / fact.number(), "high": high / fact.number()})

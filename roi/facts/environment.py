@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from roi.facts.records import Record
 
 SCHEMA: Final = "roi.profile/1"
-"""The form of a profile file; written into each."""
+"""Of every profile file; written into each."""
 
 
 class Environment(Record):

@@ -228,7 +228,7 @@ class ModelShape(DatedRow):
     context_tokens: PositiveInt
     """Longest sequence the publisher states."""
     release_contexts: tuple[tuple[str, PositiveInt], ...] = ()
-    """(alias, longest sequence in tokens) of releases of this shape that take more than `context_tokens`."""
+    """The same of releases of this shape that take more, by their alias."""
     hidden: PositiveInt
     """Width of the residual stream."""
     vocab: PositiveInt

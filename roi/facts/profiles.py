@@ -66,7 +66,7 @@ class DryRunSearch(Record):
     allocated_bytes: PositiveFloat
     """Peak allocated by a dry run of the same plan at this size."""
     reserved_bytes: PositiveFloat
-    """Peak that torch's caching allocator would reserve for it, by its replay, bytes."""
+    """The same after the allocator's replay."""
     ran: bool = True
     """True where the whole model was run at this size; False where models of a few layers say it."""
 
@@ -210,9 +210,9 @@ class TrainPoint(Record):
     losses: tuple[float, ...] = ()
     """Loss of every step."""
     tokens: tuple[PositiveFloat, ...] = ()
-    """Tokens of the examples of every step, over its micro-steps, in a run on real lengths; empty: every row is full."""
+    """Of a run on real lengths: tokens of the examples of every step, over its micro-steps; empty: every row is full."""
     slots: tuple[PositiveFloat, ...] = ()
-    """Tokens that were computed in such a run, with what filled the rows up."""
+    """Of such a run: tokens that were computed, with what filled the rows up."""
     memory: MemoryReading
     power_w: NonNegativeFloat | None = None
     """Mean board power while stepping."""
@@ -221,7 +221,7 @@ class TrainPoint(Record):
     predicted_allocated_bytes: NonNegativeFloat | None = None
     """What the closed form said before the run."""
     ranks: tuple[RankPoint, ...] = ()
-    """Every rank of a job on several cards, in order; the fields above are those of rank 0, losses the mean of all."""
+    """Of a job on several cards: every rank, in order; the fields above are those of rank 0, losses the mean of all."""
 
     @property
     def timed_s(self) -> tuple[float, ...]:

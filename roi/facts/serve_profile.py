@@ -27,7 +27,7 @@ class ServedRequest(Record):
     prompt_tokens: NonNegativeInt
     """Prompt tokens as counted."""
     cached_tokens: NonNegativeInt = 0
-    """Those of them that were found in the server's prefix cache, as its usage reports."""
+    """Of those, found in the server's prefix cache as its usage reports."""
     asked_tokens: PositiveInt
     """Output tokens that were asked for (max_tokens)."""
     output_tokens: NonNegativeInt

@@ -38,7 +38,7 @@ class Averaged(NamedTuple):
     """Index of the first measurement of each thing."""
     means: Array
     noise: Array
-    """Noise of each mean, by what scatters within its sources."""
+    """Of each mean, by what scatters within its sources."""
     between: float
     """Variance between sources; it is not averaged out: who asks has one of them, or another."""
     shared: Array

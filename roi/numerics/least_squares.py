@@ -70,9 +70,9 @@ class LinearFit:
 
     values: Array
     covariance: Array
-    """Covariance of the coefficients without the bound at 0, from parts and points left out."""
+    """Of the coefficients without the bound at 0, from parts and points left out."""
     pulls: Array
-    """The coefficients' covariance from each part alone where rows scatter equally, shape (parts, k, k)."""
+    """Of each part, the coefficients' covariance from it alone where rows scatter equally, shape (parts, k, k)."""
     residuals: Array
     """Fitted over measured - 1, one a row."""
     misfit: float

@@ -48,7 +48,7 @@ class ScorePosterior:
 
     @property
     def errors(self) -> "ScorePosterior":
-        """What is known of the error rate: right and wrong in each other's place."""
+        """The same of the error rate."""
         return ScorePosterior(self.wrong, self.right)
 
     @property
@@ -74,7 +74,7 @@ class ScorePosterior:
 
 @dataclass(frozen=True)
 class CarriedOver(ScorePosterior):
-    """What is known of a score on all `items` of the incumbent, of which only some pair."""
+    """The same of a score on all `items` of the incumbent, of which only some pair."""
 
     items: float
 
@@ -110,7 +110,7 @@ class Agreement:
 
     @property
     def variance(self) -> float:
-        """Variance of the true difference: a Dirichlet's with half an item more on each of the two cells in which both differ.
+        """Of the true difference: that of a Dirichlet with half an item more on each of the two cells in which both differ.
 
         Nothing is added to the cells in which they agree. The margins are then Beta posteriors with Jeffreys prior, as where
         each system stands alone, the mean leans to neither side, and no differing item is not taken for certainty.
@@ -203,7 +203,7 @@ class Unlike(NamedTuple):
     held: tuple[float, float]
     """Items right and wrong of the incumbent that pair."""
     others: tuple[float, float]
-    """Items right and wrong of the incumbent that do not pair."""
+    """The same of those that do not."""
 
     @property
     def p_value(self) -> float:

@@ -173,7 +173,7 @@ class _ReaderFinder:
 
 @contextmanager
 def read_from_names() -> Iterator[None]:
-    """While it lasts, transformers looks through its models' files from the last line that begins with `__all__` on alone.
+    """Of the files of its models transformers looks through the lines from the last that begins with `__all__` on.
 
     That is where it would begin, after it has cut the whole of 1,700 files into lines: half of the time that it reads them.
     """

@@ -27,7 +27,7 @@ CPU_INPUTS: Final = 64
 """bitsandbytes' CPU kernel (AVX512-BF16) packs 4-bit rows in blocks of so many outputs when no gradient is asked for, and wants
 every row to hold full blocks of so many weights that share a scale."""
 FACTOR_DEVIATION: Final = 0.01
-"""Standard deviation of the adapter's second factor, else zero: products with zeros would cost a GPU less power."""
+"""Of the adapter's second factor, which starts at zero: products with zeros would cost a GPU less power."""
 
 Stage = Literal["base", "unmerged", "merged"]
 

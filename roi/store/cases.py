@@ -22,7 +22,7 @@ from roi.store.cache_files import KeptFiles, program, stamps
 from roi.store.profiles.places import profile_folders
 
 MOST_BYTES: Final = 8 * 2**20
-"""Bytes of one file, at most; that of the bundled scenario has 0.3 MB."""
+"""Of one file; that of the bundled scenario has 0.3 MB."""
 MOST_FILES: Final = 100
 """In the folder, about 30 MB; beyond it the older half goes."""
 MOST_GIVEN: Final = 2 * 2**20

@@ -21,7 +21,7 @@ from roi.estimate.replay.load_curve import Capacity, PlanCapacity
 from roi.store.cache_files import KeptFiles, program
 
 MOST_BYTES: Final = 4096
-"""Bytes of one file, at most; they hold some 500."""
+"""Of one file; they hold some 500."""
 MOST_FILES: Final = 2000
 """In the folder, about 1 MB; beyond it the oldest half goes."""
 program_once: Final = cache(program)

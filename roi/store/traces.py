@@ -27,11 +27,11 @@ COLUMNS: Final = {
 LEAST_S: Final = 30.0
 """Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
 SHORTEST_S: Final = 5.0
-"""Seconds that it lasts at least where it has so many calls that LEAST_S of them would take minutes to replay."""
+"""The same where it has so many calls that half a minute of them would take minutes to replay."""
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
 MOST_BYTES: Final = 256 * 2**20
-"""Bytes of a trace, at most: some ten million calls."""
+"""Of a trace: some ten million calls."""
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 LONGEST: Final = 10_000_000

@@ -71,7 +71,7 @@ class Copies:
     columns: frozenset[str]
     """Columns, in lower case, that the key is made of."""
     times: Mapping[str, Callable[..., Column]]
-    """Columns of the key that are compared as moments, however their offset is written, and how a moment is read."""
+    """Of them, those that are compared as moments, however their offset is written, and how a moment is read."""
     once: bool
     """Whether rows with an id stand several times in a file, where each counts once."""
 

@@ -49,7 +49,7 @@ class Question:
     strict: bool = False
     """Refuse where a row is left out, in place of saying so."""
     zone: str = "UTC"
-    """Zone in which times without an offset are read."""
+    """Of times without an offset."""
     incumbent: str | None = None
     """provider/model or model whose workload is wanted."""
     task: str | None = None
@@ -97,7 +97,7 @@ class Usage:
     reconciliations: tuple[Reconciliation, ...]
     workload: MeasuredWorkload | None
     chosen: tuple[Priced, ...]
-    """The sums of `priced` that the workload is made of; of its group alone where it is one group's."""
+    """Of `priced`, what the workload is made of; of its group alone where it is one group's."""
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
@@ -126,7 +126,7 @@ class Usage:
 
     @cached_property
     def of_whole_days(self) -> tuple[Priced, ...]:
-        """The sums of groups, else of days, that tell of a month: those of a model, with a price, on whole days of its own."""
+        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on whole days of its own."""
         groups = () if self.by_time else self.groups
         rows = [each for each in groups or self.priced if each.usd and each.spend.model is not None and self.days is not None]
         models = {(each.spend.provider, each.spend.model) for each in rows}

@@ -233,7 +233,7 @@ class Unlisted:
     usd: float
     """At list price, as far as that says."""
     of_usd: float
-    """What all sums of the log cost at list price, USD."""
+    """The same of all sums of the log."""
 
     @property
     def rows(self) -> str:

@@ -20,7 +20,7 @@ from roi.facts.records import DatedRow
 from roi.units import GIB, MIB
 
 ALUS: Final = 128
-"""ALUs of a core: 16 execution units of 8, each a multiplication and an addition a clock (philipturner/metal-benchmarks)."""
+"""Of a core: 16 execution units of 8, each a multiplication and an addition a clock (philipturner/metal-benchmarks)."""
 SMALL_GB: Final = 32
 """Unified memory up to which Metal gives two thirds of it, beyond which three quarters."""
 NOISE: Final = re.compile(

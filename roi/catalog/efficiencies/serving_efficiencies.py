@@ -23,7 +23,7 @@ METAL: Final = "llama.cpp-metal"
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
 Kind = Literal["dense", "mixture"]
-"""Kinds of models: a mixture's kernels of experts are a card's and an engine's own, and few models show them."""
+"""Of models: a mixture's kernels of experts are a card's and an engine's own, and few models show them."""
 LEFT_OUT: Final[dict[Level, str]] = {
     "same": "format and number of GPUs", "model": "model", "elsewhere": "card", "other": "engine"}
 

@@ -70,7 +70,7 @@ class TokenRates:
     unlisted: Unlisted | None = None
     """The batch or the tier that the list does not have; None where it says all."""
     usd_per_1000_searches: float | None = None
-    """Price of web searches that the provider runs for a call; None where the list says none."""
+    """Of web searches that the provider runs for a call; None where the list says none."""
 
     def usd(self, tier: int, *, uncached_input: float, cache_read: float, cache_write: float, cache_write_1h: float,
             output: float) -> float:

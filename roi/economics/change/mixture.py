@@ -79,7 +79,7 @@ def _plans_named(facts: Facts) -> dict[str, Fact]:
 
 
 def _plans_numbered(facts: Mapping[str, Fact]) -> dict[str, Fact]:
-    """The facts with numbers in place of what the plans are, as a Case has them."""
+    """The same back: numbers in place of what the plans are."""
     numbers: dict[str, dict[str, int]] = {}
     found = {}
     for path, fact in facts.items():

@@ -73,9 +73,9 @@ class SentOn:
     of_context: bool
     """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
-    """Share of all requests."""
+    """Of all requests."""
     share_of_tokens: float
-    """Share of all tokens, input and output, in the incumbent's."""
+    """Of all tokens, input and output, in the incumbent's."""
     usd_per_month: float
     """What that API bills for them in a mean month in which the option serves alone."""
 

@@ -35,13 +35,13 @@ class SecondMove:
     npv_usd: float
     """What that adds to the API: the mean of the draws in which that reaches the bar, else the central value."""
     npv_p10_p50_p90: Triple | None
-    """What that adds in a bad, a middle and a good case of these draws, USD; None without draws."""
+    """The same in a bad, a middle and a good case of these draws; None without draws."""
     chance: float | None
     """Share of these in which it adds anything; None without draws."""
     payback_months: float
     """Months from today until what it saves on the API has earned its set-up, at the central values; inf = never."""
     payback_cash_months: float
-    """`payback_months` on cash alone."""
+    """The same on cash alone."""
     likely: bool
     """Whether the mean is above zero, and the chance what is asked of such an option against staying."""
     second: str | None

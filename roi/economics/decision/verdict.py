@@ -44,7 +44,7 @@ class TurningPrice(NamedTuple):
     at: Flip | None
     """The one nearest to today's; None = at none."""
     between: tuple[float, float | None] | None
-    """The prices nearest to and furthest from today's, with the bars of the chances moved by the error of the draws."""
+    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws."""
     to_one_of: tuple[str, ...]
     """What would lead beyond these."""
 
@@ -77,7 +77,7 @@ class Verdict:
     chance_over_second: float | None
     """Share of the draws in which the leader saves no less than the second."""
     chance_over_first: float | None
-    """Share of the draws in which the leader saves no less than `first_move`; None where there is none, or no draws."""
+    """The same over `first_move`; None where there is none, or no draws."""
     passed_over: tuple[PassedOver, ...]
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None

@@ -81,7 +81,7 @@ class SurerPlan:
 
     plan: Plan
     replicas: int | None
-    """Replicas of a floor; None of a fleet for the peak."""
+    """Of a floor; None of a fleet for the peak."""
     more_usd: float
     """By which its mean NPV over the draws is higher, on what the verdict counts."""
 

@@ -33,7 +33,7 @@ class RequestCost:
     output_tokens: Number
     batch_tokens: Number
     batch_read_tokens: Number
-    """Those of the batch tokens that a cache holds."""
+    """Of them, those that a cache holds."""
     batched: Number
     """Share of the requests that goes through the batch price."""
 

@@ -56,13 +56,13 @@ class Share:
     """The part of each month for which something is paid: it differs in the first months alone."""
 
     early: Array
-    """The part of each of the first T months, shape (T,) or (n, T)."""
+    """Of the first T months, shape (T,) or (n, T)."""
     after: float
-    """The part of every later month, 0 or 1."""
+    """Of all later ones, 0 or 1."""
     horizon: int
 
     def first(self, count: int) -> Array:
-        """The part of each of the first `count` months, shape (..., count)."""
+        """Of the first `count` months, shape (..., count)."""
         known = self.early.shape[-1]
         if count <= known:
             return self.early[..., :count]
@@ -72,7 +72,7 @@ class Share:
 
     @cached_property
     def whole(self) -> Array:
-        """The part of every month, shape (..., H)."""
+        """Of every month, shape (..., H)."""
         return self.first(self.horizon)
 
     @cached_property

@@ -191,7 +191,7 @@ def _add_all(total: Array, start: int, alike: Sequence[tuple[Share, _Rates]], ro
 
 
 def _add(total: Array, start: int, paths: _Rates, room: Array, *, fresh: bool) -> None:
-    """Adds to `total`, whose rows are the months from `start` on, what is paid over the whole of them."""
+    """The same of the whole of these months."""
     months = slice(start, start + total.shape[1])
     for k, (path, rate) in enumerate(paths):
         by_month = isinstance(rate, np.ndarray) and rate.shape[-1] > 1
@@ -260,7 +260,7 @@ class FarVolume:
     month: int
     times: float
     fields: tuple[str, ...]
-    """Fields of the workload that bring them: steps, growth_per_year."""
+    """Of the workload, what brings them: steps, growth_per_year."""
 
 
 def far_volume(shared: Shared) -> FarVolume | None:

@@ -20,7 +20,7 @@ class Successors:
     ends: Array | Happened
     """How many fell up to the beginning of each month, shape (..., H); of many draws one by one."""
     price_ratios: Sequence[Number]
-    """Price over its predecessor's at the first end, the second, ...; the last repeats."""
+    """Of the first end, the second, ...; the last repeats."""
     error_ratios: Sequence[Number]
 
     @cached_property
@@ -29,7 +29,7 @@ class Successors:
         return whole(self._by_month(lambda ratio: ratio, self.price_ratios))
 
     def price(self, factor: Number, times: Array | None = None) -> Path:
-        """`list_price` times `factor`, and times the months of `times`."""
+        """The same times `factor`, and times the months of `times`."""
         return self._by_month(lambda ratio: factor * ratio, self.price_ratios, times)
 
     def errors(self, today: Number | None = None, times: Array | None = None) -> Path:

@@ -12,7 +12,7 @@ from roi.economics.tracking.month_figures import LIVE, PARALLEL, PRICE, ROUTING,
 SHARE_SAME: Final = 0.005
 """Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
 SHARE_MIXED: Final = 0.0005
-"""SHARE_SAME in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
+"""The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 
 
 def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:

@@ -88,7 +88,7 @@ class MeasuredRun:
     memory_bytes: float | None
     memory_kind: MemoryKind
     tokens_per_s: float | None
-    """Tokens a second of the whole job, all GPUs."""
+    """Of the whole job, all GPUs."""
     out_of_memory: bool = False
     """True where the source says that the run did not fit."""
     parts: int = 1

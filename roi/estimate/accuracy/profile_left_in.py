@@ -26,7 +26,7 @@ class LeftIn(NamedTuple):
     half: float
     """Half of the 90% interval."""
     away_before: float
-    """Distance from the prediction without the profile."""
+    """The same without the profile."""
     half_before: float
     contradicts: bool
     """True where the profile lies outside of the interval without it."""
@@ -40,7 +40,7 @@ class LeftInBlock:
     coverage: float
     """Percent of the rows inside the 90% interval."""
     coverage_before: float
-    """Percent of the rows inside the 90% interval without the profile."""
+    """The same without the profile."""
     factor: float
     """Mean width of the interval, as its upper over its lower end (geometric)."""
     factor_before: float

@@ -133,7 +133,7 @@ class ServingLabel(NamedTuple):
     """Engine family."""
     model: str
     quantities: frozenset[str]
-    """Those of throughput, tpot and ttft that the row states."""
+    """Of throughput, tpot, ttft: those that the row states."""
     implausible: bool
 
     @property

@@ -120,7 +120,7 @@ class AfterProfile:
     """Median error, percent, where the three are those at the quartiles of the roofline's step time: a profile's points are
     chosen, and lie within what is run."""
     any_three: float
-    """Median error, percent, over every choice of three runs, each run counted alike."""
+    """The same over every choice of three, each run counted alike."""
 
 
 def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:

@@ -99,11 +99,11 @@ class StepBase(NamedTuple):
     """Seconds of a step with 0, 1, 2 ... decoding sequences."""
 
     device: list[float]
-    """Seconds of the device, their KV left out."""
+    """Of the device, their KV left out."""
     floor: list[float]
-    """Seconds of the host, which no step without prompts is shorter than."""
+    """Of the host, which no step without prompts is shorter than."""
     shorter: list[float]
-    """Seconds of their products or of reading weights beside them, the shorter of both: `overlap` of it is hidden."""
+    """Of their products and the reading of weights beside them, the shorter: `overlap` of it is hidden."""
 
 
 class EngineReplica:
@@ -292,7 +292,7 @@ def step_base(server: Server) -> StepBase:
 
 @lru_cache(maxsize=16)
 def _step_base(coefficients: tuple[float, ...], most: int) -> StepBase:
-    """The table of steps for an Iteration's fields, kept: a load curve asks for it at each of its rates."""
+    """The same of an Iteration's fields; a load curve asks for it at each of its rates."""
     engine, sequences = Iteration(*coefficients), np.arange(most + 1.0)
     shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
     columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter

@@ -31,7 +31,7 @@ Without it 0.3 / 0.1 = 2.9999999999999996 and 0.7 / 0.1 = 6.999999999999999 roun
 POOL: Final = 4.0
 """Replicas that `pooling` is measured on."""
 LITTLE_FREE: Final = 0.1
-"""Share of what a fleet holds that is little to be free at the peak: so much more load breaks the SLO, and the law rests on
+"""Of what a fleet holds, what is free at the peak and little: so much more load breaks the SLO, and the law itself rests on
 replays of 600 requests. Longer ones broke 8 of 11 fleets of one to three replicas (Qwen3-8B on L40S and A100, three mixes of
 lengths) that had less, and none of five that had more."""
 HOURS: Final = 24
@@ -41,7 +41,7 @@ RANGE_HALVINGS: Final = 60
 LARGEST_LOG_RANGE: Final = 200.0
 """Natural log of the largest ratio of peak to valley: beyond it, peak_to_mean exceeds 200."""
 FLAT: Final = 1e-6
-"""Natural log of the ratio of peak to valley below which a day counts as flat."""
+"""The same below which a day counts as flat."""
 
 
 @dataclass(frozen=True)

@@ -64,15 +64,15 @@ class HoldOut:
     tpot_s: float
     """Median over the requests, as measured."""
     predicted_tpot_s: float
-    """Median TPOT over the requests, as replayed."""
+    """The same, as replayed."""
     ttft_s: float
     """Median over the requests, as measured."""
     predicted_ttft_s: float
-    """Median TTFT over the requests, as replayed."""
+    """The same, as replayed."""
     tokens_per_s: float
     """Output tokens from the first sending to the last token, as measured."""
     predicted_tokens_per_s: float
-    """Output tokens a second over the same stretch, as replayed."""
+    """The same, as replayed."""
 
     @property
     def errors(self) -> tuple[float, float, float]:

@@ -44,7 +44,7 @@ STARTS: Final = (1, 2, 3, 4, 6, 8, 12, *(24 * 2**k for k in range(8)))
 MANY: Final = 4096
 """Demands from which on a day of them is worked out hour by hour."""
 WORTH_APART: Final = 0.4
-"""Share of many demands up to which those that may take less are worked out apart: what is common to a draw is then each
+"""Of many demands, the share up to which those that may take less are worked out apart: what is common to a draw is then each
 demand's own, which takes twice as long."""
 COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in range(1, 280))}), dtype=np.float64)
 """Instances that may work a queue off together where spares stand beside them, and steps of billed time that it may take: all
@@ -332,7 +332,7 @@ def _queue_fleet(
         return np.asanyarray(instances_needed(replicas + spares, gpus_per_replica, gpus_per_instance))
 
     def share(count: Array) -> Array:
-        """Share of the day in which so many instances run."""
+        """Of the day that so many instances run."""
         each = load_ratio(mean_requests_per_s, fleet_capacity(count * per_instance - spares, held, pooling)) / starts + start
         each = np.asanyarray(round_up(each / step) * step if step > 0.0 else each)
         return np.where(none, 0.0, np.minimum(each * starts, 1.0))

@@ -41,7 +41,7 @@ DEFAULT_BURST: Final = 1000
 REPLAYED: Final = 600
 """Requests of a load curve's replay for each replica, as of a plan's."""
 MOST: Final = 4000
-"""Requests that are replayed for each replica at most, where more than REPLAYED are in flight."""
+"""The same at most, where more are in flight."""
 SLO: Final = Slo(2.0, 0.2)
 """Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
 SEED: Final = 11
@@ -57,7 +57,7 @@ class ServingLoad:
     output_tokens: float
     """Mean generated tokens, at least 1."""
     cached_tokens: float = 0.0
-    """Prompt tokens that are found in the prefix cache: read and not computed, and held once for all."""
+    """Of the prompt tokens, those found in the prefix cache: read and not computed, and held once for all."""
     length_cv: float = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: float | None = None
@@ -139,7 +139,7 @@ class OperatingFigures:
         return self.requests_per_s * (self.output_tokens + self.input_tokens)
 
     def times(self, replicas: float) -> "OperatingFigures":
-        """The figures of so many such replicas: rates add, latencies stay."""
+        """The same of so many replicas: rates add."""
         return replace(self, requests_per_s=self.requests_per_s * replicas)
 
 

@@ -180,5 +180,5 @@ LONGEST_STEP = 16384.0
 
 
 def at_speed(server: Server, speed: float) -> Server:
-    """The server at `speed` times its speed."""
+    """The same server at `speed` times its speed."""
     return replace(server, iteration=server.iteration.at_speed(speed), request_s=server.request_s / speed)

@@ -61,33 +61,32 @@ class Efficiencies:
     """Host time of a step however small, seconds: engines that schedule the next step while the device runs this one hide it,
     unless the device is the faster."""
     host_sequence_s: Number = 0.0
-    """Host time of every sequence in the step, seconds: its token is sampled, turned into text, checked and sent."""
+    """The same of every sequence in the step: its token is sampled, turned into text, checked and sent."""
     host_prompt_layer_s: Number = 0.0
-    """Host time of every layer of a step that computes prompts, seconds, where only decode steps are replayed from graphs."""
+    """The same of every layer of a step that computes prompts, where only decode steps are replayed from graphs."""
     host_layer_s: Number = 0.0
-    """Host time of every layer of any step, seconds: without graphs kernels are started one by one."""
+    """The same of every layer of any step: without graphs kernels are started one by one."""
     host_expert_s: Number = 0.0
-    """Host time of every expert of every layer, seconds, where they are gone through in a loop. Each asks the device which
-    tokens it has (transformers: torch.where of the mask), so that nothing of it is hidden behind the device's time."""
+    """The same of every expert of every layer, where they are gone through in a loop. Each asks the device which tokens it has
+    (transformers: torch.where of the mask), so that nothing of the host's time is hidden behind the device's."""
     host_linear_s: Number = 0.0
-    """Host time of every matrix in 8 bits, seconds, whose input is quantised by kernels of its own. In fp8 the host waits for
-    each product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
+    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own. In fp8 the host waits for each
+    product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
     expert_unpacking: Number = 0.0
-    """What unpacking 4-bit experts adds to reading them, as a share: their grouped kernels are others."""
+    """The same of experts, whose grouped kernels are others."""
     quantise_layer_s: Number = 0.0
     """Latency that a layer has besides where the inputs of its products are quantised to 8 bits as it runs, seconds."""
     quantise4_layer_s: Number = 0.0
-    """Latency that a layer has besides where inputs are quantised to 4 bits, seconds: blocks of 16 have scales of their own,
-    found as it runs, and norms do not do it on the side."""
+    """The same to 4 bits: blocks of 16 have scales of their own, found as it runs, and norms do not do it on the side."""
     fp8_products: Number = 1.0
     """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
     fp4_products: Number = 1.0
-    """Time of a product in fp4 at its peak rate over that of one in 16 bits at its own."""
+    """The same of fp4."""
     packed_products: Number = 1.0
-    """Time of a product of unpacked weights over that of 16-bit ones, on cards whose full rate takes warp groups
-    (`Gpu.warp_groups`), and on Apple's, whose ALUs unpack and multiply."""
+    """The same of unpacked weights over 16-bit ones, on cards whose full rate takes warp groups (`Gpu.warp_groups`), and on
+    Apple's, whose ALUs unpack and multiply."""
     head_norm_s: Number = 0.0
     """Latency that a layer has besides where queries and keys are normalised: their norms are kernels of their own, and the
     rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""

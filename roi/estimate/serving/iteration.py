@@ -85,9 +85,9 @@ class Iteration:
     overlap: Number = 0.0
     """Share of the shorter of reading and multiplying that the longer hides."""
     read_s: Number = 0.0
-    """What reading dense weights takes of step_s."""
+    """Of step_s, what reading dense weights takes."""
     product_s: Number = 0.0
-    """What matrix products take of sequence_s."""
+    """Of sequence_s, what matrix products take."""
     host_s: Number = 0.0
     """Host time of a step; it takes no less, for the device then waits."""
     host_sequence_s: Number = 0.0
@@ -95,17 +95,17 @@ class Iteration:
     host_prompt_s: Number = 0.0
     """What prompts in a step, however many, add to that."""
     row_s: Number = 0.0
-    """What products with dense matrices take of product_s."""
+    """Of product_s, products with dense matrices."""
     least_rows: Number = 1.0
     """Rows that these take as long as, however few the sequences are."""
     saved_row_s: Number = 0.0
-    """What a row beyond the first `full_rows` saves of row_s."""
+    """Of row_s, what a row saves beyond the first `full_rows`."""
     full_rows: Number = np.inf
     """Rows from which products are as fast as a prompt's."""
     head_s: Number = 0.0
-    """What reading the head takes of step_s; it is on the last GPU alone where layers are spread over several."""
+    """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
     head_sequence_s: Number = 0.0
-    """What the head's products take of sequence_s."""
+    """Of sequence_s, its products."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""
@@ -176,7 +176,7 @@ class Iteration:
         return with_prompts * mixed_s + (steps - with_prompts) * plain_s
 
     def at_speed(self, speed: Number) -> "Iteration":
-        """This engine at `speed` times its speed: every coefficient in seconds is divided by it."""
+        """The same engine at `speed` times its speed: every coefficient divided by it."""
         return replace(self, **{f.name: getattr(self, f.name) / speed for f in fields(self) if f.name not in COUNTS})
 
 

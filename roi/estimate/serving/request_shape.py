@@ -36,7 +36,7 @@ class RequestShape:
     output_cv: Number = 0.0
     """Standard deviation over mean of the generated tokens."""
     alone_tokens: Number = 0.0
-    """Cached tokens that each sequence holds for itself: the history of its conversation, which no other has."""
+    """Of the cached tokens, those that each sequence holds for itself: the history of its conversation, which no other has."""
 
     @property
     def shared_tokens(self) -> Number:

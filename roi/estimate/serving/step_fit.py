@@ -27,7 +27,7 @@ from roi.numerics.least_squares import SAME, LinearFit, linear_fit
 LEAST_SUCCESSES: Final = 8
 """Requests that must have succeeded: fewer say little about six coefficients."""
 LEAST_WINDOWS: Final = 8
-"""Windows of a stream that are needed at least: fewer say little about six coefficients."""
+"""The same of windows."""
 LEAST_LOOPS: Final = 4
 """Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
 NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")

@@ -37,7 +37,7 @@ WAITING: Final = 0.8
 """Share of the time with somebody waiting in which all slots but one, or all, must be taken: a server that is busy with
 prompts leaves its slots empty while requests wait."""
 FULL: Final = 0.5
-"""Share of the time with somebody waiting in which all slots must be taken."""
+"""The same of all slots."""
 
 EVERY_ONE: Final = "every request waits for another's prefill or failed, so no window has a clean end"
 

@@ -112,7 +112,7 @@ class Operator:
 
     @classmethod
     def of(cls, func: Any) -> "Operator":  # Any: torch's own
-        """What is known of an operator as torch dispatches it."""
+        """Of an operator as torch dispatches it."""
         name, writes = str(func), func._schema.is_mutable
         view = func.is_view and not writes
         return cls(name, view, view or (writes and not writes_over(func)), name in RULES)

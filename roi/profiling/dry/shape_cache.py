@@ -30,7 +30,7 @@ class Known(NamedTuple):
     """What an operator gave once."""
 
     made: tuple[Made, ...] | None
-    """What is made for each result; None where the operator has to run."""
+    """Of each result; None where it has to run."""
     several: type | None
     """tuple or list where it gives several tensors."""
 

@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
     inputs: dict[str, torch.Tensor]
     tokens: int
-    """Tokens of its examples."""
+    """Of its examples."""
     slots: int
     """Tokens that are computed: those, and what fills the rows up."""
 

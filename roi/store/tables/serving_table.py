@@ -52,7 +52,7 @@ INT4_FACTOR: Final = 1.35
 """Kernels of weight-only 4 bits unpack as they read, each release its own way: single streams of 8B on H20 lie 0.7 to 1.35 of
 predicted (SGLang 0.4.6 and transformers 4.51, the model left out)."""
 INT4_EXPERTS_FACTOR: Final = 4.0
-"""INT4_FACTOR of experts: grouped kernels that unpack were written later, and SGLang 0.4.6 took 4.4 times the step of 16 bits
+"""The same of experts: grouped kernels that unpack were written later, and SGLang 0.4.6 took 4.4 times the step of 16 bits
 (Qwen3-30B-A3B on H20)."""
 Engine = Literal[
     "vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "deepspeed-mii", "s-lora", "lorax", "llama.cpp", "ollama",

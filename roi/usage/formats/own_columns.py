@@ -111,7 +111,7 @@ OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_i
                    "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""
 COUNTS: Final = ("input", "output", "thinking", "cached", "cache_write", "cache_write_1h")
-"""What a column may hold that is a count of tokens."""
+"""Of what a column holds, the counts of tokens."""
 DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
 """What holds a usage's cached tokens where its input counts them."""
 MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")

@@ -40,7 +40,7 @@ ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
-"""Types of the columns of keys; days and size classes are integers."""
+"""Of keys; days and size classes are integers."""
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "top_class", "long_context",
                "costed")
 """Columns that sums are made by, beside the day or the group."""

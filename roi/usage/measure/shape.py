@@ -74,7 +74,7 @@ class Shape:
     calls: int
     """In those minutes."""
     calls_per_minute: float
-    """Calls a minute of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
+    """Of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None

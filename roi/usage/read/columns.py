@@ -58,7 +58,7 @@ PERIODS: Final = {
 Excel writes a month, whose days it writes 26-Oct (`with_periods` tells when it may be a day for all that)."""
 STARTS, ENDS = "roi period begins", "roi period ends"
 FIRST_SHORT: Final = 20
-"""First year of a century that two digits may say: no log of calls of a language model is older."""
+"""Of a century, the first year that two digits may say: no log of calls of a language model is older."""
 MOST_YEARS: Final = 3
 """Years between the first and the last month of a table that writes them with two digits."""
 
@@ -106,7 +106,7 @@ def counted(number: Column) -> Column:
 
 
 def count(table: Table, *names: str) -> Column:
-    """A whole number as `whole` reads it, but 0 where the cell is empty or the column absent; text that is none stays null."""
+    """The same, but 0 where the cell is empty or the column absent; text that is no number stays null."""
     found = find(table, *names)
     if found is None:
         return ibis.literal(0, "int64")
@@ -211,7 +211,7 @@ def utc(table: Table, *names: str) -> Column:
 
 
 def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
-    """A time as `instant` reads it, or text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first."""
+    """The same as `instant`; and text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first."""
     found = find(table, *columns)
     if found is None or not table[found].type().is_string():
         return instant(table, *columns)

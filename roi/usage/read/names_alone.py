@@ -62,7 +62,7 @@ def _shown(cell: Column, said: str | None) -> Column:
 
 
 def shown(text: str | None) -> str | None:
-    """What may be shown of one cell, as `names_shown` shows it in a table."""
+    """The same of one cell."""
     if not text or text == NO_MODEL or (len(text) <= LONGEST_ID and re.search(ID, text)):
         return text
     plain = text.lower()

@@ -59,13 +59,13 @@ class SniffedFile:
     shape: FileShape
     format: Format
     rows: tuple[Cells, ...] = ()
-    """Rows of a file that is one JSON document, without its prompts; empty for others."""
+    """Of a file that is one JSON document; its prompts are gone."""
     unread: UnreadRows = field(default_factory=UnreadRows)
-    """What was left out of such a file when it was looked at."""
+    """Of such a file, what was left out when it was looked at."""
     cut_short: bool = False
     """True where its gzip is cut short."""
     pages: Pages = NO_PAGES
-    """Which pages of a longer answer a file holds that is one JSON document."""
+    """Of a file that is one JSON document."""
 
     @property
     def suits_duckdb(self) -> bool:

@@ -42,7 +42,7 @@ LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD,
                "a count that cannot be read", SEVERAL_USAGES)  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
-"""Those of these reasons that leave a row's tokens known, where it has any."""
+"""Of them, those of rows whose tokens are known, where they have any."""
 HOUR_US: Final = DAY_US // 24
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
@@ -123,7 +123,7 @@ class Fields:
     provider: Column | str | None = None
     """What --provider says stands in where this says nothing."""
     model: Column | str | None = None
-    """What --model says stands in where this says nothing, but for costs."""
+    """The same of --model, but for costs."""
     uncached_input: Column | int = 0
     input: Column | None = None
     """In its place an input that counts what was read from a cache and written to it: a row with more of that is dropped."""
@@ -156,7 +156,7 @@ class Fields:
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
     def disjoint(self) -> "Fields":
-        """These fields with the uncached input in place of one that counts all; the last reason: more was cached than all."""
+        """The same with the input that was not cached in place of one that counts all; the last reason is more than all."""
         if self.input is None:
             return self
         left = self.input - self.cache_read - self.cache_write
@@ -186,7 +186,7 @@ class Format:
     flatten: Callable[[Document], Iterator[Document]] | None = None
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
     session: Callable[[Iterable[Document]], Iterator[Document]] | None = None
-    """Raw rows of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
+    """The same of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
     markers: tuple[str, ...] = ()
     """Texts of which a line of JSON holds one where it says something; other lines are not parsed. Empty: all are."""
     mark: str = ""
@@ -210,7 +210,7 @@ class Format:
     item: str = ""
     """Column that tells a row from others of its file which are alike in all else; not from those of another export."""
     split_by: tuple[str, ...] = ()
-    """Columns among `parts` by which an export may be grouped or not: empty in all rows where it was not."""
+    """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
     may_lack_cached: bool = False
@@ -351,7 +351,7 @@ def _buckets_of(read: Table) -> dict[str, Column]:
 
 
 def _largest(raw: Table, name: str, size: str) -> Table:
-    """The row with the largest count of those of one name, the first of them in time; rows without a name as they are."""
+    """Of rows of one name that with the largest count, the first of them in time; rows without a name as they are."""
     order = [ibis.desc(count(raw, size)), text(raw, "timestamp")]
     place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
     return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")

@@ -46,11 +46,11 @@ class Size(NamedTuple):
     cost_usd: float
     months: float
     spared_usd: float = 0.0
-    """What it spares of the set-up of options that it lets be chosen, USD: their evaluation and training are done."""
+    """Of the set-up of options that it lets be chosen: their evaluation and training are done."""
     tests: bool = True
     """Whether it lets them be chosen: so few items are no test."""
     today_usd: float = 0.0
-    """Cost of judging today's model on those of the items that it has not answered, USD."""
+    """Of judging today's model on those of the items that it has not answered."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ class Point(NamedTuple):
     net_usd: float
     """worth_usd less the cost of so many."""
     first_net_usd: float
-    """`net_usd` of measuring before anything is changed, USD."""
+    """The same before anything is changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Experiment:
     items: int | None = None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
     labelled: int = 0
-    """Items that have their labels: today's model was judged on them, the option was not."""
+    """Of these items, those that have their labels: today's model was judged on them, the option was not."""
     curve: tuple[Point, ...] = ()
     """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
@@ -172,7 +172,7 @@ class Valuer:
         return min(plain, settled, key=lambda e: e.worth_usd) if settled.error_usd < plain.error_usd else plain
 
     def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
-        """The experiment valued by these outcomes, (ids, n)."""
+        """The same by these outcomes, (ids, n)."""
         moves = self._moves(ids, trial.sizes)
         after, first, *carried_out = (_rising(trial.sizes, worths) for worths in self._worths(trial, bins, table, moves))
         after = [max(worths) for worths in zip(after, *carried_out, strict=True)]

@@ -25,7 +25,7 @@ from roi.facts.fact import Fact
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 HALVINGS: Final = 6
-"""Halvings of the stretch in which that turns: to 2% of a volume."""
+"""Of the stretch in which that turns: to 2% of a volume."""
 FIRST_DRAWS: Final = 512
 """Of ASKED_DRAWS, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")

@@ -130,7 +130,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 
 
 def payload_rows(document: Document) -> Iterator[Document]:
-    """The rows of what a callback logs, with the names that `spend_log_rows` has."""
+    """The same of what a callback logs."""
     for item in items_of(document):
         metadata, response = object_of(item.get("metadata")), object_of(item.get("response"))
         told = {name: value for name, value in metadata.items() if value} if isinstance(metadata, dict) else {}

@@ -20,7 +20,7 @@ from roi.scenario.sections.supply import Serving
 USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
 USUAL_GGUF: Final = ("f16", "q8_0")
-"""Formats of weights on Apple's GPUs where neither says: the files of 16 and 8 bits."""
+"""The same on Apple's GPUs: the files of 16 and 8 bits."""
 DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
 """All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
 GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")
@@ -36,7 +36,7 @@ class WeightChoice:
     adapters: int = 0
     """Adapters applied at run time."""
     rank: int = 0
-    """Rank of each of them."""
+    """Of each of them."""
     merged: bool = False
     """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
     named: StoredWeights | None = None

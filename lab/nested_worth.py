@@ -17,8 +17,8 @@ from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import Choice
 from roi.economics.decision.weighing import settle
 from roi.facts.case import Case
-from roi.numerics.knowing import Bins, bar_edge, best_row, over
 from roi.numerics.sequence import sobol
+from roi.numerics.value_of_information import Bins, bar_edge, best_row, over
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 IMPORTED_AT = time.time()
-"""Seconds since 1970: a file of roi that is younger may not be what runs here (roi/store/kept_files.py)."""
+"""Seconds since 1970: a file of roi that is younger may not be what runs here (roi/store/cache_files.py)."""
 
 __all__ = [
     "Case", "Chart", "Comparison", "Diff", "Fact", "Fit", "InfeasibleOption", "InputError", "NextStep", "Option", "Plots",

@@ -37,7 +37,7 @@ def _as_started_alone():
     """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
-        patch.setattr("roi.store.kept_files.IMPORTED_AT", float("inf"))
+        patch.setattr("roi.store.cache_files.IMPORTED_AT", float("inf"))
         yield
 
 
@@ -98,16 +98,16 @@ def _compared_once():
     from asked_before import compared_once
 
     from roi.economics.decision.comparison import compare
-    from roi.store import kept_files
+    from roi.store import cache_files
     from roi.store.profiles import loading
 
-    once, program = compared_once(compare), cache(lambda _imported_at: kept_files.program())
+    once, program = compared_once(compare), cache(lambda _imported_at: cache_files.program())
     with pytest.MonkeyPatch.context() as patch:
         for door in ("answers.compare.compare", "answers.diff.compare", "answers.saved.compare", "api.asking.compare_case"):
             patch.setattr(f"roi.{door}", once)
         patch.setattr(loading, "_validated", lru_cache(maxsize=256)(loading._validated))
         for asking in ("cases", "replays"):
-            patch.setattr(f"roi.store.{asking}.program", lambda: program(kept_files.IMPORTED_AT))
+            patch.setattr(f"roi.store.{asking}.program", lambda: program(cache_files.IMPORTED_AT))
         yield
 
 

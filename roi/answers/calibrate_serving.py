@@ -124,7 +124,8 @@ def add_served_rows(
     unused = sum(len(table.runs) - len(rows) for (_, table), rows in zip(opened, read, strict=True))
     had = [*(file for file in files if file.table in names), *(file for file in kept if file.table in names)]
     replaced = sum(len(rows) for file, rows in zip(had, rows_once(had), strict=True) if file in kept)
-    return AddedRows(tuple(written), tuple(pieces), skipped, slow, unused, known, replaced, _unplanned(pieces))
+    return AddedRows(written=tuple(written), pieces=tuple(pieces), skipped=skipped, slow=slow, unused=unused, known=known,
+                     replaced=replaced, unplanned=_unplanned(pieces))
 
 
 def _unplanned(pieces: Sequence[Piece]) -> tuple[str, ...]:

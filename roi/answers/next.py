@@ -15,7 +15,7 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.second_move import find_second_move
 from roi.economics.decision.weighing import weigh
 from roi.errors import InputError
-from roi.numerics.knowing import BINS
+from roi.numerics.value_of_information import BINS
 
 
 @dataclass(frozen=True, kw_only=True)

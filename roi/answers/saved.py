@@ -128,11 +128,12 @@ def read_saved(path: Path) -> Saved | None:
     scenario, warnings = data.get("scenario"), data.get("warnings")
     _check_plain(path, "scenario", scenario)
     case = _case(path, data.get("case"))
-    return Saved(path, case, scenario if isinstance(scenario, dict) else None,
-                 tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 visible(str(data.get("roi_version"))[:40]), _advice(data, case), dict(_figures_in(_answered(data))),
-                 _signposts(path, data.get("signposts")), visible(edited_parts(data)),
-                 sealed=isinstance(data.get("digests"), dict), signed=data.get("digest") is not None)
+    return Saved(path=path, case=case, scenario=scenario if isinstance(scenario, dict) else None,
+                 warnings=tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
+                 roi_version=visible(str(data.get("roi_version"))[:40]), advice=_advice(data, case),
+                 answer=dict(_figures_in(_answered(data))), signposts=_signposts(path, data.get("signposts")),
+                 edited=visible(edited_parts(data)), sealed=isinstance(data.get("digests"), dict),
+                 signed=data.get("digest") is not None)
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:

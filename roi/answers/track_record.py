@@ -163,7 +163,7 @@ def _difference(there: TrackedMonth, month: TrackedMonth, *, told_later: bool) -
     `told_later`: what days of other months tell of this one counts too.
     """
     old, new = there.figures(), month.figures()
-    for name in (each for each in old if each in there.model_fields_set):  # a file of an older roi lacks some
+    for name in old:
         if name == "least_second_calls" and not told_later:
             continue
         a, b = old[name], new[name]

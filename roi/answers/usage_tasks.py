@@ -18,8 +18,8 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.user_data import cache_folder
 from roi.errors import InputError
 from roi.scenario.template import BUNDLED, template, template_day
+from roi.store.cache_files import KeptFiles
 from roi.store.cases import case_name
-from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days

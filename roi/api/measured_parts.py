@@ -33,7 +33,7 @@ OF_QUALITY: Final = {
     "--repeats": "repeats=True", "--margin": "margin", "--output": "files", "--scale": "scale", "--right-from": "right_from",
     "--word": "words",
 }  # fmt: skip
-"""The same of `measure_quality` and `roi quality`."""
+"""Arguments of `measure_quality`, by the options of `roi quality` that say the same."""
 
 
 HEADING: Final = ("what settles it", "which days")

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.place import Array, At, Number
+from roi.economics.case_paths import Array, At, Number
 
 
 @dataclass(frozen=True, kw_only=True)

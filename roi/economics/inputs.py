@@ -12,16 +12,16 @@ from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
 
-from roi.economics import place
+from roi.economics import case_paths
 from roi.economics.cached_lengths import CachedLengths
+from roi.economics.case_paths import At, own
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.economics.paid_units import Provisioned
-from roi.economics.place import At, own
 from roi.economics.price_list import Api
 from roi.units import HOURS_PER_DAY
 
-Array = place.Array
-Number = place.Number
+Array = case_paths.Array
+Number = case_paths.Number
 T = TypeVar("T")
 
 HOURS_FACTOR: Final = "training.hours_factor"

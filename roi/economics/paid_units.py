@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from roi.economics.place import At, Number
+from roi.economics.case_paths import At, Number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from roi.economics.place import Array, At, Number
+from roi.economics.case_paths import Array, At, Number
 
 
 @dataclass(frozen=True)

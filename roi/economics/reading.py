@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.cached_lengths import CachedLengths
+from roi.economics.case_paths import NEEDED, At
 from roi.economics.inputs import Array, Hardware, Number, Option, OwnCost, Plan, Shared, Tokens, Training, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.paid_units import Provisioned
-from roi.economics.place import NEEDED, At
 from roi.economics.price_list import AnnouncedRates, Api
 from roi.economics.worked_out import PLATFORM, BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle

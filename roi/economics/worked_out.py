@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from roi.economics.case_paths import At
 from roi.economics.inputs import HOURS_FACTOR, Number
-from roi.economics.place import At
 from roi.units import HOURS_PER_DAY
 
 PLATFORM: Final = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")

@@ -35,6 +35,7 @@ def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[Pla
             kv = point.batch * float(kv_bytes_per_gpu(shape, context, 1, kv_element_bytes(kv_dtype)))
             logs.append(float(np.log(float(step.decode_s(point.batch, kv)) / np.median(point.decode_s))))
         if logs:
-            found.append(PlanSpeed(stored.name, shape.id, (1.0, profile.dtype), float(np.mean(logs)),
-                                   half_of(known_ends(engine, gpu.id, shape.id, mixture=shape.mixture)), len(logs)))
+            half = half_of(known_ends(engine, gpu.id, shape.id, mixture=shape.mixture))
+            found.append(PlanSpeed(source=stored.name, model=shape.id, plan=(1.0, profile.dtype),
+                                   log_speed=float(np.mean(logs)), half=half, loads=len(logs)))
     return found

@@ -51,8 +51,8 @@ def known_runs(
 ) -> KnownRuns:
     """Profiles, calibration files and rows of servers, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, fitted_speed(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, {},
-                     tuple(rows), kept, tuple(calibrations))
+    return KnownRuns(store=held, speed=fitted_speed(held, calibrations), servers=cache(lambda gpu: measured_servers(held, gpu)),
+                     replayed={}, estimates={}, rows=tuple(rows), kept=kept, calibrations=tuple(calibrations))
 
 
 def _again(

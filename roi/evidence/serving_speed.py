@@ -113,9 +113,11 @@ def evidence_from(
     name = name if own else ""
     shared = adapter_throughput(run.load.adapters)
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
-    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name, run.source, mixture=mixture),
-                           *row.ends("ttft", gpu, name, run.source, mixture=mixture), (shared.number(), *shared.spread()),
-                           basis)
+    speed_low, speed_high = known_ends(row, gpu, name, run.source, mixture=mixture)
+    ttft_low, ttft_high = row.ends("ttft", gpu, name, run.source, mixture=mixture)
+    return ServingEvidence(efficiencies=efficiencies, habits=engine_habits(run.engine), speed_low=speed_low,
+                           speed_high=speed_high, ttft_low=ttft_low, ttft_high=ttft_high,
+                           adapters=(shared.number(), *shared.spread()), basis=basis)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Difference:
     on_pairs: Span
     """Its mean mark less the incumbent's."""
     on_all: Span
-    """The same on all items of the incumbent, of which only some may pair; the margin is held against it."""
+    """Its mean mark less the incumbent's on all of the incumbent's items, of which only some may pair; held to the margin."""
     lost: int
     """Items on which the incumbent is better."""
     won: int
@@ -85,7 +85,7 @@ class Difference:
     than MOST_ITEMS."""
     agreement: Agreement
     correlation: float
-    """Of the two true scores on the pairs."""
+    """Correlation of the two true scores on the pairs."""
     unlike: Unlike
     """How unlike all items of the incumbent the pairs are."""
 

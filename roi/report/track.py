@@ -22,7 +22,7 @@ from roi.economics.tracking.predictive_bands import (
 from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
-from roi.report.track_off import effects_blocks, off_sentence
+from roi.report.track_causes import effects_blocks, off_sentence
 
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""

@@ -9,7 +9,7 @@ from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import QUANTITIES
 from roi.report.layout.wording import case_number
 from roi.report.track import on_course
-from roi.report.track_off import off_sentence, over_forecast
+from roi.report.track_causes import off_sentence, over_forecast
 
 SCHEMA = "roi.track/1"
 

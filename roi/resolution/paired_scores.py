@@ -16,7 +16,7 @@ from roi.scenario.scenario import Scenario
 from roi.scenario.sections.scores import Paired, Score, ScoreOrNot
 
 ROUNDED: Final = 0.005
-"""Of a score that is written with two digits."""
+"""How far a score may be off that is written with two digits."""
 
 
 def largest_pair(s: Scenario) -> Paired | None:

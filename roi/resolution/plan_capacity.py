@@ -233,9 +233,9 @@ class PlanEvidence:
     unsure_bytes: float = 0.0
     """By which its room for KV may be off on each GPU; 0 where its server told it."""
     adapters: AdapterEffect | None = None
-    """Of those that are applied at run time; the server's step has it already."""
+    """Effect of adapters that are applied at run time; the server's step has it already."""
     adapter_slots: float = 0.0
-    """Of them that each GPU holds at once, which the server's room for KV is without."""
+    """Adapters that each GPU holds at once; the server's room for KV is without them."""
 
     @property
     def spreads(self) -> tuple[tuple[str, Fact], ...]:

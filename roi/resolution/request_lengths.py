@@ -177,7 +177,7 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
 
 
 def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLengths:
-    """The same of the requests that the option takes: without those that are too long for it."""
+    """The lengths of the requests that the option takes: without those that are too long for it."""
     lengths, longest = system_lengths(facts, system), facts.get(LONGEST.format(option=id))
     return lengths if longest is None else lengths.within(longest.number())
 

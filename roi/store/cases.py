@@ -18,7 +18,7 @@ from roi.catalog.user_data import gpus_file, prices_folder
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.case import Case
-from roi.store.kept_files import KeptFiles, program, stamps
+from roi.store.cache_files import KeptFiles, program, stamps
 from roi.store.profiles.places import profile_folders
 
 MOST_BYTES: Final = 8 * 2**20

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity
-from roi.store.kept_files import KeptFiles, program
+from roi.store.cache_files import KeptFiles, program
 
 MOST_BYTES: Final = 4096
 """Of one file; they hold some 500."""

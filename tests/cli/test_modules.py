@@ -37,12 +37,12 @@ BUDGETS = {
     ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
     ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with
-        "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing numerics.main_effects"
+        "cli disk errors units facts.case facts.fact numerics.beta numerics.value_of_information numerics.main_effects"
         " numerics.normal numerics.sequence numerics.spreads"
-        " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet"
+        " catalog.user_data store.cases store.cache_files store.profiles.places estimate.replay.fleet"
         " estimate.replay.hourly_fleet economics.decision economics.cached_lengths"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"
-        " economics.paid_units economics.place economics.price_list economics.worked_out answers.compare"
+        " economics.paid_units economics.case_paths economics.price_list economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),
     ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
         f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",

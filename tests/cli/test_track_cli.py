@@ -13,7 +13,7 @@ from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd, 
 from roi.answers.track_record import TrackedMonth, keep_months
 from roi.cli import main
 from roi.errors import InputError
-from roi.report.track_off import times
+from roi.report.track_causes import times
 
 SOL, HAIKU = "openai/gpt-6-sol", "anthropic/claude-haiku-5-5"
 
@@ -305,13 +305,17 @@ def test_months_are_kept_once_and_corrected_beside(folder, tmp_path):
     assert [m["cash_usd"]["came"] for m in told(folder, "--folder", kept)["months"]] == pytest.approx([240.0, 230.0])
 
 
-def test_of_several_figures_that_differ_the_first_of_the_form_is_told(tmp_path):
+def test_of_several_figures_that_differ_the_first_of_the_form_is_told_and_one_that_a_file_lacks_too(tmp_path):
     decision = {"title": "x", "as_of": "2026-11-24", "option": "stay", "first_month": "2026-12"}
     names = ("calls", "input_tokens", "output_tokens", "api_usd", "calls_usd", "gpu_usd")
     first, other = ({"month": "2026-12", "decision": decision, **dict.fromkeys(names, figure)} for figure in (5.0, 6.0))
     keep_months(tmp_path, [TrackedMonth.model_validate(first)], revise=False)
     with pytest.raises(InputError, match="with other figures: calls 5 there, 6 here; --revise"):
         keep_months(tmp_path, [TrackedMonth.model_validate(other)], revise=False)
+    file = tmp_path / "2026-12.json"
+    file.write_text(json.dumps({name: x for name, x in json.loads(file.read_text()).items() if name != "api_usd"}))
+    with pytest.raises(InputError, match="with other figures: api_usd None there, 5 here; --revise"):
+        keep_months(tmp_path, [TrackedMonth.model_validate(first)], revise=False)
 
 
 def test_the_folder_keeps_what_was_chosen_and_when(folder, tmp_path):

@@ -75,10 +75,10 @@ from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_f
 from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
-from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
+from roi.numerics.value_of_information import gain_of_knowing
 from roi.resolution.request_lengths import SystemLengths, does_not_fit
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.main_effects import FactColumns, MainEffects, ranks
 from roi.numerics.sequence import sobol
+from roi.numerics.value_of_information import gain_of_knowing
 
 
 def test_ranks_count_what_comes_before_and_leave_equals_in_their_order() -> None:

@@ -15,9 +15,9 @@ from quiet_scenario import QUIET
 from roi.answers.compare import compare_file
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact
-from roi.store import cases, kept_files
+from roi.store import cache_files, cases
+from roi.store.cache_files import KeptFiles
 from roi.store.cases import KeptCase, case_name, find_case, keep_case
-from roi.store.kept_files import KeptFiles
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), NUMBERS, st.text(), st.lists(NUMBERS).map(tuple))
@@ -100,7 +100,7 @@ def test_whatever_a_case_is_made_of_is_in_its_name(tmp_path: Path, monkeypatch: 
 def test_a_program_that_changed_after_it_was_imported_names_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook's kernel that runs on after an upgrade: every file of the program is younger than its import."""
     assert case_name((None,), (), ()) is not None
-    monkeypatch.setattr(kept_files, "IMPORTED_AT", 0.0)
+    monkeypatch.setattr(cache_files, "IMPORTED_AT", 0.0)
     assert case_name((None,), (), ()) is None
 
 

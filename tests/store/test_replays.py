@@ -13,7 +13,7 @@ from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.resolution.plan_capacity import ServingPlan, published_server
 from roi.resolution.request_lengths import SystemLengths
-from roi.store import kept_files, replays
+from roi.store import cache_files, replays
 from roi.store.replays import KeptReplays
 
 LENGTHS = SystemLengths(np.array([900.0]), np.array([0.0]), np.array([90.0]), np.array([1.0]), 0.0)
@@ -63,7 +63,7 @@ def test_a_program_that_changed_after_it_was_imported_finds_and_keeps_nothing(
         with monkeypatch.context() as patch:
             if not changed_first:
                 assert kept.find(*INPUTS) is None  # the digest is taken here
-            patch.setattr(kept_files, "IMPORTED_AT", 0.0)
+            patch.setattr(cache_files, "IMPORTED_AT", 0.0)
             assert kept.find(*INPUTS) is None
             kept.keep(HELD, *INPUTS)
         assert not kept.folder.exists()

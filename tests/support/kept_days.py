@@ -7,7 +7,7 @@ from pathlib import Path
 
 from roi.answers.size_plan import Day
 from roi.estimate.replay.load_curve import LoadPoint
-from roi.store.kept_files import KeptFiles
+from roi.store.cache_files import KeptFiles
 from roi.store.replays import _name
 
 MOST_BYTES, MOST_FILES = 8192, 10_000

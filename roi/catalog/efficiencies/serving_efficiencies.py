@@ -1,5 +1,6 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
+from dataclasses import fields
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -200,8 +201,7 @@ def engine_habits(family: str) -> EngineHabits:
     """The habits of an engine family; vLLM's where none are listed."""
     for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
         if row.engine == family:
-            return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
-                                row.prompts_alone, row.experts_apart, row.wgmma, row.reserves)
+            return EngineHabits(**{each.name: getattr(row, each.name) for each in fields(EngineHabits)})
     return VLLM
 
 

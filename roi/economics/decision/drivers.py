@@ -13,8 +13,8 @@ from roi.economics.decision.feasibility import tells_quality
 from roi.economics.decision.measuring.worth import Following, with_next
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
-from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
 from roi.numerics.main_effects import MainEffects, ranks
+from roi.numerics.value_of_information import bar_edge, gain_of_knowing, most_to_know
 
 MOST = 10
 """Drivers that are listed."""

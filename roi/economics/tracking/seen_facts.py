@@ -102,7 +102,8 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
     planned = in_rows(shared, options, id, came, unmoved)[0].calls_usd
     price = np.where(planned > 0, months.calls_usd / np.where(planned > 0, planned, 1.0), 1.0)
     share = in_rows(shared, options, id, came, {})[0].own_share
-    return Tracked(tuple(came), seen, months, price, np.asanyarray(stay.cash_usd - months.cash_usd), share)
+    return Tracked(came=tuple(came), seen=seen, months=months, price=price,
+                   saving=np.asanyarray(stay.cash_usd - months.cash_usd), planned_share=share)
 
 
 def in_rows(

@@ -239,7 +239,8 @@ def _room(
         central, low, high = without, least[1], needed
     needed = max(central, needed)
     fits, tight = central <= card, full or needed > card
-    return Room(low, max(high, float(memory.process_bytes)), central, needed, chance, fits, fits and tight, fits and full)
+    return Room(low_bytes=low, high_bytes=max(high, float(memory.process_bytes)), needed_bytes=central,
+                needed_high_bytes=needed, chance=chance, fits=fits, tight=fits and tight, squeezed=fits and full)
 
 
 def _run_memory(plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown) -> MemoryBreakdown:

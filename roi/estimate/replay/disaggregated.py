@@ -74,6 +74,7 @@ def replay_apart(requests: Requests, server: Server, prefilling: int, decoding: 
         for _, at_s in answers.run(now):
             left += send(at_s + server.request_s) - 1
     busy = [engine.busy_s for stage in (prompts, answers) for engine in stage.engines]
-    return Replayed(sent, np.array(prompts.times.admitted_s), np.array(answers.times.first_s), np.array(answers.times.ended_s),
-                    requests.output_tokens, np.array([answers.of.get(k, 0) for k in range(sent.size)]), np.array(busy),
-                    server.request_s)
+    return Replayed(arrival_s=sent, admitted_s=np.array(prompts.times.admitted_s), first_s=np.array(answers.times.first_s),
+                    ended_s=np.array(answers.times.ended_s), output_tokens=requests.output_tokens,
+                    replica=np.array([answers.of.get(k, 0) for k in range(sent.size)]), busy_s=np.array(busy),
+                    request_s=server.request_s)

@@ -115,7 +115,7 @@ def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool, d
 
 
 def _unsure(component: Document, deep: int) -> bool:
-    """The same of one of which a judge failed: always of an assertion alone, of a set as what it holds says."""
+    """True where a component whose judge failed may come out otherwise: a single assertion always, a set by what it holds."""
     within = list(_components(component)) if deep else []
     if not within:
         return True

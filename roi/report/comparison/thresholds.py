@@ -27,7 +27,7 @@ ALIKE = 0.05
 """Part of a volume by which another one is told as the same: that of an advice is placed to 2%, by means and chances, where the
 other is exact, at the central values."""
 MOST_DIGITS = 6
-"""Of a price at which the advice turns."""
+"""Significant digits of a price at which the advice turns, at most."""
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
@@ -168,7 +168,7 @@ def turning_volumes(c: Comparison, near: float) -> str:
 
 
 def turning_volumes_and_rents(c: Comparison) -> list[str]:
-    """The same down to FAR, and from which rents of GPUs on the advice is another one; one sentence where that is the same."""
+    """`turning_volumes` down to FAR, and from which rents of GPUs on the advice is another; one sentence where both agree."""
     volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
     if found is None:
         return [volumes]
@@ -255,7 +255,7 @@ def flips_at(c: Comparison) -> str:
 
 
 def flips_along(c: Comparison) -> str:
-    """The same, and that the spread of the price moves with it; empty where it has none, or no price is told."""
+    """`flips_at`, and that the spread of the price moves with it; empty where it has none, or no price is told."""
     head, the_advice, then = flips_at(c).partition(" the advice ")
     if not the_advice or not then or "draws do not tell" in head or not c.case[PRICE_OF_ERRORS].uncertain:
         return ""

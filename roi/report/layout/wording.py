@@ -29,7 +29,7 @@ GROUPS = {
     "self_hosted_adapter": "a self-hosted adapter", "own_hardware": "own hardware",
 }
 ENDINGS = {"-pcie": "over PCIe", "-attention": "its attention in no fit"}
-"""Of the path of a serving speed -> what it is unsure of besides."""
+"""End of the path of a serving speed -> what it is unsure of besides."""
 BESIDE = " beside today's model"
 """What is said of an evaluation of both on the same items."""
 SAID_BY_NAME = {"", "ratio", "requests/day", "tokens", "labels", "runs", "examples"}
@@ -109,7 +109,7 @@ def fact_range(fact: Fact) -> str:
 
 
 def range_of(_path: str, fact: Fact) -> str:
-    """The same for a reader who may know every fact, wherever it stands."""
+    """The range of a fact as `fact_range` words it, whatever its path: for a reader who may know every fact."""
     return fact_range(fact)
 
 

@@ -11,7 +11,7 @@ from roi.report.layout.wording import figure, number_of, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 ALIKE: Final = 0.005
-"""Of a month's rent, below which `roi compare` differs by the drift of rents alone."""
+"""Share of a month's rent below which `roi compare` differs by the drift of rents alone."""
 
 
 def plan_name(plan: SizedPlan) -> str:
@@ -81,7 +81,7 @@ def later_load(sizing: Sizing) -> str:
 
 
 def means(best: SizedPlan) -> str:
-    """Of what GPUs and USD are the mean, where the fleet does not run all day."""
+    """What GPUs and USD are the mean of, where the fleet does not run all day."""
     return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
 
 

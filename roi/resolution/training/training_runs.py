@@ -56,10 +56,10 @@ class CheapestRun(NamedTuple):
 
     plan: TrainingPlan
     gpu_hours: float
-    """Of all GPUs that are paid: a rented instance is as a whole."""
+    """GPU-hours of all GPUs that are paid: a rented instance is as a whole."""
     offer: Offer
     room: Room
-    """Of the process on one card."""
+    """Room of the process on one card."""
     gpu: Gpu
     evidence: Evidence
     """What its speed rests on."""

@@ -66,7 +66,7 @@ class Terms:
 
     @property
     def ratio(self) -> tuple[str, AnnouncedPrice] | None:
-        """Of the announced prices that have come, the last one with a ratio, and its field; None where none has one."""
+        """(field, price) of the last announced price that has come and has a ratio; None where none has one."""
         return next(((field, told) for field, told in reversed(self._come()) if told.price_ratio is not None), None)
 
     def _come(self) -> list[tuple[str, AnnouncedPrice]]:
@@ -254,7 +254,7 @@ def _vendors_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms)
 
 
 def _stated_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) -> Iterator[tuple[Date, ApiPrice, Terms]]:
-    """Of what the scenario states: a ratio is over the list before the first of them, rates are over the one before theirs."""
+    """(day, list, terms) of each that is stated: a ratio is over the list before the first, rates over that before theirs."""
     for number, told in enumerate(terms.own.announced[terms.passed :], terms.passed):
         field, day = f"{terms.field}.announced.{number}", told.from_date
         if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:

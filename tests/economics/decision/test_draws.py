@@ -20,9 +20,9 @@ from roi.economics.decision.weighing import settle, surer_plan
 from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
-from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.sequence import sobol
+from roi.numerics.value_of_information import gain_of_knowing
 from roi.report.comparison.remarks.fleets import leading_plan
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve

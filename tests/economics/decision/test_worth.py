@@ -17,9 +17,9 @@ from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
 from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Array
 from roi.facts.case import Case
-from roi.numerics.knowing import Bins, gain_of_knowing
 from roi.numerics.main_effects import FactColumns, MainEffects
 from roi.numerics.sequence import sobol
+from roi.numerics.value_of_information import Bins, gain_of_knowing
 
 
 def test_an_option_that_nobody_tested_counts_once_the_fact_is_known() -> None:

@@ -15,8 +15,8 @@ from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
 from roi.economics.decision.measuring.worth import Following, Valuer, by_worth, valuer_of
 from roi.economics.inputs import Array, Shared
-from roi.numerics.knowing import BINS, Bins, one_way
 from roi.numerics.main_effects import MainEffects
+from roi.numerics.value_of_information import BINS, Bins, one_way
 
 HALVES: Final = ((0, 1), (1, 0))
 """Which half of the draws of a bin decides, and which is counted: what is likely by luck in one is not in the other."""

@@ -15,7 +15,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
-from roi.numerics.knowing import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
+from roi.numerics.value_of_information import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
@@ -190,8 +190,9 @@ def _evaluation(
     def size(items: int) -> Size:
         bought = max(items - labelled, 0)
         takes = months * max(bought / labels, 1.0) if labels > 0 else months
-        return Size(items, once + bought * label + training, max(takes, wait), once + min(items, labels) * label + training,
-                    judged or items + held >= shared.min_items, once if bought else 0.0)
+        return Size(items=items, cost_usd=once + bought * label + training, months=max(takes, wait),
+                    spared_usd=once + min(items, labels) * label + training,
+                    tests=judged or items + held >= shared.min_items, today_usd=once if bought else 0.0)
 
     sizes = sorted({*ITEMS, *(n for n in (round(labels), labelled) if ITEMS[0] <= n <= ITEMS[-1])})
     found = as_measured(o)

@@ -11,8 +11,8 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
 from roi.economics.inputs import Array, Shared
-from roi.numerics.knowing import Bins
 from roi.numerics.main_effects import MainEffects
+from roi.numerics.value_of_information import Bins
 
 ALIKE: Final = 1.0
 """USD by which the same test of another option must bring more to be named in its place."""

@@ -73,7 +73,7 @@ def alerts(c: Comparison) -> list[Block]:
 
 
 def remarks(c: Comparison, about: Collection[str] | None = None) -> list[tuple[str, Labelled]]:
-    """The same, each with what it is about in a few words, for a screen that has no room for all; of some `about` those."""
+    """(what it is about in a few words, remark) of each alert, for a screen without room for all; with `about` of these."""
     return [(each, Labelled("!", (text,), "doubt", 2)) for each in (REMARKS if about is None else about)
             for text in REMARKS[each](c)]
 

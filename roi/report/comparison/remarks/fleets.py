@@ -16,7 +16,8 @@ BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, Line
                           LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
 FAILS_A_MONTH: Final = 419 / 16_384 / 54 * (365 / 12)
-"""Of GPUs: 419 unexpected interruptions of 16,384 H100 in 54 days (Llama 3, arXiv 2407.21783, section 3.3.4), 1.4%."""
+"""Share of GPUs that fail in a month, 1.4%: 419 unexpected interruptions of 16,384 H100 in 54 days (Llama 3, arXiv 2407.21783,
+section 3.3.4)."""
 FAILURES: Final = 0.5
 """A month, from which on a fleet takes somebody's time beyond what one server does: every second month a GPU fails."""
 

@@ -43,7 +43,7 @@ def staying_late(c: Comparison) -> list[str]:
 
 
 def _nor_what_is_advised(c: Comparison) -> str:
-    """Of what else is advised today's model answers all, or what is handed on to it; empty where it answers none."""
+    """That today's model answers all of what else is advised, or what is handed on to it; empty where it answers none."""
     o = c.leader if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
     if o.kind in KEEPS_MODEL:
         return "" if o.id == "stay" else f", nor does {o.label}, the same model"

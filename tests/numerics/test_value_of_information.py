@@ -8,7 +8,9 @@ from scipy import optimize, stats
 
 from roi.economics.decision.measuring.trials import ITEMS
 from roi.facts.case import counted_quantile
-from roi.numerics.knowing import (
+from roi.numerics.main_effects import MainEffects
+from roi.numerics.sequence import sobol
+from roi.numerics.value_of_information import (
     BINS,
     Bins,
     best_row,
@@ -21,8 +23,6 @@ from roi.numerics.knowing import (
     over,
     repeated,
 )
-from roi.numerics.main_effects import MainEffects
-from roi.numerics.sequence import sobol
 
 RIGHT, WRONG = 36.5, 3.5
 """4 wrong of 40 items, Jeffreys: the error rate is Beta(3.5, 36.5), 8.75% on average."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from roi.economics.tracking.month_figures import LIVE, ROUTING
-from roi.report.track_off import over_forecast
+from roi.report.track_causes import over_forecast
 
 
 def told(months_to_live: float, *own_shares: float) -> dict[str, float | None]:

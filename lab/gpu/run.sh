@@ -1,5 +1,5 @@
 #!/bin/bash
-# On a bare machine with one GPU: bash run.sh STAGE...   (smoke device core large variants serve)
+# On a bare machine with one GPU: bash run.sh STAGE...   (smoke probe device core large variants serve)
 # What the machine lacks and roi itself come as two tars beside this file (pack.sh makes them). Everything lands in $OUT: roi.tgz, summary.txt.
 # No stage stops another; each run has its own limit, is ended by SIGTERM, and what is there is packed after every run.
 set -uo pipefail
@@ -55,6 +55,8 @@ smoke() { # every CUDA branch once, small: what crashes shows here
   done
 }
 
+probe() { roi probe 90 probe; cat "$GOT/logs/probe.txt"; }
+
 device() { roi device 130 device --budget 75s; }
 
 four=(--micro-batch "1,4" --seq "512,2048" --no-find-largest)
@@ -96,7 +98,7 @@ serve() { # transformers serve, continuous batching, random weights of the real 
 machine
 for stage in "$@"; do
   case $stage in
-    smoke | device | core | large | variants | serve) say "== $stage" && "$stage" ;;
+    smoke | probe | device | core | large | variants | serve) say "== $stage" && "$stage" ;;
     *) say "no stage $stage" ;;
   esac
 done

@@ -183,7 +183,7 @@ def fit_model(
         raise InputError(f"tokens_per_example: {data.tokens_per_example:g} is above --seq {plan.seq:g}: longer examples would"
                          " be cut; raise --seq")
     folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
-    store = load_profiles(folders, kinds={"dry-run"}, model=shape.id)
+    store = load_profiles(folders, kinds={"dry-run", "probe"}, model=shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)
     tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
     folder = profiles[0] if profiles else None

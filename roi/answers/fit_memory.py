@@ -16,8 +16,8 @@ from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import resolve_targets
 from roi.facts.gpu import Gpu
-from roi.facts.profiles import DryRunProfile
-from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_peak, save_profile
+from roi.facts.profiles import DryRunProfile, ProbeProfile
+from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_peak, of_card, save_profile
 
 MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
 """Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
@@ -44,6 +44,7 @@ def _run_now(
     if plan.sharding != "none":
         raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
     plan.check_runs_dry()
+    from roi.profiling.card_kernels import FLASH, kernels_as_probed
     from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
@@ -60,12 +61,15 @@ def _run_now(
     torch.set_num_threads(1)  # shapes alone are worked out
     alone = replace(plan, gpus=1)
     cards_bytes = [card.memory_bytes for card in load_gpus()]
-    profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens)
+    probed = [probe for card in named for probe in of_card(store, ProbeProfile, card.id)[:1]] if len(named) == 1 else []
+    kernels = kernels_as_probed(probed[0].profile.answers, f"as probed, {probed[0].name}") if probed else FLASH
+    profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens,
+                              kernels=kernels)
     rooms = {}  # bytes that the plan may reserve on each card, the card's own cuBLAS workspace counted as the profile's
     for card in named:
         more = workspace_bytes(card) - profile.workspace_bytes
         rooms[card.id] = card.memory_bytes - training_overhead(card).context_bytes[0] - more
-    profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP)
+    profile = settle_limits(profile, chosen.config, alone, rooms, SEQ_STEP, kernels)
     held = equal_dry_run(store, profile)
     if held is not None:
         return dry_peaks(profile, held.path.name), profile, f"already kept as {held.path}, which says the same"

@@ -6,6 +6,7 @@ from roi.cli import Door, LazyGroup
 
 KINDS = {
     "device": Door("roi.cli.profile_device:device", "Achieved rates of this GPU or CPU."),
+    "probe": Door("roi.cli.profile_probe:probe", "What only this GPU can settle: kernels, buffers, counters."),
     "train": Door("roi.cli.profile_train:train", "A short real training run: step time, memory, power."),
     "infer": Door("roi.cli.profile_infer:infer", "Prefill and decode: base, merged and unmerged adapter."),
     "serve": Door("roi.cli.profile_serve:serve", "Load on a running server: TTFT, TPOT, throughput."),

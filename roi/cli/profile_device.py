@@ -30,7 +30,7 @@ def device(*, device: str | None, link: bool, gpus: int | None, budget: float, s
     if gpus is not None and not link:
         raise InputError("--gpus: rates are those of one GPU; several have a link between them: --link")
     where, measure = pick_device(device), profile_device
-    session = open_session(where, seed, budget, force=force)
+    session = open_session(where, seed, budget, force=force, profiles=keep.profiles)
     if link:
         from roi.profiling.device.link import cards_here, profile_link
         from roi.profiling.torchrun import check_ranks

@@ -47,7 +47,7 @@ def infer(
         choose_model_to_build(model, weights, where)  # a CPU alone has a model of its own
     plan = InferPlan(model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batch,
                      prompts=prompt or ((32, 128) if where == "cpu" else (128, 512)), decode=decode)
-    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     check_size(plan, where)
     tell = {"table": infer_text, "json": infer_json}[keep.form]
     shared.measure_and_tell(session, keep, lambda run: profile_infer(plan, run),

@@ -14,11 +14,11 @@ from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
     from roi.facts.gpu import Gpu
-    from roi.facts.profiles import DeviceProfile, InferProfile, TrainProfile
+    from roi.facts.profiles import DeviceProfile, InferProfile, ProbeProfile, TrainProfile
     from roi.profiling.session import Session
     from roi.profiling.stops import Stops
 
-    Profile = TypeVar("Profile", DeviceProfile, InferProfile, TrainProfile)
+    Profile = TypeVar("Profile", DeviceProfile, InferProfile, ProbeProfile, TrainProfile)
 
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 LONGEST_S: Final = 1e6

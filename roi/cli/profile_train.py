@@ -105,7 +105,7 @@ def train(
         choose_model_to_build(model, weights, where)  # a CPU alone has a model of its own
     plan, rows = planned(where)
     chosen = closed_form(chosen, plan)
-    session = open_session(where, seed, budget, force=force, notes=chosen.notes)
+    session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in rows), find_largest=find_largest,
                            compiled=compiled, lengths=examples)
     measure: Callable[[Session], TrainProfile] = partial(profile_train, request)

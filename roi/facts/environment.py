@@ -11,6 +11,37 @@ SCHEMA: Final = "roi.profile/1"
 """Of every profile file; written into each."""
 
 
+class ProbeAnswers(Record):
+    """What `roi profile probe` found out about a card; null where a question had no answer here."""
+
+    context_by_imports: bool | None = None
+    """True where importing torch and bitsandbytes opened a context: in a container it looks like another user."""
+    context_bytes: NonNegativeFloat | None = None
+    """Device memory of this process beyond what torch reserved, once a tensor was there."""
+    workspace_bytes: NonNegativeFloat | None = None
+    """What cuBLAS kept after products forward and backward."""
+    attention: dict[str, str] = Field(default_factory=dict)
+    """Case of scaled_dot_product_attention -> the kernel that torch takes: cudnn, flash, efficient or math."""
+    hidden_ratio: NonNegativeFloat | None = None
+    """Buffers of attention's backward, measured over what the dry run assumes."""
+    first_length_s: PositiveFloat | None = None
+    """Decode attention the first time that a length of the cache comes: a plan is made for it, or not."""
+    later_length_s: PositiveFloat | None = None
+    """The same at a length that it has seen."""
+    short_kernel_ratio: PositiveFloat | None = None
+    """A copy of 4 KiB as `roi profile device` times it, over the same in a chain of 100."""
+    energy_period_s: PositiveFloat | None = None
+    """Time between two values of the energy counter."""
+    energy_ratio: NonNegativeFloat | None = None
+    """Mean power by the energy counter, over the power that NVML reads."""
+    out_of_memory: str | None = None
+    """Name of the error that running out of memory raises."""
+    left_bytes: float | None = None
+    """What stays allocated after running out and giving all back."""
+    failed: dict[str, str] = Field(default_factory=dict)
+    """Question -> why it has no answer."""
+
+
 class Environment(Record):
     """The machine and the software of a run."""
 
@@ -37,7 +68,7 @@ class Environment(Record):
     cudnn: str | None = None
     """cuDNN version that torch uses."""
     attention: str | None = None
-    """Kernel of 16-bit causal attention (scaled_dot_product_attention), by torch's own rule."""
+    """Kernel of 16-bit causal attention (scaled_dot_product_attention): as probed, else by torch's own rule."""
     allocator: str | None = None
     """PYTORCH_ALLOC_CONF, as set."""
     tf32: bool | None = None
@@ -48,6 +79,8 @@ class Environment(Record):
     """True where the device's memory corrects errors."""
     slowed: tuple[str, ...] = ()
     """What held the clocks down during the run: power limit, temperature."""
+    probe: ProbeAnswers | None = None
+    """What was probed on this card with this driver and these versions; null: nobody did."""
     cores: PositiveInt | None = None
     """Host cores that the process may use."""
     threads: PositiveInt | None = None

@@ -1,4 +1,4 @@
-"""What a profile file holds: a dry run, rates of a device, a training run, prefill and decode, a server under load.
+"""What a profile file holds: a dry run, a probe, rates of a device, a training run, prefill and decode, a server under load.
 
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.environment import Run
+from roi.facts.environment import ProbeAnswers, Run
 from roi.facts.records import Record
 from roi.facts.serve_profile import ServeProfile
 
@@ -297,5 +297,15 @@ class InferProfile(Run):
     notes: tuple[str, ...] = ()
 
 
-Profile = Annotated[DryRunProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile, Field(discriminator="kind")]
+class ProbeProfile(Run):
+    """What only a card can settle: one question after the other, each by itself."""
+
+    kind: Literal["probe"] = "probe"
+    answers: ProbeAnswers
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Profile = Annotated[DryRunProfile | ProbeProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile,
+                    Field(discriminator="kind")]
 """Any of them, told apart by `kind`."""

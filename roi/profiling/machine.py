@@ -2,9 +2,8 @@
 
 import os
 import platform
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -16,24 +15,6 @@ from roi.units import KIB
 PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn",
                         "liger-kernel", "nvidia-ml-py")
 """Packages whose versions a profile carries."""
-CUDNN_FROM: Final = 91_501
-"""Oldest cuDNN whose attention torch prefers: above 9.15.0."""
-TORCH_FROM: Final = (2, 11)
-"""Torch releases from here on prefer cuDNN on these cards and are built for a cuDNN that is new enough."""
-CUDNN_CARDS: Final = ((9, 0), (10, 0))
-"""Compute capability of H100, H200, GH200 and of B200, GB200."""
-
-
-def attention_by_rule(capability: tuple[int, int], torch_version: str, cudnn: int | None, variables: Mapping[str, str]) -> str:
-    """cudnn or flash, whichever torch tries first for 16-bit attention; below compute capability 8.0 efficient.
-
-    aten/src/ATen/native/transformers/cuda/sdp_utils.cpp, check_prefer_cudnn_attention and priority_order.
-    """
-    release = tuple(int(part) for part in re.findall(r"\d+", torch_version)[:2])
-    new = release >= TORCH_FROM and cudnn is not None and cudnn >= CUDNN_FROM
-    if new and capability in CUDNN_CARDS and variables.get("TORCH_CUDNN_SDPA_DEPRIORITIZED", "0") in {"", "0"}:
-        return "cudnn"
-    return "flash" if capability >= (8, 0) else "efficient"
 
 
 def client_environment(seed: int) -> Environment:

@@ -12,19 +12,15 @@ from roi import __version__
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
+from roi.facts.profiles import ProbeProfile
 from roi.profiling.board import Board, Draw, open_board
-from roi.profiling.machine import (
-    PACKAGES,
-    attention_by_rule,
-    available_bytes,
-    cpu_name,
-    load_average,
-    package_versions,
-    usable_cores,
-)
+from roi.profiling.card_kernels import CAUSAL, attention_by_rule
+from roi.profiling.machine import PACKAGES, available_bytes, cpu_name, load_average, package_versions, usable_cores
 from roi.profiling.progress import Watcher
 from roi.profiling.stack import quiet, torch
 from roi.profiling.stops import Stops
+from roi.store.profiles.loading import load_profiles
+from roi.store.profiles.places import folders_beside
 from roi.units import GIB
 
 ALLOCATOR: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
@@ -145,10 +141,32 @@ def first_line(error: BaseException) -> str:
     return " ".join((str(error).strip().splitlines() or [type(error).__name__])[0].split())[:200]
 
 
-def open_session(device: str, seed: int, budget_s: float, *, force: bool = False, notes: Sequence[str] = ()) -> Session:
-    """A session on `device`; an InputError where other processes use the GPU. Call before the first tensor goes there."""
+def open_session(device: str, seed: int, budget_s: float, *, force: bool = False, notes: Sequence[str] = (),
+                 profiles: Path | None = None) -> Session:
+    """A session on `device`; an InputError where other processes use the GPU. Call before the first tensor goes there.
+
+    What was probed on the card, as the usual folders of profiles and `profiles` have it, is part of its environment.
+    """
     board, shared = claim_board(device, force=force)
-    return Session(read_environment(device, seed, board), budget_s, board, opening_notes=(*notes, *shared))
+    environment = with_probe(read_environment(device, seed, board), profiles)
+    return Session(environment, budget_s, board, opening_notes=(*notes, *shared))
+
+
+def with_probe(environment: Environment, profiles: Path | None) -> Environment:
+    """The environment with the newest answers of this card under this driver and these versions of torch and cuDNN."""
+    if environment.device != "cuda":
+        return environment
+    for stored in load_profiles(folders_beside(profiles), kinds={"probe"}).profiles:
+        if isinstance(stored.profile, ProbeProfile) and _same_stack(stored.profile.environment, environment):
+            answers = stored.profile.answers
+            attention = answers.attention.get(CAUSAL, environment.attention)
+            return environment.model_copy(update={"probe": answers, "attention": attention})
+    return environment
+
+
+def _same_stack(one: Environment, other: Environment) -> bool:
+    same = all(getattr(one, name) == getattr(other, name) for name in ("gpu_name", "driver", "cuda", "cudnn", "mig"))
+    return same and one.versions.get("torch") == other.versions.get("torch")
 
 
 def pick_device(asked: str | None) -> str:

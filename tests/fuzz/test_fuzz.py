@@ -30,7 +30,7 @@ pytestmark = pytest.mark.full
 CORPUS = Path(__file__).parent / "corpus"
 SCENARIO = (CORPUS / "scenario.yaml").read_text(encoding="utf-8")
 RUNS_LONG = {
-    ("profile", "train"), ("profile", "infer"), ("profile", "device"), ("prices", "refresh"),
+    ("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "probe"), ("prices", "refresh"),
     ("prices", "add"),
 }  # fmt: skip
 """Commands that measure, fetch or keep: tests of their own play them."""
@@ -93,7 +93,7 @@ def test_whatever_is_typed(line: list[str]) -> None:
     check(line)
 
 
-MEASURES = {("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "serve")}
+MEASURES = {("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "probe"), ("profile", "serve")}
 STARTED = RoiError("nothing is started here")
 
 

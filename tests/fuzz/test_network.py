@@ -45,7 +45,7 @@ MEASURED = (
     ["profile", "device", "--device", "cpu", "--budget", "2s", "--profiles", "own"],
     ["fit", "llama-3.2-1b", "--gpu", "L4", "--dry-run", "--profiles", "own", "--seq", "64"],
 )  # fmt: skip
-UNWATCHED = {("prices", "refresh")}
+UNWATCHED = {("prices", "refresh"), ("profile", "probe")}
 """One is there to connect, one needs a GPU."""
 
 

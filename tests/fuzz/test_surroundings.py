@@ -67,7 +67,7 @@ for words in json.loads(sys.argv[1]):
     except SystemExit as error:
         open("ended.txt", "a").write(f"{words[0]} {error.code or 0}\\n")
 """
-STARTED = {("profile", "train"), ("profile", "infer"), ("profile", "device"), ("prices", "refresh")}
+STARTED = {("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "probe"), ("prices", "refresh")}
 """Commands that measure, or connect."""
 
 

@@ -145,7 +145,8 @@ def test_attention_is_what_cuda_would_choose(dtype, heads, masked, kernel):
     q = torch.empty(1, 4, 8, 16, dtype=dtype, device="meta")
     k = torch.empty(1, 4 if masked else heads, 8, 16, dtype=dtype, device="meta")
     mask = torch.empty(1, 1, 8, 8, dtype=torch.bool, device="meta") if masked else None
-    assert choose_attention(q, k, k, mask, grouped=not masked) == kernel
+    assert choose_attention(q, k, k, mask, 0.0, grouped=not masked) == kernel
+    assert choose_attention(q, k, k, mask, 0.1, grouped=not masked) == kernel  # both fused kernels drop scores by a seed
 
 
 @pytest.mark.full

@@ -55,7 +55,7 @@ def test_the_guide_names_what_an_environment_holds():
     words = {
         "gpu_name": "card's name", "driver": "driver", "cuda": "CUDA", "cudnn": "cuDNN", "capability": "compute capability",
         "attention": "attention kernel", "allocator": "allocator settings", "tf32": "TF32", "mig": "MIG", "ecc": "ECC",
-        "slowed": "held the clocks down", "cores": "cores", "load_average": "load of the host",
+        "slowed": "held the clocks down", "probe": "the probe", "cores": "cores", "load_average": "load of the host",
         "versions": "versions of Python",
     }
     assert set(words) <= set(Environment.model_fields)

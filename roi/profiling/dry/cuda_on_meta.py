@@ -19,6 +19,9 @@ from transformers.integrations import moe
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import AttentionInterface
 
+from roi.profiling.card_kernels import FLASH, CardKernels
+from roi.profiling.dry.recorder import takes_cudnn
+
 CALLS_FLASH: Final = ("gemma2", "gpt_oss")
 """Families that have no SDPA (soft-capped scores, sinks) and call FlashAttention as others do."""
 
@@ -63,16 +66,20 @@ class FusedAttention(torch.autograd.Function):
         return (*torch.ops.roi.attention_backward(gradients[0], *ctx.saved_tensors), None)
 
 
-def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, grouped: bool, kernel: str = "sdpa") -> str:
+def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, *, grouped: bool,
+                     kernels: CardKernels = FLASH, kernel: str = "sdpa") -> str:
     """fused or math: what torch's SDPA takes on CUDA, or what `kernel` pins (a plan's attention).
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
-    up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; else the math path.
-    Both fused ones draw the dropped scores anew from a seed (the CPU's rule, check_for_dropout in sdp_utils_cpp.h, is not
-    CUDA's). Left out: cuDNN's, which newer torch prefers on H100 and B200 and which takes masks with grouped heads.
+    up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; cuDNN, where the
+    card prefers it, takes 16-bit types with masks and grouped heads, and dropout of whole sixteenths; else the math path. Both
+    others draw the dropped scores anew from a seed (the CPU's rule, check_for_dropout in sdp_utils_cpp.h, is not CUDA's).
     """
     if kernel == "sdpa-math":
         return "math"
+    cudnn = kernels.attention == "cudnn" and kernel in {"sdpa", "sdpa-cudnn"}
+    if cudnn and takes_cudnn(q) and q.shape[-1] == v.shape[-1] and (16.0 * dropout).is_integer():
+        return "fused"
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
     efficient = not (grouped and q.shape[1] != k.shape[1])
     return "fused" if flash or efficient else "math"
@@ -80,11 +87,11 @@ def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, gr
 
 def attention_on_cuda(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
                       is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
-                      kernel: str = "sdpa") -> Tensor:
+                      kernels: CardKernels = FLASH, kernel: str = "sdpa") -> Tensor:
     """`torch.nn.functional.scaled_dot_product_attention` as CUDA would run it, on tensors without storage."""
     if torch.is_autocast_enabled("cuda"):  # scaled_dot_product_attention is on autocast's 16-bit list
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
-    path = choose_attention(query, key, value, attn_mask, grouped=enable_gqa, kernel=kernel)
+    path = choose_attention(query, key, value, attn_mask, dropout_p, grouped=enable_gqa, kernels=kernels, kernel=kernel)
     if path == "math":
         return torch.ops.aten._scaled_dot_product_attention_math(  # type: ignore[no-any-return]
             query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=enable_gqa,
@@ -148,13 +155,15 @@ class HalfSoftmax(torch.autograd.Function):
 
 
 @contextmanager
-def cuda_kernels(flash: torch.dtype | None = None, kernel: str = "sdpa") -> Iterator[None]:
+def cuda_kernels(
+    flash: torch.dtype | None = None, kernels: CardKernels = FLASH, kernel: str = "sdpa",
+) -> Iterator[None]:
     """While it lasts, attention, dropout and softmax run as CUDA would run them.
 
     `flash` is the 16-bit type in which FlashAttention is called where it is asked for by name: transformers hands it copies of
     wider tensors (integrations/flash_attention.py, target_dtype).
     """
-    attend = partial(attention_on_cuda, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
+    attend = partial(attention_on_cuda, kernels=kernels, kernel=kernel) if flash is None else partial(flash_on_cuda, flash)
     ways = {} if flash is None else {"sdpa": _through_sdpa}
     with (
         torch.library._scoped_library("aten", "IMPL") as operators,

@@ -15,6 +15,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.dry_run import MetaModel, dry_run
 from roi.profiling.dry.shape_cache import ShapeCache
 from roi.profiling.machine import PACKAGES, package_versions
@@ -35,19 +36,18 @@ MOST_TRIES: Final = 4
 
 
 @quiet()
-def profile_dry_run(
-    config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
-) -> DryRunProfile:
+def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
+                    kernels: CardKernels = FLASH) -> DryRunProfile:
     """One dry run of the plan, and a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
 
     Steps of four: between two of them a peak that bends upwards lies below the straight line. The cuBLAS workspace is
-    that of cards before Hopper.
+    that of cards before Hopper. `kernels` are the card's; FLASH is right for most.
     """
     workspace, cache = workspace_bytes(None), ShapeCache()
-    run = dry_run(config, plan, workspace_bytes=workspace, operators=True, cache=cache)
+    run = dry_run(config, plan, workspace_bytes=workspace, operators=True, kernels=kernels, cache=cache)
     peak = read_peak(run.tape)
     replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
-    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, cache))
+    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels, cache))
     # torch counts a block as handed out, which may be up to 1 MiB larger than asked for
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
@@ -59,19 +59,19 @@ def profile_dry_run(
         workspace_bytes=workspace,
         phase=peak.block.phase, module=peak.block.module, operator=peak.block.operator, largest=peak.largest,
         timeline_bytes=peak.timeline_bytes, timeline_phases=peak.timeline_phases, operators=run.operators, searched=sizes,
-        notes=run.notes,
+        notes=run.notes + (() if kernels == FLASH else (f"attention: {kernels.attention} kernels, {kernels.source}",)),
         wall_s=max(run.wall_s, 1e-9),
     )
 
 
 def _ladder(config: ModelConfig, plan: TrainingPlan, peak: TapePeak, replay: AllocatorReplay, workspace: float,
-            cards: Sequence[float], context: int, cache: ShapeCache) -> Iterator[DryRunSearch]:
+            cards: Sequence[float], context: int, kernels: CardKernels, cache: ShapeCache) -> Iterator[DryRunSearch]:
     """The plan's own size, longer and wider ones until they pass the largest card, smaller ones where a card is too small."""
     seq, batch = int(plan.seq), int(plan.micro_batch)
     own = DryRunSearch(micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
                        reserved_bytes=replay.peak_reserved_bytes)
     yield own
-    layers = LayerLine(config, plan, workspace, own, peak.nbytes, cache)
+    layers = LayerLine(config, plan, workspace, own, peak.nbytes, kernels, cache)
     shorter = [(batch, seq // 4)] if seq >= 256 else []
     narrower = [(1, seq)] if batch > 1 else []
     for smaller, larger in (
@@ -95,7 +95,7 @@ def _multiplied(start: int, limit: int) -> Iterator[int]:
 
 
 def settle_limits(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, rooms: Mapping[str, float],
-                  step: int) -> DryRunProfile:
+                  step: int, kernels: CardKernels = FLASH) -> DryRunProfile:
     """The profile with limits of the cards in `rooms` (name: bytes that the plan may reserve), each run with all layers.
 
     What the ladder promises is run; with that point the ladder promises another size, and that is run too. Every card
@@ -105,14 +105,14 @@ def settle_limits(profile: DryRunProfile, config: ModelConfig, plan: TrainingPla
     limits = [limit for limit in profile.limits if limit.gpu not in rooms]
     made: dict[tuple[int, int], DryRunSearch] = {}
     for gpu, room in rooms.items():
-        largest = _find_limit(profile, config, plan, room, made, 1, by_length=False)
-        longest = _find_limit(profile, config, plan, room, made, step, by_length=True)
+        largest = _find_limit(profile, config, plan, room, made, 1, kernels, by_length=False)
+        longest = _find_limit(profile, config, plan, room, made, step, kernels, by_length=True)
         limits.append(DryRunLimit(gpu=gpu, largest_micro_batch=largest, longest_seq=longest))
     return profile.model_copy(update={"searched": tuple((sizes | made).values()), "limits": tuple(limits)})
 
 
 def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan, room: float,
-                made: dict[tuple[int, int], DryRunSearch], step: int, *, by_length: bool) -> int:
+                made: dict[tuple[int, int], DryRunSearch], step: int, kernels: CardKernels, *, by_length: bool) -> int:
     """The largest of the sizes that were run and fit; 0 = none. What is run is put into `made`, and not run again."""
     own = int(plan.seq) if by_length else int(plan.micro_batch)
     planned = dry_peaks(profile, "")
@@ -127,7 +127,7 @@ def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan,
         batch, seq = (int(plan.micro_batch), size) if by_length else (size, int(plan.seq))
         if (batch, seq) not in made:
             sized = replace(plan, micro_batch=batch, seq=seq)
-            tape = dry_run(config, sized, workspace_bytes=profile.workspace_bytes).tape
+            tape = dry_run(config, sized, workspace_bytes=profile.workspace_bytes, kernels=kernels).tape
             made[batch, seq] = _searched(tape, batch, seq)
         one = made[batch, seq]
         kept = (s for s in found.searched if (s.micro_batch, s.seq) != (batch, seq))
@@ -154,8 +154,8 @@ class LayerLine:
     FEW: Final = (1, 2)
 
     def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, own: DryRunSearch, peak_bytes: int,
-                 cache: ShapeCache) -> None:
-        self.config, self.plan, self.workspace, self.cache = config, plan, workspace, cache
+                 kernels: CardKernels, cache: ShapeCache) -> None:
+        self.config, self.plan, self.workspace, self.kernels, self.cache = config, plan, workspace, kernels, cache
         self._built: dict[int, MetaModel] = {}
         self.layers = int(config.entries.get("num_hidden_layers", 0))
         self.exact, self.slack, self.rounding = False, 0.0, 0.0
@@ -187,7 +187,7 @@ class LayerLine:
         plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
         if layers not in self._built:
             entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
-            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.cache)
+            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels, self.cache)
         return self._built[layers].run(plan, self.workspace).tape
 
 

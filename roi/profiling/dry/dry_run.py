@@ -32,6 +32,7 @@ from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.cuda_on_meta import CALLS_FLASH, cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
@@ -72,21 +73,22 @@ class DryRun:
 
 
 def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, operators: bool = False,
-            cache: ShapeCache | None = None) -> DryRun:
+            kernels: CardKernels = FLASH, cache: ShapeCache | None = None) -> DryRun:
     """Build the model of `plan` on meta and run one optimizer step of `plan.accumulation` (at most two) micro-steps.
 
     Backward frees what it no longer needs, so the tape has the order in which a GPU would allocate. An InputError says what
     a class of transformers cannot do on meta, in one sentence. `cache`: what operators made in other models.
     """
-    return MetaModel(config, plan, cache).run(plan, workspace_bytes, operators=operators)
+    return MetaModel(config, plan, kernels, cache).run(plan, workspace_bytes, operators=operators)
 
 
 class MetaModel:
     """A model on the meta device: built once, stepped at several sizes."""
 
-    def __init__(self, config: ModelConfig, plan: TrainingPlan, cache: ShapeCache | None = None) -> None:
+    def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH,
+                 cache: ShapeCache | None = None) -> None:
         """`cache`: what operators made in other models."""
-        self.config, self.cache = config, cache
+        self.config, self.kernels, self.cache = config, kernels, cache
         self.begun = time.perf_counter()
         plan.check_runs_dry()
         self.model = build_skeleton(config, plan)
@@ -104,7 +106,7 @@ class MetaModel:
     def run(self, plan: TrainingPlan, workspace_bytes: float, *, operators: bool = False) -> DryRun:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
         model, begun, trained = self.model, self.begun, self.trained
-        recorder = Recorder(self.parts, cache=self.cache)
+        recorder = Recorder(self.parts, self.kernels, cache=self.cache)
         adapters = trained if plan.adapter else []
         own = {id(p) for p in adapters}
         states = quantisation_states(model)
@@ -116,7 +118,7 @@ class MetaModel:
         optimizer.create_states(recorder)
         recorder.timed = operators
         flash = DTYPES[plan.dtype] if plan.attention in FLASH_PACKAGES and plan.dtype != "fp32" else None
-        attention = cuda_kernels(flash, plan.attention)
+        attention = cuda_kernels(flash, self.kernels, plan.attention)
         kernels = fused_loss(model, plan)
         with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(self.modules):
             try:

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Block, Tape
+from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.operator_work import describe, is_view, tensors_of
 from roi.profiling.dry.shape_cache import ShapeCache, writes_over
 
@@ -65,22 +66,35 @@ def _int8_product(args: tuple[Any, ...]) -> list[float]:
     return [4.0 * rows * columns, 2.0 * rows * columns]
 
 
-def _attention_backward(args: tuple[Any, ...]) -> list[float]:
+def _attention_backward(args: tuple[Any, ...], kernels: CardKernels = FLASH) -> list[float]:
     """Accumulators of the fused kernels' backward.
 
     FlashAttention-2 (csrc/flash_attn/flash_api.cpp, mha_bwd): dq in fp32, rounded up; one fp32 sum a row; keys' and
-    values' gradients for every query head where heads are grouped. Memory-efficient attention
-    (aten/src/ATen/native/transformers/cuda/attention_backward.cu): one fp32 sum a row.
+    values' gradients for every query head where heads are grouped. cuDNN (cudnn-frontend, CompositeSDPABackwardNode):
+    the same without rounding, dQ_accum, softmax_sum, dK_fullhead and dV_fullhead, also with a mask. Memory-efficient
+    attention (aten/src/ATen/native/transformers/cuda/attention_backward.cu): one fp32 sum a row.
     """
     query, key, mask = args[1], args[2], args[6]
     batch, heads, tokens, dim = query.shape
+    if kernels.attention == "cudnn" and takes_cudnn(query):
+        whole = 0.0 if key.shape[1] == heads else 2.0 * batch * key.shape[2] * heads * dim * key.element_size()
+        plain = [4.0 * batch * heads * tokens * dim, 4.0 * batch * heads * tokens, whole]
+        return [n * kernels.hidden_ratio for n in plain]
     rows = -(-tokens // TOKEN_STEP) * TOKEN_STEP
     sums = 4.0 * batch * heads * rows
     if mask is not None or query.dtype == torch.float32 or dim > 256:
         return [sums]
     expanded = 0.0 if key.shape[1] == heads else 2.0 * batch * tokens * heads * dim * key.element_size()
     accumulated = 4.0 * batch * heads * rows * (-(-dim // HEAD_DIM_STEP) * HEAD_DIM_STEP)
-    return [accumulated, sums, expanded]
+    return [n * kernels.hidden_ratio for n in (accumulated, sums, expanded)]
+
+
+def takes_cudnn(query: torch.Tensor) -> bool:
+    """True where cuDNN's attention takes such queries: 16-bit types, a head dimension that is a multiple of 8, at most 128.
+
+    sdp_utils.cpp, check_cudnn_tensor_shapes; up to 256 on some cards, which FlashAttention then serves with the same buffers.
+    """
+    return query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] % 8 == 0 and query.shape[-1] <= 128
 
 
 RULES: Final[dict[str, Callable[[tuple[Any, ...]], list[float]]]] = {
@@ -93,10 +107,13 @@ RULES: Final[dict[str, Callable[[tuple[Any, ...]], list[float]]]] = {
 """Operator -> buffers. The cuBLAS workspace is one block for the whole step: roi.estimate.training.memory.workspace_bytes."""
 
 
-def hidden_bytes(name: str, args: tuple[Any, ...]) -> list[int]:
+def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH) -> list[int]:
     """Bytes of the buffers that the operator `name` holds while it runs on CUDA, one each."""
     rule = RULES.get(name)
-    return [] if rule is None else [int(n) for n in rule(args) if n > 0]
+    if rule is None:
+        return []
+    found = _attention_backward(args, kernels) if rule is _attention_backward else rule(args)
+    return [int(n) for n in found if n > 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +146,11 @@ class Work:
 class Recorder(TorchDispatchMode):
     """Meta tensors in, a Tape out. Storages on other devices (optimizer step counters) are on the host and left out."""
 
-    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], device: str = "meta",
-                 cache: ShapeCache | None = None) -> None:
+    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], kernels: CardKernels = FLASH,
+                 device: str = "meta", cache: ShapeCache | None = None) -> None:
         """`parts(operator, module, phase, arguments)` says what an allocation counts as in a breakdown. Any: the operator's."""
         super().__init__()
-        self.parts, self.device = parts, device
+        self.parts, self.kernels, self.device = parts, kernels, device
         self.phase = "load"
         self.blocks: list[Block] = []
         self.events: list[int] = []
@@ -252,7 +269,7 @@ class Recorder(TorchDispatchMode):
         if self.phase != "backward" and torch.is_grad_enabled():
             self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = place
         hidden = [] if not operator.hides else [
-            self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args)
+            self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
         ]
         # what runs every time needs a key only for the work that it does, and a view on the card does none
         timed = self.timed and not (operator.view and args[0].is_meta)

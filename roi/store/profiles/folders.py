@@ -12,7 +12,7 @@ from roi.catalog.models.shapes import known_id
 from roi.disk import add_file, make_folder
 from roi.errors import InputError
 from roi.facts.environment import Environment
-from roi.facts.profiles import DeviceProfile, DryRunProfile, Profile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
 from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.places import user_folder
 from roi.store.profiles.plan_record import read_plan
@@ -61,7 +61,7 @@ def profile_place(profile: Profile) -> Path:
     what = f"train-{profile.plan['method']}" if isinstance(profile, TrainProfile) else profile.kind
     day = (profile.started.astimezone(UTC) if profile.started.tzinfo else profile.started).date()
     folder = Path(file_name(gpu.replace("/", "-")))
-    folder = folder if isinstance(profile, DeviceProfile) else folder / file_name(canonical_model(profile.model))
+    folder = folder if isinstance(profile, DeviceProfile | ProbeProfile) else folder / file_name(canonical_model(profile.model))
     return folder / f"{file_name(what)}-{day.isoformat()}.json"
 
 

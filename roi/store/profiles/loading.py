@@ -15,13 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 from roi.disk import GivenTwice, check_unique, open_to_read
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
-from roi.facts.profiles import DeviceProfile, DryRunProfile, InferProfile, Profile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, InferProfile, ProbeProfile, Profile, TrainProfile
 from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.places import files_below
 from roi.store.profiles.plan_record import read_plan
 
-Kind = Literal["dry-run", "device", "train", "infer", "serve"]
+Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
@@ -30,7 +30,8 @@ MOST_BYTES: Final = 512 * 2**20
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
 _BY_KIND: Final[dict[str, type[Profile]]] = {
-    "dry-run": DryRunProfile, "device": DeviceProfile, "train": TrainProfile, "infer": InferProfile, "serve": ServeProfile,
+    "dry-run": DryRunProfile, "probe": ProbeProfile, "device": DeviceProfile, "train": TrainProfile, "infer": InferProfile,
+    "serve": ServeProfile,
 }
 P_co = TypeVar("P_co", bound=Profile, covariant=True)
 
@@ -85,7 +86,8 @@ def load_profiles(folders: Iterable[Path], kinds: Collection[Kind] = KINDS, mode
                 damaged.append((path, str(error)))
             else:
                 contents.add(digest)
-                if profile.kind in kinds and (isinstance(profile, DeviceProfile) or is_of(profile.model, wanted)):
+                if profile.kind in kinds and (
+                        isinstance(profile, DeviceProfile | ProbeProfile) or is_of(profile.model, wanted)):
                     found.append(StoredProfile(path, profile, folder))
     found.sort(key=lambda stored: (-_started_s(stored.profile), str(stored.path)))
     return Store(tuple(found), tuple(damaged))
@@ -132,7 +134,7 @@ def _validated(raw: bytes) -> Profile:
     if not raw.strip():
         raise InputError("is empty")
     first = _FIRST_KIND.match(raw)
-    try:  # the record that it says it is: to make ready for all five takes longer than to read one
+    try:  # the record that it says it is: to make ready for all six takes longer than to read one
         known = _BY_KIND[first.group(1).decode()].model_validate_json if first else _any_kind().validate_json
         profile = known(raw, strict=True)
     except (ValidationError, KeyError):

@@ -57,6 +57,11 @@ class Card:
     lengths: list[int] = field(default_factory=list)
     """Cache lengths of every attention with one query, in order."""
 
+    def kernels(self, dtype: torch.dtype, dim: int) -> str:
+        """The attention that this card takes."""
+        new = self.capability == (9, 0) and (self.cudnn or 0) > 91_500
+        return "math" if dtype == torch.float32 else "cudnn" if new and dim <= 128 else "flash"
+
     @property
     def needed_bytes(self) -> int:
         return self.fixed_bytes + self.token_bytes * self.tokens
@@ -130,6 +135,8 @@ class Redirect(TorchFunctionMode):
             card.run_out("backward")
         elif name in OPTIMIZER_KERNELS:
             card.run_out("optimizer")
+        elif name == "_fused_sdp_choice":
+            return {"cudnn": 3, "flash": 1}.get(card.kernels(args[0].dtype, args[0].shape[-1]), 0)
         elif name == "scaled_dot_product_attention" and args and args[0].shape[-2] == 1:
             card.lengths.append(int(args[1].shape[-2]))
         result = func(*args, **kwargs)

@@ -1,7 +1,7 @@
 """Which lines of roi.profiling run on a card alone, and which of them ran.
 
-Of a card alone are: statements that name torch.cuda, NVML or a board; what an `if` about the device guards; all of board.py.
-A line counts where a statement begins.
+Of a card alone are: statements that name torch.cuda, NVML or a board; what an `if` about the device guards; all of board.py and
+of the probe. A line counts where a statement begins.
 """
 
 import ast
@@ -17,7 +17,7 @@ import roi.profiling
 
 MARK: Final = "_card_lines_that_ran"
 ROOM: Final = Path(roi.profiling.__file__).parent
-WHOLE: Final = ("board.py",)
+WHOLE: Final = ("board.py", "device/card_probe.py")
 """Files of which every line is of a card alone."""
 WORDS: Final = ("torch.cuda", "nvml", ".board", "meter.")
 NOT_HERE: Final = ("dry", "server")

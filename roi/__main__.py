@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # roi/__init__.py says why it is not typing's
     from types import FrameType
 
-MEASURE = "profile"
-"""The command that keeps what it has where a signal ends it; before it has anything it says so and leaves."""
+MEASURE = {"profile", "calibrate"}
+"""Commands that keep what they have where a signal ends them; before they have anything they say so and leave."""
 
 COLLECT_AT = 100_000
 """Objects more than were freed before Python looks for cycles among them. At its 700 it looks 90 to 280 times while modules
@@ -21,7 +21,7 @@ is memory, nor where one command is as much work as many (`collect_often`).
 def main() -> None:
     """Run the command. Until Python has come here, Ctrl-C is Python's own to answer: some 20 ms."""
     try:
-        if sys.argv[1:2] == [MEASURE]:
+        if MEASURE.intersection(sys.argv[1:2]):
             _measure()
         else:
             gc.set_threshold(COLLECT_AT)

@@ -3,13 +3,21 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from roi.cli.options import PATH, TARGET, format_option, profiles_option, tell
+from roi.cli import profile_options as shared
+from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_option, set_option, tell
 
 
 @click.command()
 @click.argument("tables", nargs=-1, type=PATH, metavar="[TABLE.csv]...")
 @profiles_option
+@click.option("--local", type=PATH, metavar="FILE", help="Measure on this machine what the scenario in FILE waits for most.")
+@shared.seconds_option("--budget", default="5m", help="With --local: time for stepping, over all profiles.")
+@shared.device_option
+@shared.force_option
+@set_option
+@cache_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
 @click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
               help="Keep the rows of this table of serving runs; size and compare use them.")
@@ -17,8 +25,8 @@ from roi.cli.options import PATH, TARGET, format_option, profiles_option, tell
 @click.option("--output", type=TARGET,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
-    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, add: tuple[Path, ...], form: str,
-    output: Path | None,
+    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
+    overrides: tuple[str, ...], cache: bool, strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
@@ -27,13 +35,24 @@ def calibrate(
     source or GPU from the others costs. Rows that cannot be used are skipped and told; a row that is given twice is an error.
     Nothing is written without --output.
 
+    With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's
+    GPU and within --budget, keeps the profiles, and prints which spreads shrank and whether the verdict moved.
+
     --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
+    budgeted = click.get_current_context().get_parameter_source("budget") is ParameterSource.COMMANDLINE
+    if local is None and (overrides or device is not None or force or not cache or budgeted):
+        raise click.UsageError("--set, --budget, --device, --force and --no-cache go with --local FILE")
     if add:
-        if tables or output is not None:
-            raise click.UsageError("--add: keeps rows of serving runs; leave out other tables and --output")
+        if tables or output is not None or local is not None:
+            raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
         _add_rows(add, profiles, form, strict=strict)
+        return
+    if local is not None:
+        if tables or output is not None or strict:
+            raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
+        _calibrate_local(local, profiles, budget, device, overrides, form, force=force, cache=cache)
         return
     from roi import __version__, clock
     from roi.answers.calibrate import calibrate_runs
@@ -61,3 +80,27 @@ def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *
     for path in added.written:
         tell(f"kept in {path}, which size and compare read from now on; remove the file to undo it")
     write_answer(lambda: added_json(added), lambda: added_blocks(added), form)
+
+
+def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],
+                     form: str, *, force: bool, cache: bool) -> None:
+    from roi.answers.calibrate_local import calibrate_local
+    from roi.cli.output import write_answer
+    from roi.disk import make_folder
+    from roi.scenario.file import load_scenario
+
+    load_scenario(file, overrides)  # what cannot be read is said before torch is missed
+    from roi.profiling.progress import show_progress
+    from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
+    from roi.profiling.stops import catch_stops
+    from roi.report.training.local_calibration import local_blocks, local_json
+
+    shared.check_new(None, profiles[0] if profiles else None)
+    for folder in profiles[:1]:  # profiles are kept there, and searched
+        make_folder(folder, "--profiles")
+    session = open_session(pick_device(device), 0, budget_s, force=force, profiles=profiles[0] if profiles else None)
+    with catch_stops() as session.stops:
+        with show_progress() as session.watcher:
+            found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell, cache=cache)
+        write_answer(lambda: local_json(found), lambda: local_blocks(found), form)
+        shared.leave_if_cut(session.stops, interrupted=found.interrupted, failure=session.failure)

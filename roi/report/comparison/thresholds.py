@@ -175,7 +175,7 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
     there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
         there, beyond = (f"{there}, at first alone",) * 2
-    rents = f"ith all GPU rents above about {to_digits(found[0], up=True):g} x today's"
+    rents = f"ith all GPU rents above about {to_digits(found[0], 3, up=True):g} x today's"
     advice = f"the advice is {there}{'' if beyond == there else f' (further up {beyond})'}."
     if volumes.endswith(f" {advice}") and volumes.count("the advice is") == 1:
         return [f"{volumes.removesuffix(f' {advice}')}, or w{rents}, {advice}"]

@@ -116,7 +116,7 @@ class OtherLeaders:
         return self._first_turn(RENTS, rents)
 
     def _first_turn(self, factors: Sequence[float], paths: Sequence[str]) -> Turn | None:
-        """The factor on these facts at which another option leads, and which, there and at the first of `factors` beyond."""
+        """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""
         near, leader, probes = 1.0, self.verdict.leader, PROBES
         known = {near: self._at(paths, near, FIRST_DRAWS)}
         beside = self._beside_other_plans(factors) if paths[0] == REQUESTS_PER_DAY else []
@@ -131,8 +131,7 @@ class OtherLeaders:
                 off = abs(math.log(far))
                 near = max((x for x in known if abs(math.log(x)) < off), key=lambda x: abs(math.log(x)))
                 there = self._narrowed(paths, near, far, known)
-                led = (self.leader_at(paths, x) for x in (*(x for x in factors if abs(math.log(x)) >= off), far))
-                return there, self.leader_at(paths, there), next(id for id in led if id != leader)
+                return there, self.leader_at(paths, there), known[far].leaders[0]
             near = times
         return None
 

@@ -108,7 +108,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return self._other_leaders.leaders_with(facts, math.inf, (0.0,))[0]
+        return self._other_leaders.stood_with(facts, math.inf, (0.0,)).leaders[0]
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:
@@ -124,7 +124,7 @@ class Comparison:
         With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
 
         None where at none of the volumes tried: 3, 10, 30 ... times today's or those parts of it, to the end of the curves and
-        `within` that at most, and between two of them where at the central values an option is ahead that is at neither.
+        `within` that at most, and between them beside a change of plan and where another option is expected to lead; to 0.1%.
         Options take their plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole
         replicas, and a chance goes up and down with it: it is the first such volume, and further on the advice may turn again.
         """

@@ -41,6 +41,7 @@ from roi.report.comparison.thresholds import (
     any_unstated,
     at_rent,
     beats_staying_today,
+    chance_asked,
     flips_at,
     holds_while,
     nothing_fails,
@@ -355,6 +356,8 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     reached = ", where that reaches the bar" if good is not None and good <= OFTEN else ""
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
+        if not move.likely:
+            odds = f", more in only {share(move.chance)} of the draws ({share(chance_asked(c, o))} is asked against staying)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)

@@ -26,6 +26,8 @@ MOST_TURNS = 2
 ALIKE = 0.05
 """Part of a volume by which another one is told as the same: that of an advice is placed to 2%, by means and chances, where the
 other is exact, at the central values."""
+ROUNDED = 1.02
+"""Times a factor on rents by which the next one of two digits may lie above it; further off it is told to three."""
 MOST_DIGITS = 6
 """Significant digits of a price at which the advice turns, at most."""
 
@@ -175,7 +177,8 @@ def turning_volumes_and_rents(c: Comparison) -> list[str]:
     there, beyond = (to_take(c, id) for id in found[1:])
     if found[1] == c.verdict.first_move:  # the same steps, of which it then leads
         there, beyond = (f"{there}, at first alone",) * 2
-    rents = f"ith all GPU rents above about {to_digits(found[0], up=True):g} x today's"
+    factor = to_digits(found[0], 2 if to_digits(found[0], up=True) <= ROUNDED * found[0] else 3, up=True)
+    rents = f"ith all GPU rents above about {factor:g} x today's"
     advice = f"the advice is {there}{'' if beyond == there else f' (further up {beyond})'}."
     if volumes.endswith(f" {advice}") and volumes.count("the advice is") == 1:
         return [f"{volumes.removesuffix(f' {advice}')}, or w{rents}, {advice}"]

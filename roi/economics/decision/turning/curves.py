@@ -192,6 +192,12 @@ class _Curve:
             self.by_plan = np.concatenate([self.by_plan, by_plan], axis=1)[:, order]
         return np.asarray(self.costs[:, np.searchsorted(self.volumes, volumes)])
 
+    def plans_at(self, volumes: Array) -> NDArray[np.intp]:
+        """The plan that is the cheapest at each of `volumes`, as `at` has them; 0 where there is none to choose."""
+        self.at(volumes)
+        return np.zeros(volumes.size, dtype=np.intp) if self.straight else np.asarray(
+            self.by_plan[:, np.searchsorted(self.volumes, volumes)].argmin(axis=0))
+
     def in_play(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Plans that may be the cheapest between volumes, shape (plans, n).
 

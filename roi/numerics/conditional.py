@@ -21,10 +21,10 @@ WIDER: Final = 1.02
 
 @dataclass(frozen=True)
 class Conditional:
-    """A value after measurements."""
+    """What measurements leave of a value that had a prior: where it lies, and how surely."""
 
     shift: float
-    """From the prior's centre."""
+    """How far the measurements move the value from the prior's centre."""
     half: float
     """Half of its 90% interval."""
     contradicts: bool
@@ -38,7 +38,7 @@ class Averaged(NamedTuple):
     """Index of the first measurement of each thing."""
     means: Array
     noise: Array
-    """Of each mean, by what scatters within its sources."""
+    """Variance of each mean by the scatter within its sources, a share of the prior's variance, shape (n,)."""
     between: float
     """Variance between sources; it is not averaged out: who asks has one of them, or another."""
     shared: Array

@@ -70,9 +70,9 @@ class LinearFit:
 
     values: Array
     covariance: Array
-    """Of the coefficients without the bound at 0, from parts and points left out."""
+    """Covariance of the coefficients without the bound at 0, from blocks left out and points off the line, shape (k, k)."""
     pulls: Array
-    """Of each part, the coefficients' covariance from it alone where rows scatter equally, shape (parts, k, k)."""
+    """The coefficients' covariance from each block alone, where rows scatter equally, shape (blocks, k, k)."""
     residuals: Array
     """Fitted over measured - 1, one a row."""
     misfit: float

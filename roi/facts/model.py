@@ -228,7 +228,7 @@ class ModelShape(DatedRow):
     context_tokens: PositiveInt
     """Longest sequence the publisher states."""
     release_contexts: tuple[tuple[str, PositiveInt], ...] = ()
-    """The same of releases of this shape that take more, by their alias."""
+    """Longest sequence, tokens, of each release of this shape that takes more than `context_tokens`, by the release's alias."""
     hidden: PositiveInt
     """Width of the residual stream."""
     vocab: PositiveInt

@@ -39,9 +39,9 @@ class InstanceSize(DatedRow):
     """How many GPUs one instance of a vendor has at most that rents any number of them, each at the price of one."""
 
     vendor: str
-    """Who rents them."""
+    """Who rents the GPUs."""
     gpus_at_most: PositiveInt
-    """On one machine."""
+    """Most GPUs that one instance, which is one machine, has."""
 
 
 class PurchasePrice(DatedRow):

@@ -22,7 +22,8 @@ METAL: Final = "llama.cpp-metal"
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
 Kind = Literal["dense", "mixture"]
-"""Of models: a mixture's kernels of experts are a card's and an engine's own, and few models show them."""
+"""Kinds of model with intervals of their own: kernels of a mixture's experts are a card's and an engine's own, and few models
+show them."""
 LEFT_OUT: Final[dict[Level, str]] = {
     "same": "format and number of GPUs", "model": "model", "elsewhere": "card", "other": "engine"}
 
@@ -59,7 +60,8 @@ class EngineEfficiencies(DatedRow):
     intervals: dict[Kind, dict[str, dict[Level, Spread]]]
     """GPU, of `gpus` -> same or model -> the spread there."""
     elsewhere: dict[Kind, Spread]
-    """On other GPUs, no less than what its least known card needs; of the engine that was left out for "other"."""
+    """The spread on GPUs that are not in `gpus`, no less than what the least known card of these needs; for the engine "other"
+    that of engines left out of the fit."""
     inside: dict[Level, NonNegativeFloat]
     """Share of the runs that lay inside when neither the fit nor the interval had seen what is new about them."""
 

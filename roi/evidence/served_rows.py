@@ -36,9 +36,9 @@ class ServedRow(Record):
     gpu: str
     model: str
     speed: PositiveFloat
-    """Measured over published."""
+    """Measured over published speed."""
     gpus: PositiveFloat
-    """Of one replica."""
+    """GPUs of one replica."""
     weight_dtype: str
     of_roofline: PositiveFloat
     """Measured over what no engine betters."""
@@ -74,7 +74,7 @@ def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) 
 
 
 def _published(rows: Sequence[ServedRow]) -> str:
-    """Of the efficiencies of the rows' engines on their cards, which their published speeds follow from."""
+    """Digest of the efficiencies of the rows' engines on their cards, which the published speeds follow from."""
     pairs = {(row.engine, row.gpu) for row in rows}
     return figures_digest([[row.engine, gpu, asdict(row.on(gpu))] for row in load_serving_efficiencies().engines
                            for engine, gpu in sorted(pairs) if engine == row.engine])
@@ -101,7 +101,7 @@ def _stale(file: ServedRows, files: Sequence[ServedRows]) -> str:
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:
-    """Of each file the rows that none before it has, whatever they are called: equal figures are one measurement.
+    """The rows of each file that none before it has, whatever their id: equal figures are one measurement.
 
     Equal rows of one file stay, as runs that were repeated.
     """

@@ -41,10 +41,10 @@ class ModelToBuild(NamedTuple):
     """A model as transformers takes it, with the name that the profile gives it."""
 
     name: str
-    """As the profile has it; a shrunk model says what was done."""
+    """The model's name as the profile has it; that of a shrunk model says what was done."""
     config: dict[str, Any]  # Any: JSON
     shape: ModelShape | None
-    """For the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
+    """The model for the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
     shrunk: bool = False
     """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
     notes: tuple[str, ...] = ()

@@ -186,7 +186,7 @@ class _Stepping:
                 f"--budget {wanted}s would do for that size")
 
     def enough(self) -> list[str]:
-        """That sizes ended before their share of the budget did, where some did."""
+        """A note that sizes ended before their share of the budget did, where some did; else none."""
         full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in self.points)
         told = f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median"
         return [f"{told}; more --budget gives them no more"] if full else []

@@ -47,7 +47,7 @@ class PointRun:
     session: Session
     steps: list[Step] = field(default_factory=list)
     micro_steps: int = 1
-    """Of each step."""
+    """Micro-steps of each step."""
     compiles: bool = False
     """True where the first step compiles, which no budget counts."""
     drawn: bool = False

@@ -75,9 +75,9 @@ class SkippedRow(NamedTuple):
     column: str
     """The first column whose cell is not canonical, or that no configuration expresses."""
     value: str
-    """Its cell."""
+    """The cell of that column, as written."""
     why: str
-    """What is allowed."""
+    """What that column may hold."""
 
     @property
     def reason(self) -> str:

@@ -133,7 +133,7 @@ class ServingLabel(NamedTuple):
     """Engine family."""
     model: str
     quantities: frozenset[str]
-    """Of throughput, tpot, ttft: those that the row states."""
+    """Which of throughput, tpot and ttft the row states."""
     implausible: bool
 
     @property

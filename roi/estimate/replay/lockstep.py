@@ -20,7 +20,8 @@ Whole = NDArray[np.int64]
 Columns = tuple[Array, ...]
 
 LEAST_REPLICAS: Final = 100
-"""With fewer, even a burst is done sooner one replica after the other (150: 1.1, 200: 1.4 times as fast together)."""
+"""Replicas from which they are replayed together: fewer are sooner done one after the other, even in a burst (150: 1.1, 200:
+1.4 times as fast together)."""
 LEAST_ARRIVALS: Final = 40.0
 """Arrivals in a window from which on it pays (39 with 400 replicas: 0.9 times as fast, 30 with 1,000: 1.1, 60: 1.5 to 1.8)."""
 EMPTY: Final = np.iinfo(np.int64).max

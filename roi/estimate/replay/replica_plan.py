@@ -112,7 +112,7 @@ class ReplicaPlan:
 
     @property
     def unsure_bytes(self) -> float:
-        """By which the room for KV may be off on each GPU, where no server has told it."""
+        """Bytes by which the room for KV may be off on each GPU, where no server has told it."""
         return OF_MEMORY * self.gpu.memory_bytes
 
     def memory(self, requests: RequestShape) -> ReplicaMemory:
@@ -151,7 +151,7 @@ class ReplicaPlan:
                       step_tokens=tokens, request_s=float(engine.request_s) + ahead, prompts_alone=self.habits.prompts_alone)
 
     def loaded(self, step: Iteration, prompt_tokens: float, batches: float) -> Iteration:
-        """Its step with so many batches under way.
+        """The replica's step with so many batches under way in its pipeline.
 
         One on every stage: the last stage sets the pace, which has its layers and the head for each of them. Fewer: see below.
         """
@@ -180,5 +180,5 @@ LONGEST_STEP = 16384.0
 
 
 def at_speed(server: Server, speed: float) -> Server:
-    """The same server at `speed` times its speed."""
+    """The server at `speed` times its speed: its steps and what is outside of them take as much less."""
     return replace(server, iteration=server.iteration.at_speed(speed), request_s=server.request_s / speed)

@@ -52,7 +52,7 @@ class Requests:
         return self.kv_held if self.kv_mean is None else self.kv_mean
 
     def columns(self, capacity: float) -> tuple[Array, ...]:
-        """Its arrays, in the order of its fields, as a cache of this capacity takes them: who never fits is never taken."""
+        """The arrays in the order of the fields, as a cache of this capacity takes them: who never fits it is never taken."""
         taken = np.where(self.kv_held <= capacity, self.kv_taken, self.kv_held)
         return self.arrival_s, self.prefill_tokens, self.output_tokens, self.kv_start, self.kv_growth, taken
 

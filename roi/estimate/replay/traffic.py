@@ -61,7 +61,7 @@ def poisson_arrivals(count: int, seed: int) -> Array:
 
 
 def bursty_arrivals(count: int, cv: float, seed: int) -> Array:
-    """The same of a process whose gaps are gamma with this standard deviation over mean, above 0: 1 is a Poisson process.
+    """Arrival times, as `poisson_arrivals`, with gamma gaps of this standard deviation over mean, above 0: 1 is Poisson.
 
     Load generators draw bursts so (vLLM's --burstiness is 1 / cv^2). Draws are Marsaglia and Tsang's (2000), with one more in
     the shape than asked, which a power of a uniform number takes away.

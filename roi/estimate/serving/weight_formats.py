@@ -25,7 +25,7 @@ class WeightFormat:
     unpacked: bool = False
     """True where kernels unpack the weights as they read them."""
     with_fp4: str | None = None
-    """Where it is another rate on cards that multiply 4-bit numbers: which."""
+    """The rate that products run at on cards that multiply 4-bit numbers; None: `computes_in` there too."""
 
     plain: bool = False
     """True where a block of such weights has one scale and each is whole in its bits (GGUF's q4_0 and q8_0). The kernels of

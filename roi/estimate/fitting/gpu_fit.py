@@ -321,8 +321,7 @@ def _nearest_plan(
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     def run(other: TrainingPlan) -> tuple[Room, Nearest]:
-        """Look at a plan by its dry run; in closed form where none is, or a lone row without a mask keeps scores on this
-        card."""
+        """Look at a plan by its dry run, but in closed form where none is or a lone row keeps scores on this card."""
         return look(other) if by_run is None or scores_kept_here(known.model, other, gpu) else by_run(other)
 
     for family in known.smaller(plan):

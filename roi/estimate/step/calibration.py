@@ -109,7 +109,7 @@ class GroupFit:
     from_three: float | None = None
     """Median error of the rest from the scale of three runs, averaged over the choices of three, percent."""
     from_first_three: float | None = None
-    """The same with the first three in the table's order."""
+    """Median error of the rest, percent, from the scale of the three runs that come first in the table."""
 
     @property
     def name(self) -> str:
@@ -123,11 +123,11 @@ class Piece:
 
     source: str
     n: int
-    """Its runs."""
+    """How many measurements of that source there are: runs, or loads or points of its server."""
     low: float
     """5th percentile of `overall` with it."""
     high: float
-    """95th percentile."""
+    """95th percentile of `overall` with it."""
     contradicts: bool
     """True where they lie outside the interval before, or leave it wider."""
 
@@ -146,7 +146,7 @@ class Evidence:
     """The scale that holds for a GPU and a layout, and how well it is known."""
 
     efficiency: StepEfficiency
-    """Its `overall` is the scale."""
+    """Efficiencies of the step, of which `overall` is the scale."""
     low: float
     """5th percentile of `overall`."""
     high: float
@@ -187,7 +187,7 @@ def layout_of(plan: TrainingPlan) -> str:
 
 
 def size_of(plan: TrainingPlan) -> tuple[float, ...]:
-    """`TimedRun.size` of a plan."""
+    """Sequences of a micro-step, tokens of each and GPUs of a plan, as `TimedRun.size`."""
     return float(plan.micro_batch), float(plan.seq), float(plan.gpus)
 
 

@@ -33,9 +33,9 @@ class Held(NamedTuple):
     """What an optimizer keeps for one trained parameter."""
 
     own: float = 0.0
-    """States in its type."""
+    """States in the parameter's type."""
     fixed: float = 0.0
-    """Bytes of states in another type."""
+    """Bytes of its states in another type."""
     kind: str = ""
     """factored, low, matrices or mini; empty: it takes elements one by one."""
 

@@ -16,7 +16,7 @@ FREEDOM: Final = 4.0
 LEAST_NOISE: Final = 1e-3
 """Least variance of one measurement, as a share of the prior's: 3% of its scale, so that no measurement is without noise."""
 WIDER: Final = 1.02
-"""An interval that is wider by more than this factor after another measurement was contradicted by it."""
+"""Factor by which an interval may widen after another measurement; where it widens more, that one contradicts it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Conditional:
     shift: float
     """How far the measurements move the value from the prior's centre."""
     half: float
-    """Half of its 90% interval."""
+    """Half of the value's 90% interval."""
     contradicts: bool
     """True where the median measurement lies outside the prior's 90% interval. The interval may then be the wider one."""
 

@@ -59,14 +59,15 @@ PRIOR_ROWS: Final = 8.0
 LIKE: Final = 30.0
 """Condition index from which columns harm each other (Belsley, Kuh and Welsch 1980)."""
 SHARE: Final = 0.5
-"""Share of a coefficient's variance in that direction from which it is one of them (the same)."""
+"""Share of a coefficient's variance, in directions beyond LIKE, from which its column harms others (Belsley, Kuh and Welsch
+1980)."""
 SAME: Final = 1e3
 """Condition index from which columns are one: noise of 0.1% in the rows makes 100% in a coefficient."""
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Coefficients, one a column."""
+    """The fitted coefficients, one a column, and how well the rows tell them."""
 
     values: Array
     covariance: Array

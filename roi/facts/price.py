@@ -67,7 +67,7 @@ class ApiPrice(DatedRow):
     provider: str
     """Who serves the model."""
     model: str
-    """The provider's own name for it."""
+    """The provider's own name for the model."""
     context_tokens: PositiveInt | None = None
     """Tokens that a call may hold, prompt and answer together; None where the source does not say."""
     edges_tokens: tuple[NonNegativeFloat, ...] = (0.0,)
@@ -131,7 +131,7 @@ class Retirement(DatedRow):
     provider: str
     """Who serves the model."""
     model: str
-    """The provider's own name for it."""
+    """The provider's own name for the model."""
     retires_on: Date
     """Day on which calls stop working."""
     successor: str | None = None

@@ -308,4 +308,4 @@ class ProbeProfile(Run):
 
 Profile = Annotated[DryRunProfile | ProbeProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile,
                     Field(discriminator="kind")]
-"""Any of them, told apart by `kind`."""
+"""A profile of any kind, told apart by `kind`."""

@@ -158,9 +158,9 @@ class AdapterThroughput(DatedRow):
     adapters: NonNegativeInt
     """Adapters served together, at least."""
     throughput: PositiveFloat
-    """Share of the merged model's throughput."""
+    """5th percentile of that share."""
     low: PositiveFloat
-    """5th percentile."""
+    """95th percentile of that share."""
     high: PositiveFloat
     """95th percentile."""
 

@@ -13,7 +13,7 @@ CLOUD_VERSION: Final = re.compile(r"-v1:0$")
 POINT_P: Final = re.compile(r"(?<=[a-z-])v?(\d)p(\d)(?=-|$)")
 """A point as one host writes it: llama-v3p1-8b, qwen2p5-7b."""
 BARE_V: Final = re.compile(r"(?<=-)v(\d)(?=-\d)")
-"""A generation as the same host writes it: llama-v3-8b."""
+"""A generation as the host that writes points so has it: llama-v3-8b."""
 SERVED: Final = (
     r"instruct|chat|it|hf|turbo|fast|ultrafast|instant|versatile|specdec|basic|latest|free|maas|unsloth|4096|8192|32768"
 )

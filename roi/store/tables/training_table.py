@@ -37,7 +37,7 @@ FLASH2_SINCE: Final = "2023-07-17"
 STACKED: Final = (5,)
 """Version of transformers from which experts are 3-D parameters."""
 STACKED_SINCE: Final = "2025-12-01"
-"""Day of its first candidate."""
+"""Day of the first release candidate of that version."""
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""

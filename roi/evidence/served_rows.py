@@ -28,7 +28,7 @@ SUFFIX: Final = ".served"
 
 
 class ServedRow(Record):
-    """One measured run."""
+    """One measured serving run beside what is published for it."""
 
     id: str
     engine: str
@@ -41,7 +41,7 @@ class ServedRow(Record):
     """GPUs of one replica."""
     weight_dtype: str
     of_roofline: PositiveFloat
-    """Measured over what no engine betters."""
+    """Measured speed over the roofline's, which no engine betters."""
 
 
 class ServedRows(Record):

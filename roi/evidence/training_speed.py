@@ -73,7 +73,7 @@ class CalibrationGroup(Record):
     overall: PositiveFloat
     """Roofline time over measured time, median of the runs."""
     log_scatter: NonNegativeFloat
-    """Root mean square of log(roofline / measured) around it."""
+    """Root mean square of log(roofline / measured) around that of `overall`."""
 
 
 class CalibrationFile(Record):

@@ -23,7 +23,7 @@ TINY_CONFIG: Final[dict[str, Any]] = {
 """A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
 TINY_MODEL: Final = ModelConfig(TINY, TINY_CONFIG, "")
 MULTIPLE: Final = 32
-"""Widths of shrunk models are rounded to it, for the same reason."""
+"""Widths of shrunk models are rounded down to multiples of it: bitsandbytes' CPU kernel packs 4-bit rows so."""
 LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")
 WIDTH_ENTRIES: Final = (
     "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",

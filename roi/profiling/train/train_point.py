@@ -28,7 +28,7 @@ STEADY: Final = 0.03
 FREE: Final = 5
 """Steps in a row that are timed together."""
 LEAST_TIMED: Final = 3
-"""Timed steps of a point that come before those in a row."""
+"""Timed steps that a point has before the FREE steps in a row."""
 LEAST_THIRD: Final = 5
 """Steps of a third that says something."""
 CEILING: Final = 4096

@@ -20,7 +20,7 @@ class RowScore(NamedTuple, Generic[L, Q]):
     low: float
     """5th percentile of the prediction."""
     high: float
-    """95th percentile."""
+    """95th percentile of the prediction."""
     basis: str = ""
     """Serving: which fit, and what its interval left out."""
     derived: bool = False

@@ -163,7 +163,7 @@ class ServingValidation:
     scores: tuple[ServingScore, ...]
     """What `blocks` and `by` count, in the table's order."""
     apart: tuple[ServingScore, ...]
-    """What they do not: derived figures, and those of implausible rows."""
+    """What `blocks` and `by` leave out: derived figures, and those of implausible rows."""
     skipped: tuple[SkippedRow, ...]
     unpredicted: tuple[tuple[str, str], ...]
     """(id, reason) of rows that are a configuration, but that the evidence does not reach."""

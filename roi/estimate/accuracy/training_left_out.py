@@ -60,7 +60,7 @@ class LeftOut:
     low_ratio: float
     """5th percentile of measured / predicted tokens/s."""
     high_ratio: float
-    """95th percentile."""
+    """95th percentile of measured / predicted tokens/s."""
     coverage: float
     """Percent of runs inside the stated 90% interval."""
 

@@ -46,13 +46,13 @@ class Nearest(NamedTuple):
     name: str
     """Empty where the plan fits itself, or none was found."""
     process_bytes: float
-    """Peak of the process under that plan; 0 where there is none."""
+    """Peak of the process under the plan of that name; 0 where there is none."""
     tight: bool
     """True where it fits, but not at the 95th percentile."""
     least: str = ""
     """Where none was found: the changes of the plan that needs least of all that were tried."""
     least_bytes: float = 0.0
-    """Peak of the process under that plan."""
+    """What the process cannot do without under the plan that `least` names."""
 
 
 NO_OTHER: Final = Nearest("", 0.0, tight=False)

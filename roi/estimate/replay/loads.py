@@ -35,7 +35,7 @@ LENGTH_SCATTER: Final = 0.06
 """Standard deviation over mean of lengths in closed loops that state none: InferenceX draws them from 0.8 to 1.0 of the
 nominal, and equal ones would keep all requests in step, which no server does."""
 GOLDEN: Final = (5.0**0.5 - 1.0) / 2.0
-"""Multiples of it, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
+"""The golden ratio less 1: its multiples, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
 DEFAULT_BURST: Final = 1000
 """Requests of a saturated load that does not say how many: TTFT and TPOT are of so many at once."""
 REPLAYED: Final = 600

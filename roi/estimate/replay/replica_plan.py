@@ -75,7 +75,7 @@ class ReplicaPlan:
     sequence_limit: float | None = None
     """Sequences that are decoded together at most, where it is not the engine's own."""
     adapters: AdapterSlots | None = None
-    """Slots of those that are applied at run time."""
+    """Slots for adapters that are applied at run time; None where there are none."""
     stream_interval: float = 1.0
     """Tokens of an answer that its stream sends at a time; 1 by default in TensorRT-LLM and SGLang. The host makes a response
     of so many at once (TensorRT-LLM: PyExecutor, of the first, every so many and the last). Ignored: what scheduling takes of a

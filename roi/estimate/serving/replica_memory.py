@@ -89,7 +89,7 @@ class ReplicaMemory:
     device_bytes: Number
     """Memory of the GPU."""
     usable_bytes: Number
-    """The part that the engine takes."""
+    """Part of the GPU's memory that the engine takes."""
     resident_bytes: Number
     """Weights of this GPU."""
     workspace_bytes: Number

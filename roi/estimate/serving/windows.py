@@ -77,7 +77,7 @@ class _Stream:
     decoded: Array
     """Output tokens after each chunk, the first left out; one element more than `at_s`."""
     read: Array
-    """KV tokens read for them."""
+    """KV tokens read for those output tokens, in sum."""
     exact: bool
     """True where a chunk is a token."""
     ends_only: bool

@@ -103,7 +103,7 @@ class GroupFit:
     overall: float
     """Roofline time over measured time, median of the runs."""
     log_scatter: float
-    """Root mean square of log(roofline / measured) around it."""
+    """Root mean square of log(roofline / measured) around that of `overall`."""
     left_out: float | None = None
     """Median error of each run from the scale of the others, percent; None for a single run."""
     from_three: float | None = None
@@ -155,11 +155,11 @@ class Evidence:
     n: int
     """Runs behind the scale."""
     sources: tuple[str, ...]
-    """Groups behind it."""
+    """Groups of runs behind the scale."""
     before: tuple[float, float] | None = None
     """Percentiles of `overall` without runs of one's own; None where there are none."""
     pieces: tuple[Piece, ...] = ()
-    """What each source of one's own did to them."""
+    """What each source of one's own did to the percentiles of `overall`."""
 
     @property
     def record(self) -> tuple[int, float] | None:

@@ -68,7 +68,7 @@ class MainEffects:
         self._facts = facts
 
     def table(self, ids: Sequence[str]) -> Array:
-        """The outcomes as they are, (ids, n)."""
+        """The outcomes with nothing taken out, (ids, n)."""
         return np.stack([self.outcomes[id] for id in ids])
 
     def settled(self, ids: Sequence[str], known: Array) -> Array:

@@ -207,7 +207,7 @@ class Unlike(NamedTuple):
 
     @property
     def p_value(self) -> float:
-        """Fisher's exact test, two-sided, of its share right on the pairs against that on the others."""
+        """Fisher's exact test, two-sided, of the incumbent's share right on items that pair against that on the others."""
         right, wrong, *rest = (max(round(count), 0) for count in (*self.held, *self.others))
         return exact_fisher(right, wrong, rest[0], rest[1])
 

@@ -78,7 +78,7 @@ class EngineEfficiencies(DatedRow):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Catalog ids of the models it was fitted on."""
+        """Catalog ids of the models that the engine was fitted on."""
         return tuple(sorted({model for models in self.evidence.values() for model in models}))
 
     @property

@@ -51,7 +51,7 @@ def find_case(folder: Path, name: str) -> KeptCase | None:
 
 
 def keep_case(folder: Path, name: str, found: KeptCase) -> None:
-    """Put it where the next run finds it, whole or not at all."""
+    """Put the case where the next run finds it, whole or not at all."""
     held = {"case": found.case.plain(), "scenario": found.scenario, "warnings": found.warnings, "note": found.note}
     KeptFiles(folder, MOST_BYTES, MOST_FILES).keep(name, json.dumps(held))
 

@@ -30,7 +30,7 @@ program_once: Final = cache(program)
 
 @dataclass(frozen=True)
 class KeptReplays:
-    """Capacities by what they follow from."""
+    """Capacities that earlier runs replayed, each kept by all that it follows from."""
 
     folder: Path
     """Where capacities are kept. The folder is made when one is; in one that cannot be written nothing is kept."""

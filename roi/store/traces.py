@@ -79,7 +79,7 @@ class Trace:
 
     @property
     def shape(self) -> RequestShape:
-        """Means and spreads of its lengths."""
+        """Means and spreads of the calls' lengths."""
         drawn = self.drawn()
         given, made = drawn.uncached_tokens, drawn.output_tokens
         return RequestShape(

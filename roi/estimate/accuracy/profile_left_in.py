@@ -82,7 +82,7 @@ def _row(run: TimedRun, profile: Sequence[TimedRun], prior: Evidence) -> LeftIn:
 
 
 def left_in_blocks(rows: Sequence[LeftIn]) -> dict[str, LeftInBlock]:
-    """The rows by what they share with their profile; then those whose profile contradicts the prior, and all."""
+    """Blocks of rows by what they share with their profile, then of those whose profile contradicts the prior, and of all."""
     parts = {near: [row for row in rows if row.near == near] for near in sorted({row.near for row in rows})}
     parts |= {"profile outside the interval before": [row for row in rows if row.contradicts], "all": list(rows)}
     return {name: _block(part) for name, part in parts.items() if part}

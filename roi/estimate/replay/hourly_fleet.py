@@ -87,7 +87,7 @@ class _Hours:
         return np.maximum(np.floor(self.holds / self.takes), 1.0)
 
     def serving(self, over_mean: Array) -> tuple[Array, Array]:
-        """Replicas and instances that hold so many multiples of the mean, each of the hours of the last axis."""
+        """Replicas and instances that each hour needs, its load being `over_mean` times the mean; hours on the last axis."""
         load = self.load if np.all(np.isfinite(self.load)) else np.where(over_mean > 0.0, self.load, 0.0)
         held = load * over_mean
         replicas = np.asanyarray(replicas_needed(held, 1.0, 0.0, self.spares, self.minimum, self.pooling))

@@ -61,7 +61,7 @@ class Fleet:
         return self.admitted[:-1], self.first[:-1], self.ended[:-1]
 
     def give(self, who: Whole, numbers: Whole, due: Whole) -> Whole:
-        """Queue requests at their replicas; those whose next event may be another for it, and those that are `due` besides."""
+        """Queue requests at their replicas; returns the replicas whose next event that may change, and those that are `due`."""
         order = who.argsort(kind="stable")
         who = who[order]
         places = self.given[who] + _rank(who)
@@ -256,7 +256,7 @@ class Choice:
         self.ends, self.whose, self.seen = [inf], [0], 0  # ends that are known, in order, and at which replicas
 
     def ended(self, times: Array, who: Whole) -> None:
-        """Requests end at these replicas, at times after which all that were told before have ended."""
+        """Take note of requests that end at the replicas `who` at `times`, all later than those that were told before."""
         order = times.argsort()
         self.ends[-1:], self.whose[-1:] = [*times[order].tolist(), inf], [*who[order].tolist(), 0]
 

@@ -125,7 +125,7 @@ class ReplicaPlan:
             attention_parallel=self.attention_parallel, adapters=self.adapters)
 
     def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
-        """The coefficients of its step.
+        """Coefficients of one engine step of a replica, seconds, with its KV in bytes on each GPU.
 
         A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
         far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).

@@ -49,7 +49,7 @@ class Requests:
 
     @property
     def kv_taken(self) -> Array:
-        """KV cache that counts as its own from its admission to its end."""
+        """KV cache that counts as the request's own from its admission to its end."""
         return self.kv_held if self.kv_mean is None else self.kv_mean
 
     def columns(self, capacity: float) -> tuple[Array, ...]:

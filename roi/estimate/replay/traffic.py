@@ -158,7 +158,7 @@ def as_requests(
 
 
 def mean_kv(kv: Callable[[Array], Array], prompt_tokens: Array, output_tokens: Array, shape: ModelShape | None) -> Array:
-    """The mean over its answer of what each request holds, `kv` being that of so many tokens, in its unit.
+    """KV that each request holds in the mean over its answer; `kv` gives what so many tokens hold, in its unit.
 
     By trapezoids between where the shape's windows fill: what is held grows evenly but there.
     """

@@ -36,7 +36,7 @@ class WeightFormat:
         return float(self.unpacked and not (self.plain and gpu.apple))
 
     def rate_on(self, gpu: Gpu) -> str:
-        """The matrix rate that its products run at on this card."""
+        """Name of the matrix rate at which products with such weights run on this card (`Gpu.matrix_flops`)."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
     def widened_on(self, gpu: Gpu) -> bool:

@@ -163,7 +163,7 @@ class Evidence:
 
     @property
     def record(self) -> tuple[int, float] | None:
-        """(rows left out, percent of them inside): how such intervals have held; None where nothing was left out."""
+        """How intervals of this level held on rows left out: (rows, percent inside); None where none was left out."""
         return RECORDS.get(self.level)
 
 

@@ -64,7 +64,7 @@ class Corrections:
 
     @classmethod
     def of(cls, measured: Iterable[tuple[tuple[float, ...], float]]) -> Self:
-        """The table of these (sizes, ratio) pairs."""
+        """The table of ratios measured at these sizes, as (sizes, measured over modelled seconds)."""
         rows = list(measured)
         return cls(
             tuple(tuple(float(x) for x in np.log2(np.asarray(sizes, dtype=float))) for sizes, _ in rows),

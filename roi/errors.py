@@ -45,7 +45,7 @@ class RoiError(Exception):
         return visible(super().__str__(), "\n")
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """Say it in other words: those of the door at which it is raised (roi/api/arguments.py)."""
+        """Say the error in other words: those of the door at which it is raised (roi/api/arguments.py)."""
         self.args = (words(super().__str__()),)
 
 

@@ -71,7 +71,7 @@ def read_record(kind: type[Row], path: Path, what: str, holds: str) -> Row:
 
 
 def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:
-    """The newest row dated on or before `as_of` for each key, in the order in which the file first has the keys."""
+    """The newest row dated on or before `as_of` for each key, in the order of the first such row of each."""
     known: dict[Hashable, AnyDated] = {}
     for row in rows:
         held = known.get(key(row))

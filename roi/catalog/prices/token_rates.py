@@ -47,7 +47,7 @@ class Unlisted:
 
     @property
     def told(self) -> str:
-        """One sentence part for a report: which price is missing from the list, since when, and what stands in for it."""
+        """A clause for a report: which price the list lacks, until when, and what stands in for it."""
         if self.since is None:
             return f"no {self.service} price is listed; the standard one stands"
         moved = ", moved as the standard one" if self.moved else ""

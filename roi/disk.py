@@ -139,7 +139,7 @@ class _Pieces(io.RawIOBase):
         self.some = some
 
     def readable(self) -> bool:
-        """True."""
+        """True: the stream is there to be read."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
@@ -212,7 +212,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
 UNIQUE: Final = json.JSONDecoder(object_pairs_hook=_unique)
 """A decoder that raises GivenTwice, where json's own takes the last."""
 _NUMBERS: Final = re.compile(r"\[[-+\d\s.,eEnul]{64,}\]")
-"""Of a server's profile they are nearly all, hundreds of MiB."""
+"""Long lists of numbers, which nearly all of a server's profile is: hundreds of MiB."""
 
 
 def parse_json(text: str) -> Any:  # Any: JSON

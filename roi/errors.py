@@ -45,7 +45,7 @@ class RoiError(Exception):
         return visible(super().__str__(), "\n")
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """Say it in other words: those of the door at which it is raised (roi/api/arguments.py)."""
+        """Say the error in other words: those of the door at which it is raised (roi/api/arguments.py)."""
         self.args = (words(super().__str__()),)
 
 
@@ -63,7 +63,7 @@ class ScenarioError(InputError):
         super().__init__(f"{field}: {written(value)} is not usable; {allowed}")
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """The same, and the field's name."""
+        """Say the message and the field's name in other words (`RoiError.reword`)."""
         super().reword(words)
         self.field, self.allowed = words(self.field), words(self.allowed)
 
@@ -151,7 +151,7 @@ class UnknownName(InputError):
         return visible(self.brief) + self.offered
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """The same, of what it is about and of the remedy; names that are known stay as they are."""
+        """Say what it is about, the field and the remedy in other words; the known names stay as they are."""
         super().reword(words)
         self.field, self.brief, self._end = words(self.field), words(self.brief), words(self._end)
 

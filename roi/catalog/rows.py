@@ -18,7 +18,7 @@ from roi.facts.records import DatedRow
 Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=DatedRow)
 MOST_BYTES: Final = 16 * 2**20
-"""Of a record."""
+"""Bytes of a record's file at most."""
 
 
 def read_text(name: str) -> str:
@@ -71,7 +71,7 @@ def read_record(kind: type[Row], path: Path, what: str, holds: str) -> Row:
 
 
 def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:
-    """For each key the newest row dated on or before `as_of`, in the order of the file."""
+    """The newest row dated on or before `as_of` for each key, in the order of the first such row of each."""
     known: dict[Hashable, AnyDated] = {}
     for row in rows:
         held = known.get(key(row))

@@ -44,7 +44,7 @@ def over_links(known: "Efficiencies", gpu: Gpu, tensor_parallel: int, store: Sto
 
 
 def all_over_links(known: "Efficiencies", gpus: Sequence[Gpu], degrees: Sequence[int], store: Store) -> "Efficiencies":
-    """The same for one card and degree a plan; `known` holds arrays."""
+    """Efficiencies with the all-reduce that was timed (`over_links`) for one card and degree a plan; `known` holds arrays."""
     each = [over_links(known, gpu, degree, store) for gpu, degree in zip(gpus, degrees, strict=True)]
     if not any(name for _, name in each):
         return known

@@ -43,7 +43,7 @@ class ServeFit(NamedTuple):
     theory: Iteration | None
     """The roofline, KV per token; None where shape, card or weight format is unknown."""
     adapters: tuple[AdapterSpeed, ...]
-    """With unmerged adapters over without, where the profile has both."""
+    """Speed with unmerged adapters over that without, where the profile has both."""
 
 
 def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
@@ -95,12 +95,12 @@ class MeasuredServer:
 
     stored: StoredProfile[ServeProfile]
     shape: ModelShape
-    """As its engine runs it (`as_cached`)."""
+    """The model as the profile's engine runs it (`as_cached`)."""
     gpu: Gpu
     fit: StepFit
     held_out: tuple[HoldOut, ...]
     adapters: tuple[AdapterSpeed, ...] = ()
-    """With unmerged adapters over the base, where the profile has both."""
+    """Speed with unmerged adapters over the base's, where the profile has both."""
 
     @property
     def family(self) -> str | None:
@@ -150,12 +150,12 @@ class Served:
     prompts_alone: bool = False
     """How its engine schedules (`Server.prompts_alone`)."""
     adapters: tuple[AdapterSpeed, ...] = ()
-    """With unmerged adapters over the base, from the profile `adapters_of`."""
+    """Speed with unmerged adapters over the base's, from the profile `adapters_of`; empty where none shows it."""
     adapters_of: str = ""
     as_many: bool = True
     """Whether a profile or row behind it is of as many GPUs (`OwnSpeed.as_many`)."""
     of_model: bool = True
-    """The same of its model (`OwnSpeed.of_model`)."""
+    """Whether a profile or row behind it is of this model (`OwnSpeed.of_model`)."""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:

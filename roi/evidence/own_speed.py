@@ -62,14 +62,14 @@ class OwnSpeed(NamedTuple):
 
     centre: float
     half: float
-    """Of its 90% interval, in logarithms."""
+    """Half of its 90% interval, in logarithms."""
     before: tuple[float, float]
-    """Ends without them."""
+    """Ends of the 90% interval without the measurements."""
     pieces: tuple[SpeedPiece, ...]
     as_many: bool = False
     """True where a measured plan has as many GPUs as the one that is asked for, and so its links: what they add is in it."""
     of_model: bool = False
-    """The same of its model, and so its attention."""
+    """True where a measured plan is of the model that is asked for, and so has its attention."""
 
     @property
     def told(self) -> str:

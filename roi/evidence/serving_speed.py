@@ -76,7 +76,7 @@ def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
 
 
 def _known_on(row: EngineEfficiencies, gpu: Gpu) -> Efficiencies:
-    """As fitted on the card; else what the engine's design of 2024 reached on it over what it reached on the others."""
+    """The efficiencies fitted on the card; else the engine's times what its design of 2024 reached there over what on all."""
     elder = next((each for each in load_serving_efficiencies().engines if each.engine == f"{row.engine}-2024"), None)
     if row.known(gpu.id) in row.cards or elder is None or gpu.id not in elder.cards:
         return row.on(gpu.id)
@@ -125,7 +125,7 @@ class AdapterEffect:
     """The speed with so many adapters over that without."""
 
     path: str
-    """Where its spread stands in the Case."""
+    """Path of the Case's fact that has the spread."""
     speed: float
     spread: Fact
     """1 with the ends over `speed`."""
@@ -162,6 +162,6 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
 
 
 def _relative(fact: Fact) -> Fact:
-    """The same spread around 1."""
+    """The fact as a ratio to its own value: 1, with the ends divided by it."""
     low, high = fact.spread()
     return fact.model_copy(update={"value": 1.0, "low": low / fact.number(), "high": high / fact.number()})

@@ -80,7 +80,7 @@ class CalibrationGroup(Record):
     overall: PositiveFloat
     """Roofline time over measured time, median of the runs."""
     log_scatter: NonNegativeFloat
-    """Root mean square of log(roofline / measured) around it."""
+    """Root mean square of log(roofline / measured) around that of `overall`."""
 
 
 class CalibrationFile(Record):
@@ -107,7 +107,7 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
 
 
 def _published(groups: Sequence[CalibrationGroup]) -> str:
-    """Of what the roofline takes on the groups' cards, but for the scale of its own."""
+    """Digest of the figures that the roofline takes on the groups' cards, but for its own overall scale."""
     known = training_efficiencies().step()
     cards = {group.gpu: known.matrix_of.get(group.gpu) for group in groups}
     return figures_digest(asdict(replace(known, overall=1.0, matrix_of={})) | {"matrix_of": cards})

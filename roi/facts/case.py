@@ -34,7 +34,8 @@ ITEMS = ".items"
 FOLLOWS, CORRELATION = ".follows", ".correlation"
 """Behind the path of a fact that goes with another: what names that one's path, and how closely, -1 to 1."""
 BESIDE, GIVEN = ".beside", ".beside_correlation"
-"""Behind that of one which goes with a second too that follows the same: its path, and how closely where the first is known."""
+"""Behind the path of a fact that follows another and goes with a second one too, which follows the same: the second's path, and
+how closely, -1 to 1, where the first is known."""
 CAUTIONS, ABOUT = "quality.cautions.", ".about"
 """Before the number of each thing that an evaluation warns of; behind it, the path of the system that it is about."""
 LAST = "quality.usd_per_error"
@@ -129,11 +130,11 @@ class Case:
     facts: dict[str, Fact]
 
     def model_copy(self, *, update: Mapping[str, dict[str, Fact]]) -> "Case":
-        """This Case with other facts: as records are copied."""
+        """A Case with the facts of `update` in place of this one's, by the call with which pydantic's records are copied."""
         return Case(**{"facts": self.facts, **update})
 
     def plain(self) -> dict[str, Any]:  # Any: plain JSON values
-        """Its facts as JSON has them, by path."""
+        """The facts as plain JSON values, by path."""
         return {path: fact.plain() for path, fact in self.facts.items()}
 
     @classmethod
@@ -218,7 +219,7 @@ class Case:
 
     @cached_property
     def _triangles(self) -> dict[tuple[Any, float, float], tuple[list[str], Array]]:
-        """By scale (Any: its inverse) the paths of the uncertain facts on it, and low end, mode, high end: (3, facts, 1)."""
+        """For each scale (Any: its inverse), paths of the uncertain facts on it; low ends, modes, high ends: (3, facts, 1)."""
         found: dict[tuple[Any, float, float], tuple[list[str], list[tuple[float, float, float]]]] = {}
         for path in self.uncertain:
             if path + ITEMS in self.facts:

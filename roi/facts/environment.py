@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from roi.facts.records import Record
 
 SCHEMA: Final = "roi.profile/1"
-"""Of every profile file; written into each."""
+"""Name of the schema of every profile file, written into each."""
 
 
 class ProbeAnswers(Record):
@@ -25,9 +25,9 @@ class ProbeAnswers(Record):
     hidden_ratio: NonNegativeFloat | None = None
     """Buffers of attention's backward, measured over what the dry run assumes."""
     first_length_s: PositiveFloat | None = None
-    """Decode attention the first time that a length of the cache comes: a plan is made for it, or not."""
+    """Seconds of one decode attention the first time that a length of the cache comes: a plan is made for it, or not."""
     later_length_s: PositiveFloat | None = None
-    """The same at a length that it has seen."""
+    """Seconds of one decode attention at a length of the cache that has come before."""
     short_kernel_ratio: PositiveFloat | None = None
     """A copy of 4 KiB as `roi profile device` times it, over the same in a chain of 100."""
     energy_period_s: PositiveFloat | None = None

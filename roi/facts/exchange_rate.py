@@ -13,7 +13,7 @@ class ExchangeRate:
     """USD for one unit of a currency, from a day on."""
 
     currency: str
-    """Its code (ISO 4217), three capitals."""
+    """The currency's code (ISO 4217), three capitals."""
     usd: float
     since: Date
 

@@ -48,9 +48,9 @@ class Fact:
     value: Value
     """The central value, in `unit`."""
     low: float | None = None
-    """5th percentile."""
+    """5th percentile of the value."""
     high: float | None = None
-    """95th percentile."""
+    """95th percentile of the value."""
     unit: str = ""
     """SI or USD unit, for example USD/Mtok; empty for names, flags and counts."""
     basis: Basis
@@ -83,7 +83,7 @@ class Fact:
         object.__setattr__(self, "high", high)
 
     def model_copy(self, *, update: Mapping[str, Any]) -> Self:  # Any: the fields' types
-        """This fact with other fields, which are not checked: as records are copied."""
+        """A fact with the fields of `update` in place of this one's, which are not checked; called as pydantic's own."""
         made = object.__new__(type(self))
         made.__dict__.update({**self.__dict__, **update})
         return made

@@ -60,7 +60,7 @@ class Attention(Record):
     layers: PositiveInt
     """How many layers mix tokens this way."""
     passes: PositiveInt = 1
-    """Times that a token passes through each of them: above 1 where a model loops, or where many layers share one block."""
+    """Times that a token passes through each of these layers: above 1 where a model loops, or where many share one block."""
     heads: PositiveInt
     """Query heads; linear: value heads."""
     kv_heads: PositiveInt
@@ -179,7 +179,7 @@ class Mlp(Record):
     layers: PositiveInt
     """How many layers use it."""
     passes: PositiveInt = 1
-    """Times that a token passes through each of them."""
+    """Times that a token passes through each of these layers."""
     intermediate: PositiveInt
     """Inner width of the MLP, or of one expert."""
     gated: bool = True
@@ -228,7 +228,7 @@ class ModelShape(DatedRow):
     context_tokens: PositiveInt
     """Longest sequence the publisher states."""
     release_contexts: tuple[tuple[str, PositiveInt], ...] = ()
-    """The same of releases of this shape that take more, by their alias."""
+    """Longest sequence, tokens, of each release of this shape that takes more than `context_tokens`, by the release's alias."""
     hidden: PositiveInt
     """Width of the residual stream."""
     vocab: PositiveInt

@@ -39,9 +39,9 @@ class InstanceSize(DatedRow):
     """How many GPUs one instance of a vendor has at most that rents any number of them, each at the price of one."""
 
     vendor: str
-    """Who rents them."""
+    """Who rents the GPUs."""
     gpus_at_most: PositiveInt
-    """On one machine."""
+    """Most GPUs that one instance, which is one machine, has."""
 
 
 class PurchasePrice(DatedRow):
@@ -67,7 +67,7 @@ class ApiPrice(DatedRow):
     provider: str
     """Who serves the model."""
     model: str
-    """The provider's own name for it."""
+    """The provider's own name for the model."""
     context_tokens: PositiveInt | None = None
     """Tokens that a call may hold, prompt and answer together; None where the source does not say."""
     edges_tokens: tuple[NonNegativeFloat, ...] = (0.0,)
@@ -131,7 +131,7 @@ class Retirement(DatedRow):
     provider: str
     """Who serves the model."""
     model: str
-    """The provider's own name for it."""
+    """The provider's own name for the model."""
     retires_on: Date
     """Day on which calls stop working."""
     successor: str | None = None

@@ -49,7 +49,7 @@ class MemoryReading(Record):
     reserved_bytes: NonNegativeFloat | None = None
     """torch.cuda.max_memory_reserved."""
     process_bytes: NonNegativeFloat | None = None
-    """This process on the device as NVML counts it (context included); on a CPU its highest resident set."""
+    """Device memory of this process as NVML counts it (CUDA context included); on a CPU its largest resident set."""
     device_bytes: NonNegativeFloat | None = None
     """Everything in use on the device."""
     retries: NonNegativeInt | None = None
@@ -60,13 +60,13 @@ class DryRunSearch(Record):
     """What the dry run says about other sizes, so that limits are found without torch."""
 
     micro_batch: PositiveInt
-    """Sequences."""
+    """Sequences of a micro-batch."""
     seq: PositiveInt
-    """Tokens of each."""
+    """Tokens of each sequence."""
     allocated_bytes: PositiveFloat
     """Peak allocated by a dry run of the same plan at this size."""
     reserved_bytes: PositiveFloat
-    """The same after the allocator's replay."""
+    """Peak reserved of that dry run, by a replay of torch's allocator."""
     ran: bool = True
     """True where the whole model was run at this size; False where models of a few layers say it."""
 
@@ -77,9 +77,9 @@ class DryRunLimit(Record):
     gpu: str
     """Name in the catalog."""
     largest_micro_batch: NonNegativeInt
-    """At the plan's length; 0 = none."""
+    """Most sequences in a micro-batch that fit at the plan's length; 0: none."""
     longest_seq: NonNegativeInt
-    """At the plan's micro-batch, tokens; 0 = none."""
+    """Tokens of the longest sequences that fit at the plan's micro-batch; 0: none."""
 
 
 class DryRunProfile(Run):
@@ -210,9 +210,9 @@ class TrainPoint(Record):
     losses: tuple[float, ...] = ()
     """Loss of every step."""
     tokens: tuple[PositiveFloat, ...] = ()
-    """Of a run on real lengths: tokens of the examples of every step, over its micro-steps; empty: every row is full."""
+    """Tokens of each step's examples, over its micro-steps, of a run on real lengths; empty: every row is full."""
     slots: tuple[PositiveFloat, ...] = ()
-    """Of such a run: tokens that were computed, with what filled the rows up."""
+    """Tokens computed in each step, over its micro-steps: `tokens` and what filled rows up; empty: every row is full."""
     memory: MemoryReading
     power_w: NonNegativeFloat | None = None
     """Mean board power while stepping."""
@@ -221,7 +221,7 @@ class TrainPoint(Record):
     predicted_allocated_bytes: NonNegativeFloat | None = None
     """What the closed form said before the run."""
     ranks: tuple[RankPoint, ...] = ()
-    """Of a job on several cards: every rank, in order; the fields above are those of rank 0, losses the mean of all."""
+    """Every rank of a job on several cards, in order; the fields above are those of rank 0, losses the mean of all."""
 
     @property
     def timed_s(self) -> tuple[float, ...]:
@@ -308,4 +308,4 @@ class ProbeProfile(Run):
 
 Profile = Annotated[DryRunProfile | ProbeProfile | DeviceProfile | TrainProfile | InferProfile | ServeProfile,
                     Field(discriminator="kind")]
-"""Any of them, told apart by `kind`."""
+"""A profile of any kind, told apart by `kind`."""

@@ -27,7 +27,7 @@ class ServedRequest(Record):
     prompt_tokens: NonNegativeInt
     """Prompt tokens as counted."""
     cached_tokens: NonNegativeInt = 0
-    """Of those, found in the server's prefix cache as its usage reports."""
+    """Those of the prompt tokens that the server's usage reports as found in its prefix cache."""
     asked_tokens: PositiveInt
     """Output tokens that were asked for (max_tokens)."""
     output_tokens: NonNegativeInt
@@ -66,7 +66,7 @@ class Cut(Record):
     """How a run ended that did not do all that was planned."""
 
     why: str
-    """In words."""
+    """Why the run ended early, in words."""
     failed: bool
     """True where requests failed or the server was given up; False where time, a signal or what was announced ended it."""
     closed_loops: bool

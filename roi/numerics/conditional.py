@@ -16,17 +16,17 @@ FREEDOM: Final = 4.0
 LEAST_NOISE: Final = 1e-3
 """Least variance of one measurement, as a share of the prior's: 3% of its scale, so that no measurement is without noise."""
 WIDER: Final = 1.02
-"""An interval that is wider by more than this factor after another measurement was contradicted by it."""
+"""Factor by which an interval may widen after another measurement; where it widens more, that one contradicts it."""
 
 
 @dataclass(frozen=True)
 class Conditional:
-    """A value after measurements."""
+    """What measurements leave of a value that had a prior: where it lies, and how surely."""
 
     shift: float
-    """From the prior's centre."""
+    """How far the measurements move the value from the prior's centre."""
     half: float
-    """Half of its 90% interval."""
+    """Half of the value's 90% interval."""
     contradicts: bool
     """True where the median measurement lies outside the prior's 90% interval. The interval may then be the wider one."""
 
@@ -38,7 +38,7 @@ class Averaged(NamedTuple):
     """Index of the first measurement of each thing."""
     means: Array
     noise: Array
-    """Of each mean, by what scatters within its sources."""
+    """Variance of each mean by the scatter within its sources, a share of the prior's variance, shape (n,)."""
     between: float
     """Variance between sources; it is not averaged out: who asks has one of them, or another."""
     shared: Array

@@ -59,20 +59,21 @@ PRIOR_ROWS: Final = 8.0
 LIKE: Final = 30.0
 """Condition index from which columns harm each other (Belsley, Kuh and Welsch 1980)."""
 SHARE: Final = 0.5
-"""Share of a coefficient's variance in that direction from which it is one of them (the same)."""
+"""Share of a coefficient's variance, in directions beyond LIKE, from which its column harms others (Belsley, Kuh and Welsch
+1980)."""
 SAME: Final = 1e3
 """Condition index from which columns are one: noise of 0.1% in the rows makes 100% in a coefficient."""
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Coefficients, one a column."""
+    """The fitted coefficients, one a column, and how well the rows tell them."""
 
     values: Array
     covariance: Array
-    """Of the coefficients without the bound at 0, from parts and points left out."""
+    """Covariance of the coefficients without the bound at 0, from blocks left out and points off the line, shape (k, k)."""
     pulls: Array
-    """Of each part, the coefficients' covariance from it alone where rows scatter equally, shape (parts, k, k)."""
+    """The coefficients' covariance from each block alone, where rows scatter equally, shape (blocks, k, k)."""
     residuals: Array
     """Fitted over measured - 1, one a row."""
     misfit: float

@@ -37,7 +37,7 @@ class FactColumns:
         return 0 < DRAWS_A_COLUMN * 2 * len(self._facts) <= draws
 
     def part_of(self, known: Array) -> NDArray[np.bool_]:
-        """Of each column whether its fact is a part of `known`, shape (n,): (2 x facts,)."""
+        """Whether the fact of each column is a part of `known`, shape (n,): booleans of shape (2 x facts,)."""
         return np.repeat(np.abs(self._ranks @ _centred(known)) * 12.0 / known.size >= DEPENDENT, 2)
 
     @cached_property
@@ -68,7 +68,7 @@ class MainEffects:
         self._facts = facts
 
     def table(self, ids: Sequence[str]) -> Array:
-        """The outcomes as they are, (ids, n)."""
+        """The outcomes with nothing taken out, (ids, n)."""
         return np.stack([self.outcomes[id] for id in ids])
 
     def settled(self, ids: Sequence[str], known: Array) -> Array:

@@ -48,7 +48,7 @@ class ScorePosterior:
 
     @property
     def errors(self) -> "ScorePosterior":
-        """The same of the error rate."""
+        """What is known of the error rate: the same counts with right and wrong exchanged."""
         return ScorePosterior(self.wrong, self.right)
 
     @property
@@ -74,7 +74,7 @@ class ScorePosterior:
 
 @dataclass(frozen=True)
 class CarriedOver(ScorePosterior):
-    """The same of a score on all `items` of the incumbent, of which only some pair."""
+    """What is known of a system's score on all `items` of the incumbent, carried over from those that it was scored on too."""
 
     items: float
 
@@ -95,7 +95,7 @@ class Agreement:
 
     @property
     def items(self) -> float:
-        """All of them."""
+        """Number of items that both systems were scored on."""
         return self.n11 + self.n10 + self.n01 + self.n00
 
     @property
@@ -110,7 +110,7 @@ class Agreement:
 
     @property
     def variance(self) -> float:
-        """Of the true difference: that of a Dirichlet with half an item more on each of the two cells in which both differ.
+        """Variance of the true difference, of a Dirichlet with half an item more in each of the two cells in which both differ.
 
         Nothing is added to the cells in which they agree. The margins are then Beta posteriors with Jeffreys prior, as where
         each system stands alone, the mean leans to neither side, and no differing item is not taken for certainty.
@@ -203,11 +203,11 @@ class Unlike(NamedTuple):
     held: tuple[float, float]
     """Items right and wrong of the incumbent that pair."""
     others: tuple[float, float]
-    """The same of those that do not."""
+    """Items right and wrong of the incumbent that do not pair."""
 
     @property
     def p_value(self) -> float:
-        """Fisher's exact test, two-sided, of its share right on the pairs against that on the others."""
+        """Fisher's exact test, two-sided, of the incumbent's share right on items that pair against that on the others."""
         right, wrong, *rest = (max(round(count), 0) for count in (*self.held, *self.others))
         return exact_fisher(right, wrong, rest[0], rest[1])
 

@@ -69,7 +69,7 @@ def joint_low(lows: Iterable[ArrayLike]) -> NDArray[np.float64]:
 
 
 def joint_high(highs: Iterable[ArrayLike]) -> NDArray[np.float64]:
-    """P95 of the same, from the factors' P95s."""
+    """P95 of a product of independent log-normal factors around 1 that have these P95s (`joint_low`)."""
     return np.asarray(np.exp(joint_deviation(np.log(np.asarray(high, dtype=float)) for high in highs)))
 
 

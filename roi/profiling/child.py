@@ -43,7 +43,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; below 0 where a signal ended it."""
+        """Exit code of the program; None while it runs, below 0 where a signal ended it."""
         return self.process.poll()
 
     def stop(self, grace_s: float = GRACE_S) -> None:
@@ -60,7 +60,7 @@ class Child:
         self._watch.communicate()
 
     def last_lines(self, count: int = 8) -> list[str]:
-        """The end of what it said, as a terminal may show it."""
+        """The last lines that the program wrote, as a terminal may show them."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - MOST_LOG_BYTES))
             lines = file.read(MOST_LOG_BYTES).decode("utf-8", "replace").replace("\r", "\n").splitlines()

@@ -173,7 +173,7 @@ class _ReaderFinder:
 
 @contextmanager
 def read_from_names() -> Iterator[None]:
-    """Of the files of its models transformers looks through the lines from the last that begins with `__all__` on.
+    """transformers looks for the names of a model's file from the last line on that begins with `__all__`, in this context.
 
     That is where it would begin, after it has cut the whole of 1,700 files into lines: half of the time that it reads them.
     """

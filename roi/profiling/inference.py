@@ -27,12 +27,13 @@ CPU_INPUTS: Final = 64
 """bitsandbytes' CPU kernel (AVX512-BF16) packs 4-bit rows in blocks of so many outputs when no gradient is asked for, and wants
 every row to hold full blocks of so many weights that share a scale."""
 FACTOR_DEVIATION: Final = 0.01
-"""Of the adapter's second factor, which starts at zero: products with zeros would cost a GPU less power."""
+"""Standard deviation of the values in the adapter's second factor, which starts at zero: products with zeros would cost a GPU
+less power."""
 
 Stage = Literal["base", "unmerged", "merged"]
 
 STAGES: Final[tuple[Stage, ...]] = ("base", "unmerged", "merged")
-"""In this order one model after the other is in memory: the adapter is put on the base, then added into it."""
+"""The models in the order in which each is in memory: the adapter is put on the base, then added into it."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ TINY_CONFIG: Final[dict[str, Any]] = {
 """A llama of 3.5 million parameters. Every output width is a multiple of 32: bitsandbytes' CPU kernel packs 4-bit rows so."""
 TINY_MODEL: Final = ModelConfig(TINY, TINY_CONFIG, "")
 MULTIPLE: Final = 32
-"""Widths of shrunk models are rounded to it, for the same reason."""
+"""Widths of shrunk models are rounded down to multiples of it: bitsandbytes' CPU kernel packs 4-bit rows so."""
 LAYER_ENTRIES: Final = ("num_hidden_layers", "n_layer")
 WIDTH_ENTRIES: Final = (
     "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",
@@ -41,10 +41,10 @@ class ModelToBuild(NamedTuple):
     """A model as transformers takes it, with the name that the profile gives it."""
 
     name: str
-    """As the profile has it; a shrunk model says what was done."""
+    """The model's name as the profile has it; that of a shrunk model says what was done."""
     config: dict[str, Any]  # Any: JSON
     shape: ModelShape | None
-    """For the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
+    """The model for the closed form: the catalog's, or as `roi fit` reads it from a config.json; None where there is none."""
     shrunk: bool = False
     """True where the model is a small one on purpose: a CPU then takes any size that its memory holds."""
     notes: tuple[str, ...] = ()

@@ -38,11 +38,11 @@ class Stops:
         return "ended by SIGTERM" if self.signal == signal.SIGTERM else "interrupted by the user"
 
     def guard(self, end: Callable[[], object] | None = None) -> None:
-        """From here on there is something to keep: the first signal calls `end` (else raises), later ones do nothing."""
+        """Let signals end the run in order from here on: the first calls `end` (else raises), later ones do nothing."""
         self._first, self._later = end or self._raise, None
 
     def finish(self) -> None:
-        """From here on signals are noted only, for the exit code: the measuring has ended."""
+        """Only note signals from here on, for the exit code: the measuring has ended."""
         self._first = self._later = None
 
     def error(self) -> KeyboardInterrupt:
@@ -62,7 +62,7 @@ class Stops:
 
 @contextmanager
 def catch_stops() -> Iterator[Stops]:
-    """Both signals go to what is yielded until the block ends; then they are handled as before.
+    """SIGINT and SIGTERM go to the Stops that is yielded until the block ends; then they are handled as before.
 
     One that is ignored (a script's background job ignores Ctrl-C) stays ignored. Outside the main thread, where Python sets no
     handlers, nothing changes. One that came in a block around this one, and was lost in an import or a finaliser that swallows

@@ -76,7 +76,7 @@ def read_order(folder: Path) -> Any:  # Any: what `run_ranks` was given
 
 
 def run_ranks(module: str, folder: Path, order: object, ranks: int, look: Callable[[], None]) -> list[str] | None:
-    """What they said last where they failed; None where so many processes of `module` did what is ordered.
+    """What the processes said last where they failed; None where `ranks` processes of `module` did what is ordered.
 
     `look` is called while they run, and when they have ended, also by a signal. They get `folder` as their argument, and leave
     there what they have.

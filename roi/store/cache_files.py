@@ -90,7 +90,7 @@ class KeptFiles:
     """
 
     folder: Path
-    """It is made when something is kept; one that cannot be written keeps nothing."""
+    """Where the files are. The folder is made when something is kept; in one that cannot be written nothing is."""
     most_bytes: int
     most_files: int
 

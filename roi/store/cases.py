@@ -22,9 +22,9 @@ from roi.store.cache_files import KeptFiles, program, stamps
 from roi.store.profiles.places import profile_folders
 
 MOST_BYTES: Final = 8 * 2**20
-"""Of one file; that of the bundled scenario has 0.3 MB."""
+"""Bytes of one file at most; that of the bundled scenario has 0.3 MB."""
 MOST_FILES: Final = 100
-"""In the folder, about 30 MB; beyond it the older half goes."""
+"""Files that the folder holds at most, about 30 MB; beyond it the older half goes."""
 MOST_GIVEN: Final = 2 * 2**20
 """Bytes of a scenario, or a part; larger ones are refused by who reads them."""
 
@@ -51,7 +51,7 @@ def find_case(folder: Path, name: str) -> KeptCase | None:
 
 
 def keep_case(folder: Path, name: str, found: KeptCase) -> None:
-    """Put it where the next run finds it, whole or not at all."""
+    """Put the case where the next run finds it, whole or not at all."""
     held = {"case": found.case.plain(), "scenario": found.scenario, "warnings": found.warnings, "note": found.note}
     KeptFiles(folder, MOST_BYTES, MOST_FILES).keep(name, json.dumps(held))
 

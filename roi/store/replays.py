@@ -21,19 +21,19 @@ from roi.estimate.replay.load_curve import Capacity, PlanCapacity
 from roi.store.cache_files import KeptFiles, program
 
 MOST_BYTES: Final = 4096
-"""Of one file; they hold some 500."""
+"""Bytes of one file at most; usual ones have some 500."""
 MOST_FILES: Final = 2000
-"""In the folder, about 1 MB; beyond it the oldest half goes."""
+"""Files that the folder holds at most, about 1 MB; beyond it the older half goes."""
 program_once: Final = cache(program)
 """The program as it was when a capacity was first asked for."""
 
 
 @dataclass(frozen=True)
 class KeptReplays:
-    """Capacities by what they follow from."""
+    """Capacities that earlier runs replayed, each kept by all that it follows from."""
 
     folder: Path
-    """It is made when something is kept; one that cannot be written keeps nothing."""
+    """Where capacities are kept. The folder is made when one is; in one that cannot be written nothing is kept."""
 
     def find(self, *inputs: object) -> PlanCapacity | None:
         """What these inputs gave; None where nobody has replayed them, or what was kept is no capacity."""

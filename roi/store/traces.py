@@ -27,11 +27,11 @@ COLUMNS: Final = {
 LEAST_S: Final = 30.0
 """Seconds that a trace lasts at least when it is replayed: many times what a request takes."""
 SHORTEST_S: Final = 5.0
-"""The same where it has so many calls that half a minute of them would take minutes to replay."""
+"""Seconds that a trace lasts at least where MOST_CALLS calls end it before LEAST_S; a faster one is refused."""
 MOST_CALLS: Final = 20_000
 """Calls of a trace that is repeated, at most."""
 MOST_BYTES: Final = 256 * 2**20
-"""Of a trace: some ten million calls."""
+"""Bytes of a trace at most: some ten million calls."""
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
 LONGEST: Final = 10_000_000
@@ -43,7 +43,7 @@ class Trace:
     """Calls in order of arrival; arrays of one length."""
 
     arrival_s: Array
-    """From 0, ascending, s."""
+    """When each call arrives, s, ascending from 0."""
     input_tokens: Array
     """Prompt tokens, cached ones included."""
     cached_tokens: Array
@@ -79,7 +79,7 @@ class Trace:
 
     @property
     def shape(self) -> RequestShape:
-        """Means and spreads of its lengths."""
+        """Means and spreads of the calls' lengths."""
         drawn = self.drawn()
         given, made = drawn.uncached_tokens, drawn.output_tokens
         return RequestShape(

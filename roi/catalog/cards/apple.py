@@ -20,7 +20,7 @@ from roi.facts.records import DatedRow
 from roi.units import GIB, MIB
 
 ALUS: Final = 128
-"""Of a core: 16 execution units of 8, each a multiplication and an addition a clock (philipturner/metal-benchmarks)."""
+"""Arithmetic units of a GPU core: 16 execution units of 8, each a multiply-add a clock (philipturner/metal-benchmarks)."""
 SMALL_GB: Final = 32
 """Unified memory up to which Metal gives two thirds of it, beyond which three quarters."""
 NOISE: Final = re.compile(
@@ -37,7 +37,7 @@ class Chip(DatedRow):
     """One chip with so many GPU cores."""
 
     chip: str
-    """Its name, for example M2-Ultra."""
+    """The chip's name, for example M2-Ultra."""
     cores: PositiveInt
     """GPU cores."""
     memory_gb: str

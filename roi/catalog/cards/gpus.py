@@ -27,7 +27,7 @@ POWER_SLOPE: Final = 0.19
 POWER_RANGE: Final = (0.44, 4.9)
 """Watts for a TFLOP/s of the cards that were measured, B200 to RTX 3090."""
 AMD_LEVEL: Final = 0.74
-"""What AMD's measured cards reach over that."""
+"""Share that AMD's measured cards reach over what that law gives (`matrix_share`)."""
 AMD_READING: Final = 0.9
 """Share of the datasheet's bandwidth that AMD's cards read over what NVIDIA's do: 0.81 over 0.90 (MI300X, arXiv 2510.27583)."""
 

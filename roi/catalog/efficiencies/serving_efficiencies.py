@@ -23,7 +23,8 @@ METAL: Final = "llama.cpp-metal"
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
 Kind = Literal["dense", "mixture"]
-"""Of models: a mixture's kernels of experts are a card's and an engine's own, and few models show them."""
+"""Kinds of model with intervals of their own: kernels of a mixture's experts are a card's and an engine's own, and few models
+show them."""
 LEFT_OUT: Final[dict[Level, str]] = {
     "same": "format and number of GPUs", "model": "model", "elsewhere": "card", "other": "engine"}
 
@@ -60,7 +61,8 @@ class EngineEfficiencies(DatedRow):
     intervals: dict[Kind, dict[str, dict[Level, Spread]]]
     """GPU, of `gpus` -> same or model -> the spread there."""
     elsewhere: dict[Kind, Spread]
-    """On other GPUs, no less than what its least known card needs; of the engine that was left out for "other"."""
+    """The spread on GPUs that are not in `gpus`, no less than what the least known card of these needs; for the engine "other"
+    that of engines left out of the fit."""
     inside: dict[Level, NonNegativeFloat]
     """Share of the runs that lay inside when neither the fit nor the interval had seen what is new about them."""
 
@@ -77,7 +79,7 @@ class EngineEfficiencies(DatedRow):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Catalog ids of the models it was fitted on."""
+        """Catalog ids of the models that the engine was fitted on."""
         return tuple(sorted({model for models in self.evidence.values() for model in models}))
 
     @property
@@ -157,9 +159,9 @@ class AdapterThroughput(DatedRow):
     adapters: NonNegativeInt
     """Adapters served together, at least."""
     throughput: PositiveFloat
-    """Share of the merged model's throughput."""
+    """5th percentile of that share."""
     low: PositiveFloat
-    """5th percentile."""
+    """95th percentile of that share."""
     high: PositiveFloat
     """95th percentile."""
 

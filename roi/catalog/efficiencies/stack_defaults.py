@@ -22,7 +22,7 @@ class StackDefault(DatedRow):
     column: str
     """Column of a table of training runs, or field of a plan."""
     value: str
-    """Its cell."""
+    """What stands in that column, or field, where nothing is stated."""
 
 
 def stack_defaults(stack: Stack, day: str | None) -> dict[str, str]:

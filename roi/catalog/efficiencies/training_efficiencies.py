@@ -18,7 +18,7 @@ class Efficiency(Fact):
     """One fitted or published share, with why it is what it is."""
 
     n: NonNegativeInt
-    """Measured rows behind it; 0 where it is published or assumed."""
+    """Measured rows behind the share; 0 where it is published or assumed."""
     reason: str
     """What it stands for and what moves it."""
 

@@ -184,7 +184,7 @@ class ChosenModel(NamedTuple):
 
     shape: ModelShape
     config: ModelConfig | None
-    """None where transformers has no class for it."""
+    """The model's configuration; None where transformers has no class for it."""
     stored: StoredWeights | None
     """How the checkpoint that was named is packed: by its config.json, its name, or its publisher; None: it is not."""
 

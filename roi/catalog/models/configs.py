@@ -15,7 +15,7 @@ from roi.facts.model import ModelShape
 from roi.units import GIB
 
 MOST_BYTES: Final = 8 * 2**20
-"""Of a config.json, which has some kilobytes."""
+"""Bytes of a config.json at most; usual ones have some kilobytes."""
 CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 """What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
 DEPTH_ENTRIES: Final = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "layers", "encoder_layers",
@@ -23,7 +23,7 @@ DEPTH_ENTRIES: Final = ("num_hidden_layers", "n_layer", "n_layers", "num_layers"
 """What families call the number of layers: most; gpt2 and bloom; mpt; gpt_neo, exaone and xglm; kosmos; formulanet; hrm; or
 Nemotron-H, which states the kind of each."""
 LARGEST: Final = 10**12
-"""Of any whole number in a configuration; the base of rotary positions is some 10**8."""
+"""No whole number of a configuration is larger; the base of rotary positions is some 10**8."""
 COUNTS: Final = {
     **dict.fromkeys((
         "hidden_size", "intermediate_size", "moe_intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads",

@@ -37,7 +37,7 @@ LINEAR: Final = re.compile(
 )
 """Paths of token mixing with a state of fixed size."""
 LINEAR_TYPE: Final = re.compile(r"linear|mamba|conv|recurrent|ssm|kda")
-"""Items of layer_types that say the same."""
+"""Items of layer_types that stand for token mixing with a state of fixed size."""
 USUAL: Final = {
     "q_proj": ("q_proj", "query", "q_lin", "q"), "k_proj": ("k_proj", "key", "k"), "v_proj": ("v_proj", "value", "v"),
     "o_proj": ("o_proj", "out_proj", "dense", "c_proj", "wo", "o", "proj", "linear_out", "attention_output"),

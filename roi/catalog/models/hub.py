@@ -41,7 +41,7 @@ OF_THE_CACHE: Final = ("etag", "x-linked-etag", "x-repo-commit")
 """What the server says and the client calls files of its cache by."""
 MOST_DIMENSIONS: Final = 8
 MOST_ELEMENTS: Final = 2**40
-"""Of a tensor, and along one of its dimensions."""
+"""Entries along one dimension of a tensor are fewer."""
 Tensors = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 

@@ -24,11 +24,11 @@ class QualityPrior(DatedRow):
     over: Finite | None = None
     """The incumbent's class, an open model of up to this many parameters; None: a vendor's, or a larger one."""
     ratio: Finite
-    """Errors over the incumbent's."""
+    """The model's errors over the incumbent's."""
     low: Finite
-    """5th percentile."""
+    """5th percentile of the ratio."""
     high: Finite
-    """95th percentile."""
+    """95th percentile of the ratio."""
 
 
 def quality_prior(kind: Kind, size: float = 0.0, incumbent: str | None = None) -> QualityPrior:

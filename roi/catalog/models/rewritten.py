@@ -99,7 +99,7 @@ def _zamba(entries: Entries) -> Entries:
 
 
 def _zamba2(entries: Entries) -> Entries:
-    """As Zamba's, with num_mem_blocks blocks that take turns; a list of its own where the file has none."""
+    """num_mem_blocks shared blocks take turns in the hybrid layers, which the family has a usual list of."""
     five = ["linear_attention"] * 5
     types = entries.get("layers_block_type") or [
         "linear_attention", *([*five, "hybrid"] * 7), *five[:4], "hybrid", *five[:3], "hybrid", *five[:2]]

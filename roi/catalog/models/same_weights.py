@@ -13,19 +13,19 @@ CLOUD_VERSION: Final = re.compile(r"-v1:0$")
 POINT_P: Final = re.compile(r"(?<=[a-z-])v?(\d)p(\d)(?=-|$)")
 """A point as one host writes it: llama-v3p1-8b, qwen2p5-7b."""
 BARE_V: Final = re.compile(r"(?<=-)v(\d)(?=-\d)")
-"""A generation as the same host writes it: llama-v3-8b."""
+"""A generation as the host that writes points so has it: llama-v3-8b."""
 SERVED: Final = (
     r"instruct|chat|it|hf|turbo|fast|ultrafast|instant|versatile|specdec|basic|latest|free|maas|unsloth|4096|8192|32768"
 )
 """Endings that name how the tuned release is served, or that it is that: a bare name stands for it, "base" does not."""
 OF_SEVERAL: Final = re.compile("[+>]")
-"""In the name of what is more than one released model: tuned (model+lora), or in a cascade (model > model)."""
+"""What tells the name of more than one released model: a tuned one (model+lora), or a cascade (model > model)."""
 CLOSED: Final = re.compile(r"claude-(?:opus|sonnet|haiku|fable|mythos)-\d+(?:-\d+)?|(?:gpt-\d|o\d|gemini-)[a-z0-9.-]*")
 """What makers call their closed models, from Claude 4 on; older ones have releases of one name by date, which differ."""
 RELEASED: Final = re.compile(r"(?<=^claude-)(.+-\d+)[-@]20\d{6}$")
 """The day of a release as Anthropic and clouds write it: claude-haiku-4-5-20251001."""
 SNAPSHOT: Final = re.compile(r"^((?:gpt-(?:4\.1|[5-9])|o\d)(?!.*-chat).*)-20\d\d(?:-\d\d-\d\d|\d{4})$")
-"""The same of OpenAI, whose answers name it: gpt-5.4-2026-03-05. From GPT-4.1 and o1 on a name has one, but for
+"""The day of a release as OpenAI's answers write it: gpt-5.4-2026-03-05. From GPT-4.1 and o1 on a name has one release, but for
 ChatGPT's models."""
 
 

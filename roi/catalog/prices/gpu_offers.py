@@ -62,7 +62,7 @@ class Offer(NamedTuple):
     low_usd_per_gpu: float | None = None
     high_usd_per_gpu: float | None = None
     basis: Basis = Basis.QUOTED
-    """Of its price."""
+    """What the price rests on."""
     stated: int | None = None
     """Number of the rent in the scenario's `gpu_rents`; None where the catalog says it."""
     owned: int | None = None

@@ -47,7 +47,7 @@ class Unlisted:
 
     @property
     def told(self) -> str:
-        """In words."""
+        """A clause for a report: which price the list lacks, until when, and what stands in for it."""
         if self.since is None:
             return f"no {self.service} price is listed; the standard one stands"
         moved = ", moved as the standard one" if self.moved else ""
@@ -70,7 +70,7 @@ class TokenRates:
     unlisted: Unlisted | None = None
     """The batch or the tier that the list does not have; None where it says all."""
     usd_per_1000_searches: float | None = None
-    """Of web searches that the provider runs for a call; None where the list says none."""
+    """USD for 1,000 web searches that the provider runs for a call; None where the list says none."""
 
     def usd(self, tier: int, *, uncached_input: float, cache_read: float, cache_write: float, cache_write_1h: float,
             output: float) -> float:

@@ -20,7 +20,7 @@ class RowScore(NamedTuple, Generic[L, Q]):
     low: float
     """5th percentile of the prediction."""
     high: float
-    """95th percentile."""
+    """95th percentile of the prediction."""
     basis: str = ""
     """Serving: which fit, and what its interval left out."""
     derived: bool = False
@@ -75,9 +75,9 @@ class SkippedRow(NamedTuple):
     column: str
     """The first column whose cell is not canonical, or that no configuration expresses."""
     value: str
-    """Its cell."""
+    """The cell of that column, as written."""
     why: str
-    """What is allowed."""
+    """What that column may hold."""
 
     @property
     def reason(self) -> str:

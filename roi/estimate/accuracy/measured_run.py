@@ -80,7 +80,7 @@ class MeasuredRun:
     """GPU as the table names it, for grouping."""
     model: ModelShape
     plan: TrainingPlan
-    """At the longest sequence: memory follows it."""
+    """The plan at the longest sequence: memory follows it."""
     gpu: Gpu | None
     """None where the catalog has no such card: memory is still predicted, time is not."""
     mean_tokens: float | None
@@ -88,7 +88,7 @@ class MeasuredRun:
     memory_bytes: float | None
     memory_kind: MemoryKind
     tokens_per_s: float | None
-    """Of the whole job, all GPUs."""
+    """Tokens a second of the whole job, all GPUs together."""
     out_of_memory: bool = False
     """True where the source says that the run did not fit."""
     parts: int = 1

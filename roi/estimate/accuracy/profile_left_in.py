@@ -22,11 +22,11 @@ class LeftIn(NamedTuple):
     near: str
     """What it shares with the profile."""
     away: float
-    """Distance from the prediction."""
+    """Distance of the measured speed from its prediction."""
     half: float
-    """Half of the 90% interval."""
+    """Half of the 90% interval of the prediction."""
     away_before: float
-    """The same without the profile."""
+    """Distance of the measured speed from its prediction without the profile."""
     half_before: float
     contradicts: bool
     """True where the profile lies outside of the interval without it."""
@@ -34,13 +34,13 @@ class LeftIn(NamedTuple):
 
 @dataclass(frozen=True)
 class LeftInBlock:
-    """Rows that share the same with their profile."""
+    """Rows that share as much with their profile."""
 
     n: int
     coverage: float
     """Percent of the rows inside the 90% interval."""
     coverage_before: float
-    """The same without the profile."""
+    """Percent of the rows inside the 90% interval without the profile."""
     factor: float
     """Mean width of the interval, as its upper over its lower end (geometric)."""
     factor_before: float
@@ -82,7 +82,7 @@ def _row(run: TimedRun, profile: Sequence[TimedRun], prior: Evidence) -> LeftIn:
 
 
 def left_in_blocks(rows: Sequence[LeftIn]) -> dict[str, LeftInBlock]:
-    """The rows by what they share with their profile; then those whose profile contradicts the prior, and all."""
+    """Blocks of rows by what they share with their profile, then of those whose profile contradicts the prior, and of all."""
     parts = {near: [row for row in rows if row.near == near] for near in sorted({row.near for row in rows})}
     parts |= {"profile outside the interval before": [row for row in rows if row.contradicts], "all": list(rows)}
     return {name: _block(part) for name, part in parts.items() if part}

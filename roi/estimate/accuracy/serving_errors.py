@@ -133,7 +133,7 @@ class ServingLabel(NamedTuple):
     """Engine family."""
     model: str
     quantities: frozenset[str]
-    """Of throughput, tpot, ttft: those that the row states."""
+    """Which of throughput, tpot and ttft the row states."""
     implausible: bool
 
     @property
@@ -163,7 +163,7 @@ class ServingValidation:
     scores: tuple[ServingScore, ...]
     """What `blocks` and `by` count, in the table's order."""
     apart: tuple[ServingScore, ...]
-    """What they do not: derived figures, and those of implausible rows."""
+    """What `blocks` and `by` leave out: derived figures, and those of implausible rows."""
     skipped: tuple[SkippedRow, ...]
     unpredicted: tuple[tuple[str, str], ...]
     """(id, reason) of rows that are a configuration, but that the evidence does not reach."""

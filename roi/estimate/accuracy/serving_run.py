@@ -39,7 +39,7 @@ class ServingSystem(ReplicaPlan):
 
     replicas: float
     prefill_replicas: float = 0.0
-    """Of the replicas, those that compute prompts and nothing else (disaggregated serving); 0: every one does both."""
+    """How many of the replicas compute prompts and nothing else (disaggregated serving); 0: every one does both."""
     since_0_28: bool = False
 
     def plan(self, habits: EngineHabits) -> ReplicaPlan:
@@ -77,9 +77,9 @@ class HeldToRoofline(NamedTuple):
     """A stated figure beside the roofline's."""
 
     column: str
-    """Of a table of serving runs."""
+    """The figure's column in a table of serving runs."""
     times: float
-    """Of the roofline's speed; above 1 no engine reaches it."""
+    """The stated speed over the roofline's; above 1 no engine reaches it."""
     told: str
     """The figure, the limit, and the likely slip where it is above."""
 

@@ -54,11 +54,11 @@ class Fits(NamedTuple):
     failed: int
     """Rows that ran out of memory and could be predicted."""
     failed_right: int
-    """Of those, predicted above the card's memory."""
+    """How many of `failed` were predicted above the card's memory."""
     ran: int
     """Rows that ran, on a card of the catalog."""
     ran_right: int
-    """Of those, predicted within the card's memory."""
+    """How many of `ran` were predicted within the card's memory."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class LeftOut:
     low_ratio: float
     """5th percentile of measured / predicted tokens/s."""
     high_ratio: float
-    """95th percentile."""
+    """95th percentile of measured / predicted tokens/s."""
     coverage: float
     """Percent of runs inside the stated 90% interval."""
 
@@ -120,7 +120,7 @@ class AfterProfile:
     """Median error, percent, where the three are those at the quartiles of the roofline's step time: a profile's points are
     chosen, and lie within what is run."""
     any_three: float
-    """The same over every choice of three, each run counted alike."""
+    """Median error, percent, over every choice of three, each run counted alike."""
 
 
 def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
@@ -158,9 +158,9 @@ class Calibration:
 
     runs: tuple[TimedRun, ...]
     groups: tuple[GroupFit, ...]
-    """By GPU, source and layout."""
+    """Fits of the runs of each GPU, source and layout."""
     pairs: tuple[GroupFit, ...]
-    """By GPU and source, whatever the layout (`layout` is then "all")."""
+    """Fits of the runs of each GPU and source, whatever their layout (`layout` is then "all")."""
     after_profile: dict[str, AfterProfile | None]
     """One scale for a GPU and source: where one GPU runs, for each layout by itself, and one for all layouts together."""
     run_left_out: LeftOut | None

@@ -21,15 +21,15 @@ class TapePeak:
     """The highest point of a training step."""
 
     nbytes: int
-    """Allocated, in 512-byte blocks."""
+    """Bytes that are allocated there, in blocks of 512."""
     block: Block
     """The allocation that reaches it: operator, module, phase."""
     parts_bytes: dict[str, float]
-    """Alive by part; sums to `nbytes`."""
+    """Bytes alive there by part; they sum to `nbytes`."""
     largest: tuple[tuple[str, str, float], ...]
     """(operator and how many, module with layer numbers as N, bytes) of the largest groups that the step itself made."""
     resident_bytes: int
-    """Held before the step begins: weights, adapters, states, workspaces."""
+    """Bytes held before the step begins: weights, adapters, states, workspaces."""
     timeline_bytes: tuple[float, ...]
     """Highest allocation in equal slices of the step's events."""
     timeline_phases: tuple[tuple[str, int], ...]

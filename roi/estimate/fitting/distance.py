@@ -30,15 +30,15 @@ FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
 UNSEEN: Final = 0.04
-"""The same distance where nothing sets a figure apart but its source: 90% of the medians of one more source lie within 0.03 by
-Student's distribution (three sources that state allocated memory, 53 rows: 0.4%, 0.0%, -2.0%), 90% of its rows within 0.02 of
-that (lab/fit_training_intervals.py prints both). Since the formula of fused norms was mended the last is 0.4%, and both make
-0.02: kept, as a source that had no part in that mending has yet to say so."""
+"""Distance of the closed form from a measured figure, in logarithms, where nothing sets a figure apart but its source: 90% of
+the medians of one more source lie within 0.03 by Student's distribution (three sources that state allocated memory, 53 rows:
+0.4%, 0.0%, -2.0%), 90% of its rows within 0.02 of that (lab/fit_training_intervals.py prints both). Since the formula of fused
+norms was mended the last is 0.4%, and both make 0.02: kept, as a source that had no part in that mending has yet to say so."""
 TUNER: Final = 0.055
-"""The same distance for tuners beside LoRA: 90% of 177 rows, 160 of peft's method comparison, lie within it, methods weighted
-by the root of their rows, and 92% with each row's method left out (lab/fit_training_intervals.py), AdaLoRA's aside: 0.064 and
-90% with them. Formulas are held to dry runs of peft 0.21; the rows ran several versions (AdaLoRA's kept no output),
-and layouts of a tuner that a plan does not say (OSF)."""
+"""Distance of the closed form from a measured figure, in logarithms, for tuners beside LoRA: 90% of 177 rows, 160 of peft's
+method comparison, lie within it, methods weighted by the root of their rows, and 92% with each row's method left out
+(lab/fit_training_intervals.py). Formulas are held to dry runs of peft 0.21; the rows ran several versions, and layouts of a
+tuner that a plan does not say (OSF)."""
 
 
 def plan_apart(plan: TrainingPlan) -> frozenset[Apart]:
@@ -56,6 +56,6 @@ def distance(plan: TrainingPlan, apart: Collection[Apart]) -> float:
 
 
 def plan_distance(plan: TrainingPlan, family: str = "") -> float:
-    """The same of a plan whose run is like its plan in all else, of a model of this family."""
+    """The distance (`distance`) of a run that only what its plan and its model's family say sets apart."""
     uncounted: frozenset[Apart] = frozenset(("uncounted",) if family in UNCOUNTED else ())
     return distance(plan, plan_apart(plan) | uncounted)

@@ -35,7 +35,8 @@ class DryPeaks:
     source: str
     """The profile's name."""
     limits: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By card: (largest micro-batch, longest sequence) that were run with the whole model, and fit by the rule of that day."""
+    """(Largest micro-batch, longest sequence) by card: those that were run with the whole model, and fit by the rule of that
+    day."""
 
     @property
     def dynamic_bytes(self) -> float:
@@ -44,7 +45,7 @@ class DryPeaks:
                 + max(self.parts_bytes.get("workspaces", 0.0) - self.workspace_bytes, 0.0))
 
     def sized(self, micro_batch: int, seq: int) -> "DryPeaks | None":
-        """The same plan at another size, linear between the sizes that were run dry; None outside them.
+        """Peaks of the plan at another size, linear between the sizes that were run dry; None outside them.
 
         One of the two must be a size that was run. Where both would do, the micro-batch is interpolated: memory is a straight
         line in it, while eager attention grows with the square of the length (the chord then lies above the curve: on the

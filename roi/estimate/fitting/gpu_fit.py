@@ -46,13 +46,13 @@ class Nearest(NamedTuple):
     name: str
     """Empty where the plan fits itself, or none was found."""
     process_bytes: float
-    """Peak of the process under that plan; 0 where there is none."""
+    """Peak of the process under the plan of that name; 0 where there is none."""
     tight: bool
     """True where it fits, but not at the 95th percentile."""
     least: str = ""
     """Where none was found: the changes of the plan that needs least of all that were tried."""
     least_bytes: float = 0.0
-    """Peak of the process under that plan."""
+    """What the process cannot do without under the plan that `least` names."""
 
 
 NO_OTHER: Final = Nearest("", 0.0, tight=False)
@@ -103,7 +103,7 @@ class GpuFit:
     low_bytes: float
     """Peak of the process, 5th percentile; where the plan is squeezed or does not fit, of what it cannot do without."""
     high_bytes: float
-    """The same, 95th percentile."""
+    """Peak of the process, 95th percentile; where the plan is squeezed or does not fit, of what it cannot do without."""
     fits: bool
     """True where the central estimate is at most the card's memory."""
     tight: bool
@@ -117,7 +117,7 @@ class GpuFit:
     needed_bytes: float
     """What the process cannot do without on this card, central: the peak, or less where the plan is squeezed."""
     needed_high_bytes: float
-    """Its 95th percentile, which decides what is tight."""
+    """What the process cannot do without on this card, 95th percentile, which decides what is tight."""
     chance: float
     """Share of the estimates of what the process cannot do without that the card holds, on the lines through its 5th
     percentile, the central one and the 95th."""
@@ -199,7 +199,7 @@ def doubt(room: GpuFit | Room) -> int:
 
 
 def doubt_told(room: GpuFit | Room) -> str:
-    """The same in words; empty where it is sure."""
+    """How well the card holds the plan (`doubt`), in words; empty where it is sure to."""
     maybe = f"{min(round(10 * room.chance), 9)} chances in 10: only as torch gives its cache back"
     return ("", "tight: not at the 95th percentile", maybe, "does not fit by the estimate of its memory")[doubt(room)]
 
@@ -322,7 +322,7 @@ def _nearest_plan(
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     def run(other: TrainingPlan) -> tuple[Room, Nearest]:
-        """By the run, but for a row alone, without a mask, that keeps scores on this card."""
+        """Look at a plan by its dry run, but in closed form where none is or a lone row keeps scores on this card."""
         return look(other) if by_run is None or scores_kept_here(known.model, other, gpu) else by_run(other)
 
     for family in known.smaller(plan):

@@ -15,8 +15,9 @@ REPLAY_ENDS: Final = (0.95, 1.07)
 while a model loads is not recorded (11 runs on an RTX 4080: 0.95 to 1.07; 10 of fms-acceleration with a loss in chunks: 0.99 to
 1.03)."""
 REPLAY_UNITS: Final = (0.3, 0.9)
-"""The same in units of slack, below and above, where that is more: of 25 measured runs of equal lengths on one GPU, of two
-sources, 90% lie so. What a kernel or a step of another order leaves between blocks has the size of the logits."""
+"""Units of slack that measured reserved memory lies below and above the replayed, where that is more than REPLAY_ENDS: of 25
+measured runs of equal lengths on one GPU, of two sources, 90% lie so. What a kernel or a step of another order leaves between
+blocks has the size of the logits."""
 COLLECTIVES_BYTES: Final = (0.75 * GIB, 0.5 * GIB, 1.0 * GIB)
 """NCCL's kernels and channels outside torch's allocator, central, low and high: torch's out-of-memory messages in jobs on
 several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (efficiencies/cuda_contexts.py)."""
@@ -61,7 +62,7 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
 
 
 def planned_range(memory: MemoryBreakdown, overhead: Overhead, distance: float) -> tuple[float, float, float]:
-    """The same of a plan that lies this far apart (`plan_distance`): what `roi fit` and `roi compare` reckon with."""
+    """Reserved bytes as `roi fit` and `roi compare` reckon: `reserved_range`, widened to this `distance` in logarithms."""
     central, low, high = reserved_range(memory, overhead)
     return central, min(low, central / exp(distance)), max(high, central * exp(distance))
 

@@ -27,9 +27,9 @@ class Family(NamedTuple):
     plans: tuple[TrainingPlan, ...]
     """The smallest change first, each at its largest size; what was asked for itself may be one of them."""
     field: Literal["micro_batch", "seq"]
-    """What shrinks."""
+    """Which of the plan's sizes shrinks."""
     sizes: Sequence[int]
-    """To which, ascending, all below what was asked for."""
+    """Values that it may shrink to, ascending, all below what was asked for."""
 
     def at(self, plan: TrainingPlan, size: float) -> TrainingPlan:
         """One of the plans at this size."""

@@ -99,11 +99,11 @@ class StepBase(NamedTuple):
     """Seconds of a step with 0, 1, 2 ... decoding sequences."""
 
     device: list[float]
-    """Of the device, their KV left out."""
+    """Seconds that the device takes, by number of sequences, the reading of their KV cache left out."""
     floor: list[float]
-    """Of the host, which no step without prompts is shorter than."""
+    """Seconds that the host takes, by number of sequences; no step without prompts is shorter."""
     shorter: list[float]
-    """Of their products and the reading of weights beside them, the shorter: `overlap` of it is hidden."""
+    """The shorter of their products and of reading the weights, seconds, by number of sequences: `overlap` of it is hidden."""
 
 
 class EngineReplica:
@@ -292,7 +292,7 @@ def step_base(server: Server) -> StepBase:
 
 @lru_cache(maxsize=16)
 def _step_base(coefficients: tuple[float, ...], most: int) -> StepBase:
-    """The same of an Iteration's fields; a load curve asks for it at each of its rates."""
+    """Steps of a server (`step_base`) with an Iteration of these fields; kept, as a load curve asks at each of its rates."""
     engine, sequences = Iteration(*coefficients), np.arange(most + 1.0)
     shorter = np.minimum(engine.product_s * sequences, engine.read_s + engine.experts_s * engine.touched(sequences))
     columns = engine.device_s(sequences, 0.0), engine.floor_s(sequences), shorter

@@ -31,9 +31,9 @@ Without it 0.3 / 0.1 = 2.9999999999999996 and 0.7 / 0.1 = 6.999999999999999 roun
 POOL: Final = 4.0
 """Replicas that `pooling` is measured on."""
 LITTLE_FREE: Final = 0.1
-"""Of what a fleet holds, what is free at the peak and little: so much more load breaks the SLO, and the law itself rests on
-replays of 600 requests. Longer ones broke 8 of 11 fleets of one to three replicas (Qwen3-8B on L40S and A100, three mixes of
-lengths) that had less, and none of five that had more."""
+"""Share of what a fleet holds below which what is free at the peak is little: so much more load breaks the SLO, and the law
+itself rests on replays of 600 requests. Longer ones broke 8 of 11 fleets of one to three replicas (Qwen3-8B on L40S and A100,
+three mixes of lengths) that had less, and none of five that had more."""
 HOURS: Final = 24
 """Hours of a load curve."""
 RANGE_HALVINGS: Final = 60
@@ -41,7 +41,7 @@ RANGE_HALVINGS: Final = 60
 LARGEST_LOG_RANGE: Final = 200.0
 """Natural log of the largest ratio of peak to valley: beyond it, peak_to_mean exceeds 200."""
 FLAT: Final = 1e-6
-"""The same below which a day counts as flat."""
+"""Natural log of the ratio of peak to valley below which a day counts as flat."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Fleet:
     utilisation_peak: Number
     """Demand at the peak, after what can wait has moved, over the capacity of all replicas."""
     share_of_day: Number = 1.0
-    """In which the replicas of a fleet exist that is there for the work alone; of others all of it."""
+    """Share of the day in which replicas exist that are there for the work alone; 1 for all other fleets."""
 
 
 def round_up(count: Number) -> Number:

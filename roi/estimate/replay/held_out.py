@@ -64,15 +64,15 @@ class HoldOut:
     tpot_s: float
     """Median over the requests, as measured."""
     predicted_tpot_s: float
-    """The same, as replayed."""
+    """Median TPOT over the requests, as replayed."""
     ttft_s: float
     """Median over the requests, as measured."""
     predicted_ttft_s: float
-    """The same, as replayed."""
+    """Median TTFT over the requests, as replayed."""
     tokens_per_s: float
     """Output tokens from the first sending to the last token, as measured."""
     predicted_tokens_per_s: float
-    """The same, as replayed."""
+    """Output tokens a second from the first sending to the last token, as replayed."""
 
     @property
     def errors(self) -> tuple[float, float, float]:
@@ -147,7 +147,7 @@ class AdapterSpeed:
     low: float
     """5th percentile of the speed under another load."""
     high: float
-    """95th percentile."""
+    """95th percentile of the speed under another load."""
     points: int
 
 

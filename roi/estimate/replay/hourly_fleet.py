@@ -44,8 +44,8 @@ STARTS: Final = (1, 2, 3, 4, 6, 8, 12, *(24 * 2**k for k in range(8)))
 MANY: Final = 4096
 """Demands from which on a day of them is worked out hour by hour."""
 WORTH_APART: Final = 0.4
-"""Of many demands, the share up to which those that may take less are worked out apart: what is common to a draw is then each
-demand's own, which takes twice as long."""
+"""Share of many demands up to which those that may take fewer instances are worked out apart: what is common to a draw is then
+each demand's own, which takes twice as long."""
 COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in range(1, 280))}), dtype=np.float64)
 """Instances that may work a queue off together where spares stand beside them, and steps of billed time that it may take: all
 small numbers, then within 5% of any. They are the same for every load, so that more of it never costs less."""
@@ -87,7 +87,7 @@ class _Hours:
         return np.maximum(np.floor(self.holds / self.takes), 1.0)
 
     def serving(self, over_mean: Array) -> tuple[Array, Array]:
-        """Replicas and instances that hold so many multiples of the mean, each of the hours of the last axis."""
+        """Replicas and instances that each hour needs, its load being `over_mean` times the mean; hours on the last axis."""
         load = self.load if np.all(np.isfinite(self.load)) else np.where(over_mean > 0.0, self.load, 0.0)
         held = load * over_mean
         replicas = np.asanyarray(replicas_needed(held, 1.0, 0.0, self.spares, self.minimum, self.pooling))
@@ -109,7 +109,7 @@ class _Hours:
         return np.asanyarray(sum(count * one for count, one in zip(often, instances, strict=True)) / HOURS)
 
     def less(self, over_mean: Array, least: Array, reached: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Array]:
-        """Where it is allowed and paid less than `least`, and how much is paid there.
+        """Whether, where `reached`, fewer instances are paid than `least`, and how many are paid there.
 
         Where `least` are the fewest that any hour has, nothing takes less; of many draws only the others are worked out.
         """
@@ -218,7 +218,7 @@ def _spread(
 
 
 def _least_of(tried: Iterable[Multiples], ahead: int, step: int) -> list[Multiples]:
-    """Those of which no other takes less whatever the load: hours by their load, each of them is above none of another's.
+    """The days of which no other takes less whatever the load: each, sorted by load, is in some hour below every other.
 
     What is paid in whole steps depends on the order of the hours, and what differs by draw is not compared: all of these.
     """
@@ -320,7 +320,7 @@ def _queue_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, *, startup_s: float, gpus_per_replica: Number,
     gpus_per_instance: Number, headroom: Number, spares: Number, pooling: Number, billed_s: float, starts: int, busiest: float,
 ) -> Fleet:
-    """That fleet, started so often a day, where the busiest hours between two starts have `busiest` times the mean load."""
+    """A fleet started `starts` times a day; the busiest hours between two starts have `busiest` times the mean load."""
     held = np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom))
     per_instance = np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)
     standing = bool(np.any(np.asanyarray(spares) > 0))
@@ -332,7 +332,7 @@ def _queue_fleet(
         return np.asanyarray(instances_needed(replicas + spares, gpus_per_replica, gpus_per_instance))
 
     def share(count: Array) -> Array:
-        """Of the day that so many instances run."""
+        """Share of the day that so many instances run."""
         each = load_ratio(mean_requests_per_s, fleet_capacity(count * per_instance - spares, held, pooling)) / starts + start
         each = np.asanyarray(round_up(each / step) * step if step > 0.0 else each)
         return np.where(none, 0.0, np.minimum(each * starts, 1.0))

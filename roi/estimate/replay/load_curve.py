@@ -84,7 +84,7 @@ class Capacity:
     """The largest rate that holds an SLO."""
 
     requests_per_s: float
-    """Of all replicas in sum; 0 where no rate holds."""
+    """Requests a second of all replicas together; 0 where no rate holds."""
     binding: str
     """TTFT, TPOT, KV memory (requests fit no replica), or saturation where the SLO never breaks."""
     rung: int = 0
@@ -103,7 +103,7 @@ class PlanCapacity:
     pooling: float
     """What each of four replicas behind a router holds over one alone, at least 1 (`fleet_capacity`)."""
     pooling_slow: float
-    """The same with the engine at the slow end of its speed."""
+    """`pooling` with the engine at the slow end of its speed."""
     pooling_fast: float
     rooms: tuple[float, float] | None = None
     """Less and more room for KV on each GPU, bytes, of which what it holds has joined the ends; None where it does not bind."""
@@ -117,7 +117,7 @@ class LoadCurve:
         self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
         self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
-        """With an endless queue, summed over the replicas; 0 where no request fits."""
+        """Requests a second with an endless queue, summed over the replicas; 0 where no request fits."""
 
     def at(self, requests_per_s: float) -> LoadPoint:
         """How the replicas do under this rate."""
@@ -178,7 +178,7 @@ class LoadCurve:
         return replace(found, requests_per_s=found.requests_per_s * speed)
 
     def _capacity(self, slo: Slo, number: int) -> Capacity:
-        """The same at the server's own speed, the search beginning at rung `number`."""
+        """The largest rate that holds the SLO at the server's own speed; the search begins at rung `number`."""
         full = self.saturated_requests_per_s
         if full <= 0.0:
             return Capacity(0.0, "KV memory")
@@ -266,7 +266,7 @@ def _percentiles(x: Array, high: float) -> tuple[float, float]:
 
 
 def _quantile(ordered: Array, share: float) -> float:
-    """The same as np.percentile to the bit, which takes thirty times as long to find out what it was given."""
+    """What np.percentile gives, to the bit; it takes thirty times as long to find out what it was given."""
     place = share * (ordered.size - 1)
     before = int(place)
     part, low, high = place - before, float(ordered[before]), float(ordered[min(before + 1, ordered.size - 1)])

@@ -35,13 +35,13 @@ LENGTH_SCATTER: Final = 0.06
 """Standard deviation over mean of lengths in closed loops that state none: InferenceX draws them from 0.8 to 1.0 of the
 nominal, and equal ones would keep all requests in step, which no server does."""
 GOLDEN: Final = (5.0**0.5 - 1.0) / 2.0
-"""Multiples of it, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
+"""The golden ratio less 1: its multiples, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
 DEFAULT_BURST: Final = 1000
 """Requests of a saturated load that does not say how many: TTFT and TPOT are of so many at once."""
 REPLAYED: Final = 600
 """Requests of a load curve's replay for each replica, as of a plan's."""
 MOST: Final = 4000
-"""The same at most, where more are in flight."""
+"""Requests of a load curve's replay for each replica at most, where more than REPLAYED are in flight."""
 SLO: Final = Slo(2.0, 0.2)
 """Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
 SEED: Final = 11
@@ -57,7 +57,7 @@ class ServingLoad:
     output_tokens: float
     """Mean generated tokens, at least 1."""
     cached_tokens: float = 0.0
-    """Of the prompt tokens, those found in the prefix cache: read and not computed, and held once for all."""
+    """Mean prompt tokens found in the prefix cache: read and not computed, and held once for all."""
     length_cv: float = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: float | None = None
@@ -122,9 +122,9 @@ class OperatingFigures:
 
     requests_per_s: float
     ttft_s: float
-    """Mean."""
+    """Mean TTFT."""
     tpot_s: float
-    """Mean, between tokens."""
+    """Mean TPOT, between tokens."""
     output_tokens: float
     input_tokens: float
 
@@ -139,7 +139,7 @@ class OperatingFigures:
         return self.requests_per_s * (self.output_tokens + self.input_tokens)
 
     def times(self, replicas: float) -> "OperatingFigures":
-        """The same of so many replicas: rates add."""
+        """The figures of so many such replicas: rates add."""
         return replace(self, requests_per_s=self.requests_per_s * replicas)
 
 
@@ -191,7 +191,7 @@ def _burst(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float
 
 
 def _closed(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float) -> OperatingFigures:
-    """So many in flight: by Little's law the rate is their number over the mean time from sending to the last token."""
+    """Figures with so many in flight: by Little's law the rate is their number over the mean time from sending to the end."""
     flying = load.concurrency or 1.0
     busy = min(replicas, flying)
     each = max(round(flying / busy), 1)

@@ -51,17 +51,17 @@ class PointMetrics:
     e2e_p95_s: float | None
     window: Window | None
     output_tokens_per_s: float | None
-    """In the window, failed requests' tokens too: the server made them."""
+    """Output tokens that arrived in the window over its length, failed requests' too: the server made them."""
     requests_per_s: float | None
     """Successes that ended in the window, over its length."""
     goodput_per_s: float | None
-    """Those of them that kept both limits."""
+    """Successes that ended in the window and kept both limits, over its length."""
     good_share: float
     """Requests that kept both limits, of all that were sent; a failed one kept none."""
     tokens_per_chunk: float | None
-    """Above 1 the ITL is of chunks."""
+    """Output tokens of a chunk, mean; above 1 the ITL is of chunks. None where chunks are not stamped."""
     cached_share: float
-    """Prompt tokens found in the server's prefix cache."""
+    """Share of the prompt tokens that the server found in its prefix cache."""
 
 
 def ttft_s(request: ServedRequest) -> float:

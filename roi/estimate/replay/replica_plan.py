@@ -75,7 +75,7 @@ class ReplicaPlan:
     sequence_limit: float | None = None
     """Sequences that are decoded together at most, where it is not the engine's own."""
     adapters: AdapterSlots | None = None
-    """Slots of those that are applied at run time."""
+    """Slots for adapters that are applied at run time; None where there are none."""
     stream_interval: float = 1.0
     """Tokens of an answer that its stream sends at a time; 1 by default in TensorRT-LLM and SGLang. The host makes a response
     of so many at once (TensorRT-LLM: PyExecutor, of the first, every so many and the last). Ignored: what scheduling takes of a
@@ -112,7 +112,7 @@ class ReplicaPlan:
 
     @property
     def unsure_bytes(self) -> float:
-        """By which the room for KV may be off on each GPU, where no server has told it."""
+        """Bytes by which the room for KV may be off on each GPU, where no server has told it."""
         return OF_MEMORY * self.gpu.memory_bytes
 
     def memory(self, requests: RequestShape) -> ReplicaMemory:
@@ -125,7 +125,7 @@ class ReplicaPlan:
             attention_parallel=self.attention_parallel, adapters=self.adapters)
 
     def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
-        """The coefficients of its step.
+        """Coefficients of one engine step of a replica, seconds, with its KV in bytes on each GPU.
 
         A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
         far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
@@ -151,7 +151,7 @@ class ReplicaPlan:
                       step_tokens=tokens, request_s=float(engine.request_s) + ahead, prompts_alone=self.habits.prompts_alone)
 
     def loaded(self, step: Iteration, prompt_tokens: float, batches: float) -> Iteration:
-        """Its step with so many batches under way.
+        """The replica's step with so many batches under way in its pipeline.
 
         One on every stage: the last stage sets the pace, which has its layers and the head for each of them. Fewer: see below.
         """
@@ -180,5 +180,5 @@ LONGEST_STEP = 16384.0
 
 
 def at_speed(server: Server, speed: float) -> Server:
-    """The same server at `speed` times its speed."""
+    """The server at `speed` times its speed: its steps and what is outside of them take as much less."""
     return replace(server, iteration=server.iteration.at_speed(speed), request_s=server.request_s / speed)

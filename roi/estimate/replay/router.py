@@ -38,9 +38,10 @@ class Requests:
     kv_start: Array
     """KV cache that a step reads for the request when it begins to decode, on each GPU; a shared prefix included."""
     kv_growth: Array
-    """What each further token adds to that: constant per request (windows and states: the chord from first to last)."""
+    """KV cache that each further token adds to what a step reads: constant per request (windows and states: the chord from
+    first to last)."""
     kv_held: Array
-    """KV cache that it holds of its own when it ends."""
+    """KV cache that the request holds of its own when it ends."""
     kv_mean: Array | None = None
     """The mean of that over its answer (`mean_kv`), where KV is taken as tokens come and it is admitted when its mean fits: of
     the others, some are near their starts and some their ends. Ignored: what is evicted and computed again. None where it is
@@ -48,11 +49,11 @@ class Requests:
 
     @property
     def kv_taken(self) -> Array:
-        """KV cache that counts as its own from its admission to its end."""
+        """KV cache that counts as the request's own from its admission to its end."""
         return self.kv_held if self.kv_mean is None else self.kv_mean
 
     def columns(self, capacity: float) -> tuple[Array, ...]:
-        """Its arrays, in the order of its fields, as a cache of this capacity takes them: who never fits is never taken."""
+        """The arrays in the order of the fields, as a cache of this capacity takes them: who never fits it is never taken."""
         taken = np.where(self.kv_held <= capacity, self.kv_taken, self.kv_held)
         return self.arrival_s, self.prefill_tokens, self.output_tokens, self.kv_start, self.kv_growth, taken
 

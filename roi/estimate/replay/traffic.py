@@ -61,7 +61,7 @@ def poisson_arrivals(count: int, seed: int) -> Array:
 
 
 def bursty_arrivals(count: int, cv: float, seed: int) -> Array:
-    """The same of a process whose gaps are gamma with this standard deviation over mean, above 0: 1 is a Poisson process.
+    """Arrival times, as `poisson_arrivals`, with gamma gaps of this standard deviation over mean, above 0: 1 is Poisson.
 
     Load generators draw bursts so (vLLM's --burstiness is 1 / cv^2). Draws are Marsaglia and Tsang's (2000), with one more in
     the shape than asked, which a power of a uniform number takes away.
@@ -158,7 +158,7 @@ def as_requests(
 
 
 def mean_kv(kv: Callable[[Array], Array], prompt_tokens: Array, output_tokens: Array, shape: ModelShape | None) -> Array:
-    """The mean over its answer of what each request holds, `kv` being that of so many tokens, in its unit.
+    """KV that each request holds in the mean over its answer; `kv` gives what so many tokens hold, in its unit.
 
     By trapezoids between where the shape's windows fill: what is held grows evenly but there.
     """

@@ -35,9 +35,9 @@ class AdapterSlots:
     """Slots for adapters on each GPU of a replica; arrays broadcast, one element a plan."""
 
     each_bytes: Number
-    """What one takes."""
+    """Bytes that one slot takes on each GPU."""
     most: Number
-    """As stated; else what could be of use: one for each adapter, or for each sequence of a step where they are fewer."""
+    """Slots at most: as stated, else one for each adapter, or for each sequence of a step where they are fewer."""
     stated: bool = False
     experts_part: Number = 0.0
     """Of each_bytes, adapters of experts, of which a step reads those that its tokens pass through."""

@@ -25,7 +25,7 @@ class Efficiencies:
     layer_overhead_s: Number
     """Latency of one layer's kernels beyond reading and computing (about ten launches of a few us), seconds."""
     sequence_overhead_s: Number
-    """The part of that which grows with every sequence in the step, seconds."""
+    """Time that every sequence in a step adds to its scheduling, sampling and output handling, seconds."""
     collective_latency_s: Number
     """Latency of one all-reduce between GPUs, seconds."""
     link_efficiency: Number
@@ -61,32 +61,34 @@ class Efficiencies:
     """Host time of a step however small, seconds: engines that schedule the next step while the device runs this one hide it,
     unless the device is the faster."""
     host_sequence_s: Number = 0.0
-    """The same of every sequence in the step: its token is sampled, turned into text, checked and sent."""
+    """Host time of every sequence in a step, seconds: its token is sampled, turned into text, checked and sent."""
     host_prompt_layer_s: Number = 0.0
-    """The same of every layer of a step that computes prompts, where only decode steps are replayed from graphs."""
+    """Host time of every layer of a step that computes prompts, seconds, where only decode steps are replayed from graphs."""
     host_layer_s: Number = 0.0
-    """The same of every layer of any step: without graphs kernels are started one by one."""
+    """Host time of every layer of any step, seconds: without graphs kernels are started one by one."""
     host_expert_s: Number = 0.0
-    """The same of every expert of every layer, where they are gone through in a loop. Each asks the device which tokens it has
-    (transformers: torch.where of the mask), so that nothing of the host's time is hidden behind the device's."""
+    """Host time of every expert of every layer in a step, seconds, where they are gone through in a loop. Each asks the device
+    which tokens it has (transformers: torch.where of the mask), so that nothing of the host's time is hidden behind the
+    device's."""
     host_linear_s: Number = 0.0
-    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own. In fp8 the host waits for each
-    product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
+    """Host time of every matrix in 8 bits in a step, seconds, whose input is quantised by kernels of its own. In fp8 the host
+    waits for each product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
     expert_unpacking: Number = 0.0
-    """The same of experts, whose grouped kernels are others."""
+    """What unpacking experts' 4-bit weights adds to reading them, as a share: their grouped kernels are others."""
     quantise_layer_s: Number = 0.0
     """Latency that a layer has besides where the inputs of its products are quantised to 8 bits as it runs, seconds."""
     quantise4_layer_s: Number = 0.0
-    """The same to 4 bits: blocks of 16 have scales of their own, found as it runs, and norms do not do it on the side."""
+    """Latency that a layer has besides where those inputs are quantised to 4 bits, seconds: blocks of 16 have scales of their
+    own, found as it runs, and norms do not do it on the side."""
     fp8_products: Number = 1.0
     """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
     fp4_products: Number = 1.0
-    """The same of fp4."""
+    """Time of a product in fp4 at its peak rate over that of one in 16 bits at its own."""
     packed_products: Number = 1.0
-    """The same of unpacked weights over 16-bit ones, on cards whose full rate takes warp groups (`Gpu.warp_groups`), and on
-    Apple's, whose ALUs unpack and multiply."""
+    """Time of a product with unpacked weights over that with 16-bit ones, on cards whose full rate takes warp groups
+    (`Gpu.warp_groups`), and on Apple's, whose ALUs unpack and multiply."""
     head_norm_s: Number = 0.0
     """Latency that a layer has besides where queries and keys are normalised: their norms are kernels of their own, and the
     rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""

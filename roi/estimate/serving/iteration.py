@@ -28,7 +28,8 @@ KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 ALL_REDUCES_PER_LAYER: Final = 2
 """Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
 EXCHANGES_PER_LAYER: Final = 1
-"""With attention data parallel, tokens are gathered before experts and outputs scattered after: the bytes of one all-reduce."""
+"""Exchanges of a layer with attention data parallel: tokens are gathered before experts and outputs scattered after, the bytes
+of one all-reduce."""
 EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 HEADS: Final = ("full", "sliding")
@@ -75,43 +76,37 @@ class Iteration:
     prefill_token_s: Number
     """d: each prompt token that is computed: 2 FLOPs a parameter, attention over the tokens before it, all-reduce bytes."""
     experts_s: Number = 0.0
-    """Mixture of experts: reading every expert once."""
+    """Mixture of experts: seconds of reading every expert once."""
     expert_share: float = 0.0
     """Mixture of experts: share of the experts that one token passes through."""
     request_s: Number = 0.0
-    """Before the first token, outside the steps: no step is longer for it."""
+    """Seconds before a request's first token outside the steps: no step is longer for it."""
     request_steps: Number = 1.5
     """Steps from a request's arrival to its first token, besides its prefill."""
     overlap: Number = 0.0
     """Share of the shorter of reading and multiplying that the longer hides."""
     read_s: Number = 0.0
-    """Of step_s, what reading dense weights takes."""
+    """Part of step_s: reading dense weights."""
     product_s: Number = 0.0
-    """Of sequence_s, what matrix products take."""
+    """Part of sequence_s: matrix products."""
     host_s: Number = 0.0
     """Host time of a step; it takes no less, for the device then waits."""
     host_sequence_s: Number = 0.0
-    """What each decoding sequence adds to that."""
+    """Host time that each decoding sequence adds to a step."""
     host_prompt_s: Number = 0.0
-    """What prompts in a step, however many, add to that."""
+    """Host time that prompts in a step, however many, add to it."""
     row_s: Number = 0.0
-    """Of product_s, products with dense matrices."""
+    """Part of product_s: products with dense matrices."""
     least_rows: Number = 1.0
-    """Rows that these take as long as, however few the sequences are."""
+    """Rows that products with dense matrices take as long as, however few the sequences are."""
     saved_row_s: Number = 0.0
-    """Of row_s, what a row saves beyond the first `full_rows`."""
+    """Part of row_s that a row saves beyond the first `full_rows`."""
     full_rows: Number = np.inf
     """Rows from which products are as fast as a prompt's."""
     head_s: Number = 0.0
-    """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
+    """Part of step_s: reading the head, which is on the last GPU alone where layers are spread over several."""
     head_sequence_s: Number = 0.0
-    """Of sequence_s, its products."""
-    adapter_s: Number = 0.0
-    """Reading one of the adapters that are applied at run time, but for experts' adapters."""
-    adapter_experts_s: Number = 0.0
-    """Reading those of one."""
-    adapters: Number = 1.0
-    """How many there are, all asked alike."""
+    """Part of sequence_s: the head's products."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""
@@ -123,7 +118,7 @@ class Iteration:
         return self.host_s + self.host_sequence_s * np.asarray(sequences, dtype=float)
 
     def device_s(self, sequences: Number, kv_bytes: Number) -> Number:
-        """Seconds that the device needs for it; their KV cache is `kv_bytes` in all on each GPU."""
+        """Seconds that the device needs for that step; the sequences' KV cache is `kv_bytes` in all on each GPU."""
         return self.terms_s(sequences, kv_bytes) + self.padding_s(sequences) - self.hidden_s(sequences, 0.0)
 
     def terms_s(self, sequences: Number, kv_bytes: Number) -> Number:
@@ -152,7 +147,7 @@ class Iteration:
         return self.overlap * np.minimum(read, self.product_s * sequences + self.prefill_token_s * prompt_tokens)
 
     def decode_s(self, sequences: Number, kv_bytes: Number) -> Number:
-        """Seconds of the step: of the slower of the two."""
+        """Seconds of a step that decodes `sequences` sequences and computes no prompt: of device and host, the slower."""
         return np.maximum(self.device_s(sequences, kv_bytes), self.floor_s(sequences))
 
     def prompts_s(self, prompt_tokens: Number) -> Number:
@@ -186,7 +181,7 @@ class Iteration:
         return with_prompts * mixed_s + (steps - with_prompts) * plain_s
 
     def at_speed(self, speed: Number) -> "Iteration":
-        """The same engine at `speed` times its speed: every coefficient divided by it."""
+        """The engine at `speed` times its speed: every coefficient in seconds is divided by it."""
         return replace(self, **{f.name: getattr(self, f.name) / speed for f in fields(self) if f.name not in COUNTS})
 
 

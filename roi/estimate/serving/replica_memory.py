@@ -28,18 +28,18 @@ FIXED_WORKSPACE_BYTES: Final = 1.5 * GIB
 STEP_TOKENS: Final = 8192.0
 """Tokens of the largest step: vLLM's max_num_batched_tokens on data-centre cards."""
 HUGE_STEP_TOKENS: Final = 16384.0
-"""The same on cards from HUGE_CARD_BYTES, since vLLM 0.28."""
+"""Tokens of the largest step on cards from HUGE_CARD_BYTES: vLLM's default since 0.28."""
 HUGE_CARD_BYTES: Final = 160.0 * GIB
 """Memory from which it takes those (B200, MI300X): vllm-project/vllm PR 51726, 2026-08-11; so in 0.33.0 too."""
 SMALL_STEP_TOKENS: Final = 2048.0
-"""The same on cards below LARGE_CARD_BYTES."""
+"""Tokens of the largest step on cards below LARGE_CARD_BYTES: vLLM's max_num_batched_tokens."""
 LARGE_CARD_BYTES: Final = 70.0 * GIB
 """Memory from which vLLM takes the larger steps and more sequences (H100, H200, MI300X); not on an A100 of 80 GB, where
 larger steps were measured to be slower (vllm-project/vllm EngineArgs.get_batch_defaults, PR 17885)."""
 SEQUENCE_LIMIT: Final = 256.0
 """Sequences that an engine decodes at a time: vLLM's max_num_seqs on cards below LARGE_CARD_BYTES."""
 LARGE_SEQUENCE_LIMIT: Final = 1024.0
-"""The same on cards from there on."""
+"""Sequences that an engine decodes at a time: vLLM's max_num_seqs on cards from LARGE_CARD_BYTES."""
 LOGIT_BYTES: Final = 4.0
 """Engines sample from fp32 logits, one row a sequence."""
 
@@ -89,7 +89,7 @@ class ReplicaMemory:
     device_bytes: Number
     """Memory of the GPU."""
     usable_bytes: Number
-    """The part that the engine takes."""
+    """Part of the GPU's memory that the engine takes."""
     resident_bytes: Number
     """Weights of this GPU."""
     workspace_bytes: Number
@@ -107,7 +107,7 @@ class ReplicaMemory:
     adapter_slots: Number = 0.0
     """Adapters, applied at run time, that it holds at once."""
     adapter_bytes: Number = 0.0
-    """What they take."""
+    """Bytes of those adapters' slots on each GPU."""
 
     @property
     def sequences(self) -> Number:
@@ -120,7 +120,7 @@ class ReplicaMemory:
         return self.kv_capacity_bytes / self.kv_long_bytes
 
     def shortage(self) -> NDArray[np.str_]:
-        """For each plan, the sentence that says which bytes do not fit; only read where they do not."""
+        """One sentence a plan that says which bytes do not fit; only read where they do not."""
         named = np.vectorize(_shortage, otypes=[str])
         return np.asarray(
             named(self.usable_bytes, self.resident_bytes, self.workspace_bytes, self.kv_long_bytes, self.device_bytes,

@@ -36,7 +36,8 @@ class RequestShape:
     output_cv: Number = 0.0
     """Standard deviation over mean of the generated tokens."""
     alone_tokens: Number = 0.0
-    """Of the cached tokens, those that each sequence holds for itself: the history of its conversation, which no other has."""
+    """Those of `cached_tokens` that each sequence holds for itself, mean: the history of its conversation, which no other
+    has."""
 
     @property
     def shared_tokens(self) -> Number:

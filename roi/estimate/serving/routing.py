@@ -14,14 +14,14 @@ ALL: Final = 1.0 - 1e-12
 
 
 class Routing(NamedTuple):
-    """Of a layer's experts n tokens leave (1 + rate n)^-power alone."""
+    """How a layer's tokens spread over its experts: n tokens leave the share (1 + rate n)^-power of these unread."""
 
     rate: float
     power: float
 
     @classmethod
     def of(cls, share: float) -> Self:
-        """Of a model whose tokens pass through this share of the experts; 0: dense, and nothing is left to read.
+        """The routing of a model whose tokens pass through this share of the experts; 0: dense, and nothing is left to read.
 
         What experts get is spread as a gamma distribution, and one token passes through exactly its share. Without that it
         would be (1 - share)^n.

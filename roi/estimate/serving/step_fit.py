@@ -27,7 +27,7 @@ from roi.numerics.least_squares import SAME, LinearFit, linear_fit
 LEAST_SUCCESSES: Final = 8
 """Requests that must have succeeded: fewer say little about six coefficients."""
 LEAST_WINDOWS: Final = 8
-"""The same of windows."""
+"""Windows of decoding that a profile must have to be fitted."""
 LEAST_LOOPS: Final = 4
 """Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
 NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
@@ -52,7 +52,7 @@ MORE: Final = {
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One coefficient, seconds."""
+    """One coefficient of the step, seconds, with its 90% interval."""
 
     name: str
     """step_s, experts_s, sequence_s, kv_token_s, prefill_token_s, request_s."""
@@ -60,7 +60,7 @@ class Coefficient:
     low: float
     """5th percentile; 0 where the value is 0, and the interval is then one-sided."""
     high: float
-    """95th percentile."""
+    """95th percentile of the coefficient."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class CoefficientSum:
     """What each is multiplied with: units of it for one unit of the first."""
     value: float
     low: float
-    """5th percentile."""
+    """5th percentile of the sum."""
     high: float
-    """95th percentile."""
+    """95th percentile of the sum."""
     add: str
     """The point that would tell them apart."""
 
@@ -84,7 +84,7 @@ class StepFit:
     """What a profile says of the engine's step."""
 
     iteration: Iteration | None
-    """`kv_byte_s` is per KV TOKEN; None where `rejected` says why."""
+    """The engine's step, whose `kv_byte_s` is here per KV TOKEN; None where `rejected` says why."""
     request_s: float | None = None
     """Seconds of a request outside the engine's steps (network, HTTP, tokenizer): in TTFT only; None where no request met an
     idle server."""
@@ -112,7 +112,7 @@ class StepFit:
     check_missing: str | None = None
     """Why the profile holds no complete open loop to check the fit by, where it was cut short and fitted all the same."""
     rejected: tuple[str, ...] = ()
-    """Why nothing was fitted."""
+    """Reasons for which nothing was fitted; empty where something was."""
     notes: tuple[str, ...] = ()
     """Points that were left out, coefficients that no point shows."""
 

@@ -25,7 +25,7 @@ class WeightFormat:
     unpacked: bool = False
     """True where kernels unpack the weights as they read them."""
     with_fp4: str | None = None
-    """Where it is another rate on cards that multiply 4-bit numbers: which."""
+    """The rate that products run at on cards that multiply 4-bit numbers; None: `computes_in` there too."""
 
     plain: bool = False
     """True where a block of such weights has one scale and each is whole in its bits (GGUF's q4_0 and q8_0). The kernels of
@@ -36,7 +36,7 @@ class WeightFormat:
         return float(self.unpacked and not (self.plain and gpu.apple))
 
     def rate_on(self, gpu: Gpu) -> str:
-        """The matrix rate that its products run at on this card."""
+        """Name of the matrix rate at which products with such weights run on this card (`Gpu.matrix_flops`)."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
     def widened_on(self, gpu: Gpu) -> bool:

@@ -37,7 +37,7 @@ WAITING: Final = 0.8
 """Share of the time with somebody waiting in which all slots but one, or all, must be taken: a server that is busy with
 prompts leaves its slots empty while requests wait."""
 FULL: Final = 0.5
-"""The same of all slots."""
+"""Share of that time in which all slots must be taken."""
 
 EVERY_ONE: Final = "every request waits for another's prefill or failed, so no window has a clean end"
 
@@ -77,7 +77,7 @@ class _Stream:
     decoded: Array
     """Output tokens after each chunk, the first left out; one element more than `at_s`."""
     read: Array
-    """KV tokens read for them."""
+    """KV tokens read for those output tokens, in sum."""
     exact: bool
     """True where a chunk is a token."""
     ends_only: bool
@@ -160,7 +160,7 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
 def _windows(
     streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float, *, prompts_alone: bool,
 ) -> Iterator[tuple[float, ...]]:
-    """For each window, in time: start, seconds, steps, touched, sequences, kv, prefill, 0."""
+    """Rows of the windows in order of time: (start, seconds, steps, touched, sequences, kv, prefill, 0)."""
     if not streams:
         return
     first = np.array([s.at_s[0] for s in streams])
@@ -199,7 +199,7 @@ def _windows(
 
 
 def _lone(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
-    """The same for each first token of a request that met an idle server: sent, TTFT, 1, touched, 0, 0, prefill, 1."""
+    """Rows of first tokens of requests that met an idle server: (sent, TTFT, 1, touched, 0, 0, prefill, 1)."""
     spans = sorted([*((s.sent_s, s.ended_s) for s in streams), *failed])
     starts, ends = np.array([s for s, _ in spans]), np.maximum.accumulate(np.array([e for _, e in spans]))
     for s in streams:

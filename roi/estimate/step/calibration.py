@@ -103,13 +103,13 @@ class GroupFit:
     overall: float
     """Roofline time over measured time, median of the runs."""
     log_scatter: float
-    """Root mean square of log(roofline / measured) around it."""
+    """Root mean square of log(roofline / measured) around that of `overall`."""
     left_out: float | None = None
     """Median error of each run from the scale of the others, percent; None for a single run."""
     from_three: float | None = None
     """Median error of the rest from the scale of three runs, averaged over the choices of three, percent."""
     from_first_three: float | None = None
-    """The same with the first three in the table's order."""
+    """Median error of the rest, percent, from the scale of the three runs that come first in the table."""
 
     @property
     def name(self) -> str:
@@ -123,11 +123,11 @@ class Piece:
 
     source: str
     n: int
-    """Its runs."""
+    """How many measurements of that source there are: runs, or loads or points of its server."""
     low: float
     """5th percentile of `overall` with it."""
     high: float
-    """95th percentile."""
+    """95th percentile of `overall` with it."""
     contradicts: bool
     """True where they lie outside the interval before, or leave it wider."""
 
@@ -146,7 +146,7 @@ class Evidence:
     """The scale that holds for a GPU and a layout, and how well it is known."""
 
     efficiency: StepEfficiency
-    """Its `overall` is the scale."""
+    """Efficiencies of the step, of which `overall` is the scale."""
     low: float
     """5th percentile of `overall`."""
     high: float
@@ -155,15 +155,15 @@ class Evidence:
     n: int
     """Runs behind the scale."""
     sources: tuple[str, ...]
-    """Groups behind it."""
+    """Groups of runs behind the scale."""
     before: tuple[float, float] | None = None
     """Percentiles of `overall` without runs of one's own; None where there are none."""
     pieces: tuple[Piece, ...] = ()
-    """What each source of one's own did to them."""
+    """What each source of one's own did to the percentiles of `overall`."""
 
     @property
     def record(self) -> tuple[int, float] | None:
-        """(rows left out, percent of them inside): how such intervals have held; None where nothing was left out."""
+        """How intervals of this level held on rows left out: (rows, percent inside); None where none was left out."""
         return RECORDS.get(self.level)
 
 
@@ -187,7 +187,7 @@ def layout_of(plan: TrainingPlan) -> str:
 
 
 def size_of(plan: TrainingPlan) -> tuple[float, ...]:
-    """`TimedRun.size` of a plan."""
+    """Sequences of a micro-step, tokens of each and GPUs of a plan, as `TimedRun.size`."""
     return float(plan.micro_batch), float(plan.seq), float(plan.gpus)
 
 

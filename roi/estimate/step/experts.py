@@ -28,12 +28,12 @@ ROUTING_FORWARD: Final = 19.0
 """Operators of one layer's routing forward: scores (7: cast, softmax, top-k, their sum, copy, division, cast), groups (7: sort,
 which token, its row and weight, cast, histogram, ends), weighting (1), back in order (3) and the sum over a token's experts."""
 ROUTING_BACKWARD: Final = 25.0
-"""Of its backward: the sum's (1), order's (2), weighting's (3), gate and up laid together (1), weights' and tokens' rows (4),
-scores' (13), gradients of one input added up (1)."""
+"""Operators of one layer's routing backward: the sum's (1), order's (2), weighting's (3), gate and up laid together (1),
+weights' and tokens' rows (4), scores' (13), gradients of one input added up (1)."""
 FOLDED_FORWARD: Final = 4.0
 """Operators of one folded parameter forward: its factors cast, W + B A twice."""
 FOLDED_BACKWARD: Final = 7.0
-"""Of its backward: two products, scaled, cast, and one laid out again."""
+"""Operators of one folded parameter backward: two products, scaled, cast, and one laid out again."""
 ROUTER_ADAPTER: Final = (5.0, 5.0)
 """Operators of the router's adapter, a folded parameter of two dimensions, forward and backward."""
 

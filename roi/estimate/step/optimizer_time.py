@@ -13,7 +13,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
 FP32: Final = 4.0
-"""Bytes."""
+"""Bytes of an fp32 number."""
 NEWTON_SCHULZ: Final = 5.0
 """Iterations of Muon (ns_steps)."""
 PASSES: Final[dict[str, tuple[float, float]]] = {

@@ -38,11 +38,11 @@ class Asked:
 
     method: str
     model: str
-    """As `TimedRun` has it."""
+    """What tells its model from others (`TimedRun.model`)."""
     theory_s: float
     """The roofline's seconds for one micro-step, its share of the optimizer step included."""
     size: tuple[float, ...] = ()
-    """`TimedRun.size`."""
+    """Sequences of a micro-step, tokens of each and GPUs (`TimedRun.size`)."""
 
 
 def with_own_runs(prior: Evidence, runs: Sequence[TimedRun], asked: Asked) -> Evidence:

@@ -64,7 +64,7 @@ class Corrections:
 
     @classmethod
     def of(cls, measured: Iterable[tuple[tuple[float, ...], float]]) -> Self:
-        """The table of these (sizes, ratio) pairs."""
+        """The table of ratios measured at these sizes, as (sizes, measured over modelled seconds)."""
         rows = list(measured)
         return cls(
             tuple(tuple(float(x) for x in np.log2(np.asarray(sizes, dtype=float))) for sizes, _ in rows),
@@ -103,7 +103,8 @@ class DeviceRates:
     attention_flops: Mapping[str, float]
     """Rate of fused attention by dtype, forward, FLOP/s; empty: ATTENTION_SHARE of the matrix rate."""
     attention_backward_flops: Mapping[str, float]
-    """The same, backward, counted as BACKWARD_ATTENTION times the forward FLOPs."""
+    """Rate of fused attention's backward by dtype, FLOP/s; its work is counted as BACKWARD_ATTENTION times the forward
+    FLOPs."""
     dequantise_peak_bytes_per_s: float
     """NF4 dequantisation where its operands lie best: its arithmetic bounds it on a CPU, bandwidth on a GPU."""
     kernel_s: float

@@ -45,7 +45,7 @@ class StepSeconds:
     micro_step_s: float
     """max(device, host) + idle: the queue of launches is long, so one hides the other over the whole step, not one by one."""
     optimizer_s: float
-    """The same of one optimizer step."""
+    """Seconds of one optimizer step: of device and host, the slower, without `idle_s`."""
 
 
 def operator_seconds(group: OperatorGroup, rates: DeviceRates) -> float:

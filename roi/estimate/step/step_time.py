@@ -155,9 +155,7 @@ class StepWork:
     merged: tuple[Pass, ...]
     """Passes over weights that a decomposition makes."""
     operators: Number
-    """Launches."""
-    fetched_bytes: Number = 0.0
-    """Bytes that come from the host."""
+    """Operators that the host launches."""
 
 
 def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
@@ -327,7 +325,7 @@ def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> N
 
 
 def _in_turn(pieces: Array) -> Number:
-    """Their sum over the first axis, one added to the other: the same to the last bit for one plan and for many."""
+    """The sum over the first axis, one piece added to the other: the same to the last bit for one plan and for many."""
     total: Number = np.add.accumulate(pieces, axis=0)[-1] if len(pieces) else np.zeros(pieces.shape[1:])
     return total
 

@@ -26,8 +26,8 @@ FORWARD_OPERATORS: Final = 36.0
 """Operators of one layer's forward beside its products: two norms (12), rotary (10), attention with its copies and mask (6),
 residuals (2), activation (2), casts and copies (4)."""
 BACKWARD_OPERATORS: Final = 58.0
-"""Of its backward: norms (24), rotary (14), gradients of one input added up (5), attention and its copies (5), activation (3),
-sums of broadcast operands and copies (7)."""
+"""Operators of one layer's backward beside its products: norms (24), rotary (14), gradients of one input added up (5),
+attention and its copies (5), activation (3), sums of broadcast operands and copies (7)."""
 SHARED_INPUTS: Final = 5.0
 """Gradients added up on the residual stream in one layer: query, key and value, gate and up, and both residuals."""
 INT8_INPUT_BYTES: Final = 17.0

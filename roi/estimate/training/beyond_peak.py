@@ -24,22 +24,24 @@ logits-sized block is cut up by the tensors of backward, and the next large one 
 without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
 half a tensor without checkpointing; efficiencies.json)."""
 LOOSE_CHUNKED: Final = 0.21
-"""The same share with adapters and a loss in chunks, where no logits-sized block is cut up: what is kept of each layer is cut
-out of blocks that its MLP freed, and their remainders fit nothing. Times 0.78, the slack of a unit, it is 0.164: the median of
-18 dry runs replayed, three steps long, beside the formula's peak of the day; beside today's, which has a tensor less, 0.175
-(5-95%: 0.11 to 0.24). Six models from 1B to 8B, LoRA on attention over fused norms, LoRA and QLoRA on all layers under Liger
-(`python lab/fit_allocator_slack.py --chunked`). No measured row was used; seven of fms-acceleration on one GPU hold 0.11 to
-0.16 by nvidia-smi."""
+"""Share of what comes and goes within a step that lies in gaps with adapters and a loss in chunks, where no logits-sized block
+is cut up: what is kept of each layer is cut out of blocks that its MLP freed, and their remainders fit nothing. Times 0.78, the
+slack of a unit, it is 0.164: the median of 18 dry runs replayed, three steps long, beside the formula's peak of the day; beside
+today's, which has a tensor less, 0.175 (5-95%: 0.11 to 0.24). Six models from 1B to 8B, LoRA on attention over fused norms,
+LoRA and QLoRA on all layers under Liger (`python lab/fit_allocator_slack.py --chunked`). No measured row was used; seven of
+fms-acceleration on one GPU hold 0.11 to 0.16 by nvidia-smi."""
 SIDE_STREAMS: Final = 0.1
-"""The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
-(record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of
-fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve than one GPU does, by nvidia-smi."""
+"""Share of what comes and goes within a step that FSDP before fully_shard adds to what lies in gaps: blocks that another stream
+still uses are not free when they are freed (record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on
+eight GPUs). In 12 pairs of adapter rows of fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve
+than one GPU does, by nvidia-smi."""
 FLAT_SHARDS: Final = 0.5
-"""The same share in all of full training under FSDP before fully_shard, where that is more than one logits tensor: moments are
-made after the first backward out of the blocks that it freed, in pieces as large as a unit's shard (FlatParameter), and leave
-gaps to the activations of the next. At most the moments themselves; none where they lie outside torch (paged). Median of 480
-simulated jobs with a loss in chunks, of six models on 2 to 16 GPUs: gaps are 0.39 of what comes and goes (5-95%: 0.16 to 0.67),
-0.78 units of slack (tests/estimate/test_fsdp_pools.py has the simulation). No measured row was used."""
+"""Share of what comes and goes within a step that lies in gaps in full training under FSDP before fully_shard, all told, where
+that is more than one logits tensor: moments are made after the first backward out of the blocks that it freed, in pieces as
+large as a unit's shard (FlatParameter), and leave gaps to the activations of the next. At most the moments themselves; none
+where they lie outside torch (paged). Median of 480 simulated jobs with a loss in chunks, of six models on 2 to 16 GPUs: gaps
+are 0.39 of what comes and goes (5-95%: 0.16 to 0.67), 0.78 units of slack (tests/estimate/test_fsdp_pools.py has the
+simulation). No measured row was used."""
 STUCK: Final = 0.06
 """Share of what comes and goes within a step that a full card still lacks: where the driver has nothing left, torch gives its
 free segments back and asks again (CUDACachingAllocator.cpp, release_cached_blocks), and what lies in the gaps of segments in

@@ -37,7 +37,7 @@ PHASES: Final = ("forward", "loss", "backward", "optimizer")
 CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
-"""The same from compute capability 9.0 on, where torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
+"""Bytes of both workspaces from compute capability 9.0 on: torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
 SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
 """Families whose head ends in cap x tanh(logits / cap)."""
 FUSED_LOSS_BYTES: Final = 8.0
@@ -93,14 +93,14 @@ class MemoryBreakdown:
     stranded_bytes: Number
     """What a fused loss over whole logits leaves without use (beyond_peak.py); a full card takes it back."""
     sliced_bytes: Number
-    """The part of it that only a torch leaves that goes back through two slices."""
+    """Part of `stranded_bytes` that is left only by a torch that takes a gradient back through two slices."""
     dynamic_bytes: Number
     """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
     """Activations kept at the end of forward."""
     reserved_bytes: Number
-    """With those pools and the caching allocator's slack: freed blocks that no later tensor fits into. Above what the card has
-    only where the plan does not fit it."""
+    """What torch.cuda.max_memory_reserved reports: the peak, `pools_bytes`, `stranded_bytes`, and freed blocks too small to
+    use. Above what the card has only where the plan does not fit it."""
     context_bytes: Number
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
@@ -199,7 +199,7 @@ class Live(NamedTuple):
     activations: Number
     logits: Number
     temporaries: Number = 0.0
-    """Of the optimizer."""
+    """Bytes of the optimizer's temporaries."""
     gathered: Number = 0.0
     """Parameters of the layers in work, where they are sharded."""
 
@@ -217,7 +217,7 @@ def _gradient(s: Setting, parameters: float) -> float:
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """At the end of forward, where autocast drops its copies and a kept output the graph of the one before with int8's inputs.
+    """Live as forward ends, where autocast drops its copies and a kept output the graph of the one before with int8's inputs.
 
     That is the last micro-step's or step's. Or in its last layer: in DoRA's merge, or at scores beside that graph.
     """
@@ -251,7 +251,7 @@ def _lowered_head(s: Setting) -> float:
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """At the loss: what forward kept, log-softmax with its incoming and its outgoing gradient in fp32, and the kept logits.
+    """Live at the loss: what forward kept, log-softmax with its incoming and outgoing gradient in fp32, and the kept logits.
 
     A soft-capped head also keeps its tanh, and autocast a 16-bit copy of an fp32 head. TRL's head instead holds one tile of
     logits (with 16-bit copies of the head's rows and of its input where those are fp32), the fp32 gradient of its input, and
@@ -307,7 +307,7 @@ def _unpacked_head(s: Setting) -> float:
 
 
 def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
-    """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
+    """Live in backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
     # without checkpointing what the last norm kept is gone when the layer's own backward begins
     own = np.maximum(layer.transient - final_norm_saved(s), norm_backward_bytes(s))
@@ -325,7 +325,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
-    """In backward of the first layer: every gradient is there but an untied embedding's and those that the layer still makes.
+    """Live in backward of the first layer: every gradient is there but an untied embedding's and those the layer still makes.
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
@@ -348,7 +348,7 @@ def _recomputed(s: Setting, layer: LayerBytes) -> Number:
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
-    """In backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
+    """Live in backward of the embedding: a dense gradient of its size; a tied model sums it with the head's into a third.
 
     Where micro-steps accumulate, all of them stand beside the old one; before, that of a table for every layer (Gemma) did.
     """

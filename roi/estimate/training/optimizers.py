@@ -33,9 +33,9 @@ class Held(NamedTuple):
     """What an optimizer keeps for one trained parameter."""
 
     own: float = 0.0
-    """States in its type."""
+    """States in the parameter's type."""
     fixed: float = 0.0
-    """Bytes of states in another type."""
+    """Bytes of its states in another type."""
     kind: str = ""
     """factored, low, matrices or mini; empty: it takes elements one by one."""
 
@@ -182,12 +182,12 @@ CORES: Final = {
     "adalomo": "adalomo", "muon": "muon", "muonadam": "muon", "muonadamw": "muon", "muonwithauxadam": "muon",
     "singledevicemuonwithauxadam": "muon", "sophia": "sophia", "sophiag": "sophia", "rmsprop": "rmsprop", "adagrad": "adagrad",
 }  # fmt: skip
-"""What is left of a name without those -> the optimizer."""
+"""What is left of a name without ABOUT and MARKS -> the optimizer."""
 ALIKE: Final = {
     "paged-adamw-32bit": "paged-adamw", "paged-lion-32bit": "paged-lion", "ademamix-32bit": "ademamix", "lion-fused": "lion",
     "sgd-fused": "sgd", "sgd-foreach": "sgd-momentum",
 }  # fmt: skip
-"""Optimizer with such a mark -> the one that keeps the same; schedule-free SGD keeps z."""
+"""Optimizer with a mark -> the one that keeps the same states; schedule-free SGD keeps z."""
 
 
 def named_optimizer(text: str) -> str:

@@ -30,7 +30,7 @@ from roi.facts.methods import Method
 from roi.facts.model import ModelShape, Number
 
 Count = Callable[[float, float, Number], Number]
-"""Of a target's inputs, outputs and the tuner's size."""
+"""A number of elements by a target's inputs, its outputs and the tuner's size."""
 
 
 def _none(i: float, o: float, r: Number) -> Number:
@@ -119,11 +119,11 @@ class Tuner(NamedTuple):
     """Bytes an element of a token's outputs that its own passes move, forward and backward, beside LoRA's: with fp32 products,
     and under autocast."""
     stack: str = "transformers"
-    """Whose model classes it belongs to."""
+    """The stack whose model classes it belongs to."""
     built: bool = True
     """True where a class of peft's is its peft_type."""
     package: str = "peft"
-    """Whose it is."""
+    """The package that has it."""
     usual: float | None = None
     """The package's own default of the size; None for peft's, of which a plan's own default is asked."""
 
@@ -204,7 +204,7 @@ AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa", "mica")
 UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")
 """Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
-"""Earlier names."""
+"""Earlier names of tuners, and today's."""
 SPELLINGS: Final = {
     **dict.fromkeys(("fullfinetuning", "fullfinetune", "fullparameter", "fullparam", "fft", "fullft", "fullsft"), "full"),
     **dict.fromkeys(("lora+", "loraplus", "pissa", "olora", "eva", "corda", "loraga", "milora", "lora16bit"), "lora"),

@@ -218,7 +218,7 @@ class Setting:
         return runs_fused(self.model, self.plan)
 
     def adapted(self, linears: list[Linear]) -> list[Linear]:
-        """Those of a layer's products that carry an adapter: fused ones once, an expert's as often as a token passes one."""
+        """The products of a layer that carry an adapter: fused ones once, an expert's as often as a token passes one."""
         split = self.plan.split_experts
         on = (x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets)
         return [x for x in on for _ in range(x.active)]

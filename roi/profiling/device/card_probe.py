@@ -31,7 +31,7 @@ LENGTHS: Final = range(200, 212)
 POWER_S: Final = 3.0
 """Long enough for thirty values of the energy counter, and for power, a mean over a second."""
 SIDE: Final = 4096
-"""Of the square matrices whose product keeps the card busy."""
+"""Rows and columns of the square matrices whose product keeps the card busy."""
 CHAIN: Final = 100
 
 Answer = dict[str, Any]  # Any: fields of ProbeAnswers, which checks them

@@ -173,7 +173,7 @@ def _adapters(dtype: str) -> Iterator[Case]:
 
 
 def _copies(device: str, cache_bytes: float) -> Iterator[Case]:
-    """From a fraction of the last-level cache to far beyond it; work counts the read and the write."""
+    """Copies of a fraction of the last-level cache up to far beyond it; work counts the read and the write."""
     largest = max(16.0 * cache_bytes, 2.0 * GB) if device == "cuda" else max(8.0 * cache_bytes, 0.25 * GB)
     size = 2**18
     while size <= largest:

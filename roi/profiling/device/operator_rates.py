@@ -51,7 +51,7 @@ KERNELS: Final = 8
 CYCLES_PER_S: Final = 2.5e9
 """Above every GPU clock: a wait given in cycles then lasts at least as long as meant."""
 LONGEST_WAIT_S: Final = 0.1
-"""Of the device for a host that issues: 900 kernels at 20 us take a fifth of it."""
+"""Seconds that the device waits at most for a host that issues: 900 kernels at 20 us take a fifth of it."""
 ISSUES: Final = 3
 """Calls issued to learn how long the host takes for one; the quickest counts, since a host stumbles."""
 CACHE_BYTES: Final = 32 * 2**20

@@ -102,7 +102,7 @@ def _peak_without_loss(tape: Tape) -> float:
 
 
 def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) -> Prediction:
-    """As replayed; under sharding, which is not run, the closed form's share beyond the allocated peak."""
+    """The run's kind of memory as replayed; where sharded, which is not run, the closed form's scaled to the allocated peak."""
     marks = {label for label, _ in run.assumed}
     allocated = peaks.allocated * share
     low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)

@@ -56,7 +56,7 @@ class GatedProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
-        """Both gradients, written over gate and up."""
+        """Give both gradients, written over gate and up."""
         return ctx.saved_tensors
 
 
@@ -133,7 +133,7 @@ class LossInChunks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
-        """What forward made."""
+        """Give the gradients that forward made."""
         gradient, head = ctx.gradient, ctx.head
         ctx.gradient = ctx.head = None
         return gradient, head

@@ -129,7 +129,7 @@ class Operator:
 
     @classmethod
     def of(cls, func: Any) -> "Operator":  # Any: torch's own
-        """Of an operator as torch dispatches it."""
+        """The Operator of one that torch dispatches."""
         name, writes = str(func), func._schema.is_mutable
         view = func.is_view and not writes
         return cls(name, view, view or (writes and not writes_over(func)), name in RULES)
@@ -166,7 +166,7 @@ class Recorder(TorchDispatchMode):
         self._modules_of_nodes: dict[int, tuple[str, str]] = {}
 
     def begin(self, phase: str) -> None:
-        """From here on allocations belong to `phase`."""
+        """Count what is allocated from here on to `phase`."""
         self.phase = phase
         self.marks.append((phase, len(self.events)))
 

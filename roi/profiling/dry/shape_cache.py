@@ -30,14 +30,14 @@ class Known(NamedTuple):
     """What an operator gave once."""
 
     made: tuple[Made, ...] | None
-    """Of each result; None where it has to run."""
+    """What it made of each result; None where the operator has to run."""
     several: type | None
     """tuple or list where it gives several tensors."""
 
 
 RUNS: Final = Known(None, None)
 FIRST: Final = Known((), None)
-"""It gives its first argument."""
+"""Stands for an operator that gives its first argument."""
 
 
 class ShapeCache:

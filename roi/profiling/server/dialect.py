@@ -15,7 +15,7 @@ CHAT: Final = "/v1/chat/completions"
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
 LOOKED_AT: Final = 4096
-"""Of a message, before its first line is shown: a server may say megabytes."""
+"""Bytes (or characters) of a message that are searched for its first line: a server may say megabytes."""
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
 """An event that tells of an error, after the answer began well."""
 

@@ -24,7 +24,7 @@ from roi.profiling.server.server_json import without_key
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
 EVENT_BYTES: Final = 4096
-"""Of one event of a stream at most, on average; usual ones have 200 to 400."""
+"""Bytes of an event of a stream at most, on average; usual ones have 200 to 400."""
 LONGEST_LINE: Final = 65_536
 """A head, or the size line of a chunk, that has not ended by then is no HTTP."""
 IDLE_S: Final = 2.0

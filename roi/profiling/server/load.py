@@ -94,7 +94,7 @@ class Load:
                  watcher: Watcher, done: tuple[float, float]) -> None:
         self.planned, self.client, self.path, self.limits, self.allowance = planned, client, path, limits, allowance
         self.watcher, self.done = watcher, done
-        """Share of the run that is done before this point, and after it."""
+        """What is told of progress, and the shares of the run that are done before this point and after it."""
         self.sent: list[SentRequest] = []
         self.origin_s = perf_counter()
         self.ended: str | None = None

@@ -95,7 +95,7 @@ class PlannedPoint:
         return f"{self.arrivals} {self.rate:.3g}/s" if self.rate is not None else self.arrivals
 
     def at_rate(self, rate: float) -> "PlannedPoint":
-        """The same open loop at `rate` requests a second: gaps are divided, lengths stay."""
+        """This open loop at `rate` requests a second: gaps are divided, lengths stay."""
         speed = rate / self.own_rate
         return replace(self, rate=rate, requests=tuple(replace(r, at_s=(r.at_s or 0.0) / speed) for r in self.requests))
 

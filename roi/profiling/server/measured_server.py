@@ -77,7 +77,7 @@ class _Run:
             self.client.close()
 
     def _guard(self) -> None:
-        """From here on a signal cancels this task, as asyncio does on Ctrl-C: nothing is raised in the midst of a callback."""
+        """Have signals cancel this task from here on, as asyncio does on Ctrl-C: none raises in the midst of a callback."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 

@@ -43,7 +43,7 @@ class Prompt(NamedTuple):
 
     text: str
     tokens: int
-    """Its tokens as the calibration foretells, or as the tokenizer counts."""
+    """Tokens of the text as the calibration foretells, or as the tokenizer counts."""
 
 
 class Prompts:

@@ -27,7 +27,7 @@ ENGINES: Final = (
 )
 """(Path on which an engine tells of itself, its name, keys that its answer has)."""
 WAIT_S: Final = 10.0
-"""For one of these answers; a server that is busy with others takes longer for tokens, not for these."""
+"""Seconds that one of these answers is waited for; a server that is busy with others takes longer for tokens, not for these."""
 
 
 @dataclass(frozen=True)

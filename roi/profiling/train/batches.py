@@ -26,13 +26,13 @@ class Batch(NamedTuple):
 
     inputs: dict[str, torch.Tensor]
     tokens: int
-    """Of its examples."""
+    """Tokens of its examples."""
     slots: int
     """Tokens that are computed: those, and what fills the rows up."""
 
 
 def full_rows(tokens: torch.Tensor) -> Iterator[Batch]:
-    """The same rows again and again: a loss that falls shows that the model trains."""
+    """A batch of these rows, again and again: a loss that falls shows that the model trains."""
     while True:
         yield Batch({"input_ids": tokens, "labels": tokens}, tokens.numel(), tokens.numel())
 

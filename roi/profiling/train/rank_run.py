@@ -26,7 +26,7 @@ PROFILE: Final = "profile.json"
 ALONE: Final = 5
 """Steps without communication."""
 ALONE_SHARE: Final = 0.2
-"""Part of the budget that is kept for them."""
+"""Part of the budget that is kept for the steps without communication."""
 
 
 class RankOrder(NamedTuple):

@@ -37,11 +37,11 @@ LINGER_S: Final = 3.0
 LOST: Final = ("Connection closed", "Connection reset", "Broken pipe", "Socket Timeout", "NCCL", "Timed out")
 ALL_GATHER: Final = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
 REDUCE_SCATTER: Final = getattr(distributed, "reduce_scatter_single", None) or distributed.reduce_scatter_tensor
-"""Their names from torch 2.13 on, and before."""
+"""The collective that ALL_GATHER is to gathering; torch has both under these names from 2.13 on, else the older ones."""
 
 
 class Ranks:
-    """This process among the others: torchrun's variables say which one it is."""
+    """The processes of a job, and which of them this one is, by the variables that torchrun sets."""
 
     def __init__(self, device: str) -> None:
         self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])

@@ -17,7 +17,7 @@ from roi.profiling.train.rank_run import PROFILE, RankOrder
 from roi.profiling.train.short_run import TrainRequest
 
 OPTIMIZERS: Final = ("adamw", "adamw-foreach")
-"""Those whose states follow a sharded parameter."""
+"""Optimizers whose states follow a sharded parameter."""
 
 
 def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that is kept for the search for the largest micro-batch, until measured sizes say what it takes."""
 MOST_OF_SEARCH: Final = 0.65
-"""Part of the budget that is kept for it at most; four steps of each size come first."""
+"""Part of the budget that the search for the largest micro-batch gets at most; four steps of each size come first."""
 LEAST_STEPS: Final = train_point.WARMUP + 1
 """Steps of a point that is measured at all."""
 TRIALS: Final = 2
@@ -186,7 +186,7 @@ class _Stepping:
                 f"--budget {wanted}s would do for that size")
 
     def enough(self) -> list[str]:
-        """That sizes ended before their share of the budget did, where some did."""
+        """A note that sizes ended before their share of the budget did, where some did; else none."""
         full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in self.points)
         told = f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median"
         return [f"{told}; more --budget gives them no more"] if full else []

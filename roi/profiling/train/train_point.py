@@ -28,7 +28,7 @@ STEADY: Final = 0.03
 FREE: Final = 5
 """Steps in a row that are timed together."""
 LEAST_TIMED: Final = 3
-"""Timed steps of a point that come before those in a row."""
+"""Timed steps that a point has before the FREE steps in a row."""
 LEAST_THIRD: Final = 5
 """Steps of a third that says something."""
 CEILING: Final = 4096
@@ -47,7 +47,7 @@ class PointRun:
     session: Session
     steps: list[Step] = field(default_factory=list)
     micro_steps: int = 1
-    """Of each step."""
+    """Micro-steps of each step."""
     compiles: bool = False
     """True where the first step compiles, which no budget counts."""
     drawn: bool = False

@@ -45,7 +45,7 @@ class Step:
     loss: float
     """Loss of the batch before the update."""
     tokens: int = 0
-    """Of its examples, over all micro-steps."""
+    """Tokens of its examples, over all micro-steps."""
     slots: int = 0
     """Tokens that were computed: those, and what filled the rows up."""
 

@@ -20,7 +20,7 @@ from roi.store.imports.vllm_bench import read_vllm
 TOOLS: Final = ("vllm bench serve (--save-detailed), sglang.bench_serving (--output-details), guidellm (benchmarks.json),"
                 " aiperf (profile_export.jsonl)")
 MOST_BYTES: Final = 256 * 2**20
-"""Of a tool's results, every request among them."""
+"""Bytes of a tool's results at most, every request among them."""
 AIPERF_SUMMARY: Final = "profile_export_aiperf.json"
 AIPERF_RECORDS: Final = "profile_export.jsonl"
 GUIDELLM_REPORT: Final = "benchmarks.json"

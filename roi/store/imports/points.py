@@ -95,6 +95,6 @@ def most_in_flight(requests: Sequence[ServedRequest]) -> int:
 
 
 def _earlier(r: ServedRequest, begin: float) -> ServedRequest:
-    """The same request on a clock that starts at `begin`."""
+    """The request with its times counted from `begin`, s."""
     ended = None if r.ended_s is None else r.ended_s - begin
     return r.model_copy(update={"sent_s": r.sent_s - begin, "chunk_s": tuple(t - begin for t in r.chunk_s), "ended_s": ended})

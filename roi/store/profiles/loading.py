@@ -26,7 +26,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 MOST_BYTES: Final = 512 * 2**20
-"""Of a profile: a server's, with the time of every token, takes 20 bytes a token."""
+"""Bytes of a profile at most: a server's, with the time of every token, takes 20 bytes a token."""
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
 _BY_KIND: Final[dict[str, type[Profile]]] = {
@@ -56,7 +56,7 @@ class Store:
     """Profiles that were read, and files that could not be."""
 
     profiles: tuple[StoredProfile[Profile], ...] = ()
-    """By the start of the run, newest first."""
+    """The profiles by the start of their run, newest first."""
     damaged: tuple[tuple[Path, str], ...] = ()
     """(file, one short reason); the others were still read."""
 

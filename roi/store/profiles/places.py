@@ -9,7 +9,7 @@ from roi.catalog.user_data import data_folder
 from roi.errors import InputError, nearest_file
 
 MOST_FOLDERS: Final = 5_000
-"""Of profiles below one: a link to the root of a machine would be searched for hours."""
+"""Folders that are searched at most below one: a link to the root of a machine would be searched for hours."""
 
 
 def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:

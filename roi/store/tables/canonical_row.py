@@ -99,10 +99,10 @@ def _counted(number: int) -> int:
 
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str) else cell)
-"""For words in any case."""
+"""Reads a cell in lower case, for a word that may be written in any."""
 Several: Final = BeforeValidator(
     lambda cell: tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell)
-"""For a tuple of words that a cell joins by "+"."""
+"""Reads a cell that joins words by "+" as a tuple of them."""
 Whole = Annotated[int, Field(gt=0), AfterValidator(_counted)]
 Positive = Annotated[float, Field(gt=0)]
 R = TypeVar("R", bound=CanonicalRow)

@@ -52,8 +52,8 @@ INT4_FACTOR: Final = 1.35
 """Kernels of weight-only 4 bits unpack as they read, each release its own way: single streams of 8B on H20 lie 0.7 to 1.35 of
 predicted (SGLang 0.4.6 and transformers 4.51, the model left out)."""
 INT4_EXPERTS_FACTOR: Final = 4.0
-"""The same of experts: grouped kernels that unpack were written later, and SGLang 0.4.6 took 4.4 times the step of 16 bits
-(Qwen3-30B-A3B on H20)."""
+"""The factor of 4-bit experts: grouped kernels that unpack were written later, and SGLang 0.4.6 took 4.4 times the step of 16
+bits (Qwen3-30B-A3B on H20)."""
 Engine = Literal[
     "vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "deepspeed-mii", "s-lora", "lorax", "llama.cpp", "ollama",
     "transformers", "gpt-fast", "other",
@@ -89,14 +89,14 @@ class ServingRow(CanonicalRow):
     replicas: Whole = 1
     """Equal replicas that share the load."""
     prefill_replicas: Annotated[int, Field(ge=0)] = 0
-    """Of the replicas, those that compute prompts and nothing else (disaggregated serving)."""
+    """How many of the replicas compute prompts and nothing else (disaggregated serving); 0: every one does both."""
     load: LoadKind
     """Kind of load: static (a batch that starts together), closed (so many requests in flight), open (arrivals at a rate),
     saturated (more requests than the server takes at once)."""
     isl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean prompt tokens."""
     cached_isl: Annotated[float, Field(ge=0, le=1e7)] = 0.0
-    """Of isl, tokens found in the prefix cache; less than isl."""
+    """Mean prompt tokens found in the prefix cache; less than isl."""
     osl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean output tokens."""
     length_cv: Annotated[float, Field(ge=0, le=3)] = 0.0
@@ -117,9 +117,9 @@ class ServingRow(CanonicalRow):
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
     slo_ttft_ms: Positive | None = None
-    """Its limit of TTFT, ms; where none is stated, those of MLPerf's Llama-2-70B stand in: 2,000 and 200."""
+    """The SLO's limit of TTFT, ms; blank: that of MLPerf's Llama-2-70B, 2,000."""
     slo_tpot_ms: Positive | None = None
-    """Its limit of TPOT, ms."""
+    """The SLO's limit of TPOT, ms; blank: that of MLPerf's Llama-2-70B, 200."""
     adapters: Annotated[int, Field(ge=0)] = 0
     """Unmerged LoRA adapters that share the batch."""
     req_per_s: Positive | None = None

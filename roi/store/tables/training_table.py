@@ -37,7 +37,7 @@ FLASH2_SINCE: Final = "2023-07-17"
 STACKED: Final = (5,)
 """Version of transformers from which experts are 3-D parameters."""
 STACKED_SINCE: Final = "2025-12-01"
-"""Day of its first candidate."""
+"""Day of the first release candidate of that version."""
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
@@ -157,7 +157,7 @@ class TrainingRow(CanonicalRow):
     tokens_per_s: Positive | None = None
     """Tokens a second of the whole job."""
     fits: Flag | None = None
-    """For a row without figures: true where the run fitted its card, false where it ran out of memory."""
+    """Whether the run fitted its card (true) or ran out of memory (false), in a row without figures."""
     trainable_params: Whole | None = None
     """Trained parameters as the source counts them: a row whose method, rank and targets train another number is skipped."""
     assumed: Annotated[tuple[Assumable, ...], Several] = ()
@@ -180,7 +180,7 @@ class TrainingTable(NamedTuple):
     labels: tuple[RowLabel, ...]
     """What every row states, the skipped ones included."""
     second: tuple[MeasuredRun, ...]
-    """The same runs with the other kinds of memory that their rows state beside the headline's."""
+    """Runs again, with each kind of memory that their rows state beside the headline's."""
 
 
 def training_table(table: CsvTable) -> TrainingTable:

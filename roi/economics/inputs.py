@@ -80,7 +80,7 @@ class Shared:
     evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
     """Months that one evaluation takes, from the decision to its result."""
     judge_usd: Annotated[Number, At("quality.judge_usd_per_request", absent=0.0)] = 0.0
-    """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
+    """What judging one request of an option that escalates costs, USD: the judge decides whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
@@ -114,7 +114,7 @@ class Shared:
         return found
 
     def once_for(self, what: str, numbers: tuple[Number | None, ...], make: Callable[[], T]) -> T:
-        """The same of what depends on these numbers alone, arrays told apart by identity; they are kept, so it stays theirs."""
+        """What `make` gives, worked out once for `what` and these numbers alone. Arrays, told apart by identity, are kept."""
         key = (what, *(id(x) if isinstance(x, np.ndarray) else x for x in numbers))
         found: T = self.once(("of", *key), lambda: (numbers, make()))[1]
         return found
@@ -141,7 +141,7 @@ class Tokens:
     prefix_longer: Number = 1.0
     """Input, and its shared prefix, of months that came, over what the workload says; only then is either other than 1."""
     read_share: Number | None = None
-    """Of the input of months that came, what was read from a cache; 0 or None where it is as the workload says."""
+    """Share of the input of months that came that was read from a cache; 0 or None where it is as the workload says."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Plan:
     speed: Annotated[str, At("options.{option}.plans.{plan}.speed")]
     """Path of the fact that says how far its capacity may be off."""
     adapter_speed: Annotated[str | None, At("options.{option}.plans.{plan}.adapter_speed")]
-    """The same of adapters that are applied at run time; None where there are none."""
+    """Path of the fact that says how far adapters applied at run time may move that capacity; None where there are none."""
     gpu: Annotated[str, At("options.{option}.plans.{plan}.gpu")]
     weight_dtype: Annotated[str, At("options.{option}.plans.{plan}.weight_dtype")]
     vendor: Annotated[str, At("options.{option}.plans.{plan}.vendor")]
@@ -279,7 +279,7 @@ class Option:
     setup_hours: Annotated[Number, own("setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
     evaluation_usd: Annotated[Number | None, own("evaluation_usd")] = None
-    """Of judging it before the change and after a retraining; None: as a successor is judged."""
+    """What judging it costs before the change and after a retraining, USD; None: as much as judging a successor."""
     evaluation_labels: Annotated[Number | None, own("evaluation_labels")] = None
     own_facts: Mapping[str, str] = field(default_factory=dict)
     """Paths of the facts that are the option's or its kind's own, by name."""
@@ -327,10 +327,10 @@ class Option:
     spares: Annotated[int, own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: Number | None = None
-    """Of a hybrid's floor."""
+    """Replicas of a hybrid's floor; None for a fleet sized for the peak."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
-    """Of the rent, that the option pays: 1 / workloads."""
+    """Share of the fleet's rent that the option pays: 1 / workloads."""
     workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
     """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
     run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0

@@ -30,7 +30,7 @@ class Provisioned:
     seats: Annotated[bool, At("options.{option}.provisioned.seats")] = False
     """True of seats: they grow with users, hold any load, and their fee does not follow the model's price."""
     growth: Annotated[Number | None, At("options.{option}.provisioned.growth_per_year")] = None
-    """Of seats; None: as requests do."""
+    """Growth of seats a year, as a share; None: they grow as requests do."""
 
     @property
     def follow_requests(self) -> bool:

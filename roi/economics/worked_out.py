@@ -73,7 +73,7 @@ class ErrorRate:
     right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
     """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
     right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
-    """The same of what the incumbent gets wrong."""
+    """Share that it gets right of what the incumbent gets wrong, where both were evaluated on the same items."""
     same_as: Annotated[str | None, At("systems.{system}.error_rate_as")]
     """The system with the same weights, at another host, whose rate it has; None where it has a rate of its own."""
     ratio: Annotated[Number, At("systems.{system}.error_rate_ratio", absent=1.0)]
@@ -101,7 +101,7 @@ class TrainingFacts:
     """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
 
     gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
-    """Of a run on the examples that were costed, at the central speed."""
+    """GPU-hours of one run on the examples that were costed, at the central speed."""
     hours_factor: Annotated[Number, At("training.hours_factor.{method}", HOURS_FACTOR)]
     """How far the hours may be off: of this method, or where the hours are stated of all."""
     vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]

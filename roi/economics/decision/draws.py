@@ -63,7 +63,7 @@ class Drawn:
     npv: Mapping[str, Array]
     """Savings against staying, wrong answers counted, USD."""
     cash: Mapping[str, Array]
-    """The same on cash alone."""
+    """Savings against staying without the cost of wrong answers, USD."""
     payback: Mapping[str, Array]
     """Months, wrong answers counted; inf = never, or where the bar is missed."""
     wrong: Mapping[str, Array]

@@ -73,9 +73,9 @@ class SentOn:
     of_context: bool
     """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
-    """Of all requests."""
+    """Share of all requests that are sent on."""
     share_of_tokens: float
-    """Of all tokens, input and output, in the incumbent's."""
+    """Share of all tokens, input and output, in the incumbent's, that are those of requests sent on."""
     usd_per_month: float
     """What that API bills for them in a mean month in which the option serves alone."""
 

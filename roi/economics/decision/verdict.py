@@ -44,7 +44,7 @@ class TurningPrice(NamedTuple):
     at: Flip | None
     """The one nearest to today's; None = at none."""
     between: tuple[float, float | None] | None
-    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws."""
+    """Such prices nearest to and furthest from today's, the bars of the chances moved by the error of the draws."""
     to_one_of: tuple[str, ...]
     """What would lead beyond these."""
 
@@ -77,7 +77,7 @@ class Verdict:
     chance_over_second: float | None
     """Share of the draws in which the leader saves no less than the second."""
     chance_over_first: float | None
-    """The same over `first_move`; None where there is none, or no draws."""
+    """Share of the draws in which the leader saves no less than `first_move`; None where there is none, or no draws."""
     passed_over: tuple[PassedOver, ...]
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
@@ -96,8 +96,8 @@ class Verdict:
     flips_to: str | None
     """Which option leads there; None = at no price another."""
     flips_between_usd_per_error: tuple[float, float | None] | None
-    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest
-    None = at no price, None = neither."""
+    """The prices nearest to and furthest from today's at which that may be, the bars of the chances moved by the error of the
+     draws; a furthest None = at no price, None = neither."""
     flips_to_one_of: tuple[str, ...]
     """What would lead beyond these; the draws tell which where it is one."""
     stands_below_usd_per_error: float | None

@@ -81,7 +81,7 @@ class SurerPlan:
 
     plan: Plan
     replicas: int | None
-    """Of a floor; None of a fleet for the peak."""
+    """Replicas of a hybrid's floor; None for a fleet sized for the peak."""
     more_usd: float
     """By which its mean NPV over the draws is higher, on what the verdict counts."""
 

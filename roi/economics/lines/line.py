@@ -191,7 +191,7 @@ def _add_all(total: Array, start: int, alike: Sequence[tuple[Share, _Rates]], ro
 
 
 def _add(total: Array, start: int, paths: _Rates, room: Array, *, fresh: bool) -> None:
-    """The same of the whole of these months."""
+    """Adds to `total` what runs along these paths in the whole of its months, the first of which is `start`."""
     months = slice(start, start + total.shape[1])
     for k, (path, rate) in enumerate(paths):
         by_month = isinstance(rate, np.ndarray) and rate.shape[-1] > 1
@@ -260,7 +260,7 @@ class FarVolume:
     month: int
     times: float
     fields: tuple[str, ...]
-    """Of the workload, what brings them: steps, growth_per_year."""
+    """Fields of the workload that bring that: steps, growth_per_year."""
 
 
 def far_volume(shared: Shared) -> FarVolume | None:

@@ -74,7 +74,7 @@ def waiting(shared: Shared, option: Option) -> Number:
 
 
 def within_day(shared: Shared) -> Number:
-    """The same of servers that let all wait that can."""
+    """Share of requests as `waiting` tells it, for servers that let all wait that can."""
     return shared.once_for("within a day", (shared.can_wait, shared.peak_to_mean), lambda: share_within_day(
         shared.can_wait, shared.waits_hours, shared.peak_to_mean, shared.load_curve))
 

@@ -21,7 +21,7 @@ from roi.numerics.sequence import sobol
 CHUNK: Final = 1024
 """Draws at once."""
 DIMENSIONS: Final = 256
-"""Of the sequence; months beyond what is left of them repeat the luck of earlier ones."""
+"""Dimensions of the low-discrepancy sequence; months beyond what is left of them repeat the luck of earlier ones."""
 LATELY: Final = 3
 """Months whose facts are taken to go on; prices are those of the last one."""
 SAME: Final = 1e-9

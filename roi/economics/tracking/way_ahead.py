@@ -90,7 +90,7 @@ class _From:
     own: Figures
     stay: Figures
     price: Number
-    """Of the option's model, over the forecast's."""
+    """Price of the option's model over the forecast's."""
 
 
 def course(

@@ -30,7 +30,7 @@ class Point(NamedTuple):
     net_usd: float
     """worth_usd less the cost of so many."""
     first_net_usd: float
-    """The same before anything is changed."""
+    """What so many are worth before anything is changed, less their cost, USD."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Experiment:
     items: int | None = None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
     labelled: int = 0
-    """Of these items, those that have their labels: today's model was judged on them, the option was not."""
+    """How many of `items` have their labels: today's model was judged on them, the option was not."""
     curve: tuple[Point, ...] = ()
     """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
@@ -172,7 +172,7 @@ class Valuer:
         return min(plain, settled, key=lambda e: e.worth_usd) if settled.error_usd < plain.error_usd else plain
 
     def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
-        """The same by these outcomes, (ids, n)."""
+        """What the trial is worth, in all and at each size, by the outcomes in `table`, shape (ids, n)."""
         moves = self._moves(ids, trial.sizes)
         after, first, *carried_out = (_rising(trial.sizes, worths) for worths in self._worths(trial, bins, table, moves))
         after = [max(worths) for worths in zip(after, *carried_out, strict=True)]
@@ -320,7 +320,7 @@ class _Moves(NamedTuple):
     """(states, sizes, options): after the recommendation, before it, and where a move follows, after that too."""
 
     def of(self, means: Array) -> Array:
-        """The same of outcomes in cells, (options, bins, halves): (states, sizes, options, bins, halves)."""
+        """What moving brings for mean outcomes (options, bins, halves), of shape (states, sizes, options, bins, halves)."""
         return self.scale[:, None, None, None] * means + self.shift[..., None, None]
 
 

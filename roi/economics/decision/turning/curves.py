@@ -84,7 +84,7 @@ class Curves:
 
     @cached_property
     def without_errors(self) -> "Curves":
-        """The same where wrong answers cost nothing, also where the size of a floor is chosen."""
+        """The curves where wrong answers cost nothing, also where the size of a floor is chosen."""
         return Curves(replace(self.shared, usd_per_error=0.0), self.options)
 
     def measures(self, done: Evaluated) -> Array:

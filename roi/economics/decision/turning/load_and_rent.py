@@ -25,9 +25,9 @@ from roi.facts.fact import Fact
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 HALVINGS: Final = 6
-"""Of the stretch in which that turns: to 2% of a volume."""
+"""How often the stretch in which the leader changes is halved: to 2% of a volume."""
 FIRST_DRAWS: Final = 512
-"""Of ASKED_DRAWS, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
+"""Draws of ASKED_DRAWS that are looked at first at each volume: where they name today's leader, luck aside, it leads there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 RENT: Final = ".usd_per_gpu_hour"
 """End of the path of a plan's rent, and of one that the scenario states."""

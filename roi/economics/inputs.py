@@ -91,13 +91,13 @@ class Shared:
     rent_spread: tuple[float, float] = (0.0, 0.0)
     """How far the triangle of log(1 + drift) reaches below and above its mode."""
     successor_price_ratio: Annotated[Number, At("drift.successor_price_ratio")]
-    """Of the first successor of every vendor model."""
+    """Price of the first successor of every vendor model over the list that the model which ended would then have."""
     later_price_ratios: tuple[Number, ...] = ()
-    """Of the second, third, ... successor; the last that is known repeats."""
+    """Such price ratios of the second, third, ... successor; the last that is known repeats."""
     successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
     migration_hours: Annotated[Number, At("migration.hours")]
     evaluation_usd: Annotated[Number, At("evaluation.usd")]
-    """Of judging a vendor's successor; an option's own evaluation may differ."""
+    """What judging a vendor's successor costs, USD; an option's own evaluation may differ."""
     evaluation_labels: Annotated[Number, At("evaluation.labels")]
     usd_per_label: Annotated[Number, At("evaluation.usd_per_label")]
     commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
@@ -179,7 +179,7 @@ class Plan:
     gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
     """Cards that are there already; inf where they are rented or bought."""
     gpus_to_train: Annotated[Number, At("options.{option}.plans.{plan}.gpus_to_train", absent=0.0)] = 0.0
-    """Of them as many as each retraining takes at once, where it takes several."""
+    """How many of the owned GPUs each retraining takes at once, where it takes several."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ class Provisioned:
     requests_per_s: Annotated[Number | None, At("options.{option}.provisioned.requests_per_s")] = None
     """What one unit holds; None: as `utilization` says, or without end, of seats."""
     minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months", absent=0.0)] = 0.0
-    """For which a unit that an option buys is paid at least."""
+    """Months for which a unit that an option buys is paid at least."""
     units: Annotated[Number, At("options.{option}.provisioned.units", absent=0.0)] = 0.0
-    """Those that are paid today; 0 of what an option would buy."""
+    """Units that are paid today; 0 of what an option would buy."""
     committed_months: Annotated[Number, At("options.{option}.provisioned.committed_months", absent=0.0)] = 0.0
     """Months from today for which these are owed, used or not."""
     utilization: Annotated[Number | None, At("options.{option}.provisioned.peak_utilization")] = None

@@ -38,7 +38,7 @@ class OptionFacts:
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
     items: Annotated[int | None, At("options.{option}.items")]
-    """On which what it keeps and what it hands on was judged, where somebody said; None: as its system was."""
+    """Items on which what it keeps and what it hands on was judged; None: as its system was, or nobody said."""
     batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
@@ -63,7 +63,7 @@ class ErrorRate:
     """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
-    """On which the system was evaluated."""
+    """Items on which the system was evaluated; None where nobody said."""
     labelled: Annotated[int, At("systems.{system}.labelled_items", absent=0)]
     """Items of the incumbent's evaluation that it was not judged on: their labels exist."""
     with_today: Annotated[float | None, At("systems.{system}.items_correlation")]

@@ -37,7 +37,7 @@ class Driver:
     npv_at_high_usd: float
     """NPV with the fact at its P5 and P95, all others central."""
     swing_usd: float
-    """Distance between the two."""
+    """How far the two NPVs lie apart, USD."""
     worth_knowing_usd: float
     """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
 

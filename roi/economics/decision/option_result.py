@@ -36,7 +36,7 @@ class LineResult:
     basis: str
     """The weakest basis among its facts."""
     source: str
-    """Source of that fact."""
+    """Where the fact with the weakest basis comes from."""
     arithmetic: str
     """The product behind the figure, and the month it is shown for."""
     arithmetic_upfront: str | None
@@ -63,7 +63,7 @@ class FleetResult:
     gpus_most: float
     utilisation_mean: float
     utilisation_peak: float
-    """At the peak, or in the fullest hour where the fleet follows the load."""
+    """Share of capacity in use at the peak, or in the fullest hour where the fleet follows the load."""
     usd_per_gpu_hour: float
     rental: str | None
     """on-demand, spot or reserved; owned where the cards are bought or there already; None in Cases that do not say."""

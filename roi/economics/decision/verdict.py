@@ -69,9 +69,9 @@ class Verdict:
     candidates: tuple[str, ...]
     """Options that may be recommended: feasible, at the bar, tested."""
     likely: tuple[str, ...]
-    """Those of them that beat staying in enough of the draws; staying always."""
+    """Candidates that beat staying in enough of the draws; staying always."""
     first_move: str | None
-    """Where the leader trains, buys or commits: the best likely option that does not and has paid back when it is live."""
+    """Where the leader trains, buys or commits, the best likely option that does not and has paid back when that is live."""
     second: str | None
     """The best likely candidate besides the leader."""
     chance_over_second: float | None

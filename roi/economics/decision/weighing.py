@@ -83,7 +83,7 @@ class SurerPlan:
     replicas: int | None
     """Replicas of a hybrid's floor; None for a fleet sized for the peak."""
     more_usd: float
-    """By which its mean NPV over the draws is higher, on what the verdict counts."""
+    """USD by which its mean NPV over the draws is higher, on what the verdict counts."""
 
 
 def surer_plan(case: Case, shared: Shared, options: Mapping[str, Option], id: str) -> SurerPlan | None:

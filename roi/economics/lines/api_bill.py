@@ -33,7 +33,7 @@ class Service:
 
     option: Option
     cost: RequestCost
-    """At today's list."""
+    """What a request costs at today's list."""
     factor: Number
     """The incumbent's price over its list price, from the real bill; 1 for every other model."""
     successors: Successors

@@ -30,7 +30,7 @@ class Hours:
     often: Callable[[], Array]
     """Makes how often at each of these month ends."""
     each: Number
-    """Hours each time."""
+    """Engineer hours each time."""
     usd_each: Number
     """USD an hour, at the same month ends."""
 
@@ -61,7 +61,7 @@ class Line:
     path: Path
     rate: Number = 1.0
     share: Share | None = None
-    """As `Along` has them."""
+    """The part of each month for which it is paid, as in `Along`."""
     also: tuple[Along, ...] = ()
     """Other paths that it runs along besides."""
     upfront: Number = 0.0

@@ -49,7 +49,7 @@ class FleetMonths:
 
     @cached_property
     def gpus_without_spares(self) -> Array:
-        """Those that hold the load."""
+        """GPUs that hold the load, spares left out."""
         return self.bare()
 
     @cached_property

@@ -69,9 +69,9 @@ class Tracked:
 
     came: tuple[Came, ...]
     seen: Mapping[str, Array]
-    """By name of the fact, shape (k, 1): what `with_seen` and `billed` take; a fact that nothing tells is left out."""
+    """Facts by their names, shape (k, 1) each, as `with_seen` and `billed` take them; one that nothing tells is left out."""
     months: Figures
-    """With these facts; what was billed is what came."""
+    """The option's figures with these facts; what was billed is what came."""
     price: Array
     """What was billed, over what the forecast's prices make of the same calls and tokens."""
     saving: Array

@@ -26,7 +26,7 @@ class Point(NamedTuple):
     items: int | None
     """Labelled items, or load tests."""
     worth_usd: float
-    """After the recommendation."""
+    """What so many are worth after the recommendation, USD."""
     net_usd: float
     """worth_usd less the cost of so many."""
     first_net_usd: float
@@ -80,7 +80,7 @@ class Following(NamedTuple):
     """What it adds to that in each draw, its set-up paid, USD; where that misses the bar, what it saves alone, if it does."""
     upfront_usd: float
     gain_usd: float
-    """Its set-up, and what it adds, at the central values."""
+    """Set-up of the option, and what it adds to `after`, at the central values, USD."""
 
     def both(self, saved: Mapping[str, Array]) -> Array:
         """What both moves save against staying in each draw, USD, where `saved` is what each option saves alone."""
@@ -151,7 +151,7 @@ class Valuer:
     upfront: Mapping[str, float]
     """Set-up of each option beyond that of staying, USD."""
     effects: MainEffects
-    """Their outcomes."""
+    """Outcomes of all options in each draw, USD, and the main effects of facts on them."""
     candidates: Sequence[str]
     leader: str
 
@@ -307,7 +307,7 @@ class _Instead(NamedTuple):
 
     row: int
     weights: Array
-    """(options,)"""
+    """Weight of each option's outcome, shape (options,)."""
     usd: float
 
 
@@ -315,7 +315,7 @@ class _Moves(NamedTuple):
     """What moving to an option brings at each size of an experiment: scale x its outcome + shift."""
 
     scale: Array
-    """(sizes,)"""
+    """Factor on the outcome at each size of the experiment, shape (sizes,)."""
     shift: Array
     """(states, sizes, options): after the recommendation, before it, and where a move follows, after that too."""
 

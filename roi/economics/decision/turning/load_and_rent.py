@@ -34,7 +34,7 @@ RENT: Final = ".usd_per_gpu_hour"
 RENTS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times today's rents at which it is asked whether another option leads; an H100 was 4.7 x as dear in 2023 as in late 2025."""
 Turn = tuple[float, str, str]
-"""Where another option leads, and which, there and further on."""
+"""The volume, or factor on rents, from which on another option leads; its id; the id of the one that leads further on."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OtherLeaders:
     case: Case
     verdict: Verdict
     options: Sequence[OptionResult]
-    """The feasible ones, today."""
+    """Results of the feasible options at today's values."""
     curves: Curves | None
     """What they cost along volumes; None where no threshold is looked for."""
     _led: dict[object, tuple[str, ...]] = field(default_factory=dict)

@@ -229,11 +229,11 @@ class Unlisted:
     why: str
     sums: tuple[Spend, ...]
     models: tuple[str, ...]
-    """As a report calls them."""
+    """Their models, as a report calls them."""
     usd: float
-    """At list price, as far as that says."""
+    """USD of these sums at list price, as far as that says."""
     of_usd: float
-    """The same of all sums of the log."""
+    """USD of all sums of the log at list price, as far as that says."""
 
     @property
     def rows(self) -> str:

@@ -93,8 +93,8 @@ IN_USAGE: Final = ("speed", "inference_geo")
 """What Anthropic's usage says of how a call ran; a column of one's own that is called so may hold anything."""
 SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()
                if what not in IN_USAGE}
-"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word, and
-`tier`, which may be a customer's."""
+"""Columns by what they hold; one that is called as --map calls what it holds is that column, but `thinking`, which may be a
+ word, and `tier`, which may be a customer's."""
 SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
 """Names of inputs as an API writes them, where that is in two cases."""
 THOUGHTS: Final = NAMES["thinking"][:3]
@@ -111,7 +111,7 @@ OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_i
                    "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""
 COUNTS: Final = ("input", "output", "thinking", "cached", "cache_write", "cache_write_1h")
-"""Of what a column holds, the counts of tokens."""
+"""What a column may hold that is a count of tokens."""
 DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
 """What holds a usage's cached tokens where its input counts them."""
 MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")

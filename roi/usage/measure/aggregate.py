@@ -40,7 +40,7 @@ ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
-"""Of keys; days and size classes are integers."""
+"""Types of the keys of sums; days and size classes, which are not here, are integers."""
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "top_class", "long_context",
                "costed")
 """Columns that sums are made by, beside the day or the group."""
@@ -129,7 +129,7 @@ class Minutes:
     """Calls by calendar minute, of those that have any, in order of time; all of shape (minutes,)."""
 
     minute: Ints
-    """Since 1970 UTC."""
+    """Minutes since 1970 UTC."""
     calls: Ints
     rows: Ints
     """Records, of which one may be several calls."""
@@ -138,7 +138,7 @@ class Minutes:
     soon: Ints
     """Records that follow within SOON_S."""
     latest_us: Ints
-    """Its last record, microseconds after its beginning."""
+    """The latest record of each minute, microseconds after its beginning."""
 
 
 def minute_counts(calls: Table, backend: Backend) -> Minutes:

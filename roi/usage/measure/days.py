@@ -67,7 +67,7 @@ class Days:
     without: tuple[int, ...] = ()
     """Days that the user leaves out: they are none of the others, and count in no mean."""
     silent: tuple[int, ...] = ()
-    """Of the complete days, those without a row although their weekday has some: quiet, or missing in the export."""
+    """The complete days without a row although their weekday has some: quiet, or missing in the export."""
     spanned: bool = False
     """True where a sum is of more than one day, so that what each weekday had is not known."""
 
@@ -96,7 +96,7 @@ class Days:
         return self.last - self.first + 1 - len(self.without)
 
     def used_told(self, log: "Days") -> str:
-        """Of which days of the log these are, in words; empty where they are all of it."""
+        """Which days of the log these are, in words; empty where they are all of it."""
         ends = ((self.first > log.first, "began"), (self.last < log.last, "ended"))
         how = " and ".join(word for is_so, word in ends if is_so)
         return how and (f"{how} within the log: of its {len(self.complete)} whole days, {day_of(self.first)} to"
@@ -171,7 +171,7 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
 
 
 def _alike(of: Mapping[int, float], edge: int) -> Mapping[int, float]:
-    """Of the days beside an edge those of its kind."""
+    """The days near an edge that are of its weekday; all that are near where those are too few."""
     near = {day: x for day, x in of.items() if abs(day - edge) <= NEAR}
     same = {day: x for day, x in near.items() if (day - edge) % 7 == 0}
     return same if len(same) >= LEAST_ALIKE else near

@@ -65,7 +65,7 @@ class Reconciliation:
     unused_usd: float = 0.0
     """What was billed on them."""
     beside_usd: float = 0.0
-    """Of a bill's other side, what is no tokens: web searches, and what is billed without tokens."""
+    """USD a month of a bill for what is no tokens: web searches, and what is billed without tokens."""
     costs_as: tuple[str, ...] = ()
     """Services at whose list price the same tokens are what was paid, where the records do not say how their calls ran."""
 

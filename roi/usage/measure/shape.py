@@ -66,15 +66,15 @@ class Shape:
     minute_peak_to_mean: float | None
     """Busiest calendar minute over the mean, quiet minutes counted; None where times are whole hours or dates."""
     busiest_minute: int
-    """Which one that was, the first of several: minutes since 1970 UTC."""
+    """The busiest minute, the first of several, in minutes since 1970 UTC."""
     hour_peak_to_mean: float | None
     """Busiest clock hour over the mean; None where the log has less than two whole hours, or times are dates."""
     minutes: int
     """Calendar minutes looked at: of the complete days, or from the first call to the last."""
     calls: int
-    """In those minutes."""
+    """Calls in these minutes."""
     calls_per_minute: float
-    """Of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
+    """Mean calls a minute of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
@@ -105,7 +105,7 @@ class OneDay:
 
     @property
     def told(self) -> str:
-        """In words."""
+        """The day and what the peak is without it, in words."""
         day, least = day_of(self.day), self.peak_to_mean
         only = f", the only {day:%A} here," if self.only_weekday else ""
         return f"{day}{only} makes it: " + ("the other days have too few calls to tell a peak" if least is None else
@@ -148,7 +148,7 @@ def _one_day(minutes: Ints, calls: Ints, complete: Sequence[int], whole: Shape) 
 
 
 def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
-    """The same of one call at the least, without the day that makes the peak."""
+    """Shape of the load of at least one call, as exact as its minutes are taken to be, and without `one_day`."""
     inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
     whole = bool(complete) and bool(inside.any())
     if whole:

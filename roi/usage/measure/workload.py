@@ -138,14 +138,14 @@ class MeasuredWorkload:
 
     choice: Choice
     days: Days
-    """Of the log, those from its first to its last call where it began or ended within the log."""
+    """Days of the log, from the main model's first to its last call where it began or ended within the log."""
     log_days: Days
     """All of the log."""
     requests: int | None
     requests_per_day: float | None
-    """Of a mean day of `days`."""
+    """Requests of a mean day of `days`."""
     requests_per_day_of_log: float | None
-    """Of a mean day of the log."""
+    """Requests of a mean day of the log."""
     input_tokens: float | None
     """Mean of a request, cached tokens included."""
     output_tokens: float | None
@@ -312,7 +312,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
 
 
 def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
-    """The same of the peak and of the hours of a day."""
+    """(field of the scenario, why the log does not settle it) for the peak and the hours of a day."""
     if shape.peak_to_mean is None:
         usual = "usual peak" if shape.hourly_weights is None else "mean day's busiest hour, with a usual peak within it,"
         few = f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is chance"

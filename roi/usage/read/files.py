@@ -23,7 +23,7 @@ class SourceFile:
     """One file to read."""
 
     path: Path | None
-    """None: standard input."""
+    """Path of the file; None: standard input."""
     shown: str
     """How messages name it."""
     member: str | None = None

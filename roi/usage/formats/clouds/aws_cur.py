@@ -186,7 +186,7 @@ def _called(table: Table) -> Column:
 
 
 def _routed(table: Table) -> Column:
-    """The same of a global price, which is a name of its own."""
+    """What Bedrock calls the model, with global. before it where the price is a global one, which is a name of its own."""
     called = table.roi_called
     routed = table.roi_usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
     return ibis.ifelse(routed.fill_null(False), ibis.literal("global.").concat(called), called)

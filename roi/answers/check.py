@@ -68,12 +68,12 @@ class Rule:
     found: float | str | None
     """What the answer says; None where it says nothing, inf where a payback never comes."""
     over: float | None
-    """By how much a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
+    """How far a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
     about: str = ""
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
     note: str = ""
-    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is. Of a verdict
-    of the same steps, that another of them leads."""
+    """What the threshold of a signpost is, and of one that is passed that the advice is unchanged, where it is; for a verdict
+     of the same steps, that another of them leads."""
 
 
 @dataclass(frozen=True, kw_only=True)

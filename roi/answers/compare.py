@@ -31,7 +31,7 @@ class CompareOptions(TypedDict, total=False):
     """What an evaluation settles."""
     draws: int | None
     seed: int | None
-    """In place of the scenario's."""
+    """Seed of the draws in place of the scenario's."""
     profiles: Sequence[Path]
     """Folders of profiles to search first."""
     tell: Tell

@@ -61,7 +61,7 @@ class PriceList:
     holdings: tuple[Holding, ...] = ()
     """Where the prices lie, where nothing was asked for."""
     folder: Path = Path()
-    """The user's own files."""
+    """Folder of the user's own price files."""
 
 
 def known_prices(what: str | None, as_of: Date) -> PriceList:

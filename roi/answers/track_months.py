@@ -30,7 +30,7 @@ BILL_LIMIT: Final = 4 * 2**20
 MONEY: Final = frozenset({"usd", "gpu_usd"})
 """Those of COLUMNS that a rate of exchange turns into USD."""
 COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
-"""Of the table of invoices; month and one of the amounts are needed."""
+"""Columns of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
 

@@ -172,11 +172,11 @@ class OptionResult:
     cash_monthly_usd: float
     """Cash in a mean month after go-live, USD, retraining included: without wrong answers, and without what is no cash."""
     errors_monthly_usd: float
-    """Wrong answers alone."""
+    """What wrong answers cost in a mean month after go-live, USD."""
     staying_cash_monthly_usd: float
     """Cash of staying in the mean of the same months, so that both are of the same requests and prices."""
     staying_errors_monthly_usd: float
-    """Wrong answers of staying in these."""
+    """What wrong answers of staying cost in the mean of these months, USD."""
     tco_usd: float
     """Total cost of ownership: set-up and all months, not discounted, USD."""
     pv_cost_usd: float
@@ -190,7 +190,7 @@ class OptionResult:
     npv_vs_best_untrained_usd: float
     """NPV against the cheapest option that trains nothing and is tested, USD; 0 for that one."""
     expected_npv_usd: float
-    """Mean over the draws; the central value without draws."""
+    """Mean of `npv_usd` over the draws, USD; the central value without draws."""
     expected_cash_npv_usd: float
     """Mean over the draws of the NPV without the cost of wrong answers, USD; the central value without draws."""
     roi: float | None
@@ -210,7 +210,7 @@ class OptionResult:
     usd_per_mtok: float
     """Present value of the cost over that of the tokens, USD a million tokens, in the incumbent's tokens."""
     delay_usd: float
-    """What one month of delay costs, present value."""
+    """What one month of delay costs at present value, USD."""
     months_to_live: float
     """Months until it serves; the incumbent is paid until then."""
     npv_p10_p50_p90: Triple | None

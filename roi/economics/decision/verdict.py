@@ -94,10 +94,10 @@ class Verdict:
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
-    """Which option leads there; None = at no price another."""
+    """The option that leads beyond `flips_at_usd_per_error`; None = at no price another."""
     flips_between_usd_per_error: tuple[float, float | None] | None
-    """The prices nearest to and furthest from today's at which that may be, the bars of the chances moved by the error of the
-     draws; a furthest None = at no price, None = neither."""
+    """The prices, nearest to and furthest from today's, at which the leader may turn, the bars of the chances moved by the
+    error of the draws; a furthest None = at no price, None = neither."""
     flips_to_one_of: tuple[str, ...]
     """What would lead beyond these; the draws tell which where it is one."""
     stands_below_usd_per_error: float | None

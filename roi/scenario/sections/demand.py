@@ -88,7 +88,7 @@ class Workload(Section):
     cache_hit_rate: Fraction = 0.0
     """Share of requests that find the shared prefix in a cache."""
     escalated_cache_hit_rate: Fraction | None = None
-    """The same for requests that are escalated; left out = as cache_hit_rate."""
+    """Share of escalated requests that find the shared prefix in a cache; left out = as cache_hit_rate."""
     can_wait_share: Fraction = 0.0
     """Share of requests that may wait for hours (batch)."""
     waits_hours: Deadline | None = None

@@ -59,7 +59,7 @@ class Question:
     backend: str | None = None
     """Ibis URL; `files` is then the name of one table."""
     trace: Path | None = None
-    """Where arrivals and lengths go."""
+    """File that arrivals and lengths are written to; None: none."""
     agents: bool = False
     """Read the sessions of coding agents on this machine too."""
     names: bool = False
@@ -102,7 +102,7 @@ class Usage:
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
     rates: tuple[ExchangeRate, ...] = ()
-    """At which amounts in other currencies are taken: of those that were stated, the ones that convert something."""
+    """Stated rates at which amounts in other currencies are taken: those that convert something."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     by_time: str = ""

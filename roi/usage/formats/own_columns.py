@@ -80,7 +80,7 @@ COLUMN_ALONE: Final = {
 }
 """More names of a count, of a column where none has one of NAMES: inside a usage such a count may be a part of another."""
 UNCACHED: Final = COLUMN_ALONE["input"][:2]
-"""Those of an input that leaves out what was cached."""
+"""Names of an input that leaves out what was cached."""
 HITS: Final = "prompt_cache_hit_tokens"
 """DeepSeek's name of what its input holds of cached tokens."""
 GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
@@ -100,7 +100,7 @@ SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputT
 THOUGHTS: Final = NAMES["thinking"][:3]
 """Gemini's names of thinking, which its count of the output leaves out."""
 COUNTS_CACHE: Final = ("prompt_token_count", "prompttokencount", "native_tokens_prompt")
-"""And of its input, which counts what was read from a cache, and of OpenRouter's of a generation."""
+"""Gemini's names of its input, and OpenRouter's of a generation's, which count what was read from a cache."""
 EXCLUSIVE: Final = "$ai_cache_reporting_exclusive"
 """What PostHog says of each call: whether its input leaves out what was read from a cache and written to it."""
 IDS: Final = ("request_id", "requestid", "response_id", "generation_id", "databricks_request_id", "id")
@@ -281,7 +281,7 @@ def leaf(name: str) -> str:
 
 
 def _unknown_column(what: str, column: str, header: Sequence[str]) -> InputError:
-    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
+    """Says that a file has no such column, the nearest that it has, by name or by what is asked for, and where others are."""
     near = nearest(column, header) or nearest(what, header)
     more = len(set(header)) - len(near)
     told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""

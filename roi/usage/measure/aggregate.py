@@ -73,7 +73,7 @@ class Spend:
     requests: int | None
     """None where the source does not count them."""
     tokens: dict[str, int]
-    """Sums of SUMS."""
+    """Tokens by the names in SUMS."""
     cost_usd: float
     first_us: int | None
     last_us: int | None

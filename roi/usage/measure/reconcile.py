@@ -32,7 +32,7 @@ class LineItem:
 
     provider: str | None
     name: str
-    """As the bill calls it."""
+    """What the bill calls it."""
     usd: float
     usd_per_month: float | None
     """What is posted by whole months (or years, by their months), or on no more than one day of a month in a log of more than
@@ -40,7 +40,7 @@ class LineItem:
     more days, such as units that are billed by the hour, is that of a mean day, over 365/12 days; None without a whole day.
     What is given back once, a refund, is not due again: it is the mean of all months of the log."""
     usd_by_day: Mapping[int | None, float]
-    """By the day, since 1970, on which the time begins that each amount is of."""
+    """USD by the day, since 1970, on which the time begins that each amount is of."""
 
     @property
     def of_units(self) -> bool:

@@ -47,7 +47,7 @@ class Exactness:
 
     @property
     def told(self) -> str:
-        """That they are not exact, in words; empty where they are."""
+        """Says that they are not exact, in words; empty where they are."""
         cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
         return "" if cut is None else f"times{self.of} are {cut}"
 

@@ -91,7 +91,7 @@ def _alike(sizes: Mapping[Model, float], largest: Model) -> str:
 
 
 def _without_price(priced: Sequence[Priced]) -> str:
-    """That models without a price have so many of the tokens that what was spent does not tell the main one; else empty."""
+    """Says that models without a price have so many tokens that what was spent does not tell the main one; else empty."""
     tokens, bare = _sizes(priced, _tokens), _sizes([each for each in priced if not each.usd], _tokens)
     share = sum(bare.values()) / (sum(tokens.values()) or 1.0)
     if share <= 1.0 - MAIN_SHARE:
@@ -140,7 +140,7 @@ class MeasuredWorkload:
     days: Days
     """Days of the log, from the main model's first to its last call where it began or ended within the log."""
     log_days: Days
-    """All of the log."""
+    """All days of the log."""
     requests: int | None
     requests_per_day: float | None
     """Requests of a mean day of `days`."""
@@ -165,7 +165,7 @@ class MeasuredWorkload:
 
     @property
     def beyond_context(self) -> str:
-        """That calls were answered which are longer than the list says that any may be; empty where none is."""
+        """Says that calls were answered which are longer than the list says that any may be; empty where none is."""
         longest = 0 if self.lengths is None else self.lengths.longest
         if self.context_tokens is None or longest <= self.context_tokens:
             return ""
@@ -245,7 +245,7 @@ def shortest_prefix(provider: str | None, model: str, listed: ApiPrice | None) -
 
 
 def unread_cache(w: MeasuredWorkload) -> str:
-    """That no prompt was read from a cache which fills itself; empty where one was, or where none could have been."""
+    """Says that no prompt was read from a cache which fills itself; empty where one was, or where none could have been."""
     provider, long = w.choice.provider, w.input_tokens
     rule = cache_minimum(provider, w.choice.model) if provider is not None else None
     if w.uses_cache or rule is None or not rule.automatic or w.batch_share or long is None or long < rule.minimum_tokens:

@@ -126,14 +126,14 @@ class Fields:
     """What --model says stands in where this says nothing, but for costs."""
     uncached_input: Column | int = 0
     input: Column | None = None
-    """In its place an input that counts what was read from a cache and written to it: a row with more of that is dropped."""
+    """In place of `uncached_input`, an input that counts cache reads and writes too: a row with more of these is dropped."""
     output: Column | int = 0
     cache_read: Column | int = 0
     cache_write: Column | int = 0
     cache_write_1h: Column | int = 0
     reasoning: Column | int = 0
     requests: Column | int | None = 1
-    """A cost has none."""
+    """How many requests the row stands for; a cost has none."""
     until_us: Column | None = None
     batch: Column | bool = False
     tier: Column | None = None

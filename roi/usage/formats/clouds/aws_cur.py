@@ -38,9 +38,9 @@ COVERED: Final = "savingsplancoveredusage"
 USED: Final = ("usage", "discountedusage", COVERED)
 """Types of line items, in lower case, of what was used."""
 OF_PLAN: Final = "^savingsplan|^rifee$"
-"""Those of what a plan or a reservation costs, and of what a plan covers; a plan's are of a service of its own."""
+"""Types of what a plan or a reservation costs, and of what a plan covers; a plan's are of a service of its own."""
 BESIDE: Final = ("fee", "refund")
-"""Those of money without a count."""
+"""Types of money without a count."""
 USES: Final = ("line_item_usage_end_date", "line_item_line_item_type", "line_item_line_item_description", "pricing_unit",
                "product_product_name", "product", NET, "line_item_currency_code", *PLAN, *RESERVED, ITEM, *KEYS)
 OLDER: Final = {name: f"{head.replace('_', '')}/{name.removeprefix(f'{head}_').replace('_', '')}"

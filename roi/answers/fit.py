@@ -124,7 +124,7 @@ class FitReport:
     dry: DryPeaks | None
     """Peaks of the dry run that memory comes from; None: the closed form."""
     dry_run: DryRunProfile | None
-    """That dry run; None where the plan's size lies between those that it ran."""
+    """The dry run that memory is taken from; None where the plan's size lies between those that it ran."""
     kept: str
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None

@@ -224,7 +224,7 @@ def _unstated(row: ApiPrice, known: ApiPrice) -> Iterator[str]:
 
 
 def _first_of(field: str, name: str, known: Collection[str]) -> tuple[str, ...]:
-    """That a name had no price until now, and the nearest that has; nothing where it has one."""
+    """Says that a name had no price until now, and the nearest that has; nothing where it has one."""
     told = f"{name} is a {field} that had no price until now{nearest_told(name, known, cutoff=0.7)}"
     return () if name in known else (told,)
 

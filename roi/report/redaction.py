@@ -45,7 +45,7 @@ COUNTS = (
 )
 """How many more answers are wrong, hours of people, cards: beside what they cost, they tell the price of one."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
-"""Of the path of a fact, or of a field that a remark names, what stands before a name."""
+"""What stands before a name in the path of a fact, or of a field that a remark names."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
 """What may stand before a name: no part of a word, or the place of a fact whose path is told."""
 CUT_NAME = re.compile(r"([\w.+@-]*[\w+@-]{2})[.]{3}(?![.])")
@@ -58,7 +58,7 @@ def redacted(part: T, *comparisons: Comparison) -> T:
 
 
 def hiding(*comparisons: Comparison) -> Change:
-    """The same for a text."""
+    """What takes the names and the rates of these comparisons out of a text."""
     return redaction(stand_ins(*comparisons), dict.fromkeys(text for c in comparisons for text in telling(c.case)))
 
 

@@ -96,7 +96,7 @@ class SystemLengths:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal lengths."""
+        """A key that is equal for equal lengths."""
         arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights, self.hit_rate, self.common_tokens)
         return tuple(np.asarray(a).tobytes() for a in arrays)
 
@@ -177,7 +177,7 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
 
 
 def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLengths:
-    """The same of the requests that the option takes: without those that are too long for it."""
+    """Lengths of the requests that the option takes, in its system's tokens: without those that are too long for it."""
     lengths, longest = system_lengths(facts, system), facts.get(LONGEST.format(option=id))
     return lengths if longest is None else lengths.within(longest.number())
 
@@ -235,7 +235,7 @@ def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> s
 
 
 def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths: SystemLengths) -> str:
-    """That replicas of these plans refuse requests longer than their room for KV, and which share; empty where none does.
+    """Says that replicas of these plans refuse requests longer than their room for KV, and which share; empty where none does.
 
     Counted as `size` does, over the requests of all its replays of fleets, of which each has its own longest.
     """

@@ -56,10 +56,10 @@ class CheapestRun(NamedTuple):
 
     plan: TrainingPlan
     gpu_hours: float
-    """Of all GPUs that are paid: a rented instance is as a whole."""
+    """GPU-hours of all GPUs that are paid: a rented instance is as a whole."""
     offer: Offer
     room: Room
-    """Of the process on one card."""
+    """Room of the process on one card."""
     gpu: Gpu
     evidence: Evidence
     """What its speed rests on."""
@@ -113,7 +113,7 @@ class TrainingCards(NamedTuple):
         return max([*own, *(n for offer in self.several for n in rented_together(offer))], default=1)
 
     def gpus(self) -> list[Gpu]:
-        """Every card among them."""
+        """Every GPU among these cards."""
         return [find_gpu(offer.gpu) for offer in (*self.mine, *self.single)]
 
 

@@ -27,7 +27,7 @@ NO_SYSTEM: Final = f"no system, or a name of more than {LONGEST_ID} characters"
 NO_NAMES: Final = frozenset({list, dict})
 """Values of JSON that are no name."""
 HEAVIEST: Final = 1e12
-"""Of a weight: sums of them stay far below what a float64 holds."""
+"""The largest weight of an item: sums of them stay far below what a float64 holds."""
 NO_WEIGHT: Final = "a weight that is no number above 0, at most 1e12"
 OF_USAGE: Final = re.compile(r"(input|output|prompt|completion)tokens?$")
 """A column of usage, without underscores, in a table that no format of results is."""

@@ -45,9 +45,9 @@ class SystemScore:
     system: str
     items: int
     seen: ScorePosterior
-    """On these items."""
+    """Posterior of its score on these items."""
     posterior: ScorePosterior
-    """The same; where only some of them and of the incumbent's pair, on all of the incumbent's (`on_all_items`)."""
+    """Posterior of its score on all items of the incumbent (`on_all_items`), where only some pair; else as `seen`."""
     reaches_bar: float | None
     """Probability that the true score is the bar or more; None without a bar."""
 
@@ -67,9 +67,9 @@ class Difference:
     system: str
     pairs: int
     on_pairs: Span
-    """Its mean mark less the incumbent's."""
+    """Its mean mark less the incumbent's, on the pairs."""
     on_all: Span
-    """The same on all items of the incumbent, of which only some may pair; the margin is held against it."""
+    """Its mean mark less the incumbent's, on all of the incumbent's items, if only some pair; the margin is held against it."""
     lost: int
     """Items on which the incumbent is better."""
     won: int
@@ -85,7 +85,7 @@ class Difference:
     than MOST_ITEMS."""
     agreement: Agreement
     correlation: float
-    """Of the two true scores on the pairs."""
+    """Correlation of the two true scores on the pairs."""
     unlike: Unlike
     """How unlike all items of the incumbent the pairs are."""
 
@@ -97,7 +97,7 @@ class Cascade:
     first: str
     second: str
     escalated: ScorePosterior
-    """Share handed on."""
+    """Share of requests that is handed on."""
     kept_error_rate: ScorePosterior | None
     """Share wrong of what the first model keeps; None where it keeps nothing."""
     escalated_error_rate: ScorePosterior | None
@@ -116,7 +116,7 @@ class Measured:
     bar: float | None
     margin: float
     scores: tuple[SystemScore, ...]
-    """The incumbent first."""
+    """Scores of all systems, the incumbent's first."""
     differences: tuple[Difference, ...]
     cascades: tuple[Cascade, ...]
     apart: dict[str, str]
@@ -141,7 +141,7 @@ def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: flo
 
 
 def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
-    """That no item of two systems is the same, with one of each, which may look alike."""
+    """Says that no item of two systems is the same, with one of each, which may look alike."""
     judged = [np.flatnonzero(~np.isnan(found.marks[each])) for each in (k, base)]
     own, theirs = (found.items[int(each[0])][:40] for each in judged)
     return (f"0 of {len(judged[0]):,} item{'s' * (len(judged[0]) > 1)} of {found.systems[k][:80]} pair with the"

@@ -149,7 +149,7 @@ class _Rest:
         return head or self.stream.read(size)
 
     def __iter__(self) -> Iterator[str]:
-        """The lines."""
+        """The lines of the file, one by one."""
         last = ""
         for line in io.StringIO(self.head):
             yield from [last] if last else []

@@ -115,7 +115,7 @@ def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool, d
 
 
 def _unsure(component: Document, deep: int) -> bool:
-    """The same of one of which a judge failed: always of an assertion alone, of a set as what it holds says."""
+    """True where a component of which a judge failed may come to another end: an assertion may, a set as its parts say."""
     within = list(_components(component)) if deep else []
     if not within:
         return True

@@ -36,7 +36,7 @@ Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAM
 OF_SOURCE: Final = Scenario | Mapping | Path | str | None
 """The types of a Source."""
 SOURCES: Final = "a path, a dict, a Scenario or None"
-"""The same in words."""
+"""The types of a Source, in words."""
 OVERRIDES: Final = Mapping | list | tuple
 """Types that fields by their paths come in."""
 SHOWN: Final = 40

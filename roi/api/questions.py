@@ -40,10 +40,10 @@ OF_SIZE: Final = {**OF_SCENARIO, "--trace": "trace", "--times": "times", "--mode
 """Arguments of `size`, by the options of the command that say the same."""
 OF_FIT: Final = {"--gpu": "gpu", "--examples": "examples", "--epochs": "epochs", "--profiles": "profiles", "--as-of": "as_of",
                  "--tokens-per-example": "tokens_per_example"}
-"""The same of `fit`; those of the plan are named as its fields."""
+"""Arguments of `fit`, by the options of the command that say the same; those of the plan are named as its fields."""
 NUMBER: Final = "a number"
 OF_DIFF: Final = {**OF_SCENARIO, "--as-of": "as_of"}
-"""The same of `diff`."""
+"""Arguments of `diff`, by the options of the command that say the same."""
 
 
 class Told:

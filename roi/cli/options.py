@@ -201,7 +201,7 @@ cache_option = click.option("--no-cache", "cache", is_flag=True, callback=lambda
 
 
 def draws_options(command: F) -> F:
-    """--draws and --seed."""
+    """Adds --draws and --seed to a command."""
     command = click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")(command)
     return click.option("--draws", type=click.IntRange(0, 1_048_576),
                         help="Draws of the uncertain facts; 0 = central values only.")(command)

@@ -82,11 +82,11 @@ class GpuLine:
     tokens_per_s_range: tuple[float, float]
     """5th and 95th percentile of the tokens a second."""
     hours: tuple[float, float, float] | None = None
-    """Wall clock: central, 5th and 95th percentile."""
+    """Hours of wall clock that the job takes: central, 5th and 95th percentile."""
     usd: tuple[float, float, float] | None = None
-    """Rent of whole instances for those hours."""
+    """Rent of whole instances for `hours`, USD: central, 5th and 95th percentile."""
     offer: RentalOffer | None
-    """Cheapest on-demand offer."""
+    """Cheapest on-demand offer of the GPU; None where there is none."""
     paid_gpus: int | None
     """GPUs of the whole instances that are rented."""
     usd_per_mtok: float | None
@@ -128,7 +128,7 @@ class FitReport:
     kept: str
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
-    """Day of the prices."""
+    """Day whose prices are taken."""
     unquantised: "FitReport | None" = None
     """The report without quantisation, closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
     stored: str = ""

@@ -79,12 +79,12 @@ class Elsewhere:
     to: str
     """The API, as the report calls it."""
     longest_tokens: float
-    """Prompt and answer in the model's own tokens beyond which they do."""
+    """Prompt and answer, in the model's own tokens, beyond which requests go to the API."""
     of_context: bool
     """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
     usd_per_month: float
-    """What the API bills for them at today's volume and price."""
+    """What the API bills for these requests at today's volume and price, USD a month."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ class Sizing:
     own_infeasible: str | None
     """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
     engine: str
-    """Whose limits the replicas have where no server of the user's was profiled."""
+    """The engine whose limits the replicas have where no server of the user's was profiled."""
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on."""
     left_out_why: tuple[str, ...]
@@ -152,7 +152,7 @@ class Sizing:
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
     late_api: Mapping[str, float]
-    """Limits of the SLO that the API of these ways misses, ttft_p95_s and tpot_p95_s, and what was measured of it, s."""
+    """Limits of the SLO (ttft_p95_s, tpot_p95_s) that the API in `ways` misses, and what was measured of it, s."""
     ways: tuple[Way, ...]
     """Ways to run the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API
      alone. Where that plan is rented and cards are owned, a floor on those besides."""

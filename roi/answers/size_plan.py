@@ -127,9 +127,9 @@ class SizedPlan:
     working: int
     """Replicas at the same time, spares left out: more than are needed where these idle, for the work, for a shorter time."""
     usd_per_month: float
-    """What those cost at today's volume, as `roi compare` pays them."""
+    """What the paid GPUs cost at today's volume, USD a month, as `roi compare` pays them."""
     fleets: tuple[FleetPoint, ...]
-    """Smaller and larger ones, ascending."""
+    """Smaller and larger fleets, ascending."""
     source: str
     basis: str
     evidence: str
@@ -139,11 +139,11 @@ class SizedPlan:
     sequence_limit: float
     """Sequences that are decoded at the same time, at most."""
     adapters: int
-    """Different ones applied at run time; 0 where there are none."""
+    """Different adapters applied at run time; 0 where there are none."""
     adapter_slots: float
     """Adapters, applied at run time, that each GPU holds at once; 0 where there are none."""
     adapter_bytes_per_gpu: float
-    """What those take, beside weights and KV cache."""
+    """Bytes of each GPU that the adapters' slots take, beside weights and KV cache."""
 
 
 def size_plan(

@@ -78,7 +78,7 @@ class TrackAnswer:
     volume_factor: float
     """The forecast's requests over the stated ones: the part of the bill's gap that is taken as volume."""
     effects: tuple[Effect, ...]
-    """The largest first."""
+    """What each fact did to the tracked months, the largest first."""
     method: str
     """How the gap was shared out among them: shapley or ordered."""
     course: Course

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from roi.evidence.known_runs import KnownRuns
 
 DRAWS: Final = 1024
-"""Without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
+"""Draws without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
 FAR_BELOW: Final = 4.0
 """A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""
 SURELY_BELOW: Final = 2.0
@@ -68,7 +68,7 @@ class Task:
     then: str | None = None
     """Label of the recommended option, where `best` comes before it."""
     measure_first: str | None = None
-    """What is worth measuring before that."""
+    """What is worth measuring before anything is changed; None where nothing is."""
     saves_share: float | None = None
     """Share of staying's cash that `best` saves in a mean month after go-live, growth and forced migrations included."""
     npv_usd: float | None = None

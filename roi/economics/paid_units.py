@@ -18,7 +18,7 @@ class Provisioned:
     units: Annotated[Number, At("options.{option}.provisioned.units", absent=0.0)] = 0.0
     """Units that are paid today; 0 of what an option would buy."""
     committed_months: Annotated[Number, At("options.{option}.provisioned.committed_months", absent=0.0)] = 0.0
-    """Months from today for which these are owed, used or not."""
+    """Months from today for which today's units are owed, used or not."""
     utilization: Annotated[Number | None, At("options.{option}.provisioned.peak_utilization")] = None
     """Share of today's units that today's peak takes, where that is stated and not what a unit holds."""
     of_requests_per_day: Annotated[Number, At("options.{option}.provisioned.of_requests_per_day", absent=0.0)] = 0.0

@@ -77,7 +77,7 @@ class ErrorRate:
     same_as: Annotated[str | None, At("systems.{system}.error_rate_as")]
     """The system with the same weights, at another host, whose rate it has; None where it has a rate of its own."""
     ratio: Annotated[Number, At("systems.{system}.error_rate_ratio", absent=1.0)]
-    """Its rate over that system's: hosts pack and serve the weights in ways of their own."""
+    """Error rate over that of `same_as`: hosts pack and serve the weights in ways of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

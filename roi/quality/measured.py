@@ -75,7 +75,7 @@ class Difference:
     won: int
     """Items on which the system is better."""
     p_value: float
-    """Exact McNemar on those; where items are clustered, on the clusters, each one of the two ways."""
+    """Exact McNemar p-value on lost and won items; where items are clustered, on the clusters, each one of the two ways."""
     not_worse: float
     """Probability that it is worse by at most the margin."""
     smallest: float

@@ -89,7 +89,7 @@ class Usage:
     groups: tuple[Priced, ...]
     """Sums by group, each priced, where there are any: MOST_GROUPS at most, but all hours, days, weekdays or months."""
     others: tuple[Priced, ...]
-    """What has no group beside those that have one, or is of a group beyond them."""
+    """Sums of rows without a group beside those that have one, and of groups beyond the listed ones."""
     days: Days | None
     dropped: tuple[Dropped, ...]
     change: MonthChange | None

@@ -229,7 +229,7 @@ class Unlisted:
     why: str
     sums: tuple[Spend, ...]
     models: tuple[str, ...]
-    """Their models, as a report calls them."""
+    """Models of these sums, as a report calls them."""
     usd: float
     """USD of these sums at list price, as far as that says."""
     of_usd: float

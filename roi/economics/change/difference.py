@@ -57,7 +57,7 @@ class Explained:
     """shapley or ordered, as `attribution` says."""
     a: Facts
     b: Facts
-    """The facts of these options, by path as the causes name them."""
+    """The facts of these options in A and in B, by path as the causes name them."""
 
 
 @dataclass(frozen=True)

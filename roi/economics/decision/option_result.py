@@ -202,7 +202,7 @@ class OptionResult:
     payback_discounted_months: float
     """Months to payback as in `payback_months`, with each month discounted to today; inf where it never pays back."""
     payback_status: str
-    """How that came out: immediate, months, never, or not_applicable (staying itself)."""
+    """How the payback came out: immediate, months, never, or not_applicable (staying itself)."""
     payback_cash_months: float
     """Payback on cash alone: without wrong answers, and without what is no cash."""
     usd_per_request: float

@@ -42,11 +42,11 @@ class TurningPrice(NamedTuple):
     """The price of a wrong answer, USD, at which another option would be recommended."""
 
     at: Flip | None
-    """The one nearest to today's; None = at none."""
+    """The price nearest to today's, and the option that leads beyond it; None = at none."""
     between: tuple[float, float | None] | None
     """Such prices nearest to and furthest from today's, the bars of the chances moved by the error of the draws."""
     to_one_of: tuple[str, ...]
-    """What would lead beyond these."""
+    """Options that would lead beyond the prices of `between`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ class Verdict:
     """The prices, nearest to and furthest from today's, at which the leader may turn, the bars of the chances moved by the
     error of the draws; a furthest None = at no price, None = neither."""
     flips_to_one_of: tuple[str, ...]
-    """What would lead beyond these; the draws tell which where it is one."""
+    """Options that would lead beyond these prices; the draws tell which where it is one."""
     stands_below_usd_per_error: float | None
     """Where wrong answers are not counted: the nearest of these, USD each; None where they are, or the draws place no end."""
     winner_changes_at_error_rate: float | None

@@ -28,9 +28,9 @@ class Hours:
     when: str
     """set-up: paid at month end 0; running: at 1..H, for the month that ends; event: at 0..H-1, in the month that begins."""
     often: Callable[[], Array]
-    """Makes how often at each of these month ends."""
+    """Makes how often hours are paid at each month end that `when` names."""
     each: Number
-    """Engineer hours each time."""
+    """Engineer hours, each time that they are paid."""
     usd_each: Number
     """USD an hour, at the same month ends."""
 

@@ -27,7 +27,7 @@ class Came:
     listed: bool = False
     """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
     tiers: tuple[float, float] = (1.0, 1.0)
-    """Then what batch and service tiers make of the price of the own model's calls and of the others', over the forecast's."""
+    """What batch and tiers make of the price of the own model's calls and of others' over the forecast's, if listed."""
     waiting_usd: float | None = None
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None

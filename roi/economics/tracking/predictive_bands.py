@@ -74,7 +74,7 @@ class Forecast:
 
     bands: Mapping[str, Band]
     rows: Mapping[str, Array]
-    """The draws behind them, shape (n, months)."""
+    """The draws behind each band, shape (n, months)."""
     payback: tuple[float, float, float]
     """Months until the cash is earned back: central, 5th and 95th percentile; inf = never."""
 

@@ -71,7 +71,7 @@ class Spend:
     dropped: str | None
     rows: int
     requests: int | None
-    """None where the source does not count them."""
+    """Requests of the rows; None where the source does not count them."""
     tokens: dict[str, int]
     """Tokens by the names in SUMS."""
     cost_usd: float

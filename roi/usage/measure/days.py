@@ -21,7 +21,7 @@ HOUR_US: Final = DAY_US // 24
 NEAR: Final = 28
 """Days beside an edge of the log by which it is judged: of each weekday four. Years ago the hours may have been others."""
 LEAST_ALIKE: Final = 2
-"""Days of an edge's weekday among them from which on it is judged by those; one may be a holiday."""
+"""Days of an edge's weekday within NEAR from which on it is judged by those alone; one may be a holiday."""
 SHORTEST_US: Final = 2 * HOUR_US
 """Hours that a day's calls are taken to span at the least where its edge is judged: jobs do not start at the same second."""
 CUT_SHARE: Final = 0.5
@@ -61,9 +61,9 @@ class Days:
     complete: tuple[int, ...]
     """Days covered whole, quiet ones among them."""
     left_out: tuple[tuple[int, str], ...]
-    """(day, why) of those that are not: at the edges, or with rows left out."""
+    """(day, why) of the days that are not complete: at the edges, or with rows left out."""
     lost: tuple[tuple[int, float], ...] = ()
-    """(day, share of it that is left out) of those whose share is known."""
+    """(day, share of it that is left out) of the days whose share is known."""
     without: tuple[int, ...] = ()
     """Days that the user leaves out: they are none of the others, and count in no mean."""
     silent: tuple[int, ...] = ()

@@ -63,7 +63,7 @@ class Reconciliation:
     """Days that a cost export bills and that have no usage at all; those between the first and the last day of usage are in the
     factor, since calls may be missing."""
     unused_usd: float = 0.0
-    """What was billed on them."""
+    """USD that was billed on the days of `unused_days`."""
     beside_usd: float = 0.0
     """USD a month of a bill for what is no tokens: web searches, and what is billed without tokens."""
     costs_as: tuple[str, ...] = ()

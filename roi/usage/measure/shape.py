@@ -62,7 +62,7 @@ class Shape:
     hourly_weights: tuple[float, ...] | None
     """24 shares of a complete day, midnight UTC first, drawn towards their mean by chance's share; None without one."""
     weekday_weights: tuple[float, ...] | None
-    """Mean calls of Monday to Sunday over the mean day's, drawn together likewise; None without a complete day of each."""
+    """Mean calls of Monday to Sunday over the mean day's, drawn towards 1 by chance's share; None without a day of each."""
     minute_peak_to_mean: float | None
     """Busiest calendar minute over the mean, quiet minutes counted; None where times are whole hours or dates."""
     busiest_minute: int
@@ -72,7 +72,7 @@ class Shape:
     minutes: int
     """Calendar minutes looked at: of the complete days, or from the first call to the last."""
     calls: int
-    """Calls in these minutes."""
+    """Calls in all minutes looked at."""
     calls_per_minute: float
     """Mean calls a minute of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
     chance_to_mean: float

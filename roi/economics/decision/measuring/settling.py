@@ -27,7 +27,7 @@ class Settling:
     """The test after which an option may be recommended that has a higher mean NPV than the one that is."""
 
     option: str
-    """Id of that option."""
+    """Id of the option that may then be recommended."""
     chance: float
     """Its chance to beat staying today."""
     chance_needed: float

@@ -48,7 +48,7 @@ class Size(NamedTuple):
     spared_usd: float = 0.0
     """What it spends, USD, of the set-up of options that it lets be chosen: their evaluation and training are then done."""
     tests: bool = True
-    """Whether it lets them be chosen: so few items are no test."""
+    """True where it lets options be chosen: few items are no test."""
     today_usd: float = 0.0
     """What judging today's model on those of the items that it has not answered costs, USD."""
 

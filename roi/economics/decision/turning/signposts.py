@@ -53,7 +53,7 @@ class Signpost:
     """
     today: float
     threshold: float | None
-    """The one nearest to today; None where this quantity alone turns nothing."""
+    """The threshold nearest to today's value; None where this quantity alone turns nothing."""
     direction: str
     """Side of the threshold on which the option costs no more than the rival: above or below."""
     reason: str

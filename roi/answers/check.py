@@ -38,7 +38,7 @@ OF_A_CHANGE = ("chance_to_beat_staying", "expected_npv_usd")
 """Fields that bound what a change brings over staying: where staying leads nothing is changed, and they hold."""
 CROSSED = 1e-9
 MOST_NAMED = 3
-"""Systems that one rule names."""
+"""Systems that one rule names at most."""
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 PRICED, VOLUME = "signposts.usd_per_error", "signposts.requests_per_day"

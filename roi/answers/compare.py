@@ -24,11 +24,11 @@ class CompareOptions(TypedDict, total=False):
     """What is laid over a scenario, and how it is resolved: of every question that compares first."""
 
     overrides: tuple[str, ...]
-    """Fields, each as a.b=value."""
+    """Fields of the scenario to overwrite, each as a.b=value."""
     part: Path | None
-    """What usage records settle."""
+    """File with what usage records settle; None: none."""
     quality: Path | None
-    """What an evaluation settles."""
+    """File with what an evaluation settles; None: none."""
     draws: int | None
     seed: int | None
     """Seed of the draws in place of the scenario's."""

@@ -244,7 +244,7 @@ class Change:
     before: tuple[float, ...] | None
     """None where it is new; input and output price of an API."""
     after: tuple[float, ...] | None
-    """None where it is gone."""
+    """Prices now, as `before` has them; None where it is gone."""
 
     @property
     def word(self) -> str:

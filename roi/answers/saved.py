@@ -88,7 +88,7 @@ class Saved:
     warnings: tuple[str, ...]
     roi_version: str
     advice: Advice
-    """What the file recommends."""
+    """What the file recommends to do."""
     answer: dict[tuple[str, ...], Held]
     """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
     signposts: tuple[Signpost, ...] = ()

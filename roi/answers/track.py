@@ -54,7 +54,7 @@ class Limit:
     name: str
     limit: float
     came: float | None
-    """None where nothing tells it."""
+    """Figure that came; None where nothing tells it."""
 
     @property
     def holds(self) -> bool:

@@ -16,7 +16,7 @@ from roi.facts.records import Record
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20
-"""Bytes of one month's file."""
+"""Bytes of one month's file that are read at most."""
 MOST_FILES: Final = 2_000
 """Files that are read of a folder; ten years of months with many versions."""
 NAME: Final = re.compile(r"(\d{4}-\d{2})(?:\.(\d{1,4}))?\.json")
@@ -79,7 +79,7 @@ class TrackedMonth(Record):
     gpu_hours: Amount | None = None
     gpu_usd: Amount | None = None
     sources: tuple[Text, ...] = ()
-    """Files that told it."""
+    """Names of the files that told it."""
     forecast: Mapping[str, tuple[float, float, float]] = {}
     """What was expected: 5th percentile, central, 95th percentile, by quantity."""
 

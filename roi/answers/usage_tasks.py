@@ -59,9 +59,9 @@ class Task:
     days: Days
     """Days over which both are means: the log's, but where the model began or ended within it those between."""
     requests_per_day_of_log: float | None = None
-    """Mean over all days of the log."""
+    """Mean requests of all days of the log."""
     share: float
-    """Share of all that was spent."""
+    """Share that this group has of all that was spent."""
     best: str | None = None
     """Label of what `compare` says to do now: the option that it recommends, what comes first where that trains, buys or
     commits, or staying. None where there is no comparison, or no verdict."""

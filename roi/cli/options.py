@@ -69,7 +69,7 @@ class Number(click.FloatRange):
     """A number in a range, which lets nan through, and inf where it has no end: neither is one here."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
-        """The number."""
+        """The number that the text says."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is not in the range", param, ctx)
@@ -84,7 +84,7 @@ class Count(Number):
     """A number of what is counted: one that is written 20.000 may be 20,000, and is asked."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
-        """The number."""
+        """The number that the text says."""
         if asked := grouped(str(value).strip()):
             self.fail(f"{value!r} is not usable; {asked}", param, ctx)
         return super().convert(value, param, ctx)

@@ -165,7 +165,7 @@ class Plan:
     minimum_months: Annotated[Number, At("options.{option}.plans.{plan}.minimum_months", absent=0.0)]
     watts: Annotated[Number, At("options.{option}.plans.{plan}.watts", absent=0.0)]
     usd_per_gpu: Number
-    """0 where the GPU is rented."""
+    """Purchase price of one GPU, USD; 0 where it is rented."""
     replacement_usd: Number | None = None
     """USD of the new card that takes the place of an owned one which wears out; None where none does."""
     pooling: Number = 1.0

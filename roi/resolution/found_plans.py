@@ -33,7 +33,7 @@ class FoundPlan(NamedTuple):
 
     offer: Offer
     gpus: int
-    """Tensor-parallel degree."""
+    """GPUs of one replica: its tensor-parallel degree."""
     dtype: str
     capacity: float
     """Requests/s of one replica: of the closed form until it is replayed."""

@@ -22,7 +22,7 @@ from roi.scenario.scenario import Scenario
 from roi.scenario.sections.demand import Bin, Workload
 
 ARRIVALS: Final = 7
-"""Seed of the arrivals."""
+"""Seed of the arrivals of requests."""
 PREFIX_HITS: Final = "serving.prefix_hit_rate"
 """Path of the fact, where it is stated."""
 LONGEST: Final = "options.{option}.longest_tokens"
@@ -46,9 +46,9 @@ class SystemLengths:
     prefix_tokens: Array
     """The part of the prompt that a cache may hold: what all requests share, or as much as the bin says."""
     output_tokens: Array
-    """Reasoning included; at least 1."""
+    """Tokens that are written, reasoning included; at least 1."""
     weights: Array
-    """Shares, adding up to 1."""
+    """Shares of the requests, adding up to 1."""
     hit_rate: Array | float
     """Share of requests that find the prefix in the cache; of each bin, where bins say it."""
     common_tokens: float = np.inf

@@ -48,7 +48,7 @@ class Alarm:
 NOWHERE_TO_GO: Final = Alarm(
     "may_stay", "incumbent.may_stay", "staying is not allowed, and no other option that works is tested and at the bar: mend"
     " what rules one out (--full says why), or name another (candidates) and evaluate it (quality.scores)", accepted=False)
-"""Where nothing may be advised."""
+"""Why there is no verdict where nothing may be advised."""
 
 
 def read_alarms(values: Values) -> tuple[Alarm, ...]:

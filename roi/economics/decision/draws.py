@@ -69,7 +69,7 @@ class Drawn:
     wrong: Mapping[str, Array]
     """Share of its answers that are wrong."""
     meets: Mapping[str, NDArray[np.bool_]]
-    """Whether it meets the bar."""
+    """True in each draw in which an option meets the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
 

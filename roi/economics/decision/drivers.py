@@ -17,7 +17,7 @@ from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
 from roi.numerics.main_effects import MainEffects, ranks
 
 MOST = 10
-"""Drivers that are listed."""
+"""Drivers that are listed at most."""
 CENTS = 2
 """Decimals of USD to which pulls are ranked, so that rounding error does not order a tie."""
 LISTED_BY = 0.02

@@ -44,7 +44,7 @@ class LineResult:
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
     kind: LineKind
-    """What it pays for."""
+    """What the line pays for."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class InfeasibleOption:
     kind: str
     """The kind of option, as of those that work."""
     label: str
-    """How reports call it."""
+    """What reports call the option."""
     reason: str
     """Which limit binds, and what would have to change, in words."""
     score: float | None
@@ -152,7 +152,7 @@ class OptionResult:
     kind: str
     """stay, cheaper-api, cascade, hosted-open, vendor-tuned, hosted-adapter, self-hosted-adapter, hybrid ..."""
     label: str
-    """How reports call it."""
+    """What reports call the option."""
     trains: bool
     """True where a model or an adapter is trained for it."""
     evaluated: bool

@@ -29,9 +29,9 @@ class PassedOver:
     reason: str
     """One of: not tested; not likely."""
     chance: float | None
-    """Its chance to beat staying."""
+    """The option's chance to beat staying, as a share."""
     chance_needed: float
-    """The chance that its kind needs."""
+    """The chance that the option's kind needs, as a share."""
 
 
 Flip = tuple[float, str]

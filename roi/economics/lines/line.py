@@ -93,7 +93,7 @@ class Line:
 
     @property
     def along(self) -> tuple[Along, ...]:
-        """All that it runs along."""
+        """All paths that the line runs along."""
         return Along(self.path, self.rate, self.share), *self.also
 
     @cached_property

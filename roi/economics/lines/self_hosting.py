@@ -54,7 +54,7 @@ class FleetMonths:
 
     @cached_property
     def gpus(self) -> Array:
-        """All of them, spares included."""
+        """All GPUs of the fleet, spares included."""
         return self.with_spares()
 
     @cached_property

@@ -96,7 +96,7 @@ class Figures:
 
     @property
     def cash_usd(self) -> Array:
-        """All of it, a month."""
+        """All cash of each month, USD."""
         return np.asanyarray(self.api_usd + self.gpu_usd + self.other_usd)
 
     def each(self, read: Callable[[Array], Array]) -> "Figures":

@@ -19,7 +19,7 @@ from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
 
 CHUNK: Final = 1024
-"""Draws at once."""
+"""Draws that are worked out at once."""
 DIMENSIONS: Final = 256
 """Dimensions of the low-discrepancy sequence; months beyond what is left of them repeat the luck of earlier ones."""
 LATELY: Final = 3

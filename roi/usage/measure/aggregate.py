@@ -24,7 +24,7 @@ from roi.usage.read.record import COLUMNS, TOKENS
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
 NONE: Final = -1
-"""The bin of 0."""
+"""The bin that counts of 0 lie in."""
 GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 DAY_S: Final = 86_400
@@ -84,7 +84,7 @@ class Spend:
 
     @property
     def service(self) -> Service:
-        """What a list has a price for."""
+        """Provider, model, batch and tier of the sum, by which a list has its price."""
         return self.provider, self.model, self.batch, self.tier
 
 

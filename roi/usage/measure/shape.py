@@ -80,7 +80,7 @@ class Shape:
     peak_to_mean: float | None
     """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
     exact: Exactness = EXACT
-    """How exact its times are."""
+    """How exact the times of the calls are."""
     one_day: "OneDay | None" = None
     """The day that makes the peak, where one does."""
 
@@ -95,7 +95,7 @@ class OneDay:
     """The day that makes the peak of a log."""
 
     day: int
-    """Days since 1970 UTC."""
+    """Day of the busiest minute or hour, in days since 1970 UTC."""
     peak_to_mean: float | None
     """What the peak would be without it; None where the other days have too few calls to tell."""
     others_per_day: float

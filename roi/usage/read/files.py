@@ -25,7 +25,7 @@ class SourceFile:
     path: Path | None
     """Path of the file; None: standard input."""
     shown: str
-    """How messages name it."""
+    """Name of the file in messages."""
     member: str | None = None
     """Name inside the ZIP that `path` is; None: the file itself."""
 

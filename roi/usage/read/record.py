@@ -170,7 +170,7 @@ class Format:
     name: str
     """Name for `--from`: openai-csv, bedrock-log ..."""
     title: str
-    """What people call it."""
+    """What people call the format."""
     grain: Literal["call", "bucket", "cost"]
     """A row is one call, a bucket of calls, or an amount of money."""
     needs: frozenset[str]

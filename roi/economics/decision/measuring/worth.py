@@ -24,7 +24,7 @@ class Point(NamedTuple):
     """One size of an experiment."""
 
     items: int | None
-    """Labelled items, or load tests."""
+    """Labelled items of an evaluation, or load tests."""
     worth_usd: float
     """What so many are worth after the recommendation, USD."""
     net_usd: float
@@ -53,7 +53,7 @@ class Experiment:
     worth_usd: float
     """What its result is worth on average once the recommendation is carried out: a second move pays its own set-up."""
     net_usd: float
-    """worth_usd less the cost."""
+    """worth_usd less the cost of the experiment, USD."""
     first_net_usd: float
     """What it is worth before anything is changed, when all that follows starts later, less its cost."""
     evppi_usd: float

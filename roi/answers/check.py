@@ -73,7 +73,7 @@ class Rule:
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
     note: str = ""
     """What the threshold of a signpost is, and of one that is passed that the advice is unchanged, where it is; for a verdict
-     of the same steps, that another of them leads."""
+    of the same steps, that another of them leads."""
 
 
 @dataclass(frozen=True, kw_only=True)

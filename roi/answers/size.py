@@ -155,7 +155,7 @@ class Sizing:
     """Limits of the SLO (ttft_p95_s, tpot_p95_s) that the API in `ways` misses, and what was measured of it, s."""
     ways: tuple[Way, ...]
     """Ways to run the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API
-     alone. Where that plan is rented and cards are owned, a floor on those besides."""
+    alone. Where that plan is rented and cards are owned, a floor on those besides."""
 
 
 def size_file(

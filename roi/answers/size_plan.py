@@ -114,7 +114,7 @@ class SizedPlan:
     spares: int
     utilisation_peak: float
     """Load over what the replicas and spares that run then hold by the law of a fleet, as in `roi compare`: at the peak, or in
-     the fullest hour where the fleet follows the load."""
+    the fullest hour where the fleet follows the load."""
     little_free: bool
     """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free, and of
     what runs for the hours of work alone."""

@@ -73,7 +73,7 @@ class Task:
     """Share of staying's cash that `best` saves in a mean month after go-live, growth and forced migrations included."""
     npv_usd: float | None = None
     """Expected NPV of `best`, USD, over the scenario's horizon, with what the change costs, and with wrong answers where their
-     price is no guess."""
+    price is no guess."""
     probability: float | None = None
     """Share of draws in which `best` beats staying; None for staying."""
     passed_over: str | None = None

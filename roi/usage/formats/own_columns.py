@@ -94,7 +94,7 @@ IN_USAGE: Final = ("speed", "inference_geo")
 SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()
                if what not in IN_USAGE}
 """Columns by what they hold; one that is called as --map calls what it holds is that column, but `thinking`, which may be a
- word, and `tier`, which may be a customer's."""
+word, and `tier`, which may be a customer's."""
 SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
 """Names of inputs as an API writes them, where that is in two cases."""
 THOUGHTS: Final = NAMES["thinking"][:3]

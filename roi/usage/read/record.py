@@ -151,7 +151,7 @@ class Fields:
     """Columns that hold how many requests the row stands for: one that is filled and no whole number drops its row."""
     currency: Column | None = None
     """Currency of the cost: another than USD drops a row of a cost export, and is left out of a row with tokens, which an empty
-     cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
+    cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 

@@ -22,7 +22,7 @@ from roi.facts.case import OWN_SERVERS
 LEAST, MOST, POINTS = 1.0, 1e9, 145
 """The curve in requests a day: 16 points a decade to begin with."""
 FIRST = 4
-"""Of so many points of the curve one is tried on every plan; those between, on the plans that may be the cheapest there."""
+"""One of so many points of the curve is tried on every plan; those between, on the plans that may be the cheapest there."""
 SIDE = 1e-6
 """Share of a volume by which "just above" lies above it, and to which a change of sign is found where it is a jump."""
 INSIDE = 24

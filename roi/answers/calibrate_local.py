@@ -42,7 +42,7 @@ class Measurement(NamedTuple):
     model: str
     plan: TrainingPlan
     minutes: float
-    """Of the budget."""
+    """Minutes of the budget that the measurement may take."""
 
     @property
     def worth_usd_per_minute(self) -> float:

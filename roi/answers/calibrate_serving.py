@@ -43,9 +43,9 @@ class Piece:
     model: str
     gpus: float
     weight_dtype: str
-    """Those of most of its rows."""
+    """Format of the weights of most of its rows."""
     rows: int
-    """Of this model in this table."""
+    """Rows of this model in this table."""
     centre: float
     """Speed over the published one, all tables until this one together."""
     before: tuple[float, float]

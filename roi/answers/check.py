@@ -38,7 +38,7 @@ OF_A_CHANGE = ("chance_to_beat_staying", "expected_npv_usd")
 """Fields that bound what a change brings over staying: where staying leads nothing is changed, and they hold."""
 CROSSED = 1e-9
 MOST_NAMED = 3
-"""Systems that one rule names."""
+"""Systems that one rule names at most."""
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 PRICED, VOLUME = "signposts.usd_per_error", "signposts.requests_per_day"
@@ -68,11 +68,11 @@ class Rule:
     found: float | str | None
     """What the answer says; None where it says nothing, inf where a payback never comes."""
     over: float | None
-    """By how much a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
+    """How far a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
     about: str = ""
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
     note: str = ""
-    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is. Of a verdict
+    """What the threshold of a signpost is, and of one that is passed that the advice is unchanged, where it is; for a verdict
     of the same steps, that another of them leads."""
 
 

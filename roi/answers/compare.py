@@ -24,14 +24,14 @@ class CompareOptions(TypedDict, total=False):
     """What is laid over a scenario, and how it is resolved: of every question that compares first."""
 
     overrides: tuple[str, ...]
-    """Fields, each as a.b=value."""
+    """Fields of the scenario to overwrite, each as a.b=value."""
     part: Path | None
-    """What usage records settle."""
+    """File with what usage records settle; None: none."""
     quality: Path | None
-    """What an evaluation settles."""
+    """File with what an evaluation settles; None: none."""
     draws: int | None
     seed: int | None
-    """In place of the scenario's."""
+    """Seed of the draws in place of the scenario's."""
     profiles: Sequence[Path]
     """Folders of profiles to search first."""
     tell: Tell

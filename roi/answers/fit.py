@@ -78,15 +78,15 @@ class GpuLine:
 
     fit: GpuFit
     tokens_per_s: float
-    """Of the job, at the plan's sequence (the training set's mean where given and rows are not packed)."""
+    """Tokens a second of the job, at the plan's sequence (the training set's mean where given and rows are not packed)."""
     tokens_per_s_range: tuple[float, float]
-    """Its 5th and 95th percentile."""
+    """5th and 95th percentile of the tokens a second."""
     hours: tuple[float, float, float] | None = None
-    """Wall clock: central, 5th and 95th percentile."""
+    """Hours of wall clock that the job takes: central, 5th and 95th percentile."""
     usd: tuple[float, float, float] | None = None
-    """Rent of whole instances for those hours."""
+    """Rent of whole instances for `hours`, USD: central, 5th and 95th percentile."""
     offer: RentalOffer | None
-    """Cheapest on-demand offer."""
+    """Cheapest on-demand offer of the GPU; None where there is none."""
     paid_gpus: int | None
     """GPUs of the whole instances that are rented."""
     usd_per_mtok: float | None
@@ -120,21 +120,21 @@ class FitReport:
     trained_parameters: float
     training_set: TrainingSet | None
     lines: tuple[GpuLine, ...]
-    """Those on which the plan fits first, cheapest (else smallest) first."""
+    """One line for each GPU: those on which the plan fits first, cheapest (else smallest) first."""
     dry: DryPeaks | None
     """Peaks of the dry run that memory comes from; None: the closed form."""
     dry_run: DryRunProfile | None
-    """That dry run; None where the plan's size lies between those that it ran."""
+    """The dry run that memory is taken from; None where the plan's size lies between those that it ran."""
     kept: str
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
-    """Day of the prices."""
+    """Day whose prices are taken."""
     unquantised: "FitReport | None" = None
-    """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
+    """The report without quantisation, closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
     stored: str = ""
     """How the weights that were named are packed, and what training makes of that; empty where they are not."""
     sharded: "FitReport | None" = None
-    """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
+    """The report for the model split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:

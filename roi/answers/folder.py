@@ -13,7 +13,7 @@ from roi.answers.opening import open_runs
 from roi.errors import InputError, RoiError
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-"""Of scenarios and of saved comparisons."""
+"""Endings of the files that are scenarios or saved comparisons."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Compared:
     """What became of one file: either its answer as text, or why there is none."""
 
     file: str
-    """Its name in the folder."""
+    """The file's name in the folder."""
     text: str | None
     error: str | None
 

@@ -37,7 +37,7 @@ class Moves:
     ends: str
     """What the two values are, in words."""
     npv_usd: Mapping[str, tuple[float | None, float | None]]
-    """By the option's label, the one that moves most first; None where it is not possible."""
+    """NPV at the two values, USD, by the option's label, the one moved most first; None where it is not possible."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class FieldAnswer:
     """The fact that comes from it, where it is one."""
     moves: Moves | None = None
     no_moves: str = ""
-    """Why there are none."""
+    """Why there are no moves."""
 
 
 def explain_field(

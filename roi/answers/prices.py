@@ -61,7 +61,7 @@ class PriceList:
     holdings: tuple[Holding, ...] = ()
     """Where the prices lie, where nothing was asked for."""
     folder: Path = Path()
-    """The user's own files."""
+    """Folder of the user's own price files."""
 
 
 def known_prices(what: str | None, as_of: Date) -> PriceList:
@@ -224,7 +224,7 @@ def _unstated(row: ApiPrice, known: ApiPrice) -> Iterator[str]:
 
 
 def _first_of(field: str, name: str, known: Collection[str]) -> tuple[str, ...]:
-    """That a name had no price until now, and the nearest that has; nothing where it has one."""
+    """Says that a name had no price until now, and the nearest that has; nothing where it has one."""
     told = f"{name} is a {field} that had no price until now{nearest_told(name, known, cutoff=0.7)}"
     return () if name in known else (told,)
 
@@ -244,7 +244,7 @@ class Change:
     before: tuple[float, ...] | None
     """None where it is new; input and output price of an API."""
     after: tuple[float, ...] | None
-    """None where it is gone."""
+    """Prices now, as `before` has them; None where it is gone."""
 
     @property
     def word(self) -> str:

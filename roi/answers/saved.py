@@ -70,7 +70,7 @@ class Advice(NamedTuple):
 
     @classmethod
     def of(cls, verdict: Verdict) -> "Advice":
-        """That of a comparison's verdict."""
+        """The advice of a comparison's verdict."""
         return cls(verdict.recommended, verdict.steps)
 
     def same_as(self, other: "Advice") -> bool:
@@ -88,7 +88,7 @@ class Saved:
     warnings: tuple[str, ...]
     roi_version: str
     advice: Advice
-    """What the file recommends."""
+    """What the file recommends to do."""
     answer: dict[tuple[str, ...], Held]
     """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
     signposts: tuple[Signpost, ...] = ()
@@ -209,7 +209,7 @@ def _answered(data: Json) -> Json:
 
 
 def _answer(found: Comparison) -> Json:
-    """The same of a Comparison."""
+    """A Comparison's options by their ids, and the other parts of its answer that hold numbers, as `_answered` has a file's."""
     works = {o.id: {"feasible": True, **vars(o)} for o in found.options}
     fails = {o.id: {"feasible": False, "evaluated": o.quality.status == "evaluated", **vars(o)} for o in found.infeasible}
     return {"options": works | fails, "verdict": {name: getattr(found.verdict, name) for name in DECIDED},

@@ -12,7 +12,7 @@ OUTSIDE = frozenset({"case", "scenario", "digest", "digests", "file"})
 SHORT = 3
 """Hex digits of a fact's digest: 1 edit in 4,096 shows in that of the case alone."""
 LARGE = 2**1000
-"""From here on an integer is no float."""
+"""Integers from here on are no floats."""
 NAMED, MOST_GONE = 3, 1000
 """Edited facts that are named; those taken out that are looked for."""
 

@@ -50,7 +50,7 @@ from roi.store.traces import Trace
 from roi.units import DAYS_PER_MONTH, SECONDS_PER_DAY
 
 CELLS: Final = 8
-"""Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
+"""Parts of a trace's calls by prompt, and each of these by answer, equal in number, for whose lengths plans are sought."""
 
 @dataclass(frozen=True)
 class TraceSpan:
@@ -68,9 +68,9 @@ class ComparedRent:
     plan: int
     """Which of the plans that are sized it takes, the cheapest over its months."""
     usd_per_month: float
-    """Mean of the months in which the option serves alone."""
+    """Mean rent of the months in which the option serves alone, USD a month."""
     drifted_usd_per_month: float
-    """The same were the load to stay today's: what the plan costs today, with that rent's drift alone."""
+    """USD a month were the load to stay today's: what the plan costs today, with that rent's drift alone."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Elsewhere:
     to: str
     """The API, as the report calls it."""
     longest_tokens: float
-    """Prompt and answer in the model's own tokens beyond which they do."""
+    """Prompt and answer, in the model's own tokens, beyond which requests go to the API."""
     of_context: bool
     """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
     usd_per_month: float
-    """What the API bills for them at today's volume and price."""
+    """What the API bills for these requests at today's volume and price, USD a month."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +102,9 @@ class Sizing:
     the one that is sized was asked for."""
     mean_requests_per_s: float
     peak_requests_per_s: float
-    """Of a trace its mean rate, since its own bursts are replayed."""
+    """Requests a second at the peak; for a trace its mean rate, since its own bursts are replayed."""
     busiest_hour: float | None
-    """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
+    """Load of the busiest hour over the mean, of hourly_weights; None where hours follow from the peak, and for a trace."""
     peak_stated: bool
     """False where the peak is the busiest hour, or a usual one, times what is assumed within an hour."""
     waits_hours: float
@@ -112,7 +112,7 @@ class Sizing:
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
-    """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
+    """Factor on the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     far_volume: FarVolume | None
     """The month of the horizon whose requests are furthest from today's, for which the fleets are; None where none has twice or
     half as many, and for a trace."""
@@ -144,21 +144,21 @@ class Sizing:
     own_infeasible: str | None
     """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
     engine: str
-    """Whose limits the replicas have where no server of the user's was profiled."""
+    """The engine whose limits the replicas have where no server of the user's was profiled."""
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on."""
     left_out_why: tuple[str, ...]
-    """Of each: what binds, or that a plan on another card is never dearer."""
+    """Why each of these cards is left out: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, where it runs for the hours of work alone, or where a day has too many requests to
     replay."""
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
     late_api: Mapping[str, float]
-    """Limits of the SLO that the API of these ways misses, ttft_p95_s and tpot_p95_s, and what was measured of it, s."""
+    """Limits of the SLO (ttft_p95_s, tpot_p95_s) that the API in `ways` misses, and what was measured of it, s."""
     ways: tuple[Way, ...]
-    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
-    that plan is rented and cards are owned, a floor on those besides."""
+    """Ways to run the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API
+    alone. Where that plan is rented and cards are owned, a floor on those besides."""
 
 
 def size_file(

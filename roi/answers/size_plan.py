@@ -43,7 +43,7 @@ class Load:
 
     traffic: Traffic
     requests_per_s: float
-    """At the SLO, before headroom."""
+    """Requests a second at the SLO, before headroom."""
     mean_requests_per_s: float
     slo: Slo
     is_trace: bool
@@ -55,7 +55,7 @@ class FleetPoint:
     """A number of replicas under the peak."""
 
     replicas: int
-    """That serve; spares are paid, and idle here."""
+    """Replicas that serve; spares are paid, and idle here."""
     instances: int
     gpus: int
     usd_per_month: float
@@ -101,20 +101,20 @@ class SizedPlan:
     replicas: int
     """Needed at the peak, spares left out."""
     replicas_unbound: int
-    """The same were serving.replicas_least 1."""
+    """Replicas that the peak needs were serving.replicas_least 1."""
     replicas_exact: float | None
-    """The same before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
+    """Replicas before rounding up, which other requests move by some percent; None for a trace, whose fleets are replayed."""
     replicas_fast: int
-    """The same with the engine at its fast end (P95)."""
+    """Replicas with the engine at its fast end (P95)."""
     replicas_slow: int | None
-    """At its slow end (P5); None where no fleet holds the SLO there."""
+    """Replicas with the engine at its slow end (P5); None where no fleet holds the SLO there."""
     usd_per_month_fast: float
-    """The same as usd_per_month at the fast end."""
+    """USD a month with the engine at its fast end (P95)."""
     usd_per_month_slow: float | None
     spares: int
     utilisation_peak: float
-    """Of replicas and spares that run then, of what the law of a fleet says that they hold, as in `roi compare`: at the peak,
-    or in the fullest hour where the fleet follows the load."""
+    """Load over what the replicas and spares that run then hold by the law of a fleet, as in `roi compare`: at the peak, or in
+    the fullest hour where the fleet follows the load."""
     little_free: bool
     """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free, and of
     what runs for the hours of work alone."""
@@ -127,9 +127,9 @@ class SizedPlan:
     working: int
     """Replicas at the same time, spares left out: more than are needed where these idle, for the work, for a shorter time."""
     usd_per_month: float
-    """What those cost at today's volume, as `roi compare` pays them."""
+    """What the paid GPUs cost at today's volume, USD a month, as `roi compare` pays them."""
     fleets: tuple[FleetPoint, ...]
-    """Smaller and larger ones, ascending."""
+    """Smaller and larger fleets, ascending."""
     source: str
     basis: str
     evidence: str
@@ -139,11 +139,11 @@ class SizedPlan:
     sequence_limit: float
     """Sequences that are decoded at the same time, at most."""
     adapters: int
-    """Different ones applied at run time; 0 where there are none."""
+    """Different adapters applied at run time; 0 where there are none."""
     adapter_slots: float
     """Adapters, applied at run time, that each GPU holds at once; 0 where there are none."""
     adapter_bytes_per_gpu: float
-    """What those take, beside weights and KV cache."""
+    """Bytes of each GPU that the adapters' slots take, beside weights and KV cache."""
 
 
 def size_plan(

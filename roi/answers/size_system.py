@@ -45,7 +45,7 @@ def sized_option(
 def _cheapest_tested(
     case: Case, shared: Shared, options: Mapping[str, Option], held: Mapping[str, Option],
 ) -> Option | None:
-    """Of the options that some plan holds, by system, the one whose system was tested, may be served and costs least.
+    """The option, of those that some plan holds (by system), whose system was tested, may be served and costs least.
 
     By `roi compare` at the central values, on whatever GPUs, with a floor or without. None where there is none.
     """

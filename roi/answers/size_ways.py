@@ -38,7 +38,7 @@ class Way:
 
     @property
     def usd(self) -> float:
-        """Rent and API together."""
+        """Rent and API together, USD a month."""
         return self.rent_usd + self.api_usd
 
 

@@ -54,7 +54,7 @@ class Limit:
     name: str
     limit: float
     came: float | None
-    """None where nothing tells it."""
+    """Figure that came; None where nothing tells it."""
 
     @property
     def holds(self) -> bool:
@@ -74,11 +74,11 @@ class TrackAnswer:
     forecast: Forecast
     tracked: Tracked
     overlap: Array
-    """Of each month, the share in which both models are taken to be called, so that each request counts twice."""
+    """Share of each month in which both models are taken to be called, so that each request counts twice."""
     volume_factor: float
     """The forecast's requests over the stated ones: the part of the bill's gap that is taken as volume."""
     effects: tuple[Effect, ...]
-    """The largest first."""
+    """What each fact did to the tracked months, the largest first."""
     method: str
     """How the gap was shared out among them: shapley or ordered."""
     course: Course
@@ -87,9 +87,9 @@ class TrackAnswer:
     came: Mapping[str, Array]
     """What came, by quantity, one number a month."""
     judged: NDArray[np.bool_]
-    """Where something came, shape (quantities, months)."""
+    """True where something came, shape (quantities, months)."""
     inside: NDArray[np.bool_]
-    """Where it lies in its band."""
+    """True where what came lies in its band, shape (quantities, months)."""
     held: Held
     """How many figures lie in their bands."""
     held_by_quantity: Mapping[str, Held]

@@ -36,7 +36,7 @@ class TrackQuestion:
     options: FileOptions = field(default_factory=FileOptions)
     named: str | None = None
     zone: str = "UTC"
-    """Of times without an offset in them."""
+    """Time zone of times without an offset in the exports."""
     bill: Path | None = None
     opencost: Path | None = None
     setup_usd: float | None = None
@@ -51,7 +51,7 @@ class TrackQuestion:
     revise: bool = False
     limits: Mapping[str, float] | None = None
     today: Date | None = None
-    """By which a month is over; None: nobody asks."""
+    """Day by which a month is over; None: nobody asks."""
 
 
 def tracked_months(

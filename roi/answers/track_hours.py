@@ -11,7 +11,7 @@ from roi.errors import InputError, visible
 from roi.scenario.other_files import USAGE, refuse_other
 
 OPENCOST_LIMIT: Final = 256 * 2**20
-"""Bytes of an export."""
+"""Bytes of an export that are read at most."""
 
 Json = dict[str, Any]  # Any: plain JSON values
 

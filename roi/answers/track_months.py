@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from roi.usage.summary import Usage
 
 BILL_LIMIT: Final = 4 * 2**20
-"""Bytes of an invoice by month."""
+"""Bytes of an invoice by month that are read at most."""
 MONEY: Final = frozenset({"usd", "gpu_usd"})
 """Those of COLUMNS that a rate of exchange turns into USD."""
 COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
-"""Of the table of invoices; month and one of the amounts are needed."""
+"""Columns of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
 
@@ -66,13 +66,13 @@ def month_of(day: Date) -> str:
 
 
 def days_in(month: str) -> int:
-    """Days of a month."""
+    """How many days a month has."""
     first = Date.fromisoformat(f"{month}-01")
     return ((first + timedelta(days=31)).replace(day=1) - first).days
 
 
 def after(month: str, count: int = 1) -> str:
-    """The month so many later."""
+    """The month that lies so many later."""
     year, number = int(month[:4]), int(month[5:]) - 1 + count
     return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
 

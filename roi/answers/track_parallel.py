@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 ALIKE: Final = 0.95
 """Calls of the less called model over those of the other from which on both have nearly the same: a few fail."""
 ALONE: Final = 0.02
-"""The same up to which one model answers alone."""
+"""Calls of the less called model over those of the other up to which one model answers alone."""
 AS_BEFORE: Final = 0.8
 """Calls of one model, over those of days that one answers alone, from which on no traffic was split: halves have 0.5."""
 NEAREST: Final = 4
@@ -33,7 +33,7 @@ def days_by_role(rows: "Mapping[str, Sequence[tuple[str, Priced]]]") -> Days:
 
 
 def second_calls(days: Days, month: str) -> tuple[float | None, float | None]:
-    """Of a month's calls, at most and at least those of requests that the other model was called for on the same day.
+    """At most and at least how many of a month's calls are of requests that the other model was called for on the same day.
 
     At most the lesser of both models', day by day. At least those of days on which both have nearly the same calls, where these
     are as many as one model alone had on the nearest days of the same weekday: traffic that is split in halves has half of

@@ -16,7 +16,7 @@ from roi.facts.records import Record
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20
-"""Bytes of one month's file."""
+"""Bytes of one month's file that are read at most."""
 MOST_FILES: Final = 2_000
 """Files that are read of a folder; ten years of months with many versions."""
 NAME: Final = re.compile(r"(\d{4}-\d{2})(?:\.(\d{1,4}))?\.json")
@@ -47,21 +47,21 @@ class TrackedMonth(Record):
     decision: Decision
     currency: Literal["USD"] = "USD"
     calls: Amount | None = None
-    """Of all models that the option calls."""
+    """Calls of all models that the option calls."""
     own_calls: Amount | None = None
-    """Of them, those that the option's own model answered."""
+    """Calls that the option's own model answered."""
     second_calls: Amount | None = None
-    """Of them, at most so many answer a request that the other model was called for too: by day, the lesser of both models'."""
+    """At most so many calls answer a request that the other model was called for too: by day, the lesser of both models'."""
     least_second_calls: Amount | None = None
-    """Of them, at least so many do: those of days on which both models have the same calls, as many as one alone had before."""
+    """At least so many calls do: those of days on which both models have the same calls, as many as one alone had before."""
     handed_on: Amount | None = None
-    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
+    """The other models' calls over the own model's in the last days of the month, where that began to answer within it."""
     foreign_calls: Amount | None = None
     """Beside them, in the same files, those of models that are none of the decision's."""
     input_tokens: Amount | None = None
-    """Of all calls, cached ones included."""
+    """Input tokens of all calls, cached ones included."""
     cache_read_tokens: Amount | None = None
-    """Of the input tokens, those that were read from a cache."""
+    """Input tokens that were read from a cache."""
     output_tokens: Amount | None = None
     api_usd: Amount | None = None
     api_usd_from: Literal["bill", "reported", "list price"] | None = None
@@ -69,17 +69,17 @@ class TrackedMonth(Record):
     calls_usd: Amount | None = None
     """What the calls cost by the export itself, whatever an invoice asks."""
     own_usd: Amount | None = None
-    """Of what the calls cost by the export, or by list price, what the option's own model did."""
+    """What the option's own model's calls cost, USD, by the export or by list price."""
     units_usd: Amount | None = None
     """Beside them, what the export bills for units of throughput that the decision has; a bill has it in it."""
     own_tier_ratio: Amount | None = None
     """List price of the option's own model's calls by batch and service tier, over the same at once in the standard tier."""
     other_tier_ratio: Amount | None = None
-    """The same of the other models' calls."""
+    """List price of the other models' calls by batch and service tier, over the same at once in the standard tier."""
     gpu_hours: Amount | None = None
     gpu_usd: Amount | None = None
     sources: tuple[Text, ...] = ()
-    """Files that told it."""
+    """Names of the files that told it."""
     forecast: Mapping[str, tuple[float, float, float]] = {}
     """What was expected: 5th percentile, central, 95th percentile, by quantity."""
 

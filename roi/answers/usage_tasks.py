@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from roi.evidence.known_runs import KnownRuns
 
 DRAWS: Final = 1024
-"""Without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
+"""Draws without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
 FAR_BELOW: Final = 4.0
 """A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""
 SURELY_BELOW: Final = 2.0
@@ -44,7 +44,7 @@ SURELY_BELOW: Final = 2.0
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
 NO_OUTPUT: Final = "its calls have no output, as of embeddings: no model that writes answers takes their place"
 MOST_BYTES, MOST_FILES = 65_536, 200
-"""Of a file of kept answers, which has some 2,000, and of their folder."""
+"""Bytes of a file of kept answers at most, which has some 2,000, and files of their folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,23 +57,23 @@ class Task:
     requests_per_day: float | None
     usd_per_month: float
     days: Days
-    """Of its model, over which both are means: the log's, but where the model began or ended within it those between."""
+    """Days over which both are means: the log's, but where the model began or ended within it those between."""
     requests_per_day_of_log: float | None = None
-    """Mean over all days of the log."""
+    """Mean requests of all days of the log."""
     share: float
-    """Of all that was spent."""
+    """Share that this group has of all that was spent."""
     best: str | None = None
     """Label of what `compare` says to do now: the option that it recommends, what comes first where that trains, buys or
     commits, or staying. None where there is no comparison, or no verdict."""
     then: str | None = None
     """Label of the recommended option, where `best` comes before it."""
     measure_first: str | None = None
-    """What is worth measuring before that."""
+    """What is worth measuring before anything is changed; None where nothing is."""
     saves_share: float | None = None
-    """By `best`, of what staying costs in cash in a mean month after go-live, growth and forced migrations included."""
+    """Share of staying's cash that `best` saves in a mean month after go-live, growth and forced migrations included."""
     npv_usd: float | None = None
-    """Of `best`: expected, over the scenario's horizon, with what the change costs, and with wrong answers where their price is
-    no guess."""
+    """Expected NPV of `best`, USD, over the scenario's horizon, with what the change costs, and with wrong answers where their
+    price is no guess."""
     probability: float | None = None
     """Share of draws in which `best` beats staying; None for staying."""
     passed_over: str | None = None

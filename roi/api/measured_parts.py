@@ -216,7 +216,7 @@ class MeasuredQuality(Measured):
     def __init__(self, block: Mapping[str, Any], answer: QualityAnswer, called: Called = str) -> None:
         super().__init__(block)
         self.answers: tuple[dict[str, Any], ...] = tuple(answers_of(answer))
-        """Of each system but the incumbent: `good_enough` (yes, no or unknown), the `sentence`, `more_items` (docs/json.md)."""
+        """For each system but the incumbent: `good_enough` (yes, no or unknown), `sentence`, `more_items` (docs/json.md)."""
         self.warnings: tuple[str, ...] = tuple(reworded(called(each), OF_QUALITY) for each in answer.warnings)
         """What makes the results say less than their figures."""
         self._answer, self._called = answer, called

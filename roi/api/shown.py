@@ -126,7 +126,7 @@ class Option(OptionResult):
     """
 
     comparison: Comparison = field(compare=False)
-    """What it is an option of."""
+    """The comparison that the option belongs to."""
 
     def __str__(self) -> str:
         return render([*head(self.comparison), *explained(self.comparison, self.id)])

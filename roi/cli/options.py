@@ -69,7 +69,7 @@ class Number(click.FloatRange):
     """A number in a range, which lets nan through, and inf where it has no end: neither is one here."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
-        """The number."""
+        """The number that the text says."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is not in the range", param, ctx)
@@ -84,7 +84,7 @@ class Count(Number):
     """A number of what is counted: one that is written 20.000 may be 20,000, and is asked."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
-        """The number."""
+        """The number that the text says."""
         if asked := grouped(str(value).strip()):
             self.fail(f"{value!r} is not usable; {asked}", param, ctx)
         return super().convert(value, param, ctx)
@@ -201,7 +201,7 @@ cache_option = click.option("--no-cache", "cache", is_flag=True, callback=lambda
 
 
 def draws_options(command: F) -> F:
-    """--draws and --seed."""
+    """Adds --draws and --seed to a command."""
     command = click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")(command)
     return click.option("--draws", type=click.IntRange(0, 1_048_576),
                         help="Draws of the uncertain facts; 0 = central values only.")(command)

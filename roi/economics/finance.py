@@ -38,7 +38,7 @@ def payback(upfront_saving: Number, monthly_saving: Array) -> Array:
 
 
 def payback_of(upfront_saving: Number, since: Array) -> Array:
-    """The same of what is saved after month 0 up to month ends 1..H."""
+    """Months to payback, as `payback`, from what was saved after month 0 up to the month ends 1..H, shape (..., H), USD."""
     horizon = since.shape[-1]
     start = np.asanyarray(upfront_saving, dtype=np.float64)
     if start.shape[:-1] != since.shape[:-1] or not start.ndim:
@@ -125,5 +125,5 @@ def _worth(log_rates: Array, periods: int) -> Array:
 
 @lru_cache(maxsize=2)
 def _worth_at_rates(periods: int) -> Array:
-    """The same at all of RATES, which every option's flows are looked at with."""
+    """What a dollar of each period is worth at each of RATES, which every option's flows are looked at with."""
     return _worth(RATES, periods)

@@ -80,7 +80,7 @@ class Shared:
     evaluation_months: Annotated[Number, At("evaluation.months", absent=0.25)] = 0.25
     """Months that one evaluation takes, from the decision to its result."""
     judge_usd: Annotated[Number, At("quality.judge_usd_per_request", absent=0.0)] = 0.0
-    """Of the judge that decides, for each request of an option that escalates, whether its own answer is kept."""
+    """What judging one request of an option that escalates costs, USD: the judge decides whether its own answer is kept."""
     usd_per_hour: Annotated[Number, At("people.usd_per_hour")]
     wage_growth: Annotated[Number, At("people.wage_growth_per_year")]
     existing_hours: Annotated[Number, At("people.existing_hours_per_month", absent=0.0)] = 0.0
@@ -91,13 +91,13 @@ class Shared:
     rent_spread: tuple[float, float] = (0.0, 0.0)
     """How far the triangle of log(1 + drift) reaches below and above its mode."""
     successor_price_ratio: Annotated[Number, At("drift.successor_price_ratio")]
-    """Of the first successor of every vendor model."""
+    """Price of the first successor of every vendor model over the list that the model which ended would then have."""
     later_price_ratios: tuple[Number, ...] = ()
-    """Of the second, third, ... successor; the last that is known repeats."""
+    """Such price ratios of the second, third, ... successor; the last that is known repeats."""
     successor_error_ratio: Annotated[Number, At("drift.successor_error_ratio")]
     migration_hours: Annotated[Number, At("migration.hours")]
     evaluation_usd: Annotated[Number, At("evaluation.usd")]
-    """Of judging a vendor's successor; an option's own evaluation may differ."""
+    """What judging a vendor's successor costs, USD; an option's own evaluation may differ."""
     evaluation_labels: Annotated[Number, At("evaluation.labels")]
     usd_per_label: Annotated[Number, At("evaluation.usd_per_label")]
     commitment_usd: Annotated[Number, At("commitment.usd_per_month")]
@@ -114,7 +114,7 @@ class Shared:
         return found
 
     def once_for(self, what: str, numbers: tuple[Number | None, ...], make: Callable[[], T]) -> T:
-        """The same of what depends on these numbers alone, arrays told apart by identity; they are kept, so it stays theirs."""
+        """What `make` gives, worked out once for `what` and these numbers alone. Arrays, told apart by identity, are kept."""
         key = (what, *(id(x) if isinstance(x, np.ndarray) else x for x in numbers))
         found: T = self.once(("of", *key), lambda: (numbers, make()))[1]
         return found
@@ -141,7 +141,7 @@ class Tokens:
     prefix_longer: Number = 1.0
     """Input, and its shared prefix, of months that came, over what the workload says; only then is either other than 1."""
     read_share: Number | None = None
-    """Of the input of months that came, what was read from a cache; 0 or None where it is as the workload says."""
+    """Share of the input of months that came that was read from a cache; 0 or None where it is as the workload says."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Plan:
     speed: Annotated[str, At("options.{option}.plans.{plan}.speed")]
     """Path of the fact that says how far its capacity may be off."""
     adapter_speed: Annotated[str | None, At("options.{option}.plans.{plan}.adapter_speed")]
-    """The same of adapters that are applied at run time; None where there are none."""
+    """Path of the fact that says how far adapters applied at run time may move that capacity; None where there are none."""
     gpu: Annotated[str, At("options.{option}.plans.{plan}.gpu")]
     weight_dtype: Annotated[str, At("options.{option}.plans.{plan}.weight_dtype")]
     vendor: Annotated[str, At("options.{option}.plans.{plan}.vendor")]
@@ -165,7 +165,7 @@ class Plan:
     minimum_months: Annotated[Number, At("options.{option}.plans.{plan}.minimum_months", absent=0.0)]
     watts: Annotated[Number, At("options.{option}.plans.{plan}.watts", absent=0.0)]
     usd_per_gpu: Number
-    """0 where the GPU is rented."""
+    """Purchase price of one GPU, USD; 0 where it is rented."""
     replacement_usd: Number | None = None
     """USD of the new card that takes the place of an owned one which wears out; None where none does."""
     pooling: Number = 1.0
@@ -179,7 +179,7 @@ class Plan:
     gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
     """Cards that are there already; inf where they are rented or bought."""
     gpus_to_train: Annotated[Number, At("options.{option}.plans.{plan}.gpus_to_train", absent=0.0)] = 0.0
-    """Of them as many as each retraining takes at once, where it takes several."""
+    """How many of the owned GPUs each retraining takes at once, where it takes several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +279,7 @@ class Option:
     setup_hours: Annotated[Number, own("setup_hours", "changes.{group}.setup_hours")]
     run_hours: Annotated[Number, own("run_hours_per_month", "changes.{group}.run_hours_per_month")]
     evaluation_usd: Annotated[Number | None, own("evaluation_usd")] = None
-    """Of judging it before the change and after a retraining; None: as a successor is judged."""
+    """What judging it costs before the change and after a retraining, USD; None: as much as judging a successor."""
     evaluation_labels: Annotated[Number | None, own("evaluation_labels")] = None
     own_facts: Mapping[str, str] = field(default_factory=dict)
     """Paths of the facts that are the option's or its kind's own, by name."""
@@ -327,10 +327,10 @@ class Option:
     spares: Annotated[int, own("spares", "serving.spares")] = 0
     replicas_least: Annotated[int, At("serving.replicas_least")] = 1
     replicas_fixed: Number | None = None
-    """Of a hybrid's floor."""
+    """Replicas of a hybrid's floor; None for a fleet sized for the peak."""
     headroom: Annotated[Number, At("serving.headroom")] = 0.0
     fleet_share: Annotated[Number, At("serving.fleet_share")] = 1.0
-    """Of the rent, that the option pays: 1 / workloads."""
+    """Share of the fleet's rent that the option pays: 1 / workloads."""
     workloads: Annotated[Number, At("serving.workloads_on_base", absent=1.0)] = 1.0
     """Workloads that share its fleet, this one among them, each with as much load and its peak in the same minutes."""
     run_hours_shared: Annotated[Number, At("options.{option}.run_hours_shared", absent=0.0)] = 0.0

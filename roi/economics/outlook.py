@@ -154,7 +154,7 @@ class PricesAhead:
 
     option: str
     vendor: str
-    """Its model, as the facts of the vendor name it."""
+    """Name by which the facts of the vendor have the option's model."""
     lists: tuple[tuple[str, float | None], ...]
     """First day of each, and the cost of the option's mean request by it over today's; None where that is free today."""
     more_usd: Array | None

@@ -14,11 +14,11 @@ class Provisioned:
     requests_per_s: Annotated[Number | None, At("options.{option}.provisioned.requests_per_s")] = None
     """What one unit holds; None: as `utilization` says, or without end, of seats."""
     minimum_months: Annotated[Number, At("options.{option}.provisioned.minimum_months", absent=0.0)] = 0.0
-    """For which a unit that an option buys is paid at least."""
+    """Months for which a unit that an option buys is paid at least."""
     units: Annotated[Number, At("options.{option}.provisioned.units", absent=0.0)] = 0.0
-    """Those that are paid today; 0 of what an option would buy."""
+    """Units that are paid today; 0 of what an option would buy."""
     committed_months: Annotated[Number, At("options.{option}.provisioned.committed_months", absent=0.0)] = 0.0
-    """Months from today for which these are owed, used or not."""
+    """Months from today for which today's units are owed, used or not."""
     utilization: Annotated[Number | None, At("options.{option}.provisioned.peak_utilization")] = None
     """Share of today's units that today's peak takes, where that is stated and not what a unit holds."""
     of_requests_per_day: Annotated[Number, At("options.{option}.provisioned.of_requests_per_day", absent=0.0)] = 0.0
@@ -30,7 +30,7 @@ class Provisioned:
     seats: Annotated[bool, At("options.{option}.provisioned.seats")] = False
     """True of seats: they grow with users, hold any load, and their fee does not follow the model's price."""
     growth: Annotated[Number | None, At("options.{option}.provisioned.growth_per_year")] = None
-    """Of seats; None: as requests do."""
+    """Growth of seats a year, as a share; None: they grow as requests do."""
 
     @property
     def follow_requests(self) -> bool:

@@ -38,7 +38,7 @@ class OptionFacts:
     tested: Annotated[bool | None, At("options.{option}.evaluated")]
     """Whether an option that hands requests on was evaluated as such; None: as its system was."""
     items: Annotated[int | None, At("options.{option}.items")]
-    """On which what it keeps and what it hands on was judged, where somebody said; None: as its system was."""
+    """Items on which what it keeps and what it hands on was judged; None: as its system was, or nobody said."""
     batch_as_today: Annotated[bool, At("options.{option}.batch_as_today")]
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
@@ -63,7 +63,7 @@ class ErrorRate:
     """Luck of the evaluation: -1 puts the score at its low, +1 at its high."""
     evaluated: Annotated[bool, At("systems.{system}.evaluated")]
     items: Annotated[int | None, At("systems.{system}.items")]
-    """On which the system was evaluated."""
+    """Items on which the system was evaluated; None where nobody said."""
     labelled: Annotated[int, At("systems.{system}.labelled_items", absent=0)]
     """Items of the incumbent's evaluation that it was not judged on: their labels exist."""
     with_today: Annotated[float | None, At("systems.{system}.items_correlation")]
@@ -73,11 +73,11 @@ class ErrorRate:
     right_where_right: Annotated[Number | None, At("systems.{system}.right_where_right")]
     """Share that it gets right of what the incumbent gets right, where both were evaluated on the same items."""
     right_where_wrong: Annotated[Number | None, At("systems.{system}.right_where_wrong")]
-    """The same of what the incumbent gets wrong."""
+    """Share that it gets right of what the incumbent gets wrong, where both were evaluated on the same items."""
     same_as: Annotated[str | None, At("systems.{system}.error_rate_as")]
     """The system with the same weights, at another host, whose rate it has; None where it has a rate of its own."""
     ratio: Annotated[Number, At("systems.{system}.error_rate_ratio", absent=1.0)]
-    """Its rate over that system's: hosts pack and serve the weights in ways of their own."""
+    """Error rate over that of `same_as`: hosts pack and serve the weights in ways of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class TrainingFacts:
     """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
 
     gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
-    """Of a run on the examples that were costed, at the central speed."""
+    """GPU-hours of one run on the examples that were costed, at the central speed."""
     hours_factor: Annotated[Number, At("training.hours_factor.{method}", HOURS_FACTOR)]
     """How far the hours may be off: of this method, or where the hours are stated of all."""
     vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]

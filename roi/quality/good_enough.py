@@ -35,7 +35,7 @@ class GoodEnough:
 
     @property
     def system(self) -> str:
-        """Its name."""
+        """Name of the system."""
         return self.difference.system
 
 

@@ -45,9 +45,9 @@ class SystemScore:
     system: str
     items: int
     seen: ScorePosterior
-    """On these items."""
+    """Posterior of its score on these items."""
     posterior: ScorePosterior
-    """The same; where only some of them and of the incumbent's pair, on all of the incumbent's (`on_all_items`)."""
+    """Posterior of its score on all items of the incumbent (`on_all_items`), where only some pair; else as `seen`."""
     reaches_bar: float | None
     """Probability that the true score is the bar or more; None without a bar."""
 
@@ -67,15 +67,15 @@ class Difference:
     system: str
     pairs: int
     on_pairs: Span
-    """Its mean mark less the incumbent's."""
+    """Its mean mark less the incumbent's, on the pairs."""
     on_all: Span
-    """Its mean mark less the incumbent's on all of the incumbent's items, of which only some may pair; held to the margin."""
+    """Its mean mark less the incumbent's, on all of the incumbent's items, if only some pair; the margin is held against it."""
     lost: int
     """Items on which the incumbent is better."""
     won: int
     """Items on which the system is better."""
     p_value: float
-    """Exact McNemar on those; where items are clustered, on the clusters, each one of the two ways."""
+    """Exact McNemar p-value on lost and won items; where items are clustered, on the clusters, each one of the two ways."""
     not_worse: float
     """Probability that it is worse by at most the margin."""
     smallest: float
@@ -97,7 +97,7 @@ class Cascade:
     first: str
     second: str
     escalated: ScorePosterior
-    """Share handed on."""
+    """Share of requests that is handed on."""
     kept_error_rate: ScorePosterior | None
     """Share wrong of what the first model keeps; None where it keeps nothing."""
     escalated_error_rate: ScorePosterior | None
@@ -116,7 +116,7 @@ class Measured:
     bar: float | None
     margin: float
     scores: tuple[SystemScore, ...]
-    """The incumbent first."""
+    """Scores of all systems, the incumbent's first."""
     differences: tuple[Difference, ...]
     cascades: tuple[Cascade, ...]
     apart: dict[str, str]
@@ -141,7 +141,7 @@ def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: flo
 
 
 def _told_apart(found: EvaluationSet, base: int, k: int) -> str:
-    """That no item of two systems is the same, with one of each, which may look alike."""
+    """Says that no item of two systems is the same, with one of each, which may look alike."""
     judged = [np.flatnonzero(~np.isnan(found.marks[each])) for each in (k, base)]
     own, theirs = (found.items[int(each[0])][:40] for each in judged)
     return (f"0 of {len(judged[0]):,} item{'s' * (len(judged[0]) > 1)} of {found.systems[k][:80]} pair with the"

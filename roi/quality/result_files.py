@@ -25,7 +25,7 @@ ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "r
                          ("testCases", "*"), ("testRunData", "testCases", "*")})
 """Where a JSON document has its rows, in one format or the other; the last two are DeepEval's, read with --map."""
 BESIDE: Final = frozenset({("eval",), ("status",), ("results", "timestamp")})
-"""What is read beside them."""
+"""Where a JSON document has what is read beside its rows."""
 KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"
 PEEK: Final = 1 << 22
 """Characters in which the first of several JSON documents must end."""
@@ -149,7 +149,7 @@ class _Rest:
         return head or self.stream.read(size)
 
     def __iter__(self) -> Iterator[str]:
-        """The lines."""
+        """The lines of the file, one by one."""
         last = ""
         for line in io.StringIO(self.head):
             yield from [last] if last else []

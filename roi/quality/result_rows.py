@@ -37,7 +37,7 @@ class Row(NamedTuple):
     item: object
     system: object
     score: float | None
-    """In [0, 1]; None where there is none."""
+    """Score of the item in [0, 1]; None where there is none."""
     cluster: object = None
     weight: object = None
     run: object = None
@@ -67,7 +67,7 @@ class Asked:
     words: tuple[tuple[str, float], ...] = ()
     """(word of a score, the score that it stands for, as the files write scores); one letter is then no other word."""
     met: set[str] = field(default_factory=set, compare=False)
-    """Those of them that were read."""
+    """Words of `words` that were read."""
 
     def __post_init__(self) -> None:
         """Raise InputError where no score of the scale, or every one, would be right, and where a word stands for none."""
@@ -98,7 +98,7 @@ class Asked:
 
 
 PLAIN: Final = Asked()
-"""Nothing asked."""
+"""What is asked where the user asks for nothing."""
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Source:
     """Values beside the rows, by dotted path: those before the first row, in the end all."""
     first: Document
     documents: Iterator[tuple[str, Document]]
-    """With the first."""
+    """Documents with their places, the first one included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,7 @@ class Format:
     columns: tuple[str, ...]
     """Names that its rows have, in lower case and without underscores: to tell which format an unknown file is nearest to."""
     recognises: Callable[[Document, Document], bool]
-    """From what stands beside the rows, and the first row."""
+    """True where a file is of this format, from what stands beside the rows and the first row."""
     rows: Callable[[Source, Asked, Notes], Iterator[tuple[str, Row]]]
     """Each row with its place."""
 

@@ -48,7 +48,7 @@ RATES = {"input_usd_per_mtok": "input", "output_usd_per_mtok": "output", "cache_
 """What a list price is made of: how the fields begin, and what they are called."""
 CACHE = ".uses_cache"
 WHICH = (".vendor", ".label", CACHE, ".kind")
-"""Ends of the paths that tell a cause in the place of LEADS where an option became another one."""
+"""Ends of the fields that tell an option which became another one."""
 
 
 def diff_blocks(answer: DiffAnswer, *, full: bool = False, redact: bool = False) -> Iterable[Block]:
@@ -167,7 +167,7 @@ def _verdict(answer: DiffAnswer) -> str:
 
 
 def _tested(answer: DiffAnswer) -> str:
-    """Which of the recommended options were evaluated on enough items for one of the two answers alone; empty where none."""
+    """What either answer recommends that was evaluated on enough items for one of them alone, in words."""
     said = ""
     for id in dict.fromkeys(side.advice.recommended for side in (answer.a, answer.b) if side.advice.recommended):
         before, after = (None if o is None else o.tested for o in _results(answer, id))

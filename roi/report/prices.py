@@ -21,7 +21,7 @@ TUNING_HEADS = ("vendor and model", "method", "USD/Mtok\ntrained", "hosting\nUSD
 API_RATES = ("input_usd_per_mtok", "output_usd_per_mtok", "cache_read_usd_per_mtok", "batch_input_usd_per_mtok",
              "batch_output_usd_per_mtok")  # fmt: skip
 CACHE_RATES = ("cache_write_usd_per_mtok", "batch_cache_read_usd_per_mtok", "batch_cache_write_usd_per_mtok")
-"""Not everybody takes them: where nobody does, they are not listed."""
+"""Rates that not everybody takes: where nobody does, they are not listed."""
 MOST_CHANGES = 20
 """The most changes of a refresh that are shown; the JSON has all of them."""
 

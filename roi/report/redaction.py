@@ -16,7 +16,7 @@ from roi.report.page.parts import Change, T, changed
 HIDDEN = "hidden"
 """What stands for the value of a fact that is not told."""
 NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
-"""Ends of paths of names."""
+"""Ends of the paths of facts that are names."""
 RENT = ".usd_per_gpu_hour"
 """End of the paths of rents."""
 SELLER = re.compile(r"(.+?) (?:on-demand|spot|reserved|owned): ")

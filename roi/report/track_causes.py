@@ -63,7 +63,7 @@ def off_sentence(a: TrackAnswer) -> str:
 
 
 def _foreign(a: TrackAnswer, first: Effect) -> str:
-    """That other models may have answered what the decision's did not, where fewer calls moved the cash most."""
+    """Says that other models may have answered what the decision's did not, where fewer calls moved the cash most."""
     calls = sum(month.foreign_calls or 0.0 for month in a.months)
     if first.fact != VOLUME or first.factor >= 1.0 or not calls:
         return ""

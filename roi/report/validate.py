@@ -66,7 +66,7 @@ def validation_json(found: Validation, instrument: str, speed_model: str) -> str
 
 
 def serving_validation_json(found: ServingValidation) -> str:
-    """The validation of serving runs as JSON, with the keys of that of training runs where they mean the same."""
+    """The validation of serving runs as JSON text, with the keys of a table of training runs where they mean the same."""
     return _json(found, "serving", SERVING_UNITS, {
         "memory": NONE, **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},

@@ -33,7 +33,7 @@ class FoundPlan(NamedTuple):
 
     offer: Offer
     gpus: int
-    """Tensor-parallel degree."""
+    """GPUs of one replica: its tensor-parallel degree."""
     dtype: str
     capacity: float
     """Requests/s of one replica: of the closed form until it is replayed."""
@@ -44,7 +44,7 @@ class FoundPlan(NamedTuple):
 
     @property
     def replica(self) -> Replica:
-        """What it runs on."""
+        """The card that a replica of the plan runs on, how many of them, and the format of its weights."""
         return self.offer.gpu, self.gpus, self.dtype
 
 

@@ -16,7 +16,7 @@ from roi.scenario.scenario import Scenario
 from roi.scenario.sections.scores import Paired, Score, ScoreOrNot
 
 ROUNDED: Final = 0.005
-"""How far a score may be off that is written with two digits."""
+"""How far a score that is written with two digits may be off."""
 
 
 def largest_pair(s: Scenario) -> Paired | None:
@@ -30,7 +30,7 @@ class Carried(NamedTuple):
 
     score: ScorePosterior
     correlation: float
-    """With the incumbent's."""
+    """Correlation of its score with the incumbent's."""
     pairs: int
     alone: tuple[int, int]
     """Items of the incumbent, and of the system, without a partner."""
@@ -83,7 +83,7 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
 
 
 def told_unlike(incumbent: str, unlike: Unlike) -> str:
-    """That the incumbent is better or worse on the pairs than on all of its items, in brackets; empty where it may be luck."""
+    """Says that the incumbent is better or worse on the pairs than on all its items, in brackets; empty if it may be luck."""
     points, p = f"{100.0 * abs(unlike.off):.1f} points {'better' if unlike.off > 0 else 'worse'}", unlike.p_value
     if points.startswith("0.0") or p >= BY_LUCK:
         return ""
@@ -142,7 +142,7 @@ def _agreement(pair: Paired) -> Agreement:
 
 
 def add_pair(sheet: FactSheet, s: Scenario, system: str, pair: Paired, carried: Carried | None, source: str) -> None:
-    """That the system's score goes with the incumbent's, and how closely, as far as neither is exact."""
+    """Says that the system's score goes with the incumbent's, and how closely, as far as neither is exact."""
     names = system, _base_of(sheet, s)
     paths = [path_of(ErrorRate, "central", system=name) for name in names]
     lucks = [path_of(ErrorRate, "noise", system=name) for name in names]

@@ -74,7 +74,7 @@ class Traffic(Protocol):
         """Means and spreads of the lengths."""
 
     def drawn(self, count: int) -> Lengths:
-        """About `count` requests."""
+        """Lengths of about `count` requests."""
 
     def arrivals(self, count: int) -> NDArray[np.float64]:
         """When they arrive at a mean rate of 1 a second."""
@@ -92,9 +92,9 @@ class ServingPlan:
     adapters: int = 0
     """Different ones applied at run time; 0 = none, or merged into the weights."""
     slots: AdapterSlots | None = None
-    """For them on each GPU; None where there are none."""
+    """Slots for adapters on each GPU; None where there are none."""
     engine: str | None = None
-    """Whose speed is taken; None = that of any profile, else ENGINE's. On Apple's GPUs METAL."""
+    """Engine whose speed is taken; None = that of any profile, else ENGINE's. On Apple's GPUs METAL."""
 
     @property
     def slot_bytes(self) -> float:
@@ -229,13 +229,13 @@ class PlanEvidence:
     """True where a profile of the user's own server gives the speed, or rows of the user's own table."""
     basis: Basis
     source: str
-    """For the capacity's source: what the step time rests on."""
+    """What the step time rests on, for the capacity's source."""
     unsure_bytes: float = 0.0
-    """By which its room for KV may be off on each GPU; 0 where its server told it."""
+    """Bytes by which its room for KV may be off on each GPU; 0 where its server told it."""
     adapters: AdapterEffect | None = None
-    """Effect of adapters that are applied at run time; the server's step has it already."""
+    """What adapters applied at run time do to the speed, which the server's step has already; None where there are none."""
     adapter_slots: float = 0.0
-    """Adapters that each GPU holds at once; the server's room for KV is without them."""
+    """Adapters that each GPU holds at once, which the server's room for KV is without."""
 
     @property
     def spreads(self) -> tuple[tuple[str, Fact], ...]:

@@ -22,7 +22,7 @@ from roi.scenario.scenario import Scenario
 from roi.scenario.sections.demand import Bin, Workload
 
 ARRIVALS: Final = 7
-"""Seed of the arrivals."""
+"""Seed of the arrivals of requests."""
 PREFIX_HITS: Final = "serving.prefix_hit_rate"
 """Path of the fact, where it is stated."""
 LONGEST: Final = "options.{option}.longest_tokens"
@@ -46,9 +46,9 @@ class SystemLengths:
     prefix_tokens: Array
     """The part of the prompt that a cache may hold: what all requests share, or as much as the bin says."""
     output_tokens: Array
-    """Reasoning included; at least 1."""
+    """Tokens that are written, reasoning included; at least 1."""
     weights: Array
-    """Shares, adding up to 1."""
+    """Shares of the requests, adding up to 1."""
     hit_rate: Array | float
     """Share of requests that find the prefix in the cache; of each bin, where bins say it."""
     common_tokens: float = np.inf
@@ -96,7 +96,7 @@ class SystemLengths:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal lengths."""
+        """A key that is equal for equal lengths."""
         arrays = (self.prompt_tokens, self.prefix_tokens, self.output_tokens, self.weights, self.hit_rate, self.common_tokens)
         return tuple(np.asarray(a).tobytes() for a in arrays)
 
@@ -177,7 +177,7 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
 
 
 def option_lengths(facts: Mapping[str, Fact], id: str, system: str) -> SystemLengths:
-    """The lengths of the requests that the option takes: without those that are too long for it."""
+    """Lengths of the requests that the option takes, in its system's tokens: without those that are too long for it."""
     lengths, longest = system_lengths(facts, system), facts.get(LONGEST.format(option=id))
     return lengths if longest is None else lengths.within(longest.number())
 
@@ -235,7 +235,7 @@ def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> s
 
 
 def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths: SystemLengths) -> str:
-    """That replicas of these plans refuse requests longer than their room for KV, and which share; empty where none does.
+    """Says that replicas of these plans refuse requests longer than their room for KV, and which share; empty where none does.
 
     Counted as `size` does, over the requests of all its replays of fleets, of which each has its own longest.
     """

@@ -336,7 +336,7 @@ def _check_units(sheet: FactSheet, i: Incumbent, bill: float) -> None:
 
 
 def _owed_told(i: Incumbent, as_of: date, bill: float, estimate: float) -> str | None:
-    """That the bill is what is committed, USD a month, of which the requests use `estimate`; None where it is not."""
+    """Says that the bill is what is committed, USD a month, of which the requests use `estimate`; None where it is not."""
     committed = value_of(i.committed_usd_per_month) if months_to_last_day(i, as_of) else 0.0
     if estimate >= committed or abs(bill / committed - 1) >= ROUNDED:
         return None

@@ -20,8 +20,8 @@ from roi.scenario.sections.supply import Serving
 USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
 USUAL_GGUF: Final = ("f16", "q8_0")
-"""The same on Apple's GPUs: the files of 16 and 8 bits."""
-DTYPES: Final = ("bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "nvfp4")
+"""Files of weights on Apple's GPUs where nobody says: those of 16 and 8 bits."""
+DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
 """All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
 GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")
 """Formats of GGUF files that it takes, for Apple's GPUs."""
@@ -36,7 +36,7 @@ class WeightChoice:
     adapters: int = 0
     """Adapters applied at run time."""
     rank: int = 0
-    """Of each of them."""
+    """Rank of each of these adapters."""
     merged: bool = False
     """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
     named: StoredWeights | None = None
@@ -63,7 +63,7 @@ class WeightChoice:
         return ("bf16",) if self.named is None else USUAL_DTYPES
 
     def running(self, gpu: Gpu) -> tuple[str, ...]:
-        """Those of them that this card and the engine run."""
+        """The weights among these that this card and the engine run."""
         return tuple(dtype for dtype in self.asked(gpu) if self.runs(gpu, dtype))
 
     def source(self, dtype: str) -> str:
@@ -93,7 +93,7 @@ class WeightChoice:
         return tuple(tp for tp in self.serving.tensor_parallel if tp == 1 or not gpu.apple)
 
     def slots(self, gpu: Gpu, tensor_parallel: int) -> AdapterSlots | None:
-        """For adapters on each GPU of a replica: as stated, else all that the sequences of one step could ask for."""
+        """Slots for adapters on each GPU of a replica: as stated, else all that the sequences of one step could ask for."""
         if not self.adapters:
             return None
         engine, stated = self.serving.engine or ENGINE, self.serving.adapter_slots

@@ -89,7 +89,7 @@ def workload_billed(i: Incumbent, w: Workload) -> Workload:
 
 
 def bill_moved(i: Incumbent, w: Workload, usd: float) -> str | None:
-    """That the bill is taken as `usd` a month, as that of other requests and tokens; None where they cost the same."""
+    """Says that the bill is taken as `usd` a month, as that of other requests and tokens; None where they cost the same."""
     was, now, bill = dict(_counted(workload_billed(i, w))), dict(_counted(w)), value_of(i.bill_usd_per_month or 0.0)
     apart = [name for name in WORDS if was[name] != now[name]]
     if not apart or isclose(usd, bill):
@@ -127,7 +127,7 @@ def keep_units(data: dict[str, Any], before: Billed) -> str | None:
 
 
 def servers_before(data: dict[str, Any], before: Billed) -> str | None:
-    """That what today's own servers cost stays as it was stated beside other requests, those `before`; None where it does not.
+    """Says that today's own servers cost what was stated beside other requests, those `before`; None where they do not.
 
     It does not where no model is served today, the requests are as they were, or a cost of staying says what each adds.
     """

@@ -49,9 +49,9 @@ class OtherFile(NamedTuple):
     """What a file is, and the command that reads it."""
 
     what: str
-    """With its article: "a policy"."""
+    """What the file is, with its article: "a policy"."""
     command: str
-    """It is followed by the file's path where it takes such a file."""
+    """Command that takes such a file, followed by the file's path where it does."""
     takes: bool = True
 
     def reading(self, path: Path | str) -> str:

@@ -32,7 +32,7 @@ class Range(Section):
 
 
 class AmountRange(Range):
-    """The same for what is never below 0."""
+    """Limits of an amount, which is never below 0."""
 
     at_least: Annotated[Finite, Field(ge=0)] | None = None
     """The least that is allowed."""
@@ -41,7 +41,7 @@ class AmountRange(Range):
 
 
 class ShareRange(Range):
-    """The same for a share, 0 to 1."""
+    """Limits of a share, 0 to 1."""
 
     at_least: Annotated[Finite, Field(ge=0, le=1)] | None = None
     """The least share that is allowed."""

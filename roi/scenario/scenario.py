@@ -21,7 +21,7 @@ class Deciding(Section):
     min_chance: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.8
     """Share of the draws in which an option that trains, buys cards or commits must beat staying."""
     min_chance_reversible: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.6
-    """The same of an option that a configuration undoes within a month."""
+    """Share of the draws in which an option that a configuration undoes within a month must beat staying."""
     min_items: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     """Items on which a score must rest to count as tested, where the score says on how many it does."""
 

@@ -1,4 +1,4 @@
-"""The same calls never count twice: five ways in which they can lie in what is read twice over, each looked for where it shows.
+"""Calls never count twice: five ways in which they can lie in what is read twice over, each looked for where it shows.
 
     the same bytes in two files              before anything is read      the later file is left out, and a note says so
     the same row in several exports          once the rows are read       it counts in one of them, and the others are counted
@@ -71,7 +71,7 @@ class Copies:
     columns: frozenset[str]
     """Columns, in lower case, that the key is made of."""
     times: Mapping[str, Callable[..., Column]]
-    """Of them, those that are compared as moments, however their offset is written, and how a moment is read."""
+    """The `columns` that are compared as moments, however their offset is written, and how a moment is read."""
     once: bool
     """Whether rows with an id stand several times in a file, where each counts once."""
 

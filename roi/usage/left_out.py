@@ -48,7 +48,7 @@ class Dropped:
     where: str
     """File and line of the first, where that is known."""
     column: str = ""
-    """Of the value, or of times where those are what cannot be read."""
+    """Column of the value, or of times where those are what cannot be read."""
     value: str = ""
     """The time or the number in another form that stands there, in a table of one's own."""
     usd: float = 0.0

@@ -49,7 +49,7 @@ class Question:
     strict: bool = False
     """Refuse where a row is left out, in place of saying so."""
     zone: str = "UTC"
-    """Of times without an offset."""
+    """Time zone of times without an offset."""
     incumbent: str | None = None
     """provider/model or model whose workload is wanted."""
     task: str | None = None
@@ -59,7 +59,7 @@ class Question:
     backend: str | None = None
     """Ibis URL; `files` is then the name of one table."""
     trace: Path | None = None
-    """Where arrivals and lengths go."""
+    """File that arrivals and lengths are written to; None: none."""
     agents: bool = False
     """Read the sessions of coding agents on this machine too."""
     names: bool = False
@@ -81,15 +81,15 @@ class Usage:
     sources: tuple[tuple[str, str, int], ...]
     """(file, format, rows that count)."""
     priced: tuple[Priced, ...]
-    """By day, model, batch and tier; rows that count."""
+    """Sums by day, model, batch and tier, each priced; rows that count alone."""
     costs: tuple[Spend, ...]
     """What cost exports report."""
     items: tuple[LineItem, ...]
     """What is billed without tokens: in none of the other sums, and in no bill of a scenario."""
     groups: tuple[Priced, ...]
-    """By group, where there are any: MOST_GROUPS at most, but all hours, days, weekdays or months."""
+    """Sums by group, each priced, where there are any: MOST_GROUPS at most, but all hours, days, weekdays or months."""
     others: tuple[Priced, ...]
-    """What has no group beside those that have one, or is of a group beyond them."""
+    """Sums of rows without a group beside those that have one, and of groups beyond the listed ones."""
     days: Days | None
     dropped: tuple[Dropped, ...]
     change: MonthChange | None
@@ -97,12 +97,12 @@ class Usage:
     reconciliations: tuple[Reconciliation, ...]
     workload: MeasuredWorkload | None
     chosen: tuple[Priced, ...]
-    """Of `priced`, what the workload is made of; of its group alone where it is one group's."""
+    """What of `priced` the workload is made of; what of its group alone where it is one group's."""
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
     rates: tuple[ExchangeRate, ...] = ()
-    """At which amounts in other currencies are taken: of those that were stated, the ones that convert something."""
+    """Stated rates at which amounts in other currencies are taken: those that convert something."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     by_time: str = ""
@@ -126,7 +126,7 @@ class Usage:
 
     @cached_property
     def of_whole_days(self) -> tuple[Priced, ...]:
-        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on whole days of its own."""
+        """The sums, by group or else by day, that tell of a month: those of a model, with a price, on whole days of its own."""
         groups = () if self.by_time else self.groups
         rows = [each for each in groups or self.priced if each.usd and each.spend.model is not None and self.days is not None]
         models = {(each.spend.provider, each.spend.model) for each in rows}

@@ -39,14 +39,14 @@ def rows_told(count: int) -> str:
 
 
 def to_come(days: Days) -> Iterator[str]:
-    """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
+    """Says that days are counted which have not come: a clock, or the order of day and month, is wrong."""
     if (last := day_of(days.last)) > today() + timedelta(days=1):
         yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
                " they are year-month-day")
 
 
 def silent(days: Days | None) -> Iterator[str]:
-    """That days without a row count as days of zero, on weekdays which have rows otherwise: the export may lack them."""
+    """Says that days without a row count as days of zero, on weekdays which have rows otherwise: the export may lack them."""
     if days is not None and days.silent:
         one = len(days.silent) == 1
         weekday = f", a {day_of(days.silent[0]):%A}," if one else f" ({spans_told(days.silent)}),"
@@ -58,7 +58,7 @@ def silent(days: Days | None) -> Iterator[str]:
 
 
 def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
-    """That no weekend is there, so that nobody knows whether weekends are quiet; `a_day`: requests of a mean day, if counted.
+    """Says that no weekend is there, so that nobody knows whether they are quiet; `a_day`: requests of a mean day, if counted.
 
     Where one is there, and empty, it counts as days of zero: a mean day is then a seventh of a working week. Of a log of one
     day it goes without saying that it tells no week.
@@ -73,13 +73,13 @@ def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
 
 
 def nobodys(by: str | None, groups: Sized, days: Days | None) -> Iterator[str]:
-    """That no row has the group that is asked for: a tag that nobody writes, or by another name."""
+    """Says that no row has the group that is asked for: a tag that nobody writes, or by another name."""
     if by not in {None, "model"} and days is not None and not groups:
         yield f"--group-by {by}: no row that counts has one"
 
 
 def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iterator[str]:
-    """That a bill is below what is billed `beside` tokens a month, or is of days too of which some are left out."""
+    """Says that a bill is below what is billed `beside` tokens a month, or is of days too of which some are left out."""
     if bill is None:
         return
     if beside_usd != beside_of(bill, beside_usd):
@@ -91,7 +91,7 @@ def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iter
 
 
 def lacking(share: float) -> Iterator[str]:
-    """That days are counted as whole which lack rows, since all of them do."""
+    """Says that days are counted as whole which lack rows, since all of them do."""
     if share:
         yield (f"a usual day lacks {share:.0%} of its usage, in rows left out; days count as whole all the same, since all lack"
                " them, so that requests a day, tokens and the bill are too low by about as much")
@@ -204,7 +204,7 @@ def _own_prices(priced: Sequence[Priced]) -> Iterator[str]:
 
 
 def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
-    """That the hours of a cache that Google stores are paid too, where something was read from one and no cost is reported."""
+    """Says that hours of a cache that Google stores are paid too, where something was read from one and no cost is told."""
     if any(each.spend.provider == "google" and each.spend.tokens["cache_read"] and not each.spend.costed for each in priced):
         yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where cached"
                " tokens were not found by themselves, that comes on top")
@@ -229,11 +229,11 @@ class Unlisted:
     why: str
     sums: tuple[Spend, ...]
     models: tuple[str, ...]
-    """As a report calls them."""
+    """Models of these sums, as a report calls them."""
     usd: float
-    """At list price, as far as that says."""
+    """USD of these sums at list price, as far as that says."""
     of_usd: float
-    """The same of all sums of the log."""
+    """USD of all sums of the log at list price, as far as that says."""
 
     @property
     def rows(self) -> str:

@@ -42,9 +42,9 @@ class Moved:
     was_usd: float
     now_usd: float
     parts_usd: tuple[float, ...]
-    """By cause, in the order of the causes."""
+    """What each cause did to the figure, USD, in the order of the causes."""
     version_usd: float
-    """What the program changed."""
+    """What the program's own change did to the figure, USD."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Explained:
     """shapley or ordered, as `attribution` says."""
     a: Facts
     b: Facts
-    """The facts of these options, by path as the causes name them."""
+    """The facts of these options in A and in B, by path as the causes name them."""
 
 
 @dataclass(frozen=True)

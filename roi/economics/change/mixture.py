@@ -14,7 +14,7 @@ class Mixture:
     """What differs between two Cases as causes 0..m-1, and the Case for each set of them that has moved."""
 
     def __init__(self, a: Case, b: Case, ids: Iterable[str] | None = None) -> None:
-        """Of the options `ids`, staying and what they hand requests on to alone; of all options where None."""
+        """Compares the options `ids` alone, with staying and what they hand requests on to; all options where None."""
         wanted = None if ids is None else _reached((a, b), ids)
         self.a, self.b = (_plans_named(_of_options(case, wanted)) for case in (a, b))
         self.causes = causes_of(self.a, self.b)
@@ -79,7 +79,7 @@ def _plans_named(facts: Facts) -> dict[str, Fact]:
 
 
 def _plans_numbered(facts: Mapping[str, Fact]) -> dict[str, Fact]:
-    """The same back: numbers in place of what the plans are."""
+    """Facts with the plans of each option numbered again, in place of the names that `_plans_named` gave them."""
     numbers: dict[str, dict[str, int]] = {}
     found = {}
     for path, fact in facts.items():

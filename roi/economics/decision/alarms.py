@@ -48,7 +48,7 @@ class Alarm:
 NOWHERE_TO_GO: Final = Alarm(
     "may_stay", "incumbent.may_stay", "staying is not allowed, and no other option that works is tested and at the bar: mend"
     " what rules one out (--full says why), or name another (candidates) and evaluate it (quality.scores)", accepted=False)
-"""Where nothing may be advised."""
+"""Why there is no verdict where nothing may be advised."""
 
 
 def read_alarms(values: Values) -> tuple[Alarm, ...]:
@@ -151,7 +151,7 @@ def too_long_field(prompts: Array, answers: Array) -> str:
 
 
 def limit_words(tokens: float, *, of_context: bool) -> str:
-    """Of how many tokens the longest request is that a model takes: its context, or the longest of those known."""
+    """How many tokens the longest request has that a model takes, in words: its context, or the longest of those known."""
     held = "" if of_context else ", the longest of the lengths known that its cards hold"
     return f"{'its context, ' * of_context}{tokens:,.0f} tokens with the answer{held}"
 

@@ -63,13 +63,13 @@ class Drawn:
     npv: Mapping[str, Array]
     """Savings against staying, wrong answers counted, USD."""
     cash: Mapping[str, Array]
-    """The same on cash alone."""
+    """Savings against staying without the cost of wrong answers, USD."""
     payback: Mapping[str, Array]
     """Months, wrong answers counted; inf = never, or where the bar is missed."""
     wrong: Mapping[str, Array]
     """Share of its answers that are wrong."""
     meets: Mapping[str, NDArray[np.bool_]]
-    """Whether it meets the bar."""
+    """True in each draw in which an option meets the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
 

@@ -17,7 +17,7 @@ from roi.numerics.main_effects import MainEffects, ranks
 from roi.numerics.value_of_information import bar_edge, gain_of_knowing, most_to_know
 
 MOST = 10
-"""Drivers that are listed."""
+"""Drivers that are listed at most."""
 CENTS = 2
 """Decimals of USD to which pulls are ranked, so that rounding error does not order a tie."""
 LISTED_BY = 0.02
@@ -37,7 +37,7 @@ class Driver:
     npv_at_high_usd: float
     """NPV with the fact at its P5 and P95, all others central."""
     swing_usd: float
-    """Distance between the two."""
+    """How far the two NPVs lie apart, USD."""
     worth_knowing_usd: float
     """The most that knowing the fact exactly could be worth: expected value of partial perfect information."""
 

@@ -67,17 +67,17 @@ class SentOn:
     """Requests that are too long for the option, and go to an API unseen once it serves alone."""
 
     to: str
-    """Id of the option whose API answers them."""
+    """Id of the option whose API answers these requests."""
     longest_tokens: float
     """Prompt and answer, in the option's own tokens, beyond which they are sent on."""
     of_context: bool
     """True where that is the model's context; False where it is the longest of the lengths known that its cards hold."""
     share_of_requests: float
-    """Of all requests."""
+    """Share of all requests that are sent on."""
     share_of_tokens: float
-    """Of all tokens, input and output, in the incumbent's."""
+    """Share of all tokens, input and output, in the incumbent's, that are those of requests sent on."""
     usd_per_month: float
-    """What that API bills for them in a mean month in which the option serves alone."""
+    """What that API bills for these requests in a mean month in which the option serves alone, USD."""
 
 
 @dataclass(frozen=True)

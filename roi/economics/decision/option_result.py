@@ -36,15 +36,15 @@ class LineResult:
     basis: str
     """The weakest basis among its facts."""
     source: str
-    """Source of that fact."""
+    """Where the fact with the weakest basis comes from."""
     arithmetic: str
     """The product behind the figure, and the month it is shown for."""
     arithmetic_upfront: str | None
-    """The same of month 0, where something is paid then and the other is that of a later month; else None."""
+    """The product behind month 0, where something is paid then and `arithmetic` is that of a later month; else None."""
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
     kind: LineKind
-    """What it pays for."""
+    """What the line pays for."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ class FleetResult:
     gpus_most: float
     utilisation_mean: float
     utilisation_peak: float
-    """At the peak, or in the fullest hour where the fleet follows the load."""
+    """Share of capacity in use at the peak, or in the fullest hour where the fleet follows the load."""
     usd_per_gpu_hour: float
     rental: str | None
     """on-demand, spot or reserved; owned where the cards are bought or there already; None in Cases that do not say."""
     minimum_months: float
-    """For which the rent is owed at least."""
+    """Months for which the rent is owed at least."""
     capacity_requests_per_s: float
-    """Of one replica alone at the SLO."""
+    """Requests a second that one replica alone holds at the SLO."""
     fleet_requests_per_s: float
-    """Of all replicas behind one router at the SLO, spares included."""
+    """Requests a second that all replicas behind one router hold at the SLO, spares included."""
     share_of_requests: float
-    """That it answers itself; below 1 where an API takes the rest: what is above a floor, what is too long."""
+    """Share of requests that it answers itself; below 1 where an API takes the rest: above a floor, or too long for it."""
     little_free: bool
     """True where less than LITTLE_FREE of what it holds is free then, and neither an API nor a longer day takes more."""
 
@@ -89,7 +89,7 @@ class TrainingResult:
     labels_to_buy: float
     retrain_every_months: float | None
     adapters: float = 1.0
-    """Of which each takes that many runs; `labels_to_buy` are those of all."""
+    """How many adapters are trained, each in `runs` runs; `labels_to_buy` are those of all."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class QualityResult:
     status: str
     """One of: evaluated; not evaluated."""
     error_rate: float
-    """Of what the option answers, and of what it hands on where it answered first."""
+    """Share wrong among what the option answers, and what it hands on where it answered first."""
     share_escalated: float
     wrong_rate: float
-    """Of all requests once it serves alone: what it answers, hands on and spills; the mean over these months."""
+    """Share wrong among all requests once it serves alone: what it answers, hands on and spills; the mean over its months."""
     more_wrong_p10_p50_p90: Triple | None
     """Its share of wrong answers less staying's of the same draw; None without draws, and where today's model is kept."""
     note: str | None = None
@@ -118,7 +118,7 @@ class InfeasibleOption:
     kind: str
     """The kind of option, as of those that work."""
     label: str
-    """How reports call it."""
+    """What reports call the option."""
     reason: str
     """Which limit binds, and what would have to change, in words."""
     score: float | None
@@ -152,7 +152,7 @@ class OptionResult:
     kind: str
     """stay, cheaper-api, cascade, hosted-open, vendor-tuned, hosted-adapter, self-hosted-adapter, hybrid ..."""
     label: str
-    """How reports call it."""
+    """What reports call the option."""
     trains: bool
     """True where a model or an adapter is trained for it."""
     evaluated: bool
@@ -170,29 +170,29 @@ class OptionResult:
     mean_monthly_usd: float
     """Mean after go-live, retraining and wrong answers included."""
     cash_monthly_usd: float
-    """The same without wrong answers, and without what is no cash."""
+    """Cash in a mean month after go-live, USD, retraining included: without wrong answers, and without what is no cash."""
     errors_monthly_usd: float
-    """Wrong answers alone."""
+    """What wrong answers cost in a mean month after go-live, USD."""
     staying_cash_monthly_usd: float
     """Cash of staying in the mean of the same months, so that both are of the same requests and prices."""
     staying_errors_monthly_usd: float
-    """Wrong answers of staying in these."""
+    """What wrong answers of staying cost in the mean of these months, USD."""
     tco_usd: float
     """Total cost of ownership: set-up and all months, not discounted, USD."""
     pv_cost_usd: float
-    """The same at present value: each month discounted to month 0, USD."""
+    """Present value of the total cost: set-up, and each month discounted to month 0, USD."""
     npv_usd: float
     """Net present value against staying at the central values: what staying costs less what this costs, USD; positive saves."""
     npv_without_errors_usd: float
-    """The same without wrong answers; what is given up and not paid stays in it."""
+    """NPV against staying without wrong answers, USD; what is given up and not paid stays in it."""
     npv_all_hours_usd: float
     """NPV with a price on every hour, also on those of people who are paid anyway, which `npv_usd` leaves out."""
     npv_vs_best_untrained_usd: float
-    """The same against the cheapest option that trains nothing and is tested, USD; 0 for that one."""
+    """NPV against the cheapest option that trains nothing and is tested, USD; 0 for that one."""
     expected_npv_usd: float
-    """Mean over the draws; the central value without draws."""
+    """Mean of `npv_usd` over the draws, USD; the central value without draws."""
     expected_cash_npv_usd: float
-    """The same without the cost of wrong answers."""
+    """Mean over the draws of the NPV without the cost of wrong answers, USD; the central value without draws."""
     roi: float | None
     """Return on investment, a ratio: savings less set-up, over set-up, not discounted; None for staying, or without set-up."""
     irr: float | None
@@ -200,23 +200,23 @@ class OptionResult:
     payback_months: float
     """Months from today after which what was saved stays at or above what was spent; inf where it never does."""
     payback_discounted_months: float
-    """The same with each month discounted to today."""
+    """Months to payback as in `payback_months`, with each month discounted to today; inf where it never pays back."""
     payback_status: str
-    """How that came out: immediate, months, never, or not_applicable (staying itself)."""
+    """How the payback came out: immediate, months, never, or not_applicable (staying itself)."""
     payback_cash_months: float
     """Payback on cash alone: without wrong answers, and without what is no cash."""
     usd_per_request: float
     """Present value of the cost over that of the requests, USD a request."""
     usd_per_mtok: float
-    """The same over tokens, USD a million tokens, in the incumbent's tokens."""
+    """Present value of the cost over that of the tokens, USD a million tokens, in the incumbent's tokens."""
     delay_usd: float
-    """What one month of delay costs, present value."""
+    """What one month of delay costs at present value, USD."""
     months_to_live: float
     """Months until it serves; the incumbent is paid until then."""
     npv_p10_p50_p90: Triple | None
     """NPV against staying that 10%, 50% and 90% of the draws stay below, USD: bad, middle and good end; None without draws."""
     cash_npv_p10_p50_p90: Triple | None
-    """The same on cash alone, USD."""
+    """NPV without the cost of wrong answers that 10%, 50% and 90% of the draws stay below, USD; None without draws."""
     payback_p10_p50_p90: Triple | None
     """Payback in months that 10%, 50% and 90% of the draws stay below: good, middle and bad end; None without draws."""
     probability_best: float | None
@@ -242,12 +242,12 @@ class OptionResult:
 
     @property
     def wrong_share(self) -> float:
-        """Of its answers, once it serves alone, at the central values."""
+        """Share of the option's answers that are wrong once it serves alone, at the central values."""
         return self.quality.wrong_rate
 
 
 class Standing(NamedTuple):
-    """Of an option's result what decides whether it is recommended, where the rest is not asked for."""
+    """What of an option's result decides whether it is recommended, where the rest is not asked for."""
 
     tested: bool
     binds: bool
@@ -256,7 +256,7 @@ class Standing(NamedTuple):
     probability_npv_positive: float | None
     probability_cash_positive: float | None
     wrong_share: float
-    """Of its answers, as in an option's result or in the mean of the draws."""
+    """Share of its answers that are wrong, as in an option's result or in the mean of the draws."""
 
 
 def standing(shared: Shared, option: Option, drawn: Drawn) -> Standing:

@@ -59,7 +59,7 @@ def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shar
 
 
 def may_be_chosen(shared: Shared, tested: Iterable[str]) -> tuple[str, ...]:
-    """Of the tested options those that may be recommended; staying, where it is not allowed, for want of any other."""
+    """The tested options that may be recommended: staying, where it is not allowed, only for want of any other."""
     return tuple(id for id in tested if id != "stay" or shared.may_stay) or ("stay",)
 
 

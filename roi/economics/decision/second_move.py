@@ -35,13 +35,13 @@ class SecondMove:
     npv_usd: float
     """What that adds to the API: the mean of the draws in which that reaches the bar, else the central value."""
     npv_p10_p50_p90: Triple | None
-    """The same in a bad, a middle and a good case of these draws; None without draws."""
+    """What the move adds in a bad, a middle and a good case of the draws (P10, P50, P90), USD; None without draws."""
     chance: float | None
-    """Share of these in which it adds anything; None without draws."""
+    """Share of the draws in which the move adds anything; None without draws."""
     payback_months: float
     """Months from today until what it saves on the API has earned its set-up, at the central values; inf = never."""
     payback_cash_months: float
-    """The same on cash alone."""
+    """Months from today until what it saves in cash on the API has earned its set-up, at the central values; inf = never."""
     likely: bool
     """Whether the mean is above zero, and the chance what is asked of such an option against staying."""
     second: str | None

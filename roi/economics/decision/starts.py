@@ -44,13 +44,13 @@ class Start(NamedTuple):
 
     option: Option
     months: int
-    """By which that is later than it could."""
+    """Whole months by which it goes live later than it could."""
     requests_per_day: float
-    """In the month in which it then goes live."""
+    """Requests of a mean day in the month in which it then goes live."""
     npv_usd: float
     """Savings against staying, set-up paid today."""
     chance: float | None = None
-    """To save anything; None at the central values."""
+    """Share of the draws in which it then saves anything; None at the central values."""
 
 
 def _best_months(shared: Shared, options: Mapping[str, Option], id: str) -> int:

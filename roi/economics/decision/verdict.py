@@ -29,9 +29,9 @@ class PassedOver:
     reason: str
     """One of: not tested; not likely."""
     chance: float | None
-    """Its chance to beat staying."""
+    """The option's chance to beat staying, as a share."""
     chance_needed: float
-    """The chance that its kind needs."""
+    """The chance that the option's kind needs, as a share."""
 
 
 Flip = tuple[float, str]
@@ -42,11 +42,11 @@ class TurningPrice(NamedTuple):
     """The price of a wrong answer, USD, at which another option would be recommended."""
 
     at: Flip | None
-    """The one nearest to today's; None = at none."""
+    """The price nearest to today's, and the option that leads beyond it; None = at none."""
     between: tuple[float, float | None] | None
-    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws."""
+    """Such prices nearest to and furthest from today's, the bars of the chances moved by the error of the draws."""
     to_one_of: tuple[str, ...]
-    """What would lead beyond these."""
+    """Options that would lead beyond the prices of `between`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +69,15 @@ class Verdict:
     candidates: tuple[str, ...]
     """Options that may be recommended: feasible, at the bar, tested."""
     likely: tuple[str, ...]
-    """Those of them that beat staying in enough of the draws; staying always."""
+    """Candidates that beat staying in enough of the draws; staying always."""
     first_move: str | None
-    """Where the leader trains, buys or commits: the best likely option that does not and has paid back when it is live."""
+    """Where the leader trains, buys or commits, the best likely option that does not and has paid back when that is live."""
     second: str | None
     """The best likely candidate besides the leader."""
     chance_over_second: float | None
     """Share of the draws in which the leader saves no less than the second."""
     chance_over_first: float | None
-    """The same over `first_move`; None where there is none, or no draws."""
+    """Share of the draws in which the leader saves no less than `first_move`; None where there is none, or no draws."""
     passed_over: tuple[PassedOver, ...]
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
@@ -94,12 +94,12 @@ class Verdict:
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
-    """Which option leads there; None = at no price another."""
+    """The option that leads beyond `flips_at_usd_per_error`; None = at no price another."""
     flips_between_usd_per_error: tuple[float, float | None] | None
-    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest
-    None = at no price, None = neither."""
+    """The prices, nearest to and furthest from today's, at which the leader may turn, the bars of the chances moved by the
+    error of the draws; a furthest None = at no price, None = neither."""
     flips_to_one_of: tuple[str, ...]
-    """What would lead beyond these; the draws tell which where it is one."""
+    """Options that would lead beyond these prices; the draws tell which where it is one."""
     stands_below_usd_per_error: float | None
     """Where wrong answers are not counted: the nearest of these, USD each; None where they are, or the draws place no end."""
     winner_changes_at_error_rate: float | None

@@ -81,9 +81,9 @@ class SurerPlan:
 
     plan: Plan
     replicas: int | None
-    """Of a floor; None of a fleet for the peak."""
+    """Replicas of a hybrid's floor; None for a fleet sized for the peak."""
     more_usd: float
-    """By which its mean NPV over the draws is higher, on what the verdict counts."""
+    """USD by which its mean NPV over the draws is higher, on what the verdict counts."""
 
 
 def surer_plan(case: Case, shared: Shared, options: Mapping[str, Option], id: str) -> SurerPlan | None:

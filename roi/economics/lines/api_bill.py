@@ -33,12 +33,12 @@ class Service:
 
     option: Option
     cost: RequestCost
-    """At today's list."""
+    """What a request costs at today's list."""
     factor: Number
     """The incumbent's price over its list price, from the real bill; 1 for every other model."""
     successors: Successors
     steps: tuple[tuple[Array, RequestCost], ...] = ()
-    """Of each announced list: the share of each month from its day on, shape (H,), and what a request costs by it."""
+    """For each announced list, the share of each month from its day on, shape (H,), and what a request costs by it."""
 
     def rises(self, part: Part) -> Iterator[tuple[Array, Number]]:
         """The months of each step, and by how much it raises (or lowers) a part of the request's cost, USD."""

@@ -33,7 +33,7 @@ class RequestCost:
     output_tokens: Number
     batch_tokens: Number
     batch_read_tokens: Number
-    """Of them, those that a cache holds."""
+    """Batch tokens that are read from a cache."""
     batched: Number
     """Share of the requests that goes through the batch price."""
 

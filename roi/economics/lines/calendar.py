@@ -56,13 +56,13 @@ class Share:
     """The part of each month for which something is paid: it differs in the first months alone."""
 
     early: Array
-    """Of the first T months, shape (T,) or (n, T)."""
+    """The part of each of the first T months, shape (T,) or (n, T)."""
     after: float
-    """Of all later ones, 0 or 1."""
+    """The part of every later month, 0 or 1."""
     horizon: int
 
     def first(self, count: int) -> Array:
-        """Of the first `count` months, shape (..., count)."""
+        """The part of each of the first `count` months, shape (..., count)."""
         known = self.early.shape[-1]
         if count <= known:
             return self.early[..., :count]
@@ -72,7 +72,7 @@ class Share:
 
     @cached_property
     def whole(self) -> Array:
-        """Of every month, shape (..., H)."""
+        """The part of every month, shape (..., H)."""
         return self.first(self.horizon)
 
     @cached_property
@@ -206,7 +206,7 @@ class Stepped:
 
     @cached_property
     def whole(self) -> Array:
-        """Of every month, shape (n, H)."""
+        """The path's value in every month, shape (n, H)."""
         found = np.empty((self.happened.horizon, self.levels.shape[1])).T
         self.add_to(found)
         return found
@@ -238,7 +238,7 @@ Path = Array | Stepped
 
 
 def whole(path: Path) -> Array:
-    """Of every month, shape (H,) or (n, H)."""
+    """A path's value in every month, shape (H,) or (n, H)."""
     return path.whole if isinstance(path, Stepped) else path
 
 

@@ -28,9 +28,9 @@ class Hours:
     when: str
     """set-up: paid at month end 0; running: at 1..H, for the month that ends; event: at 0..H-1, in the month that begins."""
     often: Callable[[], Array]
-    """Makes how often at each of these month ends."""
+    """Makes how often hours are paid at each month end that `when` names."""
     each: Number
-    """Hours each time."""
+    """Engineer hours, each time that they are paid."""
     usd_each: Number
     """USD an hour, at the same month ends."""
 
@@ -61,7 +61,7 @@ class Line:
     path: Path
     rate: Number = 1.0
     share: Share | None = None
-    """As `Along` has them."""
+    """The part of each month for which it is paid, as in `Along`."""
     also: tuple[Along, ...] = ()
     """Other paths that it runs along besides."""
     upfront: Number = 0.0
@@ -93,7 +93,7 @@ class Line:
 
     @property
     def along(self) -> tuple[Along, ...]:
-        """All that it runs along."""
+        """All paths that the line runs along."""
         return Along(self.path, self.rate, self.share), *self.also
 
     @cached_property
@@ -191,7 +191,7 @@ def _add_all(total: Array, start: int, alike: Sequence[tuple[Share, _Rates]], ro
 
 
 def _add(total: Array, start: int, paths: _Rates, room: Array, *, fresh: bool) -> None:
-    """The same of the whole of these months."""
+    """Adds to `total` what runs along these paths in the whole of its months, the first of which is `start`."""
     months = slice(start, start + total.shape[1])
     for k, (path, rate) in enumerate(paths):
         by_month = isinstance(rate, np.ndarray) and rate.shape[-1] > 1
@@ -260,7 +260,7 @@ class FarVolume:
     month: int
     times: float
     fields: tuple[str, ...]
-    """Of the workload, what brings them: steps, growth_per_year."""
+    """Fields of the workload that bring that: steps, growth_per_year."""
 
 
 def far_volume(shared: Shared) -> FarVolume | None:

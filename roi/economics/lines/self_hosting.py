@@ -49,12 +49,12 @@ class FleetMonths:
 
     @cached_property
     def gpus_without_spares(self) -> Array:
-        """Those that hold the load."""
+        """GPUs that hold the load, spares left out."""
         return self.bare()
 
     @cached_property
     def gpus(self) -> Array:
-        """All of them, spares included."""
+        """All GPUs of the fleet, spares included."""
         return self.with_spares()
 
     @cached_property
@@ -74,7 +74,7 @@ def waiting(shared: Shared, option: Option) -> Number:
 
 
 def within_day(shared: Shared) -> Number:
-    """The same of servers that let all wait that can."""
+    """Share of requests as `waiting` tells it, for servers that let all wait that can."""
     return shared.once_for("within a day", (shared.can_wait, shared.peak_to_mean), lambda: share_within_day(
         shared.can_wait, shared.waits_hours, shared.peak_to_mean, shared.load_curve))
 

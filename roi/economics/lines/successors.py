@@ -20,7 +20,7 @@ class Successors:
     ends: Array | Happened
     """How many fell up to the beginning of each month, shape (..., H); of many draws one by one."""
     price_ratios: Sequence[Number]
-    """Of the first end, the second, ...; the last repeats."""
+    """What the first end, the second, ... multiplies the price by; the last repeats."""
     error_ratios: Sequence[Number]
 
     @cached_property
@@ -29,7 +29,7 @@ class Successors:
         return whole(self._by_month(lambda ratio: ratio, self.price_ratios))
 
     def price(self, factor: Number, times: Array | None = None) -> Path:
-        """The same times `factor`, and times the months of `times`."""
+        """Price in each month: `factor` times that over the first model's own list, times the months of `times`."""
         return self._by_month(lambda ratio: factor * ratio, self.price_ratios, times)
 
     def errors(self, today: Number | None = None, times: Array | None = None) -> Path:

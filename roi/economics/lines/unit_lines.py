@@ -59,7 +59,7 @@ def units_kept(shared: Shared, terms: Provisioned, part: Number | None = None) -
 
 
 def units_at_least_cost(shared: Shared, option: Option, stay: Option, part: Number) -> Array:
-    """Of today's units those that cost least with what spills over from them, shape (..., H): one to as many as today.
+    """How many of today's units cost least with what spills over from them, shape (..., H): one to as many as today.
 
     A request takes `part` of what it does today. Units that are owed cost the same whether they are kept or not. What spills is
     convex in what is held, so that the least is where one unit more first costs more than it saves.
@@ -90,7 +90,7 @@ def over_units(shared: Shared, terms: Provisioned, part: Number = 1.0, units: Nu
 
 
 def spilled_share(shared: Shared, option: Option, stay: Option, share: Share) -> Share:
-    """Of `share` of each month's requests, those that an option's API bills by the token.
+    """The part of `share` of each month's requests that an option's API bills by the token.
 
     All of them where nothing is paid by the unit, and else what spills over from today's units, or from those that are kept.
     """
@@ -181,7 +181,7 @@ def _runs(shared: Shared, terms: Provisioned) -> Array:
 
 
 def paid_by_token(shared: Shared, to: Option, share: Share) -> Share:
-    """Of what is handed on to an API, what is billed by the token: not what today's units hold that are owed anyway."""
+    """The part of what is handed on to an API that it bills by the token: not what today's units hold that are owed anyway."""
     terms = to.provisioned
     if terms is None or not any_positive(terms.committed_months):
         return share

@@ -12,7 +12,7 @@ from roi.economics.tracking.month_figures import LIVE, PARALLEL, PRICE, ROUTING,
 SHARE_SAME: Final = 0.005
 """Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
 SHARE_MIXED: Final = 0.0005
-"""The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
+"""Such a share in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 
 
 def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
@@ -75,7 +75,7 @@ def _both(to_live: float, parallel: float, month: float) -> float:
 
 
 def _own_share(to_live: float, parallel: float, month: float, handed: float) -> float:
-    """Of a month's calls, those of the option's own model; where it serves alone it hands on the share `handed`."""
+    """Share of a month's calls that the option's own model answers; where it serves alone it hands on the share `handed`."""
     live = min(max(month - to_live, 0.0), 1.0)
     kept = min(max(to_live + parallel - (month - 1.0), 0.0), 1.0)
     made = live + kept + handed * (1.0 - kept)

@@ -10,31 +10,31 @@ class Came:
     days: float
     calls: float | None = None
     input_tokens: float | None = None
-    """Of a call, cached ones included."""
+    """Input tokens of a mean call, cached ones included."""
     output_tokens: float | None = None
     cached_share: float | None = None
     own_share: float | None = None
-    """Of the calls, those that the option's own model answered."""
+    """Share of the calls that the option's own model answered."""
     second_calls: float | None = None
-    """Of the calls, at most so many are of a request that the other model was called for too, on the same day."""
+    """At most so many of the calls are of a request that the other model was called for too, on the same day."""
     least_second_calls: float | None = None
-    """Of the calls, at least so many are: those of days on which both models have the same, as many as one alone had."""
+    """At least so many of the calls are of such a request: on days when both have the same calls, as many as one alone had."""
     handed_on: float | None = None
-    """Of the month in which the option's own model began to answer: the other models' calls over its own once it did."""
+    """The other models' calls over the own model's in the last days of the month, where that began to answer within it."""
     api_usd: float | None = None
     unused_usd: float | None = 0.0
-    """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
+    """The part of `api_usd` that commitments ask beyond what the calls cost; None where that cannot be told."""
     listed: bool = False
     """True where tokens are told, and not what was paid for them: their cash is at the forecast's prices."""
     tiers: tuple[float, float] = (1.0, 1.0)
-    """Then what batch and service tiers make of the price of the own model's calls and of the others', over the forecast's."""
+    """What batch and tiers make of the price of the own model's calls and of others' over the forecast's, if listed."""
     waiting_usd: float | None = None
     """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
     gpu_usd: float | None = None
 
     def both_told(self, *, handing: bool) -> tuple[float | None, float | None]:
-        """Of this month, at least and at most the share in which both models were called for each request, by its days' calls.
+        """At least and at most the share in which both models were called for each request of this month, by its days' calls.
 
         None where they do not say. `handing`: the option's model hands some calls on, which are no requests of their own; at
         most is then told, as 0, where its days say what it hands on, and none is of both models with the same calls.

@@ -69,22 +69,22 @@ BILLED: Final = UNUSED | {
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one option at one set of values, by month, shape (H,), (n, H) or broadcasting to it. USD are cash."""
+    """What an option does and costs by month, at one set of values: shape (H,), (n, H) or broadcasting to it. USD are cash."""
 
     calls: Array
-    """Of every model that is called for it: escalated and parallel requests count twice."""
+    """Calls of every model that is called for it: escalated and parallel requests count twice."""
     input_tokens: Array
-    """Of a call, cached ones included."""
+    """Input tokens of a mean call, cached ones included."""
     output_tokens: Array
     cached_share: Array
-    """Of the input tokens, those that are read from a cache."""
+    """Share of the input tokens that is read from a cache."""
     own_share: Array
-    """Of the calls, those that the option's own model answers."""
+    """Share of the calls that the option's own model answers."""
     api_usd: Array
     calls_usd: Array
-    """Of it, what is not owed for a commitment alone."""
+    """The part of `api_usd` that is not owed for a commitment alone."""
     waiting_usd: Array
-    """Of that, what the incumbent's model costs until another is live, and in parallel."""
+    """The part of `calls_usd` that the incumbent's model costs until another is live, and in parallel."""
     gpu_hours: Array
     gpu_usd: Array
     other_usd: Array
@@ -96,7 +96,7 @@ class Figures:
 
     @property
     def cash_usd(self) -> Array:
-        """All of it, a month."""
+        """All cash of each month, USD."""
         return np.asanyarray(self.api_usd + self.gpu_usd + self.other_usd)
 
     def each(self, read: Callable[[Array], Array]) -> "Figures":
@@ -211,7 +211,7 @@ def _party(shared: Shared, option: Option, calls: Array, *, own: bool) -> _Party
 
 
 def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]:
-    """Of the cost of a request at the option's API: input's share, output's, and how it moves with the cache rate.
+    """Share of input, and of output, in the cost of a request at the option's API, and how that moves with the cache rate.
 
     The last is the change of the cost, over the cost, for a cache rate that doubles; it is linear in the rate. At today's list:
     one that is announced moves these shares only where its rates move apart.

@@ -19,9 +19,9 @@ from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
 
 CHUNK: Final = 1024
-"""Draws at once."""
+"""Draws that are worked out at once."""
 DIMENSIONS: Final = 256
-"""Of the sequence; months beyond what is left of them repeat the luck of earlier ones."""
+"""Dimensions of the low-discrepancy sequence; months beyond what is left of them repeat the luck of earlier ones."""
 LATELY: Final = 3
 """Months whose facts are taken to go on; prices are those of the last one."""
 SAME: Final = 1e-9
@@ -74,7 +74,7 @@ class Forecast:
 
     bands: Mapping[str, Band]
     rows: Mapping[str, Array]
-    """The draws behind them, shape (n, months)."""
+    """The draws behind each band, shape (n, months)."""
     payback: tuple[float, float, float]
     """Months until the cash is earned back: central, 5th and 95th percentile; inf = never."""
 

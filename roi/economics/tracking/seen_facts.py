@@ -52,7 +52,7 @@ ORDER: Final = (
 )
 """Each fact, the figure that tells it, whether its newest value is the one that goes on; in the order they are found."""
 ROUNDS: Final = 4
-"""Of a hybrid, whose spill bends with the volume."""
+"""Rounds in which the facts of a hybrid are found, whose spill bends with the volume."""
 LEAST: Final = 1e-9
 """The least factor on calls and tokens: a month without any still has a length of call."""
 MOVED: Final = 1e-9
@@ -69,15 +69,15 @@ class Tracked:
 
     came: tuple[Came, ...]
     seen: Mapping[str, Array]
-    """By name of the fact, shape (k, 1): what `with_seen` and `billed` take; a fact that nothing tells is left out."""
+    """Facts by their names, shape (k, 1) each, as `with_seen` and `billed` take them; one that nothing tells is left out."""
     months: Figures
-    """With these facts; what was billed is what came."""
+    """The option's figures with these facts; what was billed is what came."""
     price: Array
     """What was billed, over what the forecast's prices make of the same calls and tokens."""
     saving: Array
     """Cash that staying would have cost with these facts, less what came."""
     planned_share: Array
-    """Of the calls of each month, those of the option's own model as forecast."""
+    """Share of each month's calls that the option's own model answers as forecast."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
 
 
 def overlap(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], seen: Mapping[str, Number]) -> Array:
-    """Of months 1..k, the share in which the option and the old model are both called, with these facts, shape (k,)."""
+    """Share of each of months 1..k in which the option and the old model are both called, with these facts, shape (k,)."""
     if id == "stay":
         return np.zeros(len(came))
     with_facts, known = with_seen(shared, options, id, seen)

@@ -68,7 +68,7 @@ class Course:
     earned: float
     """USD saved so far, set-up taken off."""
     requests_per_day: float
-    """At the end of the tracked months, on a mean day."""
+    """Requests of a mean day at the end of the tracked months."""
     price_factor: float
     """What the last month paid over the forecast's prices, the incumbent's model aside where that is another."""
     ahead: tuple[Ahead, ...]
@@ -90,7 +90,7 @@ class _From:
     own: Figures
     stay: Figures
     price: Number
-    """Of the option's model, over the forecast's."""
+    """Price of the option's model over the forecast's."""
 
 
 def course(

@@ -15,7 +15,7 @@ from roi.errors import InputError
 from roi.quality.result_rows import Asked, Format, Notes, Row, Source, one_of, share
 
 MOST_BYTES = 64 * 2**20
-"""Bytes of the file of sums beside the samples, at most."""
+"""Bytes at most of the file of sums beside the samples."""
 OTHERS = frozenset({"doc_id", "doc_hash", "prompt_hash", "target_hash"})
 """Numbers and hashes of a row that are no metric."""
 NO_MARK = "a metric of the whole task, with no mark for a document"

@@ -115,7 +115,7 @@ def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool, d
 
 
 def _unsure(component: Document, deep: int) -> bool:
-    """True where a component whose judge failed may come out otherwise: a single assertion always, a set by what it holds."""
+    """True where a component of which a judge failed may come to another end: an assertion may, a set as its parts say."""
     within = list(_components(component)) if deep else []
     if not within:
         return True

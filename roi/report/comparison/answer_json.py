@@ -27,7 +27,7 @@ def comparison_json(c: Comparison, *, scenario: Json | None, warnings: Sequence[
 
 
 def comparison_line(found: "ComparisonAnswer") -> str:
-    """The comparison as JSON on one line, for an answer of several files; the file's name is not in it."""
+    """The comparison as JSON text in one line, without what names its file."""
     return json.dumps(_body(found.comparison, found.scenario, found.warnings), allow_nan=False)
 
 

@@ -242,7 +242,7 @@ def _trained(c: Comparison, o: OptionResult) -> str:
 
 
 def _from_serving(c: Comparison, o: OptionResult, gpus: float) -> str:
-    """That a retraining takes owned cards from those that serve, or others that are kept for it; empty where neither is so."""
+    """Says that a retraining takes owned cards from those that serve, or others kept for it; empty where neither is so."""
     if o.fleet is None or o.training is None or o.training.retrain_every_months is None:
         return ""
     owned = {c.case[path.removesuffix("s_owned")].value: fact.number() for path, fact in c.case.facts.items()

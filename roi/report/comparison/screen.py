@@ -36,7 +36,7 @@ from roi.report.layout.wording import case_number, figure, money_of, number_of, 
 from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
-"""Of the screen; of its table; and of the table before remarks are told in a word: the nearest rival has a row."""
+"""Lines of the screen; rows of its table; and its rows before remarks are told in a word: the nearest rival has one."""
 SELDOM = 0.1
 """Share of the draws in which an option without a row saves most, above which it is named, if the leading one's is no less."""
 LEAST = ("below the bar", "a bill not checked", "unknown gates")

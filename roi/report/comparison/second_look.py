@@ -110,7 +110,7 @@ def _turning(c: Comparison) -> list[str]:
 
 
 def _centrally(c: Comparison, today: float) -> list[str]:
-    """Where an option is ahead at the central values: volumes of what is not tested; price, hours and error rate of any."""
+    """What turns it at the central values: volumes of what is not tested; price, hours and error rate of any option."""
     assert c.thresholds is not None
     told = list[str]()
     untested = [o.id for o in map(partial(option_of, c), c.thresholds.ids) if not o.tested and not below_bar(c, o)]

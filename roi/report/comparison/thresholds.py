@@ -29,7 +29,7 @@ other is exact, at the central values."""
 ROUNDED = 1.02
 """Times a factor on rents by which the next one of two digits may lie above it; further off it is told to three."""
 MOST_DIGITS = 6
-"""Significant digits of a price at which the advice turns, at most."""
+"""Digits at most of a price at which the advice turns."""
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
@@ -88,7 +88,7 @@ def _wins_between(c: Comparison, b: BreakEven) -> bool | None:
 
 
 def _today(c: Comparison, o: OptionResult, rival: OptionResult, b: BreakEven) -> str:
-    """That the option is ahead at today's volume, and what is missing: the mean of the draws, or its chance."""
+    """Says that the option is ahead at today's volume, and what is missing: the mean of the draws, or its chance."""
     if not _is_past(c, b):
         return ", but not today" if b.stays is None and _wins_between(c, b) is False else ""
     counts, odds, missing = c.verdict.counts, chance(o, c.verdict.counts), ""
@@ -170,7 +170,7 @@ def turning_volumes(c: Comparison, near: float) -> str:
 
 
 def turning_volumes_and_rents(c: Comparison) -> list[str]:
-    """`turning_volumes` down to FAR, and from which rents of GPUs on the advice is another; one sentence where both agree."""
+    """Volumes, down to FAR, and rents of GPUs from which on the advice is another one; one sentence where that is the same."""
     volumes, found = turning_volumes(c, FAR), None if c.thresholds is None else c.turning_rent
     if found is None:
         return [volumes]
@@ -258,7 +258,7 @@ def flips_at(c: Comparison) -> str:
 
 
 def flips_along(c: Comparison) -> str:
-    """`flips_at`, and that the spread of the price moves with it; empty where it has none, or no price is told."""
+    """What `flips_at` says, with the spread of the price moving along; empty where it has none, or no price is told."""
     head, the_advice, then = flips_at(c).partition(" the advice ")
     if not the_advice or not then or "draws do not tell" in head or not c.case[PRICE_OF_ERRORS].uncertain:
         return ""

@@ -30,7 +30,7 @@ CELL: Final = "padding:.15em .4em;border-bottom:1px solid rgba(128,128,128,.3)"
 LOOKS: Final = {"left": "text-align:left", "right": "text-align:right;white-space:nowrap"}
 """A name breaks, a figure does not."""
 NAME: Final = "min-width:9.5em;overflow-wrap:anywhere"
-"""Style of the first column's cells, which hold names."""
+"""CSS of the cells of the first column."""
 TABLE: Final = "border-collapse:collapse;margin:0;font-size:.92em;line-height:1.3;font-variant-numeric:tabular-nums"
 
 

@@ -109,7 +109,7 @@ def fact_range(fact: Fact) -> str:
 
 
 def range_of(_path: str, fact: Fact) -> str:
-    """The range of a fact as `fact_range` words it, whatever its path: for a reader who may know every fact."""
+    """The range of a fact, wherever it stands, for a reader who may know every one."""
     return fact_range(fact)
 
 
@@ -183,7 +183,7 @@ def short_usd(x: float) -> str:
 
 
 def little_free(fleet: str, utilisation_peak: float) -> str:
-    """That a small rise of the load breaks the SLO on the fleet of this name."""
+    """Says that a small rise of the load breaks the SLO on the fleet of this name."""
     return (f"Little kept free: when fullest the load takes {percent(utilisation_peak)} of what the fleet of {fleet} holds"
             f" within the SLO; {percent(1.0 / utilisation_peak - 1.0)} more breaks it (serving.headroom)")
 
@@ -253,7 +253,7 @@ def requests(x: float | None, more: int = 0) -> str:
 
 
 def volume_spread(case: Case) -> str:
-    """That today's spread of the volume is moved with a volume that is tried; empty where it has none."""
+    """Says that today's spread of the volume is moved with a volume that is tried; empty where it has none."""
     return ", its spread moving along" if case["workload.requests_per_day"].uncertain else ""
 
 

@@ -67,7 +67,7 @@ def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = Non
 
 
 def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The achieved rates as JSON, SI units; every timed call is in the profile's file."""
+    """The profile as JSON text, SI units; every timed call is in the profile's file."""
     return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete,
         "environment": profile.environment.model_dump(mode="json"), "gpu": gpu.id if gpu else None,

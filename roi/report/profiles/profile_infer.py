@@ -114,7 +114,7 @@ def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None,
 
 
 def infer_json(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None, path: Path | None = None) -> str:
-    """The points and ratios of the profile as JSON, SI units; every timed step is in the profile's file."""
+    """The profile as JSON text, SI units; every timed step is in the profile's file."""
     return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete, "model": profile.model,
         "dtype": profile.dtype, "rank": profile.rank, "environment": profile.environment.model_dump(mode="json"),

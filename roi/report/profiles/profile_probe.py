@@ -25,7 +25,7 @@ def probe_text(profile: ProbeProfile, _: Gpu | None, path: Path | None = None) -
 
 
 def probe_json(profile: ProbeProfile, _: Gpu | None, path: Path | None = None) -> str:
-    """The same as JSON, SI units."""
+    """The profile as JSON text, SI units."""
     return json.dumps({
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete,
         "environment": profile.environment.model_dump(mode="json"), "answers": profile.answers.model_dump(mode="json"),

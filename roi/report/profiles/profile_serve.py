@@ -60,7 +60,7 @@ def plan_text(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
 
 
 def plan_json(plan: ServePlan, url: str, budget_s: float, *, key: bool) -> str:
-    """The plan of the load on the server at `url` as JSON."""
+    """The planned loads as JSON text."""
     return json.dumps({
         "schema": PLAN_SCHEMA, "url": url, "key": key, "budget_s": budget_s, "about_s": planned_seconds(plan),
         "points": [{
@@ -89,7 +89,7 @@ def serve_text(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most
 
 
 def serve_json(profile: ServeProfile, fitted: ServeFit, most_ttft_s: float, most_tpot_s: float, file: Path | None) -> str:
-    """The profile and its fit as JSON, SI units; every request with its timestamps is in the profile's file."""
+    """The measured loads as JSON text, SI units; every request with its timestamps is in the profile's file."""
     head = profile.model_dump(mode="json", exclude={"points", "kind", "schema_"})
     return json.dumps({
         "schema": SCHEMA, **head, "slo": {"ttft_s": most_ttft_s, "tpot_s": most_tpot_s},
@@ -183,7 +183,7 @@ def step_fit_blocks(found: ServeFit) -> list[Block]:
 
 
 def step_fit_body(found: ServeFit) -> dict[str, Any]:  # Any: JSON
-    """The fitted coefficients of the step for JSON, in seconds; what could not be fitted is null."""
+    """The fitted coefficients as a JSON object, in seconds; what could not be fitted is null."""
     fit = found.fit
     best = None if found.theory is None else {c.name: _theory(c, found.theory) for c in fit.coefficients}
     return {

@@ -139,7 +139,7 @@ def _sure(x: float | None) -> str:
 
 
 def _bar_of_incumbent(measured: Measured, each: GoodEnough) -> Iterator[str]:
-    """That the incumbent is below the bar as well, where that is what a system fails by."""
+    """Says that the incumbent is below the bar as well, where that is what a system fails by."""
     base, own = measured.scores[0], each.score.reaches_bar
     if measured.bar is None or own is None or base.reaches_bar is None or own > 1.0 - SURE or base.reaches_bar > EVEN:
         return

@@ -11,7 +11,7 @@ from roi.report.layout.wording import figure, number_of, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 ALIKE: Final = 0.005
-"""Share of a month's rent below which `roi compare` differs by the drift of rents alone."""
+"""Part of a month's rent below which `roi compare` differs by the drift of rents alone."""
 
 
 def plan_name(plan: SizedPlan) -> str:
@@ -65,7 +65,7 @@ def unsaid_reasoning(sizing: Sizing) -> Iterable[str]:
 
 
 def late_api(sizing: Sizing) -> Iterable[str]:
-    """That the API of a floor, or alone, misses the SLO as it was measured."""
+    """Says that the API of a floor, or alone, misses the SLO as it was measured."""
     missed = [f"{name.split('_')[0].upper()} p95 {figure(found)} s as measured, at most {figure(getattr(sizing.slo, name))}"
               for name, found in sizing.late_api.items()]
     if missed:
@@ -73,7 +73,7 @@ def late_api(sizing: Sizing) -> Iterable[str]:
 
 
 def later_load(sizing: Sizing) -> str:
-    """That growth and steps bring another load than today's, for which the fleets are; empty where they hardly do."""
+    """Says that growth and steps bring another load than today's, for which the fleets are; empty where they hardly do."""
     if (far := sizing.far_volume) is None:
         return ""
     return (f" In month {far.month} requests are {figure(far.times)} x today's (workload.{', '.join(far.fields)}), for which"
@@ -81,7 +81,7 @@ def later_load(sizing: Sizing) -> str:
 
 
 def means(best: SizedPlan) -> str:
-    """What GPUs and USD are the mean of, where the fleet does not run all day."""
+    """Over what GPUs and USD are means, in words, where the fleet does not run all day; else empty."""
     return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
 
 

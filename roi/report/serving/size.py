@@ -189,7 +189,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Ite
 
 
 def _full(sizing: Sizing) -> Iterable[str]:
-    """That the first plan's fleet, or its KV cache, has hardly anything free at the peak."""
+    """Says that the first plan's fleet, or its KV cache, has hardly anything free at the peak."""
     if (best := sizing.plans[0]).little_free:
         yield f"{little_free(plan_name(best), best.utilisation_peak)}."
     if (full := best.fleet.kv_full) is not None and full > KV_FULL:

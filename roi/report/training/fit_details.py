@@ -22,7 +22,7 @@ _CARD_WIDTHS: Final = (15, 5, 5, 9, 8)
 TIMED, TIMED_WIDTHS = (*_CARD, "hours", "5-95%", "USD"), (*_CARD_WIDTHS, 7, 13, 10)
 """The cards' table where hours were asked for."""
 UNTIMED, UNTIMED_WIDTHS = (*_CARD, "5-95%", "USD/Mtok"), (*_CARD_WIDTHS, 15, 10)
-"""The columns of the cards' table, and their widths, where no hours were asked for (no training set)."""
+"""The cards' table without a training set."""
 
 
 def detail_blocks(report: FitReport) -> list[Block]:

@@ -39,7 +39,7 @@ def local_blocks(found: LocalCalibration) -> Iterable[Block]:
 
 
 def local_json(found: LocalCalibration) -> str:
-    """The same as JSON; spreads as [5th, 95th percentile], null where there is none."""
+    """The calibration as JSON text; spreads as [5th, 95th percentile], null where there is none."""
     return json.dumps({
         "schema": SCHEMA, "roi_version": __version__, "title": found.before.case["title"].value,
         "measured": [{"model": one.model, "method": one.plan.method, "minutes": one.minutes, "file": str(file),

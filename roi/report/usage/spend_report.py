@@ -275,7 +275,7 @@ def _task_row(task: Task, model: str, log: Days | None, *, whole: bool) -> Row:
 
 
 def _own_days(days: Days, log: Days | None, of_log: float | None) -> str:
-    """The days of which the requests are the mean where those are not all of the log, and their mean over all; else empty."""
+    """Which days the requests are the mean of, where those are not all of the log, and what they are over all; else empty."""
     told = "" if log is None else days.used_told(log)
     over = "" if log is None or of_log is None else f"; {_count(of_log)} over all {len(log.complete)}"
     return told and told + over

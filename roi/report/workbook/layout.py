@@ -31,16 +31,16 @@ class Row:
     label: str
     made_by: str
     cells: dict[int, Node] = field(default_factory=dict)
-    """By column."""
+    """Nodes of the row's cells by column."""
     sheet: str = ""
     at: int = -1
-    """Its line on the sheet, from 0."""
+    """Line of the row on the sheet, from 0."""
     by_month: bool = False
 
 
 @dataclass
 class Layout:
-    """Where each number stands."""
+    """Where each number of a comparison stands in the workbook."""
 
     horizon: int
     facts: dict[Node, str]

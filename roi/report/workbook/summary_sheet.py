@@ -32,7 +32,7 @@ LIVE = (
     "total cost, USD",
 )
 DRAWN = ("mean NPV, {}, USD", "P10, {}", "P50, {}", "P90, {}", "chance to beat staying, {}", "chance to be best, {}")
-"""Of what the verdict counts, which stands in the braces."""
+"""Labels of the figures over the draws; the braces hold what the verdict counts."""
 LINE, IN_A_LINE = 13.5, 10
 """Points of a line of text, and characters that surely fit in one of a narrow column."""
 AGAINST = range(6, 11)

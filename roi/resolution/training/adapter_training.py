@@ -95,7 +95,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         return _Found(plan, None, dry, next((run for run in runs if run is not None), None))
 
     def longest_run(places: list[list[Place]], doubtful: int) -> _Found:
-        """At the longest sequence; where that is a default and fits nowhere, at the longest that does, with a warning."""
+        """The run at the longest sequence; if that is a default and fits nowhere, at the longest that does, with a warning."""
         found, fits, longest = run_at(asked, places, doubtful), float(np.ceil(mean)), asked
         if found.settled or t.longest_tokens is not None or run_at(fits, places, doubtful).run is None:
             return found

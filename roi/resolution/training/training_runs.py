@@ -113,7 +113,7 @@ class TrainingCards(NamedTuple):
         return max([*own, *(n for offer in self.several for n in rented_together(offer))], default=1)
 
     def gpus(self) -> list[Gpu]:
-        """Every card among them."""
+        """Every GPU among these cards."""
         return [find_gpu(offer.gpu) for offer in (*self.mine, *self.single)]
 
 

@@ -24,7 +24,7 @@ from roi.units import DAYS_PER_MONTH
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
 """Rows of a price list, in its own words and in those of `Api`."""
 WRITES = ("cache_write_usd_per_mtok", "batch_cache_write_usd_per_mtok")
-"""Those of them for writing to a cache."""
+"""Rates for writing to a cache."""
 BOTH: Final = frozenset({"input", "output"})
 """The rates that make a price list of their own."""
 DAY: Final = timedelta(days=1)
@@ -66,7 +66,7 @@ class Terms:
 
     @property
     def ratio(self) -> tuple[str, AnnouncedPrice] | None:
-        """(field, price) of the last announced price that has come and has a ratio; None where none has one."""
+        """(field, announced price) of the last one with a ratio among those that have come; None where none has one."""
         return next(((field, told) for field, told in reversed(self._come()) if told.price_ratio is not None), None)
 
     def _come(self) -> list[tuple[str, AnnouncedPrice]]:
@@ -122,7 +122,7 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
 
 
 def _for_any_length(s: Scenario, listed: ApiPrice, terms: Terms) -> str:
-    """That a stated rate takes the place of one by length, where the list asks another for some of the workload's prompts."""
+    """Says that a stated rate replaces one by length, where the list asks another for some of the workload's prompts."""
     edge = next(iter(listed.edges_tokens[1:]), math.inf)
     long = s.workload.share_longer(edge)
     rows: dict[str, tuple[float, ...]] = {name: getattr(listed, f"{name}_usd_per_mtok") or (0.0,) for name in terms.rates}
@@ -254,7 +254,7 @@ def _vendors_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms)
 
 
 def _stated_lists(sheet: FactSheet, s: Scenario, price: ApiPrice, terms: Terms) -> Iterator[tuple[Date, ApiPrice, Terms]]:
-    """(day, list, terms) of each that is stated: a ratio is over the list before the first, rates over that before theirs."""
+    """Lists that the scenario states: a ratio is over the list before the first of them, rates over the one before theirs."""
     for number, told in enumerate(terms.own.announced[terms.passed :], terms.passed):
         field, day = f"{terms.field}.announced.{number}", told.from_date
         if (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:

@@ -103,7 +103,8 @@ class ApiTerms(Rates):
     """Time to the first token that you measured of it, 95th percentile, on prompts like yours; above workload.ttft_p95_s it is
     out. Left out = not known."""
     tpot_p95_s: Annotated[Positive, unit("s")] | None = None
-    """Time per output token after the first, measured likewise; above workload.tpot_p95_s it is out. Left out = not known."""
+    """Time per output token after the first, 95th percentile, as you measured it; above workload.tpot_p95_s it is out. Left out
+    = not known."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

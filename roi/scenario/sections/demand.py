@@ -89,11 +89,11 @@ class Workload(Section):
     cache_hit_rate: Fraction = 0.0
     """Share of requests that find the shared prefix in a cache."""
     escalated_cache_hit_rate: Fraction | None = None
-    """The same for requests that are escalated; left out = as cache_hit_rate."""
+    """Share of escalated requests that find the shared prefix in a cache; left out = as cache_hit_rate."""
     can_wait_share: Fraction = 0.0
     """Share of requests that may wait for hours (batch)."""
     waits_hours: Deadline | None = None
-    """Hours within which those must be answered; left out = a day. A batch tier that promises no answer by then is out, and
+    """Hours within which what can wait must be answered; left out = a day. A batch tier that promises none by then is out, and
     servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
     """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3."""
@@ -239,7 +239,7 @@ class BillOf(Section):
     shared_prefix_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False), unit("tokens")] | None = None
     """Tokens of their shared prefix."""
     cache_hit_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), unit("share")] | None = None
-    """Share of them that found it in the cache."""
+    """Share of its requests that found the prefix in a cache."""
 
     @model_validator(mode="after")
     def _means_or_lengths(self) -> Self:
@@ -305,7 +305,8 @@ class Incumbent(Section):
     """Time to the first token that you measure of it today, 95th percentile. Above workload.ttft_p95_s staying does not keep
     the SLO: it stays what all is compared with, and that is told. Left out = not known."""
     tpot_p95_s: Annotated[Positive, unit("s")] | None = None
-    """Time per output token after the first, measured likewise, against workload.tpot_p95_s. Left out = not known."""
+    """Time per output token after the first that you measure today, 95th percentile, against workload.tpot_p95_s. Left out =
+    not known."""
     bill_is_volume_share: Fraction = spread(
         0.5, 0.0, 1.0, "unsplit: how much of the gap to the bill is volume (all options) and how much price (incumbent)"
     )

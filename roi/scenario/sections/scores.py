@@ -33,14 +33,14 @@ class Paired(Section):
     both_wrong: Count
     """Wrong answers of both."""
     correlation: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
-    """Of the two true scores, where the counts do not say it: of items that are graded, weighted or in clusters, all of which
-    pair."""
+    """Correlation of the two true scores, where the counts do not say it: of items that are graded, weighted or in clusters,
+    all of which pair."""
     pairs: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """Items of both, where the counts are of parts of items and only some pair; left out = the counts, or all items."""
 
     with_first: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
-    """Of a cascade: correlation of its true score with that of its first model, whose errors it shares; left out = what both
-    have in common with the incumbent."""
+    """Correlation of a cascade's true score with that of its first model, whose errors it shares; left out = what both have in
+    common with the incumbent."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -93,7 +93,7 @@ CELLS: Final = {**dict.fromkeys(TIMELESS, ("time",)), UNREAD_COST: ("cost",), UN
                 UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write")}  # fmt: skip
 """What holds the cell for which a row does not count."""
 CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
-"""The same in a known format: a word of the columns that may."""
+"""A word of the names of the columns that may hold that cell in a known format."""
 TIME_FORM: Final = re.compile(rf"(?:[0-9 .,/:'+-]|{NAMED}|[tzqw]|kw|[ap]m){{1,30}}", re.IGNORECASE)
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
 A_COST: Final = re.compile(r"(?!.*per)((^|[^a-zA-Z])(costs?|COSTS?)([^a-zA-Z]|$)|(^|[a-z_])Costs?([^a-z]|$))", re.ASCII)
@@ -219,7 +219,7 @@ def kinds_told(table: Table, engine: DuckDB) -> Iterator[str]:
 
 
 def _names_in(values: Document, mapped: Mapping[str, str]) -> tuple[str, ...]:
-    """Of a line's names those by which what it holds is found."""
+    """The names of a line by which what it holds is found."""
     said = {name.lower() for name in mapped.values()}
     return tuple(name for name in values if may_be_column(name) or name in said)
 
@@ -387,7 +387,7 @@ def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> tu
 
 
 def count_behind(reason: str, row: Mapping[str, Any]) -> tuple[str, str]:  # Any: cells of a table
-    """The same of a row of a known format, its counts alone."""
+    """(Column, cell) of the count in another form for which a row of a known format does not count; else no cell."""
     word = CELLS_NAMED.get(reason)
     return _in_another_form(row, [name for name in row if word is not None and word in name], NUMBER_FORM)
 

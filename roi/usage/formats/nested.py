@@ -27,7 +27,7 @@ GIVEN: Final = re.compile(r"(usage|tokens)[^.]*\.(input|prompt)$|tokens?_in$|(in
 MADE: Final = re.compile(r"(usage|tokens)[^.]*\.(output|completion)$|tokens?_out$"
                          r"|(output|completion|candidates|generated|decode|response)[^.]*token")
 LIMIT: Final = re.compile(r"max|limit|budget|price|cost")
-"""Of a path in lower case: what is like the count of an input, what is like that of an output, and what is no count."""
+"""What a path in lower case is like: GIVEN that of the count of an input, MADE that of an output, LIMIT that of no count."""
 
 
 def columns_of(documents: Iterable[Document]) -> tuple[str, ...]:

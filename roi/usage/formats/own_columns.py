@@ -80,7 +80,7 @@ COLUMN_ALONE: Final = {
 }
 """More names of a count, of a column where none has one of NAMES: inside a usage such a count may be a part of another."""
 UNCACHED: Final = COLUMN_ALONE["input"][:2]
-"""Those of an input that leaves out what was cached."""
+"""Names of an input that leaves out what was cached."""
 HITS: Final = "prompt_cache_hit_tokens"
 """DeepSeek's name of what its input holds of cached tokens."""
 GROUPING: Final = ("client", "client_name", "client_id", "customer", "customer_name", "customer_id", "tenant", "tenant_id",
@@ -93,14 +93,14 @@ IN_USAGE: Final = ("speed", "inference_geo")
 """What Anthropic's usage says of how a call ran; a column of one's own that is called so may hold anything."""
 SAID: Final = {what: names if what in {"thinking", "tier"} else (*names, what) for what, names in NAMES.items()
                if what not in IN_USAGE}
-"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word, and
-`tier`, which may be a customer's."""
+"""Columns by what they hold; one that is called as --map calls what it holds is that column, but `thinking`, which may be a
+word, and `tier`, which may be a customer's."""
 SPELLED: Final = {"prompttokencount": "promptTokenCount", "inputtokens": "inputTokens", "prompttokens": "promptTokens"}
 """Names of inputs as an API writes them, where that is in two cases."""
 THOUGHTS: Final = NAMES["thinking"][:3]
 """Gemini's names of thinking, which its count of the output leaves out."""
 COUNTS_CACHE: Final = ("prompt_token_count", "prompttokencount", "native_tokens_prompt")
-"""And of its input, which counts what was read from a cache, and of OpenRouter's of a generation."""
+"""Gemini's names of its input, and OpenRouter's of a generation's, which count what was read from a cache."""
 EXCLUSIVE: Final = "$ai_cache_reporting_exclusive"
 """What PostHog says of each call: whether its input leaves out what was read from a cache and written to it."""
 IDS: Final = ("request_id", "requestid", "response_id", "generation_id", "databricks_request_id", "id")
@@ -111,7 +111,7 @@ OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_i
                    "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""
 COUNTS: Final = ("input", "output", "thinking", "cached", "cache_write", "cache_write_1h")
-"""Of what a column holds, the counts of tokens."""
+"""What a column may hold that is a count of tokens."""
 DETAILS: Final = re.compile(r"(prompt|input)_?tokens?_?details$")
 """What holds a usage's cached tokens where its input counts them."""
 MADE: Final = re.compile(r"(completion|output)_?tokens?_?details\.")
@@ -281,7 +281,7 @@ def leaf(name: str) -> str:
 
 
 def _unknown_column(what: str, column: str, header: Sequence[str]) -> InputError:
-    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
+    """Says that a file has no such column, the nearest that it has, by name or by what is asked for, and where others are."""
     near = nearest(column, header) or nearest(what, header)
     more = len(set(header)) - len(near)
     told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""

@@ -24,7 +24,7 @@ from roi.usage.read.record import COLUMNS, TOKENS
 PER_OCTAVE: Final = 8
 """Bins a doubling: a bin is 9% wide, so that its mean stands for any count in it to 4.5%."""
 NONE: Final = -1
-"""The bin of 0."""
+"""The bin that counts of 0 lie in."""
 GUARD: Final = 1e-9
 """Added before the floor: powers of two lie on an edge, and backends may round their logarithm either way by 1e-15."""
 DAY_S: Final = 86_400
@@ -40,7 +40,7 @@ ascending, so that it is counted which calls a candidate cannot take."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
 TYPES: Final = {**COLUMNS, "costed": "boolean"}
-"""Of keys; days and size classes are integers."""
+"""Types of the keys of sums; days and size classes, which are not here, are integers."""
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "top_class", "long_context",
                "costed")
 """Columns that sums are made by, beside the day or the group."""
@@ -71,9 +71,9 @@ class Spend:
     dropped: str | None
     rows: int
     requests: int | None
-    """None where the source does not count them."""
+    """Requests of the rows; None where the source does not count them."""
     tokens: dict[str, int]
-    """Sums of SUMS."""
+    """Tokens by the names in SUMS."""
     cost_usd: float
     first_us: int | None
     last_us: int | None
@@ -84,7 +84,7 @@ class Spend:
 
     @property
     def service(self) -> Service:
-        """What a list has a price for."""
+        """Provider, model, batch and tier of the sum, by which a list has its price."""
         return self.provider, self.model, self.batch, self.tier
 
 
@@ -129,7 +129,7 @@ class Minutes:
     """Calls by calendar minute, of those that have any, in order of time; all of shape (minutes,)."""
 
     minute: Ints
-    """Since 1970 UTC."""
+    """Minutes since 1970 UTC."""
     calls: Ints
     rows: Ints
     """Records, of which one may be several calls."""
@@ -138,7 +138,7 @@ class Minutes:
     soon: Ints
     """Records that follow within SOON_S."""
     latest_us: Ints
-    """Its last record, microseconds after its beginning."""
+    """The latest record of each minute, microseconds after its beginning."""
 
 
 def minute_counts(calls: Table, backend: Backend) -> Minutes:

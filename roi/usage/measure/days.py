@@ -21,7 +21,7 @@ HOUR_US: Final = DAY_US // 24
 NEAR: Final = 28
 """Days beside an edge of the log by which it is judged: of each weekday four. Years ago the hours may have been others."""
 LEAST_ALIKE: Final = 2
-"""Days of an edge's weekday among them from which on it is judged by those; one may be a holiday."""
+"""Days of an edge's weekday within NEAR from which on it is judged by those alone; one may be a holiday."""
 SHORTEST_US: Final = 2 * HOUR_US
 """Hours that a day's calls are taken to span at the least where its edge is judged: jobs do not start at the same second."""
 CUT_SHARE: Final = 0.5
@@ -61,13 +61,13 @@ class Days:
     complete: tuple[int, ...]
     """Days covered whole, quiet ones among them."""
     left_out: tuple[tuple[int, str], ...]
-    """(day, why) of those that are not: at the edges, or with rows left out."""
+    """(day, why) of the days that are not complete: at the edges, or with rows left out."""
     lost: tuple[tuple[int, float], ...] = ()
-    """(day, share of it that is left out) of those whose share is known."""
+    """(day, share of it that is left out) of the days whose share is known."""
     without: tuple[int, ...] = ()
     """Days that the user leaves out: they are none of the others, and count in no mean."""
     silent: tuple[int, ...] = ()
-    """Of the complete days, those without a row although their weekday has some: quiet, or missing in the export."""
+    """The complete days without a row although their weekday has some: quiet, or missing in the export."""
     spanned: bool = False
     """True where a sum is of more than one day, so that what each weekday had is not known."""
 
@@ -96,7 +96,7 @@ class Days:
         return self.last - self.first + 1 - len(self.without)
 
     def used_told(self, log: "Days") -> str:
-        """Of which days of the log these are, in words; empty where they are all of it."""
+        """Which days of the log these are, in words; empty where they are all of it."""
         ends = ((self.first > log.first, "began"), (self.last < log.last, "ended"))
         how = " and ".join(word for is_so, word in ends if is_so)
         return how and (f"{how} within the log: of its {len(self.complete)} whole days, {day_of(self.first)} to"
@@ -171,7 +171,7 @@ def _cut(rows: Sequence[Spend]) -> tuple[float, float]:
 
 
 def _alike(of: Mapping[int, float], edge: int) -> Mapping[int, float]:
-    """Of the days beside an edge those of its kind."""
+    """The days near an edge that are of its weekday; all that are near where those are too few."""
     near = {day: x for day, x in of.items() if abs(day - edge) <= NEAR}
     same = {day: x for day, x in near.items() if (day - edge) % 7 == 0}
     return same if len(same) >= LEAST_ALIKE else near

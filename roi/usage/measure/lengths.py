@@ -117,7 +117,7 @@ class Prefix:
     """Tokens of the shortest prefix that was read, where the provider is said to cache none so short; else None."""
 
     def bins(self, output_tokens: float) -> list[dict[str, float]]:
-        """Its prompts as the lengths of a scenario, all with the mean output."""
+        """Its prompts as the `lengths` of a scenario, all with the mean output."""
         return [{"input_tokens": round(given, 2), "output_tokens": round(output_tokens, 2), "share": share}
                 for given, share in self.prompts]
 

@@ -34,7 +34,7 @@ class MonthChange:
     usd_per: Literal["day", "month"]
     """day: of a mean day of the weekdays that both months have, since a month is not covered whole."""
     weekdays: tuple[str, ...]
-    """Those weekdays; all seven where the figures are of months, or where sums are of several days."""
+    """Weekdays that are compared; all seven where the figures are of months, or where sums are of several days."""
     before_usd: float
     calendar_usd: float
     """0 where the figures are of a mean day, which has no more of a weekday than another."""

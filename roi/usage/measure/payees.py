@@ -68,7 +68,7 @@ def with_maker(row: Spend, paid: Mapping[Named, str]) -> Spend:
 
 
 def to_makers(records: Table, paid: Mapping[Named, str]) -> Table:
-    """The records with the same."""
+    """The records with the maker as their provider where they have one of `paid`."""
     if not paid:
         return records
     here = records.provider

@@ -22,7 +22,7 @@ TEXT_FOR_MODEL = (
 FAR_BELOW = 20
 """Times that the mean prompt of a bucket fits under a price edge for that edge not to matter: calls of one task differ less."""
 MOST_MODELS = 500
-"""Of a log with more, those without a price are not compared with every name that has one: 10 ms each."""
+"""Models of a log up to which those without a price are compared with every name that has one: 10 ms each."""
 OwnPrices = Callable[[str | None, str, date], tuple[ApiPrice, float] | None]
 """What a scenario says that a provider's model costs on a day: its list and the discount on it; None where it says nothing."""
 
@@ -33,14 +33,14 @@ class Priced:
 
     spend: Spend
     list_usd: float | None
-    """At list price; None where no price is known."""
+    """USD at list price; None where no price is known."""
     list_high_usd: float | None
-    """The same if cached tokens that may be counted twice are (perhaps_cached); equal to list_usd where there are none."""
+    """USD at list price if cached tokens that may be counted twice are (perhaps_cached); list_usd where there are none."""
     note: str = ""
     """Why there is no price, or what the list does not say."""
     rates: TokenRates | None = None
     public: "Priced | None" = None
-    """At the public list, where `own` has terms of this model."""
+    """The sum at the public list, where `own` has terms of this model; else None."""
     own: OwnPrices | None = field(default=None, repr=False, compare=False)
     """Terms of a scenario's, which take the place of the list price."""
 

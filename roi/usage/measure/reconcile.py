@@ -32,7 +32,7 @@ class LineItem:
 
     provider: str | None
     name: str
-    """As the bill calls it."""
+    """What the bill calls it."""
     usd: float
     usd_per_month: float | None
     """What is posted by whole months (or years, by their months), or on no more than one day of a month in a log of more than
@@ -40,7 +40,7 @@ class LineItem:
     more days, such as units that are billed by the hour, is that of a mean day, over 365/12 days; None without a whole day.
     What is given back once, a refund, is not due again: it is the mean of all months of the log."""
     usd_by_day: Mapping[int | None, float]
-    """By the day, since 1970, on which the time begins that each amount is of."""
+    """USD by the day, since 1970, on which the time begins that each amount is of."""
 
     @property
     def of_units(self) -> bool:
@@ -63,9 +63,9 @@ class Reconciliation:
     """Days that a cost export bills and that have no usage at all; those between the first and the last day of usage are in the
     factor, since calls may be missing."""
     unused_usd: float = 0.0
-    """What was billed on them."""
+    """USD that was billed on the days of `unused_days`."""
     beside_usd: float = 0.0
-    """Of a bill's other side, what is no tokens: web searches, and what is billed without tokens."""
+    """USD a month of a bill for what is no tokens: web searches, and what is billed without tokens."""
     costs_as: tuple[str, ...] = ()
     """Services at whose list price the same tokens are what was paid, where the records do not say how their calls ran."""
 

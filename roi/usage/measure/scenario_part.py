@@ -132,7 +132,7 @@ def _saved(given: float, read: Sequence[float] | None, write: Sequence[float] | 
 
 
 def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
-    """That the bill is not what was paid, where list prices moved."""
+    """Says that the bill is not what was paid, where list prices moved."""
     if any(each.list_usd is not None and each.list_usd != now for each, now in zip(rows, list_on(rows, day), strict=True)):
         yield (f"list prices moved: the bill is these tokens at the list of {day_of(day)}, times what was paid over the list of"
                " their days")
@@ -289,7 +289,7 @@ def doubt(found: Usage) -> str:
 
 
 def _billed_beside(found: Usage) -> str:
-    """That the provider bills more than tokens, and where a scenario has it."""
+    """Says that the provider bills more than tokens, and where a scenario has it."""
     days, provider = found.days, found.workload and found.workload.choice.provider
     items = [item for item in found.items if item.usd_per_month and item.provider in {provider, None}]
     total = sum(item.usd_per_month or 0.0 for item in items)

@@ -47,7 +47,7 @@ class Exactness:
 
     @property
     def told(self) -> str:
-        """That they are not exact, in words; empty where they are."""
+        """Says that they are not exact, in words; empty where they are."""
         cut = {15: "quarters of an hour", 60: "whole hours", 1440: "dates"}.get(self.minutes)
         return "" if cut is None else f"times{self.of} are {cut}"
 
@@ -62,25 +62,25 @@ class Shape:
     hourly_weights: tuple[float, ...] | None
     """24 shares of a complete day, midnight UTC first, drawn towards their mean by chance's share; None without one."""
     weekday_weights: tuple[float, ...] | None
-    """Mean calls of Monday to Sunday over the mean day's, drawn together likewise; None without a complete day of each."""
+    """Mean calls of Monday to Sunday over the mean day's, drawn towards 1 by chance's share; None without a day of each."""
     minute_peak_to_mean: float | None
     """Busiest calendar minute over the mean, quiet minutes counted; None where times are whole hours or dates."""
     busiest_minute: int
-    """Which one that was, the first of several: minutes since 1970 UTC."""
+    """The busiest minute, the first of several, in minutes since 1970 UTC."""
     hour_peak_to_mean: float | None
     """Busiest clock hour over the mean; None where the log has less than two whole hours, or times are dates."""
     minutes: int
     """Calendar minutes looked at: of the complete days, or from the first call to the last."""
     calls: int
-    """In those minutes."""
+    """Calls in all minutes looked at."""
     calls_per_minute: float
-    """Of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
+    """Mean calls a minute of a mean day (`Days.mean`): each weekday counts a seventh where all are there."""
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
     """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
     exact: Exactness = EXACT
-    """How exact its times are."""
+    """How exact the times of the calls are."""
     one_day: "OneDay | None" = None
     """The day that makes the peak, where one does."""
 
@@ -95,7 +95,7 @@ class OneDay:
     """The day that makes the peak of a log."""
 
     day: int
-    """Days since 1970 UTC."""
+    """Day of the busiest minute or hour, in days since 1970 UTC."""
     peak_to_mean: float | None
     """What the peak would be without it; None where the other days have too few calls to tell."""
     others_per_day: float
@@ -105,7 +105,7 @@ class OneDay:
 
     @property
     def told(self) -> str:
-        """In words."""
+        """The day and what the peak is without it, in words."""
         day, least = day_of(self.day), self.peak_to_mean
         only = f", the only {day:%A} here," if self.only_weekday else ""
         return f"{day}{only} makes it: " + ("the other days have too few calls to tell a peak" if least is None else
@@ -148,7 +148,7 @@ def _one_day(minutes: Ints, calls: Ints, complete: Sequence[int], whole: Shape) 
 
 
 def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
-    """The same of one call at the least, without the day that makes the peak."""
+    """Shape of the load of at least one call, as exact as its minutes are taken to be, and without `one_day`."""
     inside = np.isin(minutes // 1440, np.asarray(complete, dtype=np.int64))
     whole = bool(complete) and bool(inside.any())
     if whole:

@@ -91,7 +91,7 @@ def _alike(sizes: Mapping[Model, float], largest: Model) -> str:
 
 
 def _without_price(priced: Sequence[Priced]) -> str:
-    """That models without a price have so many of the tokens that what was spent does not tell the main one; else empty."""
+    """Says that models without a price have so many tokens that what was spent does not tell the main one; else empty."""
     tokens, bare = _sizes(priced, _tokens), _sizes([each for each in priced if not each.usd], _tokens)
     share = sum(bare.values()) / (sum(tokens.values()) or 1.0)
     if share <= 1.0 - MAIN_SHARE:
@@ -138,14 +138,14 @@ class MeasuredWorkload:
 
     choice: Choice
     days: Days
-    """Of the log, those from its first to its last call where it began or ended within the log."""
+    """Days of the log, from the main model's first to its last call where it began or ended within the log."""
     log_days: Days
-    """All of the log."""
+    """All days of the log."""
     requests: int | None
     requests_per_day: float | None
-    """Of a mean day of `days`."""
+    """Requests of a mean day of `days`."""
     requests_per_day_of_log: float | None
-    """Of a mean day of the log."""
+    """Requests of a mean day of the log."""
     input_tokens: float | None
     """Mean of a request, cached tokens included."""
     output_tokens: float | None
@@ -165,7 +165,7 @@ class MeasuredWorkload:
 
     @property
     def beyond_context(self) -> str:
-        """That calls were answered which are longer than the list says that any may be; empty where none is."""
+        """Says that calls were answered which are longer than the list says that any may be; empty where none is."""
         longest = 0 if self.lengths is None else self.lengths.longest
         if self.context_tokens is None or longest <= self.context_tokens:
             return ""
@@ -245,7 +245,7 @@ def shortest_prefix(provider: str | None, model: str, listed: ApiPrice | None) -
 
 
 def unread_cache(w: MeasuredWorkload) -> str:
-    """That no prompt was read from a cache which fills itself; empty where one was, or where none could have been."""
+    """Says that no prompt was read from a cache which fills itself; empty where one was, or where none could have been."""
     provider, long = w.choice.provider, w.input_tokens
     rule = cache_minimum(provider, w.choice.model) if provider is not None else None
     if w.uses_cache or rule is None or not rule.automatic or w.batch_share or long is None or long < rule.minimum_tokens:
@@ -312,7 +312,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
 
 
 def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
-    """The same of the peak and of the hours of a day."""
+    """(field of the scenario, why the log does not settle it) for the peak and the hours of a day."""
     if shape.peak_to_mean is None:
         usual = "usual peak" if shape.hourly_weights is None else "mean day's busiest hour, with a usual peak within it,"
         few = f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is chance"

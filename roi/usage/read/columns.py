@@ -16,9 +16,9 @@ from roi.usage.read.lazy_ibis import Column, Table, ibis
 EPOCH_MS: Final = 100_000_000_000
 """A number of this size or more is milliseconds: as seconds it would lie beyond the year 5138."""
 EPOCH_US: Final = 100_000_000_000_000
-"""And from here on microseconds."""
+"""Numbers from here on are microseconds since 1970."""
 EPOCH_NS: Final = 100_000_000_000_000_000
-"""And from here on nanoseconds."""
+"""Numbers from here on are nanoseconds since 1970."""
 MICRO: Final = 1_000_000
 DAY_US: Final = 86_400 * MICRO
 """Microseconds of a second, and of a day."""
@@ -58,7 +58,7 @@ PERIODS: Final = {
 Excel writes a month, whose days it writes 26-Oct (`with_periods` tells when it may be a day for all that)."""
 STARTS, ENDS = "roi period begins", "roi period ends"
 FIRST_SHORT: Final = 20
-"""Of a century, the first year that two digits may say: no log of calls of a language model is older."""
+"""The first year of a century that two digits may say: no log of calls of a language model is older."""
 MOST_YEARS: Final = 3
 """Years between the first and the last month of a table that writes them with two digits."""
 
@@ -106,7 +106,7 @@ def counted(number: Column) -> Column:
 
 
 def count(table: Table, *names: str) -> Column:
-    """The same, but 0 where the cell is empty or the column absent; text that is no number stays null."""
+    """The first of the named columns as int64: 0 where empty or absent, null where text is no number."""
     found = find(table, *names)
     if found is None:
         return ibis.literal(0, "int64")
@@ -123,7 +123,7 @@ def real(table: Table, *names: str) -> Column:
 
 
 def dollars(table: Table, *names: str) -> Column:
-    """The same; and of text such as $12.50 or 12.50 USD the number."""
+    """The first of the named columns as float64, read from text such as $12.50 or 12.50 USD too; null where it is no number."""
     found = find(table, *names)
     if found is None or not table[found].type().is_string():
         return real(table, *names)
@@ -200,7 +200,7 @@ def instant(table: Table, *names: str) -> Column:
 
 
 def utc(table: Table, *names: str) -> Column:
-    """The same; but a time without an offset is UTC whatever the connection's time zone."""
+    """Microseconds since 1970 UTC, as `instant`, but a time without an offset is UTC whatever the connection's time zone."""
     found = find(table, *names)
     if found is None or not table[found].type().is_string():
         return instant(table, *names)
@@ -211,7 +211,7 @@ def utc(table: Table, *names: str) -> Column:
 
 
 def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
-    """The same as `instant`; and text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first."""
+    """Microseconds since 1970 UTC, as `instant`, of text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM too."""
     found = find(table, *columns)
     if found is None or not table[found].type().is_string():
         return instant(table, *columns)

@@ -117,7 +117,7 @@ def rows_of(expression: Table, backend: Backend) -> list[dict[str, Any]]:  # Any
 
 
 def whole_columns_of(expression: Table, backend: Backend) -> list[NDArray[np.int64]]:
-    """The same of a table of integers, column by column: its rows may be half a million."""
+    """What a backend gives for a table of integers, column by column: its rows may be half a million."""
     if backend.name != "duckdb":
         rows = rows_of(expression, backend)
         return [np.array([row[name] for row in rows], dtype=np.int64) for name in expression.columns]

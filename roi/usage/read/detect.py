@@ -94,7 +94,7 @@ def _by_row(form: Format) -> Format:
 
 
 def _of_total(header: Sequence[str]) -> str:
-    """That a sum of input and output tells neither, where a table has no other count; empty where it has."""
+    """Says that a sum of input and output tells neither, where a table has no other count; empty where it has."""
     plain = {re.sub(r"[ _.-]", "", name.lower()) for name in header}
     counts = {name for name in plain if "token" in name and "credit" not in name}
     return ("; tokens in total tell no price, since those of the input and of the output have one each: export both"

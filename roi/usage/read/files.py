@@ -23,9 +23,9 @@ class SourceFile:
     """One file to read."""
 
     path: Path | None
-    """None: standard input."""
+    """Path of the file; None: standard input."""
     shown: str
-    """How messages name it."""
+    """Name of the file in messages."""
     member: str | None = None
     """Name inside the ZIP that `path` is; None: the file itself."""
 

@@ -62,7 +62,7 @@ def _shown(cell: Column, said: str | None) -> Column:
 
 
 def shown(text: str | None) -> str | None:
-    """The same of one cell."""
+    """The text as `names_shown` would show it in a cell: NOT_A_NAME where it is no name."""
     if not text or text == NO_MODEL or (len(text) <= LONGEST_ID and re.search(ID, text)):
         return text
     plain = text.lower()

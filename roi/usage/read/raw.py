@@ -59,13 +59,13 @@ class SniffedFile:
     shape: FileShape
     format: Format
     rows: tuple[Cells, ...] = ()
-    """Of a file that is one JSON document; its prompts are gone."""
+    """Raw rows of a file that is one JSON document; its prompts are gone."""
     unread: UnreadRows = field(default_factory=UnreadRows)
-    """Of such a file, what was left out when it was looked at."""
+    """What was left out of a file that is one JSON document when it was looked at."""
     cut_short: bool = False
     """True where its gzip is cut short."""
     pages: Pages = NO_PAGES
-    """Of a file that is one JSON document."""
+    """Pages of an API that a file which is one JSON document holds."""
 
     @property
     def suits_duckdb(self) -> bool:
@@ -182,7 +182,7 @@ def read_in_python(
     found: Sequence[SniffedFile], engine: DuckDB, target: Path, unread: UnreadRows | None = None,
     status: Callable[[str], None] | None = None,
 ) -> RawTable:
-    """The same as `read_raw`, but read in Python whatever the files are: columns as text, written batch by batch.
+    """The raw table of `read_raw`, read in Python whatever the files are: columns as text, written batch by batch.
 
     `unread` is what is known of rows left out before this reading; its own are added. `status` hears of each batch.
     """

@@ -25,7 +25,7 @@ UNREAD_REQUESTS: Final = "a number of requests that cannot be read"
 NO_NAME: Final = "no model named"
 NOT_USD: Final = "an amount that is not stated in USD"
 AMOUNT_IN: Final = "an amount in "
-"""And the currency, where it is a code of three letters: other text may be a prompt of a shifted row."""
+"""And the currency of that amount, where it is a code of three letters: other text may be a prompt of a shifted row."""
 NO_RATE: Final = "; what is read is in USD, or at a rate that --exchange-rate states"
 SIGNS: Final = {"\u20ac": "EUR", "\u00a3": "GBP"}
 """Signs that are of one currency alone."""
@@ -42,7 +42,7 @@ LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD,
                "a count that cannot be read", SEVERAL_USAGES)  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
-"""Of them, those of rows whose tokens are known, where they have any."""
+"""Those reasons in LOST for rows whose tokens are known, where they have any."""
 HOUR_US: Final = DAY_US // 24
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
@@ -123,17 +123,17 @@ class Fields:
     provider: Column | str | None = None
     """What --provider says stands in where this says nothing."""
     model: Column | str | None = None
-    """The same of --model, but for costs."""
+    """What --model says stands in where this says nothing, but for costs."""
     uncached_input: Column | int = 0
     input: Column | None = None
-    """In its place an input that counts what was read from a cache and written to it: a row with more of that is dropped."""
+    """In place of `uncached_input`, an input that counts cache reads and writes too: a row with more of these is dropped."""
     output: Column | int = 0
     cache_read: Column | int = 0
     cache_write: Column | int = 0
     cache_write_1h: Column | int = 0
     reasoning: Column | int = 0
     requests: Column | int | None = 1
-    """A cost has none."""
+    """How many requests the row stands for; a cost has none."""
     until_us: Column | None = None
     batch: Column | bool = False
     tier: Column | None = None
@@ -150,13 +150,13 @@ class Fields:
     counts: Sequence[str] = ()
     """Columns that hold how many requests the row stands for: one that is filled and no whole number drops its row."""
     currency: Column | None = None
-    """Of the cost: one in anything else than USD drops a row of a cost export, and is left out of a row with tokens, which an
-    empty cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
+    """Currency of the cost: another than USD drops a row of a cost export, and is left out of a row with tokens, which an empty
+    cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
     def disjoint(self) -> "Fields":
-        """The same with the input that was not cached in place of one that counts all; the last reason is more than all."""
+        """The fields with the input that was not cached in place of one that counts all; the last reason is more than all."""
         if self.input is None:
             return self
         left = self.input - self.cache_read - self.cache_write
@@ -170,7 +170,7 @@ class Format:
     name: str
     """Name for `--from`: openai-csv, bedrock-log ..."""
     title: str
-    """What people call it."""
+    """What people call the format."""
     grain: Literal["call", "bucket", "cost"]
     """A row is one call, a bucket of calls, or an amount of money."""
     needs: frozenset[str]
@@ -186,7 +186,7 @@ class Format:
     flatten: Callable[[Document], Iterator[Document]] | None = None
     """Raw rows of a JSON document, with the column names of `needs` and `uses`; no other value may leave it."""
     session: Callable[[Iterable[Document]], Iterator[Document]] | None = None
-    """The same of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
+    """Raw rows of all documents of a file in order, where one says what the next ones mean; in place of `flatten`."""
     markers: tuple[str, ...] = ()
     """Texts of which a line of JSON holds one where it says something; other lines are not parsed. Empty: all are."""
     mark: str = ""
@@ -210,7 +210,7 @@ class Format:
     item: str = ""
     """Column that tells a row from others of its file which are alike in all else; not from those of another export."""
     split_by: tuple[str, ...] = ()
-    """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
+    """Columns among `parts` by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
     may_lack_cached: bool = False
@@ -351,7 +351,7 @@ def _buckets_of(read: Table) -> dict[str, Column]:
 
 
 def _largest(raw: Table, name: str, size: str) -> Table:
-    """Of rows of one name that with the largest count, the first of them in time; rows without a name as they are."""
+    """The row with the largest count of those of one name, the first of them in time; rows without a name as they are."""
     order = [ibis.desc(count(raw, size)), text(raw, "timestamp")]
     place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
     return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")

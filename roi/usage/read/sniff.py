@@ -37,7 +37,7 @@ MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
 FIRST: Final = 2000
 """Documents by which a file's format is told: what a log begins with need not be a call."""
 FIRST_ROWS: Final = 200
-"""The same of a table, where its columns alone tell no format."""
+"""Rows by which a table's format is told, where its columns alone tell none."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")

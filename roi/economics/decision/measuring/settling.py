@@ -27,11 +27,11 @@ class Settling:
     """The test after which an option may be recommended that has a higher mean NPV than the one that is."""
 
     option: str
-    """Id of that option."""
+    """Id of the option that may then be recommended."""
     chance: float
-    """Its chance to beat staying today."""
+    """The option's chance to beat staying today, as a share."""
     chance_needed: float
-    """The chance that its kind needs."""
+    """The chance that the option's kind needs, as a share."""
     kind: str
     """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
     about: str

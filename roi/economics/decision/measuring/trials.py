@@ -46,11 +46,11 @@ class Size(NamedTuple):
     cost_usd: float
     months: float
     spared_usd: float = 0.0
-    """Of the set-up of options that it lets be chosen: their evaluation and training are done."""
+    """What it spends, USD, of the set-up of options that it lets be chosen: their evaluation and training are then done."""
     tests: bool = True
-    """Whether it lets them be chosen: so few items are no test."""
+    """True where it lets options be chosen: few items are no test."""
     today_usd: float = 0.0
-    """Of judging today's model on those of the items that it has not answered."""
+    """What judging today's model on those of the items that it has not answered costs, USD."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,7 @@ def _evaluation(
 
 
 def _beside_today(alone: Trial, drawn: Drawn, together: float | None) -> Trial | None:
-    """The same items judged for today's model too; None where nothing is open about how often that is wrong.
+    """The trial with its items judged for today's model too; None where nothing is open about how often that is wrong.
 
     An item tells the difference with the variance a (1 - a) + b (1 - b) - 2 r dev a dev b, r being the correlation on the items
     that both were judged on: `together`, or where all of these pair, or none, that of both rates in the draws. Labels are of

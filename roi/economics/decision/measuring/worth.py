@@ -24,13 +24,13 @@ class Point(NamedTuple):
     """One size of an experiment."""
 
     items: int | None
-    """Labelled items, or load tests."""
+    """Labelled items of an evaluation, or load tests."""
     worth_usd: float
-    """After the recommendation."""
+    """What so many are worth after the recommendation, USD."""
     net_usd: float
     """worth_usd less the cost of so many."""
     first_net_usd: float
-    """The same before anything is changed."""
+    """What so many are worth before anything is changed, less their cost, USD."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Experiment:
     worth_usd: float
     """What its result is worth on average once the recommendation is carried out: a second move pays its own set-up."""
     net_usd: float
-    """worth_usd less the cost."""
+    """worth_usd less the cost of the experiment, USD."""
     first_net_usd: float
     """What it is worth before anything is changed, when all that follows starts later, less its cost."""
     evppi_usd: float
@@ -63,7 +63,7 @@ class Experiment:
     items: int | None = None
     """Labelled items of an evaluation, number of load tests; None where there is no such choice."""
     labelled: int = 0
-    """Of these items, those that have their labels: today's model was judged on them, the option was not."""
+    """How many of `items` have their labels: today's model was judged on them, the option was not."""
     curve: tuple[Point, ...] = ()
     """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
@@ -80,7 +80,7 @@ class Following(NamedTuple):
     """What it adds to that in each draw, its set-up paid, USD; where that misses the bar, what it saves alone, if it does."""
     upfront_usd: float
     gain_usd: float
-    """Its set-up, and what it adds, at the central values."""
+    """Set-up of the option, and what it adds to `after`, at the central values, USD."""
 
     def both(self, saved: Mapping[str, Array]) -> Array:
         """What both moves save against staying in each draw, USD, where `saved` is what each option saves alone."""
@@ -151,7 +151,7 @@ class Valuer:
     upfront: Mapping[str, float]
     """Set-up of each option beyond that of staying, USD."""
     effects: MainEffects
-    """Their outcomes."""
+    """Outcomes of all options in each draw, USD, and the main effects of facts on them."""
     candidates: Sequence[str]
     leader: str
 
@@ -172,7 +172,7 @@ class Valuer:
         return min(plain, settled, key=lambda e: e.worth_usd) if settled.error_usd < plain.error_usd else plain
 
     def _valued(self, trial: Trial, bins: Bins, ids: Sequence[str], table: Array) -> Experiment:
-        """The same by these outcomes, (ids, n)."""
+        """What the trial is worth, in all and at each size, by the outcomes in `table`, shape (ids, n)."""
         moves = self._moves(ids, trial.sizes)
         after, first, *carried_out = (_rising(trial.sizes, worths) for worths in self._worths(trial, bins, table, moves))
         after = [max(worths) for worths in zip(after, *carried_out, strict=True)]
@@ -307,7 +307,7 @@ class _Instead(NamedTuple):
 
     row: int
     weights: Array
-    """(options,)"""
+    """Weight of each option's outcome, shape (options,)."""
     usd: float
 
 
@@ -315,12 +315,12 @@ class _Moves(NamedTuple):
     """What moving to an option brings at each size of an experiment: scale x its outcome + shift."""
 
     scale: Array
-    """(sizes,)"""
+    """Factor on the outcome at each size of the experiment, shape (sizes,)."""
     shift: Array
     """(states, sizes, options): after the recommendation, before it, and where a move follows, after that too."""
 
     def of(self, means: Array) -> Array:
-        """The same of outcomes in cells, (options, bins, halves): (states, sizes, options, bins, halves)."""
+        """What moving brings for mean outcomes (options, bins, halves), of shape (states, sizes, options, bins, halves)."""
         return self.scale[:, None, None, None] * means + self.shift[..., None, None]
 
 

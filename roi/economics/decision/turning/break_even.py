@@ -69,7 +69,7 @@ class Turn(NamedTuple):
     """The answer: whether the option costs no more at the start, and the two volumes between which that changes."""
 
     wins: bool
-    """At the start."""
+    """True where the option costs no more at the start of the volumes looked at."""
     before: float | None
     """The last volume where it is as at the start; None where it never changes."""
     after: float | None
@@ -93,7 +93,7 @@ def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> d
 def crossings(
     curves: Curves, id: str, baseline: str, rivals: Sequence[str], counts: Sequence[str] = COUNTS
 ) -> Iterator[BreakEven]:
-    """Those of one option against one baseline, by running cost and over the horizon: with wrong answers counted and not."""
+    """Break-evens of one option against one baseline: by running cost, over the horizon, with wrong answers and without."""
     views = list(product(counts, BASES))
     asks = {v: [Ask(v[1], v[0], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
     answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])

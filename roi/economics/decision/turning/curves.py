@@ -22,7 +22,7 @@ from roi.facts.case import OWN_SERVERS
 LEAST, MOST, POINTS = 1.0, 1e9, 145
 """The curve in requests a day: 16 points a decade to begin with."""
 FIRST = 4
-"""Each so many of these are tried on every plan; between them, on the plans that may be the cheapest there."""
+"""One of so many points of the curve is tried on every plan; those between, on the plans that may be the cheapest there."""
 SIDE = 1e-6
 """Share of a volume by which "just above" lies above it, and to which a change of sign is found where it is a jump."""
 INSIDE = 24
@@ -84,7 +84,7 @@ class Curves:
 
     @cached_property
     def without_errors(self) -> "Curves":
-        """The same where wrong answers cost nothing, also where the size of a floor is chosen."""
+        """The curves where wrong answers cost nothing, also where the size of a floor is chosen."""
         return Curves(replace(self.shared, usd_per_error=0.0), self.options)
 
     def measures(self, done: Evaluated) -> Array:

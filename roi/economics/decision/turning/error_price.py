@@ -115,9 +115,9 @@ class _Priced:
     floors: Mapping[str, list[tuple[float, Choice | None]]]
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
     rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
-    """Those worked out so far."""
+    """Rows of options on a plan and floor, as far as worked out so far."""
     standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
-    """By price, likewise."""
+    """How each option stands at a price of a wrong answer, USD, as far as worked out so far."""
 
     @property
     def counted(self) -> float:

@@ -23,25 +23,17 @@ from roi.facts.fact import Fact
 
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
-CLOSE: Final = 1e-3
-"""Share of a factor to which it is found where another option comes to lead: three digits."""
-TRIES: Final = 8
-"""Factors that are tried for it at most: a chance that jumps past its bar is then found to 0.4% of a factor or less."""
-BESIDE: Final = 6
-"""Volumes beside a change of plan, the nearest on each side of today's, that are tried too."""
-RIVALS: Final = 1.25
-"""Times what the leading option costs at the central values, up to which an option's plans are looked at."""
-PROBES: Final = 4
-"""Volumes between those of `_tried` at which another option is expected to lead, that are tried at most on each side."""
+HALVINGS: Final = 6
+"""How often the stretch in which the leader changes is halved: to 2% of a volume."""
 FIRST_DRAWS: Final = 512
-"""Of ASKED_DRAWS, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
+"""Draws of ASKED_DRAWS that are looked at first at each volume: where they name today's leader, luck aside, it leads there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 RENT: Final = ".usd_per_gpu_hour"
 """End of the path of a plan's rent, and of one that the scenario states."""
 RENTS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times today's rents at which it is asked whether another option leads; an H100 was 4.7 x as dear in 2023 as in late 2025."""
 Turn = tuple[float, str, str]
-"""Where another option leads, and which, there and further on."""
+"""The volume, or factor on rents, from which on another option leads; its id; the id of the one that leads further on."""
 
 
 Number = Array | float
@@ -63,7 +55,7 @@ class OtherLeaders:
     case: Case
     verdict: Verdict
     options: Sequence[OptionResult]
-    """The feasible ones, today."""
+    """Results of the feasible options at today's values."""
     curves: Curves | None
     """What they cost along volumes; None where no threshold is looked for."""
     _stood: dict[object, Stood] = field(default_factory=dict)

@@ -53,7 +53,7 @@ class Signpost:
     """
     today: float
     threshold: float | None
-    """The one nearest to today; None where this quantity alone turns nothing."""
+    """The threshold nearest to today's value; None where this quantity alone turns nothing."""
     direction: str
     """Side of the threshold on which the option costs no more than the rival: above or below."""
     reason: str
@@ -78,11 +78,11 @@ class Thresholds:
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
-        """Against stay, best_untrained or recommended; none where that is the option itself, or `id` was not compared."""
+        """Break-evens against stay, best_untrained or recommended; none against itself, or where `id` was not compared."""
         return self._of(id, baseline, COUNTS)
 
     def decisive(self, id: str, baseline: str) -> BreakEven | None:
-        """That of them which the verdict goes by, looked for alone: half the work; None where there is none."""
+        """The one of `crossings` which the verdict goes by, looked for alone: half the work; None where there is none."""
         counts = self._verdict.counts
         found = self._crossings.get((id, baseline, COUNTS)) or self._of(id, baseline, (counts,))
         return next((b for b in found if (b.basis, b.counts) == ("pv", counts)), None)
@@ -96,7 +96,7 @@ class Thresholds:
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:
-        """Those of all options, against all that they are told against."""
+        """Break-evens of all options in `ids`, against all that they are told against."""
         return tuple(found for id in self.ids for name in baselines(id, self._untrained, self._verdict.leader)
                      for found in self.crossings(id, name))
 
@@ -115,7 +115,7 @@ class Thresholds:
         return Curves(*once_moved(shared, options, first)) if can_be_in_use(options[first]) else None
 
     def second(self, id: str) -> BreakEven | None:
-        """From which volume the option saves by following that, on what the verdict goes by; None as above."""
+        """From which volume the option saves by following that move, as the verdict counts; None where `afterwards` is None."""
         if self.afterwards is None:
             return None
         if id not in self._second:
@@ -151,7 +151,7 @@ class Thresholds:
         return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
     def signposts(self, id: str, rival: str, what: str) -> tuple[Signpost, ...]:
-        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`."""
+        """Signposts of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`."""
         if (id, rival, what) not in self._signposts:
             told = WHAT[what](self.curves, id, rival, self._verdict.counts) if (id, rival) in self.pairs else ()
             self._signposts[id, rival, what] = tuple(told)
@@ -165,7 +165,7 @@ class Thresholds:
     def moving_on(self) -> tuple[Signpost, ...]:
         """At which price, error rate and hours the leading option had better not follow its first move once that is in use.
 
-        None without a first move. The volume is `second`'s.
+        Empty without a first move. The volume is `second`'s.
         """
         what = ("price", "error_rate", "hours")
         return () if self._verdict.first_move is None else self._following(self._verdict.leader, what)
@@ -179,7 +179,7 @@ class Thresholds:
 
     @cached_property
     def once_in_use(self) -> tuple[Signpost, ...]:
-        """Those of the option that follows the leading one, an API, or its first move: the leading one, or the best on GPUs."""
+        """Signposts of the option that follows an API that leads, or its first move: the leading one, or the best on GPUs."""
         first, leader = self._verdict.first_move, self._verdict.leader
         ids = [leader] if first is not None else [id for id, rival in self.pairs if rival == leader]
         own = [id for id in ids if self.curves.options[id].self_hosted]
@@ -187,7 +187,7 @@ class Thresholds:
 
     @property
     def all_signposts(self) -> tuple[Signpost, ...]:
-        """Those of all pairs."""
+        """The signposts of all pairs."""
         return tuple(found for pair in self.pairs for what in WHAT for found in self.signposts(*pair, what))
 
 

@@ -73,7 +73,7 @@ def alerts(c: Comparison) -> list[Block]:
 
 
 def remarks(c: Comparison, about: Collection[str] | None = None) -> list[tuple[str, Labelled]]:
-    """(what it is about in a few words, remark) of each alert, for a screen without room for all; with `about` of these."""
+    """What a reader must know, each with what it is about in a few words, for a screen without room for all; `about`: those."""
     return [(each, Labelled("!", (text,), "doubt", 2)) for each in (REMARKS if about is None else about)
             for text in REMARKS[each](c)]
 
@@ -91,7 +91,7 @@ def _bill(c: Comparison) -> list[str]:
 
 
 def _unchecked(c: Comparison) -> list[str]:
-    """That nobody stated a bill to hold the estimate against."""
+    """Says that nobody stated a bill to hold the estimate against."""
     known = c.reconciled_npv_usd is not None or any(a.name == "bill" and not a.accepted for a in c.alarms)
     if known or paid_by_unit(c) or served(c.case) or "reconciliation.as_with" in c.case:
         return []
@@ -160,7 +160,7 @@ def _turns(c: Comparison, path: str) -> str:
 
 
 def _uncounted(c: Comparison) -> list[str]:
-    """That wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
+    """Says that wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
     told, lost, guess = list[str](), nothing_fails(c), c.verdict.counts == "cash"
     if guess or (case_number(c.case, PRICE_OF_ERRORS) <= 0 and not c.case[PRICE_OF_ERRORS].uncertain):
         why = "is a guess" if guess else "is not stated" if guessed(c.case[PRICE_OF_ERRORS]) else "is $0"
@@ -186,7 +186,7 @@ def _assumed(c: Comparison) -> list[str]:
 
 
 def _full(c: Comparison) -> list[str]:
-    """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
+    """Says that the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
     fleet = c.leader.fleet
     return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
 
@@ -249,13 +249,13 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 
 def _may_not_stay(c: Comparison) -> list[str]:
-    """That staying, which all is compared with, is not to be chosen."""
+    """Says that staying, which all is compared with, is not to be chosen."""
     return [] if may_stay(c) else [
         "Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
 
 
 def _cache_in_vain(c: Comparison) -> list[str]:
-    """That today's requests use a prompt cache and pay in full: for want of a price, or of a prefix as long as it holds."""
+    """Says that today's requests use a prompt cache and pay in full: for want of a price, or of a prefix that it holds."""
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
     stay, read = "options.stay.", "price.cache_read_usd_per_mtok"
     used, listed = (c.case.facts.get(f"{stay}{name}") for name in ("uses_cache", "price.input_usd_per_mtok"))
@@ -275,7 +275,7 @@ def _cache_in_vain(c: Comparison) -> list[str]:
 
 
 def _no_output(c: Comparison) -> list[str]:
-    """That nothing is written, as of embeddings, where another model stands beside today's."""
+    """Says that nothing is written, as of embeddings, where another model stands beside today's."""
     made = c.case["workload.output_tokens"].value
     if any(made if isinstance(made, (tuple, list)) else (made,)) or all(o.kind in KEEPS_MODEL for o in c.options):
         return []

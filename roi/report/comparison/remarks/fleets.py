@@ -16,8 +16,7 @@ BILLS: Final = frozenset({LineKind.INCUMBENT, LineKind.INCUMBENT_MIGRATION, Line
                           LineKind.ESCALATED})
 """Lines that go to an API beside the option."""
 FAILS_A_MONTH: Final = 419 / 16_384 / 54 * (365 / 12)
-"""Share of GPUs that fail in a month, 1.4%: 419 unexpected interruptions of 16,384 H100 in 54 days (Llama 3, arXiv 2407.21783,
-section 3.3.4)."""
+"""Unexpected interruptions of a GPU a month: 419 of 16,384 H100 in 54 days (Llama 3, arXiv 2407.21783, section 3.3.4), 1.4%."""
 FAILURES: Final = 0.5
 """A month, from which on a fleet takes somebody's time beyond what one server does: every second month a GPU fails."""
 
@@ -50,7 +49,7 @@ def surer_plan(c: Comparison, o: OptionResult) -> str:
 
 
 def leading_plan(c: Comparison) -> list[str]:
-    """That the leading option would save more on average on another plan."""
+    """Says that the leading option would save more on average on another plan."""
     return [f"{c.leader.label}: its plan is {told}"] if (told := surer_plan(c, c.leader)) else []
 
 
@@ -96,7 +95,7 @@ def _hours_of_its_own(c: Comparison, workloads: float) -> str:
 
 
 def hours_of_a_fleet(c: Comparison) -> list[str]:
-    """That a large fleet of the leading option is run in as many hours as one server, where nobody stated how many."""
+    """Says that a large fleet of the leading option is run in as many hours as one server, where nobody stated how many."""
     o = c.leader
     if o.fleet is None or o.fleet.gpus_most * FAILS_A_MONTH < FAILURES or not guessed(c.case[own_path(c, o, "run_hours")]):
         return []

@@ -21,7 +21,7 @@ MUCH_FOUND: Final = 0.25
 
 
 def staying_late(c: Comparison) -> list[str]:
-    """That today's model misses the SLO, as was measured, and which option is known to keep it."""
+    """Says that today's model misses the SLO, as was measured, and which option is known to keep it."""
     missed = missed_slo(c, "stay")
     if not missed:
         return []
@@ -43,7 +43,7 @@ def staying_late(c: Comparison) -> list[str]:
 
 
 def _nor_what_is_advised(c: Comparison) -> str:
-    """That today's model answers all of what else is advised, or what is handed on to it; empty where it answers none."""
+    """What of the advice today's model answers too: all of it, or what is handed on to it; empty where it answers none."""
     o = c.leader if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
     if o.kind in KEEPS_MODEL:
         return "" if o.id == "stay" else f", nor does {o.label}, the same model"
@@ -98,7 +98,7 @@ def latency_known(c: Comparison) -> list[str]:
 
 
 def prefix_hits(c: Comparison) -> list[str]:
-    """That the leading option's fleet is sized for prompts that it finds in its cache as often as an API's cache does.
+    """Says that the leading option's fleet is sized for prompts that it finds in its cache as often as an API's cache does.
 
     Where that is stated of own servers, or what a replica holds is, there is nothing to tell.
     """

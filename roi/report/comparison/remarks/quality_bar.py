@@ -18,7 +18,7 @@ bad case, it does not."""
 
 
 def may_miss(c: Comparison) -> list[str]:
-    """That what is advised often misses the bar, and what moving before it is evaluated brings all the same."""
+    """Says that what is advised often misses the bar, and what moving before it is evaluated brings all the same."""
     o, good = c.leader, c.leader.probability_good_enough
     if c.verdict.leader == "stay" or good is None or good > SELDOM:
         return []
@@ -34,7 +34,7 @@ def may_miss(c: Comparison) -> list[str]:
 
 
 def incumbent_misses(c: Comparison) -> list[str]:
-    """That today's model is below the bar that others are held to; where it is advised all the same, what reaching it takes."""
+    """Says that today's model is below the bar that others are held to; where it is advised anyway, what reaching it takes."""
     bar, right = case_number(c.case, "quality.bar"), 1.0 - option_of(c, "stay").quality.error_rate
     if right >= bar:
         return []

@@ -32,8 +32,8 @@ OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "mon
 """What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
 
 
-def reasons_unsaid(c: Comparison) -> list[str]:
-    """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
+def unstated_reasoning(c: Comparison) -> list[str]:
+    """Says that the leading option has no reasoning tokens only because nobody stated them, while today's model has them.
 
     Where it runs no GPUs, whose speed would be another, what is advised if it has as many.
     """
@@ -49,7 +49,7 @@ def reasons_unsaid(c: Comparison) -> list[str]:
 
 
 def flat_servers(c: Comparison) -> list[str]:
-    """That nobody said what the servers of today's model cost at another volume, where one serves it."""
+    """Says that nobody said what the servers of today's model cost at another volume, where one serves it."""
     if not any_unstated(c):
         return []
     told = f"Today's servers are counted at {usd(option_of(c, 'stay').cash_monthly_usd)} a month, however the requests grow"

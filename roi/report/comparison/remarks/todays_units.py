@@ -27,7 +27,7 @@ def of_todays_units(c: Comparison) -> list[str]:
 
 
 def _end_at_once(c: Comparison) -> list[str]:
-    """That today's fee is taken to end with the change that is advised, since nobody says how long it is owed."""
+    """Says that today's fee is taken to end with the change that is advised, since nobody says how long it is owed."""
     if not paid_by_unit(c) or c.leader.id == "stay" or "left out" not in c.case[f"{TODAY}committed_months"].source:
         return []
     before, after = (sum(line.monthly_usd[-1] for line in o.lines if line.kind is LineKind.PROVISIONED)
@@ -40,7 +40,7 @@ def _end_at_once(c: Comparison) -> list[str]:
 
 
 def _full(c: Comparison) -> list[str]:
-    """That today's peak takes more units than are paid, where nothing spills over: they are counted as just full.
+    """Says that today's peak takes more units than are paid, where nothing spills over: they are counted as just full.
 
     Where it does, that they hold less than half of the mean load, though they are paid; and that the peak takes next to none.
     """
@@ -64,7 +64,7 @@ def _full(c: Comparison) -> list[str]:
 
 
 def _idle(taken: float, field: str) -> list[str]:
-    """That today's peak takes few of today's units, on which every option with fewer of them rests."""
+    """Says that today's peak takes few of today's units, on which every option with fewer of them rests."""
     if taken >= IDLE:
         return []
     return [(f"Today's peak takes {percent(taken)} of today's units, as stated: is that what is in use"

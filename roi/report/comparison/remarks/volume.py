@@ -16,7 +16,7 @@ ENDS_FROM: Final = 10.0
 
 
 def moved_volume(c: Comparison) -> list[str]:
-    """That requests will be twice today's or half of them, so that the volumes that are told are not those of later months."""
+    """Says that requests will be twice today's or half of them, so that the volumes told are not those of later months."""
     far = far_volume(read_shared(c.case.values()))
     if far is None:
         return []
@@ -52,7 +52,7 @@ def late_batch(c: Comparison) -> list[str]:
 
 
 def hours_moved(c: Comparison) -> list[str]:
-    """That the leading option's fleet rests on moving what can wait to other hours of its day."""
+    """Says that the leading option's fleet rests on moving what can wait to other hours of its day."""
     o, waits = c.leader, case_number(c.case, "workload.can_wait_share", 0.0)
     fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
     if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:

@@ -38,9 +38,9 @@ COVERED: Final = "savingsplancoveredusage"
 USED: Final = ("usage", "discountedusage", COVERED)
 """Types of line items, in lower case, of what was used."""
 OF_PLAN: Final = "^savingsplan|^rifee$"
-"""Those of what a plan or a reservation costs, and of what a plan covers; a plan's are of a service of its own."""
+"""Types of what a plan or a reservation costs, and of what a plan covers; a plan's are of a service of its own."""
 BESIDE: Final = ("fee", "refund")
-"""Those of money without a count."""
+"""Types of money without a count."""
 USES: Final = ("line_item_usage_end_date", "line_item_line_item_type", "line_item_line_item_description", "pricing_unit",
                "product_product_name", "product", NET, "line_item_currency_code", *PLAN, *RESERVED, ITEM, *KEYS)
 OLDER: Final = {name: f"{head.replace('_', '')}/{name.removeprefix(f'{head}_').replace('_', '')}"
@@ -186,7 +186,7 @@ def _called(table: Table) -> Column:
 
 
 def _routed(table: Table) -> Column:
-    """The same of a global price, which is a name of its own."""
+    """What Bedrock calls the model, with global. before it where the price is a global one, which is a name of its own."""
     called = table.roi_called
     routed = table.roi_usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
     return ibis.ifelse(routed.fill_null(False), ibis.literal("global.").concat(called), called)

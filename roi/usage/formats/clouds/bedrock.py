@@ -26,7 +26,7 @@ COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
 KEPT: Final = "cachewrite1hinputtokencount"
-"""Of what was written, the tokens that are kept an hour; no field of the log, but a count of the answer's usage."""
+"""The written tokens that are kept an hour: no field of the log, but a count of the answer's usage."""
 TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId", "operation")
 CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|messages)"
 """Beginnings of operations that call a model; lists of models and the like are logged beside them."""

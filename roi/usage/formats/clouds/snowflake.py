@@ -23,7 +23,7 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 COUNTS: Final = ("input", "output", "cache_read_input", "cache_write_input")
 TOTAL: Final = "total"
-"""Of a function, tokens of which nobody says what was read and what was written."""
+"""Tokens of a function of which nobody says what was read and what was written."""
 UNREAD: Final = {"input": NO_NUMBER}
 """Counts of what tells none where there are some: such a row is named as lost, not left out as no call."""
 SQL_API_TIME: Final = re.compile(r"([0-9]+)\.[0-9]+ [0-9]{1,4}")

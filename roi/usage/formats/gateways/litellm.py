@@ -130,7 +130,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
 
 
 def payload_rows(document: Document) -> Iterator[Document]:
-    """The same of what a callback logs."""
+    """Rows of what a callback logs, as `spend_log_rows` gives those of /spend/logs."""
     for item in items_of(document):
         metadata, response = object_of(item.get("metadata")), object_of(item.get("response"))
         told = {name: value for name, value in metadata.items() if value} if isinstance(metadata, dict) else {}

@@ -23,7 +23,7 @@ HITS: Final = ("hit", "semantic hit")
 READ: Final = (("prompt_tokens_details", "cached_tokens"), ("input_tokens_details", "cached_tokens"),
                ("cache_read_input_tokens",))  # fmt: skip
 CENTS: Final = 100.0
-"""Of a dollar."""
+"""Cents of a dollar."""
 
 
 def call_rows(document: Document) -> Iterator[Document]:

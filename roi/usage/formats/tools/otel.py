@@ -69,7 +69,7 @@ SCOPES: Final = {"name": ("otel.scope.name", "otel.library.name", "ScopeName"),
 """Where what made a span stands, if not in an object of its own."""
 GOOGLE_GENAI: Final = "openinference.instrumentation.google_genai"
 TWICE: Final = ("0.1.12", "0.1.13", "0.1.14", "0.1.15")
-"""Its versions that add cached tokens to an input that counts them."""
+"""Versions of GOOGLE_GENAI that add cached tokens to an input that counts them."""
 SERVED: Final = "gen_ai.latency.e2e"
 """What vLLM and servers like it say of each request, and no client does."""
 KIND: Final = "openinference.span.kind"

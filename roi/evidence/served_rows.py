@@ -79,10 +79,24 @@ def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) 
 
 
 def _published(rows: Sequence[ServedRow]) -> str:
-    """Digest of the efficiencies of the rows' engines on their cards, which the published speeds follow from."""
-    pairs = {(row.engine, row.gpu) for row in rows}
-    return figures_digest([[row.engine, gpu, asdict(row.on(gpu))] for row in load_serving_efficiencies().engines
-                           for engine, gpu in sorted(pairs) if engine == row.engine])
+    """Of the speeds that are published for the rows' plans, whatever they follow from: efficiencies, rules, card, model."""
+    plans = sorted({(row.engine, row.gpu, row.model, row.gpus, row.weight_dtype) for row in rows})
+    return figures_digest([[*plan, _figures(*plan)] for plan in plans])
+
+
+def _figures(engine: str, gpu_id: str, model_id: str, gpus: float, weight_dtype: str) -> object:
+    """What the plan does under LOAD, to four digits; of a model that this catalog does not have, the engine's efficiencies."""
+    try:
+        known, shape, gpu = find_engine(engine), known_model(model_id), find_gpu(gpu_id)
+        if shape is None:
+            return asdict(known.on(gpu_id))
+        system = ServingSystem(
+            shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=weight_dtype, kv_dtype="bf16", replicas=1.0)
+        run = ServingRun(id="", source="", system=system, load=LOAD, engine=engine)
+        found = run_figures(run, on_card(known, gpu), engine_habits(engine.removesuffix("-offline")))(1.0)
+    except InputError:  # an engine, a card or a format of another roi
+        return None
+    return [f"{figure:.4g}" for figure in (found.requests_per_s, found.ttft_s, found.tpot_s)]
 
 
 def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], tuple[tuple[Path, str], ...]]:

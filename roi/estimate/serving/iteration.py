@@ -106,7 +106,13 @@ class Iteration:
     head_s: Number = 0.0
     """Part of step_s: reading the head, which is on the last GPU alone where layers are spread over several."""
     head_sequence_s: Number = 0.0
-    """Part of sequence_s: the head's products."""
+    """Of sequence_s, its products."""
+    adapter_s: Number = 0.0
+    """Reading one of the adapters that are applied at run time, but for experts' adapters."""
+    adapter_experts_s: Number = 0.0
+    """Reading those of one."""
+    adapters: Number = 1.0
+    """How many there are, all asked alike."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""

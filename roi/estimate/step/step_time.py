@@ -155,7 +155,9 @@ class StepWork:
     merged: tuple[Pass, ...]
     """Passes over weights that a decomposition makes."""
     operators: Number
-    """Operators that the host launches."""
+    """Launches."""
+    fetched_bytes: Number = 0.0
+    """Bytes that come from the host."""
 
 
 def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:

@@ -23,8 +23,16 @@ from roi.facts.fact import Fact
 
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
-HALVINGS: Final = 6
-"""How often the stretch in which the leader changes is halved: to 2% of a volume."""
+CLOSE: Final = 1e-3
+"""Share of a factor to which it is found where another option comes to lead: three digits."""
+TRIES: Final = 8
+"""Factors that are tried for it at most: a chance that jumps past its bar is then found to 0.4% of a factor or less."""
+BESIDE: Final = 6
+"""Volumes beside a change of plan, the nearest on each side of today's, that are tried too."""
+RIVALS: Final = 1.25
+"""Times what the leading option costs at the central values, up to which an option's plans are looked at."""
+PROBES: Final = 4
+"""Volumes between those of `_tried` at which another option is expected to lead, that are tried at most on each side."""
 FIRST_DRAWS: Final = 512
 """Draws of ASKED_DRAWS that are looked at first at each volume: where they name today's leader, luck aside, it leads there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")

@@ -32,8 +32,8 @@ OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "mon
 """What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
 
 
-def unstated_reasoning(c: Comparison) -> list[str]:
-    """Says that the leading option has no reasoning tokens only because nobody stated them, while today's model has them.
+def reasons_unsaid(c: Comparison) -> list[str]:
+    """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
 
     Where it runs no GPUs, whose speed would be another, what is advised if it has as many.
     """

@@ -200,6 +200,12 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     )
 
 
+def two_tasks(a: Comparison, b: Comparison) -> str:
+    """A sentence where the answers have different titles, so that what differs lies between two tasks; else empty."""
+    titles = [str(each.case["title"].value) for each in (a, b)]
+    return "" if titles[0] == titles[1] else f"These are two tasks by their titles: {titles[0]!r} and {titles[1]!r}."
+
+
 def _answered(data: Json) -> Json:
     """The options of a file's answer, by their ids, and the other parts of it that hold numbers."""
     rows = data.get("options")

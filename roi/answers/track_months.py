@@ -192,6 +192,10 @@ def _by_month(
         _refuse_across(each, month)
         rows[month].append((role, each))
     if not rows:
+        if models.served:
+            names = first_of([visible(name) for name in sorted(foreign)], 5)
+            raise InputError(f"--actual: no row is of the decision's models: {names}; an own server's are {models.base}, or a"
+                             " name that no vendor sells and no provider billed")
         wanted = [name for name in (models.own, models.base, *models.others) if name]
         raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
     if foreign:
@@ -201,11 +205,11 @@ def _by_month(
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
-    if models.own is None and (names := sorted({
+    if models.own is None and (unsure := sorted({
         model for (_, model), role in roles.items()
         if role == "own" and model and not same_model(model.partition("+")[0], models.base)})):
         whose = "the own server's" if models.served else "the tuned model's"
-        notes.append(f"--actual: counted as {whose}: {first_of([visible(name) for name in names], 5)}")
+        notes.append(f"--actual: counted as {whose}: {first_of([visible(name) for name in unsure], 5)}")
     return rows, beside
 
 

@@ -63,10 +63,11 @@ PACED_ROWS: Final = {
     "trainable_tokens": 3, "unilora": 1, "vblora": 4, "vera": 4, "waveft": 3,
 }
 """How many of them are of each method; of HRA, and of what other packages have of their own, there is none."""
-PROBE_MODEL: Final = "llama-3.1-8b"
 PROBES: Final = (
-    TrainingPlan("full", checkpointing=False, kernels="liger"), TrainingPlan("lora", autocast=True), TrainingPlan("qlora"))
-"""What the roofline is asked for, to tell whether it is still the same."""
+    ("llama-3.1-8b", TrainingPlan("full", checkpointing=False, kernels="liger")),
+    ("llama-3.1-8b", TrainingPlan("lora", autocast=True, seq=128.0)), ("llama-3.1-8b", TrainingPlan("qdora")),
+    ("qwen3-30b-a3b", TrainingPlan("lora")))
+"""What the roofline is asked for, to tell whether it is still the same; a step of 128 tokens waits for the host."""
 LARGEST_JOB: Final = 512
 """GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
 
@@ -119,11 +120,11 @@ def _published(groups: Sequence[CalibrationGroup]) -> str:
 
 def _probe_times(gpu_id: str, layout: str) -> list[str] | None:
     """Seconds of the micro-steps of PROBES, to four digits; None of a card or a layout of another roi."""
-    known, shape = training_efficiencies().step(), find_model(PROBE_MODEL)
+    known = training_efficiencies().step()
     sharding: Any = "none" if layout in (ONE_GPU, REPLICAS) else layout  # Any: a word of a file, which the plan checks
     try:
-        plans = [replace(plan, gpus=1 if layout == ONE_GPU else 4, sharding=sharding) for plan in PROBES]
-        return [f"{theory_s(shape, plan, find_gpu(gpu_id), known):.4g}" for plan in plans]
+        plans = [(model, replace(plan, gpus=1 if layout == ONE_GPU else 4, sharding=sharding)) for model, plan in PROBES]
+        return [f"{theory_s(find_model(model), plan, find_gpu(gpu_id), known):.4g}" for model, plan in plans]
     except InputError:
         return None
 

@@ -367,7 +367,7 @@ def test_a_fit_against_another_roofline_is_left_out(tmp_path, monkeypatch):
 
 
 def test_a_fit_is_left_out_where_a_rule_of_the_roofline_and_no_figure_has_changed(tmp_path, monkeypatch):
-    """ZeRO-3's hooks slow down what it shards and nothing else; of a card that this roi does not know nothing is checked."""
+    """ZeRO-3's hooks slow down what it shards, launches all; of a card that this roi does not know nothing is checked."""
     for layout in (ONE_GPU, "zero3"):
         text = calibration_text([fit(0.9, layout=layout)], date(2026, 11, 25), "0.1.0", ["t.csv"])
         (tmp_path / f"{layout}.calibration").write_text(text, encoding="utf-8")
@@ -377,6 +377,8 @@ def test_a_fit_is_left_out_where_a_rule_of_the_roofline_and_no_figure_has_change
     monkeypatch.setattr("roi.estimate.step.step_time.ZERO3_HOOK_S", 2e-2)
     found, left = find_calibrations([tmp_path])
     assert ([path.name for path, _ in left], len(found)) == (["zero3.calibration"], 2)
+    monkeypatch.setattr("roi.estimate.step.work.FORWARD_OPERATORS", 60.0)
+    assert [path.name for path, _ in find_calibrations([tmp_path])[1]] == [f"{ONE_GPU}.calibration", "zero3.calibration"]
 
 
 def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):

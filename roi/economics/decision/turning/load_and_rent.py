@@ -111,9 +111,22 @@ class OtherLeaders:
         fleet = next(o.fleet for o in self.options if o.id == self.verdict.leader)
         if fleet is None or fleet.usd_per_gpu_hour <= 0.0:
             return None
-        rents = [path for path in self.case.facts
-                 if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
-        return self._first_turn(RENTS, rents)
+        return self._first_turn(RENTS, self._rents)
+
+    def rents_on_the_way_to(self, times: float) -> float | None:
+        """As `Comparison.turned_before_rents` says."""
+        if times <= 1.0 or self.leader_at(self._rents, times) == self.verdict.leader:
+            return None
+        found = self.rent
+        if found is None or found[0] > times:
+            found = self._first_turn([times], self._rents)
+        return None if found is None else found[0]
+
+    @cached_property
+    def _rents(self) -> list[str]:
+        """Paths of the rents of all plans, those that the scenario states among them."""
+        return [path for path in self.case.facts
+                if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
 
     def _first_turn(self, factors: Sequence[float], paths: Sequence[str]) -> Turn | None:
         """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""

@@ -1,12 +1,14 @@
 """`roi diff`: what changed, cause by cause, in every form; `roi check`: which limit broke, and by how much."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asked import ask
 
+from roi.answers.check import check_file
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 TICKETS = """\
@@ -439,6 +441,13 @@ def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets
     assert result.exit_code == 3
     assert rule["over"] == rule["found"] - 10
     assert rule["about"].startswith("options.")
+
+
+def test_an_npv_of_which_wrong_answers_are_no_part_is_not_called_cash(tmp_path: Path) -> None:
+    """What own cards would fetch is in it (docs/economics.md, 1.7). Of wrong answers, at a guessed price, none counts."""
+    policy = file(tmp_path, "policy.yaml", text="expected_npv_usd: {at_least: 1}\n")
+    rules = check_file(None, policy, today=date(2026, 12, 1), overrides=("draws=64",)).rules
+    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["without wrong answers"]
 
 
 def test_a_limit_that_is_just_kept_is_not_printed_as_the_figure(tmp_path: Path, tickets: Path) -> None:

@@ -1,4 +1,4 @@
-"""All draws of the uncertain facts: what each option saves in each of them, with wrong answers counted and on cash alone.
+"""All draws of the uncertain facts: what each option saves in each of them, with wrong answers counted and without.
 
 One row a draw, the same rows for every option, in chunks of bounded memory.
 """
@@ -79,7 +79,7 @@ class Drawn:
         return FactColumns(tuple(self.facts.values()))
 
     def saved(self, counts: str) -> Mapping[str, Array]:
-        """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""
+        """What the verdict ranks by: savings with wrong answers counted (`errors`), or without (`cash`)."""
         return self.cash if counts == "cash" else self.npv
 
 

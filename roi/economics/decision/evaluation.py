@@ -58,7 +58,7 @@ class Evaluated:
         return found if fleet.spill.ndim > 1 else float(found.item())
 
     def counted(self, counts: str) -> Number:
-        """Present value of what the verdict `counts`: with the cost of wrong answers, or of cash alone, USD."""
+        """Present value of what the verdict `counts`: with the cost of wrong answers, or without it, USD."""
         return self.cash_pv if counts == "cash" else self.pv
 
 

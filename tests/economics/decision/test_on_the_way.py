@@ -30,6 +30,22 @@ def test_a_volume_that_has_todays_leader_again_has_passed_none(
     assert found == (turns if turns is None else pytest.approx(turns, rel=0.03))
 
 
+def test_a_volume_of_which_the_first_draws_are_in_doubt_is_known_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 300 a day 512 draws name another option and 4,096 today's: what those say there is not where another is looked for."""
+
+    def stood(_: OtherLeaders, facts: dict[str, Fact], draws: int, lucks: tuple[float, ...]) -> Stood:
+        other = facts[REQUESTS_PER_DAY].number() > 200.0 and draws < 4096
+        return Stood(("other" if other else "stay",) * len(lucks), {"other": (float(draws), float(draws))})
+
+    seen = dict[float, float]()
+    monkeypatch.setattr(OtherLeaders, "stood_with", stood)
+    monkeypatch.setattr(OtherLeaders, "_expected", lambda _, known, near, far: seen.update(
+        {times: each.saved["other"][0] for times, each in known.items()}))
+    case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
+    assert OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).volume(up=True, within=10.0) is None
+    assert seen == {1.0: 512.0, 3.0: 4096.0, 10.0: 4096.0}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("file", "overrides", "today", "up"), [
     (TICKETS, (), 2_000.0, True),

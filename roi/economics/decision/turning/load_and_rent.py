@@ -134,9 +134,8 @@ class OtherLeaders:
         known = {near: self._at(paths, near, FIRST_DRAWS)}
         beside = self._beside_other_plans(factors) if paths[0] == REQUESTS_PER_DAY else []
         for times in sorted({*factors, *beside}, key=lambda x: abs(math.log(x))):
-            turned = self._may_turn_at(paths, times) and self.leader_at(paths, times) != leader
-            far = times if turned else None
-            known[times] = self._at(paths, times, ASKED_DRAWS if turned else FIRST_DRAWS)
+            known[times] = self._at(paths, times, ASKED_DRAWS if self._may_turn_at(paths, times) else FIRST_DRAWS)
+            far = times if known[times].leaders[0] != leader else None
             while probes and paths[0] == REQUESTS_PER_DAY and (ahead := self._expected(known, near, far or times)):
                 probes, known[ahead] = probes - 1, self._at(paths, ahead, ASKED_DRAWS)
                 far = ahead if known[ahead].leaders[0] != leader else far

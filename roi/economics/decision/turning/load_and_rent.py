@@ -25,8 +25,8 @@ FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 CLOSE: Final = 1e-3
 """Share of a factor to which it is found where another option comes to lead: three digits."""
-TRIES: Final = 8
-"""Factors that are tried for it at most: a chance that jumps past its bar is then found to 0.4% of a factor or less."""
+TRIES: Final = 10
+"""Factors that are tried for it at most: beside a jump, as of another plan, it is then found to about half a percent."""
 BESIDE: Final = 6
 """Volumes beside a change of plan, the nearest on each side of today's, that are tried too."""
 RIVALS: Final = 1.25
@@ -150,27 +150,23 @@ class OtherLeaders:
     def _narrowed(self, paths: Sequence[str], near: float, far: float, known: Mapping[float, Stood]) -> float:
         """The factor between two, at the nearer of which today's leader leads, from which on it does not, within CLOSE.
 
-        By the line through what both say, a little on the side that is further away, with half of what an end says that stays
-        (Illinois); by halves in the logarithm where that does not tell.
+        By the line through what both say, a little on the side that is further away; by halves in the logarithm where that does
+        not tell, and after a step that left more than half of what the end had said that it replaced, as beside a jump.
         """
         leader = self.verdict.leader
-        gaps = [_gap(leader, known[x].saved) for x in (near, far)]
-        stayed = -1
+        gaps, slow = [float(_gap(leader, known[x].saved)) for x in (near, far)], False
         for _ in range(TRIES):
             if abs(far - near) <= CLOSE * near:
                 break
             middle = math.sqrt(near * far)
-            if math.isfinite(gaps[0] - gaps[1]) and gaps[0] > 0.0 > gaps[1]:
-                zero = near + (far - near) * float(gaps[0] / (gaps[0] - gaps[1]))
+            if not slow and math.isfinite(gaps[0] - gaps[1]) and gaps[0] > 0.0 > gaps[1]:
+                zero = near + (far - near) * gaps[0] / (gaps[0] - gaps[1])
                 zero += math.copysign(CLOSE * zero / 3.0, far - zero - (zero - near))
                 middle = min(max(zero, min(near, far)), max(near, far))
             there = self._at(paths, middle, ASKED_DRAWS)
-            moved = int(there.leaders[0] != leader)
+            moved, gap = int(there.leaders[0] != leader), float(_gap(leader, there.saved))
             near, far = (near, middle) if moved else (middle, far)
-            gaps[moved] = _gap(leader, there.saved)
-            if stayed == 1 - moved:
-                gaps[stayed] /= 2.0
-            stayed = 1 - moved
+            slow, gaps[moved] = abs(gap) > abs(gaps[moved]) / 2.0, gap
         return far
 
     def _beside_other_plans(self, factors: Sequence[float]) -> list[float]:

@@ -121,7 +121,7 @@ def _draw_chunk(
         meets = meets_bar(shared, options[id], options, done.spill)
         first = np.asarray(stay.total.upfront) - done.total.upfront
         drawn.meets[id][rows] = meets
-        for held, saved in ((drawn.npv, stay.pv - done.pv), (drawn.cash, stay.cash_pv - done.cash_pv)):
+        for held, saved in ((drawn.npv, stay.pv - done.pv), (drawn.cash, stay.pv_without_errors - done.pv_without_errors)):
             kept = np.asarray(saved).reshape(-1)
             held[id][rows] = np.where(meets, kept, saved_below_bar(shared, np.asarray(first).reshape(-1), kept))
         if id == "stay":

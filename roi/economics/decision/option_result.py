@@ -284,7 +284,7 @@ def option_result(
     is_stay = id == "stay"
     start = alone_from(option, shared.horizon)
 
-    without_errors = float(stay.cash_pv) - float(done.cash_pv)
+    without_errors = float(stay.pv_without_errors) - float(done.pv_without_errors)
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
     npvs, cash, beats, paid, positive, in_cash = None, None, None, None, None, None

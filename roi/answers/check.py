@@ -273,7 +273,7 @@ def _rents(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule
     None where it is not, as of the volume, nor where rents are lower.
     """
     then, now = rent_then_and_now(kept, c) or (0.0, 0.0)
-    times = kept.turned_before_rents(now / then) if now > then else None
+    times = kept.turned_before_rents(now / then) if now > then and not isclose(now, then) else None
     if times is not None:
         yield Rule(name=RENTS, holds=False, limit=times * then, side="below", found=now, over=now - times * then,
                    note=_turns(kept) + (NOT_YET if unchanged else ""))

@@ -196,8 +196,8 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
     place = visible(f"{name} of {'.'.join(of[of[0] == 'options':])}" if len(of) > 1 else ".".join(key))
-    return (f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
-            f"{there} in the file, {here}; {why}")
+    return (f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now:"
+            f" {place[:200]} {there} in the file, {here}; {why}")
 
 
 def two_tasks(a: Comparison, b: Comparison) -> str:

@@ -324,6 +324,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--examples", "9", "--tokens-per-example", "3000"), "--tokens-per-example: 3000 is above --seq 2048"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "soap"), "'soap' is not one of adamw"),
+    (("llama-3.1-8b", "--dtype", "nf4"), "--dtype: 'nf4' is how method qlora keeps its base"),
     (("llama-3.1-8b", "--optimizer", "adamx"), "apollo-adamw; nearest: adamw"),
     (("llama-3.1-8b", "--optimizer", "lomo"), "--optimizer: lomo applies gradients as they come of trained weights"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
@@ -522,7 +523,10 @@ def test_without_examples_cards_are_ranked_by_usd_a_million_tokens():
 def test_a_card_without_the_number_format_is_not_recommended():
     body = answer("qwen3-8b", "--gpu", "V100-32GB-SXM")
     assert (body["gpus"][0]["fits"], body["recommended"]) == (True, None)
-    assert "Not usable: V100-32GB-SXM: no bf16 units: use --dtype fp16." in run("qwen3-8b", "--gpu", "V100-32GB-SXM").stdout
+    alone = run("qwen3-8b", "--gpu", "V100-32GB-SXM").stdout
+    assert "Not usable: V100-32GB-SXM: no bf16 units: use --dtype fp16." in alone
+    assert "--sharding" not in alone
+    assert "--gpus 8 --sharding fsdp --dtype fp16" in run("llama-3.3-70b", "--gpu", "V100-32GB-SXM").stdout
 
 
 def test_where_nothing_fits_the_largest_card_says_what_would():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import ceil
 
-from roi.answers.fit import FitReport, GpuLine
+from roi.answers.fit import FP16, FitReport, GpuLine
 from roi.errors import first_of
 from roi.estimate.fitting.gpu_fit import doubt_told
 from roi.estimate.step.optimizer_time import paging_s
@@ -150,8 +150,9 @@ def _pointers(report: FitReport, *, full: bool) -> Iterable[str]:
         yield "--examples N (--epochs, --tokens-per-example): hours and USD of a run"
     elif report.usable:
         yield "USD: one successful run on demand (roi compare takes spot too); failed runs, evaluation, idle time are not in it"
-    if report.plan.gpus == 1 and not report.usable:
-        yield "--gpus 8 --sharding fsdp: the plan split over several GPUs"
+    if report.plan.gpus == 1 and not any(x.fit.fits for x in report.lines):
+        fp16 = " --dtype fp16" * all(FP16 in x.note for x in report.lines)
+        yield f"--gpus 8 --sharding fsdp{fp16}: the plan split over several GPUs"
     if full:
         return
     more = len(report.usable) - SHOWN

@@ -223,9 +223,9 @@ def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
 
 
 @pytest.mark.parametrize(("words", "whose"), [
-    (("--method", "ia3"), "at the pace of peft's tuners of its kind, 9 rows of ia3 among them ("),
-    (("--method", "hra"), "of its kind, 0 rows of hra among them ("),
-    (("--method", "boft"), "of its kind, 4 rows of boft among them ("),
+    (("--method", "ia3"), "at the pace of tuners of its kind in peft's method comparison, 9 rows of ia3 among them (LoRA: n ="),
+    (("--method", "hra"), "0 rows of hra among them ("),
+    (("--method", "boft"), "4 rows of boft among them ("),
     (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),
     (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is LitGPT's) ("),
 ])
@@ -601,3 +601,14 @@ def test_the_best_product_measured_on_a_card_is_the_ceiling_of_its_mfu(tmp_path,
     [line] = json.loads(run(*words, "--format", "json").stdout)["gpus"]
     assert line["mfu_ceiling"]["share"] == pytest.approx(2.0 * 4096**3 / 2.75e-3 / find_gpu("L4").matrix_flops("bf16"))
     assert json.loads(run(*words[:3], "--format", "json").stdout)["gpus"][0]["mfu_ceiling"] is None
+
+
+def test_a_tuner_s_sources_have_its_pace_s_and_its_words_say_which_way_its_size_counts():
+    """OFT's r is a number of blocks: of 4,096 inputs 16 have 256 x 255 / 2 parameters each, 32 have 128 x 127 / 2."""
+    body = answer("llama-3.1-8b", "--method", "hra", "--gpu", "H100")
+    assert body["gpus"][0]["speed_sources"][-1] == "huggingface/peft method_comparison"
+    few, many = (answer("llama-3.1-8b", "--method", "oft", "--gpu", "H100", "--rank", rank)["trained_parameters"]
+                 for rank in ("16", "32"))
+    assert many < few
+    told = " ".join(run("llama-3.1-8b", "--method", "oft", "--gpu", "H100").stdout.split())
+    assert "in r blocks, fewer parameters the more blocks" in told

@@ -18,6 +18,7 @@ from roi.report.layout.wording import number_of, old_prices, rate_usd
 from roi.report.training.fit_details import detail_blocks
 from roi.report.training.fit_words import (
     MAYBE,
+    count_words,
     fits_word,
     formula_words,
     link_words,
@@ -107,7 +108,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
-            f" (n = {best.evidence.n}{held}).{rivals}")
+            f" ({count_words(best.evidence)}{held}).{rivals}")
 
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:

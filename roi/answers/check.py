@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Unpack
 
 from roi.answers.compare import CompareOptions, compare_file
-from roi.answers.held_signposts import held_against
+from roi.answers.held_signposts import held_against, rent_then_and_now
 from roi.answers.saved import Advice, Saved, differences, read_saved, replay
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import draws_and_seed
@@ -41,8 +41,8 @@ MOST_NAMED = 3
 """Systems that one rule names at most."""
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
-PRICED, VOLUME = "signposts.usd_per_error", "signposts.requests_per_day"
-"""The rules on the price of a wrong answer and the volume at which the advice turns, which are on no pair of options."""
+PRICED, VOLUME, RENTS = "signposts.usd_per_error", "signposts.requests_per_day", "signposts.usd_per_gpu_hour"
+"""The rules on the price of a wrong answer, the volume and the rents at which the advice turns: on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_TURNS_UNDRAWN = "beyond it another option is advised, at the central values"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
@@ -58,7 +58,7 @@ class Rule:
     """One rule of a policy, and whether it holds."""
 
     name: str
-    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, PRICED and VOLUME of the advice itself;
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, PRICED, VOLUME and RENTS of the advice itself;
     scores_measured (told where it breaks), saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
@@ -162,7 +162,8 @@ def _rules(
         yield from _signposts(c, saved, kept, posts)
         if kept is not None:
             same = saved.advice.same_as(Advice.of(v))
-            yield from (*_volume(c, kept, unchanged=same), *_price_of_wrong(c, kept, unchanged=same))
+            yield from (*_volume(c, kept, unchanged=same), *_rents(c, kept, unchanged=same),
+                        *_price_of_wrong(c, kept, unchanged=same))
     if policy.recommended_is_tested:
         yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
     for name in LIMITS:
@@ -204,7 +205,7 @@ def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float
         "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months,
         "chance_to_beat_staying": chance(o, counts), "wrong_answers": o.quality.wrong_rate,
     }
-    return figures[name], "on cash alone" if counts == "cash" and name == "expected_npv_usd" else ""
+    return figures[name], "without wrong answers" if counts == "cash" and name == "expected_npv_usd" else ""
 
 
 def _oldest(c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:
@@ -263,6 +264,18 @@ def _volume(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rul
     at = None if isclose(was, now) else kept.turned_before(now)
     if at is not None:
         yield Rule(name=VOLUME, holds=False, limit=at, side="below" if at > was else "above", found=now, over=abs(now - at),
+                   note=_turns(kept) + (NOT_YET if unchanged else ""))
+
+
+def _rents(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
+    """The rule that the rent of what was decided is none at which, all rents alike and all else as decided, another is advised.
+
+    None where it is not, as of the volume, nor where rents are lower.
+    """
+    then, now = rent_then_and_now(kept, c) or (0.0, 0.0)
+    times = kept.turned_before_rents(now / then) if now > then and not isclose(now, then) else None
+    if times is not None:
+        yield Rule(name=RENTS, holds=False, limit=times * then, side="below", found=now, over=now - times * then,
                    note=_turns(kept) + (NOT_YET if unchanged else ""))
 
 

@@ -67,18 +67,31 @@ def _stands(s: Signpost, kept: Case, now: Case) -> float | None:
         listed, shape = _listed_on(before, kept, now), read_shared(kept.values())
         old, new = (_list_price(each, shape.input_tokens, shape.output_tokens, shape.weights) for each in (listed, option))
         return new / old if old and new is not None else None
-    return _card_price(s, before, option)
-
-
-def _card_price(s: Signpost, before: Option, now: Option) -> float | None:
-    """The least price of the signpost's card on the terms that the option had it on, or freer ones; else on any."""
     gpu = s.reason.split(",")[0].split(" at ")[0].removeprefix(RESALE)
+    return _card_price(gpu, s.today, before, option, bought=s.quantity == "usd_per_gpu")
+
+
+def rent_then_and_now(kept: Comparison, now: Comparison) -> tuple[float, float] | None:
+    """USD a GPU and hour of the card that the kept leading option rents: then, and what it rents that card for now.
+
+    None where it rented none, or now has no plan on that card.
+    """
+    id, fleet = kept.leader.id, kept.leader.fleet
+    if fleet is None or fleet.usd_per_gpu_hour <= 0.0 or id not in now.case.options:
+        return None
+    before, option = _options(kept.case, id)[id], _options(now.case, id)[id]
+    rent = _card_price(fleet.gpu, fleet.usd_per_gpu_hour, before, option, bought=False)
+    return None if rent is None else (fleet.usd_per_gpu_hour, rent)
+
+
+def _card_price(gpu: str, then: float, before: Option, now: Option, *, bought: bool) -> float | None:
+    """The least price of the card on the terms that the option had it on at the price of `then`, or freer ones; else on any."""
 
     def price(plan: Plan) -> float:
-        return float(plan.usd_per_gpu if s.quantity == "usd_per_gpu" else plan.usd_per_gpu_hour)
+        return float(plan.usd_per_gpu if bought else plan.usd_per_gpu_hour)
 
     of_card = [plan for plan in now.plans if plan.gpu == gpu]
-    had = [plan for plan in before.plans if plan.gpu == gpu and isclose(price(plan), s.today)]
+    had = [plan for plan in before.plans if plan.gpu == gpu and isclose(price(plan), then)]
     alike = [plan for plan in of_card if any(
         plan.gpus_per_replica == old.gpus_per_replica and plan.gpus_per_instance <= old.gpus_per_instance
         and plan.minimum_months <= old.minimum_months for old in had)]

@@ -148,11 +148,11 @@ def _moves(
 
 
 def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:
-    """Half and double within the field's bounds, of a score's wrong answers; ten points more or less where there is no half."""
+    """Half and double within the field's bounds, of a score's wrong answers; ten points more or less of a rate, a surcharge."""
     low, high, said = number / 2, number * 2, "half and double"
     if meaning.path.startswith(SCORES) and meaning.most == 1.0:  # a share, and no count of items
         low, high, said = 1 - 2 * (1 - number), 1 - (1 - number) / 2, "double and half the wrong answers"
-    elif meaning.unit == PER_YEAR:
+    elif meaning.unit == PER_YEAR or (meaning.unit == SHARE and number < 0.0):  # a surcharge, whose double may be refused
         low, high, said = number - STEP, number + STEP, "ten points less and more"
     elif meaning.unit == SHARE and number == 0:
         low, high, said = 0.0, STEP, "0 and ten points, since 0 has no double"

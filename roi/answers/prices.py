@@ -73,7 +73,7 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
     folder = prices_folder()
     if what is None:
         return PriceList(None, as_of, rents, purchases, tunings=tunings, holdings=tuple(_holdings(as_of)), folder=folder)
-    cards, name = {gpu.id for gpu in gpus_named(what)}, what.strip().lower()
+    cards, name = [gpu.id for gpu in gpus_named(what)], what.strip().lower()
     base = name.rpartition("/")[2]
     found = PriceList(
         what, as_of, folder=folder,
@@ -90,7 +90,8 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
         models = tuple((p, m) for p in provider_names() for m in model_names(p))
         raise UnknownName("WHAT", what, [*names, *(m for _, m in models), *map("/".join, models)], "card, model or vendor")
     if not (found.rents or found.purchases or apis or unpriced or found.tunings):
-        raise InputError(f"WHAT: no price of {what} is known on {as_of}; `roi prices add` states one")
+        each = f", which may be {', '.join(cards[:-1])} or {cards[-1]}," if len(cards) > 1 else ""
+        raise InputError(f"WHAT: no price of {what}{each} is known on {as_of}; `roi prices add` states one")
     return found
 
 

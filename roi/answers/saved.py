@@ -29,6 +29,8 @@ MOST = 1e15
 """The largest number of a fact."""
 RANGES = {SHARE: (0.0, 1.0), PER_YEAR: (-1.0, MOST)}
 """The least and the most of a number with this unit; of all others with a unit none is below 0, but for a credit."""
+SURCHARGED = (".discount", (-1.0, 1.0))
+"""The end of the path of a share that may be below 0, a surcharge, and the least and the most of it."""
 CREDIT = re.compile(r"costs\.\d+\.(upfront_usd|usd_per_month)")
 """A cost of the user's own, which may be below 0."""
 CURRENCY = re.compile(r"(?!USD|GPU)[A-Z]{3}(?![A-Za-z-])")
@@ -355,6 +357,8 @@ def _check_range(path: Path, name: str, fact: Fact) -> None:
     if CURRENCY.match(fact.unit):
         _refuse(path, f"case.{name[:200]}.unit: {fact.unit[:20]!r} is not usable; all amounts are in USD")
     least, most = RANGES.get(fact.unit, (0.0, MOST) if fact.unit and not CREDIT.fullmatch(name) else (-MOST, MOST))
+    if name.endswith(SURCHARGED[0]):
+        least, most = SURCHARGED[1]
     words = "a share" if fact.unit == SHARE else fact.unit or "a number"
     for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
         if isinstance(x, str) and UNSEEN.search(x):

@@ -133,8 +133,8 @@ class Option(OptionResult):
 
     def __repr__(self) -> str:
         return (f"{type(self).__name__}({self.id!r}: cash {usd(self.cash_monthly_usd)} a month, set-up {usd(self.upfront_usd)},"
-                f" mean NPV against staying {usd(self.expected_cash_npv_usd)} on cash, {usd(self.expected_npv_usd)} with wrong"
-                " answers)")
+                f" mean NPV against staying {usd(self.expected_cash_npv_usd)}, with wrong answers"
+                f" {usd(self.expected_npv_usd)})")
 
     def _repr_html_(self) -> str:
         return render_html(explained(self.comparison, self.id))

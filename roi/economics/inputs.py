@@ -70,7 +70,7 @@ class Shared:
     load_curve: Annotated[Array, At("workload.load_curve")]
     usd_per_error: Annotated[Number, At("quality.usd_per_error")]
     counts: str = "errors"
-    """What the verdict, and the size of a hybrid's floor, goes by: with wrong answers (errors), or cash alone (cash)."""
+    """What the verdict, and the size of a hybrid's floor, goes by: with wrong answers (errors), or without (cash)."""
     quality_bar: Annotated[float, At("quality.bar")]
     min_items: Annotated[float, At("verdict.min_items", absent=0.0)] = 0.0
     """Items on which a score counts as tested."""

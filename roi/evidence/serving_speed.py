@@ -136,8 +136,8 @@ class AdapterEffect:
     speed: float
     spread: Fact
     """1 with the ends over `speed`."""
-    read: int = 0
-    """Of the adapters, those that `speed` has not read: all but as many as were measured."""
+    known: int = 0
+    """Adapters whose reading `speed` has in it: as many as were measured; 0 where it is published, of whatever ranks."""
 
 
 def published_speed(adapters: int) -> float:
@@ -153,7 +153,7 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
     """
     published = adapter_throughput(adapters)
     if not measured:
-        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", published.number(), _relative(published), adapters)
+        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", published.number(), _relative(published))
     near = min(measured, key=lambda m: (abs(np.log(m.adapters / adapters)), m.adapters))
     lows, highs = [near.low / near.speed], [near.high / near.speed]
     source, speed = f"profile {profile}: {near.adapters} unmerged against the base", near.speed
@@ -165,7 +165,7 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
         source += f", brought to {adapters} by published runs"
     fact = Fact(value=1.0, low=float(joint_low(lows)), high=float(joint_high(highs)), unit="ratio",
                 basis=Basis.MEASURED if near.adapters == adapters else Basis.CALIBRATED, source=source)
-    return AdapterEffect(f"serving.adapter_speed.measured-{adapters}", speed, fact, max(adapters - near.adapters, 0))
+    return AdapterEffect(f"serving.adapter_speed.measured-{adapters}", speed, fact, near.adapters)
 
 
 def _relative(fact: Fact) -> Fact:

@@ -1,7 +1,7 @@
 """What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import date as Date
 from functools import cache, partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig
-from roi.catalog.models.shapes import known_model
+from roi.catalog.models.shapes import find_model, known_model
 from roi.catalog.rows import read_json
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import (
     LONE_BETWEEN,
     ONE_GPU,
+    REPLICAS,
     Evidence,
     GroupFit,
     TimedRun,
@@ -64,6 +65,11 @@ PACED_ROWS: Final = {
     "trainable_tokens": 3, "unilora": 1, "vblora": 4, "vera": 4, "waveft": 3,
 }
 """How many of them are of each method; of HRA, and of what other packages have of their own, there is none."""
+PROBES: Final = (
+    ("llama-3.1-8b", TrainingPlan("full", checkpointing=False, kernels="liger")),
+    ("llama-3.1-8b", TrainingPlan("lora", autocast=True, seq=128.0)), ("llama-3.1-8b", TrainingPlan("qdora")),
+    ("qwen3-30b-a3b", TrainingPlan("lora")))
+"""What the roofline is asked for, to tell whether it is still the same; a step of 128 tokens waits for the host."""
 LARGEST_JOB: Final = 512
 """GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
 
@@ -94,7 +100,7 @@ class CalibrationFile(Record):
     roi: str
     """Version of roi."""
     published: str = ""
-    """Digest of the roofline's figures that the scales stand against; empty in the fits that come with roi."""
+    """Digest of the roofline's times that the scales stand against; empty in the fits that come with roi."""
     tables: tuple[str, ...] = ()
     """Names of the tables that were read."""
     groups: tuple[CalibrationGroup, ...]
@@ -109,22 +115,32 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
 
 
 def _published(groups: Sequence[CalibrationGroup]) -> str:
-    """Digest of the figures that the roofline takes on the groups' cards, but for its own overall scale."""
+    """Digest of the roofline's times, but for its overall scale, in the groups' layouts on their cards, whatever moves them."""
+    places = sorted({(group.gpu, group.layout) for group in groups})
+    return figures_digest([[*place, _probe_times(*place)] for place in places])
+
+
+def _probe_times(gpu_id: str, layout: str) -> list[str] | None:
+    """Seconds of the micro-steps of PROBES, to four digits; None of a card or a layout of another roi."""
     known = training_efficiencies().step()
-    cards = {group.gpu: known.matrix_of.get(group.gpu) for group in groups}
-    return figures_digest(asdict(replace(known, overall=1.0, matrix_of={})) | {"matrix_of": cards})
+    sharding: Any = "none" if layout in (ONE_GPU, REPLICAS) else layout  # Any: a word of a file, which the plan checks
+    try:
+        plans = [(model, replace(plan, gpus=1 if layout == ONE_GPU else 4, sharding=sharding)) for model, plan in PROBES]
+        return [f"{theory_s(find_model(model), plan, find_gpu(gpu_id), known):.4g}" for model, plan in plans]
+    except InputError:
+        return None
 
 
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
     """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that do not count.
 
-    They cannot be read, or are stale: a scale is the roofline over what was measured, and the roofline's figures moved.
+    They cannot be read, or are stale: a scale is the roofline over what was measured, and the roofline moved.
     """
     return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration", _stale)
 
 
 def _stale(file: CalibrationFile, _: Sequence[CalibrationFile]) -> str:
-    again = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
+    again = "fitted before the roofline changed: write it again with roi calibrate TABLE.csv --output"
     return "" if file.published == _published(file.groups) else again
 
 

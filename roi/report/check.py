@@ -6,7 +6,7 @@ from dataclasses import asdict
 from math import inf, isinf
 
 from roi import __version__
-from roi.answers.check import IN_PLACE, IN_USE, PRICED, VOLUME, CheckAnswer, Rule
+from roi.answers.check import IN_PLACE, IN_USE, PRICED, RENTS, VOLUME, CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
@@ -85,8 +85,9 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
 def _name(answer: CheckAnswer, rule: Rule) -> str:
     if rule.name.startswith("facts."):
         return fact_name(rule.name.removeprefix("facts."))
-    if rule.name in {PRICED, VOLUME}:
-        return f"advice: {'what a wrong answer costs' if rule.name == PRICED else QUANTITIES['requests_per_day']}"
+    if rule.name in {PRICED, VOLUME, RENTS}:
+        of = rule.name.rpartition(".")[2]
+        return f"advice: {'what a wrong answer costs' if rule.name == PRICED else QUANTITIES[of]}"
     if rule.name.startswith("signposts."):
         option, _, quantity_ = rule.name.removeprefix("signposts.").rpartition(".")
         placed = next((words for words in (IN_PLACE, IN_USE) if rule.about.endswith(words)), "")

@@ -124,7 +124,7 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
     yield _answers(answer)
     counts = [side.comparison.verdict.counts for side in (a, b)]
     if counts[0] != counts[1]:
-        words = {"cash": "cash alone counted", "errors": "wrong answers counted too"}
+        words = {"cash": "wrong answers not counted", "errors": "wrong answers counted too"}
         yield Paragraph(f"Before, {words[counts[0]]}; after, {words[counts[1]]}.")
     options = dict.fromkeys(m.option for m in e.moved)
     for option in options:

@@ -82,8 +82,8 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone; systems that are judged on the same items pay their labels once.")
     if c.verdict.counts == "cash":
-        yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
-                        " quality.usd_per_error to count wrong answers.")
+        yield Paragraph("Wrong answers are not counted: what one costs is a template's guess, which decides nothing; state"
+                        " quality.usd_per_error to count them.")
     left = Counter(each.kind.replace("-", " ") for each in c.experiments if each not in listed)
     if left:
         words = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in left.items())

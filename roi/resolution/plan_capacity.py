@@ -342,11 +342,11 @@ def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, ser
     effect = adapter_effect(plan.adapters, served.adapters if served else (), served.adapters_of if served else "")
     limit = min(found.server.sequence_limit, float(sequences_at_once(slots, plan.adapters)))
     known, fitted = effect.spread.basis, on_card(find_engine(plan.engine or ENGINE), plan.gpu)
-    step = reading_adapters(found.server.iteration.at_speed(effect.speed), plan.slots, effect.read, plan.gpu, fitted)
-    server = replace(found.server, iteration=step, sequence_limit=limit)
+    step, reading = found.server.iteration.at_speed(effect.speed), (plan.slots, plan.adapters, plan.gpu, fitted)
+    server = replace(found.server, iteration=reading_adapters(step, *reading, known=effect.known), sequence_limit=limit)
     how = known.value if known == Basis.MEASURED else f"{known.value}; roi profile serve --adapters measures it"
     source = (f"{found.source}, {plan.adapters} adapter{'s' if plan.adapters > 1 else ''} at run time at {effect.speed:.2f} of"
-              f" its speed{' less the time to read them' if effect.read else ''} ({how}),"
+              f" its speed{' less the time to read them' * (plan.adapters > effect.known)} ({how}),"
               f" {slots:,.0f} at once in {slots * plan.slot_bytes / GIB:.1f} GiB of each GPU")
     basis = found.basis if known == Basis.MEASURED else Basis.PUBLISHED
     return replace(found, server=server, source=source, basis=basis, adapters=effect, adapter_slots=slots)

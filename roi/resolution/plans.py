@@ -298,9 +298,9 @@ def _closed_form(
     limit = np.minimum(limit, sequences_at_once(memory.adapter_slots, choice.adapters)) if choice.adapters else limit
     step = roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known,
                               experts_apart=habits.experts_apart, wgmma=habits.wgmma)
+    step = reading_adapters(step.at_speed(published_speed(choice.adapters)), together(slots), choice.adapters, cards, known)
     return serving_capacity(
-        requests, reading_adapters(step, together(slots), choice.adapters, cards, known), memory,
-        speed=published_speed(choice.adapters), sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
+        requests, step, memory, sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )
 

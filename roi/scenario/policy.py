@@ -68,8 +68,8 @@ class Policy(Section):
     upfront_usd: AmountRange | None = None
     """Set-up of the recommended option."""
     expected_npv_usd: Range | None = None
-    """NPV of the recommended option against staying, mean over the draws, on cash alone where the verdict is; staying itself is
-    not asked."""
+    """NPV of the recommended option against staying, mean over the draws, without wrong answers where the verdict counts none;
+    staying itself is not asked."""
     payback_months: AmountRange | None = None
     """Payback of the recommended option on cash, from today, at the central values; never is above any limit."""
     chance_to_beat_staying: ShareRange | None = None

@@ -41,8 +41,10 @@ OF_TIME: Final = {"_s": 1.0, "hours": HOUR_S, "days": 24 * HOUR_S, "months": MON
 """What the name of a field has that is a time, and the seconds of its unit."""
 MEANT_BY: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 """What is true or false in other words, which YAML 1.2 reads as text."""
-BOUND: Final = re.compile(r"(?:most|to) ([\d.]+)$")
-"""The upper bound that a message ends with."""
+BOUND: Final = re.compile(r"(?:least (?P<least>-[\d.]+) and )?(?:at )?(?:most|to) (?P<most>[\d.]+)$")
+"""The upper bound that a message ends with, and before it a lower one that is below 0."""
+BELOW_0: Final = ("discount", "_per_year")
+"""Ends of the names of fields that are shares or rates, and may be below 0."""
 CHOICE: Final = re.compile("'([^']*)'")
 """A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
@@ -205,11 +207,14 @@ def as_meant(value: object, kind: str, message: str, field: str = "") -> str:
         value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
         if told := _no_number(value, field):
             return told
-        number, size = _number_of(str(value), field)
+        below = field.endswith(BELOW_0) and str(value).strip().startswith("-")
+        number, size = _number_of(str(value).strip().removeprefix("-" * below), field)
+        number = -number if below and number is not None else number
         number = None if kind.startswith("int") and number is not None and number % 1 else number
     elif type(value) in {int, float} and not field.endswith("ratio") and (bound := BOUND.search(message)):
-        most, size, percent = float(bound[1]), "%", float(str(value))
-        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * most else None
+        least, most, size, percent = float(bound["least"] or 0.0), float(bound["most"]), "%", float(str(value))
+        likely = max(most, 2) <= percent <= 100 * most or 100 * least <= percent <= -2
+        number = percent / 100 if most in PERCENT_MEANT and likely else None
     if number is None:
         return ""
     return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")

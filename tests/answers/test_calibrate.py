@@ -362,8 +362,23 @@ def test_a_fit_against_another_roofline_is_left_out(tmp_path, monkeypatch):
         assert (len(found), len(left)) == (kept, 1 - kept)
     monkeypatch.undo()
     path.write_text(re.sub('"published": "[^"]+",', "", text), encoding="utf-8")
-    why = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
+    why = "fitted before the roofline changed: write it again with roi calibrate TABLE.csv --output"
     assert find_calibrations([tmp_path]) == ((), ((path, why),))
+
+
+def test_a_fit_is_left_out_where_a_rule_of_the_roofline_and_no_figure_has_changed(tmp_path, monkeypatch):
+    """ZeRO-3's hooks slow down what it shards, launches all; of a card that this roi does not know nothing is checked."""
+    for layout in (ONE_GPU, "zero3"):
+        text = calibration_text([fit(0.9, layout=layout)], date(2026, 11, 25), "0.1.0", ["t.csv"])
+        (tmp_path / f"{layout}.calibration").write_text(text, encoding="utf-8")
+    unknown = calibration_text([fit(0.9, gpu="RTX-9090"), fit(0.9, layout="zero4")], date(2026, 11, 25), "0.1.0", ["u.csv"])
+    (tmp_path / "unknown.calibration").write_text(unknown, encoding="utf-8")
+    assert find_calibrations([tmp_path])[1] == ()
+    monkeypatch.setattr("roi.estimate.step.step_time.ZERO3_HOOK_S", 2e-2)
+    found, left = find_calibrations([tmp_path])
+    assert ([path.name for path, _ in left], len(found)) == (["zero3.calibration"], 2)
+    monkeypatch.setattr("roi.estimate.step.work.FORWARD_OPERATORS", 60.0)
+    assert [path.name for path, _ in find_calibrations([tmp_path])[1]] == [f"{ONE_GPU}.calibration", "zero3.calibration"]
 
 
 def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):

@@ -84,6 +84,7 @@ EXACT = {"low": None, "high": None}
     ("workload.requests_per_day", {"value": -5, **EXACT}, r"-5 is not usable; requests/day from 0 to 1e\+15"),
     (DRIFT, {"value": 9.0}, r"case\.drift\.\w+: low -[\d.]+, value 9.0, high [\d.]+ is not usable; low <= value"),
     ("quality.bar", {"value": 5.0}, r"case\.quality\.bar: 5.0 is not usable; a share from 0 to 1$"),
+    ("options.stay.price.discount", {"value": -1.5, **EXACT}, "discount: -1.5 is not usable; a share from -1 to 1$"),
     ("GPUS", {"value": 0}, r"case\..*gpus\w*: 0.* is not usable; at least 1$"),
     ("title", {"value": "a\x1b[31mb", **EXACT}, "one line of plain text"),
     ("as_of", {"value": "x", **EXACT}, "'x' is not usable; a day like 2026-11-26"),
@@ -102,6 +103,16 @@ def test_a_fact_that_cannot_have_been_saved_is_one_sentence_with_its_field(
     damaged.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(CaseError, match=told):
         compare_file(damaged)
+
+
+def test_a_discount_below_zero_is_read_again_as_it_was_saved(tmp_path: Path) -> None:
+    """10% more than the list in all rates, from 20% more to 5% less."""
+    file = tmp_path / "saved.json"
+    answer = compare_file(overrides=("draws=64", "incumbent.discount={value: -0.1, low: -0.2, high: 0.05}"))
+    file.write_text(comparison_json(answer.comparison, scenario=answer.scenario, warnings=()), encoding="utf-8")
+    again = compare_file(file)
+    assert not any("what its facts give" in w for w in again.warnings)
+    assert again.comparison.leader.npv_usd == answer.comparison.leader.npv_usd
 
 
 @pytest.mark.full

@@ -52,7 +52,8 @@ class Hub(BaseHTTPRequestHandler):
     def answer(self, *, body):
         self.asked.append(self.path)
         name, _, rest = self.path.removeprefix("/api/models/").lstrip("/").partition("/re")
-        other = {"owner/other": {"model.extra.weight": (3, 3)}, "owner/huge": {"x": (10**400,) * 20}}.get(name, {})
+        other = {"owner/other": {"model.extra.weight": (3, 3)}, "owner/huge": {"x": (10**400,) * 20},
+                 "owner/wide": {"model.x.weight": (2**39,) * 8}}.get(name, {})
         files = {f"solve/{COMMIT}/config.json": json.dumps(ENTRIES).encode(),
                  f"solve/{COMMIT}/model.safetensors": weights(TENSORS | other),
                  "vision/main": json.dumps({"id": name, "sha": COMMIT, "siblings": []}).encode()}
@@ -105,6 +106,7 @@ def test_a_model_of_the_hub_is_read_at_its_commit_and_counted_as_its_weights_are
 @pytest.mark.parametrize(("name", "said"), [
     ("hub:owner/other", "the headers of its weights hold 202,"),
     ("hub:owner/none", "the Hub has no model 'owner/none'"), ("hub:owner/huge", "is no shape"),
+    ("hub:owner/wide", "model.x.weight: (549755813888, 549755813888, 54975581388 is no shape"),
     ("hub:owner/fits@old", "owner/fits has no revision 'old'"),
 ])  # fmt: skip
 def test_what_the_hub_does_not_hold_is_one_message(hub, name, said):

@@ -1,12 +1,14 @@
 """`roi diff`: what changed, cause by cause, in every form; `roi check`: which limit broke, and by how much."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asked import ask
 
+from roi.answers.check import check_file
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 TICKETS = """\
@@ -376,6 +378,27 @@ def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn
         assert rule["sentence"].startswith("advice: requests a day: asked above 4,")
 
 
+@pytest.mark.parametrize(("rent", "code"), [(0.6, 0), (1.2, 0), (2.0, 3)])
+def test_rents_at_which_the_advice_turns_are_passed_before_central_values_turn(tmp_path: Path, rent: float, code: int) -> None:
+    """With rents 1.83 times as high, $1.28 where it was $0.70, a floor with spill is advised; staying is cheaper above $6."""
+    saved, tickets = tmp_path / "saved.json", Path(__file__).parents[2] / "examples" / "tickets.yaml"
+    asked = [each for text in (
+        "candidates={self_hosted: [qwen3-8b], cascade_first: [], vendors: [us]}", "workload.requests_per_day=300000",
+        "draws=256",
+        "quality.scores={gpt-6-sol: 0.92, qwen3-8b: 0.91, qwen3-8b+lora: 0.92}",
+        "gpu_rents=[{gpu: RTX-4090, vendor: us, usd_per_gpu_hour: 0.7}]") for each in ("--set", text)]
+    assert ask("compare", tickets, *asked, "--output", saved).exit_code == 0
+    policy = file(tmp_path, "policy.yaml", text=f"saved: {saved}\nsignposts_hold: true\n")
+    dearer = [text.replace("0.7}]", f"{rent}}}]") for text in asked]
+    result = ask("check", tickets, policy, *dearer, "--format", "json")
+    rules = {rule["name"]: rule for rule in json.loads(result.stdout)["rules"] if not rule["holds"]}
+    assert (result.exit_code, set(rules)) == (code, {"signposts.usd_per_gpu_hour"} if code else set())
+    if code:
+        rule = rules["signposts.usd_per_gpu_hour"]
+        assert (rule["limit"], rule["side"], rule["found"]) == (pytest.approx(1.83 * 0.7, rel=0.02), "below", rent)
+        assert rule["sentence"].startswith("advice: rent of a GPU hour, all alike: asked below $1.2")
+
+
 def test_without_draws_no_means_and_chances_are_named(tmp_path: Path) -> None:
     saved, tickets = tmp_path / "saved.json", Path(__file__).parents[2] / "examples" / "tickets.yaml"
     assert ask("compare", tickets, "--set", "draws=0", "--output", saved).exit_code == 0
@@ -418,6 +441,13 @@ def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets
     assert result.exit_code == 3
     assert rule["over"] == rule["found"] - 10
     assert rule["about"].startswith("options.")
+
+
+def test_an_npv_of_which_wrong_answers_are_no_part_is_not_called_cash(tmp_path: Path) -> None:
+    """What own cards would fetch is in it (docs/economics.md, 1.7). Of wrong answers, at a guessed price, none counts."""
+    policy = file(tmp_path, "policy.yaml", text="expected_npv_usd: {at_least: 1}\n")
+    rules = check_file(None, policy, today=date(2026, 12, 1), overrides=("draws=64",)).rules
+    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["without wrong answers"]
 
 
 def test_a_limit_that_is_just_kept_is_not_printed_as_the_figure(tmp_path: Path, tickets: Path) -> None:

@@ -80,6 +80,13 @@ def test_an_end_that_the_scenario_refuses_is_told_as_refused(mine):
     assert "Moves: not told, for --set workload.can_wait_share=0.5 is refused here (serving.autoscale_floor: 0" in text
 
 
+def test_a_surcharge_moves_by_ten_points_within_its_bounds(mine):
+    """-0.95 is 95% more than the list; the double of that would be refused."""
+    text = " ".join(ask("help", "incumbent.discount", mine, "--set", "incumbent.discount=-0.95").stdout.split())
+    assert "-100% -85%" in text
+    assert "the values are ten points less and more, within its bounds" in text
+
+
 def test_the_double_of_a_shared_prefix_is_no_longer_than_the_longest_prompt(mine):
     """1,000 of 1,800 tokens: the double, 2,000, is none; at most 1,800."""
     text = " ".join(ask("help", "shared_prefix_tokens", mine, "--set", "workload.shared_prefix_tokens=1000").stdout.split())

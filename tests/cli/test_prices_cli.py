@@ -134,7 +134,9 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     assert "; nearest: claude-2" in ask("clade").stderr
     assert re.search(r"'zzz'; none of the \d,\d{3} known names is like it\n$", ask("zzz").stderr)
     for args, told in ((("h100-sxm", "--as-of", "2020-01-01"), "no price of h100-sxm is known on 2020-01-01"),
-                       (("rtx-a4500",), "no price of rtx-a4500 is known on 2026-11-26; `roi prices add` states one")):
+                       (("rtx-a4500",), "no price of rtx-a4500 is known on 2026-11-26; `roi prices add` states one"),
+                       (("rtx-pro-6000",), ("no price of rtx-pro-6000, which may be RTX-PRO-6000-WS, RTX-PRO-6000-MQ or"
+                                           " RTX-PRO-6000-SE, is known on 2026-11-26; `roi prices add` states one"))):
         answer = ask(*args)
         assert (answer.exit_code, answer.stdout) == (2, "")
         assert told in answer.stderr

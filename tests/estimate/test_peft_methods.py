@@ -11,7 +11,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import theory_s
-from roi.estimate.step.step_time import step_time
+from roi.estimate.step.step_time import step_time, step_work
 from roi.estimate.step.tuner_work import fetched_bytes, tuner_work
 from roi.estimate.training.adapter_activations import behind_mlp_peak
 from roi.estimate.training.adapters import check_rank, trained_parameters
@@ -267,6 +267,22 @@ def test_what_a_tuner_makes_of_weights_takes_as_long_whatever_the_tokens():
     assert fetched_bytes(MODEL, asked) == 28 * 4 * n**2
     assert fetched_bytes(MODEL, replace(asked, trainer="hf", checkpointing=True)) == fetched_bytes(MODEL, plan("hra")) == 0.0
     assert tuner_work(MODEL, plan("lora")) == tuner_work(MODEL, plan("miss")) == ([], [])
+
+
+def test_the_host_launches_what_a_tuner_makes_of_weights_too():
+    """HRA of rank 8 without checkpointing: 11 kernels a reflection, 2 x 2 products, one forward and two backward of the tokens
+    in fp32 beside a bf16 base; LoRA's path, 6 and 9 operators, is counted with the step. A small model waits for it."""
+    small, card, known = find_model("qwen3-0.6b"), find_gpu("H100-80GB-SXM"), training_efficiencies().step()
+    lora, hra = (step_time(small, plan(m, rank=8.0, checkpointing=False), card, known) for m in ("lora", "hra"))
+    targets = 28 * 2
+    assert hra.host_s - lora.host_s == pytest.approx(targets * (8 * 11 + 2 * 2 + 3 - 6 - 9) * known.launch_s)
+    assert hra.micro_step_s > hra.host_s
+    boft, path = ([step_work(small, plan(m, rank=4.0, targets=("q_proj",), checkpointing=on)).operators for on in (False, True)]
+                  for m in ("boft", "lora"))
+    assert boft[0] - path[0] == pytest.approx(28 * (3 * 2 + 3 + 1 + 3 + 256 / 4 - 15))
+    assert boft[1] - path[1] == pytest.approx(28 * (3 * 3 + 2 * 3 + 1 + 4 + 2 * 256 / 4 - 21))
+    same = [step_work(small, plan(m)).operators for m in ("lora", "shira", "vera")]
+    assert same[0] == same[1] == same[2]
 
 
 @pytest.mark.parametrize(("method", "bytes_each", "factors"), [

@@ -33,7 +33,7 @@ def test_independent_spreads_add_as_squares_of_logarithms() -> None:
 def test_without_a_profile_the_effect_is_the_published_one() -> None:
     """One adapter: 0.90 of merged, 0.66 to 0.96."""
     found = adapter_effect(1, (), "")
-    assert (found.speed, published_speed(1), found.read) == (0.9, 0.9, 1)
+    assert (found.speed, published_speed(1), found.known) == (0.9, 0.9, 0)
     assert (found.spread.low, found.spread.high) == (pytest.approx(0.66 / 0.9), pytest.approx(0.96 / 0.9))
     assert found.spread.basis == Basis.PUBLISHED
 
@@ -50,7 +50,7 @@ def test_another_number_is_brought_there_by_published_runs_and_is_less_sure() ->
     found = adapter_effect(100, (HALF,), "p")
     assert found.speed == pytest.approx(0.5 * 0.87 / 0.9)
     assert found.spread.low < 0.62 / 0.87
-    assert [adapter_effect(n, (HALF,), "p").read for n in (1, 4, 100)] == [0, 0, 96]
+    assert [adapter_effect(n, (HALF,), "p").known for n in (1, 4, 100)] == [4, 4, 4]
     assert found.spread.basis == Basis.CALIBRATED
 
 

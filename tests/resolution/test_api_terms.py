@@ -119,6 +119,8 @@ def test_a_discount_of_today_that_is_not_taken_for_another_model_of_the_vendor_i
                         ({**off, "candidates": {"api_models": ["anthropic/claude-haiku-5-5"], "cascade_first": []}}, 0)):
         warnings = set(resolve(check_scenario(quiet(given))).warnings)
         assert len([x for x in warnings if "is at list price: whether today's discount of 18%" in x]) == told
+    dearer = resolve(check_scenario(quiet({"incumbent": {"discount": -0.1}}))).warnings
+    assert len([x for x in dearer if "is at list price: whether today's surcharge of 10% (incumbent.discount)" in x]) == 1
 
 
 def test_prompts_above_an_edge_of_todays_price_list_or_near_it_are_told() -> None:

@@ -56,6 +56,12 @@ def test_what_is_no_table_is_one_message_of_what_was_found(tmp_path, text, told)
     assert told in str(error.value)
 
 
+def test_a_table_of_runs_with_a_column_of_scores_is_no_evaluation(tmp_path):
+    text = "id,model,gpu,method,peak_mem_gib,score\n1,llama-3.1-8b,L40S,lora,20,0.7\n"
+    with pytest.raises(InputError, match="the unknown column 'score'"):
+        read_csv(write(tmp_path / "t.csv", text)).check_columns(("id", "model", "gpu", "method", "peak_mem_gib"), ())
+
+
 @pytest.mark.parametrize(("column", "told"), [
     ("a", "the unknown column 'a'; `roi schema"),
     ("micro_batches", "the unknown column 'micro_batches'; nearest: micro_batch;"),

@@ -371,3 +371,8 @@ def test_a_row_of_a_folder_s_model_says_what_reads_that(skipped, tmp_path, monke
     (tmp_path / "mine").mkdir()
     assert "a folder's or file's model" in (why := skipped(model=model).why)
     assert "roi profile train" in why
+
+
+@pytest.mark.parametrize("model", ["x" * 300, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 200])
+def test_a_model_s_name_that_is_longer_than_a_file_s_in_bytes_is_one_that_the_catalog_lacks(skipped, model):
+    assert "no model of the catalog" in skipped(model=model).why

@@ -41,7 +41,7 @@ OF_THE_CACHE: Final = ("etag", "x-linked-etag", "x-repo-commit")
 """What the server says and the client calls files of its cache by."""
 MOST_DIMENSIONS: Final = 8
 MOST_ELEMENTS: Final = 2**40
-"""Entries along one dimension of a tensor are fewer."""
+"""Entries of a tensor, and along each of its dimensions, are fewer."""
 Tensors = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 
@@ -209,7 +209,8 @@ def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:
     held = (item for file in sorted(files) for item in files[file].tensors.items())
     stored = tuple((name, str(each.dtype), tuple(each.shape)) for name, each in held)
     for name, _, size in stored:
-        if len(size) > MOST_DIMENSIONS or not all(type(n) is int and 0 <= n < MOST_ELEMENTS for n in size):
+        sizes = all(type(n) is int and 0 <= n < MOST_ELEMENTS for n in size)
+        if len(size) > MOST_DIMENSIONS or not sizes or prod(size) >= MOST_ELEMENTS:
             raise ValueError(f"{name[:60]}: {str(size)[:40]} is no shape")
     return stored
 

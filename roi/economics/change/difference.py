@@ -124,7 +124,8 @@ def central_figures(case: Case, ids: Sequence[str]) -> Array:
     for id in ids:
         there = id in options and options[id].infeasible is None
         done = evaluate(shared, options[id], options) if there else stay
-        found += [float(stay.pv) - float(done.pv), float(stay.cash_pv) - float(done.cash_pv), mean_cash(done)]
+        found += [float(stay.pv) - float(done.pv), float(stay.pv_without_errors) - float(done.pv_without_errors),
+                  mean_cash(done)]
     return np.array(found)
 
 

@@ -146,6 +146,14 @@ class Comparison:
         """
         return self._other_leaders.rent
 
+    def turned_before_rents(self, times: float) -> float | None:
+        """The factor on today's rents of GPUs, on the way up to this one, from which on another option is recommended.
+
+        All rents move alike. None where at this one today's option is, or rents are no higher. Who is recommended there is
+        asked first, and then where, as `turning_rent` does.
+        """
+        return self._other_leaders.rents_on_the_way_to(times)
+
     def cash_at_mean_rents(self, id: str) -> float | None:
         """Cash of a mean month once the option serves alone, USD, were rents at their mean level; None where it rents none.
 

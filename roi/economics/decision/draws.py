@@ -1,4 +1,4 @@
-"""All draws of the uncertain facts: what each option saves in each of them, with wrong answers counted and on cash alone.
+"""All draws of the uncertain facts: what each option saves in each of them, with wrong answers counted and without.
 
 One row a draw, the same rows for every option, in chunks of bounded memory.
 """
@@ -79,7 +79,7 @@ class Drawn:
         return FactColumns(tuple(self.facts.values()))
 
     def saved(self, counts: str) -> Mapping[str, Array]:
-        """What the verdict ranks by: savings with wrong answers counted (`errors`), or on cash alone (`cash`)."""
+        """What the verdict ranks by: savings with wrong answers counted (`errors`), or without (`cash`)."""
         return self.cash if counts == "cash" else self.npv
 
 
@@ -121,7 +121,7 @@ def _draw_chunk(
         meets = meets_bar(shared, options[id], options, done.spill)
         first = np.asarray(stay.total.upfront) - done.total.upfront
         drawn.meets[id][rows] = meets
-        for held, saved in ((drawn.npv, stay.pv - done.pv), (drawn.cash, stay.cash_pv - done.cash_pv)):
+        for held, saved in ((drawn.npv, stay.pv - done.pv), (drawn.cash, stay.pv_without_errors - done.pv_without_errors)):
             kept = np.asarray(saved).reshape(-1)
             held[id][rows] = np.where(meets, kept, saved_below_bar(shared, np.asarray(first).reshape(-1), kept))
         if id == "stay":

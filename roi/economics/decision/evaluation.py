@@ -44,8 +44,8 @@ class Evaluated:
         return self.pv + sum((present_value(upfront, monthly, rate) for upfront, monthly in left_out), 0.0)
 
     @cached_property
-    def cash_pv(self) -> Number:
-        """Present value without the cost of wrong answers, USD."""
+    def pv_without_errors(self) -> Number:
+        """Present value without the cost of wrong answers, USD; what own cards could be sold for, no cash, is in it."""
         return self.pv - self.total.errors_pv
 
     @property
@@ -58,8 +58,8 @@ class Evaluated:
         return found if fleet.spill.ndim > 1 else float(found.item())
 
     def counted(self, counts: str) -> Number:
-        """Present value of what the verdict `counts`: with the cost of wrong answers, or of cash alone, USD."""
-        return self.cash_pv if counts == "cash" else self.pv
+        """Present value of what the verdict `counts`: with the cost of wrong answers, or without it, USD."""
+        return self.pv_without_errors if counts == "cash" else self.pv
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ class OptionResult:
     expected_npv_usd: float
     """Mean of `npv_usd` over the draws, USD; the central value without draws."""
     expected_cash_npv_usd: float
-    """Mean over the draws of the NPV without the cost of wrong answers, USD; the central value without draws."""
+    """Mean over the draws of `npv_without_errors_usd`, USD; the central value without draws."""
     roi: float | None
     """Return on investment, a ratio: savings less set-up, over set-up, not discounted; None for staying, or without set-up."""
     irr: float | None
@@ -224,7 +224,7 @@ class OptionResult:
     probability_npv_positive: float | None
     """Share of the draws in which it beats staying, wrong answers counted."""
     probability_cash_positive: float | None
-    """Chance to beat staying on cash alone."""
+    """Share of the draws in which it beats staying without the cost of wrong answers; cards that could be sold count."""
     probability_beats_best_untrained: float | None
     """Share of the draws in which it costs no more than every option that trains nothing and is tested."""
     probability_good_enough: float | None
@@ -284,7 +284,7 @@ def option_result(
     is_stay = id == "stay"
     start = alone_from(option, shared.horizon)
 
-    without_errors = float(stay.cash_pv) - float(done.cash_pv)
+    without_errors = float(stay.pv_without_errors) - float(done.pv_without_errors)
     # best untrained: the cheapest untrained option, itself included, so an untrained winner shows zero
     rival = min((float(central[u].pv) for u in untrained), default=float(stay.pv))
     npvs, cash, beats, paid, positive, in_cash = None, None, None, None, None, None

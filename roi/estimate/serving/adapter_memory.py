@@ -98,19 +98,22 @@ def together(slots: Sequence[AdapterSlots | None]) -> AdapterSlots | None:
 
 
 def reading_adapters(
-    step: Iteration, slots: AdapterSlots | None, adapters: int, gpu: Gpu | Sequence[Gpu], efficiencies: Efficiencies,
+    step: Iteration, slots: AdapterSlots | None, adapters: int, gpu: Gpu | Sequence[Gpu], efficiencies: Efficiencies, *,
+    known: int = 0,
 ) -> Iteration:
     """The step that also reads each adapter of its sequences once, of so many that are asked alike; as it was where none is.
 
+    The step may have been measured with fewer, `known` of them: then it reads as many more as differ of all than of these.
     Kernels take the tokens of one adapter together, and read its whole slot, whatever rank the adapter has of it (vLLM:
     lora_shrink_op.py, whose grid is of active adapters and N the slots' rank; SGLang's segments). Left out: their products, 2%
     of a prompt's at rank 64 on all linear layers of 8 billion parameters and 8% at 256, and what prompts read beside a step.
     """
-    if slots is None or not adapters:
+    if slots is None or adapters <= known:
         return step
     bandwidth = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s) * efficiencies.decode_mbu
     read_s, part = slots.each_bytes / bandwidth, slots.experts_part
-    return replace(step, adapter_s=read_s * (1.0 - part), adapter_experts_s=read_s * part, adapters=float(adapters))
+    return replace(step, adapter_s=read_s * (1.0 - part), adapter_experts_s=read_s * part,
+                   adapters=float(adapters), known_adapters=float(known))
 
 
 def slot_rank(rank: int, engine: str) -> int:

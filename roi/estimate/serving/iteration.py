@@ -59,7 +59,7 @@ EXPERT_LAUNCHES_S: Final = 5e-6
 """Seconds of a step for each expert that a GPU has, or a slice of, where experts in 4 bits have kernels apart: two, each some
 2.5 us in a graph even where no token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128
 experts, 32.0 ms a token in 4 bits, 7.3 ms in 16); what such kernels lack in prompts is left out."""
-COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows", "adapters")
+COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows", "adapters", "known_adapters")
 """Fields of an iteration that are no seconds."""
 
 
@@ -113,6 +113,8 @@ class Iteration:
     """Reading those of one."""
     adapters: Number = 1.0
     """How many there are, all asked alike."""
+    known_adapters: Number = 0.0
+    """How many the other coefficients were measured with, which have the reading of as many in them."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""
@@ -130,10 +132,10 @@ class Iteration:
     def terms_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """The sum of the step's terms, with nothing hidden or padded."""
         n = np.asarray(sequences, dtype=float)
-        different = self.adapters * (1.0 - (1.0 - 1.0 / self.adapters) ** n)
+        different = differing(self.adapters, n)
         adapter_s = self.adapter_s + self.adapter_experts_s * self.touched(n / np.maximum(different, 1.0))
         return (self.step_s + self.experts_s * self.touched(n) + self.sequence_s * n + self.kv_byte_s * kv_bytes
-                + adapter_s * different)
+                + adapter_s * (different - differing(self.known_adapters, n)))
 
     def padding_s(self, sequences: Number) -> Number:
         """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.
@@ -189,6 +191,12 @@ class Iteration:
     def at_speed(self, speed: Number) -> "Iteration":
         """The engine at `speed` times its speed: every coefficient in seconds is divided by it."""
         return replace(self, **{f.name: getattr(self, f.name) / speed for f in fields(self) if f.name not in COUNTS})
+
+
+def differing(adapters: Number, sequences: Number) -> Number:
+    """How many of so many adapters, asked alike, the sequences of a step have on average."""
+    others: Number = (1.0 - 1.0 / np.maximum(adapters, 1.0)) ** sequences
+    return adapters * (1.0 - others)
 
 
 def kv_element_bytes(name: str) -> float:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.optimizer_time import orthogonal_s, paging_s, update_s
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
-from roi.estimate.step.tuner_work import fetched_bytes, tuner_work
+from roi.estimate.step.tuner_work import fetched_bytes, tuner_operators, tuner_work
 from roi.estimate.step.work import (
     Pass,
     Product,
@@ -165,8 +165,8 @@ def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
     run = (model if plan.stack == "litgpt" and plan.method != "llamapro" else built_model(model, plan)).unrolled
     products, passes = tuner_work(run, plan)
     return StepWork(run=run, products=(*step_products(run, plan), *products), passes=(*step_passes(run, plan), *passes),
-                    merged=tuple(decomposition_passes(run, plan)), operators=step_operators(run, plan),
-                    fetched_bytes=fetched_bytes(run, plan))
+                    merged=tuple(decomposition_passes(run, plan)), fetched_bytes=fetched_bytes(run, plan),
+                    operators=step_operators(run, plan) + tuner_operators(run, plan, products, passes))
 
 
 def step_time(

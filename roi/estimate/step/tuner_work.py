@@ -5,12 +5,20 @@ the same whatever the tokens. Counted operator by operator on peft 0.21 (peft/tu
 and, of those that need values, on the CPU; what is not counted is in a family's pace (evidence/training_speed.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
-from roi.estimate.step.work import Pass, Product, adapter_dtype, tokens_of, unlowered_dtype
+from roi.estimate.step.work import (
+    FURTHER_KERNEL,
+    TARGET_OPERATORS,
+    Pass,
+    Product,
+    adapter_dtype,
+    tokens_of,
+    unlowered_dtype,
+)
 from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.peft_methods import Making, block
 from roi.estimate.training.plan import TrainingPlan
@@ -38,6 +46,19 @@ def tuner_work(model: ModelShape, plan: TrainingPlan) -> tuple[list[Product], li
         found += own(x, plan) if own else _made(x, plan, makes) if makes else ()
         found += _passes(x, plan, turned, tokens_of(plan) * x.outputs) if turned else ()
     return [each for each in found if isinstance(each, Product)], [each for each in found if isinstance(each, Pass)]
+
+
+def tuner_operators(model: ModelShape, plan: TrainingPlan, products: Iterable[Product], passes: Iterable[Pass]) -> Number:
+    """Operators that the host launches for what `tuner_work` found, beyond those of a path, which `step_operators` counts.
+
+    With that path, for a target of peft's own on a CPU without checkpointing: HRA of rank 8 has 127 (95 here), OFT 34 (32),
+    LoHa 21 (16), WaveFT 44 (16). BOFT's kernels without bytes are further ones of one operator.
+    """
+    own: Number = sum((p.calls * p.rounds for p in products), np.float64(0.0))
+    own = sum((p.calls * np.where(np.asarray(p.bytes_each) > 0.0, 1.0, FURTHER_KERNEL) for p in passes), own)
+    path = TARGET_OPERATORS[0] * _forwards(plan) + TARGET_OPERATORS[1]
+    beyond: Number = np.maximum(own - path * sum(x.layers for x in target_linears(model, plan)), 0.0)
+    return beyond
 
 
 def fetched_bytes(model: ModelShape, plan: TrainingPlan) -> Number:

@@ -38,7 +38,8 @@ INT8_OUTPUT_BYTES: Final = 16.0
 INT8_OPERATORS: Final = 13.0
 """Operators of one int8 product beside the product: casts, magnitude, comparison, two any and their sync, quantisation,
 dequantisation, bias."""
-
+TARGET_OPERATORS: Final = (6.0, 9.0)
+"""Operators of a target's path beside its product, forward and backward: two products, casts, scaling and the addition."""
 FURTHER_KERNEL: Final = 0.25
 """Host time of an operator's second and later kernels over that of the operator."""
 
@@ -306,9 +307,8 @@ def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: f
 def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     """Number of operators that the host launches in a micro-step, experts that are one parameter apart (step/experts.py).
 
-    The loss and the embedding are left out (some thirty). A target adds its two products, casts, scaling and addition (6
-    forward, 9 backward; 2 more each under autocast, one with dropout; DoRA 12 and 10); an NF4 product dequantises in two
-    kernels and casts (4).
+    The loss and the embedding are left out (some thirty). A target adds TARGET_OPERATORS (2 more each under autocast, one with
+    dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
     """
     again = 2.0 if plan.checkpointing else 1.0
     norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below
@@ -326,11 +326,12 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     dora = (12.0, 10.0) if plan.weight_decomposed else (0.0, 0.0)
+    path = [targets * (each + under + dropped + more) for each, more in zip(TARGET_OPERATORS, dora, strict=True)]
     packed = (4.0 if plan.quantised else INT8_OPERATORS if plan.int8 else 0.0) * sum(
         x.layers * x.experts for x in model.linears if adaptable(x, split=plan.split_experts))
-    ahead = forward + products + packed + targets * (6.0 + under + dropped + dora[0])
+    ahead = forward + products + packed + path[0]
     unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
-    back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])
+    back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + path[1]
     return ahead * again + back
 
 

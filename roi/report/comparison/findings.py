@@ -9,7 +9,7 @@ from roi.economics.decision.recommendation import value
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.case import Case
 from roi.facts.fact import Fact
-from roi.report.comparison.option_figures import counted, mean_npv, option_of, quality, rate_assumed
+from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
@@ -138,10 +138,10 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         Heading(f"Break-even in requests a day (today {now})"),
         Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
         Paragraph(f"The best option of each kind by {mean_npv(c)}; what it costs, {counted(c)}, at the central values over the"
-                  " whole horizon, set-up included, where UNLESS goes by means and chances; running cost: the mean month after"
-                  " go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option"
-                  " that trains nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
-                  ' wins for good from the second figure on, or no further than "to" says.'),
+                  f" whole horizon, set-up included{', where UNLESS goes by means and chances' * drawn(c)}; running cost: the"
+                  " mean month after go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other"
+                  " tested option that trains nothing. A further GPU costs before it is used, so an option may win first and"
+                  ' lose again: it wins for good from the second figure on, or no further than "to" says.'),
     ]
     if only is None and (good := c.break_even_requests_per_day) is not None:
         today = case_number(c.case, "workload.requests_per_day")

@@ -24,8 +24,8 @@ NEAR, FAR = 3.0, 10.0
 MOST_TURNS = 2
 """Options of which the draws leave open to which the advice turns, and that are all named; of more none is."""
 ALIKE = 0.05
-"""Part of a volume by which another one is told as the same: that of an advice is placed to 2%, by means and chances, where the
-other is exact, at the central values."""
+"""Part of a volume by which another one is told as the same: that of an advice goes by means and chances, the other by central
+values."""
 ROUNDED = 1.02
 """Times a factor on rents by which the next one of two digits may lie above it; further off it is told to three."""
 MOST_DIGITS = 6

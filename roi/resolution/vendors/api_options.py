@@ -266,10 +266,11 @@ def _is_incumbent(s: Scenario, price: ApiPrice, incumbent: ApiPrice, model: str,
 
 
 def _warn_of_list_price(sheet: FactSheet, s: Scenario, name: str, terms: Terms, *, same_vendor: bool) -> None:
-    """Say where today's discount is not taken for another model of the same vendor."""
+    """Say where today's discount, or the surcharge that it is below 0, is not taken for another model of the same vendor."""
     off = value_of(s.incumbent.discount)
-    if same_vendor and off > 0 and "discount" not in terms.own.model_fields_set:
-        sheet.warnings.append(f"{name} is at list price: whether today's discount of {100 * off:.3g}% (incumbent.discount)"
+    if same_vendor and off != 0.0 and "discount" not in terms.own.model_fields_set:
+        todays = f"{'discount' if off > 0.0 else 'surcharge'} of {100 * abs(off):.3g}%"
+        sheet.warnings.append(f"{name} is at list price: whether today's {todays} (incumbent.discount)"
                               f" holds for it too is yours to say: apis.{name}.discount")
 
 

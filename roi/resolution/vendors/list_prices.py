@@ -208,7 +208,7 @@ def price_in_force(
     came = old is not None and all(
         _alike(getattr(today, rate), [times * usd for usd in getattr(old, rate)])
         for rate in ("input_usd_per_mtok", "output_usd_per_mtok"))
-    if discount > 0.0 and not came:
+    if discount != 0.0 and not came:
         why = (f"the list of {listed.date} is newer and did not move so; whether the discount of {discount:.3g} has ended, or"
                " that price has not come, the catalog cannot say: set discount as it is now, and take this price out")
         raise ScenarioError(f"{field}.price_ratio", times, why)

@@ -17,7 +17,7 @@ from roi.store.tables.csv_table import CsvTable, TextRow
 
 MOST_COUNTED: Final = 2**53
 LONGEST_NAME: Final = 255
-"""Characters of a name up to which it may be that of a file."""
+"""Bytes of a name up to which it may be that of a file."""
 
 
 class UnusableCell(Exception):
@@ -34,7 +34,7 @@ def _model_id(name: str) -> str:
         raise ValueError(why)
     if (found := known_model(name, exact=True)) is not None:
         return found.id
-    if name.startswith(("/", "./", "../", "~")) or (len(name) <= LONGEST_NAME and Path(name).exists()):
+    if name.startswith(("/", "./", "../", "~")) or (len(name.encode()) <= LONGEST_NAME and Path(name).exists()):
         raise ValueError("a folder's or file's model, which tables do not open; give the catalog's name of the model that it"
                          " was made of, or take a profile of it: `roi profile train`, then `roi calibrate`")
     meant = known_model(name)

@@ -73,7 +73,8 @@ def read_csv(path: Path) -> CsvTable:
     """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
     lines, separator = _filled_lines(path)
     columns = tuple(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0][1])
-    refuse_other("TABLE: ", path, "table of runs", USAGE)  # counts of tokens are columns of both
+    if "gpu" not in columns:  # which runs have, and evaluations have not
+        refuse_other("TABLE: ", path, "table of runs", USAGE)  # counts of tokens are columns of both
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
         raise InputError(f"TABLE: {path} has the column {twice[0]!r} twice")

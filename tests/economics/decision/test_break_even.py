@@ -393,7 +393,7 @@ def test_a_floor_is_the_one_that_a_comparison_at_that_volume_would_choose(counts
         there = replace(shared, requests_per_day=daily)
         done = evaluate(there, choose_plan(there, option, options), options)
         floors.append(done.option.replicas_fixed)
-        assert list(found[:2, at]) == pytest.approx([float(done.pv), float(done.cash_pv)])
+        assert list(found[:2, at]) == pytest.approx([float(done.pv), float(done.pv_without_errors)])
     assert floors == ([1, 1, 1] if counts == "errors" else [1, 9, 127])
 
 

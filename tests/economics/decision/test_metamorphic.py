@@ -230,7 +230,7 @@ def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[fl
         wrong = sum((line.monthly for line in done.costs.lines if line.is_error and b.counts == "cash"), np.zeros(1))
         if b.basis == "run_rate":
             return float((done.total.monthly - wrong)[start:].mean())
-        return float(done.cash_pv if b.counts == "cash" else done.pv)
+        return float(done.pv_without_errors if b.counts == "cash" else done.pv)
 
     found = []
     for rival in (id for id in rivals if there.options[id].infeasible is None):  # its cards may not hold that volume

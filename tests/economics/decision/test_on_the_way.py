@@ -30,6 +30,41 @@ def test_a_volume_that_has_todays_leader_again_has_passed_none(
     assert found == (turns if turns is None else pytest.approx(turns, rel=0.03))
 
 
+@pytest.mark.parametrize(("turns", "before", "after"), [
+    (1.1, 100.0, 1.0), (4.0, 100.0, 1.0), (4.0, 1.0, 10_000.0), (9.5, 1.0, 100.0), (0.9, 100.0, 1.0), (0.25, 1.0, 10_000.0),
+])
+def test_beside_a_jump_the_volume_is_found_too(
+    turns: float, before: float, after: float, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Staying saves so much more up to there, and the other from there on: a line between two volumes tells not where."""
+
+    def stood(_: OtherLeaders, facts: dict[str, Fact], __: int, lucks: tuple[float, ...]) -> Stood:
+        times = facts[REQUESTS_PER_DAY].number() / 100.0
+        saves = after if (times >= turns if turns > 1.0 else times <= turns) else -before
+        return Stood(("other" if saves > 0.0 else "stay",) * len(lucks), {"other": (saves, math.inf), "stay": (0.0, math.inf)})
+
+    monkeypatch.setattr(OtherLeaders, "stood_with", stood)
+    case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
+    found = OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).volume(up=turns > 1.0, within=10.0)
+    assert found == (pytest.approx(100.0 * turns, rel=0.005), "other", "other")
+
+
+def test_a_volume_of_which_the_first_draws_are_in_doubt_is_known_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 300 a day 512 draws name another option and 4,096 today's: what those say there is not where another is looked for."""
+
+    def stood(_: OtherLeaders, facts: dict[str, Fact], draws: int, lucks: tuple[float, ...]) -> Stood:
+        other = facts[REQUESTS_PER_DAY].number() > 200.0 and draws < 4096
+        return Stood(("other" if other else "stay",) * len(lucks), {"other": (float(draws), float(draws))})
+
+    seen = dict[float, float]()
+    monkeypatch.setattr(OtherLeaders, "stood_with", stood)
+    monkeypatch.setattr(OtherLeaders, "_expected", lambda _, known, near, far: seen.update(
+        {times: each.saved["other"][0] for times, each in known.items()}))
+    case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
+    assert OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).volume(up=True, within=10.0) is None
+    assert seen == {1.0: 512.0, 3.0: 4096.0, 10.0: 4096.0}
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("file", "overrides", "today", "up"), [
     (TICKETS, (), 2_000.0, True),

@@ -295,6 +295,11 @@ def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_rec
         assert f"what it costs, {counts}, at the central values" in told
 
 
+def test_without_draws_nothing_goes_by_means_and_chances() -> None:
+    assert "set-up included; running cost" in " ".join(comparison_text(answer("draws=0"), (), full=True).split())
+    assert "UNLESS goes by means and chances" in " ".join(comparison_text(answer("draws=64"), (), full=True).split())
+
+
 def test_what_could_be_measured_shows_cost_worth_and_net() -> None:
     c = answer("draws=64", "quality.usd_per_error=0.2")
     part = " ".join(comparison_text(c, (), full=True).split("What could be measured")[1].split())

@@ -262,7 +262,8 @@ def _look(
 ) -> tuple[Turn, Array]:
     """What the volumes so far say, and the volumes that could still change that (none: it is the answer).
 
-    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it, those nearest to the start.
+    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it: those whose bounds lie beyond
+    zero by the largest share, where a change is likeliest. Far ends of long saws are doubtful by a hair, in their thousands.
     """
     m = rows_of(ask.basis, ask.counts)
     way = 1 if ask.up else -1
@@ -284,7 +285,9 @@ def _look(
             gains.most[m, stretches[-1]] - zero.max() > rounding)
         doubt[-1] = bound if found_at else True
     opened = doubt & (width > UNSEEN)
-    opened[np.cumsum(opened) > nearest] = False
+    least, most = gains.least[m, stretches], gains.most[m, stretches]
+    likely = np.divide(-least if sign else most, most - least, out=np.full(least.size, -1.0), where=opened & (most > least))
+    opened[np.argsort(-likely, kind="stable")[nearest:]] = False
     if changes and not found_at:
         opened[-1] = width[-1] > 2.0 * SIDE
     before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)

@@ -199,7 +199,7 @@ class _Priced:
             dollar = replace(self.shared, usd_per_error=1.0)
             stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
             return Row(result, *(np.array([float(a) - float(b)]) for a, b in (
-                (stay.cash_pv, done.cash_pv), (stay.total.errors_pv, done.total.errors_pv))))
+                (stay.pv_without_errors, done.pv_without_errors), (stay.total.errors_pv, done.total.errors_pv))))
         if choice is not None and choice != self.choices.get(id):
             result = replace(result, binds=binds(option))
             drawn = draw(self.case, ("stay", id), {**self.choices, id: choice}, n, drawn.seed)
@@ -227,7 +227,7 @@ def _floors(
 
     def costs(choice: Choice) -> _Cost:
         done = evaluate(dollar, _placed(option, choice), options)
-        return _Cost(choice, float(done.cash_pv), float(done.total.errors_pv))
+        return _Cost(choice, float(done.pv_without_errors), float(done.total.errors_pv))
 
     def cheapest(price: float) -> _Cost:
         there = choose_plan(replace(shared, usd_per_error=price, counts="errors"), option, options)

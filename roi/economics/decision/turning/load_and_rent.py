@@ -25,8 +25,8 @@ FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 CLOSE: Final = 1e-3
 """Share of a factor to which it is found where another option comes to lead: three digits."""
-TRIES: Final = 8
-"""Factors that are tried for it at most: a chance that jumps past its bar is then found to 0.4% of a factor or less."""
+TRIES: Final = 10
+"""Factors that are tried for it at most: beside a jump, as of another plan, it is then found to about half a percent."""
 BESIDE: Final = 6
 """Volumes beside a change of plan, the nearest on each side of today's, that are tried too."""
 RIVALS: Final = 1.25
@@ -111,9 +111,22 @@ class OtherLeaders:
         fleet = next(o.fleet for o in self.options if o.id == self.verdict.leader)
         if fleet is None or fleet.usd_per_gpu_hour <= 0.0:
             return None
-        rents = [path for path in self.case.facts
-                 if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
-        return self._first_turn(RENTS, rents)
+        return self._first_turn(RENTS, self._rents)
+
+    def rents_on_the_way_to(self, times: float) -> float | None:
+        """As `Comparison.turned_before_rents` says."""
+        if times <= 1.0 or self.leader_at(self._rents, times) == self.verdict.leader:
+            return None
+        found = self.rent
+        if found is None or found[0] > times:
+            found = self._first_turn([times], self._rents)
+        return None if found is None else found[0]
+
+    @cached_property
+    def _rents(self) -> list[str]:
+        """Paths of the rents of all plans, those that the scenario states among them."""
+        return [path for path in self.case.facts
+                if path.endswith(RENT) and (".plans." in path or path.startswith("gpu_rents."))]
 
     def _first_turn(self, factors: Sequence[float], paths: Sequence[str]) -> Turn | None:
         """The factor on these facts at which another option leads, and which, there and at the first factor tried beyond."""
@@ -121,9 +134,8 @@ class OtherLeaders:
         known = {near: self._at(paths, near, FIRST_DRAWS)}
         beside = self._beside_other_plans(factors) if paths[0] == REQUESTS_PER_DAY else []
         for times in sorted({*factors, *beside}, key=lambda x: abs(math.log(x))):
-            turned = self._may_turn_at(paths, times) and self.leader_at(paths, times) != leader
-            far = times if turned else None
-            known[times] = self._at(paths, times, ASKED_DRAWS if turned else FIRST_DRAWS)
+            known[times] = self._at(paths, times, ASKED_DRAWS if self._may_turn_at(paths, times) else FIRST_DRAWS)
+            far = times if known[times].leaders[0] != leader else None
             while probes and paths[0] == REQUESTS_PER_DAY and (ahead := self._expected(known, near, far or times)):
                 probes, known[ahead] = probes - 1, self._at(paths, ahead, ASKED_DRAWS)
                 far = ahead if known[ahead].leaders[0] != leader else far
@@ -138,27 +150,23 @@ class OtherLeaders:
     def _narrowed(self, paths: Sequence[str], near: float, far: float, known: Mapping[float, Stood]) -> float:
         """The factor between two, at the nearer of which today's leader leads, from which on it does not, within CLOSE.
 
-        By the line through what both say, a little on the side that is further away, with half of what an end says that stays
-        (Illinois); by halves in the logarithm where that does not tell.
+        By the line through what both say, a little on the side that is further away; by halves in the logarithm where that does
+        not tell, and after a step that left more than half of what the end had said that it replaced, as beside a jump.
         """
         leader = self.verdict.leader
-        gaps = [_gap(leader, known[x].saved) for x in (near, far)]
-        stayed = -1
+        gaps, slow = [float(_gap(leader, known[x].saved)) for x in (near, far)], False
         for _ in range(TRIES):
             if abs(far - near) <= CLOSE * near:
                 break
             middle = math.sqrt(near * far)
-            if math.isfinite(gaps[0] - gaps[1]) and gaps[0] > 0.0 > gaps[1]:
-                zero = near + (far - near) * float(gaps[0] / (gaps[0] - gaps[1]))
+            if not slow and math.isfinite(gaps[0] - gaps[1]) and gaps[0] > 0.0 > gaps[1]:
+                zero = near + (far - near) * gaps[0] / (gaps[0] - gaps[1])
                 zero += math.copysign(CLOSE * zero / 3.0, far - zero - (zero - near))
                 middle = min(max(zero, min(near, far)), max(near, far))
             there = self._at(paths, middle, ASKED_DRAWS)
-            moved = int(there.leaders[0] != leader)
+            moved, gap = int(there.leaders[0] != leader), float(_gap(leader, there.saved))
             near, far = (near, middle) if moved else (middle, far)
-            gaps[moved] = _gap(leader, there.saved)
-            if stayed == 1 - moved:
-                gaps[stayed] /= 2.0
-            stayed = 1 - moved
+            slow, gaps[moved] = abs(gap) > abs(gaps[moved]) / 2.0, gap
         return far
 
     def _beside_other_plans(self, factors: Sequence[float]) -> list[float]:

@@ -141,7 +141,9 @@ def test_what_serving_misses_with_a_model_or_a_card_left_out_is_that_of_the_accu
     engines = kept("serving")["engines"]
     models, cards = ([row[left] for row in engines if row[left]] for left in ("model", "card"))
     assert f"| {len(models)} engines, {len(cards)} of them on several cards | {100 * min(models):.0f}% (" in TRUST
-    assert f" to {100 * max(models):.0f}% (vLLM on ROCm) a model, to {100 * max(cards):.0f}% (TensorRT-LLM, all" in TRUST
+    worst = [max((row for row in engines if row[left]), key=lambda row: row[left])["engine"] for left in ("model", "card")]
+    assert worst == ["tensorrt-llm-offline"] * 2
+    assert f" to {100 * max(models):.0f}% (TensorRT-LLM, all at once) a model, to {100 * max(cards):.0f}% (the same) a card" in TRUST
 
 
 def test_closed_form_memory_of_the_complete_rows_is_stated_for_allocated_and_for_reserved():

@@ -14,7 +14,7 @@ from typing import Unpack
 
 from roi.answers.compare import CompareOptions, compare_file
 from roi.answers.held_signposts import held_against, rent_then_and_now
-from roi.answers.saved import Advice, Saved, differences, read_saved, replay
+from roi.answers.saved import Advice, Saved, differences, read_saved, replay, two_tasks
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import draws_and_seed
 from roi.economics.decision.option_result import OptionResult
@@ -88,6 +88,11 @@ class CheckAnswer:
     """The day from which ages are counted."""
     warnings: tuple[str, ...]
     note: str
+
+    @property
+    def two_tasks(self) -> str:
+        """A sentence where what was decided on is another task by its title; empty where it is not, or nothing is kept."""
+        return "" if self.kept is None else two_tasks(self.kept, self.comparison)
 
     @property
     def broken(self) -> tuple[Rule, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roi.answers.opening import open_runs
-from roi.answers.saved import Advice, Saved, differences, read_saved, replay
+from roi.answers.saved import Advice, Saved, differences, read_saved, replay, two_tasks
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.change.causes import Cause
 from roi.economics.change.difference import Explained, Turned, explain, turned
@@ -67,9 +67,8 @@ class DiffAnswer:
 
     @property
     def two_tasks(self) -> str:
-        """A sentence where the answers have different titles, so that causes lie between two tasks; empty where they do not."""
-        titles = [str(side.comparison.case["title"].value) for side in (self.a, self.b)]
-        return "" if titles[0] == titles[1] else f"These are two tasks by their titles: {titles[0]!r} and {titles[1]!r}."
+        """A sentence where causes lie between two tasks; empty where they do not."""
+        return two_tasks(self.a.comparison, self.b.comparison)
 
     @property
     def by_version(self) -> bool:

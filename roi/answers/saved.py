@@ -196,10 +196,14 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
     place = visible(f"{name} of {'.'.join(of[of[0] == 'options':])}" if len(of) > 1 else ".".join(key))
-    return (
-        f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
-        f"{there} in the file, {here}; {why}"
-    )
+    return (f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now:"
+            f" {place[:200]} {there} in the file, {here}; {why}")
+
+
+def two_tasks(a: Comparison, b: Comparison) -> str:
+    """A sentence where the answers have different titles, so that what differs lies between two tasks; else empty."""
+    titles = [str(each.case["title"].value) for each in (a, b)]
+    return "" if titles[0] == titles[1] else f"These are two tasks by their titles: {titles[0]!r} and {titles[1]!r}."
 
 
 def _answered(data: Json) -> Json:

@@ -107,7 +107,8 @@ def _models(options: Mapping[str, Option], id: str) -> Models:
     others += [options[to].vendor for to in (option.spills_to, option.long_to) if to is not None]
     own = option.vendor if option.api is not None and not option.trains else None  # an adapter has a name of its own
     by_unit = any(each.provisioned is not None and not each.provisioned.seats for each in (option, stay))
-    return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)), by_unit)
+    called = tuple(dict.fromkeys(name for name in others if name and name != own))
+    return Models(own, called, by_unit, option.system.partition("+")[0], served=option.api is None)
 
 
 def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:

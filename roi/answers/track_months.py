@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
 from roi.answers.track_remarks import billed_beside, list_moved, with_counted
-from roi.answers.track_roles import Models, listed_name
+from roi.answers.track_roles import Models, listed_name, same_model
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
@@ -174,9 +174,16 @@ def _by_month(
     foreign: dict[str, list[Priced]] = defaultdict(list)
     beside: dict[str, float] = defaultdict(float)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
-    listed = {service: service[1] and listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
+    billed: dict[tuple[str | None, str | None], float] = defaultdict(float)
+    for one in (each.spend for each in priced):
+        billed[one.provider, one.model] += one.cost_usd or 0.0
+    roles = {
+        (provider, model): models.role(model, model and listed_name(provider, model, day_of(day)), provider,
+                                       billed[provider, model])
+        for (provider, model), day in days.items()
+    }
     for each in priced:
-        role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
+        role = roles[each.spend.provider, each.spend.model]
         if role is None:
             foreign[each.spend.model or "not named"].append(each)
             beside[month_of(day_of(each.spend.day or 0))] += each.spend.requests or 0
@@ -185,7 +192,11 @@ def _by_month(
         _refuse_across(each, month)
         rows[month].append((role, each))
     if not rows:
-        wanted = [name for name in (models.own, *models.others) if name]
+        if models.served:
+            names = first_of([visible(name) for name in sorted(foreign)], 5)
+            raise InputError(f"--actual: no row is of the decision's models: {names}; an own server's are {models.base}, or a"
+                             " name that no vendor sells and no provider billed")
+        wanted = [name for name in (models.own, models.base, *models.others) if name]
         raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
     if foreign:
         out = [each for some in foreign.values() for each in some]
@@ -194,6 +205,11 @@ def _by_month(
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
+    if models.own is None and (unsure := sorted({
+        model for (_, model), role in roles.items()
+        if role == "own" and model and not same_model(model.partition("+")[0], models.base)})):
+        whose = "the own server's" if models.served else "the tuned model's"
+        notes.append(f"--actual: counted as {whose}: {first_of([visible(name) for name in unsure], 5)}")
     return rows, beside
 
 

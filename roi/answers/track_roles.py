@@ -4,21 +4,28 @@ import re
 from dataclasses import dataclass
 from datetime import date as Date
 
-from roi.catalog.prices.api_prices import find_api_price
+from roi.catalog.prices.api_prices import find_api_price, provider_id, provider_names, sellers_of
 from roi.errors import InputError
 
 
 @dataclass(frozen=True)
 class Models:
-    """Names of the models that the option calls, without the provider's; `own` None: any that is not one of the others."""
+    """Names of the models that the option calls, without the provider's; `own` None: what it trains or serves itself."""
 
     own: str | None
     others: tuple[str, ...]
     by_unit: bool = False
     """True where units of throughput that are kept ready are paid, today or by the option."""
+    base: str = ""
+    """The model that the option serves or tunes, without what was trained."""
+    served: bool = False
+    """True where it runs on the option's own GPUs, whose calls nobody bills."""
 
-    def role(self, model: str | None, listed: str | None = None) -> str | None:
-        """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""
+    def role(self, model: str | None, listed: str | None = None, provider: str | None = None, usd: float = 0.0) -> str | None:
+        """own, other, or None where the decision does not call it.
+
+        `listed` is what the price list calls the logged model, `usd` what the log's rows say that it cost.
+        """
         if model is None:
             return None
         called = [model] if listed is None else [model, listed]
@@ -26,7 +33,20 @@ class Models:
             return "own"
         if any(same_model(name, other) for name in called for other in self.others):
             return "other"
-        return "own" if self.own is None else None
+        return "own" if self.own is None and self._may_be_own(model, listed, provider, usd) else None
+
+    def _may_be_own(self, model: str, listed: str | None, provider: str | None, usd: float) -> bool:
+        """Whether a log may call so what the option serves or tunes itself, which has any name that its owner gave it.
+
+        It may not where a vendor sells a model of that name, nor, on the option's own GPUs, where a provider billed it. Since
+        vendors sell open models too, two of three tell that one with the option's model in its name is theirs: a provider of
+        the price list, a price there, and a cost.
+        """
+        last = model.rsplit("/", 1)[-1].lower()
+        if self.base and self.base.rsplit("/", 1)[-1].lower() in last:
+            seller = provider is not None and provider_id(provider) in provider_names()
+            return not self.served or sum((seller, listed is not None, bool(usd))) < 2
+        return listed is None and not (self.served and provider and usd) and not sellers_of(last)
 
 
 def same_model(logged: str, name: str) -> bool:

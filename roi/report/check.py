@@ -49,7 +49,7 @@ def check_json(answer: CheckAnswer) -> str:
     return json.dumps({
         "schema": SCHEMA, "roi_version": __version__, "holds": not answer.broken, "as_of": c.case["as_of"].value,
         "day": answer.day.isoformat(), "recommended": c.verdict.recommended, "leader": c.verdict.leader, "rules": rules,
-        "warnings": list(answer.warnings),
+        "warnings": [*filter(None, [answer.two_tasks]), *answer.warnings],
     }, indent=1, allow_nan=False)
 
 
@@ -58,6 +58,8 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
     broken, count = answer.broken, len(answer.rules)
     hidden = [rule for rule in answer.rules if redact and (_is_rate(answer, rule) or rule.name in WRITTEN)]
     yield Title(str(answer.comparison.case["title"].value))
+    if answer.two_tasks:
+        yield Paragraph(f"{answer.two_tasks.partition(':')[0]}." if redact else answer.two_tasks)
     if not broken:
         yield Paragraph(f"All {count} rules hold.", strong=True)
     else:

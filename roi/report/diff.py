@@ -116,7 +116,7 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
     yield Title(str(b.comparison.case["title"].value))
     yield Paragraph(" -> ".join(_headed(side, name) for side, name in zip((a, b), names, strict=True)))
     if answer.two_tasks:
-        yield Paragraph("These are two tasks by their titles." if redact else answer.two_tasks)
+        yield Paragraph(f"{answer.two_tasks.partition(':')[0]}." if redact else answer.two_tasks)
     if not answer.changed:
         yield Paragraph("Nothing changed: the same facts, the same figures, the same verdict.", strong=True)
         return

@@ -145,7 +145,7 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     if file.path is not None and file.path.suffix.lower() in (".yaml", ".yml"):
-        other = known_by_keys(read_yaml(file.path)) or SCENARIO
+        other = known_by_keys(read_yaml(file.path, "an export of usage has rows, of calls or of sums")) or SCENARIO
         raise InputError(f"{file.path}: YAML is {other.what} and no usage export: {other.reading(file.path)}")
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:

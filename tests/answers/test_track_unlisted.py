@@ -1,11 +1,14 @@
 """Remarks on rows that no price list has, and on what is billed without tokens."""
 
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from roi.answers.track_months import usage_months
 from roi.answers.track_remarks import with_counted
-from roi.answers.track_roles import Models
+from roi.answers.track_roles import Models, listed_name
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -43,3 +46,24 @@ def test_what_an_export_bills_without_tokens_is_told_in_dollars(tmp_path: Path) 
                  zone="UTC", as_of="2026-11-01")
     (told,) = [note for note in notes if "without tokens" in note]
     assert told.startswith("--actual: $304 a month is billed without tokens ($304 Guardrail-ContentPolicyUnitsConsumed)")
+
+
+@pytest.mark.parametrize(("provider", "model", "usd", "role"), [
+    ("openai", "gpt-6-sol", 5600.0, None), (None, "gpt-6-sol", 0.0, None), ("openai", "text-embedding-3-small", 0.0, None),
+    ("a-vendor", "a-model", 3.0, None), *((seller, "llama-3.1-8b-instant", 3.0, None) for seller in ("groq", None)),
+    ("anthropic", "claude-opus-5", 100.0, "other"), (None, "meta-llama/Meta-Llama-3.1-8B-Instruct", 0.0, "own"),
+    *((provider, "llama-3.1-8b+lora", usd, "own") for provider, usd in (("openai", 0.0), ("self-hosted", 3.0))),
+    (None, "default", 0.0, "own"), ("openai", "/models/tickets-v2", 0.0, "own"), ("hosted_vllm", "tickets-lora", 0.0, "own"),
+])
+def test_what_a_vendor_sells_or_bills_is_no_server_of_ones_own(
+    provider: str | None, model: str, usd: float, role: str | None,
+) -> None:
+    """An own server's adapters have any names; those of models of the price list, and what a provider billed, are not its."""
+    models = Models(None, ("anthropic/claude-opus-5",), base="llama-3.1-8b", served=True)
+    assert models.role(model, listed_name(provider, model, date(2026, 12, 1)), provider, usd) == role
+
+
+def test_a_tuned_model_of_a_vendor_s_is_billed_and_another_of_the_list_is_not_it() -> None:
+    models = Models(None, (), base="qwen3-8b")
+    assert models.role("accounts/us/models/tickets", None, "fireworks", 3.0) == "own"
+    assert models.role("gpt-6-sol", "openai/gpt-6-sol", "openai", 3.0) is None

@@ -230,7 +230,7 @@ def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, 
 
 
 @pytest.mark.full
-def test_answers_of_two_titles_are_told_to_be_two_tasks(tmp_path: Path, tickets: Path) -> None:
+def test_answers_of_two_titles_are_told_to_be_two_tasks(tmp_path: Path, tickets: Path, saved: Path) -> None:
     other = file(tmp_path, "d.yaml", ("Tickets of Example Corp", "Mails of Example Corp"), ("40000", "50000"))
     told = "These are two tasks by their titles: 'Tickets of Example Corp' and 'Mails of Example Corp'."
     assert told in " ".join(ask("diff", tickets, other).stdout.split())
@@ -238,6 +238,11 @@ def test_answers_of_two_titles_are_told_to_be_two_tasks(tmp_path: Path, tickets:
     assert "two tasks by their titles." in ask("diff", tickets, other, "--redact").stdout
     same = file(tmp_path, "e.yaml", ("40000", "50000"))
     assert "two tasks" not in ask("diff", tickets, same).stdout
+    assert told in " ".join(ask("check", other, "--saved", saved, "--format", "markdown").stdout.split())
+    assert json.loads(ask("check", other, "--saved", saved, "--format", "json").stdout)["warnings"][0] == told
+    redacted = ask("check", other, "--saved", saved, "--redact").stdout
+    assert ("two tasks by their titles." in redacted, "Mails" in redacted) == (True, False)
+    assert "two tasks" not in ask("check", same, "--saved", saved).stdout
 
 
 @pytest.mark.full

@@ -147,3 +147,20 @@ def test_a_month_of_retraining_is_the_forecast_s(tmp_path: Path) -> None:
     assert cash[1] == pytest.approx(cash[3], rel=0.001)  # rents drift
     assert cash[1] > cash[0] + 4000
     assert cash[0] - cash[2] == pytest.approx(0, abs=300)  # rent goes by the hours of 31 and 28 days
+
+
+def test_calls_of_another_model_are_not_those_of_the_own_server(tmp_path: Path) -> None:
+    """Luna's 31 x 60,000 calls for $1,860 were told as the server's, which had paid back in no time. Half of all calls."""
+    own = {**SCENARIO, "candidates": {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-4b"]},
+           "quality": {"usd_per_error": 0, "scores": {"gpt-6-sol": 0.94, "qwen3-4b+lora": 0.95}}}
+    luna, served = export("gpt-6-luna", 1, usd=0.001), export("tickets", 1, usd=0.0).replace(",openai,", ",self-hosted,")
+    words = "--option", "self-hosted-adapter:qwen3-4b+lora"
+    alone, both = told(tmp_path, own, served, *words), told(tmp_path, own, luna + served.partition("\n")[2], *words)
+    assert both["cash_usd"] == alone["cash_usd"]
+    assert [month["calls"]["came"] for month in both["months"]] == [31 * 60_000]
+    notes = " ".join(both["notes"])
+    assert "none of the decision's models: gpt-6-luna (50.0% of all calls, $1,860.00)" in notes
+    assert "counted as the own server's: tickets" in notes
+    (tmp_path / "usage.csv").write_text(luna)
+    run = CliRunner().invoke(main, ["track", str(tmp_path / "mine.yaml"), "--actual", str(tmp_path / "usage.csv"), *words])
+    assert (run.exit_code, "models: gpt-6-luna; an own server's are qwen3-4b, or" in run.stderr) == (2, True), run.stderr

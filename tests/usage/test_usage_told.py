@@ -172,6 +172,12 @@ def test_an_openai_export_of_a_time_without_calls_is_empty(tmp_path: Path) -> No
     assert (run.exit_code, "nothing to read; empty:" in run.stderr) == (2, True)
 
 
+def test_an_empty_file_of_yaml_is_an_empty_export_and_no_scenario_to_begin(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("# nothing\n")
+    run = run_usage(tmp_path / "a.yaml")
+    assert (run.exit_code, "a.yaml: empty; an export of usage has rows, of calls or of sums" in run.stderr) == (2, True)
+
+
 def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
     run = run_usage(table(tmp_path / "a.csv", f"1,2,{CANARY}", head="input_tokens,output_tokens,note"))
     assert run.exit_code == 2

@@ -48,6 +48,8 @@ AMPERE_KERNELS: Final[dict[str, str]] = {
     "sdpa-cudnn": "cuDNN's attention",
 }
 """Kernels of attention that a card without bf16 units lacks (torch's sdp_utils.cpp; transformers asks FlashAttention-3's)."""
+FP16: Final = "no bf16 units: use --dtype fp16"
+"""Note of a card that cannot compute in the plan's bf16."""
 SPLITS: Final[tuple[Sharding, ...]] = ("fsdp", "zero3")
 """Ways to spread the weights too, the usual one first."""
 
@@ -257,7 +259,7 @@ def _line(
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0
                  and not o.index]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
-    note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
+    note = FP16 if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if gpu.bf16_flops is None and (kernel := AMPERE_KERNELS.get(plan.attention)):
         note = f"{kernel} needs Ampere or newer" + (f"; {note}" if note else "")
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)

@@ -174,7 +174,7 @@ def size_file(
     scenario = scenario if arrivals is None else on_trace(scenario, arrivals, times)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
-        if warning.startswith(("profile ", "serving ", "The bill, ")):
+        if warning.startswith(("profile ", "serving ", "The bill, ", "candidates.spot ")):
             tell(warning)
     return size_service(resolved, model, arrivals, times, status, frontier=frontier)
 

@@ -1,5 +1,6 @@
 """What serving speed rests on: the engine's fit brought to the card, its spread, and what adapters at run time leave of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final
@@ -8,6 +9,7 @@ import numpy as np
 
 from roi.catalog.cards.gpus import AMD_READING, find_gpu, matrix_share
 from roi.catalog.efficiencies.serving_efficiencies import (
+    METAL,
     EngineEfficiencies,
     adapter_throughput,
     engine_habits,
@@ -27,6 +29,11 @@ APPLE_REFERENCE: Final = "M2-Ultra-76-192GB"
 """The Mac that all of llama.cpp's fitted runs on Metal ran on."""
 AMD_2024: Final = 0.2
 """Speed of the build of 2024 on AMD cards over NVIDIA's share of the roofline (LLM-Inference-Bench)."""
+AMD_SOURCE: Final = (
+    "no fitted run of a recent engine on AMD: half way from the early ROCm build of 2024-10 (LLM-Inference-Bench, MI300X,"
+    " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
+)
+"""What the P5 of the engine's speed on AMD cards rests on."""
 
 
 def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[EngineEfficiencies, bool]:
@@ -165,3 +172,25 @@ def _relative(fact: Fact) -> Fact:
     """The fact as a ratio to its own value: 1, with the ends divided by it."""
     low, high = fact.spread()
     return fact.model_copy(update={"value": 1.0, "low": low / fact.number(), "high": high / fact.number()})
+
+
+def slug(name: str) -> str:
+    """The name as a path of the Case takes it."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+
+
+def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "", *, mixture: bool) -> tuple[str, Fact]:
+    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread.
+
+    Cards with rows enough have a spread, and so a path, of their own, and so have mixtures.
+    """
+    level, kind = engine.level(gpu_id, model_id), "mixture-" if mixture else ""
+    if level in ("same", "model"):
+        path = f"serving.speed.{'same' if level == 'same' else 'fitted'}-{kind}{slug(gpu_id)}"
+        return path, engine.speed(gpu_id, model_id, mixture=mixture)
+    if engine.engine == METAL:
+        return f"serving.speed.{kind}metal-elsewhere", engine.speed("other GPUs", mixture=mixture)
+    elsewhere, (low, _) = engine.speed("other GPUs", mixture=mixture), known_ends(engine, gpu_id, mixture=mixture)
+    if elsewhere.low != low:
+        return f"serving.speed.{kind}amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})
+    return f"serving.speed.{kind}elsewhere", elsewhere

@@ -55,6 +55,8 @@ PACES: Final[dict[str, tuple[float, float, float]]] = {
 """Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets with what the tuner makes of weights
 (step/tuner_work.py), by family: median, 5th and 95th percentile over 160 rows of its method comparison, methods weighted by the
 root of their rows (lab/fit_training_intervals.py). They are one model on one card (3.2B, some 840 tokens a step)."""
+PACES_SOURCE: Final = "huggingface/peft method_comparison"
+"""Where the rows are."""
 PACED_ROWS: Final = {
     "adalora": 4, "adamss": 2, "adaption_prompt": 6, "bat": 6, "bdlora": 2, "beft": 2, "boft": 4, "c3a": 3, "deft": 2,
     "delora": 3, "fourierft": 8, "frod": 2, "glora": 2, "gralora": 2, "hira": 2, "ia3": 9, "lily": 4, "ln_tuning": 4,
@@ -301,7 +303,8 @@ def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
     low, high = joint_low((found.low / before, slowest / middle)), joint_high((found.high / before, fastest / middle))
     overall = before * scale
     return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * low),
-                   high=float(overall * high), level="mixture" if found.level == "mixture" else "tuner", before=None, pieces=())
+                   high=float(overall * high), level="mixture" if found.level == "mixture" else "tuner", before=None, pieces=(),
+                   sources=(*found.sources, PACES_SOURCE))
 
 
 def of_mixture(found: Evidence) -> Evidence:

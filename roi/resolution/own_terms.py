@@ -7,6 +7,7 @@ from typing import Final
 from roi.catalog.models.same_weights import same_weights
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
+from roi.catalog.prices.gpu_offers import spot_in_vain
 from roi.economics.inputs import Option, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
@@ -39,6 +40,13 @@ def add_option_terms(sheet: FactSheet, s: Scenario) -> None:
         for name in ("upfront_usd", "usd_per_month", "usd_per_request", "from_month", "to_month"):
             if name in cost.model_fields_set and getattr(cost, name) is not None:
                 sheet.field(f"{path}.{name}", cost, name, path)
+
+
+def tell_spot_in_vain(sheet: FactSheet, s: Scenario) -> None:
+    """Says that `candidates.spot` moves nothing, and why, where no spot price is taken."""
+    if s.candidates.spot and (why := spot_in_vain(s)):
+        sheet.state("candidates.spot", why, "scenario candidates.spot")
+        sheet.warnings.append(f"candidates.spot {why}")
 
 
 def check_options(sheet: FactSheet, s: Scenario) -> None:

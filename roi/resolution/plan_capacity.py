@@ -1,6 +1,5 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import exp, inf
@@ -9,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.estimate.replay.engine import Server
@@ -19,13 +18,14 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, reading_adapters, sequences_at_once
+from roi.estimate.serving.capacity import reading_share
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import measured_links, over_links
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
 from roi.evidence.served_rows import rows_speed
-from roi.evidence.serving_speed import AdapterEffect, adapter_effect, known_ends, on_card
+from roi.evidence.serving_speed import AdapterEffect, adapter_effect, on_card, published_engine_speed, slug
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -52,11 +52,6 @@ FLEETS_REPLAYED: Final = range(1200, 6001, 600)
 """Requests of the replays of fleets of two replicas, of three, and so on; those of ten are enough for larger ones."""
 POOL_REPLAYED: Final = 800
 """Requests of the replay of POOL replicas, where one takes REPLAYED."""
-AMD_SOURCE: Final = (
-    "no fitted run of a recent engine on AMD: half way from the early ROCm build of 2024-10 (LLM-Inference-Bench, MI300X,"
-    " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
-)
-"""What the P5 of the engine's speed on AMD cards rests on."""
 
 
 def slo_of(s: Scenario) -> Slo:
@@ -117,10 +112,12 @@ def published_server(plan: ServingPlan, traffic: Traffic, store: Store | None = 
     return replica_plan(plan).server(traffic.shape, known)
 
 
-def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
-    """The plan's replicas under about `count` requests of the traffic."""
+def load_curve(
+    plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int, rungs_of: Server | None = None,
+) -> LoadCurve:
+    """The plan's replicas under about `count` requests of the traffic, at the rates of another server where one is given."""
     drawn, arrivals = traffic.drawn(count), traffic.arrivals(count)
-    return LoadCurve(load_of(plan, drawn, arrivals), server, replicas)
+    return LoadCurve(load_of(plan, drawn, arrivals), server, replicas, rungs_of)
 
 
 def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -> Requests:
@@ -138,21 +135,28 @@ def plan_capacity(
     the larger numbers that fleets replay some may be longer still, about one in REPLAYED; those count as slow (`LoadPoint`).
     Where its room for KV may bind, that may be off by `unsure_bytes` on each GPU: what so much less or more of it holds joins
     the ends, squares of logarithms added.
+
+    Where steps read adapters, all this is of a replica that reads none, times `reading_share`, which is within 1% of what
+    replays say in the mean (3% at the slow end). Replays themselves would hide it: what POOL replicas hold in one scatters by
+    4% with the rates that it is asked for, by 15% where a handful are in flight, and dozens of adapters take no more.
     """
     count, (slowest, centre, fastest) = REPLAYED, speeds
-    curve = load_curve(plan, traffic, server, 1, count)
+    reading, server = server, replace(server, iteration=replace(server.iteration, adapter_s=0.0, adapter_experts_s=0.0))
+    pace = replace(server, kv_capacity=np.inf) if plan.adapters else None
+    curve = load_curve(plan, traffic, server, 1, count, pace)
     if not curve.all_fit:
         none = Capacity(0.0, "KV memory")
         return PlanCapacity(alone=none, slow=none, fast=none, pooling=1.0, pooling_slow=1.0, pooling_fast=1.0)
     alone = curve.capacity(slo, centre)
     if alone.in_flight * GENERATIONS > count:
         count = int(min(alone.in_flight * GENERATIONS, MOST))
-        curve = load_curve(plan, traffic, server, 1, count)
+        curve = load_curve(plan, traffic, server, 1, count, pace)
         alone = curve.capacity(slo, centre)
     slow, fast = curve.capacity(slo, slowest), curve.capacity(slo, fastest, alone.rung)
+
     def pooling(server: Server, *known: tuple[Capacity, float]) -> list[float]:
         """What each of POOL such servers holds over one alone that holds so much at a speed."""
-        few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED)
+        few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED, pace)
         return [1.0 if one.requests_per_s <= 0.0 else
                 max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0) for one, speed in known]
 
@@ -161,10 +165,17 @@ def plan_capacity(
     rooms = curve.near_room(alone.in_flight, unsure_bytes)
     for k, (room, joint) in enumerate(zip(rooms, (joint_low, joint_high), strict=True) if rooms else ()):
         held = replace(server, kv_capacity=room)
-        other = load_curve(plan, traffic, held, 1, count).capacity(slo, centre, alone.rung)
+        other = load_curve(plan, traffic, held, 1, count, pace).capacity(slo, centre, alone.rung)
         [several] = pooling(held, (other, centre))
         ends[k] = _joined((alone, gain), ends[k], (other, several), joint)
     (slow, gain_slow), (fast, gain_fast) = ends
+    if reading != server:
+        shares = reading_share(
+            traffic.shape, reading.iteration, replica_plan(plan).memory(traffic.shape), ttft_p95_s=slo.ttft_p95_s,
+            tpot_s=slo.tpot_p95_s, sequence_limit=reading.sequence_limit, step_tokens=reading.step_tokens,
+            prompts_alone=reading.prompts_alone, speed=np.array([centre, slowest, fastest]))
+        alone, slow, fast = (replace(one, requests_per_s=one.requests_per_s * float(share))
+                             for one, share in zip((alone, slow, fast), shares, strict=True))
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
                         rooms=rooms)
 
@@ -279,7 +290,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     asked = float(plan.tensor_parallel), plan.weight_dtype
     rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id, asked,
                       infer_speeds(known.store, engine, plan.gpu), mixture=plan.shape.mixture) if served is None else None
-    which = f"{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}-{plan.tensor_parallel}-{_slug(plan.weight_dtype)}"
+    which = f"{slug(plan.gpu.id)}-{slug(plan.shape.id)}-{plan.tensor_parallel}-{slug(plan.weight_dtype)}"
     if rows is not None:
         centre = rows.found.centre
         server = replace(base, iteration=base.iteration.at_speed(centre), request_s=base.request_s / centre)
@@ -294,7 +305,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         basis = Basis.CALIBRATED if engine.known(plan.gpu.id) in engine.gpus else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:
-        name = _slug("-".join(name.removesuffix(".json") for name in served.profiles))
+        name = slug("-".join(name.removesuffix(".json") for name in served.profiles))
         name = name if served.speed.basis is Basis.MEASURED else f"{name}-{which}"
         server, speed = _measured(base, served, plan, traffic), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
@@ -323,27 +334,6 @@ def _wider(found: PlanEvidence, by: float, suffix: str, why: str) -> PlanEvidenc
     low, high = joint_low((speed.low or 1.0, exp(-by))), joint_high((speed.high or 1.0, exp(by)))
     return replace(found, speed_path=f"{found.speed_path}-{suffix}", speed=speed.model_copy(
         update={"low": float(low), "high": float(high), "source": f"{speed.source}; {why}"}))
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
-
-
-def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "", *, mixture: bool) -> tuple[str, Fact]:
-    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread.
-
-    Cards with rows enough have a spread, and so a path, of their own, and so have mixtures.
-    """
-    level, kind = engine.level(gpu_id, model_id), "mixture-" if mixture else ""
-    if level in ("same", "model"):
-        path = f"serving.speed.{'same' if level == 'same' else 'fitted'}-{kind}{_slug(gpu_id)}"
-        return path, engine.speed(gpu_id, model_id, mixture=mixture)
-    if engine.engine == METAL:
-        return f"serving.speed.{kind}metal-elsewhere", engine.speed("other GPUs", mixture=mixture)
-    elsewhere, (low, _) = engine.speed("other GPUs", mixture=mixture), known_ends(engine, gpu_id, mixture=mixture)
-    if elsewhere.low != low:
-        return f"serving.speed.{kind}amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})
-    return f"serving.speed.{kind}elsewhere", elsewhere
 
 
 def _with_adapters(found: PlanEvidence, plan: ServingPlan, traffic: Traffic, served: Served | None) -> PlanEvidence:

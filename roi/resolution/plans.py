@@ -21,7 +21,7 @@ from roi.estimate.serving.replica_memory import as_cached, default_sequence_limi
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import all_over_links
-from roi.evidence.serving_speed import on_card, published_speed
+from roi.evidence.serving_speed import on_card, published_engine_speed, published_speed
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -38,7 +38,6 @@ from roi.resolution.plan_capacity import (
     held_at_once,
     plan_capacity,
     plan_evidence,
-    published_engine_speed,
     slo_of,
     why_none_holds,
 )

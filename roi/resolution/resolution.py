@@ -21,7 +21,7 @@ from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.own_terms import add_option_terms, check_options
+from roi.resolution.own_terms import add_option_terms, check_options, tell_spot_in_vain
 from roi.resolution.paired_scores import tell_caution
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.request_lengths import CACHED, length_rows
@@ -88,6 +88,7 @@ def resolve(scenario: Scenario, runs: KnownRuns | None = None) -> Resolved:
     add_option_terms(sheet, scenario)
     add_api_options(sheet, scenario)
     add_hosted_options(sheet, scenario)
+    tell_spot_in_vain(sheet, scenario)
     add_escalations(sheet, scenario)
     check_options(sheet, scenario)
     _add_reconciliation(sheet, scenario)

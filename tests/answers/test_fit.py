@@ -223,9 +223,9 @@ def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
 
 
 @pytest.mark.parametrize(("words", "whose"), [
-    (("--method", "ia3"), "at the pace of peft's tuners of its kind, 9 rows of ia3 among them ("),
-    (("--method", "hra"), "of its kind, 0 rows of hra among them ("),
-    (("--method", "boft"), "of its kind, 4 rows of boft among them ("),
+    (("--method", "ia3"), "at the pace of tuners of its kind in peft's method comparison, 9 rows of ia3 among them (LoRA: n ="),
+    (("--method", "hra"), "0 rows of hra among them ("),
+    (("--method", "boft"), "4 rows of boft among them ("),
     (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),
     (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is LitGPT's) ("),
 ])
@@ -324,6 +324,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--examples", "9", "--tokens-per-example", "3000"), "--tokens-per-example: 3000 is above --seq 2048"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "soap"), "'soap' is not one of adamw"),
+    (("llama-3.1-8b", "--dtype", "nf4"), "--dtype: 'nf4' is how method qlora keeps its base"),
     (("llama-3.1-8b", "--optimizer", "adamx"), "apollo-adamw; nearest: adamw"),
     (("llama-3.1-8b", "--optimizer", "lomo"), "--optimizer: lomo applies gradients as they come of trained weights"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
@@ -522,7 +523,10 @@ def test_without_examples_cards_are_ranked_by_usd_a_million_tokens():
 def test_a_card_without_the_number_format_is_not_recommended():
     body = answer("qwen3-8b", "--gpu", "V100-32GB-SXM")
     assert (body["gpus"][0]["fits"], body["recommended"]) == (True, None)
-    assert "Not usable: V100-32GB-SXM: no bf16 units: use --dtype fp16." in run("qwen3-8b", "--gpu", "V100-32GB-SXM").stdout
+    alone = run("qwen3-8b", "--gpu", "V100-32GB-SXM").stdout
+    assert "Not usable: V100-32GB-SXM: no bf16 units: use --dtype fp16." in alone
+    assert "--sharding" not in alone
+    assert "--gpus 8 --sharding fsdp --dtype fp16" in run("llama-3.3-70b", "--gpu", "V100-32GB-SXM").stdout
 
 
 def test_where_nothing_fits_the_largest_card_says_what_would():
@@ -597,3 +601,14 @@ def test_the_best_product_measured_on_a_card_is_the_ceiling_of_its_mfu(tmp_path,
     [line] = json.loads(run(*words, "--format", "json").stdout)["gpus"]
     assert line["mfu_ceiling"]["share"] == pytest.approx(2.0 * 4096**3 / 2.75e-3 / find_gpu("L4").matrix_flops("bf16"))
     assert json.loads(run(*words[:3], "--format", "json").stdout)["gpus"][0]["mfu_ceiling"] is None
+
+
+def test_a_tuner_s_sources_have_its_pace_s_and_its_words_say_which_way_its_size_counts():
+    """OFT's r is a number of blocks: of 4,096 inputs 16 have 256 x 255 / 2 parameters each, 32 have 128 x 127 / 2."""
+    body = answer("llama-3.1-8b", "--method", "hra", "--gpu", "H100")
+    assert body["gpus"][0]["speed_sources"][-1] == "huggingface/peft method_comparison"
+    few, many = (answer("llama-3.1-8b", "--method", "oft", "--gpu", "H100", "--rank", rank)["trained_parameters"]
+                 for rank in ("16", "32"))
+    assert many < few
+    told = " ".join(run("llama-3.1-8b", "--method", "oft", "--gpu", "H100").stdout.split())
+    assert "in r blocks, fewer parameters the more blocks" in told

@@ -385,3 +385,16 @@ def test_reasoning_that_nobody_stated_of_the_model_is_told_where_todays_has_some
     assert told in " ".join(size_text(found).split())
     for stated in ((), (reasons, f"tokens.{found.system}.reasoning_tokens=0")):
         assert "without reasoning" not in size_text(sized(file, *stated, frontier=False))
+
+
+def test_a_plan_at_a_spot_price_says_so_and_what_it_leaves_out(file):
+    """Where requests come that cannot wait, spot is refused, and why is told."""
+    found = sized(file, "candidates.vendors=[]", "candidates.spot=true", "workload.can_wait_share=1", frontier=False)
+    said = " ".join(size_text(found).split())
+    assert found.plans[0].rental == "spot"
+    assert f"{found.plans[0].vendor} spot: $" in said
+    assert "Not counted: interruptions of spot instances" in said
+    for changes, why in ((("workload.can_wait_share=0.5",), "not all can wait (workload.can_wait_share: 1)"),
+                         (("workload.can_wait_share=1", "workload.waits_hours=8"), "the work has 8 hours, not a day")):
+        told = resolve(load_scenario(file, ("candidates.spot=true", *changes))).warnings
+        assert any(line.startswith("candidates.spot moves nothing") and why in line for line in told)

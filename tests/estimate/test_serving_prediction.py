@@ -23,9 +23,9 @@ from roi.estimate.serving.iteration import Iteration, query_group, roofline_iter
 from roi.estimate.serving.replica_memory import EngineHabits, activation_bytes
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import GGUF_BITS, WEIGHT_FORMATS, weight_bytes
-from roi.evidence.serving_speed import engine_row, known_ends, on_card, reached, serving_evidence
+from roi.evidence.serving_speed import engine_row, known_ends, on_card, published_engine_speed, reached, serving_evidence
 from roi.numerics.least_squares import nnls
-from roi.resolution.plan_capacity import ServingPlan, load_of, published_engine_speed, published_server
+from roi.resolution.plan_capacity import ServingPlan, load_of, published_server
 from roi.store.tables.serving_table import ServingRow
 
 SERVER = Server(Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5), np.inf, sequence_limit=100.0)

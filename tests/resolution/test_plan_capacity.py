@@ -162,6 +162,20 @@ def test_adapters_of_a_large_rank_take_the_time_of_reading_them():
     assert float(steps[1].decode_s(1.0, 0.0)) - float(steps[0].decode_s(1.0, 0.0)) < 0.03 * (many - few)
 
 
+def test_more_adapters_never_hold_more():
+    """Poisson arrivals of prompts of 800 tokens, answers of 150: each rank 16, 84 MB, of steps of some 40 ms at 5 in flight."""
+    def held(several):
+        plan = ServingPlan(LLAMA, find_gpu("L40S"), 1, "bf16", "bf16", several, AdapterSlots(84e6, several), "vllm")
+        found = plan_capacity(plan, Traffic(800.0, 150.0), plan_evidence(known_runs(), plan, Traffic(800.0, 150.0)).server,
+                              Slo(2.0, 0.05), (0.63, 1.0, 1.43))
+        ends = zip((found.slow, found.alone, found.fast), (found.pooling_slow, found.pooling, found.pooling_fast), strict=True)
+        return [one.requests_per_s * gain for one, gain in ends]
+
+    rates = np.array([held(several) for several in (1, 2, 4, 8, 16, 32)])
+    assert np.all(np.diff(rates, axis=0) < 0.0)
+    assert np.all(rates[-1] > 0.8 * rates[0])
+
+
 def test_a_server_that_had_adapters_loaded_told_what_they_left():
     """It loaded one, unmerged, so that one of eight is in what it told already."""
     loads = (*DESIGN, *(replace(load, adapter="unmerged", speed=0.6) for load in DESIGN))

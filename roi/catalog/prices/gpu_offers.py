@@ -124,6 +124,14 @@ def _listed(o: RentalOffer, discount: float) -> Offer:
     )
 
 
+def spot_in_vain(s: "Scenario") -> str:
+    """Why no spot price is taken where candidates.spot asks for them; empty where they are."""
+    waits = s.workload.waits_hours
+    if value_of(s.workload.can_wait_share) < 1.0:
+        return "moves nothing: spot is never the only capacity behind an SLO, and not all can wait (workload.can_wait_share: 1)"
+    return "" if s.workload.waits_a_day else f"moves nothing: the work has {waits:g} hours, not a day (workload.waits_hours)"
+
+
 def rented_offers(s: "Scenario") -> Offers:
     """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO.
 
@@ -142,8 +150,7 @@ def rented_offers(s: "Scenario") -> Offers:
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
     kinds = {RentalKind.ON_DEMAND.value}
-    kinds |= {RentalKind.SPOT.value} if c.spot and s.workload.waits_a_day and value_of(
-        s.workload.can_wait_share) >= 1.0 else set()
+    kinds |= {RentalKind.SPOT.value} if c.spot and not spot_in_vain(s) else set()
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
     rented = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None)
                    and (o.vendor.lower() in wanted if wanted else not o.level_only))

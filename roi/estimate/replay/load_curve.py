@@ -112,12 +112,16 @@ class PlanCapacity:
 class LoadCurve:
     """Replicas of one server at a ladder of rates, each replayed when it is first asked for and then kept."""
 
-    def __init__(self, requests: Requests, server: Server, replicas: int = 1) -> None:
-        """Keep requests that arrive at a mean rate of 1 a second; other rates bring the same ones closer together."""
+    def __init__(self, requests: Requests, server: Server, replicas: int = 1, rungs_of: Server | None = None) -> None:
+        """Keep requests that arrive at a mean rate of 1 a second; other rates bring the same ones closer together.
+
+        The ladder is that of `rungs_of`, another server, where one is given: two servers are then compared at the same rates.
+        """
         self._requests, self._server, self._replicas = requests, server, replicas
         self._points: dict[float, LoadPoint] = {}
         self.saturated_requests_per_s = replicas * saturated_rate(requests, server)
         """Requests a second with an endless queue, summed over the replicas; 0 where no request fits."""
+        self._top = TOP * replicas * saturated_rate(requests, rungs_of) if rungs_of else TOP * self.saturated_requests_per_s
 
     def at(self, requests_per_s: float) -> LoadPoint:
         """How the replicas do under this rate."""
@@ -129,7 +133,7 @@ class LoadCurve:
 
     def rung(self, number: float) -> LoadPoint:
         """How the replicas do under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
-        return self.at(self.saturated_requests_per_s * TOP / RUNG**number)
+        return self.at(self._top / RUNG**number)
 
     def shortest(self) -> LoadPoint:
         """How the replicas do under hardly any load, where the search for a rate that holds the SLO gives up."""

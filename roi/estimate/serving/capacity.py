@@ -9,8 +9,8 @@ the largest B at which KV cache, sequence limit, TPOT and TTFT still hold. A few
 replayed request by request (estimate/replay), and the replay's answer is the one that is shown.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,3 +142,19 @@ def serving_capacity(
             [np.broadcast_to(memory.shortage(), shape), "TPOT", "TTFT", "compute", "KV memory"], "sequence limit",
         )[()],
     )
+
+
+def reading_share(
+    requests: RequestShape, iteration: Iteration, memory: ReplicaMemory, **at: Any,  # Any: what serving_capacity takes
+) -> NDArray[np.float64]:
+    """What a replica holds whose steps read adapters, over what it would if they read none: above 0 to 1, or 0.
+
+    `at` is what `serving_capacity` takes besides. Where a limit of TTFT, which is estimated, leaves either nothing, it is
+    without that limit; 0 where TPOT alone leaves it nothing while it reads. Never rises with the number of adapters.
+    """
+    both = iteration, replace(iteration, adapter_s=0.0, adapter_experts_s=0.0)
+    limited, paced = (np.array([serving_capacity(requests, each, memory, **limits).requests_per_s for each in both])
+                      for limits in (at, {**at, "ttft_p95_s": None}))
+    read, unread = np.where(np.all(limited > 0.0, axis=0), limited, paced)
+    share: NDArray[np.float64] = np.divide(read, unread, out=np.ones_like(read), where=unread > 0.0)
+    return share

@@ -208,7 +208,7 @@ ALIASES: Final = {"bone": "miss"}
 SPELLINGS: Final = {
     **dict.fromkeys(("fullfinetuning", "fullfinetune", "fullparameter", "fullparam", "fft", "fullft", "fullsft"), "full"),
     **dict.fromkeys(("lora+", "loraplus", "pissa", "olora", "eva", "corda", "loraga", "milora", "lora16bit"), "lora"),
-    **dict.fromkeys(("lora4bit", "4bitlora", "qloranf4", "qloraplus", "loftq", "qpissa"), "qlora"),
+    **dict.fromkeys(("lora4bit", "4bitlora", "qloranf4", "nf4", "4bit", "qloraplus", "loftq", "qpissa"), "qlora"),
     **dict.fromkeys(("lora8bit", "8bitlora"), "lora-int8"),
     **dict.fromkeys(("softprompt", "softprompts"), "prompt_tuning"), **dict.fromkeys(("ptuningv2", "prefix"), "prefix_tuning"),
     **dict.fromkeys(("adapter", "houlsbyadapter", "bottleneck", "bottleneckadapter", "adapters"), "houlsby"),

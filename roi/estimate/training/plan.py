@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from roi.errors import InputError, NotAChoice
-from roi.estimate.training.peft_methods import TUNERS, Tuner
+from roi.estimate.training.peft_methods import TUNERS, Tuner, named_method
 from roi.facts.methods import Method
 from roi.facts.model import ModelShape, Number
 
@@ -159,7 +159,8 @@ class TrainingPlan:
         for field, known in CHOICES.items():
             value = getattr(self, field)
             if value not in known:
-                raise NotAChoice(field, value, known)
+                raise NotAChoice(field, value, known) if named_method(value) != "qlora" else InputError(
+                    f"{field}: {value!r} is how method qlora keeps its base; {field} is one of {', '.join(known)}")
         for name, most in MOST.items():
             sizes = np.asarray(getattr(self, name), dtype=float)
             if not np.all(sizes >= 1.0):

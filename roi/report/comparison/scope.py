@@ -11,7 +11,7 @@ from roi.facts.fact import Basis
 from roi.facts.price import RentalKind
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
-from roi.report.layout.wording import case_number, figure, kind_names, percent, served, usd
+from roi.report.layout.wording import UNCOUNTED_SPOT, case_number, figure, kind_names, percent, served, usd
 
 PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment; seats likewise"
 MOVES = "forced migrations when a vendor ends a model, announced or assumed"
@@ -115,7 +115,7 @@ def _of_servers(c: Comparison) -> list[str]:
     spot = any(o.fleet is not None and o.fleet.rental == RentalKind.SPOT for o in c.options)
     return ["engineer hours that grow with the fleet: people.run_hours_per_month are the same for any",
             "waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges",
-            *["interruptions of spot instances: work done again, waiting, on-demand rents meanwhile"] * spot]
+            *[UNCOUNTED_SPOT] * spot]
 
 
 def _never_fewer_units(c: Comparison) -> list[str]:

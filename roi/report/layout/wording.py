@@ -23,6 +23,8 @@ MARKS = {
     Basis.ASSUMED: "*", Basis.TEMPLATE: "t",
 }
 """The mark of each basis in the tables."""
+UNCOUNTED_SPOT = "interruptions of spot instances: work done again, waiting, on-demand rents meanwhile"
+"""What no figure of a fleet at spot prices has in it."""
 GROUPS = {
     "none": "staying", "cache_batch": "caching and batch", "api": "another API model", "cascade": "a cascade",
     "vendor_tuned": "a vendor-tuned model", "self_hosted": "a self-hosted model",

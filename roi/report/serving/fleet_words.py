@@ -7,7 +7,8 @@ from roi.answers.size import Sizing
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import SizedPlan
 from roi.estimate.replay.fleet import HOURS
-from roi.report.layout.wording import figure, number_of, span, usd
+from roi.facts.price import RentalKind
+from roi.report.layout.wording import UNCOUNTED_SPOT, figure, number_of, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 ALIKE: Final = 0.005
@@ -15,8 +16,9 @@ ALIKE: Final = 0.005
 
 
 def plan_name(plan: SizedPlan) -> str:
-    """The words for a plan: 1 x L40S fp8, RunPod."""
-    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor if plan.owned is None else 'yours'}"
+    """The words for a plan: 1 x L40S fp8, RunPod; with spot where its price is of that."""
+    whose = f"{plan.vendor}{' spot' * (plan.rental == RentalKind.SPOT)}" if plan.owned is None else "yours"
+    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {whose}"
 
 
 def of_yours(plan: SizedPlan) -> str:
@@ -35,10 +37,11 @@ def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
     followed = "" if best.runs == ALL_DAY else f", {best.runs}"
     used = "" if best.owned is None else (
         f"; {best.fleet.gpus} of {number_of(best.owned, 'card')} {'is' if best.fleet.gpus == 1 else 'are'} used")
+    spot = f" Not counted: {UNCOUNTED_SPOT}." * (best.rental == RentalKind.SPOT)
     return (f"{number_of(best.working, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
             f" {usd(best.usd_per_month)} a month{'' if best.owned is None else ' of power and space'}{paid}"
             f"{used}"
-            f"{_compared(sizing, best)}.{_all_day(best)}")
+            f"{_compared(sizing, best)}.{_all_day(best)}{spot}")
 
 
 def hours_of_work(sizing: Sizing, best: SizedPlan) -> str:

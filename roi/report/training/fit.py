@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import ceil
 
-from roi.answers.fit import FitReport, GpuLine
+from roi.answers.fit import FP16, FitReport, GpuLine
 from roi.errors import first_of
 from roi.estimate.fitting.gpu_fit import doubt_told
 from roi.estimate.step.optimizer_time import paging_s
@@ -18,6 +18,7 @@ from roi.report.layout.wording import number_of, old_prices, rate_usd
 from roi.report.training.fit_details import detail_blocks
 from roi.report.training.fit_words import (
     MAYBE,
+    count_words,
     fits_word,
     formula_words,
     link_words,
@@ -107,7 +108,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
-            f" (n = {best.evidence.n}{held}).{rivals}")
+            f" ({count_words(best.evidence)}{held}).{rivals}")
 
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
@@ -150,8 +151,9 @@ def _pointers(report: FitReport, *, full: bool) -> Iterable[str]:
         yield "--examples N (--epochs, --tokens-per-example): hours and USD of a run"
     elif report.usable:
         yield "USD: one successful run on demand (roi compare takes spot too); failed runs, evaluation, idle time are not in it"
-    if report.plan.gpus == 1 and not report.usable:
-        yield "--gpus 8 --sharding fsdp: the plan split over several GPUs"
+    if report.plan.gpus == 1 and not any(x.fit.fits for x in report.lines):
+        fp16 = " --dtype fp16" * all(FP16 in x.note for x in report.lines)
+        yield f"--gpus 8 --sharding fsdp{fp16}: the plan split over several GPUs"
     if full:
         return
     more = len(report.usable) - SHOWN

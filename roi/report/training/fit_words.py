@@ -6,6 +6,7 @@ from typing import Final
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.estimate.fitting.distance import UNCOUNTED
+from roi.estimate.step.calibration import Evidence
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
@@ -26,6 +27,8 @@ TRAINS: Final = {
     "llama_adapter_v2": "a prompt in every attention from the third layer on, a scale and a bias of every product, norms",
     "houlsby": "a bottleneck behind every MLP", "llamapro": "copies of layers, spread over the stack",
     "lisa": "some layers at a time, embedding, head and last norm",
+    "oft": "rotations of each target's inputs, in r blocks, fewer parameters the more blocks (peft's own are 32 wide)",
+    "c3a": "circular convolutions beside each target, fewer parameters the larger block_size (peft's own is 256)",
 }
 """Method, or the family of a tuner with targets -> what it trains."""
 
@@ -163,7 +166,12 @@ def speed_words(level: str, method: str) -> str:
     if (package := TUNERS[method].package) != "peft":
         return f"LoRA's, at the pace of peft's tuners without targets ({method} is {package}'s)"
     own = number_of(PACED_ROWS.get(method, 0), "row")
-    return f"LoRA's, at the pace of peft's tuners of its kind, {own} of {method} among them"
+    return f"LoRA's, at the pace of tuners of its kind in peft's method comparison, {own} of {method} among them"
+
+
+def count_words(found: Evidence) -> str:
+    """How many runs the speed rests on, of LoRA where a tuner's follows from it: n = 2."""
+    return f"{'LoRA: ' * (found.level == 'tuner')}n = {found.n}"
 
 
 def speed_sources(report: FitReport) -> str:
@@ -172,7 +180,7 @@ def speed_sources(report: FitReport) -> str:
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        words = f"{speed_words(found.level, report.plan.method)}{sources} (n = {found.n})"
+        words = f"{speed_words(found.level, report.plan.method)}{sources} ({count_words(found)})"
         told = ": ".join(filter(None, (words, pieces_told(found))))
         if line.ceiling is not None:
             told += f"; MFU at most {100.0 * line.ceiling[0]:.0f}%, by the best product of {line.ceiling[1]}"

@@ -397,6 +397,7 @@ def test_gpus_at_spot_prices_and_those_that_come_later_are_told_as_such() -> Non
     assert (fleet.rental, fleet.minimum_months) == ("spot", 0.0)
     assert f"x {fleet.gpu} spot" in flat(c)
     assert any("interruptions of spot" in words for words in excluded(c))
+    assert f"{c.leader.label} is on spot; not counted: interruptions of spot instances" in flat(c)
     grown = answer(*alone, "workload.growth_per_year=4.35", "horizon_months=24")
     fleet = grown.leader.fleet
     assert fleet is not None

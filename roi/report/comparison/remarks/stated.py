@@ -122,6 +122,8 @@ def for_nothing(c: Comparison) -> list[str]:
             for path, month in begins.items() if month > horizon]
     if waits in facts and case_number(c.case, "workload.can_wait_share", 0.0) <= 0.0:
         told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
+    if (spot := "candidates.spot") in facts:
+        told.append(f"{spot} {facts[spot].value}")
     return told
 
 

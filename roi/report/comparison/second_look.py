@@ -12,6 +12,7 @@ from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.option_figures import drawn, guessed, option_of, own_path
+from roi.report.comparison.option_words import why_later
 from roi.report.comparison.thresholds import (
     FAR,
     HOURS,
@@ -41,7 +42,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    told, others = _turning(c), [o for o in map(partial(option_of, c), c.thresholds.ids) if not below_bar(c, o)]
+    told, others = _turning(c), _others(c)
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):
@@ -67,7 +68,8 @@ def wait_for(c: Comparison) -> list[str]:
         odds, needed = told_apart(percent, at.chance, chance_asked(c, o))
         saves += f", in {odds} of the draws{f' ({needed} is asked)' if at.chance < chance_asked(c, o) else ''}"
     volume = f"{requests(at.requests_per_day)} requests a day"
-    return [f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}."]
+    return [(f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}"
+            f"{why_later(c, o.id, at.months, c.verdict.counts)}.")]
 
 
 def unless(c: Comparison, rivals: int) -> list[Block]:
@@ -82,6 +84,13 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
     volumes = f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at"
     centrally = f"{'At' if any_unstated(c) else volumes} the central values no price or error rate of its own would."
     return [Labelled("UNLESS", tuple(told) or (centrally,))]
+
+
+def _others(c: Comparison) -> list[OptionResult]:
+    """Options that may be looked at again, the best of each kind first: of one kind another may win at a nearer volume."""
+    assert c.thresholds is not None
+    ids = dict.fromkeys((*c.thresholds.ids, *(o.id for o in c.options if o.id != "stay")))
+    return [o for o in map(partial(option_of, c), ids) if not below_bar(c, o)]
 
 
 def _volumes(c: Comparison, options: list[OptionResult]) -> str:
@@ -110,15 +119,14 @@ def _turning(c: Comparison) -> list[str]:
 
 
 def _centrally(c: Comparison, today: float) -> list[str]:
-    """What turns it at the central values: volumes of what is not tested; price, hours and error rate of any option."""
+    """What turns it at the central values: volumes at which what is not tested is first; price, hours and error rate of any."""
     assert c.thresholds is not None
     told = list[str]()
-    untested = [o.id for o in map(partial(option_of, c), c.thresholds.ids) if not o.tested and not below_bar(c, o)]
-    ends = [b for id in untested for b in over_the_horizon(c, id, "stay")]
+    ends = [b for o in _others(c) for b in over_the_horizon(c, o.id, "stay")]
     above, below = _nearest_ends(ends, today)
     for side, end in (("above", above), ("below", below)):
-        if end is not None:
-            told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
+        if end is not None and not (o := option_of(c, end[1])).tested:
+            told.append(f"{side} {requests(end[0])} requests a day ({o.label}, not tested)")
     posts = [s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and is_ahead(s) and may_come(c, s)]
     other = next((s for s in posts if s.quantity != HOURS), None)
     hours = next((s for s in posts if s.quantity == HOURS and (other is None or s.option == other.option)), None)

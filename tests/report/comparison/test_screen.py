@@ -1293,6 +1293,10 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         (("people.usd_per_hour=0.5",), (("people.usd_per_hour=5",),)),
     "! A busiest minute of 500 x the mean: as if all of a day came within an hour":
         (("workload.peak_to_mean=500",), (("workload.peak_to_mean=24",),)),
+    "! Today's model is counted at 10% above its list price (incumbent.discount)":
+        (("incumbent.discount=-0.1",), (("incumbent.discount=0.1",),)),
+    "! Today's model is counted at 100% below its list price":
+        (("incumbent.discount=1",), (("incumbent.discount=0.9",),)),
     "! Training examples: 1; vendors refuse fewer than 10":
         (("training.examples=1",), (("training.examples=10",),)),
     "! Items of an evaluation: 1; a score of fewer than 100 counts as not tested":

@@ -1,5 +1,6 @@
 """What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from roi.economics.decision.comparison import Comparison
@@ -107,26 +108,30 @@ def _volumes(c: Comparison, options: list[OptionResult]) -> str:
 def _turning(c: Comparison) -> list[str]:
     """Volumes and a price of wrong answers at which another option is advised, by means and chances, then what is cheaper."""
     assert c.thresholds is not None
-    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
+    told, placed, today = list[str](), list[str](), case_number(c.case, "workload.requests_per_day")
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
             at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
+            placed.append(side)
             told.append(f"{side} about {at}, where the advice is {advised(c, found, side)}")
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
-    centrally = _centrally(c, today)
+    centrally = _centrally(c, today, placed)
     return [*told, *(f"{'' if k else 'at the central values '}{each}" for k, each in enumerate(centrally))]
 
 
-def _centrally(c: Comparison, today: float) -> list[str]:
-    """What turns it at the central values: volumes at which what is not tested is first; price, hours and error rate of any."""
+def _centrally(c: Comparison, today: float, placed: Sequence[str]) -> list[str]:
+    """What turns it at the central values: volumes of what is not tested; price, hours and error rate of any option.
+
+    On a side of today's volume on which the draws have `placed` no advice of what is tested, none beyond that of a tested one.
+    """
     assert c.thresholds is not None
     told = list[str]()
-    ends = [b for o in _others(c) for b in over_the_horizon(c, o.id, "stay")]
-    above, below = _nearest_ends(ends, today)
-    for side, end in (("above", above), ("below", below)):
-        if end is not None and not (o := option_of(c, end[1])).tested:
-            told.append(f"{side} {requests(end[0])} requests a day ({o.label}, not tested)")
+    by_end = [(b, o.tested) for o in _others(c) for b in over_the_horizon(c, o.id, "stay")]
+    ends = _nearest_ends([b for b, tested in by_end if not tested], today), _nearest_ends([b for b, _ in by_end], today)
+    for side, end, first in zip(("above", "below"), *ends, strict=True):
+        if end is not None and (side in placed or end == first):
+            told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
     posts = [s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and is_ahead(s) and may_come(c, s)]
     other = next((s for s in posts if s.quantity != HOURS), None)
     hours = next((s for s in posts if s.quantity == HOURS and (other is None or s.option == other.option)), None)

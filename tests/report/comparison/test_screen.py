@@ -496,6 +496,7 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
     at, advised, _ = c.turning_volume(up=True)
     assert option_of(c, advised).tested
     assert at == pytest.approx(ends[advised], rel=0.03), "nearly nothing in it is uncertain"
+    ends |= {o.id: c.thresholds.decisive(o.id, "stay").first for o in c.options if not o.tested}
     other = min((id for id in ends if not option_of(c, id).tested), key=ends.get)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
     assert (f"Look again above about {requests(at)} requests a day, where the advice is {option_of(c, advised).label}, or at"

@@ -19,7 +19,7 @@ from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.second_move import SecondMove, find_second_move
-from roi.economics.decision.starts import Start, better_later, when_to_start
+from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.error_price import turning_price
@@ -28,6 +28,7 @@ from roi.economics.decision.turning.signposts import Signpost, Thresholds
 from roi.economics.decision.verdict import Verdict, decide, find_first_move
 from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
+from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
 
 
@@ -167,6 +168,11 @@ class Comparison:
     def surer_plan(self, id: str) -> SurerPlan | None:
         """The plan on which an option saves more on average than on its own, which is the cheapest at the central values."""
         return None if (curves := self._curves) is None else surer_plan(self.case, curves.shared, curves.options, id)
+
+    def spared_by_waiting(self, id: str, months: int, counts: str) -> LineKind | None:
+        """What of an option's cost a start so many months later spares most of; None where no threshold is looked for."""
+        curves = self._curves
+        return None if curves is None else spared_by_waiting(curves.shared, curves.options, id, months, counts)
 
     @cached_property
     def start(self) -> Start | None:

@@ -1,5 +1,6 @@
 """When an option had best go live: what a later start of it costs and saves, at the central values and over the draws."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,8 +9,10 @@ import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, draw, draws_and_seed
 from roi.economics.decision.evaluation import Evaluated, alone_from, choices_of, choose_plan, evaluate
+from roi.economics.finance import present_value
 from roi.economics.inputs import Array, Option, Shared
-from roi.economics.lines.line import requests
+from roi.economics.lines.line import Line, requests
+from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.facts.case import Case
 from roi.units import DAYS_PER_MONTH
 
@@ -22,6 +25,30 @@ STARTS, FEW = 3, 512
 def live_later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:
     """The option at the central values, live so many months later."""
     return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
+
+
+def spared_by_waiting(shared: Shared, options: Mapping[str, Option], id: str, months: int, counts: str) -> LineKind:
+    """What a start so many months later makes cheaper, that of which it spares most, by the present value of its lines.
+
+    SET_UP: of its hours more are paid anyway; COMMITMENT: less of today's is left unused; HARDWARE: what is bought is sold
+    younger; RETRAINING and MIGRATION: less of them. INCUMBENT: all else together, what runs for what is in use until then.
+    """
+    spared: defaultdict[LineKind, float] = defaultdict(float)
+    for sign, done in ((1.0, live_later(shared, options, id, 0)), (-1.0, live_later(shared, options, id, months))):
+        for line in done.costs.lines:
+            if counts != "cash" or not line.is_error:
+                worth = present_value(line.upfront, line.monthly, shared.discount_rate)
+                spared[_spared_as(line)] += sign * float(np.asarray(worth).item())
+    return max(spared, key=lambda kind: spared[kind])
+
+
+def _spared_as(line: Line) -> LineKind:
+    """What a line counts as where it is told what waiting spares."""
+    if line.kind in MIGRATIONS:
+        return LineKind.MIGRATION
+    by_itself = line.kind in {LineKind.SET_UP, LineKind.COMMITMENT, LineKind.RETRAINING}
+    bought = line.kind is LineKind.HARDWARE and line.share is None  # power and space are paid while it is live
+    return line.kind if by_itself or bought else LineKind.INCUMBENT
 
 
 def better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated) -> tuple[int, float] | None:

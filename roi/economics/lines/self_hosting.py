@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, incumbent_share, last_month
+from roi.economics.lines.calendar import Share, growth_path, incumbent_share, last_month
 from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import Along, Line, any_positive, each_month, is_zero, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
@@ -235,8 +235,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
 
     def arithmetic(gpus: Number, month: int) -> str:
         moved = pick(drift, month)
-        what = "drift" if np.any(np.asarray(shared.rent_drift) != 0.0) else "(central path of rents, mean 1)"
-        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {what}"
+        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {_rents_told(shared, month)}"
         return (
             f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
             f" x {pick(live.whole, month):.4g} of the month{drifted}{of_the_fleet(option.fleet_share)}"
@@ -255,6 +254,16 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         return lines
     each = np.asanyarray(plan.usd_per_gpu_hour * drift)
     return lines + _unused_commitment(shared, option, plan, np.asanyarray(bare + spare), each)
+
+
+def _rents_told(shared: Shared, month: int) -> str:
+    """What the central level of rents in a month (index 0 = month 1) is made of: its drift, over the mean of the draws."""
+    grown, level = (pick(x, month) for x in (growth_path(shared.rent_drift, shared.horizon), rent_level(shared)))
+    if abs(level - grown) < 1e-12:
+        return "drift"
+    least, most = (pick(shared.rent_drift + 1.0) * np.exp(x) - 1.0 for x in (-shared.rent_spread[0], shared.rent_spread[1]))
+    return (f"({grown:.4g} at the central drift / {grown / level:.4f}, the draws' mean of (1 + drift)^({month}/12) over that;"
+            f" drift: triangular in the logarithm, {least:+.1%} to {most:+.1%} a year)")
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:

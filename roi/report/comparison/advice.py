@@ -4,7 +4,6 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 """
 
 import math
-from datetime import date, timedelta
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from roi.report.comparison.option_figures import (
     npv_range,
     option_of,
 )
-from roi.report.comparison.option_words import fleet_of, what_it_is
+from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is, why_later
 from roi.report.comparison.remarks.latency import missed_slo
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
@@ -144,19 +143,8 @@ def _later(c: Comparison) -> list[str]:
     if c.better_later is None:
         return []
     months, gain = c.better_later
-    until = _owed_until(c, c.leader)
-    why = f"commitment{until}" if until else "today's model costs less until then"
-    return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}; {why}."]
-
-
-def _owed_until(c: Comparison, o: OptionResult) -> str:
-    """The last day of a commitment with today's vendor that is owed beyond its bill; empty where none is."""
-    if not any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in o.lines):
-        return ""
-    of_units = case_number(c.case, "options.stay.provisioned.committed_months", 0.0)
-    months = max(of_units, case_number(c.case, "commitment.months"))
-    left = timedelta(days=round(months * DAYS_PER_MONTH) - 1)
-    return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
+    why = why_later(c, c.verdict.leader, months, c.verdict.counts)
+    return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}{why}."]
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -180,7 +168,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     first += f" (staying's: {usd(stay.upfront_usd)})" if stay.upfront_usd >= 1.0 else ""
     parts = at_mean_rents(c, o)
-    owing = ((UNUSED - {LineKind.OWN_COMMITMENT}, f"commitment still owed{_owed_until(c, o)}"),
+    owing = ((UNUSED - {LineKind.OWN_COMMITMENT}, f"commitment still owed{owed_until(c, o)}"),
              ({LineKind.OWN_COMMITMENT}, "committed to its vendor beyond the bill"))
     for kinds, told in owing:
         unused = sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in kinds)

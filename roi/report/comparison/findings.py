@@ -10,6 +10,7 @@ from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
+from roi.report.comparison.option_words import why_later
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
@@ -75,7 +76,7 @@ def returns(c: Comparison, id: str) -> list[Block]:
                      f" payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying in"
                      f" {chance(o.probability_npv_positive)} of them{good_enough(c, o)}.")
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
-                 f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
+                 f"One month of delay saves {usd(-o.delay_usd)} of NPV{why_later(c, o.id, 1, 'errors')}.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
         words = "without wrong answers" if o.upfront_no_cash_usd else "on cash alone"
         notes.append(f"At the central values, {words}, the NPV is {usd(o.npv_without_errors_usd)}.")

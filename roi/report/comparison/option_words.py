@@ -1,17 +1,20 @@
 """What an option is, in words: what carrying it out means, and its GPUs."""
 
+from datetime import date, timedelta
+
 from roi.economics.decision.alarms import limit_words
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult
 from roi.economics.inputs import path_of
 from roi.economics.lines.api_bill import WAYS
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import LEVERS, PADDED
 from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.facts.fact import OWN_VENDOR
 from roi.report.comparison.option_figures import gpu_count, of_todays_model, option_of
 from roi.report.layout.wording import case_number, figure, kind_meaning, number_of, percent, usd
-from roi.units import HOURS_PER_DAY
+from roi.units import DAYS_PER_MONTH, HOURS_PER_DAY
 
 SERVE_ON_OWN = "serve on the GPUs that you own"
 LEVERED = LEVERS | {"flexible-tier"}
@@ -20,6 +23,14 @@ MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 ALL = 0.999
 """One that takes more than this share leaves the API nothing but what fails."""
+SPARED = {
+    LineKind.SET_UP: "people who are paid anyway then do more of the set-up",
+    LineKind.HARDWARE: "what is bought is then sold younger",
+    LineKind.RETRAINING: "less is then paid for retraining",
+    LineKind.MIGRATION: "less is then paid for forced migrations",
+    LineKind.INCUMBENT: "today's model costs less until then",
+}
+"""What a later start spares most of, in words."""
 
 
 def what_it_is(c: Comparison, o: OptionResult) -> str:
@@ -44,6 +55,23 @@ def what_it_is(c: Comparison, o: OptionResult) -> str:
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
     return f"{words} ({fleet_of(c, o, grown=True)}{over})" if o.fleet is not None else words
+
+
+def why_later(c: Comparison, id: str, months: int, counts: str) -> str:
+    """Why the option had better go live so many months later, after what that brings; empty where it is not known."""
+    spared = c.spared_by_waiting(id, months, counts)
+    words = f"commitment{owed_until(c, option_of(c, id))}" if spared is LineKind.COMMITMENT else spared and SPARED[spared]
+    return f"; {words}" if words else ""
+
+
+def owed_until(c: Comparison, o: OptionResult) -> str:
+    """The last day of a commitment with today's vendor that is owed beyond its bill; empty where none is."""
+    if not any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in o.lines):
+        return ""
+    of_units = case_number(c.case, "options.stay.provisioned.committed_months", 0.0)
+    months = max(of_units, case_number(c.case, "commitment.months"))
+    left = timedelta(days=round(months * DAYS_PER_MONTH) - 1)
+    return f" until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
 
 
 def batch_words(c: Comparison, o: OptionResult) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.recommendation import value
+from roi.economics.inputs import places
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
+from roi.economics.price_list import Api
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.option_figures import (
@@ -43,6 +45,7 @@ from roi.report.layout.wording import (
     money_of,
     months,
     number_of,
+    off_list,
     peak_words,
     percent,
     usd,
@@ -184,8 +187,8 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}. Basis of each line's weakest fact: {legend}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o)}{_trained(c, o)} Quality: {quality(c, o)},"
-                  f" {percent(o.quality.error_rate)} wrong{handed}.{long and f' {long}.'}{later}"),
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_discounted(c, o)}{_fleet(c, o)}{_trained(c, o)}"
+                  f" Quality: {quality(c, o)}, {percent(o.quality.error_rate)} wrong{handed}.{long and f' {long}.'}{later}"),
     ]
 
 
@@ -203,6 +206,15 @@ def _branch(line: LineResult, start: int, money: Money) -> Row:
     cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
     first = "" if line.arithmetic_upfront is None else f"{line.arithmetic_upfront} = {usd(line.upfront_usd)}; "
     return Row(cells, detail=f"{first}{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
+
+
+def _discounted(c: Comparison, o: OptionResult) -> str:
+    """The discount or surcharge in the rates of the option's own API; empty where it has none."""
+    known = {"option": o.id, "vendor": c.case[f"options.{o.id}.vendor"].value if f"options.{o.id}.vendor" in c.case else ""}
+    paths = (each.format_map(known) for each in places(Api)["discount"].paths)
+    off = next((case_number(c.case, path) for path in paths if path in c.case), 0.0)
+    bills = o.id == "stay" or any(line.kind is LineKind.API for line in o.lines)
+    return f" Its API is counted at {off_list(off)}." if off and bills else ""
 
 
 def _fleet(c: Comparison, o: OptionResult) -> str:

@@ -1,5 +1,6 @@
 """What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from roi.economics.decision.comparison import Comparison
@@ -12,6 +13,7 @@ from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.option_figures import drawn, guessed, option_of, own_path
+from roi.report.comparison.option_words import why_later
 from roi.report.comparison.thresholds import (
     FAR,
     HOURS,
@@ -41,7 +43,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    told, others = _turning(c), [o for o in map(partial(option_of, c), c.thresholds.ids) if not below_bar(c, o)]
+    told, others = _turning(c), _others(c)
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):
@@ -67,7 +69,8 @@ def wait_for(c: Comparison) -> list[str]:
         odds, needed = told_apart(percent, at.chance, chance_asked(c, o))
         saves += f", in {odds} of the draws{f' ({needed} is asked)' if at.chance < chance_asked(c, o) else ''}"
     volume = f"{requests(at.requests_per_day)} requests a day"
-    return [f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}."]
+    return [(f"Live in {o.months_to_live + at.months:.0f} months, at {volume}, {o.label} would save {saves}"
+            f"{why_later(c, o.id, at.months, c.verdict.counts)}.")]
 
 
 def unless(c: Comparison, rivals: int) -> list[Block]:
@@ -84,6 +87,13 @@ def unless(c: Comparison, rivals: int) -> list[Block]:
     return [Labelled("UNLESS", tuple(told) or (centrally,))]
 
 
+def _others(c: Comparison) -> list[OptionResult]:
+    """Options that may be looked at again, the best of each kind first: of one kind another may win at a nearer volume."""
+    assert c.thresholds is not None
+    ids = dict.fromkeys((*c.thresholds.ids, *(o.id for o in c.options if o.id != "stay")))
+    return [o for o in map(partial(option_of, c), ids) if not below_bar(c, o)]
+
+
 def _volumes(c: Comparison, options: list[OptionResult]) -> str:
     """At which volumes no option is cheaper than staying, where none is today and the advice turns at none that was tried."""
     now = case_number(c.case, "workload.requests_per_day")
@@ -98,26 +108,29 @@ def _volumes(c: Comparison, options: list[OptionResult]) -> str:
 def _turning(c: Comparison) -> list[str]:
     """Volumes and a price of wrong answers at which another option is advised, by means and chances, then what is cheaper."""
     assert c.thresholds is not None
-    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
+    told, placed, today = list[str](), list[str](), case_number(c.case, "workload.requests_per_day")
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
             at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
+            placed.append(side)
             told.append(f"{side} about {at}, where the advice is {advised(c, found, side)}")
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
-    centrally = _centrally(c, today)
+    centrally = _centrally(c, today, placed)
     return [*told, *(f"{'' if k else 'at the central values '}{each}" for k, each in enumerate(centrally))]
 
 
-def _centrally(c: Comparison, today: float) -> list[str]:
-    """What turns it at the central values: volumes of what is not tested; price, hours and error rate of any option."""
+def _centrally(c: Comparison, today: float, placed: Sequence[str]) -> list[str]:
+    """What turns it at the central values: volumes of what is not tested; price, hours and error rate of any option.
+
+    On a side of today's volume on which the draws have `placed` no advice of what is tested, none beyond that of a tested one.
+    """
     assert c.thresholds is not None
     told = list[str]()
-    untested = [o.id for o in map(partial(option_of, c), c.thresholds.ids) if not o.tested and not below_bar(c, o)]
-    ends = [b for id in untested for b in over_the_horizon(c, id, "stay")]
-    above, below = _nearest_ends(ends, today)
-    for side, end in (("above", above), ("below", below)):
-        if end is not None:
+    by_end = [(b, o.tested) for o in _others(c) for b in over_the_horizon(c, o.id, "stay")]
+    ends = _nearest_ends([b for b, tested in by_end if not tested], today), _nearest_ends([b for b, _ in by_end], today)
+    for side, end, first in zip(("above", "below"), *ends, strict=True):
+        if end is not None and (side in placed or end == first):
             told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
     posts = [s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and is_ahead(s) and may_come(c, s)]
     other = next((s for s in posts if s.quantity != HOURS), None)

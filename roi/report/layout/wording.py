@@ -242,6 +242,11 @@ def percent(x: float, more: int = 0) -> str:
     return f"{x:,.0%}" if share >= 99.95 else f"{x:.1%}".replace(".0%", "%")
 
 
+def off_list(discount: float) -> str:
+    """A discount on a price list, or the surcharge that it is below 0, in words."""
+    return f"{percent(abs(discount))} {'below' if discount >= 0.0 else 'above'} its list price"
+
+
 def chance(x: float | None) -> str:
     """A share of draws in whole percent, so that 0% means none and 100% means all of them."""
     return "-" if x is None else whole_percent(x)

@@ -4,16 +4,18 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import CHEAPER, LUNA_EACH, QUIET, SELF, STAY, case_of, world
+from quiet_scenario import ADAPTER, CHEAPER, LUNA_EACH, NONE, QUIET, SELF, STAY, case_of, world
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.starts import better_later, last_start
+from roi.economics.decision.starts import better_later, last_start, live_later, spared_by_waiting
 from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.resolution import resolve
@@ -248,3 +250,32 @@ def test_what_a_later_start_leaves_as_it_is_is_started_at_once() -> None:
     shared, options, _ = settle(case_of())
     same = replace(options["stay"], id="same", kind="cheaper-api", costs=())
     assert better_later(shared, {**options, "same": same}, evaluate(shared, same, options)) is None
+
+
+LIVE = {"months_to_live": {**NONE, "self_hosted": 2.0, "self_hosted_adapter": 2.0}, "months_in_parallel": 0.0}
+FEW = {"requests_per_day": 10_000.0}
+"""For which today's model bills 10,000 x 365/12 x $0.004 = $1,217 a month, and a GPU at about $2.9k is dearer."""
+
+
+@pytest.mark.parametrize(("id", "changes", "spared"), [
+    (SELF, {"timing": LIVE, "workload": FEW}, LineKind.INCUMBENT),
+    (SELF, {"timing": LIVE, "people": {"setup_hours": {**NONE, "self_hosted": 500.0}, "existing_hours_per_month": 100.0}},
+     LineKind.SET_UP),
+    (SELF, {"timing": LIVE, "people": {"setup_hours": {**NONE, "self_hosted": 500.0}, "existing_hours_per_month": 100.0,
+                                       "run_hours_per_month": {**NONE, "self_hosted": 300.0}}}, LineKind.INCUMBENT),
+    (ADAPTER, {"timing": LIVE, "training": {"retrain_every_months": 21.5, "retrain_hours": 400.0, "examples": 1000}},
+     LineKind.RETRAINING),
+    (CHEAPER, {"incumbent": {"provider": "openai", "model": "gpt-5.4", "committed_usd_per_month": 20_000,
+                             "committed_until": "2027-05-15"}}, LineKind.COMMITMENT),
+])
+def test_what_a_later_start_spares_is_told_by_the_lines(id: str, changes: dict[str, Any], spared: LineKind) -> None:
+    """$10,512 a month of today's model against a GPU at about $2,883, unless volume or on-call turns that.
+
+    100 h of set-up a month waited, $10,000, are paid anyway; with 300 h of on-call ($30,000, of which $10,000 are paid anyway)
+    running it is what waiting spares. One retraining of $40,000 falls into month 24 or out of the horizon. A commitment of
+    $20,000 is owed whoever answers.
+    """
+    shared, options, _ = settle(case_of(**changes))
+    now, later = (float(live_later(shared, options, id, months).pv) for months in (0, 1))
+    assert later < now or spared is LineKind.COMMITMENT
+    assert spared_by_waiting(shared, options, id, 1, "errors") is spared

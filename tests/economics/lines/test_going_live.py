@@ -1,5 +1,6 @@
 """Going live takes time, models end, levels move: by hand on one request a second."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -138,3 +139,23 @@ def test_growth_wages_and_rent_are_effective_annual() -> None:
     rent = w.line(SELF, "GPU rent")[1]
     assert rent[0] == pytest.approx(9 * 2 * 730)
     assert rent[12] / rent[0] == pytest.approx(1.44)
+
+
+@pytest.mark.parametrize("central", [0.0, -0.1])
+def test_the_central_level_of_rents_can_be_redone_from_what_its_line_says(central: float) -> None:
+    """The mean of (1 + g)^(4/12) over that of the central drift, by a sum over the triangle that is told, is the oracle."""
+    spread = {"value": central, "low": -0.3, "high": 0.4}
+    w = World(case_of(drift={"gpu_rent_per_year": spread}, serving={"spares": 0}), **plan(SELF))
+    (line,) = [each for each in w.costed(SELF).costs.lines if each.name == "GPU rent"]
+    assert callable(line.told)
+    found = re.search(r"x ([\d.]+) \(([\d.]+) at the central drift / ([\d.]+), the draws' mean of \(1 \+ drift\)\^\(4/12\) over"
+                      r" that; drift: triangular in the logarithm, (-[\d.]+)% to \+([\d.]+)% a year\)", line.told(4))
+    assert found is not None
+    level, grown, mean, least, most = map(float, found.groups())
+    mode, low, high = np.log1p([central, least / 100.0, most / 100.0])
+    x = np.linspace(low, high, 100_001)
+    weight = np.where(x < mode, (x - low) / (mode - low), (high - x) / (high - mode))
+    assert mean == pytest.approx(float(weight @ np.exp(4 / 12 * (x - mode)) / weight.sum()), abs=2e-4)
+    assert grown == pytest.approx((1.0 + central) ** (4 / 12), abs=1e-4)
+    assert level == pytest.approx(grown / mean, abs=2e-4)
+    assert float(line.monthly[4]) == pytest.approx(float(line.monthly[0]) * level, rel=1e-4)

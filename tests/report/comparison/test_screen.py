@@ -24,7 +24,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
-from roi.report.comparison.findings import then
+from roi.report.comparison.findings import returns, then
 from roi.report.comparison.option_figures import alone_from, option_of, quality
 from roi.report.comparison.option_words import what_it_is
 from roi.report.comparison.options_table import cost_tree, find_option
@@ -497,6 +497,7 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
     at, advised, _ = c.turning_volume(up=True)
     assert option_of(c, advised).tested
     assert at == pytest.approx(ends[advised], rel=0.03), "nearly nothing in it is uncertain"
+    ends |= {o.id: c.thresholds.decisive(o.id, "stay").first for o in c.options if not o.tested}
     other = min((id for id in ends if not option_of(c, id).tested), key=ends.get)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
     assert (f"Look again above about {requests(at)} requests a day, where the advice is {option_of(c, advised).label}, or at"
@@ -719,7 +720,8 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
     def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = (), bar: float = 0.8) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, decisive=lambda *_: b, curves=c.thresholds.curves)
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, curves=c.thresholds.curves,
+                                decisive=lambda id, _: b if id == b.option else None)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None}), "quality.bar": c.case["quality.bar"].model_copy(
                 update={"value": bar})})
@@ -1293,6 +1295,10 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         (("people.usd_per_hour=0.5",), (("people.usd_per_hour=5",),)),
     "! A busiest minute of 500 x the mean: as if all of a day came within an hour":
         (("workload.peak_to_mean=500",), (("workload.peak_to_mean=24",),)),
+    "! Today's model is counted at 10% above its list price (incumbent.discount)":
+        (("incumbent.discount=-0.1",), (("incumbent.discount=0.1",),)),
+    "! Today's model is counted at 100% below its list price":
+        (("incumbent.discount=1",), (("incumbent.discount=0.9",),)),
     "! Training examples: 1; vendors refuse fewer than 10":
         (("training.examples=1",), (("training.examples=10",),)),
     "! Items of an evaluation: 1; a score of fewer than 100 counts as not tested":
@@ -1601,6 +1607,53 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert "Change to gpt-6-luna, live in 2.5 months" in flat(apis("timing.months_to_live.api=2.5"))
     assert apis().better_later is None
     assert " later: central NPV" not in flat(apis())
+
+
+@pytest.mark.full
+def test_set_up_hours_that_are_paid_anyway_are_named_where_they_make_waiting_worth_while() -> None:
+    """Of 200 h of set-up at $100 waiting a month leaves 30 h more to people who are paid anyway: $3,000.
+
+    Today's model costs more in the meantime, so without these hours a month of delay costs.
+    """
+    incumbent = {"provider": "openai", "model": "gpt-6-sol", "ends_in_months": 48}
+    scores = {"gpt-6-sol": {"value": 0.93, "items": 400}, "qwen3-4b+lora": {"value": 0.925, "items": 400}}
+
+    def waited(**people: object) -> Comparison:
+        return compare(resolve(check_scenario({
+            "as_of": "2026-12-01", "draws": 0, "incumbent": incumbent, "training": {"examples": 3000}, "people": people,
+            "workload": {"requests_per_day": 36_720, "growth_per_year": 0, "input_tokens": 1500, "output_tokens": 60,
+                         "peak_to_mean": 3, "ttft_p95_s": 2.0},
+            "quality": {"bar": 0.88, "usd_per_error": 0.01, "scores": scores},
+            "own_hardware": {"cards": {"RTX-4090": 2}, "usd_per_kwh": 0.25},
+            "candidates": {"self_hosted": ["qwen3-4b"], "own_hardware": True},
+        })).case)
+
+    c = waited(existing_hours_per_month=30)
+    none = option_of(waited(existing_hours_per_month=30, setup_hours={"self_hosted_adapter": 0}), c.verdict.leader)
+    why = "people who are paid anyway then do more of the set-up."
+    assert c.better_later is not None
+    assert f"later: central NPV +{short_usd(c.better_later[1])}; {why}" in flat(c)
+    assert none.delay_usd > 0.0
+    assert c.leader.delay_usd == pytest.approx(none.delay_usd - 3000.0)
+    saves = f"One month of delay saves ${-c.leader.delay_usd:,.0f} of NPV; {why}"
+    assert saves in render(returns(c, c.verdict.leader), "table", width=200)
+
+
+@pytest.mark.full
+def test_the_volume_to_look_again_at_is_the_least_from_which_an_untested_option_saves() -> None:
+    """The best of its kind today misses the bar; another floor saves from 15,800 a day on, no other option before it."""
+    def at(volume: float) -> Comparison:
+        data = parse_yaml(template("agent"), "agent")
+        return compare(resolve(check_scenario({
+            **data, "as_of": "2026-12-01", "draws": 0, "workload": {**data["workload"], "requests_per_day": volume}})).case)
+
+    c = at(5000.0)
+    (told,) = look_again(c)
+    found = re.search(r"above ([\d,]+) requests a day \((.+), not tested\)", told)
+    assert found is not None
+    volume = float(found[1].replace(",", ""))
+    under, over = ({o.label: o.npv_without_errors_usd for o in at(volume * times).options} for times in (0.98, 1.02))
+    assert under[found[2]] < 0 < over[found[2]]
 
 
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:

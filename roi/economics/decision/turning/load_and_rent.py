@@ -201,7 +201,7 @@ class OtherLeaders:
         factors, central = self._along_the_curves(tuple(known))
         saved = dict[str, tuple[Number, Number]]()
         for id, along in central.items():
-            at = sorted(x for x in known if id in known[x].saved)
+            at = sorted(x for x in known if id in known[x].saved and factors[0] <= x <= factors[-1])
             if id == "stay" or not at:
                 continue
             of = along[np.searchsorted(factors, at)]

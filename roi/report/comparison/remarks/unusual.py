@@ -5,11 +5,13 @@ from typing import Final
 
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
+from roi.economics.inputs import path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.outlook import bill_at_todays_list
+from roi.economics.price_list import Api
 from roi.report.comparison.option_figures import option_of
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS
-from roi.report.layout.wording import case_number, figure, usd
+from roi.report.layout.wording import case_number, figure, off_list, usd
 
 UNUSUAL: Final = (
     ("own_hardware.usd_per_kwh", 0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
@@ -23,6 +25,8 @@ UNUSUAL: Final = (
 The dearest grids ask about $0.5 a kWh, and no diesel generator costs much over 1; most minimum wages are above $5 an hour (7.25
 in the USA), and hardly a consultant of any trade bills 1,000; OpenAI's guide to fine-tuning asks for ten examples.
 """
+LARGEST_DISCOUNT = 0.9
+"""Discount on a list beyond which next to nothing is left of it: a share of the list that is paid may be meant."""
 DEAR_ERRORS = 1000.0
 """Times today's API bill: whom wrong answers cost so much more than the answers would let people check each of them."""
 
@@ -36,6 +40,9 @@ def unlikely(c: Comparison) -> list[str]:
         "commitment.usd_per_month", "evaluation.labels", "verdict.min_items"))
     if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := bill_at_todays_list(c.case)):
         told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
+    off = case_number(c.case, path_of(Api, "discount", option="stay"), 0.0)
+    if not 0.0 <= off <= LARGEST_DISCOUNT:
+        told.append(f"Today's model is counted at {off_list(off)} (incumbent.discount)")
     stay, each = option_of(c, "stay"), usd(case_number(c.case, PRICE_OF_ERRORS))
     wrong = stay.errors_monthly_usd
     api = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)

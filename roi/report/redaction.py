@@ -42,8 +42,9 @@ COUNTS = (
     rf"{NUMBER}(?= (?:engineer hours|h each|hours (?:a month|until live|\(here))\b)|(?<=hours until live and ){NUMBER}",
     rf"(?<=hours a month \(here ){NUMBER}|(?<=hours \(here ){NUMBER}",
     rf"{NUMBER}(?= x [A-Z][\w-]*\d| (?:replicas?|GPUs|cards)\b)",
+    r"[\d.,]*\d%(?= (?:below|above) its list price)",
 )
-"""How many more answers are wrong, hours of people, cards: beside what they cost, they tell the price of one."""
+"""How many more answers are wrong, hours of people, cards, a discount: beside what they cost, they tell the price of one."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
 """What stands before a name in the path of a fact, or of a field that a remark names."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"

@@ -8,7 +8,6 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import OWN_HARDWARE, SELF_HOSTED
 from roi.economics.outlook import announced_days
 from roi.facts.fact import Basis
-from roi.facts.price import RentalKind
 from roi.report.comparison.remarks.todays_units import TODAY, paid_by_unit
 from roi.report.comparison.remarks.volume import steps
 from roi.report.layout.wording import UNCOUNTED_SPOT, case_number, figure, kind_names, percent, served, usd
@@ -112,7 +111,7 @@ def excluded(c: Comparison) -> list[str]:
 
 def _of_servers(c: Comparison) -> list[str]:
     """What serving a model of one's own may cost besides."""
-    spot = any(o.fleet is not None and o.fleet.rental == RentalKind.SPOT for o in c.options)
+    spot = any(o.fleet is not None and o.fleet.rental == "spot" for o in c.options)
     return ["engineer hours that grow with the fleet: people.run_hours_per_month are the same for any",
             "waiting for GPU capacity and quotas; networks between the GPUs of several instances; region surcharges",
             *[UNCOUNTED_SPOT] * spot]

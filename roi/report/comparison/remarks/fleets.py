@@ -8,7 +8,6 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import OWN_VENDOR
-from roi.facts.price import RentalKind
 from roi.report.comparison.option_figures import gpu_count, guessed, own_path
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.wording import UNCOUNTED_SPOT, case_number, few_slots, figure, number_of, percent, short_usd
@@ -53,7 +52,7 @@ def leading_plan(c: Comparison) -> list[str]:
     """What is not counted of a leading option at spot prices, and that it would save more on average on another plan."""
     lead = c.leader
     spot = [f"{lead.label} is on spot; not counted: {UNCOUNTED_SPOT}"] * (
-        lead.fleet is not None and lead.fleet.rental == RentalKind.SPOT)
+        lead.fleet is not None and lead.fleet.rental == "spot")
     return [*spot, *([f"{lead.label}: its plan is {told}"] if (told := surer_plan(c, lead)) else [])]
 
 

@@ -269,7 +269,7 @@ class OtherLeaders:
 
 
 def _with_staying(shared: Shared, saved: Mapping[str, tuple[Number, Number]]) -> Mapping[str, tuple[Number, Number]]:
-    """What each option saves, with staying, which is always likely; where that is not allowed, without it, all others likely."""
+    """What each option saves, with staying, always likely; where that is not allowed, without it, all others likely."""
     others = {id: each for id, each in saved.items() if id != "stay"}
     if shared.may_stay or not others:
         return {**others, "stay": (0.0, math.inf)}

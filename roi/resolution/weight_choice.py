@@ -20,7 +20,7 @@ from roi.scenario.sections.supply import Serving
 USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
 USUAL_GGUF: Final = ("f16", "q8_0")
-"""The same on Apple's GPUs: the files of 16 and 8 bits."""
+"""Formats of weights that nobody stated on Apple's GPUs: the files of 16 and 8 bits."""
 DTYPES: Final = ("bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "nvfp4")
 """All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
 GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")

@@ -69,7 +69,7 @@ class Making(NamedTuple):
     bytes_fp32: tuple[float, float]
     """Bytes an element of the weight that element-wise kernels move, forward and backward, where its products are fp32."""
     bytes_16bit: tuple[float, float]
-    """The same where autocast makes its products 16-bit."""
+    """Bytes an element that those kernels move, forward and backward, where autocast makes its products 16-bit."""
     factors: tuple[float, float] = (0.0, 0.0)
     """Products of factors of rank r, as many elements as the weight has, forward and backward."""
     instead: bool = False

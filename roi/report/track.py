@@ -51,9 +51,7 @@ CALLED = {
     WRONG: Called("", "Share of wrong answers", "wrong answers"),
 }
 QUANTITY = {
-    "requests_per_day": "requests a day",
-    "api_price_ratio": "the price over the forecast's",
-    "error_rate": "wrong answers",
+    "requests_per_day": "requests a day", "api_price_ratio": "the price over the forecast's", "error_rate": "wrong answers",
 }
 
 
@@ -64,14 +62,9 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
     many = "" if len(a.months) == 1 else f" to {last:%B %Y}"
     blocks: list[Block] = [
         Title(f"{case['title'].value}: {label}, month by month"),
-        Paragraph(
-            f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
-            f" {case['as_of'].value} | USD, cash"
-        ),
-        Gap(),
-        *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
-        Gap(),
-        _months(a),
+        Paragraph(f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
+                  f" {case['as_of'].value} | USD, cash"),
+        Gap(), *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)), Gap(), _months(a),
         Notes((_reading(a), *_bill_alone(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
@@ -93,11 +86,8 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     for post in a.passed:
         s = post.signpost
         told = f"{QUANTITY.get(s.quantity, s.quantity)} {figure(post.stands or 0.0)}, signpost {figure(s.threshold or 0.0)}"
-        yield (
-            OUTSIDE,
-            [f"A signpost lies behind us: {told}; beyond it {option_label(a.comparison.case, s.rival)} costs less."],
-            "doubt",
-        )
+        beyond = f"beyond it {option_label(a.comparison.case, s.rival)} costs less"
+        yield OUTSIDE, [f"A signpost lies behind us: {told}; {beyond}."], "doubt"
     for limit in a.limits:
         if not limit.holds:
             yield OUTSIDE, [f"Limit {'not told' if limit.came is None else 'passed'}: {limit_sentence(limit)}."], "alarm"
@@ -125,11 +115,8 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     if unseen:
         yield f"What units or seats cost in {unseen} is not seen, and is taken as forecast: --bill tells it."
     came, planned = a.cash()
-    cash = (
-        f"Cash so far, set-up aside: {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
-        if planned > 0
-        else f"Cash so far, set-up aside: {usd(came)}."
-    )
+    against = f", forecast {usd(planned)} ({came / planned - 1.0:+.0%})" if planned > 0 else ""
+    cash = f"Cash so far, set-up aside: {usd(came)}{against}."
     if a.option == "stay":
         yield f"Staying has nothing to earn back. {cash}"
         return
@@ -164,14 +151,10 @@ def _held(a: TrackAnswer) -> str:
     if not surprised(a):
         if a.held.held >= EXPECTED * a.held.judged:
             return f"{found}, as such bands should."
-        return (
-            f"{found}, which chance explains: {chance(a.held.chance)} of the forecast's own draws hold no more (binomial:"
-            f" {chance(a.binomial)})."
-        )
-    return (
-        f"{found}; the forecast did not expect this: of {CALLED[name].word} {worst.held} of {worst.judged} do, and in"
-        f" {chance(worst.chance)} of its own draws no more (binomial of all: {chance(a.binomial)})."
-    )
+        return (f"{found}, which chance explains: {chance(a.held.chance)} of the forecast's own draws hold no more (binomial:"
+                f" {chance(a.binomial)}).")
+    return (f"{found}; the forecast did not expect this: of {CALLED[name].word} {worst.held} of {worst.judged} do, and in"
+            f" {chance(worst.chance)} of its own draws no more (binomial of all: {chance(a.binomial)}).")
 
 
 def surprised(a: TrackAnswer) -> bool:
@@ -182,18 +165,13 @@ def surprised(a: TrackAnswer) -> bool:
 
 def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
     if anew is not None:
-        return (
-            f"Decide anew: from today {_name(a, anew.option)} saves {short_usd(anew.gain_usd)} over going on (present value,"
-            f" set-up paid; chance {chance(anew.chance)})."
-        )
+        return (f"Decide anew: from today {_name(a, anew.option)} saves {short_usd(anew.gain_usd)} over going on (present"
+                f" value, set-up paid; chance {chance(anew.chance)}).")
     better = next((x for x in a.course.ahead if x.gain_usd > 0), None)
     if better is None:
         return "Go on: from today nothing else saves anything, sunk costs left aside."
-    why = (
-        "it is not tested, or not good enough"
-        if not better.candidate
-        else f"its chance is {chance(better.chance)} of {chance(better.enough)} needed"
-    )
+    why = (f"its chance is {chance(better.chance)} of {chance(better.enough)} needed" if better.candidate else
+           "it is not tested, or not good enough")
     return f"Go on: {_name(a, better.option)} might save {short_usd(better.gain_usd)} from today, but {why}."
 
 
@@ -203,17 +181,12 @@ def _name(a: TrackAnswer, id: str) -> str:
 
 def _months(a: TrackAnswer) -> Table:
     shown = [name for name in QUANTITIES if CALLED[name].head and a.judged[QUANTITIES.index(name)].any()]
-    money = money_of([*a.came[CASH], *a.forecast.bands[CASH].high])
-    band = a.forecast.bands[CASH]
-    rows = []
-    for k, month in enumerate(a.months):
-        cells = [
-            money(float(a.came[CASH][k])) + _mark(a, CASH, k),
-            f"{money(float(band.low[k]))} - {money(float(band.high[k]))}",
-        ]
-        cells += [_cell(a, name, k) for name in shown]
-        rows.append(Row((month.month, *cells)))
-    return Table(("month", f"cash\n{money.unit}", "90%\nband", *(CALLED[name].head for name in shown)), tuple(rows))
+    came, band = a.came[CASH], a.forecast.bands[CASH]
+    money = money_of([*came, *band.high])
+    rows = tuple(Row((month.month, money(float(came[k])) + _mark(a, CASH, k),
+                      f"{money(float(band.low[k]))} - {money(float(band.high[k]))}", *(_cell(a, name, k) for name in shown)))
+                 for k, month in enumerate(a.months))
+    return Table(("month", f"cash\n{money.unit}", "90%\nband", *(CALLED[name].head for name in shown)), rows)
 
 
 def _cell(a: TrackAnswer, name: str, k: int) -> str:
@@ -242,15 +215,9 @@ def _reading(a: TrackAnswer) -> str:
     api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
     if any((c.api_usd or 0.0) > (m.api_usd or 0.0) for c, m in zip(a.tracked.came, a.months, strict=True)):
         api += " and what commitments ask beyond them, which no bill tells"
-    rent = (
-        ""
-        if not np.any(a.forecast.bands[HOURS].high > 0)
-        else "; GPUs: as told"
-        if any(m.gpu_usd is not None for m in a.months)
-        else "; GPU hours at the forecast's rent"
-        if any(m.gpu_hours is not None for m in a.months)
-        else "; GPUs: as forecast"
-    )
+    rent = "" if not np.any(a.forecast.bands[HOURS].high > 0) else (
+        "; GPUs: as told" if any(m.gpu_usd is not None for m in a.months) else
+        "; GPU hours at the forecast's rent" if any(m.gpu_hours is not None for m in a.months) else "; GPUs: as forecast")
     set_up = ", set-up" if a.setup_usd is None else ""
     priced = a.judged[QUANTITIES.index(PRICES)].any()
     price = " price: billed, over the forecast's prices for the same tokens." if priced else ""
@@ -283,20 +250,16 @@ def _twice(a: TrackAnswer) -> Iterator[str]:
         yield (f"In parallel both models were called for each request, by days on which both have nearly the same calls, in"
                f" {', '.join(seen)} of the month; second calls are no volume.")
     if assumed:
-        yield (
-            f"Assumed: in parallel both models are called for each request, in {', '.join(assumed)} of the month; second calls"
-            " are no volume. The scenario's timing.months_in_parallel, or the option's own under options, says otherwise; 0:"
-            " each request is called once."
-        )
+        yield (f"Assumed: in parallel both models are called for each request, in {', '.join(assumed)} of the month; second"
+               " calls are no volume. The scenario's timing.months_in_parallel, or the option's own under options, says"
+               " otherwise; 0: each request is called once.")
 
 
 def _volume(a: TrackAnswer) -> Iterator[str]:
     """What the forecast's calls are made of, where a bill that is no sum of the stated requests is part of them."""
     if abs(a.volume_factor - 1.0) > SAME:
-        yield (
-            f"The forecast's calls are the stated requests x{a.volume_factor:.3f}: that part of the gap from estimate to bill"
-            " is taken as volume (incumbent.bill_is_volume_share; 0: all of it is price)."
-        )
+        yield (f"The forecast's calls are the stated requests x{a.volume_factor:.3f}: that part of the gap from estimate to"
+               " bill is taken as volume (incumbent.bill_is_volume_share; 0: all of it is price).")
 
 
 def _bands(a: TrackAnswer) -> Iterable[Block]:
@@ -305,45 +268,27 @@ def _bands(a: TrackAnswer) -> Iterable[Block]:
             continue
         band = a.forecast.bands[name]
         yield Heading(CALLED[name].name)
-        yield Table(
-            ("month", "came", "forecast", "P5", "P95"),
-            tuple(
-                Row(
-                    (
-                        month.month,
-                        _cell(a, name, k),
-                        *(shown_as(name, float(x[k])) for x in (band.central, band.low, band.high)),
-                    )
-                )
-                for k, month in enumerate(a.months)
-            ),
-        )
+        yield Table(("month", "came", "forecast", "P5", "P95"), tuple(
+            Row((month.month, _cell(a, name, k), *(shown_as(name, float(x[k])) for x in (band.central, band.low, band.high))))
+            for k, month in enumerate(a.months)))
 
 
 def _ahead(a: TrackAnswer) -> Iterable[Block]:
     if not a.course.ahead:
         return
     yield Heading("From today, against going on")
-    yield Table(
-        ("option", "saves", "chance", "may be\nadvised"),
-        tuple(
-            Row((_name(a, x.option), short_usd(x.gain_usd), chance(x.chance), "yes" if x.candidate else "no"))
-            for x in a.course.ahead
-        ),
-    )
-    told = (
-        "Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs"
-        " beside the present one until it is live."
-    )
+    yield Table(("option", "saves", "chance", "may be\nadvised"), tuple(
+        Row((_name(a, x.option), short_usd(x.gain_usd), chance(x.chance), "yes" if x.candidate else "no"))
+        for x in a.course.ahead))
+    told = ("Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs"
+            " beside the present one until it is live.")
     yield Notes((told,))
 
 
 def limit_sentence(limit: Limit) -> str:
     """One limit: its name, what it means, what came, and by how much it is passed."""
     came = "no file given tells it, and what nothing tells holds no limit" if limit.came is None else figure(limit.came)
-    by = (
-        ""
-        if limit.holds or limit.came is None or not isfinite(limit.came)
-        else f", {figure(abs(limit.came - limit.limit))} past it"
-    )
+    by = ""
+    if limit.came is not None and isfinite(limit.came) and not limit.holds:
+        by = f", {figure(abs(limit.came - limit.limit))} past it"
     return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name][0]}){by}"

@@ -144,8 +144,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
     over = ["-" if _without_forecast(a, e) else times(over_forecast(a, e)) for e in shown]
-    rows = [Row((e.fact, x, usd_signed(e.cash_usd), usd_signed(e.saving_usd)))
-            for e, x in zip(shown, over, strict=True)]
+    rows = [Row((e.fact, x, usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e, x in zip(shown, over, strict=True)]
     if rest:
         cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
         rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
@@ -153,10 +152,8 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
     yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
     how = "Shapley value" if a.method == SHAPLEY else "mean of two orders, which many facts leave time for,"
-    told = (
-        f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
-        " the same volume, tokens, price of its model and, where they share it, cache rate."
-    )
+    told = (f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
+            " the same volume, tokens, price of its model and, where they share it, cache rate.")
     shares = [e for e in shown[1:] if e.fact == READ or (
         e.fact in {LIVE, ROUTING} and abs(over_forecast(a, e) - 1.0) >= WORDED)]
     told += "".join(f" {e.fact}: {_what(a, e)}." for e in shares)

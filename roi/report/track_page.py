@@ -20,46 +20,26 @@ def track_page(answer: TrackAnswer) -> Page:
 def cash_by_month(a: TrackAnswer) -> Spec:
     """What each month cost: a line from the 5th to the 95th percentile, a tick at the forecast, a dot at what came."""
     band, q = a.forecast.bands[CASH], QUANTITIES.index(CASH)
-    rows: list[Spec] = []
-    for k, month in enumerate(a.months):
-        came = UNTOLD if not a.judged[q, k] else INSIDE if a.inside[q, k] else OUTSIDE
-        rows.append(
-            {
-                "month": month.month,
-                "came": cents(a.came[CASH][k]),
-                "forecast": cents(band.central[k]),
-                "low": cents(band.low[k]),
-                "high": cents(band.high[k]),
-                "as": came,
-            }
-        )
-    x = {"field": "month", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "grid": False}}
+    rows: list[Spec] = [
+        {"month": month.month, "came": cents(a.came[CASH][k]), "forecast": cents(band.central[k]), "low": cents(band.low[k]),
+         "high": cents(band.high[k]), "as": UNTOLD if not a.judged[q, k] else INSIDE if a.inside[q, k] else OUTSIDE}
+        for k, month in enumerate(a.months)
+    ]
     axis = money_axis(row["high"] for row in rows)
     y = {"type": "quantitative", "title": "USD a month", "axis": axis, "scale": {"zero": True}}
-    told = [{"field": "month"}, *({"field": name, "format": "$,.2f"} for name in ("came", "forecast", "low", "high"))]
-    colour = {
-        "field": "as",
-        "type": "nominal",
-        "scale": {"domain": [INSIDE, OUTSIDE, UNTOLD], "range": [ENDS[1], ENDS[0], ENDS[2]]},
-    }
+    shown = {"x": {"field": "month", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "grid": False}},
+             "tooltip": [{"field": "month"}, *({"field": name, "format": "$,.2f"}
+                                               for name in ("came", "forecast", "low", "high"))]}
+    colour = {"field": "as", "type": "nominal",
+              "scale": {"domain": [INSIDE, OUTSIDE, UNTOLD], "range": [ENDS[1], ENDS[0], ENDS[2]]}}
     said = "; ".join(
-        f"{row['month']}: {usd(row['came'])}, {row['as']} ({usd(row['low'])} to {usd(row['high'])})" for row in rows
-    )
-    shown = {"x": x, "tooltip": told}
-    return spec(
-        "Cash by month",
-        f"Cash of each month against its 90% band. {said}.",
-        height=280,
-        data={"values": rows},
-        layer=[
-            {
-                "mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.45},
-                "encoding": {**shown, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            },
-            {"mark": {"type": "tick", "thickness": 2, "width": 16}, "encoding": {**shown, "y": {**y, "field": "forecast"}}},
-            {
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-                "encoding": {**shown, "y": {**y, "field": "came"}, "color": colour},
-            },
-        ],
-    )
+        f"{row['month']}: {usd(row['came'])}, {row['as']} ({usd(row['low'])} to {usd(row['high'])})" for row in rows)
+    layer: list[Spec] = [
+        {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.45},
+         "encoding": {**shown, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
+        {"mark": {"type": "tick", "thickness": 2, "width": 16}, "encoding": {**shown, "y": {**y, "field": "forecast"}}},
+        {"mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+         "encoding": {**shown, "y": {**y, "field": "came"}, "color": colour}},
+    ]
+    return spec("Cash by month", f"Cash of each month against its 90% band. {said}.", height=280, data={"values": rows},
+                layer=layer)

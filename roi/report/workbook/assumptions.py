@@ -4,8 +4,10 @@ Prices of one model at one vendor, and rents of one card at one vendor, stand in
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, count
 from typing import Final
 
 from roi.facts.case import Case
@@ -19,31 +21,14 @@ TAKEN: Final = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*[Cc]\d*|[RrCc]")
 """What a spreadsheet reads as a cell, which no name may be."""
 LONGEST: Final = 200
 """Characters of a name; a spreadsheet takes 255."""
-GROUPS: Final = {
-    "workload": "Volume",
-    "discount_rate_per_year": "Money",
-    "commitment": "Money",
-    "reconciliation": "Money",
-    "people": "People and changes",
-    "migration": "People and changes",
-    "evaluation": "People and changes",
-    "changes": "People and changes",
-    "kinds": "People and changes",
-    "quality": "Quality",
-    "systems": "Quality",
-    "drift": "Vendors and drift",
-    "vendors": "Vendors and drift",
-    "apis": "Prices and plans",
-    "options": "Prices and plans",
-    "gpu_rents": "Prices and plans",
-    "purchase": "Prices and plans",
-    "serving": "Serving",
-    "platform": "Serving",
-    "training": "Training",
-    "own_hardware": "Own hardware",
-    "costs": "Your own costs",
+HEADINGS: Final = {
+    "Volume": ("workload",), "Money": ("discount_rate_per_year", "commitment", "reconciliation"),
+    "People and changes": ("people", "migration", "evaluation", "changes", "kinds"), "Quality": ("quality", "systems"),
+    "Vendors and drift": ("drift", "vendors"), "Prices and plans": ("apis", "options", "gpu_rents", "purchase"),
+    "Serving": ("serving", "platform"), "Training": ("training",), "Own hardware": ("own_hardware",),
+    "Your own costs": ("costs",), "Other": (),
 }
-"""The heading above the facts whose path begins so, in the order of the sheet."""
+"""The headings in the order of the sheet, and how the paths of the facts under each begin."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +58,16 @@ def same_fact(case: Case, path: str) -> tuple[object, ...] | None:
 
 def assumptions(trace: Trace, case: Case, used: Iterable[Node]) -> tuple[list[Assumption], dict[str, list[Node]]]:
     """The assumptions with cells of their own, by heading, and the longer lists by path: of all facts that are used."""
-    order = list(dict.fromkeys(GROUPS.values()))
-    groups = {path: heading_of(path) for path in case}
-    paths = sorted(case, key=lambda path: order.index(groups[path]) if groups[path] in order else len(order))
-    wanted, names = set(used), Names()
+    order, wanted, names = list(HEADINGS), set(used), Names()
     single: list[Assumption] = []
     lists: dict[str, list[Node]] = {}
     by_path: dict[str, list[Node]] = {}
     for node in trace.known.values():
         if node.op == "fact" and node in wanted:
             by_path.setdefault(node.args[0], []).append(node)
-    for path in paths:
+    for path in sorted((path for path in case if path in by_path), key=lambda path: order.index(heading_of(path))):
         fact = case[path]
         length = len(fact.value) if isinstance(fact.value, tuple) else 1
-        if path not in by_path:
-            continue
         if length > FEW:
             lists[path] = [trace.fact(path, k, x, fact.unit) for k, x in enumerate(fact.value)]  # type: ignore[arg-type]
             continue
@@ -100,7 +80,8 @@ def assumptions(trace: Trace, case: Case, used: Iterable[Node]) -> tuple[list[As
 
 def heading_of(path: str) -> str:
     """The heading that a fact stands under."""
-    return GROUPS.get(path.partition(".")[0], "Other")
+    begins = path.partition(".")[0]
+    return next((heading for heading, known in HEADINGS.items() if begins in known), "Other")
 
 
 def label_of(case: Case, path: str) -> str:
@@ -124,12 +105,7 @@ class Names:
         name = re.sub(r"[^0-9A-Za-z]+", "_", path).strip("_")[:LONGEST] or "value"
         if name[0].isdigit() or TAKEN.fullmatch(name):
             name = f"v_{name}"
-        stem, count = name, 1
-        while name.lower() in self.given:
-            count += 1
-            name = f"{stem}_{count}"
-        self.given.add(name.lower())
-        return name
+        return _once(lambda end: name + end, "_{}", self.given)
 
 
 def sheet_names(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
@@ -137,11 +113,17 @@ def sheet_names(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
     given, found = {each.lower() for each in taken} | {"history"}, []
     for label in labels:
         text = re.sub(r"[\[\]:*?/\\]", "-", "".join(ch if ch.isprintable() else " " for ch in label)).strip(" '")
-        name, count = text[:31].strip(" '") or "Option", 1
-        while name.lower() in given:
-            count += 1
-            end = f" ({count})"
-            name = (text[: 31 - len(end)].strip(" '") or "Option") + end
-        given.add(name.lower())
-        found.append(name)
+        found.append(_once(partial(_sheet_name, text), " ({})", given))
     return found
+
+
+def _sheet_name(text: str, end: str) -> str:
+    return (text[: 31 - len(end)].strip(" '") or "Option") + end
+
+
+def _once(named: Callable[[str], str], end: str, given: set[str]) -> str:
+    """What is `named` without an end, or with a number from 2 on in it: the first that is not `given`, and from then on is."""
+    ends = chain([""], map(end.format, count(2)))
+    name = next(name for name in map(named, ends) if name.lower() not in given)
+    given.add(name.lower())
+    return name

@@ -30,22 +30,16 @@ def comparison_workbook(c: Comparison) -> bytes:
     """The workbook of a comparison. InputError where it has too many options; MissingExtra without XlsxWriter."""
     months = int(c.case["horizon_months"].number())
     if len(c.options) * months > MOST:
-        raise InputError(
-            f"--xlsx: {len(c.options):,} options over {months} months are too many for a workbook; options x months may"
-            f" be {MOST:,}. Name fewer candidates, or take --csv, which has no such limit"
-        )
+        raise InputError(f"--xlsx: {len(c.options):,} options over {months} months are too many for a workbook; options x"
+                         f" months may be {MOST:,}. Name fewer candidates, or take --csv, which has no such limit")
     with needs("report", "XlsxWriter"):
         import xlsxwriter
     file = BytesIO()
     as_words = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(file, as_words) as workbook:
-        workbook.set_properties(
-            {
-                "title": printable(str(c.case["title"].value))[:200],
-                "comments": f"roi {__version__}",
-                "created": datetime.combine(datetime.fromisoformat(str(c.case["as_of"].value)), time()),
-            }
-        )  # no name of a user, and the same bytes for the same comparison
+        workbook.set_properties({  # no name of a user, and the same bytes for the same comparison
+            "title": printable(str(c.case["title"].value))[:200], "comments": f"roi {__version__}",
+            "created": datetime.combine(datetime.fromisoformat(str(c.case["as_of"].value)), time())})
         _write(workbook, plan(c, trace_comparison(c)))
     return file.getvalue()
 

@@ -182,10 +182,7 @@ class Layout:
 
 
 def lay_out(
-    horizon: int,
-    facts: dict[Node, str],
-    roots: dict[str, Sequence[Node]],
-    named: Iterable[tuple[str, Sequence[Node]]],
+    horizon: int, facts: dict[Node, str], roots: dict[str, Sequence[Node]], named: Iterable[tuple[str, Sequence[Node]]],
     lengths: Iterable[int],
 ) -> Layout:
     """A layout of everything that the roots, the numbers that each sheet shows, follow from."""

@@ -209,12 +209,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
-def simplified(trace: "Trace", op: str, args: tuple[Node, ...]) -> Node | None:
-    """A simpler node than `op` on these, where one is always equal: what changes nothing makes no node; None otherwise."""
-    alone = len(args) == 1 and op in {"sum", "max", "min", "and", "or"}
-    return args[0] if alone else OPERATIONS[op].simpler(trace, op, args)
-
-
 @dataclass
 class Trace:
     """All nodes of one tracing; equal operations on equal nodes are one node."""
@@ -256,7 +250,9 @@ class Trace:
         args = tuple(self.const(a) for a in given)
         if all(a.op == "const" for a in args):
             return self.const(OPERATIONS[op].value(*(a.value for a in args)))
-        if (simpler := simplified(self, op, args)) is not None:
+        alone = len(args) == 1 and op in {"sum", "max", "min", "and", "or"}
+        simpler = args[0] if alone else OPERATIONS[op].simpler(self, op, args)
+        if simpler is not None:
             return simpler
         key = (op, *(id(a) for a in args))
         found = self.known.get(key)

@@ -57,14 +57,11 @@ def _sums(pen: Pen, sheet: Any, p: Plan, each: OptionSheet) -> None:
                 pen.cell(sheet, at[name] - 1, FIRST_MONTH + t, formula, values[name][t], num_format=number, **strong)
         if name in TOTALLED:
             _total(pen, sheet, at[name] - 1, sum(values[name]))
-    for name, of, months in (
-        ("Payback", "Cumulative saving", o.payback_months),
-        ("Payback, cash", "Cumulative saving, cash", o.payback_cash_months),
-    ):
+    for (name, of), months in zip(PAYBACKS.items(), (o.payback_months, o.payback_cash_months), strict=True):
         formula = f'=IF(${pen.last}{at[of]}<-{TOLERANCE},"never",MAX(E{at[name]}:{pen.last}{at[name]},0))'
         pen.cell(sheet, at[name] - 1, 2, formula, months_or_never(months), num_format="0.0", align="right", bold=True)
         pen.text(sheet, at[name] - 1, 1, "months", **GREY)
-    live = starts(p.model, each.option)[0]
+    live = starts(p.model, each.option)
     alone = f"=MIN(ROUNDUP({p.layout.reference(live, each.name)[1:]},0),{pen.horizon - 1})+1"
     month = min(ceil(live.value), pen.horizon - 1) + 1
     pen.cell(sheet, at["Serves alone from month"] - 1, 2, alone, month, num_format="0", bold=True)
@@ -72,6 +69,8 @@ def _sums(pen: Pen, sheet: Any, p: Plan, each: OptionSheet) -> None:
 
 TOTALLED = frozenset({"Total", "Wrong answers", "No cash", "Cash", "Present value", "Staying costs", "Saving"})
 """Sums whose months are added up."""
+PAYBACKS = {"Payback": "Cumulative saving", "Payback, cash": "Cumulative saving, cash"}
+"""Each payback, and the sum of which it is."""
 
 
 def _formulas(p: Plan, each: OptionSheet, column: str, before: str) -> dict[str, str]:
@@ -98,9 +97,8 @@ def _formulas(p: Plan, each: OptionSheet, column: str, before: str) -> dict[str,
         "Cumulative saving, cash": f"=ROUND({staying('Cash')}-{at['Cash']},{EXACT})",
     }
     if before:
-        for name in ("Cumulative saving", "Cumulative saving, cash"):
-            made[name] = f"=ROUND({was[name]}+{made[name][1:]},{EXACT})"
-        for name, of in (("Payback", "Cumulative saving"), ("Payback, cash", "Cumulative saving, cash")):
+        for name, of in PAYBACKS.items():
+            made[of] = f"=ROUND({was[of]}+{made[of][1:]},{EXACT})"
             part = f"IF({at[of]}>{was[of]},MIN(-{was[of]}/({at[of]}-{was[of]}),1),1)"
             made[name] = f"=IF({was[of]}<-{TOLERANCE},{column}${MONTH_ROW + 1}-1+{part},0)"
     return made
@@ -110,11 +108,8 @@ def _values(p: Plan, each: OptionSheet) -> dict[str, list[float]]:
     """The sums as they are now, by month end 0..H, for readers that do not calculate."""
 
     def added(sheet: OptionSheet, wanted: str = "") -> list[float]:
-        lines = [
-            (told.upfront_usd, *told.monthly_usd)
-            for (line, _), told in zip(sheet.lines, sheet.result.lines, strict=True)
-            if not wanted or getattr(line, wanted)
-        ]
+        lines = [(told.upfront_usd, *told.monthly_usd) for (line, _), told in zip(sheet.lines, sheet.result.lines, strict=True)
+                 if not wanted or getattr(line, wanted)]
         return [sum(month) for month in zip(*lines, strict=True)] or [0.0] * (p.model.trace.horizon + 1)
 
     total, wrong, no_cash = added(each), added(each, "is_error"), added(each, "no_cash")
@@ -132,8 +127,7 @@ def _values(p: Plan, each: OptionSheet) -> dict[str, list[float]]:
         "Staying costs": staying,
         "Saving": saving,
         **saved,
-        "Payback": _paid_back(saved["Cumulative saving"]),
-        "Payback, cash": _paid_back(saved["Cumulative saving, cash"]),
+        **{name: _paid_back(saved[of]) for name, of in PAYBACKS.items()},
     }
 
 
@@ -166,11 +160,8 @@ def write_common(pen: Pen, sheet: Any, p: Plan) -> None:
 
 def write_checks(pen: Pen, sheet: Any, p: Plan) -> None:
     """The branches on which the formulas rest: each TRUE while roi would take the same one."""
-    pen.months(
-        sheet,
-        "Checks",
-        "A line that begins or ends, a price tier that is left: where a check is FALSE, roi takes another branch.",
-    )
+    told = "A line that begins or ends, a price tier that is left: where a check is FALSE, roi takes another branch."
+    pen.months(sheet, "Checks", told)
     pen.text(sheet, MONTH_ROW, 1, "holds", **HEAD)
     sheet.set_column(0, 0, 90)
     for row, (node, wanted, where) in enumerate(p.guards, start=FIRST_LINE):

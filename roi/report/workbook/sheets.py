@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -27,20 +27,13 @@ FIRST_LINE: Final = MONTH_ROW + 1
 LIST_VALUE: Final = 5
 """Column of the first entry on the sheet of lists: label, path, unit, source, date stand before it."""
 COST: Final = {
-    "input_usd": "USD of uncached input",
-    "cache_read_usd": "USD of cache reads",
-    "cache_write_usd": "USD of cache writes",
-    "output_usd": "USD of output",
-    "batch_usd": "USD through batch",
-    "batched": "share through batch",
+    "input_usd": "USD of uncached input", "cache_read_usd": "USD of cache reads", "cache_write_usd": "USD of cache writes",
+    "output_usd": "USD of output", "batch_usd": "USD through batch", "batched": "share through batch",
 }
 """Figures of a mean request that have a name on the sheets."""
 MEMO: Final = {
-    "requests": "Requests answered",
-    "billed requests": "Requests billed",
-    "wages": "USD of an engineer hour",
-    "usd of errors": "USD if every answer were wrong",
-    "mean of rents": "Mean of rents over today's",
+    "requests": "Requests answered", "billed requests": "Requests billed", "wages": "USD of an engineer hour",
+    "usd of errors": "USD if every answer were wrong", "mean of rents": "Mean of rents over today's",
 }
 
 
@@ -69,18 +62,8 @@ class OptionSheet:
 
 
 SUMS: Final = (
-    "Total",
-    "Wrong answers",
-    "No cash",
-    "Cash",
-    "Present value",
-    "Staying costs",
-    "Saving",
-    "Cumulative saving",
-    "Cumulative saving, cash",
-    "Payback",
-    "Payback, cash",
-    "Serves alone from month",
+    "Total", "Wrong answers", "No cash", "Cash", "Present value", "Staying costs", "Saving", "Cumulative saving",
+    "Cumulative saving, cash", "Payback", "Payback, cash", "Serves alone from month",
 )
 """The sums below the lines of each option."""
 
@@ -114,7 +97,7 @@ def plan(c: Comparison, model: Model) -> Plan:
         for o, name in zip(c.options, names, strict=True)
     )
     roots: dict[str, Sequence[Node]] = {
-        each.name: [*(n for _, nodes in each.lines for n in nodes), *starts(model, each.option)] for each in sheets
+        each.name: [*(n for _, nodes in each.lines for n in nodes), starts(model, each.option)] for each in sheets
     }
     discount = discounts(model, c)
     roots[COMMON] = discount
@@ -176,19 +159,14 @@ def discounts(model: Model, c: Comparison) -> list[Node]:
 
 def at_ends(model: Model, line: Line) -> list[Node]:
     """USD of a line at month ends 0..H."""
-    trace = model.trace
-    monthly = np.broadcast_to(np.asarray(line.monthly), (trace.horizon,))
-    first = np.asarray(line.upfront).reshape(-1)[0]
-    return [trace.const(first), *(trace.const(x) for x in monthly)]
+    monthly = np.broadcast_to(np.asarray(line.monthly), (model.trace.horizon,))
+    return [model.trace.const(x) for x in (np.asarray(line.upfront).reshape(-1)[0], *monthly)]
 
 
-def starts(model: Model, option: Option) -> list[Node]:
+def starts(model: Model, option: Option) -> Node:
     """Months to live and in parallel, together."""
-    return [model.trace.make("+", _number(model, option.months_to_live), _number(model, option.months_in_parallel))]
-
-
-def _number(model: Model, x: Any) -> Node:  # Any: a number or a node in an array
-    return model.trace.const(np.asarray(x).reshape(-1)[0])
+    both = (np.asarray(x).reshape(-1)[0] for x in (option.months_to_live, option.months_in_parallel))
+    return model.trace.make("+", *both)
 
 
 def named(model: Model) -> Iterator[tuple[str, list[Node]]]:

@@ -18,18 +18,9 @@ from roi.report.workbook.pen import GREY, MONEY, Pen
 from roi.report.workbook.sheets import FIRST_LINE, OptionSheet, Plan, fixed
 
 LIVE = (
-    "option",
-    "kind",
-    "tested",
-    "set-up, USD",
-    "cash a month, USD",
-    "wrong answers a month, USD",
-    "NPV with wrong answers, USD",
-    "NPV without wrong answers, USD",
-    "payback with wrong answers, months",
-    "payback on cash, months",
-    "IRR a year, with wrong answers",
-    "total cost, USD",
+    "option", "kind", "tested", "set-up, USD", "cash a month, USD", "wrong answers a month, USD", "NPV with wrong answers, USD",
+    "NPV without wrong answers, USD", "payback with wrong answers, months", "payback on cash, months",
+    "IRR a year, with wrong answers", "total cost, USD",
 )
 DRAWN = ("mean NPV, {}, USD", "P10, {}", "P50, {}", "P90, {}", "chance to beat staying, {}", "chance to be best, {}")
 """Labels of the figures over the draws; the braces hold what the verdict counts."""
@@ -175,36 +166,21 @@ def _irr(pen: Pen, each: OptionSheet) -> str:
 
 def _limits(p: Plan) -> list[str]:
     """What follows the cells and what does not."""
-    plans = [
-        f"{each.result.label} on {each.result.fleet.gpu} at {each.result.fleet.vendor}"
-        + (f", floor of {number_of(float(n), 'replica')}" if (n := each.option.replicas_fixed) is not None else "")
-        for each in p.options
-        if each.result.fleet is not None
-    ]
+    plans = [f"{each.result.label} on {each.result.fleet.gpu} at {each.result.fleet.vendor}"
+             + (f", floor of {number_of(float(n), 'replica')}" if (n := each.option.replicas_fixed) is not None else "")
+             for each in p.options if each.result.fleet is not None]
     chosen = f" They are fixed as chosen: {'; '.join(plans)}." if plans else ""
-    held = ", ".join(fixed(p))
+    sure = ("Its mean, P10 to P90 and chances come from draws and stay as they were computed." if drawn(p.comparison) else
+            "There are no draws: nothing says how sure it is.")
     return [
-        FOLLOWS,
-        CENTRAL + (FROM_DRAWS if drawn(p.comparison) else UNSURE),
-        NOT_FOLLOWED + chosen,
-        f"Fixed, because the formulas hold for this value alone: {held}.",
-        WORKED_OUT,
+        ("What follows the cells: every cost line by month, NPV, payback, IRR, fleets in whole replicas and instances. Blue on"
+         " yellow: assumptions to change. Black: formulas. Grey italic: computed by roi."),
+        f"NPV here is at the central values, as by roi compare --draws 0. {sure}",
+        ("Not recalculated: which options can work, which one is recommended, the cheapest plan of each, a hybrid's floor."
+         f"{chosen}"),
+        f"Fixed, because the formulas hold for this value alone: {', '.join(fixed(p))}.",
+        ("What a replay, the catalog or a dry run works out from the scenario (capacity at the SLO, training hours, the load"
+         " curve of a stated peak, a stated bill over the estimate) is an assumption here and does not follow: change lengths,"
+         " models, cards, peaks, and requests beside a stated bill, in the scenario."),
         f"Made by roi {__version__} from facts as of {p.comparison.case['as_of'].value}.",
     ]
-
-
-FOLLOWS = (
-    "What follows the cells: every cost line by month, NPV, payback, IRR, fleets in whole replicas and instances. Blue on"
-    " yellow: assumptions to change. Black: formulas. Grey italic: computed by roi."
-)
-CENTRAL = "NPV here is at the central values, as by roi compare --draws 0."
-FROM_DRAWS = " Its mean, P10 to P90 and chances come from draws and stay as they were computed."
-UNSURE = " There are no draws: nothing says how sure it is."
-NOT_FOLLOWED = (
-    "Not recalculated: which options can work, which one is recommended, the cheapest plan of each, a hybrid's floor."
-)
-WORKED_OUT = (
-    "What a replay, the catalog or a dry run works out from the scenario (capacity at the SLO, training hours, the load curve"
-    " of a stated peak, a stated bill over the estimate) is an assumption here and does not follow: change lengths, models,"
-    " cards, peaks, and requests beside a stated bill, in the scenario."
-)

@@ -18,31 +18,10 @@ Objects = NDArray[np.object_]
 Out = Any  # whatever NumPy passes and expects
 
 UFUNCS: dict[np.ufunc, str] = {
-    np.add: "+",
-    np.subtract: "-",
-    np.multiply: "*",
-    np.divide: "/",
-    np.power: "^",
-    np.negative: "neg",
-    np.exp: "exp",
-    np.log: "log",
-    np.sqrt: "sqrt",
-    np.ceil: "ceil",
-    np.floor: "floor",
-    np.maximum: "max",
-    np.minimum: "min",
-    np.greater: ">",
-    np.greater_equal: ">=",
-    np.less: "<",
-    np.less_equal: "<=",
-    np.equal: "==",
-    np.not_equal: "!=",
-    np.logical_and: "and",
-    np.bitwise_and: "and",
-    np.logical_or: "or",
-    np.bitwise_or: "or",
-    np.logical_not: "not",
-    np.isfinite: "finite",
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "^", np.negative: "neg", np.exp: "exp",
+    np.log: "log", np.sqrt: "sqrt", np.ceil: "ceil", np.floor: "floor", np.maximum: "max", np.minimum: "min", np.greater: ">",
+    np.greater_equal: ">=", np.less: "<", np.less_equal: "<=", np.equal: "==", np.not_equal: "!=", np.logical_and: "and",
+    np.bitwise_and: "and", np.logical_or: "or", np.bitwise_or: "or", np.logical_not: "not", np.isfinite: "finite",
 }
 """The operation that each of NumPy's element by element functions is."""
 MANY = {"+": "sum", "max": "max", "min": "min", "and": "and", "or": "or"}
@@ -219,10 +198,8 @@ def _searchsorted(edges: Out, x: Out, side: str = "left") -> Traced:
     """How many edges lie below: strictly for the left side."""
     trace = _trace_of([edges, x])
     xs, op = _objects(trace, x), "<" if side == "left" else "<="
-    below = [
-        _each(trace, "if", _each(trace, op, np.array(edge, dtype=object), xs), _one(trace, 1.0), _one(trace, 0.0))
-        for edge in _objects(trace, edges)
-    ]
+    below = [_each(trace, "if", _each(trace, op, np.array(edge, dtype=object), xs), _one(trace, 1.0), _one(trace, 0.0))
+             for edge in _objects(trace, edges)]
     return _each(trace, "sum", *below).view(Traced)
 
 

@@ -32,8 +32,7 @@ from roi.report.layout.blocks import Block, Paragraph, render, shortened
 from roi.report.layout.html_blocks import render_html
 from roi.report.next import next_blocks, next_json
 from roi.report.serving.size import size_blocks, size_json
-from roi.report.training.fit import fit_blocks
-from roi.report.training.plan_json import fit_json
+from roi.report.training.fit import fit_blocks, fit_json
 from roi.resolution.resolution import Resolved
 
 OF_SIZE: Final = {**OF_SCENARIO, "--trace": "trace", "--times": "times", "--model": "model"}

@@ -92,8 +92,7 @@ def fit(
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
-    from roi.report.training.fit import fit_blocks
-    from roi.report.training.plan_json import fit_json
+    from roi.report.training.fit import fit_blocks, fit_json
 
     check_options(click.get_current_context())
     if as_of is not None:

@@ -27,11 +27,11 @@ from roi.report.comparison.remarks.stated import (
     for_nothing,
     paid_out,
     reasons_unsaid,
+    unlikely,
     unused_names,
     what_is_out,
 )
 from roi.report.comparison.remarks.todays_units import TODAY, of_todays_units, paid_by_unit
-from roi.report.comparison.remarks.unusual import unlikely
 from roi.report.comparison.remarks.volume import hours_moved, late_batch, moved_volume
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
 from roi.report.layout.blocks import Block, Labelled, shortened
@@ -50,8 +50,7 @@ from roi.report.layout.wording import (
 )
 
 GROWTH: Final = "workload.growth_per_year"
-MAIN = {"workload.requests_per_day": "volume {} a day", GROWTH: "growth {}",
-        PRICE_OF_ERRORS: "{} per wrong answer"}
+MAIN = {"workload.requests_per_day": "volume {} a day", GROWTH: "growth {}", PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
 TWICE: Final = 2.0
 """A gap to the bill that is said although it is known what it is: records of another workload than the scenario's, perhaps."""
@@ -82,12 +81,9 @@ def _bill(c: Comparison) -> list[str]:
     if paid_by_unit(c) or served(c.case) or any(a.name == "bill" and not a.accepted for a in c.alarms):
         return []
     if "reconciliation.as_with" in c.case:
-        told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
-                " incumbent.uses_cache and batch_share; its saving is counted twice until then")
-        return [told]
-    if c.reconciled_npv_usd is not None:
-        return _gap(c, *map(short_usd, c.reconciled_npv_usd))
-    return []
+        return [(f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
+                 " incumbent.uses_cache and batch_share; its saving is counted twice until then")]
+    return [] if c.reconciled_npv_usd is None else _gap(c, *map(short_usd, c.reconciled_npv_usd))
 
 
 def _unchecked(c: Comparison) -> list[str]:
@@ -250,8 +246,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 def _may_not_stay(c: Comparison) -> list[str]:
     """Says that staying, which all is compared with, is not to be chosen."""
-    return [] if may_stay(c) else [
-        "Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
+    return [] if may_stay(c) else ["Staying is not allowed (incumbent.may_stay): what is told against it is for comparison"]
 
 
 def _cache_in_vain(c: Comparison) -> list[str]:
@@ -279,9 +274,8 @@ def _no_output(c: Comparison) -> list[str]:
     made = c.case["workload.output_tokens"].value
     if any(made if isinstance(made, (tuple, list)) else (made,)) or all(o.kind in KEEPS_MODEL for o in c.options):
         return []
-    told = ("No request has output, as of embeddings (workload.output_tokens: 0): only a model that embeds takes their place,"
-            " alone, since vectors of two do not mix; a change embeds anew all that is stored (costs, upfront_usd)")
-    return [told]
+    return [("No request has output, as of embeddings (workload.output_tokens: 0): only a model that embeds takes their place,"
+             " alone, since vectors of two do not mix; a change embeds anew all that is stored (costs, upfront_usd)")]
 
 
 def _accepted(c: Comparison) -> list[str]:
@@ -314,7 +308,7 @@ def _long(c: Comparison, *, dear: bool) -> list[str]:
     return [told] if (told := sent_on(c, o)) and large is dear else []
 
 
-REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
+STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "staying, which is not allowed": _may_not_stay, "the bar that may be missed": may_miss, "unusual figures": unlikely,
     "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
     "what is out": what_is_out, "the evaluation": evaluated, "today's latency": staying_late,
@@ -324,7 +318,11 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "adapters at once": adapters_at_once, "workloads on the fleet": one_of_several,
     "some that is too long": lambda c: _long(c, dear=False),
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
-    "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
+    "the bill's requests": _told("reconciliation.told"),
+}
+"""What remarks are about that stand first on every screen, and what finds them."""
+REMARKS: Final = {
+    **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
@@ -337,11 +335,5 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("staying, which is not allowed", "the bar that may be missed", "unusual figures", "a gate that is no",
-                 "known ends", "what is too long", "what is out", "the evaluation", "today's latency", "a cache in vain",
-                 "announced prices", "stated for nothing", "a credit beyond its bill", "no output",
-                 "the deadline of what can wait", "the plan", "adapters at once", "workloads on the fleet",
-                 "some that is too long",
-                 "what is unsure", "a volume that moves", "the bill's requests", "today's units",
-                 "today's servers")
+ALWAYS: Final = (*STANDING, "today's units", "today's servers")
 """Remarks that stand on every screen."""

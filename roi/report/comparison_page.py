@@ -53,9 +53,7 @@ LIST = ".price.input_usd_per_mtok"
 NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie off."
 
 
-def comparison_page(
-    c: Comparison, warnings: Sequence[str], *, scenario: dict[str, Any] | None, redact: bool = False,
-) -> Page:
+def comparison_page(c: Comparison, warnings: Sequence[str], *, scenario: dict[str, Any] | None, redact: bool = False) -> Page:
     """The report as a page. With `redact` it tells no rate, no wage and no name, and holds no scenario."""
     title, facts = (block.text for block in head(c))  # type: ignore[union-attr]  # a title and a paragraph
     outlook, shared = outlook_of(c), [path for path in c.case if path.partition(".")[0] in SHARED]
@@ -227,8 +225,7 @@ def _sure(c: Comparison, outlook: Outlook) -> Iterator[Part]:
                  for o in found if o.id != "stay" for mean, spread in [npv_of(c, o)])
     note = (f"{outlook.draws:,} draws, the same for all options; bars: how many of them, each row to its own highest. In"
             " brackets and as a line: P10 to P90. Dot: mean. Dashed: nothing saved.")
-    yield Picture(charts.npv(c, outlook), note,
-                  Table(("option, NPV in USD", "P10", "P50", "P90", "mean"), rows))
+    yield Picture(charts.npv(c, outlook), note, Table(("option, NPV in USD", "P10", "P50", "P90", "mean"), rows))
     odds = tuple(Row((names[o.id], chance(o.probability_best), chance(beats(o, c.verdict.counts)))) for o in found)
     yield Picture(charts.probability_best(c), "Dark: share of the draws in which the option saves most, of those that may be"
                   " recommended. Light: in which it beats staying.", Table(("option", "best of all", "beats staying"), odds))

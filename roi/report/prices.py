@@ -86,16 +86,19 @@ def _list(found: PriceList) -> Iterator[Block]:
             yield Table(heads, tuple(rows), align)
     if found.unpriced:
         yield Paragraph(f"Listed without a price by the token: {', '.join(found.unpriced)}.")
-    yield Gap()
-    late = any(_stale(row, found.as_of) for row in (*found.rents, *found.purchases, *found.apis, *found.tunings))
-    told = (f"-: stated later, and tells {found.as_of} in retrospect; a price without a first day is the same on every day"
-            " before")
-    retold = [told] if any(_days(row, found.as_of) is None for row in found.apis) else []
-    told = ("index: a mean or a survey of contracts, which nobody can order; roi compare takes it where candidates.vendors"
-            " names it")
-    levels = [told] if any(o.index for o in found.rents) else []
-    yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *retold, *levels,
-                 *(f"{mark} {name}" for name, mark in sources.items())))
+    yield from (Gap(), Notes((*_notes(found), *(f"{mark} {name}" for name, mark in sources.items()))))
+
+
+def _notes(found: PriceList) -> Iterator[str]:
+    """What the signs beside ages and kinds mean, where there are any."""
+    if any(_stale(row, found.as_of) for row in (*found.rents, *found.purchases, *found.apis, *found.tunings)):
+        yield f"! older than {STALE_DAYS} days"
+    if any(_days(row, found.as_of) is None for row in found.apis):
+        yield (f"-: stated later, and tells {found.as_of} in retrospect; a price without a first day is the same on every day"
+               " before")
+    if any(o.index for o in found.rents):
+        yield ("index: a mean or a survey of contracts, which nobody can order; roi compare takes it where candidates.vendors"
+               " names it")
 
 
 def _api_rows(price: ApiPrice, named: Iterable[str], aged: tuple[str, ...] = ()) -> Iterator[Row]:

@@ -53,7 +53,8 @@ def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] = range_
 def worth(comparison: Comparison) -> Spec:
     """What the result of each experiment is worth on average, and what it costs, USD: the highest net value first."""
     c = comparison
-    found = valued(c)
+    worthy = [e for e in c.experiments if worth_of(e) >= 1.0]
+    found = (worthy or list(c.experiments[:3]))[:EXPERIMENTS]  # where none is worth anything, the first few
     rows: list[Spec] = [
         {"measure": measure, "usd": cents(x), "y": k + at, "label": f"{measure} {usd(x)}"}
         for k, e in enumerate(found) for measure, x, at in (("costs", e.cost_usd, FIRST), ("worth", worth_of(e), SECOND))
@@ -67,12 +68,6 @@ def worth(comparison: Comparison) -> Spec:
     said = "; ".join(f"{_name(c, e)}: costs {usd(e.cost_usd)}, worth {usd(worth_of(e))}" for e in found)
     told = f"Value of measuring. {said}." if found else "No experiment was valued: there are no draws."
     return pairs("What measuring is worth", told, rows, names, x, look)
-
-
-def valued(c: Comparison) -> list[Experiment]:
-    """The experiments of the picture: those that are worth anything; where none is, the first few."""
-    found = [e for e in c.experiments if worth_of(e) >= 1.0]
-    return (found or list(c.experiments[:3]))[:EXPERIMENTS]
 
 
 def worth_of(e: Experiment) -> float:

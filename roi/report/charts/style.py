@@ -57,18 +57,14 @@ CONFIG: Spec = {
     "tick": {"color": FAINT},
 }
 """The look on white; a page with a dark theme lays its own colours over it."""
-FRAME: Spec = {
-    "$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "config": CONFIG,
-}
+FRAME: Spec = {"$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "config": CONFIG}
 """What every picture begins with: it is as wide as what holds it."""
 
 
 def spec(title: str, description: str, *, height: int, layer: Sequence[Spec], **more: object) -> Spec:
     """A picture as wide as what holds it, made of layers."""
-    return {
-        **FRAME, "title": printable(title), "description": printable(description), "height": height, "layer": list(layer),
-        **more,
-    }
+    return {**FRAME, "title": printable(title), "description": printable(description), "height": height, "layer": list(layer),
+            **more}
 
 
 def options_of(c: Comparison) -> list[OptionResult]:

@@ -58,11 +58,8 @@ def break_even(comparison: Comparison) -> Spec:
 
 def crossings(c: Comparison) -> dict[str, float]:
     """From how many requests a day on each option costs less than staying for good, by id; those that a volume turns."""
-    return {
-        b.option: b.stays
-        for b in c.break_even
-        if (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts) and b.stays is not None and b.stays > LEAST
-    }
+    return {b.option: b.stays for b in c.break_even if b.stays is not None and b.stays > LEAST
+            and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)}
 
 
 def _at(curve: CostCurve, volume: float) -> float:

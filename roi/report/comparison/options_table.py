@@ -25,6 +25,7 @@ from roi.report.comparison.option_figures import (
     drawn,
     gpu_count,
     guessed,
+    mean_from,
     month_of,
     option_of,
     own_path,
@@ -121,13 +122,11 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
 
 def _staying(c: Comparison) -> str:
     """What a month of staying costs, and what that is made of."""
-    stay = next(o for o in c.options if o.id == "stay")
-    start = compared_from(c)
+    stay, start = option_of(c, "stay"), compared_from(c)
     parts: dict[tuple[str, bool], float] = defaultdict(float)
     for line in stay.lines:
         name = "API" if line.kind is LineKind.API else "forced migrations" if line.kind in MIGRATIONS else line.name
-        row = line.monthly_usd[start:]
-        parts[name, line.kind is LineKind.OWN] += sum(row) / len(row)
+        parts[name, line.kind is LineKind.OWN] += mean_from(line, start)
     words = " + ".join(f"{usd(x)} {name}" for (name, _), x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(sum(parts.values()))} in a mean month from month {start + 1} on: {words}."
 
@@ -194,16 +193,15 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
 
 def arithmetic_month(line: LineResult) -> int:
     """The month that a line's arithmetic is shown for; 0 is set-up."""
-    found = MONTH.match(line.arithmetic)
-    if found is not None:
+    if found := MONTH.match(line.arithmetic):
         return int(found[1])
     return 0 if line.upfront_usd else 1 + line.monthly_usd.index(max(line.monthly_usd))
 
 
 def _branch(line: LineResult, start: int, money: Money) -> Row:
     """A cost line; its detail is the arithmetic, and what that gives in its month or in month 0."""
-    months, total, shown = line.monthly_usd[start:], line.upfront_usd + sum(line.monthly_usd), arithmetic_month(line)
-    cells = (line.name, MARKS[Basis(line.basis)], money(sum(months) / len(months)), money(line.upfront_usd), money(total))
+    total, shown = line.upfront_usd + sum(line.monthly_usd), arithmetic_month(line)
+    cells = (line.name, MARKS[Basis(line.basis)], money(mean_from(line, start)), money(line.upfront_usd), money(total))
     first = "" if line.arithmetic_upfront is None else f"{line.arithmetic_upfront} = {usd(line.upfront_usd)}; "
     return Row(cells, detail=f"{first}{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
 

@@ -30,7 +30,6 @@ SPREAD: Final = "_p10_p50_p90"
 ENDS: Final = ("_p10", "_p50", "_p90")
 PARTS: Final = {"fleet": FleetResult, "training": TrainingResult, "quality": QualityResult, "sent_on": SentOn}
 """Records inside an option; their figures stand behind the record's name: fleet_gpus."""
-FACT: Final = ("value", "low", "high", "unit", "basis", "source", "date")
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _lines(c: Comparison) -> Iterator[Cells]:
                 yield o.id, line.name, str(line.kind), line.cash, month, amount, str(line.basis), line.source, told
 
 
-FACTS: Final = ("path", "name", *FACT)
+FACTS: Final = ("path", "name", "value", "low", "high", "unit", "basis", "source", "date")
 
 
 def _facts(c: Comparison) -> Iterator[Cells]:

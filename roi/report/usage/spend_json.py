@@ -146,8 +146,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
         "requests_per_day": w.requests_per_day, "requests_per_day_of_log": w.requests_per_day_of_log, "days": _days(w.days),
         "growth_per_year": growth and {
-            "value": growth.value, "low": growth.low, "high": growth.high, "weeks": growth.weeks,
-            "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
+            **asdict(growth), "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
         "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": lengths and {
             "input_tokens": {"mean": lengths.input_mean, **dict(zip(names, lengths.input_percentiles, strict=True))},
             "output_tokens": {"mean": lengths.output_mean, **dict(zip(names, lengths.output_percentiles, strict=True))},

@@ -1,19 +1,19 @@
 """What is said of the rows of usage exports, by `roi usage` and `roi track` alike: the options, and what they come to."""
 
 from collections.abc import Callable
-from functools import partial, reduce, wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from roi.cli.options import Choice, pairs_of
+from roi.cli.options import Choice, pairs_of, together
 
 if TYPE_CHECKING:
     from datetime import date as Date
 
     from roi.usage.read.record import Dates, FileOptions
 
-OPTIONS: Final = (
+OPTIONS: Final = together(
     click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys."),
     click.option("--map", "columns", multiple=True, metavar="WHAT=COLUMN",
                  help="A column of your own table: time, input, output, thinking (where output leaves it out), cached,"
@@ -38,8 +38,7 @@ def export_options(command: Callable[..., None]) -> Callable[..., None]:
                  rates: tuple[str, ...], **rest: Any) -> None:  # Any: the command's own
         command(export=partial(_file_options, columns, includes, provider, model, dates, rates), **rest)
 
-    made: Callable[..., None] = reduce(lambda given, option: option(given), reversed(OPTIONS), gathered)
-    return made
+    return OPTIONS(gathered)
 
 
 def _file_options(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -130,6 +130,21 @@ html_option = click.option("--html", type=PAGE, help="Write the report as one HT
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 
 
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """One decorator that gives a command all of these options, in this order."""
+    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
+
+
+scenario_options = together(file_argument, set_option, usage_option, profiles_option)
+"""FILE, and what is laid over or beside the scenario in it: --set, --usage, --profiles."""
+page_options = together(html_option, force_option)
+"""--html, and what goes with it, where there is no --output of `written_options`."""
+draws_options = together(
+    click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only."),
+    click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws."),
+)
+
+
 def read_day(text: str, option: str) -> date:
     """The day that `text` says as 2026-11-24; InputError."""
     with suppress(ValueError):
@@ -161,9 +176,10 @@ def scenario_here(file: Path | None) -> Path | None:
     return HERE
 
 
-def format_option(*forms: str) -> Callable[[F], F]:
-    """`--format` of these forms, the first of which is the default."""
-    return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, help="How to print.")
+def format_option(*forms: str, callback: Callable[..., str] | None = None) -> Callable[[F], F]:
+    """`--format` of these forms, the first of which is the default; a `callback` of click's may change what is asked."""
+    return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, callback=callback,
+                        help="How to print.")
 
 
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".md": "markdown"}
@@ -187,31 +203,14 @@ def written_options(*forms: str) -> Callable[[F], F]:
         named = SUFFIXES.get(output.suffix.lower(), form)
         return named if named in forms else form
 
-    def options(command: F) -> F:
-        words = "Write to this file, whole or not at all; .json and .md tell --format."
-        command = click.option("--output", type=TARGET, help=words)(force_option(command))
-        return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, callback=form_of,
-                            help="How to print.")(command)
-
-    return options
+    return together(
+        format_option(*forms, callback=form_of),
+        click.option("--output", type=TARGET, help="Write to this file, whole or not at all; .json and .md tell --format."),
+        force_option)
 
 
 cache_option = click.option("--no-cache", "cache", is_flag=True, callback=lambda _ctx, _param, given: not given,
                             help="Resolve and replay all anew; read and keep nothing on disk.")
-
-
-def draws_options(command: F) -> F:
-    """Adds --draws and --seed to a command."""
-    command = click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")(command)
-    return click.option("--draws", type=click.IntRange(0, 1_048_576),
-                        help="Draws of the uncertain facts; 0 = central values only.")(command)
-
-
-def scenario_options(command: F) -> F:
-    """FILE, and what is laid over or beside the scenario in it: --set, --usage, --profiles."""
-    for option in (profiles_option, usage_option, set_option, file_argument):
-        command = option(command)
-    return command
 
 
 def tell(line: str) -> None:
@@ -230,11 +229,6 @@ def watched() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield status.update
-
-
-def page_options(command: F) -> F:
-    """--html, and what goes with it, where there is no --output of `written_options`."""
-    return html_option(force_option(command))
 
 
 def _named_method(_: click.Context, __: click.Parameter, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 from click.exceptions import Exit
 
-from roi.cli.options import PATH, Choice, format_option
+from roi.cli.options import PATH, Choice, format_option, together
 from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
@@ -74,16 +74,13 @@ force_option = click.option("--force", is_flag=True, help="Run although other pr
 file_option = partial(click.option, type=PATH)
 
 
-def model_options(command: Command) -> Command:
-    """The command with the options of a model that is built on the device: how small, from which seed or weights."""
-    for option in reversed((
-        click.option("--layers", type=int, help="Keep this many layers: a smaller model, named so."),
-        click.option("--shrink", type=int, default=1, help="Divide every width by this: a smaller model, named so."),
-        seed_option(help="Seed of weights and tokens."),
-        file_option("--weights", help="Folder of real weights; else they are drawn at random."), force_option,
-    )):
-        command = option(command)
-    return command
+model_options = together(
+    click.option("--layers", type=int, help="Keep this many layers: a smaller model, named so."),
+    click.option("--shrink", type=int, default=1, help="Divide every width by this: a smaller model, named so."),
+    seed_option(help="Seed of weights and tokens."),
+    file_option("--weights", help="Folder of real weights; else they are drawn at random."), force_option,
+)
+"""Of a model that is built on the device: how small, from which seed or weights."""
 
 
 class Keep(NamedTuple):

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 @shared.rank_option
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")
-@optimizer_option(
-              help="adamw, adamw-fused, adamw-bf16, adamw-8bit, paged-adamw (fp32 states), paged-adamw-8bit.")
+@optimizer_option(help="adamw, adamw-fused, adamw-bf16, adamw-8bit, paged-adamw (fp32 states), paged-adamw-8bit.")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3 or eager.")
 @click.option("--kernels", default="none", show_default=True, help="none, or liger: fused norms, SwiGLU and loss (GPU).")

@@ -16,9 +16,7 @@ INSTRUMENTS = ("closed-form", "dry-run")
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
 @written_options("table", "json", "markdown")
-def validate(
-    *, table: Path, instrument: str, strict: bool, form: str, output: Path | None,
-) -> None:
+def validate(*, table: Path, instrument: str, strict: bool, form: str, output: Path | None) -> None:
     """Predict every row of TABLE, a CSV of measured runs, and print how far off the predictions are.
 
     docs/tables.md names the columns, and `roi schema --of training-table` and `--of serving-table` print them as JSON Schema.

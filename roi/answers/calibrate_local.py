@@ -108,8 +108,7 @@ def calibrate_local(
                             moved=moved_facts(before, after), interrupted=session.interrupted)
 
 
-def plan_local(before: Comparison, scenario: Scenario, gpu: str, budget_s: float,
-               ) -> tuple[list[Measurement], list[Elsewhere]]:
+def plan_local(before: Comparison, scenario: Scenario, gpu: str, budget_s: float) -> tuple[list[Measurement], list[Elsewhere]]:
     """(What to measure on this card, most worth a minute first, as many as the budget holds; what is not measured here)."""
     here: list[Measurement] = []
     elsewhere: list[Elsewhere] = []

@@ -77,8 +77,7 @@ class AddedRows:
 
 
 def add_served_rows(
-    tables: Sequence[Path], day: Date, *, profiles: Sequence[Path] = (), strict: bool = False,
-    tell: Tell = keep_quiet,
+    tables: Sequence[Path], day: Date, *, profiles: Sequence[Path] = (), strict: bool = False, tell: Tell = keep_quiet,
 ) -> AddedRows:
     """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
 
@@ -109,8 +108,7 @@ def add_served_rows(
         for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in new):
             mine = [r for r in new if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
             plan = Counter((r.gpus, r.weight_dtype) for r in mine).most_common(1)[0][0]
-            found = rows_speed([*files, file], find_engine(engine), gpu, model, plan,
-                               mixture=find_model(model).mixture)
+            found = rows_speed([*files, file], find_engine(engine), gpu, model, plan, mixture=find_model(model).mixture)
             assert found is not None
             last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],

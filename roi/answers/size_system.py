@@ -42,9 +42,7 @@ def sized_option(
     return (first, None) if option is None or option is first else (option, first.system)
 
 
-def _cheapest_tested(
-    case: Case, shared: Shared, options: Mapping[str, Option], held: Mapping[str, Option],
-) -> Option | None:
+def _cheapest_tested(case: Case, shared: Shared, options: Mapping[str, Option], held: Mapping[str, Option]) -> Option | None:
     """The option, of those that some plan holds (by system), whose system was tested, may be served and costs least.
 
     By `roi compare` at the central values, on whatever GPUs, with a floor or without. None where there is none.

@@ -151,9 +151,7 @@ def track_file(file: Path | None, question: TrackQuestion, **asked: Unpack[Compa
     id = _option(comparison, was.option if question.option is None and was is not None else question.option)
     shared, options, choices = settle(case)
     decision = Decision(
-        title=str(case["title"].value)[:300],
-        as_of=str(case["as_of"].value),
-        option=id,
+        title=str(case["title"].value)[:300], as_of=str(case["as_of"].value), option=id,
         first_month=question.since or (_first_month(case["as_of"].value) if was is None else was.first_month),
     )
     notes: list[str] = [decided.note] if decided.note else []
@@ -165,32 +163,16 @@ def track_file(file: Path | None, question: TrackQuestion, **asked: Unpack[Compa
     tracked = track(shared, options, id, came)
     wrong = None if question.quality is None else wrong_share(question.quality, options[id], notes)
     seen, judged, inside = judge(expected, tracked, wrong)
-    found = course(
-        case, choices, id, tracked, days, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd
-    )
+    v = comparison.verdict
+    found = course(case, choices, id, tracked, days, v.candidates, v.counts, question.setup_usd)
     held, by_quantity = count_held(inside, judged, expected)
     found_effects, method = effects(shared, options, id, tracked)
-    months = tuple(_with_forecast(month, expected, k) for k, month in enumerate(months))
+    months = tuple(month.model_copy(update={"forecast": _expected(expected, k)}) for k, month in enumerate(months))
     answer = TrackAnswer(
-        comparison=comparison,
-        option=id,
-        months=months,
-        forecast=expected,
-        tracked=tracked,
-        overlap=overlap(shared, options, id, came, tracked.seen),
-        volume_factor=float(np.max(shared.volume_factor)),
-        effects=found_effects,
-        method=method,
-        course=found,
-        setup_usd=question.setup_usd,
-        came=seen,
-        judged=judged,
-        inside=inside,
-        wrong=wrong,
-        held=held,
-        held_by_quantity=by_quantity,
-        notes=tuple(notes),
-        warnings=decided.warnings,
+        comparison=comparison, option=id, months=months, forecast=expected, tracked=tracked,
+        overlap=overlap(shared, options, id, came, tracked.seen), volume_factor=float(np.max(shared.volume_factor)),
+        effects=found_effects, method=method, course=found, setup_usd=question.setup_usd, came=seen, judged=judged,
+        inside=inside, wrong=wrong, held=held, held_by_quantity=by_quantity, notes=tuple(notes), warnings=decided.warnings,
     )
     limits = tuple(Limit(name, limit, _against(answer, name)) for name, limit in (question.limits or {}).items())
     written = () if question.folder is None else tuple(keep_months(question.folder, months, revise=question.revise))
@@ -214,10 +196,9 @@ def _first_month(as_of: object) -> str:
     return month_of(day) if day.day == 1 else after(month_of(day))
 
 
-def _with_forecast(month: TrackedMonth, expected: Forecast, k: int) -> TrackedMonth:
-    """The record with what was expected of the month."""
-    bands = {name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in expected.bands.items()}
-    return month.model_copy(update={"forecast": bands})
+def _expected(found: Forecast, k: int) -> dict[str, tuple[float, float, float]]:
+    """What was expected of a month, as its record has it."""
+    return {name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in found.bands.items()}
 
 
 def _against(answer: TrackAnswer, name: str) -> float | None:

@@ -55,21 +55,15 @@ class TrackQuestion:
 
 
 def tracked_months(
-    question: TrackQuestion,
-    decision: Decision,
-    kept: Mapping[str, TrackedMonth],
-    shared: Shared,
-    options: Mapping[str, Option],
-    notes: list[str],
+    question: TrackQuestion, decision: Decision, kept: Mapping[str, TrackedMonth], shared: Shared,
+    options: Mapping[str, Option], notes: list[str],
 ) -> tuple[TrackedMonth, ...]:
     """The months that are `kept` and those that are told now, in order and without a gap."""
     for name, month in kept.items():
         if month.decision != decision:
             was = f"{month.decision.option} as of {month.decision.as_of}, month 1 {month.decision.first_month}"
-            raise InputError(
-                f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was}); "
-                "a folder for each"
-            )
+            raise InputError(f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was});"
+                             " a folder for each")
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
@@ -198,20 +192,13 @@ def came_of(
         per = month.calls or 0.0
         found.append(
             Came(
-                days=float(days[k]),
-                calls=calls,
-                input_tokens=given / per if given is not None and per else None,
+                days=float(days[k]), calls=calls, input_tokens=given / per if given is not None and per else None,
                 output_tokens=made / per if made is not None and per else None,
                 cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
-                second_calls=month.second_calls,
-                least_second_calls=month.least_second_calls,
-                handed_on=month.handed_on,
+                second_calls=month.second_calls, least_second_calls=month.least_second_calls, handed_on=month.handed_on,
                 api_usd=None if fee[k] or listed[k] or month.api_usd is None else month.api_usd + units[k],
-                listed=listed[k] and not fee[k],
-                tiers=tiers[k],
-                gpu_hours=month.gpu_hours,
-                gpu_usd=month.gpu_usd,
+                listed=listed[k] and not fee[k], tiers=tiers[k], gpu_hours=month.gpu_hours, gpu_usd=month.gpu_usd,
             )
         )
     bills = [month.api_usd_from == "bill" or usd > 0 for month, usd in zip(months, units, strict=True)]

@@ -73,8 +73,7 @@ def _window(allocation: Json, where: str) -> tuple[datetime, datetime]:
         except ValueError:
             moment = None
         if moment is None or not 1970 <= moment.year < 2200:
-            raise InputError(
-                f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like 2026-12-01T00:00:00Z"
-            )
+            raise InputError(f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like"
+                             " 2026-12-01T00:00:00Z")
         times.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return times[0], times[1]

@@ -72,9 +72,8 @@ def wrong_share(path: Path, option: Option, notes: list[str]) -> tuple[float, fl
     if score.low is not None and score.high is not None and score.effective_items is None:
         return 1.0 - score.value, 1.0 - score.high, 1.0 - score.low
     if counts_as is None:
-        notes.append(
-            f"--quality: {path} does not say on how many items {option.system} was judged; its score is taken as exact"
-        )
+        notes.append(f"--quality: {path} does not say on how many items {option.system} was judged; its score is taken as"
+                     " exact")
         return 1.0 - score.value, 1.0 - score.value, 1.0 - score.value
     wrong, right = (part * counts_as + 0.5 for part in (1.0 - score.value, score.value))
     low, high = beta_quantile(np.array([0.05, 0.95]), wrong, right)

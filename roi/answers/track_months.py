@@ -101,11 +101,8 @@ def usage_months(
     notes += [f"--actual: {note}" for note in (*billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows))
               if note not in {*silent(found.days)}]
     before = len(notes)
-    notes += [
-        f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
-        f"{f'; first: {visible(gone.where)}' if gone.where else ''})"
-        for gone in found.dropped
-    ]
+    notes += [f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
+              f"{f'; first: {visible(gone.where)}' if gone.where else ''})" for gone in found.dropped]
     there = days_there([each.spend for each in found.priced])
     used = weekdays_used(there, QUIET)
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
@@ -267,9 +264,7 @@ def _tier_ratio(rows: "Sequence[tuple[str, Priced]]", role: str) -> float | None
     return now / standard if standard > 0 else None
 
 
-def bill_months(
-    path: Path, today: Date | None = None, rates: Sequence[ExchangeRate] = (),
-) -> dict[str, dict[str, float]]:
+def bill_months(path: Path, today: Date | None = None, rates: Sequence[ExchangeRate] = ()) -> dict[str, dict[str, float]]:
     """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
 
     Amounts in a currency of `rates` are taken at the latest that is not of a day after the month, else at its first. InputError
@@ -319,9 +314,8 @@ def _check_head(head: Sequence[str], path: Path) -> None:
         if name not in COLUMNS:
             raise InputError(f"--bill: {path}: unknown column {name[:40]!r}; there are {', '.join(COLUMNS)}")
     if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
-        raise InputError(
-            f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"
-        )
+        raise InputError(f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or"
+                         " gpu_hours, once each")
 
 
 def read_month(text: str, where: str) -> str:
@@ -352,21 +346,15 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
         raise InputError(f"--since: {first} is not among the months of {where}, {told}")
     early = [month for month in months if month < first]
     if early:
-        raise InputError(
-            f"{where}: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
-            f"else leave out what is before {first}"
-        )
-    wanted = [after(first, k) for k in range(len(months))]
-    missing = [month for month in wanted if month not in months]
-    if missing:
+        raise InputError(f"{where}: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began"
+                         f" then, else leave out what is before {first}")
+    if missing := [month for month in (after(first, k) for k in range(len(months))) if month not in months]:
         why = ([note for note in notes if any(f"{month} is left out" in note for month in missing)]
                or [note.removeprefix("--actual: ") for note in notes if " left out: " in note])
         because = f" ({'; '.join(why)})" if why else ""
-        raise InputError(
-            f"{where}: {first_of(missing, 3)} missing{because}: months follow each other from {first}; "
-            + (f"--since {months[0]} where the decision began then, or " if months[0] > first else "give them too, or ")
-            + "--folder with the months that were kept"
-        )
+        do = f"--since {months[0]} where the decision began then" if months[0] > first else "give them too"
+        raise InputError(f"{where}: {first_of(missing, 3)} missing{because}: months follow each other from {first}; {do}, or"
+                         " --folder with the months that were kept")
     if len(months) > horizon:
         raise InputError(f"{where}: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
 

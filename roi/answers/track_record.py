@@ -142,14 +142,11 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
     for month in months:
         version, there = kept.get(month.month, (0, None))
         if there is not None:
-            differs = _difference(there, month, told_later=revise)
-            if not differs:
+            if not (differs := _difference(there, month, told_later=revise)):
                 continue
             if not revise:
-                raise InputError(
-                    f"--folder: {folder} holds {month.month} already, with other figures: {differs}; "
-                    "--revise keeps both, the new one as a version of its own"
-                )
+                raise InputError(f"--folder: {folder} holds {month.month} already, with other figures: {differs}; --revise"
+                                 " keeps both, the new one as a version of its own")
         name = f"{month.month}.json" if version == 0 else f"{month.month}.{version + 1}.json"
         new[name] = json.dumps(month.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n"
     if new:

@@ -15,7 +15,7 @@ from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import ABOUT, CAUTIONS
-from roi.report.comparison.option_figures import option_of, to_choose
+from roi.report.comparison.option_figures import mean_from, option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, any_unstated
 from roi.report.layout.wording import case_number, figure, number_of, off_list, usd
@@ -186,7 +186,7 @@ def unlikely(c: Comparison) -> list[str]:
         told.append(f"Today's model is counted at {off_list(off)} (incumbent.discount)")
     stay, each = option_of(c, "stay"), usd(case_number(c.case, PRICE_OF_ERRORS))
     wrong = stay.errors_monthly_usd
-    api = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
+    api = sum(mean_from(line, 0) for line in stay.lines if line.kind is LineKind.API)
     if wrong > DEAR_ERRORS * api > 0.0:
         told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / api)} x the API's"
                     f" bill ({PRICE_OF_ERRORS}, USD of one wrong answer)")

@@ -19,7 +19,7 @@ from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, leading_plan, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
-from roi.report.comparison.remarks.quality_bar import below_bar, incumbent_misses, may_miss
+from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
     NAMED,
     evaluated,
@@ -325,7 +325,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "some that is too long": lambda c: _long(c, dear=False),
     "what is unsure": _told("workload.unsure"), "a volume that moves": moved_volume,
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
-    "today's model": incumbent_misses, "below the bar": below_bar,
+    "today's model": incumbent_misses, "below the bar": below_bar, "a blind gate": blind_gate,
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,

@@ -1,4 +1,4 @@
-"""What the screen tells of a cascade whose gate nobody measured."""
+"""What the screen tells of a cascade whose gate nobody measured, or whose rates cannot be true together."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ UNMEASURED: dict[str, Any] = {"bar": 0.9, "usd_per_error": 0.05, "scores": {"gpt
                               "escalated": {"gpt-6-luna": 0.2}}
 
 
-def gate(**quality: Any) -> Comparison:
+def gate(draws: int = 128, **quality: Any) -> Comparison:
     """2,433,333.33 requests a month at $0.0055 and $0.000275, discounted at 0, 10 months, live at once, no model ends."""
     return compare(resolve(check_scenario({
-        "as_of": "2026-11-24", "horizon_months": 10, "discount_rate": 0, "draws": 128, "quality": {**UNMEASURED, **quality},
+        "as_of": "2026-11-24", "horizon_months": 10, "discount_rate": 0, "draws": draws, "quality": {**UNMEASURED, **quality},
         "workload": {"requests_per_day": 80000, "growth_per_year": 0, "input_tokens": 1500, "output_tokens": 250},
         "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "tokens": {"gpt-6-luna": {"ratio": 1}},
         "people": {"setup_hours": {"cascade": 0}, "run_hours_per_month": {"cascade": 0}},
@@ -41,3 +41,15 @@ def test_staying_is_not_the_end_where_a_gate_that_nobody_measured_could_bring_mo
     measured = gate(kept_error_rate={"gpt-6-luna": 0.14}, escalated_error_rate={"gpt-6-luna": 0.06})
     assert "blind" not in words(measured)
     assert "blind" not in words(gate(scores={"gpt-6-sol": 0.94}))  # what the first model gets wrong is not known either
+
+
+def test_rates_of_a_gate_that_cannot_be_true_stand_on_the_screen_unless_a_score_overrides_them() -> None:
+    """0.2 x 0.4 = 8% of all requests would be wrong at a model that gets 6% wrong; what is kept is no worse than all."""
+    rates = {"kept_error_rate": {"gpt-6-luna": 0.2}, "escalated_error_rate": {"gpt-6-luna": 0.4}}
+    kept = ("quality.kept_error_rate.gpt-6-luna: 0.2 is above its overall error rate of 0.14: a gate that keeps the worse"
+            " answers")
+    both = f"! {kept}; quality.escalated_error_rate.gpt-6-luna: 0.4 of a share of 0.2 is more than all errors of gpt-6-sol"
+    assert both in words(gate(0, **rates))
+    whole = {"scores": {**UNMEASURED["scores"], "gpt-6-luna > gpt-6-sol": 0.93}}
+    assert kept not in words(gate(0, **rates, **whole))
+    assert kept not in words(gate(0, kept_error_rate={"gpt-6-luna": 0.13}, escalated_error_rate={"gpt-6-luna": 0.3}))

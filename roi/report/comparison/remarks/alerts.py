@@ -327,6 +327,7 @@ REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "the bill's requests": _told("reconciliation.told"), "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar, "a blind gate": blind_gate,
     "a gate that cannot be": _told("quality.gate_doubt"),
+    "tokens of today's model": _told("workload.tokens_told"),
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,

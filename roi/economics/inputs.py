@@ -191,6 +191,8 @@ class Training:
     vendor_usd: Number
     runs: Annotated[Number, At("training.runs_until_good")]
     labels: Number  # to buy
+    fresh_labels: Number
+    """Labels of which a retraining buys `relabel_share` afresh."""
     every_months: Annotated[Number | None, At("training.retrain_every_months")]
     retrain_runs: Annotated[Number, At("training.retrain_runs")]
     retrain_hours: Annotated[Number, At("training.retrain_hours")]

@@ -170,7 +170,8 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
     where = [path.format_map(names) for path in places(TrainingFacts)["hours_factor"].paths]
     return _read(
         Training, values, names, gpu_hours=facts.gpu_hours * facts.hours_factor * scale, vendor_usd=facts.vendor_usd * scale,
-        labels=facts.examples * facts.labels_bought_share, hours_fact=next(path for path in where if path in values),
+        labels=facts.examples * facts.labels_bought_share, fresh_labels=facts.examples * facts.fresh_bought_share,
+        hours_fact=next(path for path in where if path in values),
     )
 
 

@@ -98,7 +98,7 @@ class PlanFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFacts:
-    """Behind `Training.gpu_hours`, `vendor_usd` and `labels`: hours and vendor prices scale with the examples."""
+    """Behind `Training.gpu_hours`, `vendor_usd` and both counts of labels: hours and vendor prices scale with the examples."""
 
     gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
     """GPU-hours of one run on the examples that were costed, at the central speed."""
@@ -108,3 +108,5 @@ class TrainingFacts:
     examples: Annotated[Number, At("training.examples")]
     examples_costed: Annotated[Number, At("training.examples_costed")]
     labels_bought_share: Annotated[Number, At("training.labels_bought_share")]
+    fresh_bought_share: Annotated[Number, At("training.fresh_labels_bought_share", "training.labels_bought_share")]
+    """Of the labels of a retraining: those that are owned today are not fresh then."""

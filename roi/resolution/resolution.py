@@ -227,6 +227,8 @@ def _add_training(sheet: FactSheet, s: Scenario) -> None:
     free = "already paid for" if t.labels_owned else "the incumbent's logged outputs" if t.labels_from == "incumbent" else ""
     bought = 0.0 if free else 1.0
     sheet.state("training.labels_bought_share", bought, free or "scenario training.labels_from: people", "share")
+    if t.labels_owned and t.labels_from == "people":
+        sheet.state("training.fresh_labels_bought_share", 1.0, "those that are owned are not fresh at a retraining", "share")
 
 
 def _add_serving(sheet: FactSheet, s: Scenario) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from roi.catalog.models.quality_priors import QualityPrior
 from roi.catalog.models.same_weights import same_weights
 from roi.economics.inputs import Tokens, path_of
+from roi.errors import first_of
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score, add_share
@@ -22,10 +23,11 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     if path("ratio") in sheet.facts:
         return
     tokens, incumbent = s.tokens.get(system) or TokenRatios(), system == s.incumbent.model
+    tokens = _counted_in(sheet, system, tokens) if incumbent else tokens
     stated, alike = f"scenario tokens.{system}", _same_tokenizer(s, system)
     if incumbent or alike is not None:
         ratio, why = (1.0, stated) if alike is None else alike
-        sheet.quantity(path("ratio"), 1.0 if ratio is None else ratio, "ratio", stated=True, source=why)
+        sheet.quantity(path("ratio"), 1.0 if incumbent or ratio is None else ratio, "ratio", stated=True, source=why)
     else:
         value, low, high = TOKEN_RATIO
         sheet.add(path("ratio"), value, "ratio", basis=Basis.ASSUMED, low=low, high=high,
@@ -44,6 +46,21 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
         add_share(sheet, f"systems.{system}.escalated_share", share if value_of(share) > 0 else 0.0,
                   f"scenario quality.escalated.{system}")
     add_score(sheet, s, system, prior)
+
+
+def _counted_in(sheet: FactSheet, system: str, tokens: TokenRatios) -> TokenRatios:
+    """The terms of today's model, in whose tokens the workload is: what they say over these moves nothing, and is told.
+
+    So a model that is a candidate of one scenario may be today's in another, as of a group of `roi usage --scenario`.
+    """
+    plain = {"ratio": 1.0, "output_ratio": 1.0, "prompt_tokens_after_tuning": None}
+    vain = [name for name in plain if getattr(tokens, name) not in (None, plain[name])]
+    if vain:
+        told = (f"tokens.{system}.{first_of(vain, len(plain))} moves nothing: the workload is in today's tokens"
+                " (workload.input_tokens, output_tokens, shared_prefix_tokens)")
+        sheet.warnings.append(told)
+        sheet.state("workload.tokens_told", told, "scenario tokens")
+    return tokens.model_copy(update=dict.fromkeys(vain))
 
 
 def _one_draw(sheet: FactSheet, system: str) -> None:

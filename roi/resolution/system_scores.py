@@ -295,15 +295,17 @@ def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None,
     own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
     known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))
     share = value_of(_share(s, system))
+    told = list[str]()
     if kept is not None and known and value_of(kept) > own:
-        sheet.warnings.append(f"quality.kept_error_rate.{system}: {value_of(kept):g} is above its overall error rate of"
-                              f" {own:.3g}: a gate that keeps the worse answers")
-    if escalated is None or not known_second:
-        return
-    rate, field = value_of(escalated), f"quality.escalated_error_rate.{system}"
-    if rate < second:
+        told.append(f"quality.kept_error_rate.{system}: {value_of(kept):g} is above its overall error rate of {own:.3g}: a gate"
+                    " that keeps the worse answers")
+    rate, field = 0.0 if escalated is None else value_of(escalated), f"quality.escalated_error_rate.{system}"
+    if escalated is not None and known_second and rate < second:
         sheet.warnings.append(f"{field}: {rate:g} is below {s.incumbent.model}'s overall error rate of {second:.3g}: what is"
                               " escalated would be easier than the rest")
-    elif rate * share > second:
-        sheet.warnings.append(f"{field}: {rate:g} of a share of {share:g} is more than all errors of {s.incumbent.model},"
-                              f" {second:.3g} of all requests")
+    elif escalated is not None and known_second and rate * share > second:
+        told.append(f"{field}: {rate:g} of a share of {share:g} is more than all errors of {s.incumbent.model}, {second:.3g} of"
+                    " all requests")
+    sheet.warnings += told
+    if told and "quality.gate_doubt" not in sheet.facts and cascade(s, system) not in s.quality.scores:
+        sheet.state("quality.gate_doubt", "; ".join(told), "scenario quality")

@@ -353,8 +353,8 @@ def test_an_event_is_paid_at_the_start_of_what_it_serves_and_none_at_the_end() -
 
 
 TRAINING = Training(
-    gpu_hours=5.0, usd_per_gpu_hour=4.0, vendor_usd=0.0, runs=3.0, labels=1000.0, every_months=6.0, retrain_runs=2.0,
-    retrain_hours=10.0, relabel_share=0.2,
+    gpu_hours=5.0, usd_per_gpu_hour=4.0, vendor_usd=0.0, runs=3.0, labels=1000.0, fresh_labels=1000.0,
+    every_months=6.0, retrain_runs=2.0, retrain_hours=10.0, relabel_share=0.2,
 )  # fmt: skip
 TUNED = option("vendor-tuned", api=api(0.5), training=TRAINING, trains=True)
 

@@ -14,6 +14,7 @@ from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
+from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
@@ -168,6 +169,10 @@ class Comparison:
     def surer_plan(self, id: str) -> SurerPlan | None:
         """The plan on which an option saves more on average than on its own, which is the cheapest at the central values."""
         return None if (curves := self._curves) is None else surer_plan(self.case, curves.shared, curves.options, id)
+
+    def best_gate(self, id: str) -> BestGate | None:
+        """What a cascade could bring with the best gate; None where it was measured, or no threshold is looked for."""
+        return None if (curves := self._curves) is None else best_gate(curves.shared, curves.options, id, self.verdict.counts)
 
     def spared_by_waiting(self, id: str, months: int, counts: str) -> LineKind | None:
         """What of an option's cost a start so many months later spares most of; None where no threshold is looked for."""

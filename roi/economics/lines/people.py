@@ -144,13 +144,13 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     t = option.training
     if t is None or t.every_months is None:
         return []
-    fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
+    fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.fresh_labels * shared.usd_per_label
     if t.retrain_evaluates:
         fixed = fixed + evaluation_cost(shared, option)
 
     def told(people: str) -> str:
         runs = f"{pick(t.retrain_runs):,.6g} x {_run_text(t)}"
-        bought = (f"{pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
+        bought = (f"{pick(t.relabel_share):,.6g} x {pick(t.fresh_labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
                   f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''}")
         return f"{runs} + {people} + {bought}" if one_adapter(t) else f"{people} + {each_told(t, f'{runs} + {bought}')}"
 

@@ -34,6 +34,7 @@ from roi.report.comparison.option_figures import (
 from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is, why_later
 from roi.report.comparison.remarks.latency import missed_slo
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
+from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
@@ -258,7 +259,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     successor = instead_of_staying(c)
-    open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c)
+    open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c) or blind_gate(c)
     until = " until it ends" if successor else " for now" if open_yet else ": stop here"
     until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"

@@ -11,6 +11,7 @@ from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
+from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
@@ -216,7 +217,8 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
 def nothing_pays(c: Comparison) -> str:
     """Why nothing is worth measuring after the advice."""
     noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
-    return f"no test is worth more than it costs{noise}"
+    blind = "; measuring the gate (above) is none of them" if blind_gate(c) else ""
+    return f"no test is worth more than it costs{noise}{blind}"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

@@ -175,7 +175,8 @@ class Drift(Section):
         1.0, 0.4, 1.6, "list prices are as published until a model ends; successors came both cheaper and dearer (gpt-4o to"
         " gpt-5 0.5x in, gpt-5.1 to gpt-5.4 2x in)",
     )
-    """Price of a successor over the model it replaces; the first one's over that model's price today, not an announced one."""
+    """Price of a successor over the model it replaces; the first one's over what that model itself would cost then, a price
+    that is announced included."""
     successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")
     """The part of it that differs between vendors."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] = spread(

@@ -162,7 +162,7 @@ class Training(Section):
     """Engineer hours of each adapter beyond the first, until live and at a retraining; the first takes people.setup_hours and
     retrain_hours. With adapters: 1 it does nothing."""
     labels_owned: bool = False
-    """True where the training labels are already paid for."""
+    """True where the training labels are already paid for; what a retraining labels afresh (relabel_share) is bought."""
     labels_from: Literal["people", "incumbent"] = "people"
     """Who answers the training examples: people (bought at usd_per_label), or the incumbent's logged outputs (no extra cost,
     but its terms must allow it)."""

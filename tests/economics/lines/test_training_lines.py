@@ -41,6 +41,13 @@ def test_labels_that_are_owned_cost_nothing() -> None:
     assert trained(labels_owned=True).line(ADAPTER, "training data, labels")[0] == 0.0
 
 
+def test_what_a_retraining_labels_afresh_is_bought_although_todays_labels_are_owned() -> None:
+    """2 x $20 + 10 h x $100 + 0.2 x 1,000 x $1 + $400 = $1,640; of logged outputs none is bought: $1,440."""
+    owned, logged = trained(labels_owned=True), trained(labels_owned=True, labels_from="incumbent")
+    assert [w.line(ADAPTER, "retraining")[1][7] for w in (owned, logged)] == pytest.approx([1640.0, 1440.0])
+    assert logged.line(ADAPTER, "training data, labels")[0] == 0.0
+
+
 def test_training_rents_from_the_vendors_that_the_scenario_names() -> None:
     """RunPod alone: $2.69 on its community cloud; Azure's $2.27 is not to be had."""
     case = case_of(candidates={"vendors": ["RunPod"]})

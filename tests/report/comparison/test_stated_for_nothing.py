@@ -55,6 +55,26 @@ def test_pay_of_a_year_that_is_typed_for_an_hours_is_asked_about() -> None:
     assert first_lines(people={"usd_per_hour": 1000.0})[0] != told
 
 
+def test_a_rise_of_wages_that_is_typed_in_percent_is_asked_about() -> None:
+    told = "Wages that rise by 8 a year: 0.08 is 8% (people.wage_growth_per_year)"
+    assert first_lines(people={"wage_growth_per_year": 8.0})[0] == told
+    assert first_lines(people={"wage_growth_per_year": 0.08})[0] != told
+
+
+def test_tokens_of_todays_model_over_its_own_are_told_to_move_nothing() -> None:
+    """Stated as 2 they doubled today's bill."""
+    def at(**tokens: float) -> tuple[float, bool]:
+        c = of(draws=0, tokens={"gpt-5.4": tokens})
+        texts = [item for block in alerts(c) if isinstance(block, Labelled) for item in block.items]
+        return c.options[0].monthly_usd[0], any(text.startswith("tokens.gpt-5.4.") for text in texts)
+
+    plain, silent = at(ratio=1.0, output_ratio=1.0)
+    assert not silent
+    for field, value in (("ratio", 2.0), ("output_ratio", 2.0), ("prompt_tokens_after_tuning", 10.0)):
+        assert at(**{field: value}) == (plain, True)
+    assert at(reasoning_tokens=1000.0)[0] > plain
+
+
 def test_staying_that_is_not_allowed_and_a_cache_that_padding_fills_are_told() -> None:
     """$0.0048 a request, padded $0.00391136 (test_said_for_nothing), 2,628,000 a month: $2,336 less."""
     short = {"input_tokens": 1500.0, "output_tokens": 180.0, "shared_prefix_tokens": 900.0, "cache_hit_rate": 0.7}

@@ -19,7 +19,7 @@ from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, leading_plan, one_of_several
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
-from roi.report.comparison.remarks.quality_bar import below_bar, incumbent_misses, may_miss
+from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
     NAMED,
     evaluated,
@@ -323,7 +323,9 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 """What remarks are about that stand first on every screen, and what finds them."""
 REMARKS: Final = {
     **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
-    "today's model": incumbent_misses, "below the bar": below_bar,
+    "today's model": incumbent_misses, "below the bar": below_bar, "a blind gate": blind_gate,
+    "a gate that cannot be": _told("quality.gate_doubt"),
+    "tokens of today's model": _told("workload.tokens_told"),
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
@@ -335,5 +337,5 @@ REMARKS: Final = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = (*STANDING, "today's units", "today's servers")
+ALWAYS: Final = (*STANDING, "a gate that cannot be", "tokens of today's model", "today's units", "today's servers")
 """Remarks that stand on every screen."""

@@ -38,13 +38,15 @@ UNUSUAL: Final = (
     ("own_hardware.usd_per_kwh", 0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
     ("people.usd_per_hour", 5.0, inf, "People at ${} an hour: below most minimum wages"),
     ("people.usd_per_hour", 0.0, 1000.0, "People at ${} an hour: above what consultants bill; is it a year's pay?"),
+    ("people.wage_growth_per_year", -1.0, 1.0, "Wages that rise by {} a year: 0.08 is 8%"),
     ("workload.peak_to_mean", 0.0, 24.0, "A busiest minute of {} x the mean: as if all of a day came within an hour"),
     ("training.examples", 10.0, inf, "Training examples: {}; vendors refuse fewer than 10"),
 )
 """Least and most of what is usual, beyond which a cent was typed for a dollar, or one for many.
 
 The dearest grids ask about $0.5 a kWh, and no diesel generator costs much over 1; most minimum wages are above $5 an hour (7.25
-in the USA), and hardly a consultant of any trade bills 1,000; OpenAI's guide to fine-tuning asks for ten examples.
+in the USA), and hardly a consultant of any trade bills 1,000; a growth above 1 doubles wages each year, which in USD none does;
+OpenAI's guide to fine-tuning asks for ten examples.
 """
 LARGEST_DISCOUNT = 0.9
 """Discount on a list beyond which next to nothing is left of it: a share of the list that is paid may be meant."""

@@ -4,10 +4,13 @@ from itertools import count, takewhile
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line import far_volume
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.reading import read_shared
 from roi.errors import first_of
-from roi.report.layout.wording import case_number, figure, percent
+from roi.report.comparison.option_figures import option_of
+from roi.report.layout.wording import case_number, figure, percent, short_usd
 from roi.units import HOURS_PER_DAY
 
 STEPS = "workload.steps"
@@ -25,7 +28,28 @@ def moved_volume(c: Comparison) -> list[str]:
     then = figure(far.times * case_number(c.case, "workload.requests_per_day"))
     told = f"{then} requests a day in month {far.month}, {figure(far.times)} x today's ({why})"
     ends = f"; growth that ends sooner is {STEPS}" if far.times >= ENDS_FROM and "growth" in why else ""
-    return [f"{told}{ends}; volumes below are today's, and change as much"]
+    return [f"{told}{ends}; volumes below are today's, and change as much{_dearer_in_the_end(c)}"]
+
+
+def _dearer_in_the_end(c: Comparison) -> str:
+    """From which month on to the horizon the leading option costs more than staying, and how much; empty where it never does.
+
+    Its fleet falls to its least and its hours stay, while today's bill falls with the requests.
+    """
+    if c.verdict.leader == "stay":
+        return ""
+    kinds = {LineKind.ERRORS} if c.verdict.counts == "cash" else set[LineKind]()
+
+    def by_month(o: OptionResult) -> list[float]:
+        lines = [line.monthly_usd for line in o.lines if line.kind not in kinds]
+        return [sum(each) for each in zip(*lines, strict=True)]
+
+    more = [done - stay for done, stay in zip(by_month(c.leader), by_month(option_of(c, "stay")), strict=True)]
+    last = list(takewhile(lambda usd_more: usd_more > 0.0, reversed(more)))
+    first = len(more) - len(last) + 1
+    if not last or first <= c.leader.months_to_live:
+        return ""
+    return f". From month {first} on {c.leader.label} costs more than staying, by {short_usd(sum(last))} to the end"
 
 
 def steps(c: Comparison) -> list[str]:

@@ -59,6 +59,12 @@ def test_counts_are_those_that_peft_prints(method, size):
     assert float(trained_parameters(MODEL, plan(method, rank=float(size)))) == PRINTED[method, size]
 
 
+def test_each_subspace_of_adamss_trains_a_row_of_its_rank():
+    """32 subspaces of rank 100 of a query and a value (3,072 and 1,024 outputs) of 28 layers: peft prints 293,888."""
+    assert float(trained_parameters(MODEL, plan("adamss", rank=100.0, subspaces=32.0))) == 293_888 == 28 * (6_400 + 4_096)
+    assert float(trained_parameters(MODEL, plan("adamss", rank=100.0))) == 28 * (2 * 5 * 100 + 4_096)
+
+
 @pytest.mark.parametrize(("method", "size", "model"), OTHERS)
 def test_counts_of_other_packages_are_those_that_they_print(method, size, model):
     assert float(trained_parameters(find_model(model), plan(method, rank=float(size)))) == OTHERS[method, size, model]
@@ -316,6 +322,50 @@ def test_c3a_multiplies_complex_blocks_and_frod_twice_as_wide_as_its_inputs():
     assert counted("c3a", "v_proj", rank=64.0)[0] == {"fp32": pytest.approx(3 * 4 * 2 * 840 * 3072 * 1024 / 64)}
     assert counted("c3a", "v_proj", rank=64.0)[1] == pytest.approx((32 + 37) * 840 * 1024)
     assert counted("frod", "v_proj", rank=1.0)[0] == {"bf16": pytest.approx(5 * 2 * 840 * 3072**2)}
+
+
+def test_frod_s_product_between_is_sparse_on_an_fp32_base():
+    """1% of 3,072 x 3,072: forward and backward 0.01 of a dense product, its gradient as dense; two more beside it.
+
+    On the host wait 3,072 x 3,072 and 3,072 x 1,024 elements of v_proj, in the base's type, for every forward of a plain loop.
+    """
+    wide = 2 * 840 * 3072**2
+    assert counted("frod", "v_proj", rank=1.0, dtype="fp32")[0] == {"fp32": pytest.approx((2 + 2 * 0.01 + 1) * wide)}
+    asked = plan("frod", rank=1.0, targets=("v_proj",), trainer="plain")
+    assert float(fetched_bytes(MODEL, asked)) == 28 * 2 * (3072 * 3072 + 3072 * 1024)
+    assert float(fetched_bytes(MODEL, replace(asked, dtype="fp32", checkpointing=True))) == 28 * 2 * 4 * 3072 * (3072 + 1024)
+
+
+@pytest.mark.parametrize(("subspaces", "dtype", "forward", "backward"), [
+    (1.0, "bf16", 10, 9), (5.0, "bf16", 26, 37), (8.0, "bf16", 38, 58), (8.0, "fp32", 21, 42)])
+def test_adamss_launches_a_few_kernels_a_subspace(subspaces, dtype, forward, backward):
+    """Operators of peft's layer beyond the base's product, views apart, on a CPU; with checkpointing forward's come twice.
+
+    v_proj, 840 tokens, rank 16: the projection twice 2 x 840 x 16 x 3,072 FLOPs, the subspaces three times 2 x 840 x (16 each
+    and 1,024 in all).
+    """
+    small, targets = find_model("qwen3-0.6b"), ("q_proj",)
+    asked = [plan("adamss", targets=targets, subspaces=subspaces, dtype=dtype, checkpointing=on) for on in (False, True)]
+    found = [step_work(small, x).operators - step_work(small, replace(x, method="lora")).operators for x in asked]
+    assert found[0] == pytest.approx(28 * (forward + backward - 15))
+    assert found[1] == pytest.approx(28 * (2 * forward + backward - 21))
+    flops, _, _ = counted("adamss", "v_proj", subspaces=subspaces, dtype=dtype)
+    assert flops == {dtype: pytest.approx(2 * 840 * (2 * 16 * 3072 + 3 * (16 * subspaces + 1024)))}
+
+
+def test_osf_s_path_is_twice_its_rank_and_gradients_are_projected_where_peft_keeps_the_hooks():
+    """Query of 3,072 x 3,072 in fp32, rank 128: a path of 256, and both factors turned twice by 3,072 x 128 x 128.
+
+    Down, 8,192 inputs and 3,072 outputs: the factor of the inputs off 2,944 frozen directions, that of the outputs as before.
+    peft's cast of a 16-bit base's factors to fp32 loses the hooks.
+    """
+    asked = plan("osf", rank=128.0)
+    assert asked.path_rank == 256.0
+    assert counted("osf", "q_proj", rank=128.0, dtype="fp32")[0] == {"fp32": pytest.approx(2 * 2 * 2 * 3072 * 128**2)}
+    down = 2 * 2 * 128 * (8192 * 2944 + 3072 * 128)
+    assert counted("osf", "down_proj", rank=128.0, dtype="fp32")[0] == {"fp32": pytest.approx(down)}
+    assert counted("osf", "down_proj", rank=128.0, adapters_16bit=True)[0] == {"bf16": pytest.approx(down)}
+    assert counted("osf", "down_proj", rank=128.0) == ({}, 0.0, 0.0)
 
 
 def test_what_tuners_make_of_weights_explains_their_published_speed():

@@ -298,6 +298,14 @@ def test_a_tuner_is_read_by_its_name_and_sized_by_what_it_trains(tmp_path, cells
     assert (plan.method, plan.rank) == (method, size)
 
 
+def test_a_row_of_adamss_states_its_rank_and_its_trained_parameters_tell_the_subspaces(tmp_path):
+    """Qwen2.5-0.5B, query 896 and value 128 wide, 24 layers: 24 x (2 x 32 x 100 + 896 + 128); without a count peft's 5."""
+    cells = {"model": "qwen2.5-0.5b", "target_modules": "q_proj+v_proj", "method": "peft:adamss", "rank": "100"}
+    plans = [read_training(tmp_path / "t.csv", {**cells, "trainable_params": count}).runs[0].plan
+             for count in (str(24 * (6_400 + 1_024)), "")]
+    assert [(plan.rank, plan.subspaces) for plan in plans] == [(100.0, 32.0), (100.0, 5.0)]
+
+
 def test_absent_optional_columns_are_stand_ins(tmp_path):
     needed = ("id", "model", "gpu", "method", "rank", "target_modules", "micro_batch", "seq_len_max", "peak_mem_gib")
     path = tmp_path / "t.csv"

@@ -19,9 +19,9 @@ from roi.estimate.step.work import (
     tokens_of,
     unlowered_dtype,
 )
-from roi.estimate.training.adapters import target_linears
+from roi.estimate.training.adapters import moved_bytes_each, target_linears
 from roi.estimate.training.peft_methods import Making, block
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.facts.model import Linear, ModelShape, Number
 
 KERNEL_BYTES: Final = 10.0
@@ -62,12 +62,13 @@ def tuner_operators(model: ModelShape, plan: TrainingPlan, products: Iterable[Pr
 
 
 def fetched_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Bytes that a micro-step copies from the host: BOFT's permutations, but under a Trainer, which moves them once."""
+    """Bytes that a micro-step copies from the host (BOFT, FRoD), but under a Trainer, which moves them once."""
     if plan.tuner is None or plan.trainer != "plain":
         return 0.0
-    size = np.asarray(plan.rank, dtype=float)
-    each = sum((x.layers * plan.tuner.moved(x.inputs, x.outputs, size) for x in target_linears(model, plan)), np.float64(0.0))
-    return 4.0 * _forwards(plan) * each
+    size, tuner = np.asarray(plan.rank, dtype=float), plan.tuner
+    each = sum((x.layers * (tuner.moved(x.inputs, x.outputs, size) + tuner.moved_once(x.inputs, x.outputs, size))
+                for x in target_linears(model, plan)), np.float64(0.0))
+    return moved_bytes_each(plan) * _forwards(plan) * each
 
 
 def _forwards(plan: TrainingPlan) -> float:
@@ -168,12 +169,58 @@ def _c3a(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
 def _frod(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
     """Two products as wide as the inputs before one of the base's shape in its place, and the gradient of the one between.
 
-    That is sparse, and made dense for a 16-bit base (frod/layer.py, _sparse_activation_mm).
+    That is sparse: made dense for a 16-bit base, multiplied as it is in fp32, its gradient dense in both (frod/layer.py,
+    _sparse_activation_mm). Kernels that sort and pick its values move little.
     """
-    calls, i, tokens = float(x.layers), float(x.inputs), tokens_of(plan)
-    yield Product(2.0 * calls, tokens, i, i, plan.dtype, rounds=_forwards(plan) + 1.0)
+    calls, i, tokens, again, w = float(x.layers), float(x.inputs), tokens_of(plan), _forwards(plan), DTYPE_BYTES[plan.dtype]
+    full = 0.01 * i if w >= 4.0 else i
+    yield Product(calls, tokens, i, i, plan.dtype, rounds=again + 1.0)
+    yield Product(calls, tokens, i, full, plan.dtype, rounds=again + 1.0)
     yield Product(calls, i, i, tokens, plan.dtype)
+    yield Pass(calls * again * float(w < 4.0), w * i * i)
+    yield Pass(2.0 * calls * again, 2.5 * w * tokens * i)
+    yield Pass(4.0 * calls, 2.25 * w * tokens * i)
+    yield Pass((6.0 * again + 4.0 * again * float(plan.trainer == "plain") + 5.0) * calls, 16.0 * 0.01 * i * i)
 
 
-OWN: Final = {"boft": _boft, "c3a": _c3a, "frod": _frod, "hra": _hra, "oft": _oft, "randlora": _randlora}
-"""Tuners whose work is as wide as the inputs or as the narrower side, or in blocks of both."""
+def _osf(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
+    """Projections of both factors' gradients off the frozen directions, in their own type whatever autocast says.
+
+    A factor on the weight's longer side is projected off the large frozen factor, one on the shorter side onto its own first
+    value (osf/layer.py, _attach_hooks). Of a 16-bit base peft casts the factors to new fp32 parameters, which have no hooks
+    (tuners_utils.py, cast_adapter_dtype): nothing is projected then.
+    """
+    if plan.dtype != "fp32" and plan.trained_bytes >= 4.0:
+        return
+    calls, rank, short = float(x.layers), np.asarray(plan.rank, dtype=float), float(min(x.inputs, x.outputs))
+    for side, other in ((float(x.outputs), float(x.inputs)), (float(x.inputs), float(x.outputs))):
+        off = short - rank if side > other else rank
+        yield Product(calls, off, rank, side, plan.dtype)
+        yield Product(calls, side, rank, off, plan.dtype)
+        yield Pass(calls * float(side > other), 3.0 * plan.trained_bytes * side * rank)
+
+
+def _adamss(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
+    """A frozen projection of the input, then for each subspace two products one after the other, in the base's type.
+
+    Of a 16-bit base both factors are cast in every forward and their gradients back; gradients of what subspaces read are added
+    up (adamss/layer.py, forward). On a CPU a target of K subspaces has 6 + 4 K operators beyond the base's product forward,
+    without casts 5 + 2 K, and 2 + 7 K backward, without 2 + 5 K.
+    """
+    calls, i, o, again, w = float(x.layers), float(x.inputs), float(x.outputs), _forwards(plan), DTYPE_BYTES[plan.dtype]
+    tokens, rank, parts = tokens_of(plan), np.asarray(plan.rank, dtype=float), np.asarray(plan.subspaces, dtype=float)
+    each, share, cast = calls * parts, o / parts, float(w < 4.0)
+    yield Product(calls, tokens, rank, i, plan.dtype, rounds=again + 1.0)
+    for wide, deep in ((1.0, rank), (share, 1.0)):
+        yield Product(each, tokens, wide, deep, plan.dtype, rounds=again)
+        yield Product(each, tokens, deep, wide, plan.dtype)
+        yield Product(each, wide, deep, tokens, plan.dtype)
+        yield Pass(each * cast * (again + 1.0), 6.0 * deep * wide)
+    yield Pass(each, 3.0 * w * tokens * rank)
+    yield Pass(calls * cast * again, 6.0 * rank * i)
+    yield Pass(calls * (4.0 * again + 1.0), 2.0 * w * tokens * o)
+
+
+OWN: Final = {"adamss": _adamss, "boft": _boft, "c3a": _c3a, "frod": _frod, "hra": _hra, "oft": _oft, "osf": _osf,
+              "randlora": _randlora}
+"""Tuners whose work is as wide as the inputs or as the narrower side, in blocks of both, or of many small products."""

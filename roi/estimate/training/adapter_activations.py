@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, Tuner
-from roi.estimate.training.plan import ATTENTION_INPUTS
+from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
 from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, MIXED_INPUT, OWN_INPUT, POST_NORMED, Setting
 from roi.estimate.training.targets import adaptable, in_mlp
 from roi.facts.model import Linear, Mlp, Number
@@ -100,15 +100,21 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     sides = [(x.inputs, x.outputs, size) for x in on]
     kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))
     kept = kept + s.tokens * (sum(x.outputs for x in after) * tuner.outputs + len(on) * size * tuner.ranks)
-    if s.plan.trainer != "plain" and s.w >= 4.0:  # what is on the card in its type needs no copy
+    if tuner.moves == "base":
+        kept = kept + float(s.plan.trainer == "plain") * sum((tuner.moved(*x) + tuner.moved_once(*x) for x in sides), 0.0)
+    elif s.plan.trainer != "plain" and s.w >= 4.0:  # what is on the card in its type needs no copy
         kept = kept - sum((tuner.moved(*x) for x in sides), np.float64(0.0))
     kept = each * kept + 2.0 * float(s.lowered) * sum((tuner.copied(*x) for x in sides), np.float64(0.0))
     kept = kept + 4.0 * float(not s.lowered and s.w < 4.0) * sum((tuner.widened(*x) for x in sides), np.float64(0.0))
+    kept = kept + sum((4.0 * tuner.words(*x) for x in sides), np.float64(0.0))
+    if DTYPE_BYTES[s.plan.dtype] < 4.0:
+        kept = kept + sum((2.0 * tuner.narrowed(*x) for x in sides), np.float64(0.0))
+    kept = kept + 2.0 * float(s.lowered) * s.tokens * len(on) * size * tuner.wide_ranks
     if reads == "own":
         return kept + adapter_saved(replace(s, plan=replace(s.plan, method="lora", rank=1.0)), on)
     inputs = 4.0 * sum(x.inputs for x in (on if reads == "fp32" else before))
-    if reads == "least":
-        inputs = each * sum(min(x.inputs, x.outputs) for x in on)
+    if reads in ("least", "made"):
+        inputs = each * sum(min(x.inputs, x.outputs) if reads == "least" else x.inputs for x in on)
     if reads == "stream" or (reads in ("fp32", "least") and s.w >= 4.0 and not s.lowered):  # no copy is made of an fp32 stream
         narrowed = [x for x in on if reads == "least" and x.outputs < x.inputs]
         read = [x for x in on if x not in narrowed]

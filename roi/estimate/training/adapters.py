@@ -162,13 +162,20 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 def tuner_frozen_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Bytes of what a tuner holds frozen on the card beside the base's weights, in fp32."""
-    if plan.tuner is None:
+    """Bytes of what a tuner holds frozen on the card beside the base's weights; what a Trainer moves there is part of it."""
+    tuner = plan.tuner
+    if tuner is None:
         return 0.0
     size = np.asarray(plan.rank, dtype=float)
-    held = (plan.tuner.frozen, *[plan.tuner.moved] * (plan.trainer != "plain"))
-    return sum((4.0 * s.layers * count(s.inputs, s.outputs, size) for s in target_linears(model, plan) for count in held),
-               np.float64(0.0))
+    each = float(plan.trainer != "plain") * moved_bytes_each(plan)
+    sides = [(x.layers, (x.inputs, x.outputs, size)) for x in target_linears(model, plan)]
+    own = (n * (4.0 * tuner.frozen(*x) + each * tuner.moved(*x)) + each * tuner.moved_once(*x) for n, x in sides)
+    return sum(own, np.float64(0.0))
+
+
+def moved_bytes_each(plan: TrainingPlan) -> float:
+    """Bytes of an element that a tuner leaves on the host."""
+    return DTYPE_BYTES[plan.dtype] if plan.tuner is not None and plan.tuner.moves == "base" else 4.0
 
 
 def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:

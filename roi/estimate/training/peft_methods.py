@@ -85,17 +85,30 @@ class Tuner(NamedTuple):
     """Trained parameters."""
     reads: str = "own"
     """The input that it keeps: own (a copy in the adapter's type, as LoRA's), fp32 (such a copy under autocast too), stream
-    (what the product reads), weight (own, but under autocast stream), least (a copy as wide as the narrower side), or empty."""
+    (what the product reads), weight (own, but under autocast stream), least (a copy as wide as the narrower side), made (as
+    wide as the input, in the type of what it keeps), or empty."""
     kept: Count = _none
     """Elements that forward makes of weights and keeps, in the adapter's type."""
+    words: Count = _none
+    """Elements of 4 bytes that forward makes of weights and keeps whatever the types: indices count twice, being int64."""
+    narrowed: Count = _none
+    """Elements that forward makes of weights and keeps in the type of a 16-bit base; none on an fp32 base."""
     outputs: float = 0.0
     """Tensors of the outputs' width that it keeps a token, in the adapter's type."""
     ranks: float = 0.0
     """Tensors as wide as r that it keeps a token."""
+    wide_ranks: float = 0.0
+    """How many of those autocast makes in fp32."""
+    width: float | None = None
+    """Width of its path over r, as step time counts it; None: 1 where it keeps ranks, 0 where the path is one element wide."""
     frozen: Count = _none
     """Frozen fp32 elements of its own."""
     moved: Count = _none
-    """Frozen fp32 elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
+    """Frozen elements that it leaves on the host and copies to the card in every forward; a Trainer moves them there."""
+    moved_once: Count = _none
+    """Such elements that the targets of one name share over all layers: each copies them, a Trainer moves them once."""
+    moves: str = "fp32"
+    """Type of what is moved: fp32, or base, in which the card then multiplies with it."""
     making: Count = _none
     """Elements of 4 bytes that are there, beside `kept`, when its weight is made; of what is kept the result comes then."""
     turning: tuple[float, float] = (0.0, 0.0)
@@ -128,10 +141,24 @@ class Tuner(NamedTuple):
     """The package's own default of the size; None for peft's, of which a plan's own default is asked."""
 
 
+SUBSPACES: Final = 5.0
+"""Subspaces of AdaMSS that peft takes by itself (num_subspaces)."""
+
+
+def adamss(subspaces: Number) -> Tuner:
+    """What AdaMSS does to a target in so many subspaces, each of one row of r and a column of its share of the outputs.
+
+    All is in the base's type, but parameters and projection in fp32 (peft/tuners/adamss/layer.py). The one element a token
+    that each subspace keeps is left out.
+    """
+    return Tuner("path", lambda i, o, r: subspaces * r + o, reads="", ranks=1.0, width=0.0, frozen=lambda i, o, r: r * i,
+                 narrowed=lambda i, o, r: r * (i + subspaces) + o, stays="base")
+
+
 TUNERS: Final[dict[str, Tuner]] = {
     "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0) + 1.0, outputs=1.0, ranks=1.0, size="init_r",
                      turning=(0.0, 28.0), token_bytes=((0.0, 39.0), (8.0, 54.0))),
-    "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
+    "adamss": adamss(SUBSPACES),
     "bat": Tuner("weight", lambda i, o, r: r * o, kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, built=False,
                  makes=Making((60.0, 29.0), (58.0, 29.0), instead=True)),
     "bdlora": Tuner("path", lambda i, o, r: r * (min(i, o) + max(i, o) / 2.0), ranks=1.0, copied=_path, built=False),
@@ -145,7 +172,9 @@ TUNERS: Final[dict[str, Tuner]] = {
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
     "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, making=lambda i, o, r: 5.0 * i * o + 0.0 * r,
                        makes=Making((64.0, 56.0), (70.0, 62.0)), size="n_frequency"),
-    "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, frozen=_weight, size=""),
+    "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, reads="made", stays="base", size="",
+                  words=lambda i, o, r: 4.0 * np.floor(0.01 * i * i) + 0.0 * r, narrowed=lambda i, o, r: i * i + 0.0 * r,
+                  moved=_weight, moved_once=lambda i, o, r: i * i + 0.0 * r, moves="base"),
     "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base",
                    makes=Making((30.0, 18.0), (18.0, 6.0), (2.0, 4.0))),
     "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
@@ -162,24 +191,25 @@ TUNERS: Final[dict[str, Tuner]] = {
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
     "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
                  copied=lambda i, o, r: 3.0 * i * i / block(i, r), turning=(12.0, 0.0)),
-    "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
+    "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0, width=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
     "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=_weight, widened=_weight, copied=_weight,
                     makes=Making((14.0, 8.0), (16.0, 4.0), (2.0, 3.0))),
     "psoft": Tuner("path", lambda i, o, r: r * (r + 3.0) / 2.0, reads="", kept=lambda i, o, r: 5.0 * r * r, ranks=1.0,
                    frozen=lambda i, o, r: min(i, o) * i + r * o),
-    "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0,
+    "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0, wide_ranks=2.0,
                    copied=lambda i, o, r: r * (2.0 * i + o), token_bytes=((0.0, 12.0), (12.0, 31.0))),
     "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least",
                       kept=lambda i, o, r: min(i, o) ** 2 + 0.0 * r,
                       copied=_weight),
     "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32",
                   token_bytes=((11.0, 33.0), (19.0, 44.0))),
-    "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base",
+    "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base", frozen=lambda i, o, r: 2.0 * r * (i + o),
+                   words=lambda i, o, r: 5.0 * r * (i + o),
                    makes=Making((8.0, 10.0), (8.0, 10.0), instead=True)),
     "tinylora": Tuner("path", lambda i, o, r: r, reads="", size="u"),
     "unilora": Tuner("path", kept=_path, ranks=1.0, frozen=lambda i, o, r: 3.0 * r * (i + o), once=256.0),
-    "vblora": Tuner("path", _path, ranks=1.0, once=65536.0),
+    "vblora": Tuner("path", _path, kept=_path, words=lambda i, o, r: 2.0 * r * (i + o), ranks=1.0, once=65536.0),
     "vera": Tuner("path", lambda i, o, r: o + r, reads="", outputs=1.0, ranks=1.0, copied=_path,
                   token_bytes=((0.0, 12.0), (12.0, 31.0))),
     "waveft": Tuner("weight", lambda i, o, r: r, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r,

@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from roi.errors import InputError, NotAChoice
-from roi.estimate.training.peft_methods import TUNERS, Tuner, named_method
+from roi.estimate.training.peft_methods import SUBSPACES, TUNERS, Tuner, adamss, named_method
 from roi.facts.methods import Method
 from roi.facts.model import ModelShape, Number
 
@@ -149,6 +149,8 @@ class TrainingPlan:
     fp8_autocast, torchao's float8); head, attention and adapters do not. Memory is that without."""
     nf4: bool = False
     """True where one of LitGPT's adapters beside LoRA stands on an NF4 base."""
+    subspaces: Number = SUBSPACES
+    """Subspaces of a target of AdaMSS."""
     adapters_16bit: bool = False
     """True where adapters have the type of the base's weights: peft 0.7 to 0.11 on a base that is not packed (from pull request
     1706 on it widens them), autocast_adapter_dtype=False, a loop that casts the whole module."""
@@ -204,12 +206,15 @@ class TrainingPlan:
     @property
     def tuner(self) -> Tuner | None:
         """What a tuner does; None for full training and for LoRA and its kin, which the other modules count."""
-        return TUNERS.get(self.method)
+        return adamss(self.subspaces) if self.method == "adamss" else TUNERS.get(self.method)
 
     @property
     def path_rank(self) -> Number:
         """Width of the adapter's path, as step time counts it; 1 where a tuner has none."""
-        return self.rank if self.tuner is None or self.tuner.ranks else 1.0
+        if self.tuner is None:
+            return self.rank
+        width = float(self.tuner.ranks > 0.0) if self.tuner.width is None else self.tuner.width
+        return width * self.rank if width else 1.0
 
     @property
     def targeted(self) -> bool:

@@ -258,7 +258,7 @@ def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str]) -
             "ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
             "osf": {"rank_pattern": {name: min(layer.weight.shape) - size for name, layer in model.named_modules()
                                      if isinstance(layer, LINEARS)}},
-            "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1},
+            "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1}, "adamss": {"num_subspaces": int(plan.subspaces)},
             "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
             "p_tuning": {"encoder_hidden_size": config.hidden_size},
             "trainable_tokens": {"token_indices": list(range(size))}}

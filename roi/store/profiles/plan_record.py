@@ -14,7 +14,8 @@ from roi.facts.model import Number
 
 YOUNGER: Final[frozenset[str]] = frozenset({
     "kernels", "loss", "kbit_prepared", "split_experts", "stack", "checkpoints", "held_graphs", "compiled", "step_in_backward",
-    "gptq", "fp8", "ends", "offload", "fsdp2", "adapters_16bit", "nf4", "ends_apart"})
+    "gptq", "fp8", "ends", "offload", "fsdp2", "adapters_16bit", "nf4", "ends_apart",
+    "subspaces"})
 """Fields that TrainingPlan got after the first roi.profile/1 file: a file without them means their default. Any other
 field must be there, so that no default passes for what was run."""
 _HINTS: Final = {name: FiniteFloat if hint == Number else hint for name, hint in get_type_hints(TrainingPlan).items()}

@@ -91,7 +91,7 @@ class TrainingRow(CanonicalRow):
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
     """Rank of the adapter, of GaLore's projection, or a tuner's own size (virtual tokens, block, layers); blank for full, and
-    of a tuner where trainable_params tells it."""
+    of a tuner where trainable_params tells it; of adamss they tell the subspaces."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
     """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
     full:lm_head besides: embedding and head are trained whole (modules_to_save)."""

@@ -43,6 +43,9 @@ def sized_tuner(model: ModelShape, plan: TrainingPlan, rank: int | None, trained
         if rank is None and TUNERS[plan.method].size:
             raise UnusableCell("rank", "blank, and neither are trainable_params stated")
         return plan
+    if plan.method == "adamss" and rank is not None:  # r is stated, and the subspaces train
+        counts = np.broadcast_to(trained_parameters(model, replace(plan, subspaces=SIZES)), SIZES.shape)
+        return replace(plan, subspaces=float(SIZES[np.argmin(np.abs(counts - trained))]))
     counts = np.broadcast_to(trained_parameters(model, replace(plan, rank=SIZES)), SIZES.shape)
     best = int(np.argmin(np.abs(counts - trained)))
     if plan.method in get_args(Other) and abs(counts[best] / trained - 1.0) > COUNT_TOLERANCE:

@@ -164,7 +164,7 @@ def size_plan(
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
         capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes,
-                                 plan.evidence.measured)
+                                 plan.evidence.measured, plan.evidence.published)
     known_to, (slow, _, fast) = plan.evidence.measured, plan.speeds
     slower, faster = beyond(server.iteration, known_to) if isfinite(known_to) else (server.iteration, server.iteration)
     less, more = capacity.rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
@@ -216,7 +216,7 @@ def size_plan(
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
-        evidence=plan.evidence.source, in_flight=plan.evidence.in_flight,
+        evidence=plan.evidence.told, in_flight=plan.evidence.in_flight,
         in_flight_measured=known_to if isfinite(known_to) else None, step_tokens=server.step_tokens,
         sequence_limit=server.sequence_limit,
         adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,

@@ -31,10 +31,9 @@ from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
 from roi.store.profiles.lookup import of_card
 
-LINE: Final = 0.059
+LINE: Final = 0.065
 """Standard deviation of a server's loads around the line that is fitted to them, in log seconds, until enough of its own say
-otherwise: the median of five engines (each of one source) of 103 servers in published tables, 0.040 to 0.125
-(lab/serving_lines.py)."""
+otherwise: the median of published servers, of whose engines the medians are 0.057 to 0.125 (lab/serving_lines.py)."""
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 
@@ -93,6 +92,17 @@ def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
     return shape, gpu
 
 
+def load_half(squares: float, values: int, scatter: float, leverage: float) -> float:
+    """Half of the 90% interval of log speed on a load of this `leverage`, from squares of so many distances from the line.
+
+    Few know their `scatter` badly: it, or LINE where that is more, counts for PRIOR_RUNS values besides, and the factor is
+    Student's. Of 68,948 loads in the range of 4 to 8 that stood for a profile 90% lie inside (lab/serving_lines.py).
+    """
+    freedom = values + PRIOR_RUNS
+    variance = (squares + PRIOR_RUNS * max(LINE, scatter) ** 2) / freedom
+    return float(student(freedom) * np.sqrt(variance * (1.0 + leverage)))
+
+
 @dataclass(frozen=True)
 class MeasuredServer:
     """A profile that says what a step takes."""
@@ -126,23 +136,28 @@ class MeasuredServer:
         measured, step = self.fit.measured, self.fit.iteration
         return self.half_at(0.0 if measured is None or step is None else measured.leverage(step))
 
+    @property
+    def published(self) -> tuple[float, float] | None:
+        """Ends of the published speed of its plan over what is published; None where what was measured lies outside them."""
+        engine = _published(self.family)
+        ends = known_ends(engine, self.gpu.id, self.shape.id, mixture=self.shape.mixture)
+        return None if abs(speed_over(self, engine.engine)) > half_of(ends) else ends
+
     def half_at(self, leverage: float) -> float:
         """Half of the 90% interval of log speed on a load of this leverage: how far loads lie from the line, and hold-outs.
 
-        Each coefficient has one of the points follow it, so that points count for as many values as are left of them. Few know
-        their scatter badly: LINE, or theirs where that is more, counts for PRIOR_RUNS values, and the factor is Student's.
+        Each coefficient has one of the points follow it, so that points count for as many values as are left of them.
         """
         logs = [float(np.log1p(one.errors[0])) for one in self.held_out]
         scatter = self.fit.point_scatter or 0.0
         free = max(self.fit.points - sum(c.value > 0.0 for c in self.fit.coefficients), 0)
-        freedom = len(logs) + free + PRIOR_RUNS
-        squares = sum(x * x for x in logs) + scatter**2 * free + PRIOR_RUNS * max(LINE, scatter) ** 2
-        return float(student(freedom) * np.sqrt(squares / freedom * (1.0 + leverage)))
+        return load_half(sum(x * x for x in logs) + scatter**2 * free, len(logs) + free, scatter, leverage)
 
     def further(self, requests: RequestShape, kv_read_bytes: float) -> float:
         """What these requests add to `half_log_speed`, a logarithm whose square adds: lengths unlike those measured.
 
-        `kv_read_bytes` is what a step reads on each GPU for one of them.
+        To no more than what is published leaves, where that is not contradicted. `kv_read_bytes` is what a step reads on each
+        GPU for one of them.
         """
         measured, step = self.fit.measured, self.fit.iteration
         if measured is None or step is None:
@@ -150,7 +165,9 @@ class MeasuredServer:
         profile = self.stored.profile
         context = kv_read_bytes / kv_token_bytes(self.shape, profile.gpus, profile.kv_dtype or "bf16")
         mix = Mix(np.array([context]), np.array([float(requests.uncached_tokens / requests.output_tokens)]))
-        return float(np.sqrt(max(self.half_at(measured.leverage(step, mix)) ** 2 - self.half_log_speed**2, 0.0)))
+        known = self.published
+        half = min(self.half_at(measured.leverage(step, mix)), np.inf if known is None else half_of(known))
+        return float(np.sqrt(max(half**2 - self.half_log_speed**2, 0.0)))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import exp, inf, sqrt
+from math import exp, inf
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, reading_adapters, sequences_at_once
 from roi.estimate.serving.capacity import reading_share
+from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.measured_range import beyond
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
@@ -30,6 +31,7 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
+from roi.resolution.capacity_ends import at_once, joined, no_wider
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store
@@ -123,7 +125,7 @@ def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -
 
 def plan_capacity(
     plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
-    unsure_bytes: float = 0.0, measured: float = inf,
+    unsure_bytes: float = 0.0, measured: float = inf, published: tuple[Iteration, float, float] | None = None,
 ) -> PlanCapacity:
     """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
 
@@ -131,7 +133,7 @@ def plan_capacity(
     the larger numbers that fleets replay some may be longer still, about one in REPLAYED; those count as slow (`LoadPoint`).
     Where its room for KV may bind, that may be off by `unsure_bytes` on each GPU: what so much less or more of it holds joins
     the ends, squares of logarithms added. So does what the step can be with more than `measured` requests in flight (`beyond`),
-    where it comes to more.
+    where it comes to more: to no more than the step as it is `published` at the ends of its speed, where that is given.
 
     Where steps read adapters, all this is of a replica that reads none, times `reading_share`, which is within 1% of what
     replays say in the mean (3% at the slow end). Replays themselves would hide it: what POOL replicas hold in one scatters by
@@ -159,15 +161,25 @@ def plan_capacity(
 
     gain, *gains = pooling(server, (alone, centre), (slow, slowest), (fast, fastest))
     ends = list(zip((slow, fast), gains, strict=True))
-    rooms, most = curve.near_room(alone.in_flight, unsure_bytes), at_once(alone, server)
-    others = [[replace(server, kv_capacity=room) for room in rooms]] if rooms else []
-    if most > measured:
-        others.append([replace(server, iteration=step) for step in beyond(server.iteration, measured)])
-    for pair in others:
-        for k, (held, joint) in enumerate(zip(pair, (joint_low, joint_high), strict=True)):
+
+    def join(servers: Iterable[Server]) -> None:
+        for k, (held, joint) in enumerate(zip(servers, (joint_low, joint_high), strict=True)):
             other = load_curve(plan, traffic, held, 1, count, pace).capacity(slo, centre, alone.rung)
             [several] = pooling(held, (other, centre))
-            ends[k] = _joined((alone, gain), ends[k], (other, several), joint)
+            ends[k] = joined((alone, gain), ends[k], (other, several), joint)
+
+    if rooms := curve.near_room(alone.in_flight, unsure_bytes):
+        join(replace(server, kv_capacity=room) for room in rooms)
+    if at_once(alone, server) > measured:
+        inside = list(ends)
+        join(replace(server, iteration=step) for step in beyond(server.iteration, measured))
+        if published is not None:
+            step, *at = published
+            known = replace(server, iteration=step)
+            curve = load_curve(plan, traffic, known, 1, count, pace)
+            held = [curve.capacity(slo, speed, alone.rung) for speed in at]
+            gains = pooling(known, *zip(held, at, strict=True))
+            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside)
     (slow, gain_slow), (fast, gain_fast) = ends
     if reading != server:
         shares = reading_share(
@@ -178,22 +190,6 @@ def plan_capacity(
                              for one, share in zip((alone, slow, fast), shares, strict=True))
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
                         rooms=rooms)
-
-
-def at_once(alone: Capacity, server: Server) -> float:
-    """The most requests in flight, two deviations above the mean of Poisson arrivals, or as many as the server runs."""
-    return min(alone.in_flight + 2.0 * sqrt(alone.in_flight), server.sequence_limit)
-
-
-def _joined(
-    centre: tuple[Capacity, float], end: tuple[Capacity, float], other: tuple[Capacity, float],
-    joint: Callable[[Iterable[float]], NDArray[np.float64]],
-) -> tuple[Capacity, float]:
-    """An end of (what one holds alone, what several hold over it), joined by what another cause makes of the centre."""
-    rates = [(one.requests_per_s, one.requests_per_s * gain) for one, gain in (centre, end, other)]
-    with np.errstate(divide="ignore"):  # where an end holds nothing
-        alone, pooled = (mean * float(joint(rate / mean for rate in others)) for mean, *others in zip(*rates, strict=True))
-    return replace(end[0], requests_per_s=alone), max(pooled / alone, 1.0) if alone > 0.0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -217,12 +213,21 @@ class PlanEvidence:
     """What lengths unlike those measured add to the half of the speed's interval, a logarithm whose square adds."""
     measured: float = inf
     """Most requests that its own server was measured with in flight; inf where the speed is not such a profile's."""
+    published: tuple[Iteration, float, float] | None = None
+    """The step as it is published, and the ends of its speed; None where what was measured contradicts it, or nothing was."""
     in_flight: float | None = None
     """Most requests in flight where it holds its capacity; None where those are no more than `measured`."""
+    beyond: str = ""
+    """In which ways the plan is beyond what was measured, in words."""
     adapters: AdapterEffect | None = None
     """What adapters applied at run time do to the speed, which the server's step has already; None where there are none."""
     adapter_slots: float = 0.0
     """Adapters that each GPU holds at once, which the server's room for KV is without."""
+
+    @property
+    def told(self) -> str:
+        """What the step time rests on, and how far beyond that the plan is."""
+        return self.source + self.beyond
 
     def ends(self, spreads: Iterable[Fact]) -> tuple[float, float, float]:
         """Slow end, centre (1) and fast end of these speeds together, at the lengths that are asked for."""
@@ -236,7 +241,7 @@ class PlanEvidence:
         most = at_once(capacity.alone, self.server)
         if most <= self.measured:
             return self
-        return replace(self, in_flight=most, source=f"{self.source}; here up to {most:,.0f} are in flight, measured to"
+        return replace(self, in_flight=most, beyond=f"{self.beyond}; up to {most:,.0f} in flight here, measured to"
                                                     f" {self.measured:,.0f}: what a step takes beyond is bounded, not known")
 
     @property
@@ -269,7 +274,7 @@ class FleetPlan:
             return self.evidence.source
         s = self.serving
         replica = f"{s.shape.id} {s.weight_dtype} on {s.tensor_parallel} x {s.gpu.id}"
-        return f"replay of {replica}, one replica, {self.evidence.source}; {self.capacity.alone.binding} binds"
+        return f"replay of {replica}, one replica, {self.evidence.told}; {self.capacity.alone.binding} binds"
 
 
 def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> PlanEvidence:
@@ -313,10 +318,12 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = replace(found, unsure_bytes=replica.unsure_bytes)
     if served is not None and served.server is not None and served.server.fit.measured is not None:
         further = served.server.further(traffic.shape, float(replica.memory(traffic.shape).kv_read_bytes))
-        span, tokens = served.server.fit.measured, float(traffic.shape.cached_tokens + traffic.shape.uncached_tokens
-                                                         + traffic.shape.output_tokens)
+        span, shape = served.server.fit.measured, traffic.shape
+        tokens = float(shape.cached_tokens + shape.uncached_tokens + shape.output_tokens)
+        ends = None if plan.adapters else served.server.published
         told = f"; requests of {tokens:,.0f} tokens, measured to {span.context_tokens:,.0f}" * (tokens > span.context_tokens)
-        found = replace(found, further=further, measured=span.in_flight, source=found.source + told)
+        found = replace(found, further=further, measured=span.in_flight, beyond=told,
+                        published=None if ends is None else (base.iteration, *ends))
     return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 
 

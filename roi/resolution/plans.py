@@ -242,7 +242,7 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
         kept = sheet.known.kept
-        inputs = plan, lengths, evidence.server, slo_of(s), speeds, evidence.unsure_bytes, evidence.measured
+        inputs = plan, lengths, evidence.server, slo_of(s), speeds, evidence.unsure_bytes, evidence.measured, evidence.published
         found = None if kept is None else kept.find(*inputs)
         replayed[key] = found or plan_capacity(*inputs)
         if kept is not None and found is None:
@@ -258,7 +258,8 @@ def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
         sheet.with_ends(path, speed)
     if evidence.profiled:
         what = f"{serving.shape.id} {serving.weight_dtype} on {serving.tensor_parallel} x {serving.gpu.id}"
-        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.source}")
+        told = f"{evidence.speed.source}{evidence.beyond}"
+        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {told}")
 
 
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
@@ -369,7 +370,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     gpu, board = serving.gpu, partial(sheet.add, path("watts"), unit="W")
     board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
         o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
-    sheet.state(path("speed"), evidence.speed_path, evidence.source)
+    sheet.state(path("speed"), evidence.speed_path, evidence.told)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
         own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)

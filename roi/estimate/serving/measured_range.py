@@ -72,7 +72,8 @@ def measured_range(rows: StepRows, step: Iteration, request_s: float, points: Se
     prompts = np.array([float(sum(max(r.prompt_tokens - r.cached_tokens, 1) for r in each)) for each in good])
     stated = max((point.concurrency or 0 for point in points), default=0)
     return MeasuredRange(
-        inverse=np.linalg.pinv(known.T @ known), sequences=(float(np.min(sequences / steps)), float(np.max(sequences / steps))),
+        inverse=np.asarray(np.linalg.pinv(known.T @ known), dtype=np.float64),
+        sequences=(float(np.min(sequences / steps)), float(np.max(sequences / steps))),
         mixes=Mix(kv / sequences, prompts / answers), in_flight=max(float(np.max(sequences / steps)), float(stated)),
         context_tokens=max(float(np.mean([r.prompt_tokens + r.output_tokens for r in each])) for each in good))
 

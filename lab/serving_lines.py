@@ -99,7 +99,7 @@ def fit_line(loads: Sequence[Round]) -> Line:
     shares = np.insert(taken, [1, 4], 0.0, axis=1)  # no experts, no time outside steps
     flights = [load.in_flight for load in loads]
     span = MeasuredRange(
-        inverse=np.linalg.pinv(shares.T @ shares), sequences=(min(flights), max(flights)), mixes=mix_of(loads),
+        told=np.linalg.pinv(shares.T @ shares), sequences=(min(flights), max(flights)), mixes=mix_of(loads),
         in_flight=max(flights), context_tokens=max(load.prompt + load.answer for load in loads))
     a, b, c, d = map(float, fit.values)
     step = Iteration(step_s=a, sequence_s=b, kv_byte_s=c, prefill_token_s=d)

@@ -18,7 +18,6 @@ from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.replica_memory import EngineHabits, as_cached
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.step_fit import StepFit, fit_profile
-from roi.estimate.step.calibration import PRIOR_RUNS
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
 from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import known_ends, on_card
@@ -34,6 +33,9 @@ from roi.store.profiles.lookup import of_card
 LINE: Final = 0.065
 """Standard deviation of a server's loads around the line that is fitted to them, in log seconds, until enough of its own say
 otherwise: the median of published servers, of whose engines the medians are 0.057 to 0.125 (lab/serving_lines.py)."""
+COUNTS_FOR: Final = 2.0
+"""Values that LINE counts for: servers differ so much that theirs are likeliest with 1.2 (a scaled F distribution of their
+variances, Smyth 2004), and Student's factor is known from 2."""
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 
@@ -95,11 +97,11 @@ def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
 def load_half(squares: float, values: int, scatter: float, leverage: float) -> float:
     """Half of the 90% interval of log speed on a load of this `leverage`, from squares of so many distances from the line.
 
-    Few know their `scatter` badly: it, or LINE where that is more, counts for PRIOR_RUNS values besides, and the factor is
+    Few know their `scatter` badly: it, or LINE where that is more, counts for COUNTS_FOR values besides, and the factor is
     Student's. Of 68,948 loads in the range of 4 to 8 that stood for a profile 90% lie inside (lab/serving_lines.py).
     """
-    freedom = values + PRIOR_RUNS
-    variance = (squares + PRIOR_RUNS * max(LINE, scatter) ** 2) / freedom
+    freedom = values + COUNTS_FOR
+    variance = (squares + COUNTS_FOR * max(LINE, scatter) ** 2) / freedom
     return float(student(freedom) * np.sqrt(variance * (1.0 + leverage)))
 
 

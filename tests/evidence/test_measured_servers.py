@@ -139,7 +139,7 @@ def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):
 
 @pytest.mark.full
 def test_most_loads_that_a_profile_has_not_seen_lie_in_its_interval_where_the_pace_changes_from_load_to_load(tmp_path):
-    """Of 300 further loads at paces 20% apart (standard deviation) 86% lie in it, 73% if every point of the fit were counted.
+    """Of further loads at paces 10% apart (standard deviation, half as far again as published servers' loads lie) 85% lie in it.
 
     Six closed loops and an open one a profile, as `roi profile serve` makes them; here 100 further loads.
     """
@@ -147,7 +147,7 @@ def test_most_loads_that_a_profile_has_not_seen_lie_in_its_interval_where_the_pa
         (1, 32, 24), (1, 256, 48), (4, 32, 48), (4, 256, 24), (8, 32, 24), (8, 256, 48))), Load(91, 34, None, 5.0, 24))
     truth, inside = Truth(a=20e-3, b=0.2e-3, c=1e-6, d=300e-6, request_s=10e-3), []
     for seed in range(50):
-        pace = np.exp(0.2 * np.random.default_rng(seed + 1000).normal(size=9))
+        pace = np.exp(0.1 * np.random.default_rng(seed + 1000).normal(size=9))
         paced = [replace(load, speed=speed) for load, speed in zip((*loads, *loads[-1:] * 2), pace, strict=True)]
         made = [simulate(truth, Noise(0.05, 0.02), s, part, **STATED)
                 for s, part in ((seed, paced[:7]), (seed + 500, [*paced[:6], *paced[7:]]))]

@@ -27,8 +27,8 @@ class Mix(NamedTuple):
 class MeasuredRange:
     """The loads behind a fitted step."""
 
-    inverse: Array
-    """(Z'Z)^-1 of the shares Z of its time that each coefficient takes of a load's windows, and of its lone first tokens."""
+    told: Array
+    """Covariance of the coefficients, each over its value, where whole loads scatter by 1 around the line, shape (k, k)."""
     sequences: tuple[float, float]
     """Fewest and most sequences that were decoded at a time, means of loads."""
     mixes: Mix
@@ -41,8 +41,9 @@ class MeasuredRange:
     def leverage(self, step: Iteration, mixes: Mix | None = None) -> float:
         """Variance that the fitted loads leave in the time of another one, over the scatter of loads around the line.
 
-        With z the shares of that load's time it is z' (Z'Z)^-1 z (any text on regression), so that the next load has 1 + that
-        of the scatter's variance. The mean over these requests, or those measured, each at LEVELS numbers of sequences in the
+        With z the shares of that load's time and Z those of the fitted ones it is z' (Z'Z)^-1 z (any text on regression; where
+        a load has windows and lone first tokens both are off alike), so that the next load has 1 + that of the scatter's
+        variance. The mean over these requests, or those measured, each at LEVELS numbers of sequences in the
         range measured. It grows with the square of the distance. `step` is the fitted one, KV in tokens. Ignored: loads of
         more rows count for more in the fit.
         """
@@ -52,7 +53,7 @@ class MeasuredRange:
             step.step_s, step.experts_s * step.touched(n), step.sequence_s * n, step.kv_byte_s * n * context,
             step.prefill_token_s * n * prompts, 0.0)
         asked = _shares(np.stack(terms, axis=-1).reshape(-1, len(terms)))
-        return float(np.mean(np.einsum("ij,jk,ik->i", asked, self.inverse, asked)))
+        return float(np.mean(np.einsum("ij,jk,ik->i", asked, self.told, asked)))
 
 
 def measured_range(rows: StepRows, step: Iteration, request_s: float, points: Sequence[ServePoint]) -> MeasuredRange:
@@ -62,8 +63,10 @@ def measured_range(rows: StepRows, step: Iteration, request_s: float, points: Se
     """
     columns = np.stack([rows.steps * step.step_s, rows.touched * step.experts_s, rows.sequences * step.sequence_s,
                         rows.kv * step.kv_byte_s, rows.prefill * step.prefill_token_s, rows.request * request_s], axis=-1)
-    load = 2.0 * rows.point + rows.request
-    known = _shares(np.array([columns[load == each].sum(axis=0) for each in np.unique(load)]))
+    parts = [[(rows.point == each) & (rows.request == kind) for kind in (0.0, 1.0)] for each in np.unique(rows.point)]
+    loads = [[_shares(columns[part].sum(axis=0)) for part in both if part.any()] for both in parts]
+    known, whole = np.array([shares for load in loads for shares in load]), np.array([np.sum(load, axis=0) for load in loads])
+    inverse = np.linalg.pinv(known.T @ known)
     decoding = [(rows.request == 0.0) & (rows.point == each) for each in np.unique(rows.point[rows.request == 0.0])]
     steps, sequences, kv = (np.array([float(column[each].sum()) for each in decoding])
                             for column in (rows.steps, rows.sequences, rows.kv))
@@ -72,7 +75,7 @@ def measured_range(rows: StepRows, step: Iteration, request_s: float, points: Se
     prompts = np.array([float(sum(max(r.prompt_tokens - r.cached_tokens, 1) for r in each)) for each in good])
     stated = max((point.concurrency or 0 for point in points), default=0)
     return MeasuredRange(
-        inverse=np.asarray(np.linalg.pinv(known.T @ known), dtype=np.float64),
+        told=np.asarray(inverse @ (whole.T @ whole) @ inverse, dtype=np.float64),
         sequences=(float(np.min(sequences / steps)), float(np.max(sequences / steps))),
         mixes=Mix(kv / sequences, prompts / answers), in_flight=max(float(np.max(sequences / steps)), float(stated)),
         context_tokens=max(float(np.mean([r.prompt_tokens + r.output_tokens for r in each])) for each in good))

@@ -5,7 +5,7 @@
 A server is a source, model, card, engine, format and kind of load, with six loads or more of known lengths at three numbers of
 requests in flight or more. Prints how far its loads scatter around the line that is fitted to all of them (LINE of
 roi/evidence/measured_servers.py is the median); how intervals hold of loads in the range of 4 to 8 that
-stand for a profile, drawn twelve times; and of loads with more in flight, or longer contexts, than those that stand for one.
+stand for a profile, drawn three times; and of loads with more in flight, or longer contexts, than those that stand for one.
 """
 
 import csv
@@ -26,7 +26,7 @@ from roi.numerics.least_squares import linear_fit
 
 KEYS: Final = ("source", "model", "gpu", "engine", "weight_dtype", "kv_dtype", "tp", "replicas", "load", "reference")
 FEWEST: Final = 6
-DRAWS: Final = 12
+DRAWS: Final = 3
 """Choices of loads that stand for a profile, of each number of them."""
 
 

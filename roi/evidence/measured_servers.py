@@ -35,7 +35,7 @@ LINE: Final = 0.065
 otherwise: the median of published servers, of whose engines the medians are 0.057 to 0.125 (lab/serving_lines.py)."""
 COUNTS_FOR: Final = 2.0
 """Values that LINE counts for: servers differ so much that theirs are likeliest with 1.2 (a scaled F distribution of their
-variances, Smyth 2004), and Student's factor is known from 2."""
+variances, Smyth 2004), and the expansion of Student's factor begins at 2, 6% low there."""
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 

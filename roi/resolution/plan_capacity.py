@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
+from roi.estimate.replay.capacity_ends import at_once, joined, no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -31,7 +32,6 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
-from roi.resolution.capacity_ends import at_once, joined, no_wider
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store

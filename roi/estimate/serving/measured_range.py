@@ -89,7 +89,8 @@ def beyond(step: Iteration, in_flight: float) -> tuple[Iteration, Iteration]:
     compute, none of whose reading is shared. Fastest: products bound by reading, whose time no further row moves; a sequence
     then takes its KV alone. Up to `in_flight` both are as fitted. What is between is as the fit draws it out, a straight line.
     Taken as 5th and 95th percentile, with the fit's own spread, 92 to 93% of 2,417 published loads lie inside, at whatever
-    distance (lab/serving_lines.py). Were the slowest 2 FLOPs a parameter at half the card's peak for each further one, 65% would.
+    distance (lab/serving_lines.py). With 2 FLOPs a parameter, at half the card's peak, for each further one at the slowest, 65%
+    would.
     """
     shared = (step.step_s + step.experts_s * step.touched(in_flight)) / in_flight
     return replace(step, full_rows=in_flight, saved_row_s=-shared), replace(step, full_rows=in_flight,

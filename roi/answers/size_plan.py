@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from roi.estimate.replay.fleet import (
 from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
+from roi.estimate.serving.measured_range import beyond
 from roi.evidence.known_runs import KnownRuns
 from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
 from roi.resolution.request_lengths import ARRIVALS
@@ -134,6 +136,10 @@ class SizedPlan:
     basis: str
     evidence: str
     """What the engine's speed rests on: a profile, or published runs."""
+    in_flight: float | None
+    """Most requests in flight where a replica holds its capacity, where that is more than `in_flight_measured`; else None."""
+    in_flight_measured: float | None
+    """Most requests in flight that a profile of this very plan was measured with; None where no such profile is kept."""
     step_tokens: float
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
@@ -157,34 +163,35 @@ def size_plan(
     server, capacity = plan.evidence.server, plan.capacity
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
-        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes)
+        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes,
+                                 plan.evidence.measured, plan.evidence.published)
+    known_to, (slow, _, fast) = plan.evidence.measured, plan.speeds
+    slower, faster = beyond(server.iteration, known_to) if isfinite(known_to) else (server.iteration, server.iteration)
     less, more = capacity.rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
+    at_slow = replace(server, iteration=slower.at_speed(slow), kv_capacity=less)
+    at_fast = replace(server, iteration=faster.at_speed(fast), kv_capacity=more)
     alone, headroom, least = capacity.alone.requests_per_s, float(option.headroom), option.replicas_least
     if alone <= 0.0:
         return None
 
-    def needed(requests_per_s: float, pooling: float, speed: float, room: float, least: int = least) -> int | None:
+    def needed(requests_per_s: float, pooling: float, server: Server, least: int = least) -> int | None:
         if requests_per_s <= 0.0:
             return None
         law = int(replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
-        if not load.is_trace:
-            return law
-        at_end = replace(server, iteration=server.iteration.at_speed(speed), kv_capacity=room)
-        return _fewest(plan, at_end, load, headroom, least, law)
+        return _fewest(plan, server, load, headroom, least, law) if load.is_trace else law
 
-    slow, central, fast = plan.speeds
-    replicas = needed(alone, capacity.pooling, central, server.kv_capacity)
-    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, fast, more)
+    replicas = needed(alone, capacity.pooling, server)
+    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, at_fast)
     if replicas is None or fastest is None:
         return None
-    unbound = needed(alone, capacity.pooling, central, server.kv_capacity, 1) if replicas == least > 1 else replicas
+    unbound = needed(alone, capacity.pooling, server, 1) if replicas == least > 1 else replicas
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
     shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
     held = {size: float(fleet_capacity(size, alone, capacity.pooling)) for size in sizes}
     fleets = tuple(_fleet(plan, option, server, load, size, held[size]) for size in sizes)
-    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
+    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, at_slow)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
 
     def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float, int, float]:
@@ -209,7 +216,9 @@ def size_plan(
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
-        evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
+        evidence=plan.evidence.told, in_flight=plan.evidence.in_flight,
+        in_flight_measured=known_to if isfinite(known_to) else None, step_tokens=server.step_tokens,
+        sequence_limit=server.sequence_limit,
         adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )
 

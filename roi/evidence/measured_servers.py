@@ -13,10 +13,11 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.measured_range import Mix
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.replica_memory import EngineHabits, as_cached
+from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.step_fit import StepFit, fit_profile
-from roi.estimate.step.calibration import half_width
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
 from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import known_ends, on_card
@@ -24,13 +25,17 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
+from roi.numerics.spreads import student
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
 from roi.store.profiles.lookup import of_card
 
-REPEATS: Final = 0.039
-"""Standard deviation of log speed between runs of one server, until hold-outs say otherwise: MLPerf Llama-2-70B on 8 H100,
-Server scenario, v4.1, coefficient of variation over 20 submissions."""
+LINE: Final = 0.065
+"""Standard deviation of a server's loads around the line that is fitted to them, in log seconds, until enough of its own say
+otherwise: the median of published servers, of whose engines the medians are 0.057 to 0.125 (lab/serving_lines.py)."""
+COUNTS_FOR: Final = 2.0
+"""Values that LINE counts for: servers differ so much that theirs are likeliest with 1.2 (a scaled F distribution of their
+variances, Smyth 2004), and the expansion of Student's factor begins at 2, 6% low there."""
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 
@@ -89,6 +94,17 @@ def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
     return shape, gpu
 
 
+def load_half(squares: float, values: int, scatter: float, leverage: float) -> float:
+    """Half of the 90% interval of log speed on a load of this `leverage`, from squares of so many distances from the line.
+
+    Few know their `scatter` badly: it, or LINE where that is more, counts for COUNTS_FOR values besides, and the factor is
+    Student's. Of 17,608 loads in the range of 4 to 8 that stood for a profile 90 to 93% lie inside (lab/serving_lines.py).
+    """
+    freedom = values + COUNTS_FOR
+    variance = (squares + COUNTS_FOR * max(LINE, scatter) ** 2) / freedom
+    return float(student(freedom) * np.sqrt(variance * (1.0 + leverage)))
+
+
 @dataclass(frozen=True)
 class MeasuredServer:
     """A profile that says what a step takes."""
@@ -118,15 +134,42 @@ class MeasuredServer:
 
     @property
     def half_log_speed(self) -> float:
-        """Half of the 90% interval of log speed on the next load: hold-outs of TPOT, and how far points lie from the line.
+        """Half of the 90% interval of log speed on a load in the range that was measured (`half_at`)."""
+        measured, step = self.fit.measured, self.fit.iteration
+        return self.half_at(0.0 if measured is None or step is None else measured.leverage(step))
+
+    @property
+    def published(self) -> tuple[float, float] | None:
+        """Ends of the published speed of its plan over what is published; None where what was measured lies outside them."""
+        engine = _published(self.family)
+        ends = known_ends(engine, self.gpu.id, self.shape.id, mixture=self.shape.mixture)
+        return None if abs(speed_over(self, engine.engine)) > half_of(ends) else ends
+
+    def half_at(self, leverage: float) -> float:
+        """Half of the 90% interval of log speed on a load of this leverage: how far loads lie from the line, and hold-outs.
 
         Each coefficient has one of the points follow it, so that points count for as many values as are left of them.
         """
         logs = [float(np.log1p(one.errors[0])) for one in self.held_out]
         scatter = self.fit.point_scatter or 0.0
         free = max(self.fit.points - sum(c.value > 0.0 for c in self.fit.coefficients), 0)
-        squares = sum(x * x for x in logs) + scatter**2 * free
-        return half_width(max(len(logs) + free, 1), squares, max(REPEATS, scatter))
+        return load_half(sum(x * x for x in logs) + scatter**2 * free, len(logs) + free, scatter, leverage)
+
+    def further(self, requests: RequestShape, kv_read_bytes: float) -> float:
+        """What these requests add to `half_log_speed`, a logarithm whose square adds: lengths unlike those measured.
+
+        To no more than what is published leaves, where that is not contradicted. `kv_read_bytes` is what a step reads on each
+        GPU for one of them.
+        """
+        measured, step = self.fit.measured, self.fit.iteration
+        if measured is None or step is None:
+            return 0.0
+        profile = self.stored.profile
+        context = kv_read_bytes / kv_token_bytes(self.shape, profile.gpus, profile.kv_dtype or "bf16")
+        mix = Mix(np.array([context]), np.array([float(requests.uncached_tokens / requests.output_tokens)]))
+        known = self.published
+        half = min(self.half_at(measured.leverage(step, mix)), np.inf if known is None else half_of(known))
+        return float(np.sqrt(max(half**2 - self.half_log_speed**2, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -156,6 +199,8 @@ class Served:
     """Whether a profile or row behind it is of as many GPUs (`OwnSpeed.as_many`)."""
     of_model: bool = True
     """Whether a profile or row behind it is of this model (`OwnSpeed.of_model`)."""
+    server: MeasuredServer | None = None
+    """The server whose step it is, where one was measured of this very plan."""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:
@@ -210,7 +255,8 @@ def find_served(
             speed = _as_measured(server, unchecked)
             served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
                             step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
-                            kv_capacity_tokens=p.kv_capacity_tokens, prompts_alone=server.fit.prompts_alone)
+                            kv_capacity_tokens=p.kv_capacity_tokens, prompts_alone=server.fit.prompts_alone,
+                            server=server)
             break
     if served is None and mine:
         served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context, rows)
@@ -229,8 +275,8 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
                     (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
-    most = max((p.concurrency or 0 for p in profile.points), default=0)
-    loaded = f" with up to {most:,} in flight" if most else ""
+    measured = server.fit.measured
+    loaded = "" if measured is None else f" with up to {measured.in_flight:,.0f} in flight"
     said = f"profile {server.stored.name}{loaded}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 

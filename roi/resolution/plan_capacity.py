@@ -1,16 +1,16 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import exp, inf
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
-from roi.economics.decision.feasibility import ADAPTER_SLOTS
+from roi.estimate.replay.capacity_ends import at_once, joined, no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -19,6 +19,8 @@ from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.adapter_memory import AdapterSlots, prefix_copies, reading_adapters, sequences_at_once
 from roi.estimate.serving.capacity import reading_share
+from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.measured_range import beyond
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
@@ -33,7 +35,7 @@ from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store
-from roi.units import GIB, to_digits
+from roi.units import GIB
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
@@ -44,10 +46,6 @@ MOST: Final = 4000
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
-LATENCY: Final = ("TTFT", "TPOT")
-"""What binds where an SLO is too tight."""
-NO_FIT: Final = "does not fit"
-"""How what binds begins where memory is too small (`ReplicaMemory.shortage`)."""
 FLEETS_REPLAYED: Final = range(1200, 6001, 600)
 """Requests of the replays of fleets of two replicas, of three, and so on; those of ten are enough for larger ones."""
 POOL_REPLAYED: Final = 800
@@ -127,14 +125,15 @@ def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -
 
 def plan_capacity(
     plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
-    unsure_bytes: float = 0.0,
+    unsure_bytes: float = 0.0, measured: float = inf, published: tuple[Iteration, float, float] | None = None,
 ) -> PlanCapacity:
     """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
 
     Nothing where a replica is too small for any of the REPLAYED requests, since an option is paid for answering all. Of
     the larger numbers that fleets replay some may be longer still, about one in REPLAYED; those count as slow (`LoadPoint`).
     Where its room for KV may bind, that may be off by `unsure_bytes` on each GPU: what so much less or more of it holds joins
-    the ends, squares of logarithms added.
+    the ends, squares of logarithms added. So does what the step can be with more than `measured` requests in flight (`beyond`),
+    where it comes to more: to no more than the step as it is `published` at the ends of its speed, where that is given.
 
     Where steps read adapters, all this is of a replica that reads none, times `reading_share`, which is within 1% of what
     replays say in the mean (3% at the slow end). Replays themselves would hide it: what POOL replicas hold in one scatters by
@@ -162,12 +161,25 @@ def plan_capacity(
 
     gain, *gains = pooling(server, (alone, centre), (slow, slowest), (fast, fastest))
     ends = list(zip((slow, fast), gains, strict=True))
-    rooms = curve.near_room(alone.in_flight, unsure_bytes)
-    for k, (room, joint) in enumerate(zip(rooms, (joint_low, joint_high), strict=True) if rooms else ()):
-        held = replace(server, kv_capacity=room)
-        other = load_curve(plan, traffic, held, 1, count, pace).capacity(slo, centre, alone.rung)
-        [several] = pooling(held, (other, centre))
-        ends[k] = _joined((alone, gain), ends[k], (other, several), joint)
+
+    def join(servers: Iterable[Server]) -> None:
+        for k, (held, joint) in enumerate(zip(servers, (joint_low, joint_high), strict=True)):
+            other = load_curve(plan, traffic, held, 1, count, pace).capacity(slo, centre, alone.rung)
+            [several] = pooling(held, (other, centre))
+            ends[k] = joined((alone, gain), ends[k], (other, several), joint)
+
+    if rooms := curve.near_room(alone.in_flight, unsure_bytes):
+        join(replace(server, kv_capacity=room) for room in rooms)
+    if at_once(alone, server) > measured:
+        inside = list(ends)
+        join(replace(server, iteration=step) for step in beyond(server.iteration, measured))
+        if published is not None:
+            step, *at = published
+            known = replace(server, iteration=step)
+            curve = load_curve(plan, traffic, known, 1, count, pace)
+            held = [curve.capacity(slo, speed, alone.rung) for speed in at]
+            gains = pooling(known, *zip(held, at, strict=True))
+            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside)
     (slow, gain_slow), (fast, gain_fast) = ends
     if reading != server:
         shares = reading_share(
@@ -178,52 +190,6 @@ def plan_capacity(
                              for one, share in zip((alone, slow, fast), shares, strict=True))
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
                         rooms=rooms)
-
-
-def _joined(
-    centre: tuple[Capacity, float], end: tuple[Capacity, float], other: tuple[Capacity, float],
-    joint: Callable[[Iterable[float]], NDArray[np.float64]],
-) -> tuple[Capacity, float]:
-    """An end of (what one holds alone, what several hold over it), joined by what another cause makes of the centre."""
-    rates = [(one.requests_per_s, one.requests_per_s * gain) for one, gain in (centre, end, other)]
-    with np.errstate(divide="ignore"):  # where an end holds nothing
-        alone, pooled = (mean * float(joint(rate / mean for rate in others)) for mean, *others in zip(*rates, strict=True))
-    return replace(end[0], requests_per_s=alone), max(pooled / alone, 1.0) if alone > 0.0 else 1.0
-
-
-class Refused(NamedTuple):
-    """A plan that does not hold the SLO at any rate; the least is the one that comes nearest."""
-
-    strain: float
-    """The larger percentile over its limit under hardly any load; inf where the cache is what binds."""
-    minus_bytes: float
-    """Memory of its GPUs, negative."""
-    told: str
-    """What binds, and what would have to change."""
-
-
-def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, binding: str) -> Refused:
-    """What the plan reaches at best, its traffic replayed, where latency (LATENCY) binds on it; else `binding` itself."""
-    strain, told = inf, binding
-    if binding in LATENCY:
-        best = load_curve(plan, traffic, server, 1, REPLAYED).shortest()
-        limits = ("ttft_p95_s", slo.ttft_p95_s, best.ttft_p95_s), ("tpot_p95_s", slo.tpot_p95_s, best.tpot_p95_s)
-        strain, told = best.strain(slo), "; ".join(
-            f"{name} {limit:g} s is too short, under hardly any load it is {to_digits(reached, up=True):g} s"
-            for name, limit, reached in limits if reached > limit) or f"{binding} in closed form"
-    told += held_at_once(plan, traffic) if told.startswith(NO_FIT) else ""
-    which = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}"
-    return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}: {told}")
-
-
-def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:
-    """What slots of a stated number take, where a plan is too small; empty where nobody states one: there is one at least."""
-    if plan.slots is None or not plan.slots.stated:
-        return ""
-    memory = replica_plan(plan).memory(traffic.shape)
-    which = "a single GPU" if plan.tensor_parallel == 1 else f"each of {plan.tensor_parallel} GPUs"
-    return (f"; {float(memory.adapter_slots):,.0f} of {plan.adapters:,} adapters at once take"
-            f" {float(memory.adapter_bytes) / GIB:.1f} GiB of {which} ({ADAPTER_SLOTS})")
 
 
 @dataclass(frozen=True)
@@ -243,10 +209,40 @@ class PlanEvidence:
     """What the step time rests on, for the capacity's source."""
     unsure_bytes: float = 0.0
     """Bytes by which its room for KV may be off on each GPU; 0 where its server told it."""
+    further: float = 0.0
+    """What lengths unlike those measured add to the half of the speed's interval, a logarithm whose square adds."""
+    measured: float = inf
+    """Most requests that its own server was measured with in flight; inf where the speed is not such a profile's."""
+    published: tuple[Iteration, float, float] | None = None
+    """The step as it is published, and the ends of its speed; None where what was measured contradicts it, or nothing was."""
+    in_flight: float | None = None
+    """Most requests in flight where it holds its capacity; None where those are no more than `measured`."""
+    beyond: str = ""
+    """In which ways the plan is beyond what was measured, in words."""
     adapters: AdapterEffect | None = None
     """What adapters applied at run time do to the speed, which the server's step has already; None where there are none."""
     adapter_slots: float = 0.0
     """Adapters that each GPU holds at once, which the server's room for KV is without."""
+
+    @property
+    def told(self) -> str:
+        """What the step time rests on, and how far beyond that the plan is."""
+        return self.source + self.beyond
+
+    def ends(self, spreads: Iterable[Fact]) -> tuple[float, float, float]:
+        """Slow end, centre (1) and fast end of these speeds together, at the lengths that are asked for."""
+        facts = list(spreads)
+        low = joint_low([*(fact.low or 1.0 for fact in facts), exp(-self.further)])
+        high = joint_high([*(fact.high or 1.0 for fact in facts), exp(self.further)])
+        return float(low), 1.0, float(high)
+
+    def held(self, capacity: PlanCapacity) -> "PlanEvidence":
+        """The evidence that says so where the plan holds its capacity with more in flight than its server was measured with."""
+        most = at_once(capacity.alone, self.server)
+        if most <= self.measured:
+            return self
+        return replace(self, in_flight=most, beyond=f"{self.beyond}; up to {most:,.0f} in flight here, measured to"
+                                                    f" {self.measured:,.0f}: what a step takes beyond is bounded, not known")
 
     @property
     def spreads(self) -> tuple[tuple[str, Fact], ...]:
@@ -278,7 +274,7 @@ class FleetPlan:
             return self.evidence.source
         s = self.serving
         replica = f"{s.shape.id} {s.weight_dtype} on {s.tensor_parallel} x {s.gpu.id}"
-        return f"replay of {replica}, one replica, {self.evidence.source}; {self.capacity.alone.binding} binds"
+        return f"replay of {replica}, one replica, {self.evidence.told}; {self.capacity.alone.binding} binds"
 
 
 def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> PlanEvidence:
@@ -320,6 +316,14 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = _wider(found, link, "pcie", "all-reduces over PCIe, which no fit has: roi profile device --link times them")
     if served is None or served.kv_capacity_tokens is None:
         found = replace(found, unsure_bytes=replica.unsure_bytes)
+    if served is not None and served.server is not None and served.server.fit.measured is not None:
+        further = served.server.further(traffic.shape, float(replica.memory(traffic.shape).kv_read_bytes))
+        span, shape = served.server.fit.measured, traffic.shape
+        tokens = float(shape.cached_tokens + shape.uncached_tokens + shape.output_tokens)
+        ends = None if plan.adapters else served.server.published
+        told = f"; requests of {tokens:,.0f} tokens, measured to {span.context_tokens:,.0f}" * (tokens > span.context_tokens)
+        found = replace(found, further=further, measured=span.in_flight, beyond=told,
+                        published=None if ends is None else (base.iteration, *ends))
     return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 
 

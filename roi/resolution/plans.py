@@ -25,22 +25,10 @@ from roi.evidence.serving_speed import on_card, published_engine_speed, publishe
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.found_plans import CHEAPEST, FoundPlan, Replica, as_tried, cheapest_plans
-from roi.resolution.plan_capacity import (
-    ENGINE,
-    LATENCY,
-    NO_FIT,
-    FleetPlan,
-    PlanEvidence,
-    ServingPlan,
-    held_at_once,
-    plan_capacity,
-    plan_evidence,
-    slo_of,
-    why_none_holds,
-)
+from roi.resolution.plan_capacity import ENGINE, FleetPlan, PlanEvidence, ServingPlan, plan_capacity, plan_evidence, slo_of
+from roi.resolution.refused_plans import LATENCY, NO_FIT, held_at_once, why_none_holds
 from roi.resolution.request_lengths import SystemLengths, option_lengths, send_on, too_long
 from roi.resolution.weight_choice import WeightChoice, weight_choice
 from roi.scenario.quantity import as_spread, value_of
@@ -250,16 +238,17 @@ def _fleet_plan(sheet: FactSheet, s: Scenario, choice: WeightChoice, found: Foun
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options, vendors and scenarios that share the replica."""
     evidence = _evidence(sheet.known, plan, lengths)
-    spreads = [sheet.facts.get(path, speed) for path, speed in evidence.spreads]
-    speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
+    speeds = evidence.ends(sheet.facts.get(path, speed) for path, speed in evidence.spreads)
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
-        kept, inputs = sheet.known.kept, (plan, lengths, evidence.server, slo_of(s), speeds, evidence.unsure_bytes)
+        kept = sheet.known.kept
+        inputs = plan, lengths, evidence.server, slo_of(s), speeds, evidence.unsure_bytes, evidence.measured, evidence.published
         found = None if kept is None else kept.find(*inputs)
         replayed[key] = found or plan_capacity(*inputs)
         if kept is not None and found is None:
             kept.keep(replayed[key], *inputs)
-    return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
+    return FleetPlan(offer=offer, serving=plan, evidence=evidence.held(replayed[key]), speeds=speeds,
+                     capacity=replayed[key])
 
 
 def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
@@ -269,7 +258,8 @@ def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
         sheet.with_ends(path, speed)
     if evidence.profiled:
         what = f"{serving.shape.id} {serving.weight_dtype} on {serving.tensor_parallel} x {serving.gpu.id}"
-        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.speed.source}")
+        told = f"{evidence.speed.source}{evidence.beyond}"
+        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {told}")
 
 
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
@@ -380,7 +370,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     gpu, board = serving.gpu, partial(sheet.add, path("watts"), unit="W")
     board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
         o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
-    sheet.state(path("speed"), evidence.speed_path, evidence.source)
+    sheet.state(path("speed"), evidence.speed_path, evidence.told)
     if evidence.adapters is not None:
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
         own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)

@@ -206,6 +206,39 @@ def test_what_less_and_more_room_hold_joins_the_ends_of_the_speed():
     assert (found.pooling_slow, found.pooling_fast) == pytest.approx((1.0, 1.0))
 
 
+@pytest.mark.full
+def test_a_step_that_was_measured_with_fewer_in_flight_joins_the_ends_by_what_it_can_be():
+    """16 requests of 1,000 steps of 10 ms: 1.6 a second. Measured to 4, at worst 16 take four steps, 0.4: ln 4 = 1.386, with
+    ln 1.25 by squares 1.404, so 0.393. At best all is as the line has it, since a sequence adds nothing: 2.0, the speed's end.
+    Published at 0.5 to 2 times the speed it is no less than 0.8; and an end of the speed stays where it is."""
+    plan = replace(L40S, engine="tensorrt-llm")
+    server, _ = server_for(64.0, limit=16.0, plan=plan)
+    published = (server.iteration, 0.5, 2.0), (server.iteration, 0.9, 1.1)
+    plain, same, found, *known = (plan_capacity(plan, Traffic(), server, Slo(), SPEEDS, 0.0, *each) for each in (
+        (), (16.0,), (4.0,), *((4.0, each) for each in published)))
+    assert plain == same
+    assert [each.requests_per_s for each in (found.slow, found.alone, found.fast)] == pytest.approx([0.393, 1.6, 2.0], rel=1e-3)
+    assert [each.slow.requests_per_s for each in known] == pytest.approx([0.8, 1.28])
+    assert [each.fast.requests_per_s for each in known] == pytest.approx([2.0, 2.0])
+
+
+@pytest.mark.full
+def test_a_plan_says_how_far_beyond_its_profile_it_is():
+    """Measured to 32 in flight and 2,048 tokens with an answer of 64; ten thousand tokens are told worse than five hundred."""
+    plan = replace(L40S, shape=find_model("qwen3-8b"), tensor_parallel=1)
+    known = known_runs(served(1, kv_capacity_tokens=400_000))
+    near, far = (plan_evidence(known, plan, Traffic(*each)) for each in ((500.0, 100.0), (10_000.0, 100.0)))
+    assert near.measured == far.measured == 32.0
+    assert (near.beyond, near.further < 0.02) == ("", True)
+    assert far.beyond.startswith("; requests of 10,100 tokens, measured to 2,")
+    assert far.ends([far.speed])[0] < 0.97 * near.ends([near.speed])[0]
+    held = plan_capacity(plan, Traffic(500.0, 100.0), near.server, Slo(), SPEEDS)
+    told = near.held(held)
+    assert told.in_flight > 32.0
+    assert f"; up to {told.in_flight:,.0f} in flight here, measured to 32: what a step takes beyond is bounded" in told.told
+    assert replace(near, measured=1e9).held(held).in_flight is None
+
+
 def test_there_is_no_less_room_than_for_the_longest_request():
     """1.2 requests less half of one would hold none: one at a time, 1 / 1.2 of the rate, and with ln 1.25 exp(-0.2880)."""
     server, one = server_for(1.2)

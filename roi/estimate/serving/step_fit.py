@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
+from roi.estimate.serving.measured_range import MeasuredRange, measured_range
 from roi.estimate.serving.plausibility import impossible
 from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, point_rows
@@ -103,6 +104,8 @@ class StepFit:
     """Standard deviation of points around the fit, relative, the noise inside a point left out."""
     condition: float | None = None
     """Condition index of the columns."""
+    measured: MeasuredRange | None = None
+    """The loads that it was fitted on; None where nothing was."""
     step_tokens: float | None = None
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
     sequence_limit: int | None = None
@@ -146,8 +149,14 @@ def fit_profile(
     if profile.cut is not None and not profile.cut.closed_loops:
         notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
     limit, why = decoding_limit(point for _, point in chosen)
-    fit = _fitted(join_rows(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
-    return replace(fit, sequence_limit=limit, prompts_alone=prompts_alone, check_missing=check_missing(profile))
+    rows = join_rows(found)
+    fit = _fitted(rows, share, [*notes, *([why] if why else [])], alone=limit == 1)
+    span = None
+    if fit.iteration is not None:
+        cut = rows if fit.step_tokens is None else in_chunks(rows, fit.step_tokens)
+        of = [point for number, point in chosen if np.any((rows.point == number) & (rows.request == 0.0))]
+        span = measured_range(cut, fit.iteration, fit.request_s or 0.0, of)
+    return replace(fit, sequence_limit=limit, prompts_alone=prompts_alone, measured=span, check_missing=check_missing(profile))
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:

@@ -1,0 +1,37 @@
+"""The ends of what a plan holds where the engine's speed is not all that may be off; an end is (one replica, pooling)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.load_curve import Capacity
+
+End = tuple[Capacity, float]
+"""What one replica holds alone, and what several hold each over it."""
+
+
+def at_once(alone: Capacity, server: Server) -> float:
+    """The most requests in flight, two deviations above the mean of Poisson arrivals, or as many as the server runs."""
+    return min(alone.in_flight + 2.0 * sqrt(alone.in_flight), server.sequence_limit)
+
+
+def joined(centre: End, end: End, other: End, joint: Callable[[Iterable[float]], NDArray[np.float64]]) -> End:
+    """An end, joined by what another cause makes of the centre."""
+    rates = [(one.requests_per_s, one.requests_per_s * gain) for one, gain in (centre, end, other)]
+    with np.errstate(divide="ignore"):  # where an end holds nothing
+        alone, pooled = (mean * float(joint(rate / mean for rate in others)) for mean, *others in zip(*rates, strict=True))
+    return replace(end[0], requests_per_s=alone), max(pooled / alone, 1.0) if alone > 0.0 else 1.0
+
+
+def no_wider(ends: Sequence[End], known: Sequence[End], inside: Sequence[End]) -> list[End]:
+    """The slow and the fast end, each no further out than the one of `known`, but as far as that of `inside`."""
+    def rate(end: End) -> float:
+        return end[0].requests_per_s
+
+    (slow, fast), (known_slow, known_fast), (inner_slow, inner_fast) = ends, known, inside
+    nearer_slow, nearer_fast = max(slow, known_slow, key=rate), min(fast, known_fast, key=rate)
+    return [min(inner_slow, nearer_slow, key=rate), max(inner_fast, nearer_fast, key=rate)]

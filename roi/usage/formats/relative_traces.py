@@ -36,7 +36,7 @@ def fields_of(time: str, per_s: float, given: str, output: str, failed: str = ""
             uncached_input=total - read,
             cache_read=read,
             output=made,
-            reasons=(((made == 0).fill_null(False), failed),) if failed else (),
+            reasons=((made == 0, failed),) if failed else (),
         )
 
     return fields

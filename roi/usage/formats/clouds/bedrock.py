@@ -50,9 +50,9 @@ def fields(table: Table, _: FileOptions) -> Fields:
         output=whole(table, "outputtokencount"),
         reasons=(
             (text(table, "errorcode").notnull(), "failed call"),
-            ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
-            (model.contains("embed").fill_null(False), "an embedding model"),
-            (other.fill_null(False), "an image, video, speech or rerank model"),
+            (operation.notnull() & ~operation.lower().re_search(CALLS), "an operation that calls no model"),
+            (model.contains("embed"), "an embedding model"),
+            (other, "an image, video, speech or rerank model"),
         ),
     )
 

@@ -83,7 +83,7 @@ def ui_fields(table: Table, options: FileOptions) -> Fields:
         requests=served,
         counts=("successful requests",),
         cost_usd=spend.nullif(0.0),
-        reasons=((((served == 0) & (total + output == 0)).fill_null(False), EMPTY_BUCKET),),
+        reasons=(((served == 0) & (total + output == 0), EMPTY_BUCKET),),
     )
 
 

@@ -66,7 +66,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         model=model, uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), counts=("num_model_requests",),
         **service(tier, STANDARD, flag(table, "batch")),
-        reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
+        reasons=((empty, EMPTY_BUCKET), (left < 0, CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
                  (empty if options.model else model.isnull(), UNGROUPED)))
 
 
@@ -87,7 +87,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         currency=currency,
         reasons=(
             (empty, EMPTY_BUCKET),
-            (other.fill_null(False), NO_TOKENS),
+            (other, NO_TOKENS),
         ),
     )
 

@@ -271,24 +271,11 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 
 OTEL_GENAI: Final = Format(
-    name="otel-genai",
-    title="OpenTelemetry GenAI spans",
-    grain="call",
+    name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
     uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name", "scope.name",
           "scope.version", "served"),
-    fields=fields,
-    recognises=has_spans,
-    flatten=span_rows,
-    prepare=counted,
-    may_lack_cached=True,
-    may_lack_written=True,
-    may_lack_hour=True,
-    may_double={"google": f"OpenInference's google-genai {TWICE[0]} to {TWICE[-1]}"},
-    groups={
-        "project": "service.name",
-        "session": ATTRIBUTES["session"],
-        "tag": ATTRIBUTES["agent"],
-        "prompt": ATTRIBUTES["prompt"],
-    },
-)
+    fields=fields, recognises=has_spans, flatten=span_rows, prepare=counted, may_lack_cached=True, may_lack_written=True,
+    may_lack_hour=True, may_double={"google": f"OpenInference's google-genai {TWICE[0]} to {TWICE[-1]}"},
+    groups={"project": "service.name", "session": ATTRIBUTES["session"], "tag": ATTRIBUTES["agent"],
+            "prompt": ATTRIBUTES["prompt"]})

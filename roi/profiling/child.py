@@ -59,7 +59,7 @@ class Child:
         self._watch.kill()
         self._watch.communicate()
 
-    def last_lines(self, count: int = 8) -> list[str]:
+    def last_lines(self, count: int) -> list[str]:
         """The last lines that the program wrote, as a terminal may show them."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - MOST_LOG_BYTES))

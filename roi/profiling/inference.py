@@ -64,7 +64,7 @@ class InferPlan:
         """(batch, prompt), the smallest first."""
         return sorted(((b, p) for b in self.batches for p in self.prompts), key=lambda size: (size[0] * size[1], size))
 
-    def training_plan(self, *, dequantised: bool = False) -> TrainingPlan:
+    def training_plan(self, *, dequantised: bool) -> TrainingPlan:
         """The plan that `build_model` takes; `dequantised`: 16-bit weights even where the base is NF4."""
         if self.dtype == "nf4":
             return TrainingPlan(method="lora" if dequantised else "qlora", rank=self.rank, dtype="bf16", checkpointing=False)

@@ -141,7 +141,7 @@ def first_line(error: BaseException) -> str:
     return " ".join((str(error).strip().splitlines() or [type(error).__name__])[0].split())[:200]
 
 
-def open_session(device: str, seed: int, budget_s: float, *, force: bool = False, notes: Sequence[str] = (),
+def open_session(device: str, seed: int, budget_s: float, *, force: bool, notes: Sequence[str] = (),
                  profiles: Path | None = None) -> Session:
     """A session on `device`; an InputError where other processes use the GPU. Call before the first tensor goes there.
 
@@ -240,7 +240,7 @@ def claim_board(device: str, *, force: bool = False, index: int | None = None) -
     return board, tuple(notes)
 
 
-def read_environment(device: str, seed: int, board: Board | None = None) -> Environment:
+def read_environment(device: str, seed: int, board: Board | None) -> Environment:
     """The machine and the software as they are now; clocks are read under load and come later."""
     on_card: dict[str, Any] = {}  # Any: fields of the record, which checks them
     if device == "cuda":

@@ -78,14 +78,14 @@ def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> 
     unscored = dict(zip(found.systems, found.unscored, strict=True))
     words = ", words" if found.notes.words else ""
     for each in measured.scores:
-        count, judged, share = unscored.get(each.system, 0), each.items, each.seen.share
+        count, judged = unscored.get(each.system, 0), each.items
         if count and wrong:
             yield Caution(f"calls without a score count as wrong, in {count:,} of {_count(judged, 'item')} (--unscored)",
                           each.system)
         elif count:
-            whole = share * judged / (judged + count)
             yield Caution(f"{count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones{words}) and"
-                          f" are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)",
+                          f" are left out: {100 * each.seen.share:.1f}%; counted as wrong,"
+                          f" {100 * each.counted_wrong(count):.1f}% (--unscored wrong)",
                           each.system)
 
 

@@ -60,12 +60,7 @@ def _judge(unscored: Mapping[str, int], measured: Measured, difference: Differen
                        more_items=difference.more_items if word == "unknown" else 0, untested=max(TESTED - difference.pairs, 0))
     if word != "yes" or not unscored.get(score.system):
         return known
-    whole, incumbent = _counted_wrong(unscored, score), _counted_wrong(unscored, measured.scores[0])
+    whole, incumbent = (each.counted_wrong(unscored.get(each.system, 0)) for each in (score, measured.scores[0]))
     if (measured.bar is None or whole >= measured.bar) and whole - incumbent >= -measured.margin:
         return known
     return replace(known, good_enough="unknown", more_items=None, counted_wrong=whole)
-
-
-def _counted_wrong(unscored: Mapping[str, int], score: SystemScore) -> float:
-    """The score if its items without one were wrong, each weighing as the mean of the others."""
-    return score.seen.share * score.items / (score.items + unscored.get(score.system, 0))

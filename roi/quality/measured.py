@@ -51,6 +51,10 @@ class SystemScore:
     reaches_bar: float | None
     """Probability that the true score is the bar or more; None without a bar."""
 
+    def counted_wrong(self, unscored: int) -> float:
+        """The score if so many items without one were wrong, each weighing as the mean of the others."""
+        return self.seen.share * self.items / (self.items + unscored)
+
 
 class Span(NamedTuple):
     """A difference of two true scores and its 90% interval."""

@@ -124,7 +124,7 @@ def _sums(tables: Sequence[LogTable]) -> Table:
         parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT].cast("int64"), file=t[FILE],
                               provider=t.provider.fill_null(""), model=t.model.fill_null(""),
                               at=t.at_us, width=t.until_us.fill_null(t.at_us) - t.at_us, counted=size, of_tokens=of_tokens))
-    every = parts[0] if len(parts) == 1 else ibis.union(*parts)
+    every = ibis.union(*parts)
     grouped = every.group_by(["bucket", "part", "file", "provider", "model", "at", "width"]).aggregate(
         rows=every.count(), size=every.counted.sum(), split=every.split.bit_or(), counts=every.of_tokens.any())
     return grouped.mutate(day=bucket_index(grouped["at"], DAY_S))

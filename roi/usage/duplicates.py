@@ -99,7 +99,7 @@ def find_copies(raws: Sequence[RawTable], options: FileOptions, engine: DuckDB, 
     times = dict.fromkeys(_times(raws[0].table, form, options) & shared, instant if form.local_times else utc)
     keys = [t.select(key=_key(t, shared, times), file=t[FILE], named=_named(t, shared), id=text(t, "id").hash())
             for t in (raw.table for raw in raws)]
-    every = keys[0] if len(keys) == 1 else ibis.union(*keys)
+    every = ibis.union(*keys)
     # how often each row stands in each file
     counted = every.group_by(["key", "file"]).aggregate(rows=every.count(), named=every.named.any(), id=every.id.min())
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)

@@ -54,10 +54,9 @@ class Log:
     @property
     def records(self) -> Table:
         """The records of all tables as one."""
-        tables = [typed if typed.schema() == ibis.schema(COLUMNS) else
-                  typed.select(**{name: typed[name].cast(kind) for name, kind in COLUMNS.items()})
-                  for typed in (each.records for each in self.tables)]
-        return tables[0] if len(tables) == 1 else ibis.union(*tables)
+        return ibis.union(*(typed if typed.schema() == ibis.schema(COLUMNS) else
+                            typed.select(**{name: typed[name].cast(kind) for name, kind in COLUMNS.items()})
+                            for typed in (each.records for each in self.tables)))
 
 
 def read_log(

@@ -40,7 +40,7 @@ def with_ends(tables: Sequence[LogTable], engine: DuckDB, *, stated: bool = Fals
         return list(tables)
     kept = [table.records.filter(table.records.dropped.isnull()) for table in tables]
     every = [each.select(*KEYS, "until_us", prompt=each.uncached_input + each.cache_read + each.cache_write) for each in kept]
-    rows = every[0] if len(every) == 1 else ibis.union(*every)
+    rows = ibis.union(*every)
     zone, times = ZoneInfo(zone_of(engine)), rows.select("at_us", "until_us")
     found = rows_of(times.limit(MOST_PERIODS), engine)  # which tell most logs of calls, and are all of a small one
     if len(found) == MOST_PERIODS and _on_the_hour(_moments(found, zone)):

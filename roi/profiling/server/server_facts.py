@@ -91,7 +91,7 @@ def no_api(client: HttpClient, path: str, answer: Answer) -> InputError:
     return InputError(f"URL: {client.endpoint.url}{path} answers with {kind}, not JSON: no OpenAI-compatible server")
 
 
-def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str] = ()) -> str:
+def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str]) -> str:
     """The name to send: what was asked for, or the only one that is no adapter, as the server or `adapters` says."""
     if asked is not None:
         return asked

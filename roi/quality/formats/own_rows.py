@@ -92,7 +92,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     notes.metrics[score] = None
     epochs: dict[str, object] | None = {} if _may_be_training(source.first, run, asked) else None
     for place, document in source.documents:
-        get = partial(_inside, document) if inside else document.get
+        get = partial(_at, document, absent=None) if inside else document.get
         mark, by = share(get(score), place, asked), alone or get(system)
         if mark is None:
             notes.unread(get(score))
@@ -116,7 +116,7 @@ def _wide_rows(
     notes.metrics["score"] = None
     rest = [names[what] for what in ("cluster", "weight", "run", "escalated")]
     for place, document in source.documents:
-        get = partial(_inside, document)
+        get = partial(_at, document, absent=None)
         for name in wide:
             if (mark := share(get(name), place, asked)) is None:
                 notes.unread(get(name))
@@ -138,8 +138,8 @@ def _refuse_gold(source: Source, score: str, *, told: bool) -> None:
                          f" --map score=COLUMN names what was right (1) or wrong (0), --map score={score} if this does")
 
 
-def _at(document: Document, name: str) -> Any:  # Any: a value of JSON
-    """The value of a column, or of a path with dots into one; ABSENT where there is none."""
+def _at(document: Document, name: str, absent: object = ABSENT) -> Any:  # Any: a value of JSON
+    """The value of a column, or of a path with dots into one; `absent` where there is none."""
     if name in document:
         return document[name]
     value: Any = document
@@ -149,13 +149,8 @@ def _at(document: Document, name: str) -> Any:  # Any: a value of JSON
         elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
             value = value[int(key)]
         else:
-            return ABSENT
+            return absent
     return value
-
-
-def _inside(document: Document, name: str) -> Any:  # Any: a value of JSON
-    value = _at(document, name)
-    return None if value is ABSENT else value
 
 
 def _paths(document: Document) -> Iterator[str]:

@@ -46,10 +46,11 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
 
 def _request(record: Json) -> ServedRequest:
     meta, metrics = fields.dig(record, "metadata"), fields.dig(record, "metrics")
-    sent, ended = fields.number(meta, "request_start_ns") * 1e-9, fields.optional(meta, "request_end_ns")
+    sent = fields.number(fields.dig(meta, "request_start_ns"), "request_start_ns") * 1e-9
+    ended = fields.optional(meta, "request_end_ns")
     error = _error(record)
     first, gaps = fields.dig(metrics, "time_to_first_token"), fields.dig(metrics, "inter_chunk_latency")
-    ttft = fields.optional({"time_to_first_token": fields.dig(first, "value")}, "time_to_first_token")
+    ttft = fields.optional(metrics, "time_to_first_token", "value")
     if error is None and ttft is None:
         raise ValueError("no time_to_first_token: run aiperf with --streaming")
     first_unit, unit = _unit_s(first), _unit_s(gaps)
@@ -84,7 +85,7 @@ def _error(record: Json) -> str | None:
 
 
 def _count(metrics: Json, key: str) -> int:
-    return fields.count({key: fields.dig(metrics, key, "value")}, key) or 0
+    return fields.count(metrics, key, "value") or 0
 
 
 def _usage(record: Json) -> bool:
@@ -105,12 +106,11 @@ def _load(loadgen: Json, phases: Json) -> Load:
     From 0.13 on it stands in phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
     """
     phase = next((p for p in phases if fields.dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
-    if phase is not None:
-        how = fields.named(phase, ("type",))
-        return asked_load(fields.optional(phase, "rate"), fields.optional(phase, "concurrency"), poisson=how == "poisson")
-    how = fields.named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
-    rate, concurrency = (fields.optional(loadgen, name) for name in ("request_rate", "concurrency"))
-    return asked_load(rate, concurrency, poisson=how == "poisson")
+    how, rate = fields.named(phase, ("type",)), "rate"
+    if phase is None:
+        phase, rate = loadgen, "request_rate"
+        how = fields.named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
+    return asked_load(fields.optional(phase, rate), fields.optional(phase, "concurrency"), poisson=how == "poisson")
 
 
 def _first(names: Json) -> str | None:

@@ -25,22 +25,19 @@ def told(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {error}") from None
 
 
-def number(record: Json, key: str) -> float:
-    """record[key] as a finite number; a ValueError names it otherwise."""
-    value = optional(record, key)
+def number(value: Json, name: str) -> float:
+    """The value as a finite number; a ValueError names it otherwise."""
     if value is None:
-        raise ValueError(f"has no {key}")
-    return value
-
-
-def optional(record: Json, key: str) -> float | None:
-    """record[key] as a finite number; None where there is none, a ValueError where it is something else."""
-    value = dig(record, key)
-    if value is None:
-        return None
+        raise ValueError(f"has no {name}")
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
-        raise ValueError(f"{key}: {str(value)[:40]!r} is no number")
+        raise ValueError(f"{name}: {str(value)[:40]!r} is no number")
     return float(value)
+
+
+def optional(record: Json, *keys: str) -> float | None:
+    """record[a][b]... as a finite number; None where there is none, a ValueError that names `a` where it is something else."""
+    value = dig(record, *keys)
+    return None if value is None else number(value, keys[0])
 
 
 def listed(record: Json, key: str) -> list[Json]:
@@ -55,15 +52,20 @@ def numbers(record: Json, key: str) -> list[float]:
     """record[key] as a list of finite numbers; a ValueError names it otherwise."""
     if dig(record, key) is None:
         raise ValueError(f"has no {key}")
-    return [number({key: value}, key) for value in listed(record, key)]
+    return [number(value, key) for value in listed(record, key)]
 
 
-def count(record: Json, key: str) -> int | None:
-    """record[key] as a whole number from 0; None where there is none, a ValueError where it is something else."""
-    value = optional(record, key)
-    if value is not None and (value < 0.0 or value % 1.0):
-        raise ValueError(f"{key}: {value:g} is no whole number")
-    return None if value is None else int(value)
+def count(record: Json, *keys: str) -> int | None:
+    """record[a][b]... as a whole number from 0; None where there is none, a ValueError names `a` where it is something else."""
+    value = optional(record, *keys)
+    return None if value is None else whole(value, keys[0])
+
+
+def whole(value: float, name: str) -> int:
+    """The number as a whole one from 0; a ValueError names it otherwise."""
+    if value < 0.0 or value % 1.0:
+        raise ValueError(f"{name}: {value:g} is no whole number")
+    return int(value)
 
 
 def dig(record: Json, *keys: str) -> Json:

@@ -50,7 +50,7 @@ class Load:
     arrivals: Literal["closed", "poisson", "trace"] = "closed"
 
 
-def asked_load(rate: float | None, concurrency: float | None, *, poisson: bool = False) -> Load:
+def asked_load(rate: float | None, concurrency: float | None, *, poisson: bool) -> Load:
     """The open loop at this rate, where there is one, else the closed loop of so many requests in flight."""
     if rate:
         return Load(requests_per_s=rate, arrivals="poisson" if poisson else "trace")

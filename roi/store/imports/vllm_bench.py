@@ -51,7 +51,7 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
         again = ("sglang.bench_serving with --output-details" if OF_SGLANG in document
                  else "vllm bench serve with --save-detailed")
         raise ValueError(f"holds only the summary (no {lacks[0]}): run {again}")
-    inputs, outputs = ([fields.count({key: n}, key) or 0 for n in fields.numbers(document, key)] for key in DETAILS[:2])
+    inputs, outputs = ([fields.whole(n, key) for n in fields.numbers(document, key)] for key in DETAILS[:2])
     ttfts = fields.numbers(document, "ttfts")
     gaps, errors = fields.listed(document, "itls"), fields.listed(document, "errors") or [""] * len(inputs)
     if not len(inputs) == len(outputs) == len(ttfts) == len(gaps) == len(errors):

@@ -26,7 +26,7 @@ def figures_digest(figures: object) -> str:
 
 def find_records(
     kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str,
-    stale: Callable[[R, Sequence[R]], str] = lambda *_: "",
+    stale: Callable[[R, Sequence[R]], str],
 ) -> tuple[tuple[R, ...], tuple[tuple[Path, str], ...]]:
     """The records in files with this suffix anywhere below the folders, and (file, reason) of those that cannot be read.
 

@@ -305,11 +305,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     given = ambiguous_input(total, read, written, options, known=inside | outside)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
     model: Column | str = text(table, at["model"]) if "model" in columns else options.model or NO_MODEL
-    provider: Column | str | None = text(table, at["provider"]).lower() if "provider" in columns else options.provider
-    if "model" in columns and options.model:
-        model = text(table, at["model"]).fill_null(options.model)
-    if "provider" in columns and options.provider:
-        provider = text(table, at["provider"]).lower().fill_null(options.provider)
+    provider = text(table, at["provider"]).lower() if "provider" in columns else None
     paid_in, parts = money_of(at["cost"]) or (None, 1.0)
     signed = paid_in in {None, "USD"} and parts == 1.0 and "currency" not in columns
     cost = (dollars if signed else real)(table, at["cost"]) / parts if "cost" in columns else None
@@ -317,7 +313,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     currency = text(table, at["currency"]) if "currency" in columns else said
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     if "run_type" in columns:
-        no_output = text(table, at["run_type"]).lower().isin(EMBEDDINGS).fill_null(False)
+        no_output = text(table, at["run_type"]).lower().isin(EMBEDDINGS)
         output = ibis.ifelse(no_output, count(table, at["output"]), output)
     if "thinking" in columns:
         beside = _marked(table, "thinking" in dict(options.columns) or marks.thinks_beside, True)
@@ -359,12 +355,12 @@ def _no_calls(
 ) -> Iterator[tuple[Column, str]]:
     """(condition, why) of rows that are no calls: what failed without an answer or a cost, and runs around the calls."""
     if marks.kind is not None:
-        yield (text(table, marks.kind) == SEVERAL_USAGES).fill_null(False), SEVERAL_USAGES
+        yield text(table, marks.kind) == SEVERAL_USAGES, SEVERAL_USAGES
     if nested:
         yield text(table, columns["input"]).isnull() & text(table, columns["output"]).isnull(), NO_USAGE
     if "status" in columns:
         status = text(table, columns["status"])
-        failed = (real(table, columns["status"]) >= 400).fill_null(False) | status.lower().isin(FAILED).fill_null(False)
+        failed = (real(table, columns["status"]) >= 400) | status.lower().isin(FAILED)
         free = (output.fill_null(0) == 0) & (True if cost is None else cost.fill_null(0.0) == 0)
         yield failed & free, "failed call"
     if "run_type" in columns:

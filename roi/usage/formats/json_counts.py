@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Final
 
-from roi.usage.read.columns import counted, find
+from roi.usage.read.columns import counted, first
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import Document
 
@@ -34,11 +35,8 @@ Path = tuple[str, ...]
 
 def json_of(table: Table, *names: str) -> Column | None:
     """The first of the named columns as JSON, as `object_of` reads it, null where the cell is none; None without a column."""
-    found = find(table, *names)
-    if found is None:
-        return None
-    column = table[found]
-    if column.type().is_json():
+    column = first(table, *names)
+    if column is None or column.type().is_json():
         return column
     if not column.type().is_string():
         return column.cast("json")
@@ -128,11 +126,11 @@ def amount(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def pruned(value: object, paths: Sequence[Path]) -> Document:
-    """The object with nothing but the counts' cells under these paths; {} where it is no object, or text that is no JSON."""
+def pruned(value: object, counts: Mapping[str, Sequence[Path]]) -> Document:
+    """The object with nothing but the cells of these counts; {} where it is no object, or text that is no JSON."""
     found = object_of(value)
     kept: Document = {}
-    for path in paths:
+    for path in chain.from_iterable(counts.values()):
         if (cell := count_at(found, path)) is not None:
             place = kept
             for key in path[:-1]:

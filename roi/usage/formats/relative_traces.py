@@ -32,12 +32,8 @@ def fields_of(time: str, per_s: float, given: str, output: str, failed: str = ""
         total = whole(table, given)
         return Fields(
             at_us=bounded(real(table, time) * (MICRO / per_s)).round().cast("int64") + EPOCH_US,
-            model=text(table, "model").fill_null(options.model or NO_MODEL),
-            uncached_input=total - read,
-            cache_read=read,
-            output=made,
-            reasons=(((made == 0).fill_null(False), failed),) if failed else (),
-        )
+            model=text(table, "model").fill_null(options.model or NO_MODEL), uncached_input=total - read, cache_read=read,
+            output=made, reasons=((made == 0, failed),) if failed else ())
 
     return fields
 
@@ -55,15 +51,10 @@ BAILIAN: Final = replace(
     MOONCAKE, name="bailian", title="Bailian trace", fields=fields_of("timestamp", 1.0, "input_length", "output_length"),
     recognises=_has(*LENGTHS, "chat_id"))
 BURSTGPT: Final = Format(
-    name="burstgpt",
-    title="BurstGPT trace",
-    grain="call",
-    needs=frozenset({"timestamp", "model", "request tokens", "response tokens", "log type"}),
-    uses=("session id",),
-    relative=True,
-    fields=fields_of("timestamp", 1.0, "request tokens", "response tokens", "no response tokens: a failed call"),
-    groups={"tag": "log type", "session": "session id"},
-)
+    name="burstgpt", title="BurstGPT trace", grain="call",
+    needs=frozenset({"timestamp", "model", "request tokens", "response tokens", "log type"}), uses=("session id",),
+    relative=True, fields=fields_of("timestamp", 1.0, "request tokens", "response tokens", "no response tokens: a failed call"),
+    groups={"tag": "log type", "session": "session id"})
 NAMED: Final = tuple(
     Format(
         name=f"trace-{k}", title="trace of calls", grain="call", needs=frozenset(names), uses=("model", "cached_tokens"),

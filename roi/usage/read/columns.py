@@ -69,12 +69,17 @@ def find(table: Table, *names: str) -> str | None:
     return next((own[name.lower()] for name in names if name.lower() in own), None)
 
 
+def first(table: Table, *names: str) -> Column | None:
+    """The first of the named columns as it is; None where the table has none of them."""
+    found = find(table, *names)
+    return None if found is None else table[found]
+
+
 def text(table: Table, *names: str) -> Column:
     """The first of the named columns as text, empty cells as null."""
-    found = find(table, *names)
-    if found is None:
+    column = first(table, *names)
+    if column is None:
         return ibis.null("string")
-    column = table[found]
     return column.strip().nullif("") if column.type().is_string() else column.cast("string")
 
 
@@ -83,10 +88,9 @@ def whole(table: Table, *names: str) -> Column:
 
     Text such as 20.000 is none: its point may group digits (`roi.errors.grouped`).
     """
-    found = find(table, *names)
-    if found is None:
+    column = first(table, *names)
+    if column is None:
         return ibis.null("int64")
-    column = table[found]
     if column.type().is_integer():
         return counted(column)
     # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
@@ -107,28 +111,26 @@ def counted(number: Column) -> Column:
 
 def count(table: Table, *names: str) -> Column:
     """The first of the named columns as int64: 0 where empty or absent, null where text is no number."""
-    found = find(table, *names)
-    if found is None:
+    column = first(table, *names)
+    if column is None:
         return ibis.literal(0, "int64")
-    empty = text(table, found).isnull() if table[found].type().is_string() else table[found].isnull()
-    return ibis.ifelse(empty, 0, whole(table, found))
+    empty = text(table, *names).isnull() if column.type().is_string() else column.isnull()
+    return ibis.ifelse(empty, 0, whole(table, *names))
 
 
 def real(table: Table, *names: str) -> Column:
     """The first of the named columns as float64; null where the cell is no number, or there is no such column."""
-    found = find(table, *names)
-    if found is None:
-        return ibis.null("float64")
-    return bounded(_float(table[found]))
+    column = first(table, *names)
+    return ibis.null("float64") if column is None else bounded(_float(column))
 
 
 def dollars(table: Table, *names: str) -> Column:
     """The first of the named columns as float64, read from text such as $12.50 or 12.50 USD too; null where it is no number."""
-    found = find(table, *names)
-    if found is None or not table[found].type().is_string():
+    column = first(table, *names)
+    if column is None or not column.type().is_string():
         return real(table, *names)
-    bare = table[found].strip().re_replace(DOLLARS, "")
-    return ibis.coalesce(real(table, found), bounded(bare.nullif("").try_cast("float64")))
+    bare = column.strip().re_replace(DOLLARS, "")
+    return ibis.coalesce(real(table, *names), bounded(bare.nullif("").try_cast("float64")))
 
 
 def _float(column: Column) -> Column:
@@ -142,19 +144,19 @@ def unread(table: Table, *names: str, kind: Callable[..., Column] = real) -> Col
     return reduce(or_, cells, ibis.literal(False))
 
 
-def bounded(number: Column, most: float = MOST) -> Column:
+def bounded(number: Column) -> Column:
     """The float64; null where it is no amount or time."""
-    return ibis.ifelse(number.abs() <= most, number, ibis.null("float64"))
+    return ibis.ifelse(number.abs() <= MOST, number, ibis.null("float64"))
 
 
 def flag(table: Table, *names: str) -> Column:
     """The first of the named columns as a truth value, false where it is absent, empty or another word than YES."""
-    found = find(table, *names)
-    if found is None:
+    column = first(table, *names)
+    if column is None:
         return ibis.literal(False)
-    if table[found].type().is_boolean():
-        return table[found].fill_null(False)
-    return text(table, found).lower().isin(YES).fill_null(False)
+    if column.type().is_boolean():
+        return column.fill_null(False)
+    return text(table, *names).lower().isin(YES).fill_null(False)
 
 
 def service(tier: Column | None, usual: Sequence[str], batch: Column | bool = False) -> dict[str, Any]:  # Any: values of Fields
@@ -181,10 +183,9 @@ def instant(table: Table, *names: str) -> Column:
     ISO 8601 with or without an offset (without one: the connection's time zone), or a number of seconds, milliseconds,
     microseconds or nanoseconds since 1970. A date without a clock is midnight UTC in every zone: it names a day.
     """
-    found = find(table, *names)
-    if found is None:
+    column = first(table, *names)
+    if column is None:
         return ibis.null("int64")
-    column = table[found]
     kind = column.type()
     if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
         return _micros(column.cast("timestamp"), ibis.literal("1970-01-01T00:00:00").cast("timestamp"))
@@ -201,21 +202,21 @@ def instant(table: Table, *names: str) -> Column:
 
 def utc(table: Table, *names: str) -> Column:
     """Microseconds since 1970 UTC, as `instant`, but a time without an offset is UTC whatever the connection's time zone."""
-    found = find(table, *names)
-    if found is None or not table[found].type().is_string():
+    column = first(table, *names)
+    if column is None or not column.type().is_string():
         return instant(table, *names)
-    words = table[found].strip()
+    words = column.strip()
     zoned = ibis.cases((words.re_search(NO_OFFSET), words.concat("+00:00")),
                        (words.re_search(DATE), words.concat(" 00:00:00+00:00")), else_=ibis.null("string"))
-    return ibis.coalesce(_time_in(zoned), instant(table, found))
+    return ibis.coalesce(_time_in(zoned), instant(table, *names))
 
 
 def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     """Microseconds since 1970 UTC, as `instant`, of text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM too."""
-    found = find(table, *columns)
-    if found is None or not table[found].type().is_string():
+    column = first(table, *columns)
+    if column is None or not column.type().is_string():
         return instant(table, *columns)
-    words = table[found].strip()
+    words = column.strip()
     names = (*(("day", "month") if day_first else ("month", "day")), "year", "h", "m", "s", "half")
     part = {name: words.re_extract(YEAR_LAST, k).nullif("") for k, name in enumerate(names, start=1)}
     hour = part["h"].cast("int64").fill_null(0)
@@ -225,7 +226,7 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"),
                         ibis.ifelse(part["h"].isnull(), "+00:00", ""))
     told = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string"))
-    return ibis.coalesce(_time_in(told), instant(table, found))
+    return ibis.coalesce(_time_in(told), instant(table, *columns))
 
 
 def with_periods(table: Table, name: str) -> Table:
@@ -236,10 +237,10 @@ def with_periods(table: Table, name: str) -> Table:
     days. Null where a cell names none. Each step is a table of its own: in one expression each cell would be read a hundred
     times.
     """
-    found = find(table, name)
-    if found is None or not may_name_periods(table, name):
+    column = first(table, name)
+    if column is None or not may_name_periods(table, name):
         return table.mutate(**dict.fromkeys((STARTS, ENDS), ibis.null("int64")))
-    words, none = table[found].cast("string").strip().lower(), ibis.null("int64")
+    words, none = column.cast("string").strip().lower(), ibis.null("int64")
     part = {f"roi {kind}, {what}": words.re_extract(form, k).nullif("")
             for kind, (form, *places) in PERIODS.items() for what, k in zip(("year", "of it"), places, strict=True)}
     read = table.mutate(**part)
@@ -273,8 +274,8 @@ def with_periods(table: Table, name: str) -> Table:
 
 def may_name_periods(table: Table, name: str) -> bool:
     """True where a column's type leaves room for names of months and the like."""
-    found = find(table, name)
-    return found is not None and (table[found].type().is_string() or table[found].type().is_integer())
+    column = first(table, name)
+    return column is not None and (column.type().is_string() or column.type().is_integer())
 
 
 def _month(number: Column) -> Column:

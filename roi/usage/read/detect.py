@@ -1,4 +1,9 @@
-"""Which format a file is: by the names of its columns, or by the keys of its JSON."""
+"""Which format a file is: by the names of its columns, or by the keys of its JSON.
+
+Other files of known tools hold no usage that could be read, and are told by such names too (formats/unread.csv), with which one
+of theirs does. Sources: API references of Anthropic and OpenAI (2026-11); Azure's cost export and diagnostic logs as tests of
+public repositories write them (2025-03 to 2026-07); the schema of Weave's calls; vLLM's logger.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from roi.disk import packaged_rows
 from roi.errors import InputError, UnknownName, UnnamedColumns, nearest
 from roi.scenario.other_files import OWN_COLUMNS, known_by_keys, refuse_no_text
 from roi.usage.formats.generic import format_of_lines, generic_format
 from roi.usage.formats.nested import columns_of, opened_cells
 from roi.usage.formats.own_columns import SAID, check_mapped, found_and_missing, has_counts_twice
-from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
@@ -29,6 +34,12 @@ ANSWERS: Final = frozenset({"gemini-calls", "openai-calls"})
 """Formats whose lines are answers as a vendor's API gave them."""
 LOOKED_AT: Final = 1_000
 """Documents after a vendor's answer among which one of another kind is looked for."""
+OF_RESULTS: Final = frozenset({"score", "correct", "is_correct", "passed", "acc", "exact_match"})
+"""A column of an evaluation's results, which count no tokens."""
+LOG_LINE: Final = re.compile(r"(\(\w+ pid=\d+\) )?(DEBUG|INFO|WARNING|ERROR)(:|\s+\d\d-\d\d \d\d:\d\d:\d\d)")
+"""Beginning of a line of vLLM's log, or uvicorn's."""
+SERVER_LOG: Final = ("a server's log in words, which tells no tokens of a call; vLLM's spans do (--otlp-traces-endpoint), with"
+                     " --model, since they name none")  # fmt: skip
 MAP: Final = f"for your own table name the columns: {OWN_COLUMNS}"
 
 
@@ -102,9 +113,13 @@ def _of_total(header: Sequence[str]) -> str:
 
 
 def _check_known(names: Sequence[str], shown: str) -> None:
-    """Raise for a file of a known tool that holds no usage, with what does."""
-    if (told := told_unread(names)) is not None:
-        raise InputError(f"{shown}: {told}")
+    """Raise for a file of a known tool that holds no usage, with what does: of several, that of which most names are there."""
+    own = {name.lower() for name in names}
+    known = [(names, told) for names, told in packaged_rows("usage/formats/unread.csv") if own.issuperset(names.split(";"))]
+    if known:
+        raise InputError(f"{shown}: {max(known, key=lambda each: each[0].count(';'))[1]}")
+    if own & OF_RESULTS and not any("token" in name for name in own):
+        raise InputError(f"{shown}: results of an evaluation and no usage; how good they are: roi quality")
 
 
 def _check_columns(names: Sequence[str], shown: str, options: FileOptions) -> None:

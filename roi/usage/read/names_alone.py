@@ -42,7 +42,7 @@ def source_shown(name: str) -> str:
     return "table of your own" if name == OWN_TABLE else name
 
 
-def names_shown(records: Table, said: str | None, known: Container[str] = ()) -> Table:
+def names_shown(records: Table, said: str | None, known: Container[str]) -> Table:
     """The records with names alone as provider, by its own name, model and tier; `said` is the user's own word for the model.
 
     For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.

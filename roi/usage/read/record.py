@@ -153,7 +153,7 @@ class Fields:
     """Currency of the cost: another than USD drops a row of a cost export, and is left out of a row with tokens, which an empty
     cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
-    """(condition, why the row is dropped) of the format's own, looked at first and in order."""
+    """(condition, why the row is dropped) of the format's own, looked at first and in order; one that is null drops no row."""
 
     def disjoint(self) -> "Fields":
         """The fields with the input that was not cached in place of one that counts all; the last reason is more than all."""

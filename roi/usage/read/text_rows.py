@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from roi.disk import TOO_MANY_VALUES, UNIQUE, GivenTwice, lines_of, parse_json
 from roi.errors import InputError
+from roi.usage.formats.json_counts import documents_of
 from roi.usage.formats.nested import usage_lost
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import LINE, Document, Format
@@ -224,11 +225,7 @@ def objects_of(document: object, shown: str) -> list[Document]:
 
 def unwrapped(documents: Sequence[Document]) -> list[Document]:
     """The objects in lists that the documents are wrapped around ({"result": [...]}); none where there is no such list."""
-    found: list[Document] = []
-    for document in documents:
-        held: list[object] = next((document[key] for key in WRAPPERS if isinstance(document.get(key), list)), [])
-        found += [item for item in held if isinstance(item, dict)]
-    return found
+    return [item for document in documents for item in documents_of(document, *WRAPPERS)]
 
 
 def _lines(stream: BinaryIO, file: SourceFile, shape: FileShape, unread: UnreadRows) -> Iterator[str]:

@@ -30,15 +30,8 @@ EVENTS: Final = ("api_request", "claude_code.api_request")
 IN_EVENTS: Final = ("input_tokens", "cache_read_tokens", "cache_creation_tokens", "output_tokens")
 """Names of requests' events, and of COUNTS in them."""
 OTHER_LINES: Final = (
-    "summary",
-    "file-history-snapshot",
-    "queue-operation",
-    "custom-title",
-    "agent-name",
-    "last-prompt",
-    "cost-state",
-    "attachment",
-)
+    "summary", "file-history-snapshot", "queue-operation", "custom-title", "agent-name", "last-prompt", "cost-state",
+    "attachment")
 """Kinds of lines that may stand at the beginning of a transcript, or be all of it."""
 
 

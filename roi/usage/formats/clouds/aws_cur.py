@@ -119,22 +119,22 @@ def fields(table: Table, _: FileOptions) -> Fields:
                       (line == "discountedusage", ibis.coalesce(real(table, *RESERVED), paid)), else_=paid)
     tier = usage.re_extract("[-_](flex|priority)", 1)
     counts = {name: ibis.ifelse(which == name, tokens, 0) for _, name in COUNTED}
-    other = [model.contains(part).fill_null(False) for part in ("embed", *OTHER_MODELS)]
+    other = [model.contains(part) for part in ("embed", *OTHER_MODELS)]
     return Fields(
         at_us=utc(table, "line_item_usage_start_date"), until_us=utc(table, "line_item_usage_end_date"), provider="aws",
         model=model, requests=None, cache_write_1h=ibis.ifelse(of_hour, tokens, 0), **counts,
         batch=usage.contains("batch"), tier=ibis.cases((usage.re_search(FAST), "latency-optimized"), else_=tier.nullif("")),
         long_context=usage.re_search("[-_](long[-_]|lctx)"),
         cost_usd=cost, costs=(NET, "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
-        reasons=(((line.re_search(OF_PLAN) & ~used).fill_null(False), "what a plan or a reservation costs"),
+        reasons=((line.re_search(OF_PLAN) & ~used, "what a plan or a reservation costs"),
                  (~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
-                 ((line == "credit").fill_null(False), "a credit, which pays for usage"),
-                 ((less & _any_net(table)).fill_null(False), "a discount, which costs are after"),
+                 (line == "credit", "a credit, which pays for usage"),
+                 (less & _any_net(table), "a discount, which costs are after"),
                  (~(used | less | line.isin(BESIDE)).fill_null(False), "tax"),
                  (which.isnull(), NO_TOKENS),
                  *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
                  (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in (pricing_unit)"),
-                 ((tokens == 0).fill_null(False), EMPTY_BUCKET)))
+                 (tokens == 0, EMPTY_BUCKET)))
 
 
 def _any_net(table: Table) -> Column:
@@ -189,7 +189,7 @@ def _routed(table: Table) -> Column:
     """What Bedrock calls the model, with global. before it where the price is a global one, which is a name of its own."""
     called = table.roi_called
     routed = table.roi_usage.contains("global") & called.re_search(API_ID) & ~called.startswith("global.")
-    return ibis.ifelse(routed.fill_null(False), ibis.literal("global.").concat(called), called)
+    return ibis.ifelse(routed, ibis.literal("global.").concat(called), called)
 
 
 def _renamed(table: Table) -> Table:

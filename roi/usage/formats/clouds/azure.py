@@ -36,7 +36,7 @@ def call_rows(document: Document) -> Iterator[Document]:
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What rows say."""
-    part = (whole(table, "sequencenumber") > 0).fill_null(False) & text(table, "prompttokens").isnull()
+    part = (whole(table, "sequencenumber") > 0) & text(table, "prompttokens").isnull()
     times = [year_last_instant(table, name, day_first=options.dates == "eu") for name in TIMES]
     return Fields(
         at_us=ibis.coalesce(*times), model=text(table, "modelname"),

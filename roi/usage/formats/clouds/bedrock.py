@@ -39,22 +39,14 @@ def fields(table: Table, _: FileOptions) -> Fields:
     operation = text(table, "operation")
     other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
     return Fields(
-        at_us=instant(table, "timestamp"),
-        provider="aws",
-        model=model,
-        uncached_input=whole(table, "inputtokencount"),
-        cache_read=count(table, "cachereadinputtokencount"),
-        cache_write=count(table, "cachewriteinputtokencount"),
+        at_us=instant(table, "timestamp"), provider="aws", model=model, uncached_input=whole(table, "inputtokencount"),
+        cache_read=count(table, "cachereadinputtokencount"), cache_write=count(table, "cachewriteinputtokencount"),
         cache_write_1h=count(table, KEPT),
         life_open=text(table, KEPT).isnull().ifelse(count(table, "cachewriteinputtokencount"), 0),
         output=whole(table, "outputtokencount"),
-        reasons=(
-            (text(table, "errorcode").notnull(), "failed call"),
-            ((operation.notnull() & ~operation.lower().re_search(CALLS)).fill_null(False), "an operation that calls no model"),
-            (model.contains("embed").fill_null(False), "an embedding model"),
-            (other.fill_null(False), "an image, video, speech or rerank model"),
-        ),
-    )
+        reasons=((text(table, "errorcode").notnull(), "failed call"),
+                 (operation.notnull() & ~operation.lower().re_search(CALLS), "an operation that calls no model"),
+                 (model.contains("embed"), "an embedding model"), (other, "an image, video, speech or rerank model")))
 
 
 def without_arn(model: Column) -> Column:
@@ -121,26 +113,12 @@ def insights_rows(document: Document) -> Iterator[Document]:
 
 
 BEDROCK_LOG: Final = Format(
-    name="bedrock-log",
-    title="AWS Bedrock invocation log",
-    grain="call",
+    name="bedrock-log", title="AWS Bedrock invocation log", grain="call",
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
-    uses=(
-        "cachereadinputtokencount",
-        "cachewriteinputtokencount",
-        KEPT,
-        "accountid",
-        "errorcode",
-        "caller",
-        "requestid",
-        "operation",
-    ),
-    fields=fields,
-    recognises=lambda document: next(_entries(document), None) is not None,
-    flatten=entry_rows,
-    may_lack_hour=True,
-    groups={"key": "caller", "project": "accountid"},
-)
+    uses=("cachereadinputtokencount", "cachewriteinputtokencount", KEPT, "accountid", "errorcode", "caller", "requestid",
+          "operation"),
+    fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
+    may_lack_hour=True, groups={"key": "caller", "project": "accountid"})
 BEDROCK_INSIGHTS: Final = replace(
     BEDROCK_LOG, name="bedrock-insights", title="CloudWatch Logs Insights CSV", needs=frozenset({"@timestamp", "@message"}),
     uses=(*BEDROCK_LOG.needs, *BEDROCK_LOG.uses), recognises=None, flatten=insights_rows, table_by_document=True)

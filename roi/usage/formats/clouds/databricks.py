@@ -40,7 +40,7 @@ def prepare(table: Table) -> Table:
 
 def fields(table: Table, _: FileOptions) -> Fields:
     """What rows say of calls."""
-    external = (text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL").fill_null(False)
+    external = text(table, "destination_type") == "EXTERNAL_FOUNDATION_MODEL"
     served = text(table, "destination_name").re_replace(ENDPOINT, "databricks-")
     vendor = text(table, "api_type").split("/")[0]
     return Fields(
@@ -49,7 +49,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
         model=external.ifelse(text(table, "destination_model"), served),
         input=whole(table, "input_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
         output=count(table, "output_tokens"), reasoning=table["n_reasoning"],
-        reasons=(((whole(table, "status_code") >= FAILED).fill_null(False), "failed call"),
+        reasons=((whole(table, "status_code") >= FAILED, "failed call"),
                  (text(table, "input_tokens").isnull() & ~vendor.isin((*VENDORS, OWN)).fill_null(False),
                   "no tokens are counted, as of calls of a tool")))
 
@@ -57,8 +57,8 @@ def fields(table: Table, _: FileOptions) -> Fields:
 def rows(document: Document) -> Iterator[Document]:
     """Rows of a row, or of a page of them: `token_details` cut down to its counts, under a name that is no count's."""
     for item in items_of(document):
-        details = pruned(item.get("token_details"), [path for paths in DETAILS.values() for path in paths])
-        yield scalars(item, DATABRICKS_GATEWAY.columns - {"token_details"}) | {OPENED: details}
+        opened = {OPENED: pruned(item.get("token_details"), DETAILS)}
+        yield scalars(item, DATABRICKS_GATEWAY.columns - {"token_details"}) | opened
 
 
 DATABRICKS_GATEWAY: Final = Format(

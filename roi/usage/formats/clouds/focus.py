@@ -35,8 +35,8 @@ def fields(table: Table, _: FileOptions) -> Fields:
     charge = text(table, "chargecategory").lower()
     reasons = [
         (~counted, "a service other than AI"),
-        *(((charge == word).fill_null(False), word) for word in ("tax", "credit", "adjustment")),
-        (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase")]
+        *((charge == word, word) for word in ("tax", "credit", "adjustment")),
+        (~charge.isin(("usage", "purchase")), "a kind of charge other than usage or purchase")]
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
         provider=_paid(table),

@@ -9,8 +9,6 @@ getlago/lago-agent-sdk-js, tests/unit/gateway/adapters/fixtures/cloudflare_gatew
 """
 
 from collections.abc import Iterator
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from roi.usage.formats.json_counts import amount, count_cell, documents_of, pruned, scalars, with_counts
@@ -39,7 +37,7 @@ def call_rows(document: Document) -> Iterator[Document]:
         yield scalars(call, NAMES) | {
             "tokens_in": count_cell(call.get("tokens_in")), "tokens_out": count_cell(call.get("tokens_out")),
             "cost": amount(call.get("cost")),
-            "usage_metadata": pruned(call.get("usage_metadata"), [path for paths in DETAILS.values() for path in paths])}
+            "usage_metadata": pruned(call.get("usage_metadata"), DETAILS)}
 
 
 def fields(table: Table, _: FileOptions) -> Fields:
@@ -47,9 +45,9 @@ def fields(table: Table, _: FileOptions) -> Fields:
     given, output = whole(table, "tokens_in"), whole(table, "tokens_out")
     read, written, provider = table["n_read"], table["n_write"], text(table, "provider").lower()
     claude = (provider == VERTEX) & text(table, "model").lower().contains("claude")
-    beside = reduce(or_, (each.fill_null(False) for each in (provider.isin(LEFT_OUT), claude, read + written > given)))
-    thought = ((table["n_total"] == given + output + table["n_reasoning"]).fill_null(False)).ifelse(table["n_reasoning"], 0)
-    hit = text(table, "cached").lower().isin(YES).fill_null(False)
+    beside = provider.isin(LEFT_OUT) | claude | (read + written > given)
+    thought = (table["n_total"] == given + output + table["n_reasoning"]).ifelse(table["n_reasoning"], 0)
+    hit = text(table, "cached").lower().isin(YES)
     failed = ~text(table, "success").lower().isin(YES).fill_null(True) & (output.fill_null(0) == 0)
     return Fields(
         at_us=instant(table, "created_at"), provider=provider, model=text(table, "model"),

@@ -80,9 +80,9 @@ def call_fields(table: Table, _: FileOptions) -> Fields:
         input=whole(table, "prompt_tokens"), cache_read=table["n_read"], cache_write=table["n_write"],
         cache_write_1h=table["n_write_1h"], output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
-        reasons=(((status.lower() == FAILED).fill_null(False), "a failed call"),
+        reasons=((status.lower() == FAILED, "a failed call"),
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
-                 (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),
+                 (text(table, "call_type").lower().re_search(OTHER_CALLS),
                   "no completion (an embedding, image, batch job or the like)")))
 
 
@@ -99,8 +99,8 @@ def day_fields(table: Table, _: FileOptions) -> Fields:
         cache_write=count(table, "cache_creation_input_tokens"), counts=("successful_requests", "api_requests"),
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
-                 ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),
-                 (failed.fill_null(False), EMPTY_BUCKET)))
+                 (failed & (count(table, "failed_requests") > 0), "failed calls"),
+                 (failed, EMPTY_BUCKET)))
 
 
 def prepare_calls(table: Table) -> Table:
@@ -121,7 +121,7 @@ def spend_log_rows(document: Document) -> Iterator[Document]:
     """Rows of a row, or of a page of /spend/logs: `metadata` cut down to its counts and status, the tags to the first."""
     for item in items_of(document):
         row, metadata = scalars(item, LITELLM_SPENDLOGS.columns), item.get("metadata")
-        row["metadata"] = pruned(metadata, [path for paths in COUNTS.values() for path in paths])
+        row["metadata"] = pruned(metadata, COUNTS)
         words, tags = object_of(metadata), object_of(item.get("request_tags"))
         if isinstance(words, dict) and words.get("status") == FAILED:
             row["metadata"]["status"] = FAILED

@@ -59,12 +59,7 @@ def spend_fields(table: Table, _: FileOptions) -> Fields:
     """What days of /spend/logs say."""
     start = utc(table, "starttime")
     return Fields(
-        at_us=start,
-        until_us=start + DAY_US,
-        provider="litellm",
-        model=text(table, "model"),
-        cost_usd=real(table, "spend"),
-    )
+        at_us=start, until_us=start + DAY_US, provider="litellm", model=text(table, "model"), cost_usd=real(table, "spend"))
 
 
 def ui_fields(table: Table, options: FileOptions) -> Fields:
@@ -73,44 +68,22 @@ def ui_fields(table: Table, options: FileOptions) -> Fields:
     output = count(table, "completion tokens")
     spend = bounded(text(table, "spend ($)").replace(",", "").replace("$", "").try_cast("float64"))
     return Fields(
-        at_us=start,
-        until_us=start + DAY_US,
-        model=options.model or NO_MODEL,
-        input=total,
-        cache_read=count(table, "cache read tokens"),
-        cache_write=count(table, "cache creation tokens"),
-        output=output,
-        requests=served,
-        counts=("successful requests",),
-        cost_usd=spend.nullif(0.0),
-        reasons=((((served == 0) & (total + output == 0)).fill_null(False), EMPTY_BUCKET),),
-    )
+        at_us=start, until_us=start + DAY_US, model=options.model or NO_MODEL, input=total,
+        cache_read=count(table, "cache read tokens"), cache_write=count(table, "cache creation tokens"), output=output,
+        requests=served, counts=("successful requests",), cost_usd=spend.nullif(0.0),
+        reasons=(((served == 0) & (total + output == 0), EMPTY_BUCKET),))
 
 
 LITELLM_ACTIVITY: Final = replace(
-    LITELLM_DAILY,
-    name="litellm-activity",
-    title="LiteLLM daily activity",
-    flatten=activity_rows,
-    recognises=lambda document: next(_by_model(document), None) is not None,
-)
+    LITELLM_DAILY, name="litellm-activity", title="LiteLLM daily activity", flatten=activity_rows,
+    recognises=lambda document: next(_by_model(document), None) is not None)
 LITELLM_SPEND_DAYS: Final = Format(
-    name="litellm-spend-days",
-    title="LiteLLM spend by day",
-    grain="cost",
-    needs=frozenset({"starttime", "model", "spend", "spend by day"}),
-    uses=(),
-    fields=spend_fields,
+    name="litellm-spend-days", title="LiteLLM spend by day", grain="cost",
+    needs=frozenset({"starttime", "model", "spend", "spend by day"}), uses=(), fields=spend_fields,
     recognises=lambda day: {"startTime", "spend", "models"} <= day.keys() and isinstance(day["models"], dict),
-    flatten=spend_rows,
-)
+    flatten=spend_rows)
 LITELLM_UI: Final = Format(
-    name="litellm-ui",
-    title="LiteLLM UI CSV",
-    grain="bucket",
+    name="litellm-ui", title="LiteLLM UI CSV", grain="bucket",
     needs=frozenset({"date", "spend ($)", "successful requests", "prompt tokens", "completion tokens"}),
-    uses=(*UI_COUNTS, *ENTITIES, *(f"{name} id" for name in ENTITIES)),
-    fields=ui_fields,
-    parts=(*ENTITIES, *(f"{name} id" for name in ENTITIES)),
-    groups={"project": "team", "tag": "tag", "user": "user"},
-)
+    uses=(*UI_COUNTS, *ENTITIES, *(f"{name} id" for name in ENTITIES)), fields=ui_fields,
+    parts=(*ENTITIES, *(f"{name} id" for name in ENTITIES)), groups={"project": "team", "tag": "tag", "user": "user"})

@@ -30,9 +30,9 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
     own_key = real(table, "byok_usage_inference").fill_null(0.0)
     cost = real(table, "cost_total") + own_key
     model, variant = text(table, "model_permaslug"), text(table, "variant").lower()
-    priced = variant.isin(PRICED_VARIANTS).fill_null(False) & ~model.contains(":").fill_null(False)
-    nothing = ((output == 0) & (cost.fill_null(0.0) == 0)).fill_null(False)
-    failed = (text(table, "finish_reason_normalized").lower() == "error").fill_null(False)
+    priced = variant.isin(PRICED_VARIANTS) & ~model.contains(":").fill_null(False)
+    nothing = (output == 0) & (cost.fill_null(0.0) == 0)
+    failed = text(table, "finish_reason_normalized").lower() == "error"
     return Fields(
         at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
         input=whole(table, "tokens_prompt"), cache_read=count(table, "tokens_cached"), output=output,
@@ -45,7 +45,7 @@ def day_fields(table: Table, _: FileOptions) -> Fields:
     """What items of Activity API pages, and rows of the activity CSV by day, say."""
     start, output = utc(table, "date"), whole(table, "completion_tokens", "completion tokens")
     total, own_key = whole(table, "prompt_tokens", "prompt tokens"), real(table, "byok_usage_inference", "byok usage")
-    empty = ((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False)
+    empty = (total + output == 0) & (whole(table, "requests") == 0)
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER,
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug", "slug")), uncached_input=total, output=output,

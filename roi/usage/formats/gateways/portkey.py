@@ -44,8 +44,8 @@ def fields(table: Table, options: FileOptions) -> Fields:
     """What calls say."""
     given = ambiguous_input(whole(table, "req_units"), count(table, "read"), count(table, "written"), options, shows=True)
     status, output = real(table, "response_status_code"), whole(table, "res_units")
-    failed = (status >= 400).fill_null(False) | text(table, "is_success").lower().isin(("0", "false")).fill_null(False)
-    hit = text(table, "cache_status").lower().isin(HITS).fill_null(False)
+    failed = (status >= 400) | text(table, "is_success").lower().isin(("0", "false"))
+    hit = text(table, "cache_status").lower().isin(HITS)
     reasons = (failed & (output.fill_null(0) == 0), "failed call"), (hit, "answered from Portkey's cache")
     return Fields(
         at_us=instant(table, "created_at"), provider=text(table, "ai_org").lower(),

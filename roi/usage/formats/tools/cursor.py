@@ -25,12 +25,12 @@ def fields(table: Table, _: FileOptions) -> Fields:
     kind = text(table, "kind").lower()
     failed = kind.startswith("errored") | kind.startswith("aborted")
     empty = reduce(and_, [text(table, name).isnull() for name in COUNTS])
-    reasons = [(failed.fill_null(False), "failed or aborted call, not charged"),
-               ((kind == "user api key").fill_null(False), "paid with the user's own key: the provider's export has it"),
+    reasons = [(failed, "failed or aborted call, not charged"),
+               (kind == "user api key", "paid with the user's own key: the provider's export has it"),
                (empty, "no token counts")]
     if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
-        reasons.append((other.fill_null(False), "Total Tokens is not the sum of the four counts"))
+        reasons.append((other, "Total Tokens is not the sum of the four counts"))
     cost = bounded(text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64"))  # null where it is a word
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model"),

@@ -35,16 +35,17 @@ COUNTS: Final = {
     "output_audio": ("output_audio_tokens", "output_audio"),
 }  # fmt: skip
 """What a key of usage_details counts, and the keys that integrations give it."""
-
+PATHS: Final = {f"n_{what}": tuple((key,) for key in keys) for what, keys in COUNTS.items()}
+TOTAL: Final = {"total": (("total",),)}
+"""Columns of counts, and the one of the costs, with their places in a map."""
 COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost", "details_cost")
 
 
 def prepare(raw: Table) -> Table:
     """The observations with a column for each count of usage_details."""
-    counts = {f"n_{what}": [(key,) for key in keys] for what, keys in COUNTS.items()}
     cost = json_of(raw, "cost_details", "costdetails")
     total = ibis.null("string") if cost is None else cost["total"].cast("string").replace('"', "")
-    return with_counts(raw.mutate(details_cost=total), ("usage_details", "usagedetails"), counts)
+    return with_counts(raw.mutate(details_cost=total), ("usage_details", "usagedetails"), PATHS)
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -62,7 +63,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     counts_cache = inside if options.includes_cache is False else ~outside
     kind = text(table, "type").upper().fill_null("")
     empty = n["input"] + n["output"] + cached + n["total"] == 0
-    failed = (text(table, "level").upper() == "ERROR").fill_null(False)
+    failed = text(table, "level").upper() == "ERROR"
     return Fields(
         at_us=utc(table, "start_time", "starttime"),
         model=ibis.coalesce(*(text(table, name) for name in ("provided_model_name", "providedmodelname", "model"))),
@@ -96,14 +97,10 @@ def observation_rows(document: Document) -> Iterator[Document]:
     """Rows of a document, a trace's observations among them, usage_details cut down to its counts."""
     for item in observations(document):
         row = scalars(item, LANGFUSE.columns | LANGFUSE_UI.columns)
-        for name in ("usage_details", "usageDetails"):
-            if name in item:
-                row[name] = pruned(item[name], [(key,) for keys in COUNTS.values() for key in keys])
-        for name in ("cost_details", "costDetails"):
-            if name in item:
-                row[name] = pruned(item[name], [("total",)])
+        for names, counts in ((("usage_details", "usageDetails"), PATHS), (("cost_details", "costDetails"), TOTAL)):
+            row |= {name: pruned(item[name], counts) for name in names if name in item}
         if not row.get("usage_details") and not row.get("usageDetails") and "usage" in item:  # of older APIs
-            row["usageDetails"] = pruned(item["usage"], [(key,) for keys in COUNTS.values() for key in keys])
+            row["usageDetails"] = pruned(item["usage"], PATHS)
         yield row
 
 

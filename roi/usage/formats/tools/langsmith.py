@@ -45,13 +45,13 @@ def run_rows(document: Document) -> Iterator[Document]:
 def fields(table: Table, _: FileOptions) -> Fields:
     """What runs say."""
     kind = text(table, "run_type").lower()
-    failed = (text(table, "status").lower() == "error").fill_null(False) & (count(table, "completion_tokens") == 0)
+    failed = (text(table, "status").lower() == "error") & (count(table, "completion_tokens") == 0)
     return Fields(
         at_us=instant(table, "start_time"), provider=text(table, "ls_provider").lower(),
         model=text(table, "ls_model_name"), input=whole(table, "prompt_tokens"), cache_read=count(table, "cache_read"),
         cache_write=count(table, "cache_write"), output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
         cost_usd=real(table, "total_cost"), costs=("total_cost",),
-        reasons=(((kind == "embedding").fill_null(False), "embeddings"), ((kind != "llm").fill_null(True), NO_CALL),
+        reasons=((kind == "embedding", "embeddings"), ((kind != "llm").fill_null(True), NO_CALL),
                  (failed, "failed call")))
 
 

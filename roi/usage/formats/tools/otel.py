@@ -102,7 +102,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     """What spans say, as `counted`."""
     total, output, read, written = table.roi_input, table.roi_output, table.roi_read, table.roi_written
     of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
-    total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
+    total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE), read, 0)
     given = ambiguous_input(total, read, written, options, shows=True, known=of_genai)
     tier = text(table, ATTRIBUTES["tier"]).lower()
     inside, beside = table.roi_reasoning, table.roi_beside
@@ -125,10 +125,10 @@ def _reasons(table: Table) -> list[tuple[Column, str]]:
     served = text(table, "served").isin(("true",)).fill_null(False) & operation.isnull() & counted & ~named
     older = older | (served & ~trace.isin(text(of_clients, "span_id").re_extract("^[^:]*", 0)).fill_null(False))
     children = table.filter((call | older) & counted & text(table, "parent_span_id").notnull())
-    around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
-    failed = (text(table, "error") == "true").fill_null(False)
+    around = text(table, "span_id").isin(text(children, "parent_span_id"))
+    failed = text(table, "error") == "true"
     return [
-        (operation.isnull() & ~older, "a span of no model"), (operation.startswith("embed").fill_null(False), "embeddings"),
+        (operation.isnull() & ~older, "a span of no model"), (operation.startswith("embed"), "embeddings"),
         (~(call | older), "an agent, tool or other span, which repeats the counts of its calls"),
         (around, "a span around another span of the same call"), (failed & ~counted, "failed call"),
         (~counted, "a call without token counts")]
@@ -137,7 +137,7 @@ def _reasons(table: Table) -> list[tuple[Column, str]]:
 def _model(table: Table, provider: Column) -> Column:
     """The model that answered; at AWS the one that was asked for, since its region's prefix has a price of its own."""
     asked, answered = without_arn(text(table, ATTRIBUTES["asked"])), without_arn(text(table, ATTRIBUTES["answered"]))
-    first = ibis.ifelse((provider == "aws").fill_null(False), asked, answered)
+    first = ibis.ifelse(provider == "aws", asked, answered)
     return ibis.coalesce(first, answered, asked)
 
 
@@ -271,24 +271,11 @@ def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed
 
 
 OTEL_GENAI: Final = Format(
-    name="otel-genai",
-    title="OpenTelemetry GenAI spans",
-    grain="call",
+    name="otel-genai", title="OpenTelemetry GenAI spans", grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
     uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name", "scope.name",
           "scope.version", "served"),
-    fields=fields,
-    recognises=has_spans,
-    flatten=span_rows,
-    prepare=counted,
-    may_lack_cached=True,
-    may_lack_written=True,
-    may_lack_hour=True,
-    may_double={"google": f"OpenInference's google-genai {TWICE[0]} to {TWICE[-1]}"},
-    groups={
-        "project": "service.name",
-        "session": ATTRIBUTES["session"],
-        "tag": ATTRIBUTES["agent"],
-        "prompt": ATTRIBUTES["prompt"],
-    },
-)
+    fields=fields, recognises=has_spans, flatten=span_rows, prepare=counted, may_lack_cached=True, may_lack_written=True,
+    may_lack_hour=True, may_double={"google": f"OpenInference's google-genai {TWICE[0]} to {TWICE[-1]}"},
+    groups={"project": "service.name", "session": ATTRIBUTES["session"], "tag": ATTRIBUTES["agent"],
+            "prompt": ATTRIBUTES["prompt"]})

@@ -31,7 +31,7 @@ def as_spans(raw: Table) -> Table:
     return raw.mutate(**{
         **found, operation: ibis.coalesce(said, found[operation]), "span_id": trace.concat(":", text(raw, SPAN)),
         "parent_span_id": parent.isnull().ifelse(ibis.null("string"), trace.concat(":", parent)),
-        "error": (text(raw, STATUS).upper() == "ERROR").fill_null(False).ifelse("true", "false"),
+        "error": (text(raw, STATUS).upper() == "ERROR").ifelse("true", "false"),
     })  # fmt: skip
 
 

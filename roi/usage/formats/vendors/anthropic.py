@@ -95,14 +95,9 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the console's cost CSV say, in dollars; its model is a name for people."""
     start, kind = utc(table, "usage_date_utc"), text(table, "cost_type").lower().fill_null("token")
     return Fields(
-        at_us=start,
-        until_us=start + _width_us(table, start),
-        provider="anthropic",
+        at_us=start, until_us=start + _width_us(table, start), provider="anthropic",
         model=ibis.ifelse(kind.startswith("token"), text(table, "model"), kind.replace(" ", "_")),
-        **kind_of_use(table, "usage_type"),
-        cost_usd=real(table, "cost_usd"),
-        reasons=((~kind.startswith("token"), NO_TOKENS),),
-    )
+        **kind_of_use(table, "usage_type"), cost_usd=real(table, "cost_usd"), reasons=((~kind.startswith("token"), NO_TOKENS),))
 
 
 def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of Fields
@@ -146,30 +141,21 @@ ANTHROPIC_CSV: Final = Format(
           "inference_geo", "web_search_count"),
     fields=csv_fields, parts=("api_key", "workspace", "inference_geo"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
-    name="anthropic-usage-api",
-    title="Anthropic usage report",
-    grain="bucket",
+    name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", SEARCHES, *USAGE),
-    fields=usage_fields,
-    recognises=_has_results("uncached_input_tokens"),
-    flatten=usage_rows,
-    parts=(*KEYS, "inference_geo"),
+    uses=("ending_at", SEARCHES, *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"),
+    flatten=usage_rows, parts=(*KEYS, "inference_geo"),
     split_by=(*KEYS, "service_tier", "context_window", "speed", "inference_geo"),
-    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"},
-)
+    groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})
 ANTHROPIC_COST_API: Final = Format(
     name="anthropic-cost-api", title="Anthropic cost report", grain="cost",
     needs=frozenset({"starting_at", "ending_at", "amount", "currency", "cost_type", "workspace_id"}),
     uses=COSTS, fields=cost_fields, recognises=_has_results("amount", "currency"), flatten=cost_rows,
     parts=("workspace_id", "cost_type"), split_by=("workspace_id", "model"), groups={"project": "workspace_id"})
 ANTHROPIC_COST_CSV: Final = Format(
-    name="anthropic-cost-csv",
-    title="Anthropic cost CSV",
-    grain="cost",
+    name="anthropic-cost-csv", title="Anthropic cost CSV", grain="cost",
     needs=frozenset({"usage_date_utc", "model", "token_type", "cost_usd"}),
     uses=("cost_type", "usage_type", "context_window", "speed", "api_key", "workspace", "inference_geo"),
     fields=cost_csv_fields,
     parts=("api_key", "workspace", "usage_type", "token_type", "cost_type", "context_window", "inference_geo"),
-    groups={"key": "api_key", "project": "workspace"},
-)
+    groups={"key": "api_key", "project": "workspace"})

@@ -30,7 +30,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
         model=text(table, "model"), **counts,
         reasons=((~kind.isin(tuple(TYPES.values())).fill_null(False), "a type of row that is no known count"),
-                 (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), EMPTY_BUCKET)))
+                 (amount.isnull(), "a count that cannot be read"), (amount == 0, EMPTY_BUCKET)))
 
 
 DEEPSEEK_CSV: Final = Format(
@@ -47,7 +47,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
         model=text(table, "model"),
-        cost_usd=ibis.ifelse((of_file < 0).fill_null(False), -cost, cost), currency=text(table, "currency"))
+        cost_usd=ibis.ifelse(of_file < 0, -cost, cost), currency=text(table, "currency"))
 
 
 DEEPSEEK_COST_CSV: Final = Format(

@@ -73,7 +73,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     """What answers say."""
     given = whole(table, "prompt_tokens") + count(table, "tool_tokens")
     made, thoughts = count(table, "candidates_tokens"), count(table, "thoughts_tokens")
-    inside = (given + made == whole(table, "total_tokens")).fill_null(False)
+    inside = given + made == whole(table, "total_tokens")
     tier = text(table, "tier").lower().re_replace("^on_demand_", "")
     return Fields(
         at_us=utc(table, "timestamp"), provider=options.provider or "google", model=text(table, "model").re_replace("^.*/", ""),

@@ -66,7 +66,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         model=model, uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), counts=("num_model_requests",),
         **service(tier, STANDARD, flag(table, "batch")),
-        reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
+        reasons=((empty, EMPTY_BUCKET), (left < 0, CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
                  (empty if options.model else model.isnull(), UNGROUPED)))
 
 
@@ -77,19 +77,11 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     other = ibis.cases((unit.notnull(), unit.lower() != "tokens"), (item.notnull(), ~of_tokens), else_=False)
     empty = currency.isnull() & text(table, "amount_value").isnull()
     return Fields(
-        at_us=instant(table, "start_time"),
-        until_us=instant(table, "end_time"),
-        provider="openai",
+        at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
         model=ibis.cases((of_tokens, item.re_extract(ITEM, 2)), (item.re_search(TOOL), item.replace(" ", "_")), else_=item),
         **service(ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).lower().nullif(""), None), ()),
-        long_context=item.lower().contains("long context").fill_null(False),
-        cost_usd=real(table, "amount_value"),
-        currency=currency,
-        reasons=(
-            (empty, EMPTY_BUCKET),
-            (other.fill_null(False), NO_TOKENS),
-        ),
-    )
+        long_context=item.lower().contains("long context").fill_null(False), cost_usd=real(table, "amount_value"),
+        currency=currency, reasons=((empty, EMPTY_BUCKET), (other, NO_TOKENS)))
 
 
 def _kinds(document: Document) -> list[object]:
@@ -112,30 +104,16 @@ def cost_rows(document: Document) -> Iterator[Document]:
 
 
 OPENAI_CSV: Final = Format(
-    name="openai-csv",
-    title="OpenAI dashboard CSV",
-    grain="bucket",
-    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}),
-    uses=USES,
-    fields=usage_fields,
-    parts=KEYS,
-    split_by=(*KEYS, "batch", "service_tier"),
-    groups={"project": "project_id", "key": "api_key_id", "user": "user_id"},
-)
+    name="openai-csv", title="OpenAI dashboard CSV", grain="bucket",
+    needs=frozenset({"start_time", "num_model_requests", "input_tokens", "model"}), uses=USES, fields=usage_fields, parts=KEYS,
+    split_by=(*KEYS, "batch", "service_tier"), groups={"project": "project_id", "key": "api_key_id", "user": "user_id"})
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
     recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
 OPENAI_COSTS_CSV: Final = Format(
-    name="openai-costs-csv",
-    title="OpenAI cost CSV",
-    grain="cost",
-    needs=frozenset({"start_time", "amount_value", "amount_currency"}),
-    uses=COST_USES,
-    fields=cost_fields,
-    parts=(*KEYS, "line_item"),
-    split_by=(*KEYS, "line_item"),
-    groups={"project": "project_id", "key": "api_key_id"},
-)
+    name="openai-costs-csv", title="OpenAI cost CSV", grain="cost",
+    needs=frozenset({"start_time", "amount_value", "amount_currency"}), uses=COST_USES, fields=cost_fields,
+    parts=(*KEYS, "line_item"), split_by=(*KEYS, "line_item"), groups={"project": "project_id", "key": "api_key_id"})
 OPENAI_COSTS_API: Final = replace(
     OPENAI_COSTS_CSV, name="openai-costs-api", title="OpenAI Costs API", needs=OPENAI_COSTS_CSV.needs | {"object"},
     flatten=cost_rows, recognises=lambda document: "organization.costs.result" in _kinds(document))

@@ -452,7 +452,7 @@ def test_an_npv_of_which_wrong_answers_are_no_part_is_not_called_cash(tmp_path: 
     """What own cards would fetch is in it (docs/economics.md, 1.7). Of wrong answers, at a guessed price, none counts."""
     policy = file(tmp_path, "policy.yaml", text="expected_npv_usd: {at_least: 1}\n")
     rules = check_file(None, policy, today=date(2026, 12, 1), overrides=("draws=64",)).rules
-    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["without wrong answers"]
+    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["on cash alone"]
 
 
 def test_a_limit_that_is_just_kept_is_not_printed_as_the_figure(tmp_path: Path, tickets: Path) -> None:

@@ -125,16 +125,17 @@ class OtherLeaders:
         else:
             along = _AlongCurves(self.curves, self.verdict, known)
             found = nearest_turn(ask, (*factors, *along.beside_other_plans(factors[-1])), along.expected, PROBES)
-        return None if found is None else (found[0], *(known[x].leaders[0] for x in found))
+        return None if found is None else (found[0], known[found[0]].leaders[0], known[found[1]].leaders[0])
 
     def leader_at(self, paths: Sequence[str], times: float) -> str:
         """Who leads at so many times these facts, by ASKED_DRAWS at most."""
         return self._at(paths, times).leaders[0]
 
     def _at(self, paths: Sequence[str], times: float, *, cursory: bool = False) -> Stood:
-        """How options stand there; `cursory` by FIRST_DRAWS alone where these name today's leader, luck aside."""
+        """How options stand there; `cursory` by FIRST_DRAWS alone where these name today's leader, luck aside, and today."""
         facts = {path: _times(self.case[path], times) for path in paths}
-        if cursory and set((first := self.stood_with(facts, FIRST_DRAWS)).leaders) == {self.verdict.leader}:
+        first = self.stood_with(facts, FIRST_DRAWS) if cursory else None
+        if first is not None and (times == 1.0 or set(first.leaders) == {self.verdict.leader}):
             return first
         return self.stood_with(facts, ASKED_DRAWS)
 

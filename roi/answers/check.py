@@ -210,7 +210,8 @@ def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float
         "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months,
         "chance_to_beat_staying": chance(o, counts), "wrong_answers": o.quality.wrong_rate,
     }
-    return figures[name], "without wrong answers" if counts == "cash" and name == "expected_npv_usd" else ""
+    own = "without wrong answers" if o.upfront_no_cash_usd else "on cash alone"  # what own cards would fetch is no cash
+    return figures[name], own if counts == "cash" and name == "expected_npv_usd" else ""
 
 
 def _oldest(c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:

@@ -264,12 +264,14 @@ def _tier_ratio(rows: "Sequence[tuple[str, Priced]]", role: str) -> float | None
     return now / standard if standard > 0 else None
 
 
-def bill_months(path: Path, today: Date | None = None, rates: Sequence[ExchangeRate] = ()) -> dict[str, dict[str, float]]:
+def bill_months(
+    path: Path, notes: list[str], today: Date | None = None, rates: Sequence[ExchangeRate] = (),
+) -> dict[str, dict[str, float]]:
     """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
 
     Amounts in a currency of `rates` are taken at the latest that is not of a day after the month, else at its first. InputError
-    names the row: a month twice, another currency, an amount that is none, or nothing at all for a month that is not over
-    `today`, whose bill is still to come.
+    names the row: a month twice, another currency, an amount that is none, or no month but such as are not over `today` and
+    for which nothing is billed yet; `notes` hear of these where others are there.
     """
     text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month", filled=True)
     try:
@@ -296,11 +298,14 @@ def bill_months(path: Path, today: Date | None = None, rates: Sequence[ExchangeR
         found[month] = {name: _amount(cell, f"{where}: {name}") * each[name] for name, cell in cells.items() if cell}
     if not found:
         raise InputError(f"--bill: {path}: no month")
-    for month, amounts in found.items():
-        if today is not None and after(month) > month_of(today) and not any(amounts.values()):
-            raise InputError(f"--bill: {path}: {month} is not over by this machine's clock, {today}, and nothing is billed for"
-                             " it yet; leave it out")
-    return found
+    early = [month for month, amounts in found.items()
+             if today is not None and after(month) > month_of(today) and not any(amounts.values())]
+    if early:
+        why = f"not over by this machine's clock, {today}, and nothing is billed for it yet"
+        if len(early) == len(found):
+            raise InputError(f"--bill: {path}: {early[0]} is {why}; leave it out")
+        notes += [f"--bill: {month} not judged: {why}" for month in early]
+    return {month: amounts for month, amounts in found.items() if month not in early}
 
 
 def _check_head(head: Sequence[str], path: Path) -> None:
@@ -359,8 +364,18 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
         raise InputError(f"{where}: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
 
 
-def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None) -> dict[str, MonthSums]:
-    """Months of the export and of the invoice; the invoice's amounts take the place of what tokens cost."""
+def told_by(
+    usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None, notes: list[str],
+) -> dict[str, MonthSums]:
+    """Months of the export and of the invoice; the invoice's amounts take the place of what tokens cost.
+
+    `notes` hear of months of the invoice that the export does not cover whole: what was paid is held against no volume there.
+    InputError where that is all of them.
+    """
+    beside = [month for month in bill if usage and month not in usage]
+    if beside and len(beside) < len(bill):
+        notes.append(f"--bill: {', '.join(beside)} not judged: --actual covers no such month whole")
+        bill = {month: amounts for month, amounts in bill.items() if month in usage}
     found = {month: usage.get(month, MonthSums()) for month in sorted({*usage, *bill})}
     for month, amounts in bill.items():
         sums = found[month]

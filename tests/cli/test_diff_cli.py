@@ -448,11 +448,11 @@ def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets
     assert rule["about"].startswith("options.")
 
 
-def test_an_npv_of_which_wrong_answers_are_no_part_is_not_called_cash(tmp_path: Path) -> None:
-    """What own cards would fetch is in it (docs/economics.md, 1.7). Of wrong answers, at a guessed price, none counts."""
+def test_an_npv_of_which_wrong_answers_are_no_part_is_called_as_on_the_screen(tmp_path: Path) -> None:
+    """No own cards are given up, so that it is cash (docs/economics.md, 1.7); wrong answers, at a guessed price, count none."""
     policy = file(tmp_path, "policy.yaml", text="expected_npv_usd: {at_least: 1}\n")
     rules = check_file(None, policy, today=date(2026, 12, 1), overrides=("draws=64",)).rules
-    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["without wrong answers"]
+    assert [rule.about for rule in rules if rule.name == "expected_npv_usd"] == ["on cash alone"]
 
 
 def test_a_limit_that_is_just_kept_is_not_printed_as_the_figure(tmp_path: Path, tickets: Path) -> None:

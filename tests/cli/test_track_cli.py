@@ -369,6 +369,15 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     assert "Traceback" not in done.stderr
 
 
+def test_a_month_that_is_not_over_is_left_out_and_the_others_are_judged(folder, tmp_path):
+    """2199-12 has no bill yet; 2026-12 has one."""
+    path = tmp_path / "bill.csv"
+    path.write_text("month,usd\n2026-12,9000\n2199-12,0\n")
+    done = track(folder, "--bill", path, "--format", "json")
+    assert [month["month"] for month in json.loads(done.stdout)["months"]] == ["2026-12"]
+    assert "--bill: 2199-12 not judged: not over by this machine's clock" in done.stderr
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--limit", "cash=1"], "unknown limit 'cash'; nearest: cash_over"),
     (["--limit", "payback_months=soon"], "'soon' is not usable; a number"),

@@ -110,7 +110,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return self._other_leaders.stood_with(facts, math.inf, (0.0,)).leaders[0]
+        return self._other_leaders.stood_with(facts, math.inf).leaders[0]
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:

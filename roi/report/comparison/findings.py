@@ -6,6 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
+from roi.economics.decision.turning.break_even import NOT_SEEN
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.case import Case
 from roi.facts.fact import Fact
@@ -120,8 +121,8 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
             cells = [cell for _, b in crossings for cell in (
-                ("itself", "") if b is None else (requests(b.first), requests(b.stays)) if b.until is None else
-                (requests(b.first), f"to {requests(b.until)}"))]
+                ("itself", "") if b is None else (requests(b.first), f"to {requests(b.until)}") if b.until is not None else
+                (requests(b.first), "not seen" if b.reason == NOT_SEEN else requests(b.stays)))]
             rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
             for words, b in crossings:
                 if b is not None and b.reason not in ORDINARY:
@@ -143,7 +144,8 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
                   f" whole horizon, set-up included{', where UNLESS goes by means and chances' * drawn(c)}; running cost: the"
                   " mean month after go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other"
                   " tested option that trains nothing. A further GPU costs before it is used, so an option may win first and"
-                  ' lose again: it wins for good from the second figure on, or no further than "to" says.'),
+                  ' lose again: it wins for good from the second figure on, or no further than "to" says.'
+                  f"{' Not seen: it wins at the end of the search.' * any(b.reason == NOT_SEEN for b in found.values())}"),
     ]
     if only is None and (good := c.break_even_requests_per_day) is not None:
         today = case_number(c.case, "workload.requests_per_day")

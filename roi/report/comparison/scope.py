@@ -97,6 +97,8 @@ def excluded(c: Comparison) -> list[str]:
     silent = [p for p, f in c.case.facts.items() if p.endswith(".reasoning_tokens") and f.basis is Basis.ASSUMED]
     if silent:
         found.append("reasoning tokens where tokens.MODEL.reasoning_tokens does not state them; they are billed as output")
+    if any(path.endswith(".training.usd_per_gpu_hour") and " spot: " in fact.source for path, fact in c.case.facts.items()):
+        found.append("interruptions of training on spot instances: steps done again, waiting")
     found += _of_servers(c) if kinds & SELF_HOSTED else []
     if OWN_HARDWARE in kinds:
         found.append("own hardware: insurance, disposal, network and shell of a data centre")

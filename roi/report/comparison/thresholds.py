@@ -5,7 +5,7 @@ import math
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import chance, value
-from roi.economics.decision.turning.break_even import NO_DIFFERENCE, OWNED, UNSTATED, BreakEven
+from roi.economics.decision.turning.break_even import NO_DIFFERENCE, NOT_SEEN, OWNED, UNSTATED, BreakEven
 from roi.economics.decision.turning.error_price import ONE_PRICE, one_price
 from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, RESALE, Signpost
 from roi.economics.inputs import Shared, path_of
@@ -56,7 +56,7 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
         return ""
     today, move = case_number(c.case, "workload.requests_per_day"), c.second_move
     volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
-    until = f", up to {requests(after.until)}" if after.until is not None else ""
+    until = f", up to {requests(after.until)}" if after.until is not None else f" ({NOT_SEEN})" * (after.reason == NOT_SEEN)
     missing = ""
     if after.first <= today <= (after.until or math.inf) and move is not None and move.option == b.option:
         needed = chance_asked(c, option_of(c, b.option))
@@ -132,7 +132,8 @@ def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
         last = f"up to {requests(b.until)}{' (all that your cards hold)' if b.reason.endswith(OWNED) else ''}"
         last = "up to as many" if alike and b.first > 1 else last
         return f"beats {rival} from {requests(b.first)} a day on, {last}" if b.first > 1 else f"beats {rival} {last} a day"
-    assert b.stays is not None
+    if b.stays is None:
+        return f"beats {rival} from {requests(b.first)} a day on ({b.reason})"
     if b.stays <= 1:
         return f"beats {rival} at every volume"
     return f"beats {rival} from {requests(b.stays)} a day on"

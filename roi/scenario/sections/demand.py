@@ -116,7 +116,8 @@ class Workload(Section):
         busiest = 1.0 if hours is None else len(hours) * max(hours) / sum(hours)
         if peak is not None and as_spread(peak).value < 0.98 * busiest:  # both are rounded, and of a log less chance's part
             raise ValueError(f"peak_to_mean {as_spread(peak).value:g} is below the busiest hour of hourly_weights,"
-                             f" {busiest:.4g} x the mean: write as much at least, or leave one of the two out")
+                             f" {busiest:.4g} x the mean: write as much at least, or leave"
+                             " one of the two out; peak_to_mean: null takes the place of a template's")
         return self
 
     @model_validator(mode="after")

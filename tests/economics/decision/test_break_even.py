@@ -15,7 +15,7 @@ from random_scenarios import random_case
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import choose_plan, evaluate, read_all
-from roi.economics.decision.turning.break_even import OWNED, BreakEven, Turn, _gains, _reason, baselines
+from roi.economics.decision.turning.break_even import NOT_SEEN, OWNED, BreakEven, Turn, _gains, _reason, baselines
 from roi.economics.decision.turning.curves import TIE, UNSERVED, Curves
 from roi.economics.decision.turning.signposts import signposts
 from roi.economics.finance import discount_factors
@@ -109,6 +109,18 @@ def test_one_unit_that_holds_every_volume_breaks_even_where_its_fee_does() -> No
     asked = quiet_world(candidates={"provisioned_throughput": terms})
     found = break_evens(Curves(asked.shared, asked.options), ["provisioned"], [])
     assert [b.first for b in found if b.basis == "run_rate"] == pytest.approx([86_400.0] * 4)
+
+
+@pytest.mark.parametrize(("daily", "stays"), [(8e8, 8e8), (9.5e8, None)])
+def test_what_wins_at_the_end_of_the_search_alone_is_not_told_to_be_for_good(daily: float, stays: float | None) -> None:
+    """The unit costs what so many a day do by the token: 365 / 12 x $0.004 each. The last point is 8.66e8."""
+    terms = {"usd_per_month": daily * MONTH * EACH, "requests_per_s": 1e9, "minimum_months": 0}
+    asked = quiet_world(candidates={"provisioned_throughput": terms})
+    curves = Curves(asked.shared, asked.options)
+    found = next(b for b in break_evens(curves, ["provisioned"], []) if b.basis == "run_rate")
+    assert (found.first, found.until) == (pytest.approx(daily), None)
+    assert found.stays == (None if stays is None else pytest.approx(stays))
+    assert (found.reason == NOT_SEEN) is (stays is None)
 
 
 @pytest.mark.parametrize(("usd", "dearer", "straight"), [

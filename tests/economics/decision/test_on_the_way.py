@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from roi.economics.decision.comparison import compare
-from roi.economics.decision.turning.load_and_rent import REQUESTS_PER_DAY, OtherLeaders, Stood
+from roi.economics.decision.turning.elsewhere import Stood
+from roi.economics.decision.turning.load_and_rent import REQUESTS_PER_DAY, OtherLeaders
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact
 from roi.resolution.resolution import resolve
@@ -23,46 +24,26 @@ def test_a_volume_that_has_todays_leader_again_has_passed_none(
     reached: float, turns: float | None, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of 100 a day staying leads but between 200 and 500: at 400 another does, from 200 on, and at 1,000 none."""
-    monkeypatch.setattr(OtherLeaders, "stood_with", lambda _, facts, draws, lucks: Stood(tuple(
-        "other" if 200.0 < facts[REQUESTS_PER_DAY].number() < 500.0 else "stay" for _ in lucks), {}))
+    monkeypatch.setattr(OtherLeaders, "stood_with", lambda _, facts, draws: Stood((
+        "other" if 200.0 < facts[REQUESTS_PER_DAY].number() < 500.0 else "stay",), {}))
     case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
     found = OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).on_the_way_to(reached)
     assert found == (turns if turns is None else pytest.approx(turns, rel=0.03))
 
 
-@pytest.mark.parametrize(("turns", "before", "after"), [
-    (1.1, 100.0, 1.0), (4.0, 100.0, 1.0), (4.0, 1.0, 10_000.0), (9.5, 1.0, 100.0), (0.9, 100.0, 1.0), (0.25, 1.0, 10_000.0),
-])
-def test_beside_a_jump_the_volume_is_found_too(
-    turns: float, before: float, after: float, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Staying saves so much more up to there, and the other from there on: a line between two volumes tells not where."""
-
-    def stood(_: OtherLeaders, facts: dict[str, Fact], __: int, lucks: tuple[float, ...]) -> Stood:
-        times = facts[REQUESTS_PER_DAY].number() / 100.0
-        saves = after if (times >= turns if turns > 1.0 else times <= turns) else -before
-        return Stood(("other" if saves > 0.0 else "stay",) * len(lucks), {"other": (saves, math.inf), "stay": (0.0, math.inf)})
-
-    monkeypatch.setattr(OtherLeaders, "stood_with", stood)
-    case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
-    found = OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).volume(up=turns > 1.0, within=10.0)
-    assert found == (pytest.approx(100.0 * turns, rel=0.005), "other", "other")
-
-
 def test_a_volume_of_which_the_first_draws_are_in_doubt_is_known_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 300 a day 512 draws name another option and 4,096 today's: what those say there is not where another is looked for."""
+    """At 300 a day 512 draws name another option and 4,096 today's: those are asked there, as few of them as leave no doubt."""
+    asked = list[tuple[float, float]]()
 
-    def stood(_: OtherLeaders, facts: dict[str, Fact], draws: int, lucks: tuple[float, ...]) -> Stood:
-        other = facts[REQUESTS_PER_DAY].number() > 200.0 and draws < 4096
-        return Stood(("other" if other else "stay",) * len(lucks), {"other": (float(draws), float(draws))})
+    def stood(_: OtherLeaders, facts: dict[str, Fact], draws: float) -> Stood:
+        volume = facts[REQUESTS_PER_DAY].number()
+        asked.append((volume, draws))
+        return Stood(("other" if volume == 300.0 and draws < 4096 else "stay",), {})
 
-    seen = dict[float, float]()
     monkeypatch.setattr(OtherLeaders, "stood_with", stood)
-    monkeypatch.setattr(OtherLeaders, "_expected", lambda _, known, near, far: seen.update(
-        {times: each.saved["other"][0] for times, each in known.items()}))
     case = Case(facts={REQUESTS_PER_DAY: Fact(value=100.0, unit="requests/day", basis=Basis.STATED, source="")})
     assert OtherLeaders(case, SimpleNamespace(leader="stay"), (), None).volume(up=True, within=10.0) is None
-    assert seen == {1.0: 512.0, 3.0: 4096.0, 10.0: 4096.0}
+    assert asked == [(100.0, 512), (300.0, 512), (300.0, 4096), (1000.0, 512)]
 
 
 @pytest.mark.full

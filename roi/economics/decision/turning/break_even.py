@@ -30,6 +30,10 @@ UNSTATED = "what today's servers cost at another volume is not stated (costs.N.u
 """Why no volume is told."""
 NO_DIFFERENCE = "costs the same at every volume"
 """Why no volume is told of an option that beats nothing and is beaten by nothing."""
+END = MOST / (MOST / LEAST) ** (1.0 / (POINTS - 1))
+"""Requests a day, the last but one of the volumes to begin with: what holds from further on alone is not for good."""
+NOT_SEEN = f"not for good up to {MOST:,.0f} requests a day, where the search ends"
+"""Why no volume is told from which an option wins for good that wins at the end of the curve."""
 HALF_A_CENT = 0.005
 """USD by which costs that print alike may differ."""
 ON_LINE = 4.0
@@ -38,7 +42,11 @@ ON_LINE = 4.0
 
 @dataclass(frozen=True)
 class BreakEven:
-    """One crossing. `first` is where the option first wins, `stays` where it wins from there on; None = no such volume."""
+    """One crossing. `first` is where the option first wins, `stays` where it wins from there on; None = no such volume.
+
+    `stays` is None too, and `reason` NOT_SEEN, where it wins at the end of the curve but has done so for less than a sixteenth
+    of a decade: a saw may go on.
+    """
 
     option: str
     baseline: str
@@ -49,7 +57,7 @@ class BreakEven:
     stays: float | None
     reason: str
     until: float | None = None
-    """The largest volume at which it wins; None where it wins from `stays` on, or at no volume."""
+    """The largest volume at which it wins; None where it wins at the end of the curve, or at no volume."""
     counts: str = "errors"
     """errors (wrong answers cost what the scenario says) or cash (they are left out)."""
 
@@ -118,8 +126,8 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
     first = 0.0 if up.wins else up.after
     if not down.wins:
         return first, None
-    stays = 0.0 if down.before is None else down.before
-    return first, stays if first is None else max(stays, first)
+    stays = max(down.before or 0.0, first or 0.0)
+    return first, stays if stays <= END else None
 
 
 def _reason(
@@ -128,6 +136,8 @@ def _reason(
 ) -> str:
     if first is None:
         return why_never(curves, id, rivals, basis, up, runs_from)
+    if stays is None and down.wins:
+        return NOT_SEEN
     if stays is None:
         return f"wins only in between: at large volume {OWNED if _unserved(down, down.before) else 'the baseline is cheaper'}"
     if stays == 0.0:

@@ -12,7 +12,9 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
 from roi.economics.decision.turning.break_even import (
     COUNTS,
+    END,
     NO_DIFFERENCE,
+    NOT_SEEN,
     UNSTATED,
     Ask,
     BreakEven,
@@ -102,8 +104,8 @@ class Thresholds:
 
     def is_gap(self, b: BreakEven) -> bool:
         """True where today's volume lies between the first one at which the option wins and the last, and it does not."""
-        today, last = self.curves.volume, b.stays if b.until is None else b.until
-        if b.first is None or last is None or not b.first < today < last:
+        today, last = self.curves.volume, b.until or (MOST if b.stays is None else b.stays)
+        if b.first is None or not b.first < today < last:
             return False
         rivals = baselines(b.option, self._untrained, self._verdict.leader)[b.baseline]
         return not wins_at(self.curves, b, rivals, today)
@@ -224,6 +226,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
         yield signpost(None, "above", wins if up.wins else why_never(curves, id, [rival], "pv", up, runs_from))
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"
+        if (end.before or 0.0) > END:
+            for_good = NOT_SEEN
         if not end.wins:
             for_good = "at large volume the rival is cheaper again"
         yield signpost(up.before, "below", "one crossing") if up.wins else signpost(up.after, "above", for_good)

@@ -1,0 +1,82 @@
+"""How the options that may be recommended stand with other facts than today's: who leads, and how far each is from that."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from roi.economics.decision.draws import draw, draws_and_seed
+from roi.economics.decision.evaluation import Choice
+from roi.economics.decision.option_result import standing
+from roi.economics.decision.recommendation import LUCK, chance_needed, choose, value, with_bars
+from roi.economics.decision.weighing import settle, weigh
+from roi.economics.inputs import Array, Option, Shared
+from roi.facts.case import Case
+
+Number = Array | float
+
+
+class Stood(NamedTuple):
+    """Who leads, and how far the options are from that."""
+
+    leaders: tuple[str, ...]
+    """By the draws that were looked at, and were all bars LUCK standard errors of a chance lower, or higher."""
+    saved: Mapping[str, tuple[Number, Number]]
+    """By option what it saves on average, USD, and the least of that and of what it saves at its bar: above 0 it is likely."""
+
+    def ahead(self, leader: str) -> Number:
+        """USD by which it is the likely option that saves most on average, negative where another is; shape as of `saved`."""
+        if leader not in self.saved:
+            return -math.inf
+        mean, ahead = self.saved[leader]
+        for id, (other, likely) in self.saved.items():
+            if id != leader:
+                ahead = np.minimum(ahead, np.maximum(np.negative(likely), np.subtract(mean, other)))
+        return ahead
+
+
+class Elsewhere:
+    """A case with other facts; its options take their plans once, and are drawn as often as is asked."""
+
+    def __init__(self, case: Case, ids: Sequence[str]) -> None:
+        self.case, self.ids, self._stood = case, ids, dict[int, Stood]()
+
+    def stood(self, draws: float) -> Stood:
+        """How the options stand by at most so many of the draws that the case asks for."""
+        asked, seed = draws_and_seed(self.case)
+        n = int(min(asked, draws))
+        if n not in self._stood:
+            self._stood[n] = self._drawn(n, seed) if n else self._central()
+        return self._stood[n]
+
+    @cached_property
+    def _settled(self) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
+        return settle(self.case, self.ids)
+
+    def _drawn(self, n: int, seed: int) -> Stood:
+        shared, options, choices = self._settled
+        live = [id for id in self.ids if options[id].infeasible is None]
+        drawn = draw(self.case, live, choices, n, seed)
+        standings = {id: standing(shared, options[id], drawn) for id in live}
+        saved = dict[str, tuple[Number, Number]]()
+        for id, each in standings.items():
+            rank, of = math.ceil(chance_needed(shared, each) * n), drawn.saved(shared.counts)[id]
+            at_bar = float(np.partition(of, n - rank)[n - rank]) if rank else math.inf
+            saved[id] = value(each, shared.counts), min(value(each, shared.counts), at_bar)
+        bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
+        return Stood(tuple(choose(each, standings, shared.counts).leader for each in bars), with_staying(shared, saved))
+
+    def _central(self) -> Stood:
+        w = weigh(self.case, self.ids)
+        means = {id: value(r, w.shared.counts) for id, r in w.results.items()}
+        return Stood((w.chosen.leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
+
+
+def with_staying(shared: Shared, saved: Mapping[str, tuple[Number, Number]]) -> Mapping[str, tuple[Number, Number]]:
+    """What each option saves, with staying, always likely; where that is not allowed, without it, all others likely."""
+    others = {id: each for id, each in saved.items() if id != "stay"}
+    if shared.may_stay or not others:
+        return {**others, "stay": (0.0, math.inf)}
+    return {id: (mean, math.inf) for id, (mean, _) in others.items()}

@@ -34,9 +34,13 @@ os.environ |= {"HOME": DATA.name} if sys.platform == "darwin" else {}  # where m
 
 @pytest.fixture(autouse=True, scope="session")
 def _as_started_alone():
-    """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now."""
+    """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now.
+
+    How often cycles are looked for is the tests' own: `roi usage` would set it for all that come after.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
+        patch.setattr("roi.cli.options.collect_often", lambda: None)
         patch.setattr("roi.store.cache_files.IMPORTED_AT", float("inf"))
         yield
 
@@ -51,6 +55,7 @@ def pytest_collection():
         gc.collect()
         gc.freeze()
         gc.enable()
+        gc.set_threshold(50_000, 20, 20)  # at its 700 most searches find nothing: what a test makes stays as long as the test
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -89,6 +94,21 @@ def _estimated_once():
     published = cache(lambda _folder: known_runs())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resolution, "known_runs", lambda: published(data_folder()))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once():
+    """Expressions of Ibis that a worker asks again are not compiled again, once something has loaded Ibis."""
+    from compiled_before import compile_once
+
+    from roi.usage.read import lazy_ibis
+
+    with pytest.MonkeyPatch.context() as patch:
+        load = lazy_ibis._load
+        patch.setattr(lazy_ibis, "_load", lambda: (load(), compile_once(patch)))
+        if "ibis" in sys.modules:
+            compile_once(patch)
         yield
 
 

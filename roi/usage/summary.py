@@ -245,7 +245,8 @@ def _by_group(
     """Sums by group at their prices, and those of what is in none of them."""
     if days is None:
         return (), ()
-    sums = spend_by_group(records, backend, _parts(days, priced), None if by in TIMES else MOST_GROUPS)
+    few = sum(each.spend.rows for each in priced) <= MOST_GROUPS  # and no more groups than rows, so that all are listed
+    sums = spend_by_group(records, backend, _parts(days, priced), None if few or by in TIMES else MOST_GROUPS)
     groups, others = ([in_names(row) for row in sums if (row.group is None) is rest] for rest in (False, True))
     return price_groups(groups, priced), price_groups(others if groups else (), priced)
 

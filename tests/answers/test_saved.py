@@ -105,6 +105,7 @@ def test_a_fact_that_cannot_have_been_saved_is_one_sentence_with_its_field(
         compare_file(damaged)
 
 
+@pytest.mark.full
 def test_a_discount_below_zero_is_read_again_as_it_was_saved(tmp_path: Path) -> None:
     """10% more than the list in all rates, from 20% more to 5% less."""
     file = tmp_path / "saved.json"

@@ -383,6 +383,7 @@ def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn
         assert rule["sentence"].startswith("advice: requests a day: asked above 4,")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("rent", "code"), [(0.6, 0), (1.2, 0), (2.0, 3)])
 def test_rents_at_which_the_advice_turns_are_passed_before_central_values_turn(tmp_path: Path, rent: float, code: int) -> None:
     """With rents 1.83 times as high, $1.28 where it was $0.70, a floor with spill is advised; staying is cheaper above $6."""
@@ -404,6 +405,7 @@ def test_rents_at_which_the_advice_turns_are_passed_before_central_values_turn(t
         assert rule["sentence"].startswith("advice: rent of a GPU hour, all alike: asked below $1.2")
 
 
+@pytest.mark.full
 def test_without_draws_no_means_and_chances_are_named(tmp_path: Path) -> None:
     saved, tickets = tmp_path / "saved.json", Path(__file__).parents[2] / "examples" / "tickets.yaml"
     assert ask("compare", tickets, "--set", "draws=0", "--output", saved).exit_code == 0

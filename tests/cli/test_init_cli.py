@@ -236,6 +236,7 @@ def test_the_list_price_of_uncounted_requests_checks_the_volume_of_a_scenario():
     assert found.bill_is_volume_share == 1.0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["extraction", "agent", *(
     pytest.param(name, marks=pytest.mark.full) for name in ("classification", "generation", "own-gpus"))])
 def test_on_an_earlier_day_candidates_without_a_price_are_left_out_and_named(name):

@@ -67,6 +67,7 @@ def test_the_fact_that_was_off_is_told_with_what_it_is_in_which_months_and_again
         track(folder, "--actual", tmp_path / "usage.csv").stdout.split())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("rows", "written", "model"), [
     pytest.param(*case, marks=marks) for marks, cases in (
         ((), (("buckets", None, SOL), ("calls", "0", HAIKU))),

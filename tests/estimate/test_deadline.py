@@ -138,6 +138,7 @@ def test_a_fleet_of_that_size_keeps_every_deadline_hour_by_hour() -> None:
 DEADLINES = (0.01, 0.3, 1.0, 1.7, 2.0, 3.5, 5.0, 8.0, 9.0, 12.0, 17.0, 23.9, 24.0, 48.0)
 
 
+@pytest.mark.full
 @example(np.array([0.0] * 19 + [8.0, 0.0, 0.0, 0.0, 16.0]), 0.0, 1.0, 1.0, 1.0, 0, 0.0, 1.0, False, 1.0)
 @settings(max_examples=25)
 @given(CURVES, st.floats(0.0, 1.0), st.floats(1.0, 3.0), st.floats(0.05, 60.0), st.floats(1.0, 1.5), st.integers(0, 2),

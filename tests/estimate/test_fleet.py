@@ -298,6 +298,7 @@ def test_work_that_one_replica_holds_takes_its_hours_however_much_replicas_share
 SHARES = np.linspace(0.0, 1.0, 201)
 
 
+@pytest.mark.full
 @given(
     curve=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0]), min_size=24, max_size=24).filter(lambda x: sum(x) > 1.0),
     mean=st.floats(0.01, 60.0), burst=st.floats(1.0, 4.0), pooling=st.floats(1.0, 1.6), spares=st.integers(0, 3),

@@ -83,6 +83,7 @@ def test_a_base_in_fp32_is_read_without_copies(method, size):
     assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(max(run.tape.live_bytes), rel=0.02)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("method", "size", "loop"), [
     ("hra", 8.0, "plain"), pytest.param("hra", 2.0, "autocast", marks=pytest.mark.full),
     *[pytest.param("fourierft", 300.0, loop, marks=pytest.mark.full) for loop in LOOPS],

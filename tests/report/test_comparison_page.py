@@ -161,6 +161,7 @@ def test_a_hostile_title_stays_text() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;=HYPERLINK" in html
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("draws", "heads"), [
     (0, ["central", "quality"]),
     (64, ["P10 (bad case)", "mean", "P90 (good case)", "beats staying", "best of all", "quality"])])
@@ -277,6 +278,7 @@ def test_a_column_of_what_wrong_answers_cost_is_headed_usd_and_cards_are_told_wh
     assert "what cards will sell for" not in html_of(answer("draws=0", "candidates.self_hosted=[]"))
 
 
+@pytest.mark.full
 def test_what_lies_left_of_zero_is_a_credit_of_ones_own_and_what_bought_cards_sell_for_does_not() -> None:
     """A kind of cost holds what its cards cost and what they fetch, which is less; a credit of $90,000 is a kind of its own."""
     left = "Left of zero: credits among your own costs."

@@ -153,6 +153,7 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, req
     assert [path for path in unread if not any(re.fullmatch(told, path) for told in ONLY_TOLD)] == []
 
 
+@pytest.mark.full
 @every_row("field, at", [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()])
 def test_every_place_of_a_field_is_written_by_resolution(
     resolved: Resolved, sharded: Resolved, by_unit: Resolved, field: str, at: At

@@ -195,6 +195,7 @@ def test_a_bill_has_web_searches_in_it_and_the_part_has_them_beside_it(tmp_path)
     assert "$60 at list price, and $30 of web searches" in " ".join(run_usage(tmp_path / "log.csv").stdout.split())
 
 
+@pytest.mark.full
 def test_searches_of_one_provider_and_line_items_of_another_are_both_in_a_bill(tmp_path):
     """$30.42 of searches at Anthropic and $0.30 a day, $9.13 a month, of guardrails at AWS are $39.54 of no tokens."""
     head = ("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"

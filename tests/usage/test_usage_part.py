@@ -56,6 +56,7 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
                          "bill_is_volume_share": 0.0}
 
 
+@pytest.mark.full
 def test_a_log_without_reads_from_a_cache_that_fills_itself_tells_compare_so(part):
     """Means of 2,000 tokens at OpenAI, which caches from 1,024 on; of shorter prompts, and where one asks for it, nothing."""
     told = yaml.safe_load(part.read_text(encoding="utf-8"))["workload"]["unsure"]

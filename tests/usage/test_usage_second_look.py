@@ -158,6 +158,7 @@ def test_a_gap_that_is_the_price_of_batch_is_asked_about(tmp_path, cost, costs_a
     assert ("of list is what" in told) == bool(costs_as)
 
 
+@pytest.mark.full
 def test_a_bill_at_the_price_of_batch_is_asked_about_unless_the_rows_say_how_they_ran(tmp_path):
     """24 calls a day at 0.0024 are 1.752 a month at list, 0.876 in batch."""
     for batch, asked in (("", True), (",batch", False)):

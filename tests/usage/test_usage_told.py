@@ -483,6 +483,7 @@ def test_a_model_without_a_price_is_told_with_the_way_to_give_it_one(tmp_path: P
                                " 2026-11-01 gives it one, and --provider PROVIDER here\n")
 
 
+@pytest.mark.full
 def test_where_no_weekend_is_in_the_log_both_readings_of_a_month_are_told(tmp_path: Path) -> None:
     """Ten calls a working day: one week may be 7 / 7 or 5 / 7, 10 or 7.143 a day; two weeks show that weekends are quiet."""
     def calls(days: int) -> Path:

@@ -55,6 +55,7 @@ def test_text_of_a_known_tool_without_usage_says_what_has_it(text: str, said: st
     assert (run.exit_code, said in run.stderr, CANARY in run.stderr) == (2, True, False)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("first", "end"), [
     ('"sep=;"', "\n"), ("\ufeffsep=;", "\r\n"),
     *(pytest.param(*case, marks=pytest.mark.full) for case in (

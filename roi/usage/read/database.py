@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -135,6 +136,16 @@ def as_utc(table: Table, zone: str) -> Table:
 
     DuckDB's difference of zoned times takes twenty times as long as that of plain ones.
     """
+    zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and (kind.timezone or zone != "UTC")]
+    if not zoned:
+        return table
+    epoch_us, make_timestamp = _of_moments()
+    return table.mutate(**{name: make_timestamp(epoch_us(table[name].cast("timestamp('UTC')"))) for name in zoned})
+
+
+@cache
+def _of_moments() -> tuple[Any, Any]:  # Any: functions of Ibis's that make a column of a column
+    """DuckDB's epoch_us and make_timestamp, which Ibis does not know."""
     @ibis.udf.scalar.builtin(name="epoch_us", signature=((ibis.dtype("timestamp('UTC')"),), ibis.dtype("int64")))
     def epoch_us(stamp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- a name of DuckDB's, without a body
         ...
@@ -143,9 +154,7 @@ def as_utc(table: Table, zone: str) -> Table:
     def make_timestamp(micros):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- the same
         ...
 
-    zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and (kind.timezone or zone != "UTC")]
-    changed = {name: make_timestamp(epoch_us(table[name].cast("timestamp('UTC')"))) for name in zoned}
-    return table.mutate(**changed) if changed else table
+    return epoch_us, make_timestamp
 
 
 def remote_engine(url: str) -> Backend:

@@ -323,6 +323,7 @@ def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> No
     assert "NOT YET" not in text
 
 
+@pytest.mark.full
 def test_cash_a_month_of_bought_cards_says_what_they_fetch_at_the_end() -> None:
     """It is taken off the last month, and so is part of the mean month: in DO NOW and below the table."""
     c = answer(*NOTHING, "candidates.self_hosted=[qwen3-8b]", "candidates.own_hardware=true", "candidates.hybrid=false",
@@ -387,6 +388,7 @@ def test_an_option_without_a_row_that_is_often_best_is_named() -> None:
     assert "not shown" not in last_lines(0.05)
 
 
+@pytest.mark.full
 def test_gpus_at_spot_prices_and_those_that_come_later_are_told_as_such() -> None:
     """All can wait, so that spot is admitted; at 435% a year two cards become more. Neither was on the screen."""
     alone = ("draws=0", "candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]",
@@ -436,6 +438,7 @@ def test_hours_of_set_up_that_nobody_stated_are_told_where_fewer_would_turn_the_
     assert "set-up below" not in flat(apis(*few, "people.setup_hours.api=40"))
 
 
+@pytest.mark.full
 def test_one_request_a_day_is_told_as_one() -> None:
     """"today any requests a day" it was."""
     c = answer("workload.requests_per_day=1")
@@ -1025,6 +1028,7 @@ def test_a_guess_of_a_template_that_turns_the_advice_says_what_it_is_at_the_end_
     assert "the advice is to" not in flat(bundled())
 
 
+@pytest.mark.full
 def test_a_price_of_errors_is_told_to_move_with_its_spread_where_that_costs_no_line_and_in_full_and_explain_anyhow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -1355,6 +1359,7 @@ def test_where_today_s_model_misses_the_bar_and_is_advised_what_reaching_it_take
     assert not told[1].startswith(". Of what")
 
 
+@pytest.mark.full
 def test_a_commitment_and_a_price_of_errors_far_beyond_the_bill_are_remarked() -> None:
     """3.1 times what staying bills in month 1, and 2.9; wrong answers that cost 1,100 times a mean month's bill, and 900."""
     until = ("incumbent.committed_until=2029-11-24", "draws=0")

@@ -211,7 +211,7 @@ def test_exposed_communication_is_what_a_step_takes_beyond_one_alone():
 def test_a_program_is_ended_with_all_that_it_started_and_with_us(tmp_path):
     """A shell that ignores SIGTERM and has a child; and one whose starter is killed."""
     with Child(["/bin/sh", "-c", "trap '' TERM; sleep 100 & echo $!; wait"], tmp_path / "log") as child:
-        inner = int(wait_for(child.last_lines)[0])
+        inner = int(wait_for(lambda: child.last_lines(1))[0])
         child.stop(grace_s=0.1)
     assert child.exit_code == -signal.SIGKILL
     wait_for(lambda: not alive(inner), 20.0)

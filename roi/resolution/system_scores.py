@@ -306,6 +306,10 @@ def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None,
     elif escalated is not None and known_second and rate * share > second:
         told.append(f"{field}: {rate:g} of a share of {share:g} is more than all errors of {s.incumbent.model}, {second:.3g} of"
                     " all requests")
+    least = sheet.facts[path_of(ErrorRate, "central", system=system)].low or own
+    if kept is not None and known and 0.0 < share < 1.0 and (left := (least - (1.0 - share) * value_of(kept)) / share) > 1.0:
+        told.append(f"quality.kept_error_rate.{system}: with {value_of(kept):g} of what is kept wrong, {left:.0%} of what is"
+                    f" handed on would be, at an overall error rate of {least:.3g} or more; that cannot be")
     sheet.warnings += told
     if told and "quality.gate_doubt" not in sheet.facts and cascade(s, system) not in s.quality.scores:
         sheet.state("quality.gate_doubt", "; ".join(told), "scenario quality")

@@ -219,7 +219,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
 def nothing_pays(c: Comparison) -> str:
     """Why nothing is worth measuring after the advice."""
     noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
-    blind = "; measuring the gate (above) is none of them" if blind_gate(c) else ""
+    blind = "; measuring the cascade's gate is not valued among them" if blind_gate(c) else ""
     return f"no test is worth more than it costs{noise}{blind}"
 
 

@@ -98,21 +98,6 @@ def _estimated_once():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _compiled_once():
-    """Expressions of Ibis that a worker asks again are not compiled again, once something has loaded Ibis."""
-    from compiled_before import compile_once
-
-    from roi.usage.read import lazy_ibis
-
-    with pytest.MonkeyPatch.context() as patch:
-        load = lazy_ibis._load
-        patch.setattr(lazy_ibis, "_load", lambda: (load(), compile_once(patch)))
-        if "ibis" in sys.modules:
-            compile_once(patch)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
 def _compared_once():
     """Doors asked for a Case again answer as before; stored profiles and the program are looked at again where they changed."""
     from asked_before import compared_once

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import timedelta
@@ -304,7 +304,7 @@ def bill_months(
         why = f"not over by this machine's clock, {today}, and nothing is billed for it yet"
         if len(early) == len(found):
             raise InputError(f"--bill: {path}: {early[0]} is {why}; leave it out")
-        notes += [f"--bill: {month} not judged: {why}" for month in early]
+        notes += [f"--bill: what it says of {month} is left out: {why}" for month in early]
     return {month: amounts for month, amounts in found.items() if month not in early}
 
 
@@ -366,22 +366,23 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
 
 def told_by(
     usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None, notes: list[str],
+    kept: Collection[str] = (),
 ) -> dict[str, MonthSums]:
     """Months of the export and of the invoice; the invoice's amounts take the place of what tokens cost.
 
-    `notes` hear of months of the invoice that the export does not cover whole: what was paid is held against no volume there.
-    InputError where that is all of them.
+    `notes` hear of months of the invoice that neither the export nor the months that were `kept` cover whole: what was paid is
+    held against no volume there. InputError where that is all of them.
     """
-    beside = [month for month in bill if usage and month not in usage]
+    known = {*usage, *kept}
+    beside = [month for month in bill if usage and month not in known]
     if beside and len(beside) < len(bill):
-        notes.append(f"--bill: {', '.join(beside)} not judged: --actual covers no such month whole")
-        bill = {month: amounts for month, amounts in bill.items() if month in usage}
+        notes.append(f"--bill: what it says of {', '.join(beside)} is left out: --actual covers no such month whole")
+        bill = {month: amounts for month, amounts in bill.items() if month in known}
     found = {month: usage.get(month, MonthSums()) for month in sorted({*usage, *bill})}
     for month, amounts in bill.items():
         sums = found[month]
-        if usage and month not in usage:
-            known = ", ".join(list(usage)[:3])
-            raise InputError(f"--bill: {path}: {month} is not in --actual, which has {known}")
+        if usage and month not in known:
+            raise InputError(f"--bill: {path}: {month} is not in --actual, which has {', '.join(list(usage)[:3])}")
         if "usd" in amounts:
             sums.api_usd, sums.api_usd_from = amounts["usd"], "bill"
         sums.gpu_usd, sums.gpu_hours = amounts.get("gpu_usd"), amounts.get("gpu_hours")

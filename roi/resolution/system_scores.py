@@ -31,6 +31,8 @@ HARDER = Spread(
     " over share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
 )
 UNTESTED = "gate untested"
+GATE_DOUBT = "quality.gate_doubt"
+"""Where a Case holds which rates of a gate cannot be true together."""
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
@@ -311,5 +313,6 @@ def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None,
         told.append(f"quality.kept_error_rate.{system}: with {value_of(kept):g} of what is kept wrong, {left:.0%} of what is"
                     f" handed on would be, at an overall error rate of {least:.3g} or more; that cannot be")
     sheet.warnings += told
-    if told and "quality.gate_doubt" not in sheet.facts and cascade(s, system) not in s.quality.scores:
-        sheet.state("quality.gate_doubt", "; ".join(told), "scenario quality")
+    if told and cascade(s, system) not in s.quality.scores:
+        before = sheet.facts.pop(GATE_DOUBT, None)
+        sheet.state(GATE_DOUBT, "; ".join([*([] if before is None else [str(before.value)]), *told]), "scenario quality")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from step_simulator import simulate
+from step_simulator import DESIGN, Load, simulate
 
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.measured_range import MeasuredRange, Mix, beyond
@@ -46,3 +46,10 @@ def test_a_profile_knows_its_range_and_tells_less_of_longer_contexts():
     assert 2_000.0 < span.context_tokens < 2_300.0
     told = [span.leverage(fit.iteration, Mix(np.array([context]), np.array([5.0]))) for context in (1e3, 4e3, 16e3)]
     assert told[0] < 1.0 < told[1] < told[2]
+
+
+@pytest.mark.full
+def test_no_more_are_in_flight_than_there_were_requests():
+    """32 were kept in flight; 40 requests asked of a client that would have kept 1,000 in flight are 40."""
+    fit = fit_profile(simulate(loads=(*DESIGN, Load(512, 64, concurrency=1000, requests=40))))
+    assert fit.measured.in_flight == 40.0

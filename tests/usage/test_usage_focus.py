@@ -56,3 +56,16 @@ def test_typed_parquet_counts_as_the_csv_does(tmp_path: Path) -> None:
     rows = records(tmp_path, tmp_path / "focus.parquet", formats=FORMATS)
     assert sum(row["cost_usd"] for row in rows if row["dropped"] is None) == pytest.approx(18.00)
     assert "CANARY-7f3a" not in str(rows)
+
+
+def test_a_row_without_a_kind_of_charge_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    """$7 of nobody knows what beside $10 of usage."""
+    head, *rows = (DATA / "focus.csv").read_text().splitlines()
+    place = head.split(",").index("ChargeCategory")
+    file = tmp_path / "focus.csv"
+    cells = rows[0].split(",")
+    assert cells[place] == "Usage"
+    cells[place] = ""
+    file.write_text("\n".join([head, rows[0], ",".join(cells)]) + "\n")
+    found = records(tmp_path, file, formats=FORMATS)
+    assert sorted(str(row["dropped"]) for row in found) == ["None", "a kind of charge other than usage or purchase"]

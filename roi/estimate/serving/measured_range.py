@@ -73,7 +73,7 @@ def measured_range(rows: StepRows, step: Iteration, request_s: float, points: Se
     good = [[r for r in point.requests if r.error is None] for point in points]
     answers = np.array([float(sum(r.output_tokens for r in each)) for each in good])
     prompts = np.array([float(sum(max(r.prompt_tokens - r.cached_tokens, 1) for r in each)) for each in good])
-    stated = max((point.concurrency or 0 for point in points), default=0)
+    stated = max((min(point.concurrency or 0, len(point.requests)) for point in points), default=0)
     return MeasuredRange(
         told=np.asarray(inverse @ (whole.T @ whole) @ inverse, dtype=np.float64),
         sequences=(float(np.min(sequences / steps)), float(np.max(sequences / steps))),

@@ -56,7 +56,7 @@ def test_rates_of_a_gate_that_cannot_be_true_stand_on_the_screen_unless_a_score_
 
 
 def test_a_gate_that_would_leave_more_than_all_of_what_it_hands_on_wrong_cannot_be() -> None:
-    """(14% - 95% x 0.1%) / 5% = 278% of what is handed on; at 20% handed on it is (14% - 80% x 0.1%) / 20% = 70%, which can be."""
+    """(14% - 95% x 0.1%) / 5% = 278% of what is handed on; of 20% it is 70%, which can be."""
     rates = {"kept_error_rate": {"gpt-6-luna": 0.001}, "escalated_error_rate": {"gpt-6-luna": 0.3}}
     told = "278% of what is handed on would be, at an overall error rate of 0.14 or more; that cannot be"
     assert told in words(gate(0, **rates, escalated={"gpt-6-luna": 0.05}))

@@ -36,7 +36,7 @@ def fields(table: Table, _: FileOptions) -> Fields:
     reasons = [
         (~counted, "a service other than AI"),
         *((charge == word, word) for word in ("tax", "credit", "adjustment")),
-        (~charge.isin(("usage", "purchase")), "a kind of charge other than usage or purchase")]
+        (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase")]
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
         provider=_paid(table),

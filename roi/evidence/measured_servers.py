@@ -139,6 +139,11 @@ class MeasuredServer:
         return self.half_at(0.0 if measured is None or step is None else measured.leverage(step))
 
     @property
+    def published_as(self) -> str:
+        """The engine whose published efficiencies speak for it: its own, or the one that stands in."""
+        return _published(self.family).engine
+
+    @property
     def published(self) -> tuple[float, float] | None:
         """Ends of the published speed of its plan over what is published; None where what was measured lies outside them."""
         engine = _published(self.family)

@@ -321,9 +321,10 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         span, shape = served.server.fit.measured, traffic.shape
         tokens = float(shape.cached_tokens + shape.uncached_tokens + shape.output_tokens)
         ends = None if plan.adapters else served.server.published
+        step = published_server(replace(plan, engine=served.server.published_as), traffic, known.store).iteration
         told = f"; requests of {tokens:,.0f} tokens, measured to {span.context_tokens:,.0f}" * (tokens > span.context_tokens)
         found = replace(found, further=further, measured=span.in_flight, beyond=told,
-                        published=None if ends is None else (base.iteration, *ends))
+                        published=None if ends is None else (step, *ends))
     return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 
 

@@ -129,7 +129,7 @@ def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folde
     (2.9, None), (3.1, "is it in cents, or of other work too?"), (0.34, None),
     (0.32, "is it of the whole month, and of all of this work?")])
 def test_a_bill_three_times_what_its_calls_cost_or_a_third_of_it_is_asked_about(tmp_path, folder, times, asked):
-    """The calls of December cost $231.756: three times that is $695.27, a third of it $77.25. Ten times the calls cost ten times."""
+    """The calls of December cost $231.756: 3 x that is $695.27, a third $77.25. Ten times the calls cost ten times."""
     (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, usd=LUNA_USD))
     (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{times * 231.756:.6f}\n")
     said = " ".join(track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv").stdout.split())

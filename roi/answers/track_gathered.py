@@ -69,7 +69,7 @@ def tracked_months(
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
                              named=question.named, zone=question.zone, as_of=decision.as_of)
     bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, question.options.rates)
-    sums = told_by(usage, bill, question.bill, notes, kept)
+    sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
     if not sums and not question.actual and question.bill is None:
         sums = {name: MonthSums() for name in hours}

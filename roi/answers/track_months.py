@@ -366,17 +366,23 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
 
 def told_by(
     usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None, notes: list[str],
-    kept: Collection[str] = (),
+    kept: Collection[str], first: str, horizon: int,
 ) -> dict[str, MonthSums]:
     """Months of the export and of the invoice; the invoice's amounts take the place of what tokens cost.
 
-    `notes` hear of months of the invoice that neither the export nor the months that were `kept` cover whole: what was paid is
-    held against no volume there. InputError where that is all of them.
+    `notes` hear of months of the invoice that neither the export nor the months that were `kept` cover whole, and which lie
+    before month 1, `first`, or past the horizon, in months: what was paid is held against no volume there. InputError where
+    that is all of them.
     """
     known = {*usage, *kept}
     beside = [month for month in bill if usage and month not in known]
     if beside and len(beside) < len(bill):
-        notes.append(f"--bill: what it says of {', '.join(beside)} is left out: --actual covers no such month whole")
+        last = after(first, horizon - 1)
+        reasons = {month: f"before the decision, whose month 1 is {first}" if month < first
+                   else f"past the horizon, which ends with {last}" if month > last
+                   else "--actual covers no such month whole" for month in beside}
+        notes += [f"--bill: what it says of {', '.join(month for month in beside if reasons[month] == why)} is left out: {why}"
+                  for why in dict.fromkeys(reasons.values())]
         bill = {month: amounts for month, amounts in bill.items() if month in known}
     found = {month: usage.get(month, MonthSums()) for month in sorted({*usage, *bill})}
     for month, amounts in bill.items():

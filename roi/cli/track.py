@@ -81,7 +81,8 @@ def track(
         from roi.report.track_page import track_page
 
         write_page(track_page(found), html)
-    write_answer(lambda: track_json(found), lambda: track_blocks(found, full=full), form, output)
+    noted = form != "table" or output is not None  # stderr does not stand beside it
+    write_answer(lambda: track_json(found), lambda: track_blocks(found, full=full, noted=noted), form, output)
     if not all(limit.holds for limit in found.limits):
         raise Exit(BROKEN)
 

@@ -96,7 +96,7 @@ def _name(answer: CheckAnswer, rule: Rule) -> str:
         rival = rule.about.removeprefix("against ").removesuffix(placed)
         names = [_label(answer, id) for id in (option, rival)]
         return f"signpost: {QUANTITIES.get(quantity_, quantity_)}, {names[0]} against {names[1]}{placed}"
-    return WORDS[rule.name]
+    return f"{WORDS[rule.name]} {rule.about}".rstrip() if rule.name == "expected_npv_usd" else WORDS[rule.name]
 
 
 def _label(answer: CheckAnswer, id: str) -> str:
@@ -141,7 +141,8 @@ def _over(rule: Rule) -> str:
         return ""
     end = rule.name.rpartition(".")[2]
     if end in SHARES or (rule.name.startswith("facts.") and rule.about == SHARE):
-        return f"{figure(100 * rule.over)} points"
+        points = figure(100 * rule.over)
+        return f"{points} point{'' if points == '1' else 's'}"
     return _number(rule, rule.over)
 
 

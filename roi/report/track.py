@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
+from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.tracking.call_shares import SHARE_SAME
 from roi.economics.tracking.predictive_bands import (
     CACHED,
@@ -22,7 +23,7 @@ from roi.economics.tracking.predictive_bands import (
 from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
-from roi.report.track_causes import effects_blocks, off_sentence
+from roi.report.track_causes import effects_blocks, off_sentence, times
 
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
@@ -55,8 +56,8 @@ QUANTITY = {
 }
 
 
-def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
-    """The parts of the report."""
+def track_blocks(a: TrackAnswer, *, full: bool = False, noted: bool = False) -> list[Block]:
+    """The parts of the report; if `noted` or `full` what was left out or taken otherwise too, which stderr tells as well."""
     first, last = a.months[0].first_day, a.months[-1].first_day
     case, label = a.comparison.case, option_label(a.comparison.case, a.option)
     many = "" if len(a.months) == 1 else f" to {last:%B %Y}"
@@ -73,6 +74,8 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         blocks += [*_bands(a), *_ahead(a)]
     if a.limits:
         blocks += [Heading("Limits"), Bullets(tuple(map(limit_sentence, a.limits)))]
+    if (full or noted) and a.notes:
+        blocks += [Heading("Notes"), Bullets(a.notes)]
     return blocks
 
 
@@ -81,6 +84,8 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
     yield "OFF", [off_sentence(a)], ""
     yield "BANDS", [_held(a)], "doubt" if a.held.judged and surprised(a) else ""
+    for told in _bills_off(a):
+        yield OUTSIDE, [told], "doubt"
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
@@ -241,6 +246,18 @@ def _in_parallel(a: TrackAnswer) -> tuple[list[str], list[str]]:
             least, _ = each.both_told(handing=handing)
             told[int(least is None or abs(x - least) > SHARE_SAME)].append(f"{month.month}: {x:.2f}")
     return told
+
+
+def _bills_off(a: TrackAnswer) -> Iterator[str]:
+    """Asks about each month whose bill is BILL_OFF times the forecast's for its calls and tokens or more, or as far below.
+
+    Where none were told, the forecast's own.
+    """
+    for month, came, x in zip(a.months, a.tracked.came, np.ravel(a.tracked.price), strict=True):
+        if month.api_usd_from == "bill" and not 1.0 / BILL_OFF < x < BILL_OFF:
+            what = "the forecast's calls" if came.bill_alone else "these calls and tokens"
+            ask = "is it in cents, or of other work too?" if x > 1.0 else "is it of the whole month, and of all of this work?"
+            yield f"The bill of {month.month} is {times(float(x))} x what {what} cost at the forecast's prices: {ask}"
 
 
 def _twice(a: TrackAnswer) -> Iterator[str]:

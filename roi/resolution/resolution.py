@@ -34,7 +34,7 @@ from roi.scenario.bill import bill_moved, workload_billed
 from roi.scenario.quantity import SMALLEST, Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.sections.apis import ApiTerms
-from roi.scenario.sections.demand import Incumbent, Workload
+from roi.scenario.sections.demand import BURST_WITHIN_HOUR, Incumbent, Workload
 from roi.scenario.sections.supply import KINDS_OF_CHANGE
 from roi.units import DAYS_PER_MONTH
 
@@ -42,8 +42,6 @@ PEAK_DEFAULT = Spread(
     value=3.0, low=2.0, high=5.0,
     source="busiest minutes over mean: 1.5 to 3.9 in one hour, 1.9 to 3.3 over 14 days (Azure 2023, ServeGen)",
 )
-BURST_WITHIN_HOUR = Spread(value=1.5, low=1.1, high=2.5,
-                           source="busiest 10 minutes over the busiest hour, 0.93 to 1.8 (ServeGen, 14 days); minutes more")
 FAR_OFF = 2.0
 CHECK_FIRST = "; so far off, check requests_per_day, the lengths and the model before believing anything here"
 SUCCESSORS = 6

@@ -10,7 +10,7 @@ from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score, add_share
 from roi.scenario.quantity import Spread, value_of
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.sections.demand import Tokens as TokenRatios
 
 TOKEN_RATIO = (1.0, 0.9, 1.15)
@@ -23,7 +23,7 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     if path("ratio") in sheet.facts:
         return
     tokens, incumbent = s.tokens.get(system) or TokenRatios(), system == s.incumbent.model
-    tokens = _counted_in(sheet, system, tokens) if incumbent else tokens
+    tokens = _counted_in(sheet, s, system, tokens) if incumbent else tokens
     stated, alike = f"scenario tokens.{system}", _same_tokenizer(s, system)
     if incumbent or alike is not None:
         ratio, why = (1.0, stated) if alike is None else alike
@@ -48,16 +48,21 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     add_score(sheet, s, system, prior)
 
 
-def _counted_in(sheet: FactSheet, system: str, tokens: TokenRatios) -> TokenRatios:
+def _counted_in(sheet: FactSheet, s: Scenario, system: str, tokens: TokenRatios) -> TokenRatios:
     """The terms of today's model, in whose tokens the workload is: what they say over these moves nothing, and is told.
 
-    So a model that is a candidate of one scenario may be today's in another, as of a group of `roi usage --scenario`.
+    So a model that is a candidate of one scenario may be today's in another, as of a group of `roi usage --scenario`. Where a
+    vendor may tune it, the key of the tuned one is named.
     """
     plain = {"ratio": 1.0, "output_ratio": 1.0, "prompt_tokens_after_tuning": None}
     vain = [name for name in plain if getattr(tokens, name) not in (None, plain[name])]
     if vain:
-        told = (f"tokens.{system}.{first_of(vain, len(plain))} moves nothing: the workload is in today's tokens"
-                " (workload.input_tokens, output_tokens, shared_prefix_tokens)")
+        why = ("the workload is in today's tokens (workload.input_tokens, output_tokens, shared_prefix_tokens)"
+               if vain != ["prompt_tokens_after_tuning"] else "of today's model the prefix is workload.shared_prefix_tokens")
+        c, after = s.candidates, tuned(system, "tuned")
+        tunes = any(model_part(name) == system for name in (*c.vendor_tuned, *c.hosted_adapters))
+        told = (f"tokens.{system}.{first_of(vain, len(plain))} {'moves' if len(vain) == 1 else 'move'} nothing: {why}"
+                + (f"; of the tuned model: tokens.{after}" if tunes and after not in s.tokens else ""))
         sheet.warnings.append(told)
         sheet.state("workload.tokens_told", told, "scenario tokens")
     return tokens.model_copy(update=dict.fromkeys(vain))

@@ -22,6 +22,7 @@ from roi.scenario.other_files import BY_SCHEMA, SCENARIO, known_by_keys, refuse,
 from roi.scenario.overlaid_scores import BY_SYSTEM, overlay_quality, unpair
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import BOTH_LEVERS, LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+from roi.scenario.sections.demand import BURST_WITHIN_HOUR
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml, read_yaml, set_value
 
@@ -155,11 +156,25 @@ def check_scenario(data: dict[str, Any]) -> Scenario:
     _check_leaves(data, "")
     data = _called_as_candidates(data)
     try:
-        return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
+        scenario = Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
         raise explain_mistakes(error, data) from None
     except ValueError as error:  # a whole number of thousands of digits
         raise InputError(f"scenario: {error}") from None
+    _check_peak(scenario)
+    return scenario
+
+
+def _check_peak(s: Scenario) -> None:
+    """InputError where the busiest minute is below the busiest hour; both are rounded, and of a log less chance's part."""
+    busiest, peak = s.workload.busiest_hour, s.workload.peak_to_mean
+    if peak is None or value_of(peak) >= 0.98 * busiest:
+        return
+    guess = {} if s.template is None else parse_yaml(template(s.template), s.template)["workload"]
+    whose = " (the template's)" if guess.get("peak_to_mean") == value_of(peak) else ""
+    raise InputError(f"workload: peak_to_mean {value_of(peak):g}{whose} is below the busiest hour of hourly_weights,"
+                     f" {busiest:.4g} x the mean: write {busiest * BURST_WITHIN_HOUR.value:.4g}, which peak_to_mean: null takes"
+                     " from these hours too, or what was measured")
 
 
 def _called_as_candidates(data: dict[str, Any]) -> dict[str, Any]:

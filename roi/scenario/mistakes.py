@@ -97,8 +97,9 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
     message += _entries(value, places, schema) if kind == "tuple_type" else ""
-    if kind in {"too_short", "too_long"} and places[-1:] == ["hourly_weights"] and isinstance(value, (list, tuple)):
-        message = f"24 weights, one an hour, midnight first; {len(value)} given"
+    if kind in {"too_short", "too_long", "tuple_type"} and places[-1:] == ["hourly_weights"]:
+        message = "24 numbers, one an hour, midnight first"
+        message += f"; {len(value)} given" if isinstance(value, (list, tuple)) else ""
     bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else (
         _fields(places, schema) if kind == "model_type" else "")
@@ -109,7 +110,9 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         message += f", such as {max(round(value), 1) if type(value) is float and isfinite(value) else 2}"
     only = next(iter(value.values()), None) if isinstance(value, dict) and len(value) == 1 else None
     message += told or (f"; write {only}" if kind == "string_type" and isinstance(only, str) else "")
-    message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
+    less = isinstance(value, (int, float)) and value < 0  # of which what is said of too much is no help
+    message += "".join(f"; {told}" for (name, words), told in INSTEAD.items()
+                       if [name] == places[-1:] and words in message and not (less and "at most" in words))
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
 

@@ -368,6 +368,17 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
 
 
 @pytest.mark.full
+def test_a_rule_on_the_npv_says_in_sentence_and_table_that_it_is_of_cash_alone(tmp_path: Path) -> None:
+    """Nobody said what a wrong answer costs, so that the verdict counts cash. 6% wrong against 5% is 1 point."""
+    tickets = Path(__file__).parents[2] / "roi" / "scenario" / "templates" / "classification.yaml"
+    policy = file(tmp_path, "policy.yaml", text="expected_npv_usd: {at_least: 10000000}\nwrong_answers: {at_most: 0.05}\n")
+    told = ask("check", tickets, policy, "--set", "draws=256", "--format", "markdown").stdout
+    assert "mean NPV on cash alone: asked at least" in told
+    assert "| **mean NPV on cash alone** |" in told
+    assert "off by 1 point." in told
+
+
+@pytest.mark.full
 @pytest.mark.parametrize(("a_day", "code"), [(4500, 0), (3500, 3)])
 def test_a_volume_at_which_the_advice_turns_is_passed_before_central_values_turn(tmp_path: Path, a_day: int, code: int) -> None:
     """From 4,180 requests a day down staying is advised, by means and chances; central values turn at 2,970 alone."""

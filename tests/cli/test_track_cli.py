@@ -119,6 +119,42 @@ def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folde
     assert ["A signpost lies behind us: the price" in each for each in said] == [False, True]
     assert ["Limit not told: price_factor: no file given tells it" in each for each in said] == [True, False]
     assert ["A bill without calls and tokens, in 2026-12: price and volume" in each for each in said] == [True, False]
+    asked = "at the forecast's prices: is it in cents, or of other work too?"
+    assert f"The bill of 2026-12 is 40.000 x what the forecast's calls cost {asked}" in said[0]
+    assert f"The bill of 2026-12 is 40.000 x what these calls and tokens cost {asked}" in said[1]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("times", "asked"), [
+    (2.9, None), (3.1, "is it in cents, or of other work too?"), (0.34, None),
+    (0.32, "is it of the whole month, and of all of this work?")])
+def test_a_bill_three_times_what_its_calls_cost_or_a_third_of_it_is_asked_about(tmp_path, folder, times, asked):
+    """The calls of December cost $231.756: 3 x that is $695.27, a third $77.25. Ten times the calls cost ten times."""
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, usd=LUNA_USD))
+    (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{times * 231.756:.6f}\n")
+    said = " ".join(track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv").stdout.split())
+    assert ("The bill of 2026-12 is" in said) is (asked is not None)
+    assert asked is None or asked in said
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, per_day=600_000, usd=LUNA_USD))
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,2317.56\n")
+    more = " ".join(track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv").stdout.split())
+    assert "2,318" in more
+    assert "The bill of 2026-12 is" not in more
+
+
+@pytest.mark.full
+def test_months_of_a_bill_that_are_not_judged_are_told_why_in_a_report_that_is_kept(tmp_path, folder):
+    """24 months from December 2026 end with November 2028. The screen has them on stderr beside it."""
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, usd=LUNA_USD))
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-11,1\n2026-12,231.756\n2027-01,1\n2028-12,1\n")
+    words = ("--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv")
+    kept, screen = track(folder, *words, "--format", "markdown"), track(folder, *words)
+    for told in ("2026-11 not judged: before the decision, whose month 1 is 2026-12",
+                 "2027-01 not judged: --actual covers no such month whole",
+                 "2028-12 not judged: past the horizon, which ends with 2028-11"):
+        assert f"- --bill: {told}" in kept.stdout
+        assert told in screen.stderr
+        assert told not in screen.stdout
 
 
 @pytest.mark.full

@@ -310,8 +310,10 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("workload", "growth_per_year", 15.0, "write 0.15 for 15%"),
         ("workload", "growth_per_year", 300.0, "at most 10; write 3 for 300%; faster growth is workload.steps"),
         ("workload", "growth_per_year", 3000.0, "at most 10; faster growth is workload.steps"),
-        ("workload", "hourly_weights", [1.0, 2.0, 3.0], "is not usable; 24 weights, one an hour, midnight first; 3 given$"),
-        ("workload", "hourly_weights", [1.0] * 25, "is not usable; 24 weights, one an hour, midnight first; 25 given$"),
+        ("workload", "hourly_weights", [1.0, 2.0, 3.0], "is not usable; 24 numbers, one an hour, midnight first; 3 given$"),
+        ("workload", "hourly_weights", "night", "'night' is not usable; 24 numbers, one an hour, midnight first$"),
+        ("workload", "growth_per_year", -1.0, "-1 must be at least -0.99 and at most 10$"),
+        ("workload", "hourly_weights", [1.0] * 25, "is not usable; 24 numbers, one an hour, midnight first; 25 given$"),
         ("workload", "waits_hours", 0.0, "greater than 0; where nothing can wait: can_wait_share: 0$"),
         ("serving", "replicas_least", "two", "it should be a whole number, such as 2$"),
         ("workload", "growth_per_year", "1000%", "write 10 for 1,000%"),
@@ -360,11 +362,16 @@ def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, fie
 
 
 def test_a_busiest_minute_below_the_busiest_hour_is_refused() -> None:
-    """All of a day in 8 hours is three times its mean in each of them."""
+    """All of a day in 8 hours is three times its mean in each of them; the busiest minute is 1.5 times that."""
     workload = {**MINIMAL["workload"], "hourly_weights": [0.0] * 16 + [1.0] * 8}
-    with pytest.raises(InputError, match=r"peak_to_mean 2\.9 is below the busiest hour of hourly_weights, 3 x the mean: "):
+    with pytest.raises(InputError, match=r"peak_to_mean 2\.9 is below the busiest hour of .*, 3 x .*: write 4\.5, "):
         check_scenario({**MINIMAL, "workload": {**workload, "peak_to_mean": 2.9}})
     assert check_scenario({**MINIMAL, "workload": {**workload, "peak_to_mean": 3}}).workload.peak_to_mean == 3
+    for peak, whose in ((2.0, r" \(the template's\)"), (1.5, "")):  # the bundled scenario's own hours are of a peak of 3.847
+        hours = [0.0] * 20 + [1.0] * 4
+        bundled = {"template": "bundled", "workload": {**workload, "hourly_weights": hours, "peak_to_mean": 3.847 * peak / 2}}
+        with pytest.raises(InputError, match=rf"peak_to_mean {3.847 * peak / 2:g}{whose} is below .* write 9, "):
+            check_scenario({**MINIMAL, **bundled})
 
 
 @pytest.mark.parametrize(("day", "meant"), [

@@ -384,7 +384,7 @@ def _smaller(sizing: Sizing) -> Iterable[str]:
              else f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
              else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
     yield (f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)} s"
-           f"{_tpot(load)}, {figure(load.mean_queue)} requests waiting on average.")
+           f"{_tpot(load)}, {(queue := figure(load.mean_queue))} request{'s' * (queue != '1')} waiting on average.")
 
 
 def _s(x: float) -> str:

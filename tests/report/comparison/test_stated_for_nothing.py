@@ -14,7 +14,7 @@ from roi.report.layout.blocks import Labelled
 from roi.scenario.scenario import OptionTerms
 
 SCORES = {"scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.90}}
-ABOUT = ("nothing within", "moves nothing", "is out: ", "are out, for")
+ABOUT = ("nothing within", "moves nothing", "move nothing", "is out: ", "are out, for")
 
 
 def of(**changes: Any) -> Comparison:
@@ -47,6 +47,20 @@ def test_an_announced_price_that_moves_by_over_a_tenth_comes_before_what_is_unch
 
     assert at(0.5)[0].startswith("openai/gpt-5.4 costs 0.5 x as much from 2027-03-01 on, announced")
     assert at(0.95)[0].startswith("Bill not checked")
+
+
+def test_what_is_said_of_todays_tokens_is_told_with_the_key_of_its_tuned_model() -> None:
+    """The workload is in today's tokens; a vendor's tuning of today's model has a key of its own."""
+    def said(candidates: dict[str, Any], **tokens: float) -> list[str]:
+        texts = told(candidates={"cascade_first": [], "self_hosted": [], **candidates}, tokens={"gpt-4.1-mini": tokens},
+                     incumbent={"provider": "openai", "model": "gpt-4.1-mini"}, quality={"scores": {"gpt-4.1-mini": 0.95}})
+        return [text for text in texts if text.startswith("tokens.")]
+
+    counted = "the workload is in today's tokens (workload.input_tokens, output_tokens, shared_prefix_tokens)"
+    assert said({}, ratio=1.3, output_ratio=1.2) == [f"tokens.gpt-4.1-mini.ratio, output_ratio move nothing: {counted}"]
+    prefix = "moves nothing: of today's model the prefix is workload.shared_prefix_tokens"
+    assert said({"vendor_tuned": ["azure/gpt-4.1-mini"]}, prompt_tokens_after_tuning=50) == [
+        f"tokens.gpt-4.1-mini.prompt_tokens_after_tuning {prefix}; of the tuned model: tokens.gpt-4.1-mini+tuned"]
 
 
 def test_pay_of_a_year_that_is_typed_for_an_hours_is_asked_about() -> None:

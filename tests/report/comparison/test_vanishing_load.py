@@ -31,7 +31,8 @@ def test_from_when_on_what_is_advised_costs_more_than_staying_is_told_with_the_v
     more = sum(2920 - 20075 * 0.25 ** ((t - 1) / 12) for t in range(18, 25))
     assert more == pytest.approx(6123.11, abs=0.01)
     said = told(-0.75)
-    assert said.endswith("as much. From month 18 on qwen3-8b self-hosted costs more than staying, by $6,123 to the end")
+    assert said.endswith("as much. From month 18 on qwen3-8b self-hosted costs more than staying, by $6,123 to the end"
+                         " (undiscounted)")
 
 
 def test_nothing_is_told_where_it_stays_cheaper_or_is_not_advised() -> None:

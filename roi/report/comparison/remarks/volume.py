@@ -49,7 +49,10 @@ def _dearer_in_the_end(c: Comparison) -> str:
     first = len(more) - len(last) + 1
     if not last or first <= c.leader.months_to_live:
         return ""
-    return f". From month {first} on {c.leader.label} costs more than staying, by {short_usd(sum(last))} to the end"
+    wrong = not kinds and any(line.kind is LineKind.ERRORS and any(line.monthly_usd)
+                              for o in (c.leader, option_of(c, "stay")) for line in o.lines)
+    how = f"{'wrong answers counted, ' * wrong}undiscounted"
+    return f". From month {first} on {c.leader.label} costs more than staying, by {short_usd(sum(last))} to the end ({how})"
 
 
 def steps(c: Comparison) -> list[str]:

@@ -27,7 +27,8 @@ class UnmeasuredLoad:
     def told(self) -> str:
         """How far beyond what was measured the capacity is, and how far it may be off for that."""
         return (f"; a replica at its limit holds up to {self.in_flight:,.0f} in flight, measured to {self.measured:,.0f}:"
-                f" beyond, the step is drawn out, and what a replica holds may be {self.low:.2f} to {self.high:.2f} times as much")
+                " beyond, the step is drawn out, and what a replica holds may be"
+                f" {self.low:.2f} to {self.high:.2f} times as much")
 
 
 def profile_command(gpu: str, gpus: int, weight_dtype: str, requests: RequestShape, in_flight: float) -> str:

@@ -140,6 +140,10 @@ class SizedPlan:
     """Most requests in flight where a replica holds its capacity, where that is more than `in_flight_measured`; else None."""
     in_flight_measured: float | None
     """Most requests in flight that a profile of this very plan was measured with; None where no such profile is kept."""
+    measured_by: str | None
+    """The command that measures as many as `in_flight`; None where that is None."""
+    beyond_measured: bool
+    """True where a replica has more in flight at the peak than `in_flight_measured`: its share of `in_flight` there is more."""
     step_tokens: float
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
@@ -165,7 +169,7 @@ def size_plan(
         server = plan_evidence(known, plan.serving, load.traffic).server
         capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes,
                                  plan.evidence.measured, plan.evidence.published)
-    known_to, (slow, _, fast) = plan.evidence.measured, plan.speeds
+    known_to, beyond_it, (slow, _, fast) = plan.evidence.measured, plan.evidence.unmeasured, plan.speeds
     slower, faster = beyond(server.iteration, known_to) if isfinite(known_to) else (server.iteration, server.iteration)
     less, more = capacity.rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
     at_slow = replace(server, iteration=slower.at_speed(slow), kv_capacity=less)
@@ -216,8 +220,10 @@ def size_plan(
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
-        evidence=plan.evidence.told, in_flight=plan.evidence.in_flight,
-        in_flight_measured=known_to if isfinite(known_to) else None, step_tokens=server.step_tokens,
+        evidence=plan.evidence.told, in_flight=None if beyond_it is None else beyond_it.in_flight,
+        in_flight_measured=known_to if isfinite(known_to) else None,
+        measured_by=None if beyond_it is None else beyond_it.command,
+        beyond_measured=beyond_it is not None and busy * beyond_it.in_flight > known_to, step_tokens=server.step_tokens,
         sequence_limit=server.sequence_limit,
         adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )

@@ -32,6 +32,7 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
+from roi.resolution.unmeasured_load import UnmeasuredLoad, profile_command
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store
@@ -215,8 +216,8 @@ class PlanEvidence:
     """Most requests that its own server was measured with in flight; inf where the speed is not such a profile's."""
     published: tuple[Iteration, float, float] | None = None
     """The step as it is published, and the ends of its speed; None where what was measured contradicts it, or nothing was."""
-    in_flight: float | None = None
-    """Most requests in flight where it holds its capacity; None where those are no more than `measured`."""
+    unmeasured: UnmeasuredLoad | None = None
+    """The load where it holds its capacity; None where no more are in flight then than `measured`."""
     beyond: str = ""
     """In which ways the plan is beyond what was measured, in words."""
     adapters: AdapterEffect | None = None
@@ -236,13 +237,15 @@ class PlanEvidence:
         high = joint_high([*(fact.high or 1.0 for fact in facts), exp(self.further)])
         return float(low), 1.0, float(high)
 
-    def held(self, capacity: PlanCapacity) -> "PlanEvidence":
+    def held(self, capacity: PlanCapacity, plan: ServingPlan, requests: RequestShape) -> "PlanEvidence":
         """The evidence that says so where the plan holds its capacity with more in flight than its server was measured with."""
         most = at_once(capacity.alone, self.server)
         if most <= self.measured:
             return self
-        return replace(self, in_flight=most, beyond=f"{self.beyond}; up to {most:,.0f} in flight here, measured to"
-                                                    f" {self.measured:,.0f}: what a step takes beyond is bounded, not known")
+        low, high = (end.requests_per_s / capacity.alone.requests_per_s for end in (capacity.slow, capacity.fast))
+        card = plan.gpu.id, plan.tensor_parallel, plan.weight_dtype
+        load = UnmeasuredLoad(most, self.measured, low, high, profile_command(*card, requests, most))
+        return replace(self, unmeasured=load, beyond=self.beyond + load.told)
 
     @property
     def spreads(self) -> tuple[tuple[str, Fact], ...]:

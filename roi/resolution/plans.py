@@ -247,8 +247,8 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
         replayed[key] = found or plan_capacity(*inputs)
         if kept is not None and found is None:
             kept.keep(replayed[key], *inputs)
-    return FleetPlan(offer=offer, serving=plan, evidence=evidence.held(replayed[key]), speeds=speeds,
-                     capacity=replayed[key])
+    return FleetPlan(offer=offer, serving=plan, evidence=evidence.held(replayed[key], plan, lengths.shape),
+                     speeds=speeds, capacity=replayed[key])
 
 
 def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
@@ -258,8 +258,11 @@ def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
         sheet.with_ends(path, speed)
     if evidence.profiled:
         what = f"{serving.shape.id} {serving.weight_dtype} on {serving.tensor_parallel} x {serving.gpu.id}"
-        told = f"{evidence.speed.source}{evidence.beyond}"
-        sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {told}")
+        beyond, measure = "", ""
+        if evidence.unmeasured is not None:
+            beyond, measure = ", and drawn out beyond", f"; {evidence.unmeasured.command} measures it"
+        told = f"{evidence.speed.basis.value}{beyond}: {evidence.speed.source}{evidence.beyond}{measure}"
+        sheet.warnings.append(f"serving speed of {what} is {told}")
 
 
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
@@ -376,6 +379,11 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
         own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)
         sheet.state(f"{own}.adapter_slots", evidence.adapter_slots, told, "slots")
         sheet.state(f"{own}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
+    if (load := evidence.unmeasured) is not None:
+        own, known = f"options.{id}.plans.{number}", evidence.speed.source
+        sheet.state(f"{own}.in_flight", load.in_flight, "replay of one replica at the SLO", "requests")
+        sheet.state(f"{own}.in_flight_measured", load.measured, known, "requests")
+        sheet.state(f"{own}.measured_by", load.command, known)
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     room = " and of its room for KV" if capacity.rooms else ""

@@ -233,10 +233,14 @@ def test_a_plan_says_how_far_beyond_its_profile_it_is():
     assert far.beyond.startswith("; requests of 10,100 tokens, measured to 2,")
     assert far.ends([far.speed])[0] < 0.97 * near.ends([near.speed])[0]
     held = plan_capacity(plan, Traffic(500.0, 100.0), near.server, Slo(), SPEEDS)
-    told = near.held(held)
-    assert told.in_flight > 32.0
-    assert f"; up to {told.in_flight:,.0f} in flight here, measured to 32: what a step takes beyond is bounded" in told.told
-    assert replace(near, measured=1e9).held(held).in_flight is None
+    asked = held, plan, Traffic(500.0, 100.0).shape
+    told = near.held(*asked)
+    load = told.unmeasured
+    assert load.in_flight > load.measured == 32.0
+    assert (load.low, load.high) == (held.slow.requests_per_s / held.alone.requests_per_s,
+                                     held.fast.requests_per_s / held.alone.requests_per_s)  # fmt: skip
+    assert f"; a replica at its limit holds up to {load.in_flight:,.0f} in flight, measured to 32: beyond," in told.told
+    assert replace(near, measured=1e9).held(*asked).unmeasured is None
 
 
 def test_there_is_no_less_room_than_for_the_longest_request():

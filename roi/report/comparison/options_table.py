@@ -32,7 +32,7 @@ from roi.report.comparison.option_figures import (
     quality,
 )
 from roi.report.comparison.option_words import sent_on, terms
-from roi.report.comparison.remarks.fleets import slots_of, surer_plan
+from roi.report.comparison.remarks.fleets import slots_of, surer_plan, unmeasured_load
 from roi.report.comparison.remarks.model_ends import announced, as_announced, dearer
 from roi.report.layout.blocks import CUT, Block, Heading, Paragraph, Row, Table, stands_for
 from roi.report.layout.wording import (
@@ -233,7 +233,8 @@ def _fleet(c: Comparison, o: OptionResult) -> str:
             f" {rent}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
             f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)}"
             f" {'at the peak' if whole else 'when fullest'}"
-            f"{f' ({peak})' if peak else ''}.{f' That is {surer}.' if (surer := surer_plan(c, o)) else ''}")
+            f"{f' ({peak})' if peak else ''}.{f' That is {surer}.' if (surer := surer_plan(c, o)) else ''}"
+            f"{f' {beyond}.' if (beyond := unmeasured_load(c, o)) else ''}")
 
 
 def _trained(c: Comparison, o: OptionResult) -> str:

@@ -21,6 +21,13 @@ def plan_name(plan: SizedPlan) -> str:
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {whose}"
 
 
+def speed_words(plan: SizedPlan) -> str:
+    """What a plan's speed rests on, and where its load is beyond what was measured the command that measures it."""
+    if not plan.beyond_measured:
+        return f"{plan.evidence} ({plan.basis})."
+    return f"{plan.evidence} ({plan.basis}, and drawn out beyond). {plan.measured_by} measures it."
+
+
 def of_yours(plan: SizedPlan) -> str:
     """What limits the fleets of this plan beside the SLO: the number of cards that are owned."""
     return "" if plan.owned is None else f" of your {number_of(plan.owned, 'card')}"

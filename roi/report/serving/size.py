@@ -38,6 +38,7 @@ from roi.report.serving.fleet_words import (
     no_plan,
     of_yours,
     plan_name,
+    speed_words,
     too_few_words,
     unsaid_reasoning,
     whose_usd,
@@ -170,7 +171,7 @@ def _how_sure(sizing: Sizing) -> str:
     ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
     other = "" if surest is best else f"; there {surest.replicas_slow} of {plan_name(surest)} cost least, {usd(least)}"
-    return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
+    return f"How sure: {ends}{other}. Speed: {speed_words(best)}"
 
 
 def _limits(sizing: Sizing, shown: Iterable[SizedPlan], most: int | None) -> Iterable[str]:
@@ -237,8 +238,7 @@ def _details(sizing: Sizing) -> Iterable[Block]:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)
         yield Paragraph(f"Over a day with the hourly shape,{moved} {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s"
-                        f"{_tpot(load)}, busy {percent(load.utilisation)}; {good} of the requests within"
-                        " both limits.")
+                        f"{_tpot(load)}, busy {percent(load.utilisation)}; {good} of the requests within both limits.")
     yield from _ways(sizing)
     rows = tuple(Row((
         f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),

@@ -16,7 +16,13 @@ from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import error_path, guessed, may_stay, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
-from roi.report.comparison.remarks.fleets import adapters_at_once, hours_of_a_fleet, leading_plan, one_of_several
+from roi.report.comparison.remarks.fleets import (
+    adapters_at_once,
+    beyond_its_profile,
+    hours_of_a_fleet,
+    leading_plan,
+    one_of_several,
+)
 from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
@@ -330,7 +336,7 @@ REMARKS: Final = {
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,
-    "hours of a large fleet": hours_of_a_fleet,
+    "a load that was not measured": beyond_its_profile, "hours of a large fleet": hours_of_a_fleet,
     "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over,
     "prices announced": lambda c: next_prices(c, much=False), "few draws": _few_draws,

@@ -56,6 +56,27 @@ def leading_plan(c: Comparison) -> list[str]:
     return [*spot, *([f"{lead.label}: its plan is {told}"] if (told := surer_plan(c, lead)) else [])]
 
 
+def unmeasured_load(c: Comparison, o: OptionResult) -> str:
+    """Says that an option's fleet has more in flight at the peak than its server was measured with; empty where it has not.
+
+    A replica has no more of what it holds at its limit than its share of the load there, since queues grow faster than load.
+    """
+    path = "" if o.fleet is None else o.fleet.plan
+    if o.fleet is None or f"{path}.measured_by" not in c.case:
+        return ""
+    most, known = (case_number(c.case, f"{path}.{name}") for name in ("in_flight", "in_flight_measured"))
+    if most * o.fleet.utilisation_peak <= known:
+        return ""
+    return (f"{o.label}: a replica at its limit holds up to {most:,.0f} in flight, measured to {known:,.0f}; beyond, its speed"
+            f" is drawn out: {c.case[f'{path}.measured_by'].value} measures it")
+
+
+def beyond_its_profile(c: Comparison) -> list[str]:
+    """Says so of the leading option, or else of the best one on GPUs."""
+    options = (c.leader, self_hosting_of(c))
+    return [told for o in options if o is not None and (told := unmeasured_load(c, o))][:1]
+
+
 def adapters_at_once(c: Comparison) -> list[str]:
     """Where options that lead, follow or are named have fewer slots than adapters."""
     return [told] if (told := slots_of(c, _named(c))) else []

@@ -1,0 +1,41 @@
+"""Whether a plan's load was measured: told by `roi compare` on its first screen, by `roi size` beside the speed, or not."""
+
+import pytest
+from sizing_support import SIZED_SCENARIO, size_text
+from step_simulator import Truth, simulate
+
+from roi.answers.size import size_service
+from roi.economics.decision.comparison import compare
+from roi.evidence.known_runs import known_runs
+from roi.report.comparison.remarks.fleets import beyond_its_profile
+from roi.report.comparison.screen import comparison_text
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+from roi.store.profiles.lookup import load_profiles, save_profile
+
+STATED = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
+
+
+@pytest.mark.full
+def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is_not(tmp_path):
+    """Measured to 32 in flight. 4 million requests a day need more than that of each replica at the peak, 2,000 need less."""
+    file = tmp_path / "scenario.yaml"
+    file.write_text(SIZED_SCENARIO, encoding="utf-8")
+    save_profile(simulate(Truth(a=12e-3), **STATED), tmp_path / "profiles")
+    known = known_runs(load_profiles([tmp_path / "profiles"]))
+    for volume, told in ((4_000_000, True), (2000, False)):
+        asked = load_scenario(file, (f"workload.requests_per_day={volume}", "draws=128"))
+        found = resolve(asked, known)
+        c, sizing = compare(found.case), size_service(resolve(asked, known))
+        (plan,) = (each for each in sizing.plans if each.in_flight is not None)
+        assert plan.in_flight > plan.in_flight_measured == 32.0
+        id = next(o.id for o in c.options if o.fleet is not None)
+        texts = size_text(sizing), comparison_text(c, (), explain=id)
+        sized, explained = (" ".join(text.split()) for text in texts)
+        assert f"a replica at its limit holds up to {plan.in_flight:,.0f} in flight, measured to 32: beyond" in sized
+        measured = f"{plan.measured_by} measures it"
+        whole = measured.replace(" ", "")  # a note may break after a hyphen
+        assert [plan.beyond_measured, whole in sized.replace(" ", ""), measured in explained] == [told] * 3
+        assert len(beyond_its_profile(c)) == told
+        assert ("(measured, and drawn out beyond)" in sized) is told
+        assert all(measured in remark for remark in beyond_its_profile(c))

@@ -1,0 +1,26 @@
+"""The command that measures a load which a profile's plan was not measured with."""
+
+from click.testing import CliRunner
+
+from roi.cli import main
+from roi.estimate.serving.request_shape import RequestShape
+from roi.resolution.unmeasured_load import profile_command
+
+
+def test_the_command_asks_for_as_many_in_flight_and_for_prompts_of_two_lengths():
+    """55.3 in flight are 56 at most, whose root is 7.48; 300 of 900 tokens that are found are sent too; an
+    eighth of 900 is 112. Answers of 199.4 tokens are 200."""
+    told = profile_command("L40S", 2, "fp8", RequestShape(600.0, 199.4, cached_tokens=300.0), 55.3)
+    assert told == ("roi profile serve URL --gpu L40S --gpus 2 --weight-dtype fp8 --concurrency 1,7,56 --input-tokens 112,900"
+                    " --output-tokens 200")  # fmt: skip
+
+
+def test_the_least_load_asks_for_one_of_each():
+    told = profile_command("L40S", 1, "bf16", RequestShape(1.0, 1.0), 0.4)
+    assert told.endswith("URL --gpu L40S --weight-dtype bf16 --concurrency 1 --input-tokens 1 --output-tokens 1")
+
+
+def test_the_options_are_those_of_the_command():
+    shown = CliRunner().invoke(main, ["profile", "serve", "--help"]).output
+    words = profile_command("L40S", 2, "fp8", RequestShape(900.0, 200.0), 56.0).split()
+    assert [word for word in words if word.startswith("--") and word not in shown] == []

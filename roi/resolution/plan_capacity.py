@@ -28,11 +28,11 @@ from roi.evidence.measured_links import measured_links, over_links
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
 from roi.evidence.served_rows import rows_speed
 from roi.evidence.serving_speed import AdapterEffect, adapter_effect, on_card, published_engine_speed, slug
+from roi.evidence.unmeasured_load import UnmeasuredLoad, profile_command
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
-from roi.resolution.unmeasured_load import UnmeasuredLoad, profile_command
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.loading import Store

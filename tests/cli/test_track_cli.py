@@ -149,9 +149,9 @@ def test_months_of_a_bill_that_are_not_judged_are_told_why_in_a_report_that_is_k
     (tmp_path / "bill.csv").write_text("month,usd\n2026-11,1\n2026-12,231.756\n2027-01,1\n2028-12,1\n")
     words = ("--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv")
     kept, screen = track(folder, *words, "--format", "markdown"), track(folder, *words)
-    for told in ("2026-11 not judged: before the decision, whose month 1 is 2026-12",
-                 "2027-01 not judged: --actual covers no such month whole",
-                 "2028-12 not judged: past the horizon, which ends with 2028-11"):
+    for told in ("what it says of 2026-11 is left out: before the decision, whose month 1 is 2026-12",
+                 "what it says of 2027-01 is left out: --actual covers no such month whole",
+                 "what it says of 2028-12 is left out: past the horizon, which ends with 2028-11"):
         assert f"- --bill: {told}" in kept.stdout
         assert told in screen.stderr
         assert told not in screen.stdout

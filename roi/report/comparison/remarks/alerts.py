@@ -329,13 +329,14 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 """What remarks are about that stand first on every screen, and what finds them."""
 REMARKS: Final = {
     **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
-    "today's model": incumbent_misses, "below the bar": below_bar, "a blind gate": blind_gate,
+    "today's model": incumbent_misses, "below the bar": below_bar,
     "a gate that cannot be": _told("quality.gate_doubt"),
     "tokens of today's model": _told("workload.tokens_told"),
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
-    "unknown gates": _unknown_gates, "latency": latency_known, "prefix hits": prefix_hits,
+    "unknown gates": _unknown_gates, "latency": latency_known, "a blind gate": blind_gate,
+    "prefix hits": prefix_hits,
     "a load that was not measured": beyond_its_profile, "hours of a large fleet": hours_of_a_fleet,
     "hours of what can wait": hours_moved, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over,

@@ -4,7 +4,7 @@ from click.testing import CliRunner
 
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
-from roi.resolution.unmeasured_load import profile_command
+from roi.evidence.unmeasured_load import profile_command
 
 
 def test_the_command_asks_for_as_many_in_flight_and_for_prompts_of_two_lengths():

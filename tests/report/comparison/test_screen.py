@@ -1228,8 +1228,8 @@ def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> 
     assert LUNA in {o.id for o in waits.options}
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
                   for kind in ("self-hosted-adapter", "hybrid"))
-    assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published DO NOW" in flat(own)
-    assert "is replayed, its speed published; of the API above it not known DO NOW" in flat(spill)
+    assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published ! More in --full" in flat(own)
+    assert "is replayed, its speed published; of the API above it not known ! More in --full" in flat(spill)
     for quiet in (bundled(), bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1"),
                   replace(c, verdict=replace(c.verdict, leader="stay"))):
         assert "SLO (" not in flat(quiet)

@@ -34,13 +34,9 @@ os.environ |= {"HOME": DATA.name} if sys.platform == "darwin" else {}  # where m
 
 @pytest.fixture(autouse=True, scope="session")
 def _as_started_alone():
-    """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now.
-
-    How often cycles are looked for is the tests' own: `roi usage` would set it for all that come after.
-    """
+    """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
-        patch.setattr("roi.cli.options.collect_often", lambda: None)
         patch.setattr("roi.store.cache_files.IMPORTED_AT", float("inf"))
         yield
 
@@ -55,7 +51,6 @@ def pytest_collection():
         gc.collect()
         gc.freeze()
         gc.enable()
-        gc.set_threshold(50_000, 20, 20)  # at its 700 most searches find nothing: what a test makes stays as long as the test
 
 
 @pytest.fixture(autouse=True, scope="module")

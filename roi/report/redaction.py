@@ -66,7 +66,8 @@ def hiding(*comparisons: Comparison) -> Change:
 def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
     """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
-    every = re.compile(f"{BEFORE}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
+    begin = rf"(?:{BEFORE}|(?<=_rate\.)|(?<=tokens\.))"  # or in the name of a field, where a remark says what to write
+    every = re.compile(f"{begin}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
     literal = [(text, re.sub(rf"{MONEY}|[\d.,]*\d%?", COVERED, text)) for text in sorted(hidden, key=len, reverse=True) if text]
     change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
 

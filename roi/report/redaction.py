@@ -45,7 +45,7 @@ COUNTS = (
     r"[\d.,]*\d%(?= (?:below|above) its list price)",
 )
 """How many more answers are wrong, hours of people, cards, a discount: beside what they cost, they tell the price of one."""
-NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "tokens")
+NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "error_rate", "evaluation_noise", "tokens")
 """What stands before a name in the path of a fact, or of a field that a remark names."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
 """What may stand before a name: no part of a word, or the place of a fact whose path is told."""
@@ -66,8 +66,7 @@ def hiding(*comparisons: Comparison) -> Change:
 def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
     """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
-    begin = rf"(?:{BEFORE}|(?<=_rate\.)|(?<=tokens\.))"  # or in the name of a field, where a remark says what to write
-    every = re.compile(f"{begin}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
+    every = re.compile(f"{BEFORE}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
     literal = [(text, re.sub(rf"{MONEY}|[\d.,]*\d%?", COVERED, text)) for text in sorted(hidden, key=len, reverse=True) if text]
     change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
 

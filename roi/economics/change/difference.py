@@ -105,16 +105,20 @@ def _moved(key: tuple[str, str], parts: Array, first: float, last: float, was: f
 
 
 def _at(mixture: Mixture, moved: frozenset[int], answer: Callable[[Case], T]) -> T:
-    """The answer to the Case with some causes moved; a fact that it needs is taken from the Case that has it."""
-    needed: set[str] = set()
+    """The answer to the Case with some causes moved; what it needs is taken from the Case that has it.
+
+    That is a fact, or an option that another one hands requests to there.
+    """
+    known, needed = {*mixture.a, *mixture.b}, set[str]()
     while True:
         try:
             return answer(mixture.case(moved, needed))
         except KeyError as error:
-            path = str(error.args[0])
-            if path in needed or not (path in mixture.a or path in mixture.b):
+            name = str(error.args[0])
+            lacking = {path for path in known if path == name or path.startswith(f"options.{name}.")}
+            if lacking <= needed:
                 raise
-            needed.add(path)
+            needed |= lacking
 
 
 def central_figures(case: Case, ids: Sequence[str]) -> Array:

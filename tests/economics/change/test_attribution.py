@@ -172,3 +172,18 @@ def test_on_random_pairs_the_parts_add_up_to_the_cent_and_swap_sign(seed: int) -
         cents = [round(100 * x) for x in (*m.parts_usd, m.version_usd)]
         assert sum(cents) == round(100 * m.now_usd) - round(100 * m.was_usd)
         assert n.parts_usd == tuple(-x for x in m.parts_usd)
+
+
+@pytest.mark.full
+def test_what_an_option_hands_requests_to_is_there_where_only_one_of_the_cases_has_it() -> None:
+    """The floor's spill goes to a hosted model in A and to the incumbent in B, which has no such candidate: moved one after the
+    other the floor hands on to what its own Case lacks. Parts add up to the cent."""
+    quality = {"bar": 0.85, "scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9, "openai/gpt-oss-20b": 0.9}}
+    a, b = (resolve(check_scenario(quiet({"quality": quality, "candidates": {
+        "self_hosted": ["qwen3-8b"], "cascade_first": [], "api_models": [], "hosted_models": hosted}}))).case
+        for hosted in (["groq/openai/gpt-oss-20b"], []))
+    spills = [next(f.value for path, f in case.facts.items() if path.endswith(".spills_to")) for case in (a, b)]
+    assert spills[0] != spills[1]
+    floor = next(id for id in a.options if id.startswith("hybrid:"))
+    for moved in explain(a, b, [floor]).moved:
+        assert sum(moved.parts_usd) == pytest.approx(moved.now_usd - moved.was_usd, abs=0.005)

@@ -1,28 +1,10 @@
 """What the screen tells of a cascade whose gate nobody measured, or whose rates cannot be true together."""
 
-from typing import Any
-
 import pytest
+from gated_cascade import UNMEASURED, gate
 
-from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.comparison import Comparison
 from roi.report.comparison.screen import screen
-from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario
-
-UNMEASURED: dict[str, Any] = {"bar": 0.9, "usd_per_error": 0.05, "scores": {"gpt-6-sol": 0.94, "gpt-6-luna": 0.86},
-                              "escalated": {"gpt-6-luna": 0.2}}
-
-
-def gate(draws: int = 128, **quality: Any) -> Comparison:
-    """2,433,333.33 requests a month at $0.0055 and $0.000275, discounted at 0, 10 months, live at once, no model ends."""
-    return compare(resolve(check_scenario({
-        "as_of": "2026-11-24", "horizon_months": 10, "discount_rate": 0, "draws": draws, "quality": {**UNMEASURED, **quality},
-        "workload": {"requests_per_day": 80000, "growth_per_year": 0, "input_tokens": 1500, "output_tokens": 250},
-        "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "tokens": {"gpt-6-luna": {"ratio": 1}},
-        "people": {"setup_hours": {"cascade": 0}, "run_hours_per_month": {"cascade": 0}},
-        "evaluation": {"labels": 0, "usd": 0}, "timing": {"months_to_live": {"cascade": 0}, "months_in_parallel": 0},
-        "drift": {"model_life_months": 240}, "candidates": {"cascade_first": ["openai/gpt-6-luna"]},
-    })).case)
 
 
 def words(c: Comparison) -> str:
@@ -32,15 +14,15 @@ def words(c: Comparison) -> str:
 @pytest.mark.full
 def test_staying_is_not_the_end_where_a_gate_that_nobody_measured_could_bring_more() -> None:
     """0.8 x 0.14 + 0.2 x 0.06 = 12.4% wrong as a blind gate, which misses the bar of 90%; measured it is as it is."""
-    c = gate()
+    c = gate(128)
     assert c.verdict.leader == "stay"
     told = words(c)
     assert ("! Nobody measured the gate of gpt-6-luna > gpt-6-sol, and it counts as blind: 12.4% wrong. The best gate that"
             " hands on 20% leaves 1.2%, NPV at most $159k at the central values (quality.kept_error_rate.gpt-6-luna)") in told
     assert "stop here" not in told
-    measured = gate(kept_error_rate={"gpt-6-luna": 0.14}, escalated_error_rate={"gpt-6-luna": 0.06})
+    measured = gate(128, kept_error_rate={"gpt-6-luna": 0.14}, escalated_error_rate={"gpt-6-luna": 0.06})
     assert "blind" not in words(measured)
-    assert "blind" not in words(gate(scores={"gpt-6-sol": 0.94}))  # what the first model gets wrong is not known either
+    assert "blind" not in words(gate(128, scores={"gpt-6-sol": 0.94}))  # what the first model gets wrong is not known either
 
 
 def test_rates_of_a_gate_that_cannot_be_true_stand_on_the_screen_unless_a_score_overrides_them() -> None:

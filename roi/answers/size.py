@@ -20,7 +20,7 @@ from roi.answers.size_ways import Way, least_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.economics.decision.alarms import Alarm, read_alarms
+from roi.economics.decision.alarms import NO_LOAD, Alarm, read_alarms
 from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service_of_long
@@ -255,7 +255,8 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        engine=plan.serving.engine or ENGINE, alarms=read_alarms(resolved.case.values()),
+        engine=plan.serving.engine or ENGINE,
+        alarms=tuple(alarm for alarm in read_alarms(resolved.case.values()) if alarm.name not in NO_LOAD),
         left_out=left_out, left_out_why=tuple(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)

@@ -3,12 +3,15 @@
 And of options that hand requests on to the incumbent: how often both are wrong, and whether anybody measured that.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from roi.catalog.models.quality_priors import QualityPrior, quality_prior
 from roi.catalog.models.same_weights import closed_name, same_weights
+from roi.economics.decision.alarms import GATE_IMPOSSIBLE
 from roi.economics.inputs import Option, path_of
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import ErrorRate, OptionFacts
@@ -32,7 +35,9 @@ HARDER = Spread(
 )
 UNTESTED = "gate untested"
 GATE_DOUBT = "quality.gate_doubt"
-"""Where a Case holds which rates of a gate cannot be true together."""
+"""Where a Case holds which rates of a gate do not go together; those that cannot at all are in GATE_IMPOSSIBLE."""
+ROUNDED: Final = 1e-9
+"""Shares that differ by less are the same, worked out another way."""
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
@@ -224,7 +229,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
     if s.workload.embeds and (handing := next((x for x, e in s.quality.escalated.items() if not _nothing(e)), None)):
         share = value_of(s.quality.escalated[handing])
         raise ScenarioError(f"quality.escalated.{handing}", share, f"leave it out: {ONE_MODEL}")
-    hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
+    hand_on, q, used, works = escalating_systems(s), s.quality, {s.incumbent.model}, dict[str, bool]()
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
         if kind in PLAIN or system not in hand_on or _nothing(_share(s, system)):
@@ -239,10 +244,11 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
             if kept is not None or escalated is not None:
                 sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
                                       f" {whole} end to end overrides them")
-        if score == "not evaluated":
+        else:
             _add_gate(sheet, s, id, system)
-        if kept is not None and escalated is None and score == "not evaluated":
-            sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
+            works[system] = works.get(system, False) or (s.incumbent.may_stay and path("infeasible") not in sheet.facts)
+            if kept is not None and escalated is None:
+                sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
         both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
         tested = score != "not evaluated" or (kept is not None and bool(both))
         sheet.state(path_of(OptionFacts, "tested", option=id), tested, "scenario quality: " + (
@@ -250,7 +256,7 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
         if not tested:
             note = UNTESTED if kept is None else f"{s.incumbent.model} not evaluated"
             sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
-        _warn(sheet, s, system, kept, escalated)
+    _tell_contradictions(sheet, s, works)
     _warn_of_no_cascade(sheet, s, used)
 
 
@@ -292,27 +298,81 @@ def _share(s: Scenario, system: str) -> Share:
     return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
 
 
-def _warn(sheet: FactSheet, s: Scenario, system: str, kept: float | Rate | None, escalated: float | Rate | None) -> None:
-    """Say which of the stated rates do not go together; a rate that nobody measured contradicts none."""
-    own, second = (sheet.facts[path_of(ErrorRate, "central", system=x)].number() for x in (system, s.incumbent.model))
-    known, known_second = (sheet.facts[path_of(ErrorRate, "evaluated", system=x)].value for x in (system, s.incumbent.model))
-    share = value_of(_share(s, system))
-    told = list[str]()
-    if kept is not None and known and value_of(kept) > own:
-        told.append(f"quality.kept_error_rate.{system}: {value_of(kept):g} is above its overall error rate of {own:.3g}: a gate"
-                    " that keeps the worse answers")
-    rate, field = 0.0 if escalated is None else value_of(escalated), f"quality.escalated_error_rate.{system}"
-    if escalated is not None and known_second and rate < second:
-        sheet.warnings.append(f"{field}: {rate:g} is below {s.incumbent.model}'s overall error rate of {second:.3g}: what is"
-                              " escalated would be easier than the rest")
-    elif escalated is not None and known_second and rate * share > second:
-        told.append(f"{field}: {rate:g} of a share of {share:g} is more than all errors of {s.incumbent.model}, {second:.3g} of"
-                    " all requests")
-    least = sheet.facts[path_of(ErrorRate, "central", system=system)].low or own
-    if kept is not None and known and 0.0 < share < 1.0 and (left := (least - (1.0 - share) * value_of(kept)) / share) > 1.0:
-        told.append(f"quality.kept_error_rate.{system}: with {value_of(kept):g} of what is kept wrong, {left:.0%} of what is"
-                    f" handed on would be, at an overall error rate of {least:.3g} or more; that cannot be")
-    sheet.warnings += told
-    if told and cascade(s, system) not in s.quality.scores:
-        before = sheet.facts.pop(GATE_DOUBT, None)
-        sheet.state(GATE_DOUBT, "; ".join([*([] if before is None else [str(before.value)]), *told]), "scenario quality")
+class _Ends(NamedTuple):
+    """A share as it was measured, and the ends of its interval."""
+
+    least: float
+    value: float
+    most: float
+
+    @property
+    def rest(self) -> "_Ends":
+        """What is left of all, least to most."""
+        return _Ends(1.0 - self.most, 1.0 - self.value, 1.0 - self.least)
+
+
+def _ends(sheet: FactSheet, path: str, measured: float | None = None) -> _Ends:
+    """The ends of the share at the path, which a score's own ends are where it has them, or its ratio to the same weights'."""
+    fact = sheet.facts[path]
+    value = fact.number() if measured is None else measured
+    if (same := sheet.facts.get(f"{path}_as")) is not None:
+        other = _ends(sheet, path_of(ErrorRate, "central", system=same.value))
+        low, high = (1.0, 1.0) if (ratio := sheet.facts.get(f"{path}_ratio")) is None else ratio.spread()
+        return _Ends(other.least * low, value, other.most * high)
+    low, high = (sheet.facts[end].number() if (end := f"{path}_{name}") in sheet.facts else x
+                 for name, x in zip(("low", "high"), fact.spread(), strict=True))
+    return _Ends(low, value, high)
+
+
+def _share_ends(sheet: FactSheet, s: Scenario, system: str) -> _Ends:
+    """The share that the system hands on, counted or stated."""
+    share = as_spread(_share(s, system))
+    if (path := f"systems.{system}.escalated_share") in sheet.facts:
+        return _ends(sheet, path, share.value)
+    low, high = (share.value if x is None else x for x in (share.low, share.high))
+    return _Ends(low, share.value, high)
+
+
+def _tell_contradictions(sheet: FactSheet, s: Scenario, works: Mapping[str, bool]) -> None:
+    """Say which rates of gates do not go together; the Case holds those of systems that hand on in an option that works."""
+    found: dict[str, list[str]] = {GATE_DOUBT: [], GATE_IMPOSSIBLE: []}
+    for system in works:
+        for told, cannot in _contradictions(sheet, s, system):
+            sheet.warnings.append(told)
+            if works[system]:
+                found[GATE_IMPOSSIBLE if cannot else GATE_DOUBT].append(told)
+    for path, words in found.items():
+        if words:
+            sheet.state(path, "; ".join(words), "scenario quality")
+
+
+def _contradictions(sheet: FactSheet, s: Scenario, system: str) -> Iterator[tuple[str, bool]]:
+    """What of a gate's rates does not go together, and whether that is so at all ends of the intervals: it cannot be true.
+
+    Of all requests a model gets wrong no less than of the part that it answers, and no more than that and all of the rest. A
+    rate that nobody measured contradicts none.
+    """
+    handed, q = _share_ends(sheet, s, system), s.quality
+    gate = (("kept", q.kept_error_rate, system, handed.rest, "kept", "handed on"),
+            ("escalated", q.escalated_error_rate, s.incumbent.model, handed, "handed on", "kept"))
+    for name, rates, model, part, this, other in gate:
+        path = partial(path_of, ErrorRate, system=model)
+        if system not in rates or not sheet.facts[path("evaluated")].value:
+            continue
+        field, value, overall = f"quality.{name}_error_rate.{system}", value_of(rates[system]), _ends(sheet, path("central"))
+        rate = _ends(sheet, path_of(Option, f"{name}_error", system=system), value)
+        ends = ", even at the ends of their intervals" * any(x.least < x.most for x in (part, rate, overall))
+        if part.value * value > overall.value + ROUNDED:
+            cannot = part.least * rate.least > overall.most + ROUNDED
+            yield (f"{field}: {value:g} of a share of {part.value:g} is more than all errors of {model}, {overall.value:.3g} of"
+                   f" all requests{ends * cannot}"), cannot
+        elif part.value < 1.0 and (left := (overall.value - part.value * value) / part.rest.value) > 1.0 + ROUNDED:
+            cannot = overall.least > 1.0 - part.least * (1.0 - rate.most) + ROUNDED
+            yield (f"{field}: with {value:g} of what is {this} wrong, {left:.0%} of what is {other} would be, at an overall"
+                   f" error rate of {overall.value:.3g}{ends * cannot}; that cannot be"), cannot
+        elif name == "kept" and value > overall.value:
+            yield (f"{field}: {value:g} is above its overall error rate of {overall.value:.3g}: a gate that keeps the worse"
+                   " answers"), False
+        elif name == "escalated" and value < overall.value:
+            sheet.warnings.append(f"{field}: {value:g} is below {model}'s overall error rate of {overall.value:.3g}: what is"
+                                  " escalated would be easier than the rest")

@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from math import isfinite
 from typing import Final
 
 from pydantic import ValidationError
 
 from roi.disk import packaged_rows
-from roi.errors import LONGEST_VALUE, InputError, allowed, nearest, written
+from roi.errors import LONGEST_VALUE, InputError, allowed, day_meant, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
 from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
 from roi.scenario.scenario import Scenario
+from roi.units import DAYS_PER_MONTH
 
+FROM_AS_OF: Final = frozenset({"ends_in_months", "months_to_live", "horizon_months"})
+"""Fields, and blocks of fields, of months from the as-of date to a day."""
 SHOWN = 3
 """Mistakes in one message; the others are counted. Fields that are named as near one."""
 ALIKE: Final = 0.8
@@ -74,7 +78,9 @@ def explain_mistakes(
         path = ".".join(places) or whole
         if path in problems:
             continue
-        what, known, names = _problem(places, e["type"], e.get("input"), e["msg"], schema).partition("; known: ")
+        what = _months_until(places, e["type"], e.get("input"), data) or _problem(
+            places, e["type"], e.get("input"), e["msg"], schema)
+        what, known, names = what.partition("; known: ")
         problems[path] = f"{path}: {what}" + (f"{known}{names}" if names not in listed else "")
         listed.add(names)
     shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
@@ -115,6 +121,21 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
                        if [name] == places[-1:] and words in message and not (less and "at most" in words))
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
+
+
+def _months_until(places: Sequence[str], kind: str, value: object, data: object) -> str:
+    """What to write for a day in the place of months from the as-of date until then; empty where none stands there."""
+    if not kind.startswith(("float", "int")) or FROM_AS_OF.isdisjoint(places):
+        return ""
+    word, today = str(value).strip(), str(data.get("as_of")) if isinstance(data, dict) else ""
+    try:
+        day = date.fromisoformat(day_meant(word).removeprefix("; write ") or word)
+        months = (day - date.fromisoformat(today)).days / DAYS_PER_MONTH
+    except ValueError:
+        return ""
+    meant = max(round(months), 1) if kind.startswith("int") else round(months, 2)
+    told = f"write {meant:g}" if months > 0 else "that day is past"
+    return f"{written(value)} is not usable; it should be months from as_of, {today}: {told}"
 
 
 def _entries(value: object, places: list[str], schema: type[Section]) -> str:

@@ -142,7 +142,7 @@ class Scenario(Section):
     """Costs of your own that no other line counts."""
     verdict: Deciding = Deciding()
     """When an option may be recommended."""
-    accept: tuple[Literal["bill", "growth", "slo", "context", "peak"], ...] = ()
+    accept: tuple[Literal["bill", "growth", "slo", "context", "peak", "gate", "wages"], ...] = ()
     """Alarms that are meant: values that look impossible, and are true here."""
     _stated: frozenset[str] = PrivateAttr(default=frozenset())
     _bill_told: str | None = PrivateAttr(default=None)

@@ -187,9 +187,13 @@ def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that
 
 
 def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(file):
-    """A busiest minute of 2,000 x the mean would hold more than all requests of the day, which has 1,440."""
-    peak = ("workload.requests_per_day=20", "workload.peak_to_mean=2000")
+    """A busiest minute of 2,000 x the mean would hold more than all requests of the day, which has 1,440.
+
+    No fleet depends on wages.
+    """
+    peak = ("workload.requests_per_day=20", "workload.peak_to_mean=2000", "people.wage_growth_per_year=3")
     wrong, meant = sized(file, *peak, frontier=False), sized(file, *peak, "accept=[peak]", frontier=False)
+    assert [alarm.name for alarm in wrong.alarms] == ["peak"]
     for full in (False, True):
         _, first, *_ = size_text(wrong, full=full).splitlines()
         assert first.startswith("CORRECT FIRST  workload.peak_to_mean: the busiest minute holds 2,000 x the mean")

@@ -486,6 +486,11 @@ def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name
      "workload.steps.1.ratio: .*a ratio of 1 changes nothing: .*; 0.5 takes back a step of 2"),
     ({"workload": {**MINIMAL["workload"], "steps": [{"from_month": 4, "ratio": 2}, {"from_month": 4, "ratio": 1.5}]}},
      "workload: steps: from_month 4 stands twice; write one step of both, {from_month: 4, ratio: 3}"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "2027-05-25"}},  # 182 days, of 365 / 12 a month
+     "incumbent.ends_in_months: '2027-05-25' is not usable; it should be months from as_of, 2026-11-24: write 5.98$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "24.10.2026"}}, "from as_of, 2026-11-24: that day is past$"),
+    ({"horizon_months": "2028-11-24"}, "from as_of, 2026-11-24: write 24$"),  # 731 days
+    ({"timing": {"months_to_live": {"api": "soon"}}}, "'soon' is not usable; it should be a valid number$"),
 ])
 def test_what_is_refused_says_what_to_write_in_its_place(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):

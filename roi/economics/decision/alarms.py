@@ -16,9 +16,16 @@ OVER_UNITS: Final = "reconciliation.bill_over_units"
 BILL_OFF: Final = 3.0
 """A bill this many times above or below the estimate at list price is not explained by retries or a discount."""
 GROWTH_MOST, GROWTH_TIMES, SHRINK_MOST = 5.0, 100.0, -0.9
-"""Six times the requests every year, a hundred times within the horizon, or nine tenths of them gone each year."""
+"""Six times the requests, or users, every year, a hundred times within the horizon, or nine tenths of them gone each year."""
+USERS_GROW: Final = "options.stay.provisioned.growth_per_year"
+"""Where a Case holds how today's users grow, where they have a growth of their own."""
 TTFT_MOST_S, TPOT_MOST_S = 60.0, 1.0
 """An interactive answer begins within a minute, and is written faster than it is read (about 0.2 s a token)."""
+
+WAGES_MOST, WAGES_LEAST = 1.0, -0.5
+"""Wages that double, or halve, every year: in USD, year after year, nobody's do; 1% was typed as 1."""
+GATE_IMPOSSIBLE: Final = "quality.gate_impossible"
+"""Where a Case holds which rates of a gate cannot be true together, whatever luck their evaluation had."""
 
 PEAK_MOST: Final = 1440.0
 """Minutes of a day: above it the busiest minute holds more than all requests of a mean day."""
@@ -77,13 +84,14 @@ def _bill(values: Values) -> Wrong:
 
 
 def _growth(values: Values) -> Wrong:
-    field = "workload.growth_per_year"
     growth, horizon = _number(values, "workload.growth_per_year", 0.0), _number(values, "horizon_months", 0.0)
-    if growth <= SHRINK_MOST:
-        return field, f"requests shrink by {-growth:.0%} a year"
-    times = (1.0 + growth) ** (horizon / MONTHS_PER_YEAR)
-    if growth >= GROWTH_MOST or times > GROWTH_TIMES:
-        return field, f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
+    users = ("incumbent.seats.growth_per_year", "users", _number(values, USERS_GROW, 0.0))
+    for field, who, each in (("workload.growth_per_year", "requests", growth), users):
+        if each <= SHRINK_MOST:
+            return field, f"{who} shrink by {-each:.0%} a year"
+        times = (1.0 + each) ** (horizon / MONTHS_PER_YEAR)
+        if each >= GROWTH_MOST or times > GROWTH_TIMES:
+            return field, f"{who} grow by {each:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
     most, month = max(_by_month(values, growth, horizon), key=lambda each: (each[0], -each[1]), default=(1.0, 0.0))
     if most <= GROWTH_TIMES:
         return None
@@ -143,6 +151,25 @@ def _peak(values: Values) -> Wrong:
         f"the busiest minute holds {peak:,.0f} x the mean, more than all requests of a mean day, {PEAK_MOST:,.0f} x")
 
 
+def _gate(values: Values) -> Wrong:
+    """Rates of a gate that contradict a score, and not only by chance.
+
+    No option alone is out for that: which of the two is wrong nobody knows, and by the score the first model by itself is
+    judged, or staying, with which all is compared. Who knows leaves the cascade out, or accepts.
+    """
+    field, _, told = str(values.get(GATE_IMPOSSIBLE) or "").partition(": ")
+    mend = "correct the rate, the score or quality.escalated (with items, where it was counted), or leave the candidate out"
+    return (field, f"{told}; {mend}") if told else None
+
+
+def _wages(values: Values) -> Wrong:
+    field = "people.wage_growth_per_year"
+    growth = _number(values, field, 0.0)
+    if WAGES_LEAST < growth < WAGES_MOST:
+        return None
+    return field, f"wages {'rise' if growth > 0 else 'fall'} by {abs(growth):.0%} a year; 0.03 means 3% a year"
+
+
 def too_long_field(prompts: Array, answers: Array) -> str:
     """The scenario's field that makes requests of these tokens, one element a bin of lengths, too long: the larger part."""
     if prompts.size > 1:
@@ -157,6 +184,9 @@ def limit_words(tokens: float, *, of_context: bool) -> str:
 
 
 RULES: Final[dict[str, Callable[[Values], Wrong]]] = {
-    "bill": _bill, "growth": _growth, "slo": _slo, "context": _context, "peak": _peak,
+    "bill": _bill, "growth": _growth, "slo": _slo, "context": _context, "peak": _peak, "gate": _gate,
+    "wages": _wages,
 }  # fmt: skip
 """By name: the field to correct, and what is wrong with it."""
+NO_LOAD: Final = frozenset({"gate", "wages"})
+"""Those of what no fleet's size depends on."""

@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 import pytest
+from gated_cascade import gate
 from quiet_scenario import CHEAPER, case_of
 
 from roi.economics.decision.alarms import RULES, read_alarms
@@ -32,6 +33,10 @@ def test_all_requests_of_a_day_in_one_minute_are_the_most_that_can_be() -> None:
         ("peak", {"workload": {**WORK, "peak_to_mean": 9999.0}}),
         ("slo", {"workload": {**WORK, "tpot_p95_s": 50.0}}),
         ("context", {"workload": {**WORK, "output_tokens": 2_000_000.0}}),
+        ("wages", {"people": {"wage_growth_per_year": 1.0}}),
+        ("wages", {"people": {"wage_growth_per_year": -0.5}}),
+        ("growth", {"incumbent": {"provider": "openai", "model": "gpt-5.4", "seats": {
+            "users": 500, "usd_per_month": 20.0, "growth_per_year": 8.0}}}),
     ],
 )
 def test_what_cannot_be_true_withholds_the_verdict_until_it_is_accepted(name: str, changes: dict[str, Any]) -> None:
@@ -58,6 +63,54 @@ def test_an_alarm_names_the_field_that_is_too_large(values: dict[str, Any], fiel
     (alarm,) = read_alarms({"incumbent.context_tokens": 10.0, **{f"workload.{name}": x for name, x in values.items()}})
     assert alarm.field == f"workload.{field}"
     assert alarm.told.startswith("the mean request of the longest cell, of 11 tokens") == (field == "lengths")
+
+
+def test_wages_may_rise_and_fall_by_less_than_twofold_a_year() -> None:
+    assert [[a.name for a in read_alarms({"people.wage_growth_per_year": x})] for x in (-0.49, 0.99)] == [[], []]
+
+
+NONE_OF_MANY = {"kept_error_rate": {"gpt-6-luna": {"value": 0.0, "items": 1000}}}
+RATES: dict[str, Any] = {
+    "scores": {"gpt-6-sol": {"value": 0.94, "items": 300}, "gpt-6-luna": {"value": 0.86, "items": 300}},
+    "escalated": {"gpt-6-luna": {"value": 0.2, "items": 1000}},
+    "escalated_error_rate": {"gpt-6-luna": {"value": 0.2, "items": 100}},
+}  # fmt: skip
+"""86% right of 300: 10.9 to 17.5% wrong (P5, P95); 94%: 4.1 to 8.6%; 20% of 1,000 handed on: 18.0 to 22.1%."""
+
+
+@pytest.mark.parametrize(("quality", "field", "doubted"), [
+    ({"kept_error_rate": {"gpt-6-luna": {"value": 0.3, "items": 300}}}, "kept", False),  # 0.78 x 25.8% > 17.5%
+    ({"kept_error_rate": {"gpt-6-luna": {"value": 0.19, "items": 300}}}, "", True),  # 0.8 x 19% > 14.1%; 0.78 x 15.5% is not
+    ({"kept_error_rate": {"gpt-6-luna": {"value": 0.16, "items": 300}}}, "", True),  # as a gate that keeps the worse ones
+    ({"kept_error_rate": {"gpt-6-luna": {"value": 0.05, "items": 300}}}, "", False),
+    ({"kept_error_rate": {"gpt-6-luna": 0.23}}, "kept", False),  # exact, as nobody says of how many: 0.78 x 23% > 17.5%
+    ({"kept_error_rate": {"gpt-6-luna": {"value": 0.23, "items": 300}}}, "", True),  # 0.78 x 19.2%
+    ({"escalated_error_rate": {"gpt-6-luna": {"value": 0.6, "items": 100}}}, "escalated", False),  # 0.18 x 51.8% > 8.6%
+    ({"escalated_error_rate": {"gpt-6-luna": {"value": 0.4, "items": 100}}}, "", True),  # 0.2 x 40% > 6.1%; 0.18 x 32.3% is not
+    ({**NONE_OF_MANY, "escalated": {"gpt-6-luna": {"value": 0.05, "items": 1000}}}, "kept", False),
+    # all of 6.2% handed on, and 0.2% of what is kept, are less than 10.9%
+    ({**NONE_OF_MANY, "escalated": {"gpt-6-luna": {"value": 0.12, "items": 1000}}}, "", True),
+    # all of 12%, of 13.8% at most
+])  # fmt: skip
+def test_rates_of_a_gate_cannot_be_true_where_no_luck_of_the_evaluation_explains_them(
+    quality: dict[str, Any], field: str, *, doubted: bool,
+) -> None:
+    c = gate(0, **{**RATES, **quality})
+    assert [(a.name, a.field) for a in c.alarms] == [("gate", f"quality.{field}_error_rate.gpt-6-luna")] * bool(field)
+    assert c.verdict.decision == "withheld" if field else c.verdict.decision != "withheld"
+    assert ("quality.gate_doubt" in c.case) is doubted
+
+
+def test_rates_of_a_gate_that_is_out_withhold_nothing() -> None:
+    """A cascade would go on asking the model that may not stay; a score end to end takes the place of its rates."""
+    def alarms(quality: dict[str, Any], **changes: Any) -> list[str]:
+        rates = {"kept_error_rate": {"gpt-6-luna": 0.25}, "scores": {**SCORES["scores"], **quality}}
+        c = case_of(quality=rates, candidates={"self_hosted": []}, **changes)
+        return [a.name for a in read_alarms(c.values())]
+
+    assert alarms({}) == ["gate"]  # of half at least, as 5 to 50% are handed on: 12.5% of all requests, of 10%
+    assert alarms({}, incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}) == []
+    assert alarms({"gpt-6-luna > gpt-5.4": 0.94}) == []
 
 
 def test_steps_count_as_growth_does_in_every_month_of_the_horizon() -> None:

@@ -69,10 +69,16 @@ def test_pay_of_a_year_that_is_typed_for_an_hours_is_asked_about() -> None:
     assert first_lines(people={"usd_per_hour": 1000.0})[0] != told
 
 
-def test_a_rise_of_wages_that_is_typed_in_percent_is_asked_about() -> None:
-    told = "Wages that rise by 8 a year: 0.08 is 8% (people.wage_growth_per_year)"
-    assert first_lines(people={"wage_growth_per_year": 8.0})[0] == told
-    assert first_lines(people={"wage_growth_per_year": 0.08})[0] != told
+def test_hours_of_a_year_that_are_typed_for_a_months_are_asked_about_and_so_are_percent_for_a_share() -> None:
+    """160 hours a month are a person's; 1.4 is a usual PUE, and 8% a usual drift."""
+    years = "More hours a month are paid anyway than ten people work: are they a year's? (people.existing_hours_per_month)"
+    assert first_lines(people={"existing_hours_per_month": 1920.0})[0] == years
+    assert first_lines(people={"existing_hours_per_month": 1600.0})[0] != years
+    rents = "Rents of GPUs that move by 8 a year: 0.08 is 8% (drift.gpu_rent_per_year)"
+    assert first_lines(drift={"gpu_rent_per_year": 8.0})[0] == rents
+    assert first_lines(drift={"gpu_rent_per_year": 1.4})[0] != rents
+    card = {"candidates": {"cascade_first": [], "self_hosted": ["qwen3-8b"], "gpus": ["h100-sxm"], "own_hardware": True}}
+    assert "A PUE of 140: 1.15 to 1.6 is usual (own_hardware.pue)" in first_lines(own_hardware={"pue": 140.0}, **card)
 
 
 def test_tokens_of_todays_model_over_its_own_are_told_to_move_nothing() -> None:

@@ -330,7 +330,7 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 REMARKS: Final = {
     **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
-    "a gate that cannot be": _told("quality.gate_doubt"),
+    "a gate in doubt": _told("quality.gate_doubt"),
     "tokens of today's model": _told("workload.tokens_told"),
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
@@ -344,5 +344,5 @@ REMARKS: Final = {
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = (*STANDING, "a gate that cannot be", "tokens of today's model", "today's units", "today's servers")
+ALWAYS: Final = (*STANDING, "a gate in doubt", "tokens of today's model", "today's units", "today's servers")
 """Remarks that stand on every screen."""

@@ -38,14 +38,19 @@ UNUSUAL: Final = (
     ("own_hardware.usd_per_kwh", 0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
     ("people.usd_per_hour", 5.0, inf, "People at ${} an hour: below most minimum wages"),
     ("people.usd_per_hour", 0.0, 1000.0, "People at ${} an hour: above what consultants bill; is it a year's pay?"),
-    ("people.wage_growth_per_year", -1.0, 1.0, "Wages that rise by {} a year: 0.08 is 8%"),
+    ("people.existing_hours_per_month", 0.0, 1600.0,
+     "More hours a month are paid anyway than ten people work: are they a year's?"),
+    ("drift.gpu_rent_per_year", -0.75, 2.0, "Rents of GPUs that move by {} a year: 0.08 is 8%"),
+    ("own_hardware.pue", 1.0, 3.0, "A PUE of {}: 1.15 to 1.6 is usual"),
     ("workload.peak_to_mean", 0.0, 24.0, "A busiest minute of {} x the mean: as if all of a day came within an hour"),
     ("training.examples", 10.0, inf, "Training examples: {}; vendors refuse fewer than 10"),
 )
 """Least and most of what is usual, beyond which a cent was typed for a dollar, or one for many.
 
 The dearest grids ask about $0.5 a kWh, and no diesel generator costs much over 1; most minimum wages are above $5 an hour (7.25
-in the USA), and hardly a consultant of any trade bills 1,000; a growth above 1 doubles wages each year, which in USD none does;
+in the USA), and hardly a consultant of any trade bills 1,000; ten people work 1,600 hours a month, one as many in a year;
+an H100's rent lost 54% a year from 2023 to 2025, and was at most 2.35 x as high a year later (`Drift`); the worst halls that
+publish it draw thrice what their machines do;
 OpenAI's guide to fine-tuning asks for ten examples.
 """
 LARGEST_DISCOUNT = 0.9

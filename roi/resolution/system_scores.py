@@ -3,7 +3,7 @@
 And of options that hand requests on to the incumbent: how often both are wrong, and whether anybody measured that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -34,6 +34,7 @@ HARDER = Spread(
     " over share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
 )
 UNTESTED = "gate untested"
+REFUSED, UNMEASURED = "rates that cannot be true test nothing", "nobody measured what is kept"
 GATE_DOUBT = "quality.gate_doubt"
 """Where a Case holds which rates of a gate do not go together; those that cannot at all are in GATE_IMPOSSIBLE."""
 ROUNDED: Final = 1e-9
@@ -229,7 +230,8 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
     if s.workload.embeds and (handing := next((x for x, e in s.quality.escalated.items() if not _nothing(e)), None)):
         share = value_of(s.quality.escalated[handing])
         raise ScenarioError(f"quality.escalated.{handing}", share, f"leave it out: {ONE_MODEL}")
-    hand_on, q, used, works = escalating_systems(s), s.quality, {s.incumbent.model}, dict[str, bool]()
+    hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
+    told, works = dict[str, list[tuple[str, bool]]](), set[str]()
     for id in sheet.case().options:
         kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
         if kind in PLAIN or system not in hand_on or _nothing(_share(s, system)):
@@ -246,18 +248,31 @@ def add_escalations(sheet: FactSheet, s: Scenario) -> None:
                                       f" {whole} end to end overrides them")
         else:
             _add_gate(sheet, s, id, system)
-            works[system] = works.get(system, False) or (s.incumbent.may_stay and path("infeasible") not in sheet.facts)
+            told.setdefault(system, list(_contradictions(sheet, s, system)))
+            if s.incumbent.may_stay and path("infeasible") not in sheet.facts:
+                works.add(system)
             if kept is not None and escalated is None:
                 sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
-        both = sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value or escalated is not None
-        tested = score != "not evaluated" or (kept is not None and bool(both))
-        sheet.state(path_of(OptionFacts, "tested", option=id), tested, "scenario quality: " + (
-            f"scores.{whole}" if score != "not evaluated" else "kept_error_rate" if tested else "nobody measured what is kept"))
-        if not tested:
-            note = UNTESTED if kept is None else f"{s.incumbent.model} not evaluated"
-            sheet.state(path("test_note"), note, f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
-    _tell_contradictions(sheet, s, works)
+        _state_tested(sheet, s, id, system, cannot=any(cannot for _, cannot in told.get(system, ())))
+    _tell_contradictions(sheet, told, works)
     _warn_of_no_cascade(sheet, s, used)
+
+
+def _state_tested(sheet: FactSheet, s: Scenario, id: str, system: str, *, cannot: bool) -> None:
+    """Whether the option that hands on is tested: by a score end to end, else by its gate's rates.
+
+    Those that `cannot` be true test nothing, unless that is accepted.
+    """
+    whole, kept, handed = cascade(s, system), system in s.quality.kept_error_rate, system in s.quality.escalated_error_rate
+    scored, refused = s.quality.scores.get(whole, "not evaluated") != "not evaluated", cannot and "gate" not in s.accept
+    both = handed or bool(sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value)
+    tested = scored or (kept and both and not refused)
+    why = f"scores.{whole}" if scored else "kept_error_rate" if tested else REFUSED if refused else UNMEASURED
+    sheet.state(path_of(OptionFacts, "tested", option=id), tested, f"scenario quality: {why}")
+    if not tested:
+        note = UNTESTED if refused or not kept else f"{s.incumbent.model} not evaluated"
+        sheet.state(path_of(Option, "test_note", option=id), note,
+                    f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
 
 
 def _add_gate(sheet: FactSheet, s: Scenario, id: str, system: str) -> None:
@@ -333,13 +348,13 @@ def _share_ends(sheet: FactSheet, s: Scenario, system: str) -> _Ends:
     return _Ends(low, share.value, high)
 
 
-def _tell_contradictions(sheet: FactSheet, s: Scenario, works: Mapping[str, bool]) -> None:
+def _tell_contradictions(sheet: FactSheet, of: Mapping[str, Iterable[tuple[str, bool]]], works: Container[str]) -> None:
     """Say which rates of gates do not go together; the Case holds those of systems that hand on in an option that works."""
     found: dict[str, list[str]] = {GATE_DOUBT: [], GATE_IMPOSSIBLE: []}
-    for system in works:
-        for told, cannot in _contradictions(sheet, s, system):
+    for system, contradictions in of.items():
+        for told, cannot in contradictions:
             sheet.warnings.append(told)
-            if works[system]:
+            if system in works:
                 found[GATE_IMPOSSIBLE if cannot else GATE_DOUBT].append(told)
     for path, words in found.items():
         if words:

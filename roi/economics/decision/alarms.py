@@ -154,8 +154,8 @@ def _peak(values: Values) -> Wrong:
 def _gate(values: Values) -> Wrong:
     """Rates of a gate that contradict a score, and not only by chance.
 
-    No option alone is out for that: which of the two is wrong nobody knows, and by the score the first model by itself is
-    judged, or staying, with which all is compared. Who knows leaves the cascade out, or accepts.
+    Not only what hands on by them is no candidate (docs/economics.md, 8.6): which of the two is wrong nobody knows, and by the
+    score the first model by itself is judged, or staying, with which all is compared. Who knows leaves it out, or accepts.
     """
     field, _, told = str(values.get(GATE_IMPOSSIBLE) or "").partition(": ")
     mend = "correct the rate, the score or quality.escalated (with items, where it was counted), or leave the candidate out"

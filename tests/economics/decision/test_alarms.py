@@ -101,6 +101,18 @@ def test_rates_of_a_gate_cannot_be_true_where_no_luck_of_the_evaluation_explains
     assert ("quality.gate_doubt" in c.case) is doubted
 
 
+def test_what_hands_on_by_rates_that_cannot_be_true_is_no_candidate_until_they_are_accepted() -> None:
+    """5% handed on and all of it wrong, with 0.1% of the rest, are 5.1% of 14%: it would save most."""
+    rates: dict[str, Any] = {**RATES, "escalated": {"gpt-6-luna": 0.05}, "kept_error_rate": {"gpt-6-luna": 0.001}}
+    c = gate(64, usd_per_error=0.0, **rates)
+    assert (c.verdict.recommended, c.verdict.leader, c.verdict.candidates) == (None, "stay", ("stay",))
+    cascade = next(o for o in c.options if o.kind == "cascade")
+    assert (cascade.tested, cascade.probability_best, c.verdict.challenger) == (False, None, cascade.id)
+    assert cascade.expected_npv_usd > 0
+    meant = gate(64, usd_per_error=0.0, accept=["gate"], **rates)
+    assert (meant.verdict.recommended, [a.accepted for a in meant.alarms]) == (cascade.id, [True])
+
+
 def test_rates_of_a_gate_that_is_out_withhold_nothing() -> None:
     """A cascade would go on asking the model that may not stay; a score end to end takes the place of its rates."""
     def alarms(quality: dict[str, Any], **changes: Any) -> list[str]:

@@ -384,7 +384,7 @@ def _contradictions(sheet: FactSheet, s: Scenario, system: str) -> Iterator[tupl
         elif part.value < 1.0 and (left := (overall.value - part.value * value) / part.rest.value) > 1.0 + ROUNDED:
             cannot = overall.least > 1.0 - part.least * (1.0 - rate.most) + ROUNDED
             yield (f"{field}: with {value:g} of what is {this} wrong, {left:.0%} of what is {other} would be, at an overall"
-                   f" error rate of {overall.value:.3g}{ends * cannot}; that cannot be"), cannot
+                   f" error rate of {overall.value:.3g}{f'{ends}; that cannot be' * cannot}"), cannot
         elif name == "kept" and value > overall.value:
             yield (f"{field}: {value:g} is above its overall error rate of {overall.value:.3g}: a gate that keeps the worse"
                    " answers"), False

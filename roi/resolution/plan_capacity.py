@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
-from roi.estimate.replay.capacity_ends import at_once, joined, no_wider
+from roi.estimate.replay.capacity_ends import at_once, by_rate, joined, no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -180,7 +180,7 @@ def plan_capacity(
             curve = load_curve(plan, traffic, known, 1, count, pace)
             held = [curve.capacity(slo, speed, alone.rung) for speed in at]
             gains = pooling(known, *zip(held, at, strict=True))
-            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside)
+            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside, by_rate)
     (slow, gain_slow), (fast, gain_fast) = ends
     if reading != server:
         shares = reading_share(

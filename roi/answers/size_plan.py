@@ -144,10 +144,13 @@ class SizedPlan:
     """Most requests in flight where a replica holds its capacity, where that is more than `in_flight_measured`; else None."""
     in_flight_measured: float | None
     """Most requests in flight that a profile of this very plan was measured with; None where no such profile is kept."""
+    tokens_measured: float | None
+    """Mean tokens, prompt and answer, of the longest requests that it was measured with; None where `in_flight_measured` is."""
     measured_by: str | None
-    """The command that measures as many as `in_flight`; None where that is None."""
+    """The command that measures as many as `in_flight`, and such lengths; None where neither is beyond what was measured."""
     beyond_measured: bool
-    """True where a replica has more in flight at the peak than `in_flight_measured`: its share of `in_flight` there is more."""
+    """True where a replica has more in flight at the peak than `in_flight_measured`, its share of `in_flight` there being more,
+    or requests are longer than those of `tokens_measured`."""
     step_tokens: float
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
@@ -220,11 +223,12 @@ def size_plan(
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
-        evidence=plan.evidence.told, in_flight=None if beyond_it is None else beyond_it.in_flight,
+        evidence=plan.evidence.told, in_flight=beyond_it.in_flight if beyond_it is not None and beyond_it.more else None,
         in_flight_measured=measured if isfinite(measured := plan.evidence.measured) else None,
+        tokens_measured=plan.evidence.measured_tokens if isfinite(measured) else None,
         measured_by=None if beyond_it is None else beyond_it.command,
-        beyond_measured=beyond_it is not None and busy * beyond_it.in_flight > measured, step_tokens=server.step_tokens,
-        sequence_limit=server.sequence_limit,
+        beyond_measured=beyond_it is not None and (beyond_it.longer or busy * beyond_it.in_flight > measured),
+        step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
         adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )
 

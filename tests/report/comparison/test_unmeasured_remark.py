@@ -44,7 +44,7 @@ def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is
 
 @pytest.mark.full
 def test_longer_requests_than_those_of_the_profile_are_told_with_the_command_at_whatever_load(tmp_path):
-    """Measured to about 2,180 tokens with the answer; 9,120 are asked, of which a replica keeps its TTFT with a few in flight."""
+    """Measured to about 2,180 tokens with the answer; 9,120 are asked, with few in flight."""
     file = tmp_path / "scenario.yaml"
     file.write_text(SIZED_SCENARIO, encoding="utf-8")
     save_profile(simulate(Truth(a=12e-3), **STATED), tmp_path / "profiles")

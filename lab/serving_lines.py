@@ -4,7 +4,7 @@
 
 A server is a source, model, card, engine, format and kind of load, with six loads or more of known lengths at three numbers of
 requests in flight or more. Prints how far its loads scatter around the line that is fitted to all of them (LINE of
-roi/evidence/measured_servers.py is the median); how intervals hold of loads in the range of 4 to 8 that
+roi/estimate/serving/line_scatter.py is the median); how intervals hold of loads in the range of 4 to 8 that
 stand for a profile, drawn three times; and of loads with more in flight, or longer contexts, than those that stand for one.
 """
 
@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.line_scatter import load_half
 from roi.estimate.serving.measured_range import MeasuredRange, Mix, beyond
 from roi.estimate.serving.step_fit import LEAST_LOOPS
-from roi.evidence.measured_servers import load_half
 from roi.numerics.least_squares import linear_fit
 
 KEYS: Final = ("source", "model", "gpu", "engine", "weight_dtype", "kv_dtype", "tp", "replicas", "load", "reference")

@@ -3,6 +3,7 @@
     FILE --compare_file--> Comparison, its verdict and experiments --> MEASURE FIRST, or DO NOW and THEN
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,16 @@ class NextAnswer:
         if verdict.recommended is None:
             return "CORRECT FIRST"
         return "DO NOW" if verdict.measure_first is None else "MEASURE FIRST"
+
+    @cached_property
+    def best_gates(self) -> Mapping[str, float]:
+        """By cascade whose gate nobody measured the most that measuring it could bring over the recommendation, USD.
+
+        That is what the best gate at its share would (`Comparison.open_gates`), an upper bound: the experiments count it as
+        blind, and how good it is on average nobody knows.
+        """
+        c = self.comparison
+        return {id: best.npv_usd - c.led_usd for id, best in c.open_gates.items()}
 
     @cached_property
     def settling(self) -> tuple[Settling, ...]:

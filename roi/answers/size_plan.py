@@ -1,15 +1,17 @@
 """The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a day of theirs."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date as Date
-from math import isfinite
+from math import inf, isfinite
 from typing import Final
 
 import numpy as np
 
 from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK, fleet_by_the_hour, runs
 from roi.economics.inputs import Array, Option, Shared
+from roi.estimate.replay.capacity_ends import no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import (
     LITTLE_FREE,
@@ -23,8 +25,10 @@ from roi.estimate.replay.fleet import (
 from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
+from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.measured_range import beyond
 from roi.evidence.known_runs import KnownRuns
+from roi.facts.fact import Basis
 from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
 from roi.resolution.request_lengths import ARRIVALS
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
@@ -140,10 +144,13 @@ class SizedPlan:
     """Most requests in flight where a replica holds its capacity, where that is more than `in_flight_measured`; else None."""
     in_flight_measured: float | None
     """Most requests in flight that a profile of this very plan was measured with; None where no such profile is kept."""
+    tokens_measured: float | None
+    """Mean tokens, prompt and answer, of the longest requests that it was measured with; None where `in_flight_measured` is."""
     measured_by: str | None
-    """The command that measures as many as `in_flight`; None where that is None."""
+    """The command that measures as many as `in_flight`, and such lengths; None where neither is beyond what was measured."""
     beyond_measured: bool
-    """True where a replica has more in flight at the peak than `in_flight_measured`: its share of `in_flight` there is more."""
+    """True where a replica has more in flight at the peak than `in_flight_measured`, its share of `in_flight` there being more,
+    or requests are longer than those of `tokens_measured`."""
     step_tokens: float
     """Tokens of the largest step that is replayed."""
     sequence_limit: float
@@ -164,38 +171,34 @@ def size_plan(
     Without `frontier` its fleets are the one that is needed, and one with a replica less.
     """
     running = runs(shared, option, plan, is_trace=load.is_trace)
-    server, capacity = plan.evidence.server, plan.capacity
-    if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
-        server = plan_evidence(known, plan.serving, load.traffic).server
-        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes,
-                                 plan.evidence.measured, plan.evidence.published)
-    known_to, beyond_it, (slow, _, fast) = plan.evidence.measured, plan.evidence.unmeasured, plan.speeds
-    slower, faster = beyond(server.iteration, known_to) if isfinite(known_to) else (server.iteration, server.iteration)
-    less, more = capacity.rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
-    at_slow = replace(server, iteration=slower.at_speed(slow), kv_capacity=less)
-    at_fast = replace(server, iteration=faster.at_speed(fast), kv_capacity=more)
+    plan = _on_trace(plan, load, known) if load.is_trace else plan
+    server, capacity, beyond_it = plan.evidence.server, plan.capacity, plan.evidence.unmeasured
     alone, headroom, least = capacity.alone.requests_per_s, float(option.headroom), option.replicas_least
     if alone <= 0.0:
         return None
 
-    def needed(requests_per_s: float, pooling: float, server: Server, least: int = least) -> int | None:
-        if requests_per_s <= 0.0:
-            return None
-        law = int(replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
-        return _fewest(plan, server, load, headroom, least, law) if load.is_trace else law
+    def law(requests_per_s: float, pooling: float, least: int = least) -> int | None:
+        return None if requests_per_s <= 0.0 else int(
+            replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
 
-    replicas = needed(alone, capacity.pooling, server)
-    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, at_fast)
+    def needed(least: int = least) -> int | None:
+        asked = law(alone, capacity.pooling, least)
+        return asked if asked is None or not load.is_trace else _fewest(plan, server, load, headroom, least, asked)
+
+    replicas = needed()
+    slowest, fastest = (law(end.requests_per_s, gain) for end, gain in (
+        (capacity.slow, capacity.pooling_slow), (capacity.fast, capacity.pooling_fast)))
+    if load.is_trace and replicas is not None:
+        slowest, fastest = _ends_on_trace(plan, load, headroom, least, (slowest, fastest))
     if replicas is None or fastest is None:
         return None
-    unbound = needed(alone, capacity.pooling, server, 1) if replicas == least > 1 else replicas
+    unbound = needed(1) if replicas == least > 1 else replicas
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
     shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
     held = {size: float(fleet_capacity(size, alone, capacity.pooling)) for size in sizes}
     fleets = tuple(_fleet(plan, option, server, load, size, held[size]) for size in sizes)
-    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, at_slow)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
 
     def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float, int, float]:
@@ -220,13 +223,53 @@ def size_plan(
         utilisation_peak=busy,
         little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
-        evidence=plan.evidence.told, in_flight=None if beyond_it is None else beyond_it.in_flight,
-        in_flight_measured=known_to if isfinite(known_to) else None,
+        evidence=plan.evidence.told, in_flight=beyond_it.in_flight if beyond_it is not None and beyond_it.more else None,
+        in_flight_measured=measured if isfinite(measured := plan.evidence.measured) else None,
+        tokens_measured=plan.evidence.measured_tokens if isfinite(measured) else None,
         measured_by=None if beyond_it is None else beyond_it.command,
-        beyond_measured=beyond_it is not None and busy * beyond_it.in_flight > known_to, step_tokens=server.step_tokens,
-        sequence_limit=server.sequence_limit,
+        beyond_measured=beyond_it is not None and (beyond_it.longer or busy * beyond_it.in_flight > measured),
+        step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
         adapters=plan.serving.adapters, adapter_slots=plan.evidence.adapter_slots, adapter_bytes_per_gpu=plan.adapter_bytes,
     )
+
+
+def _on_trace(plan: FleetPlan, load: Load, known: KnownRuns) -> FleetPlan:
+    """The plan with what it holds of the trace: what a step takes of a prompt, and what is in flight, go by its calls."""
+    evidence = plan_evidence(known, plan.serving, load.traffic)
+    if plan.evidence.basis is Basis.STATED:
+        evidence = replace(plan.evidence, server=evidence.server)
+    speeds = evidence.ends(speed for _, speed in evidence.spreads)
+    capacity = plan_capacity(plan.serving, load.traffic, evidence.server, load.slo, speeds, evidence.unsure_bytes,
+                             evidence.measured, evidence.published)
+    return replace(plan, speeds=speeds, capacity=capacity, evidence=evidence.held(capacity, plan.serving, load.traffic.shape))
+
+
+def _ends_on_trace(
+    plan: FleetPlan, load: Load, headroom: float, least: int, laws: tuple[int | None, int | None],
+) -> list[int | None]:
+    """The fewest replicas that hold the trace at the slow and at the fast end of the engine, where the law asks for `laws`.
+
+    With more in flight than were measured the step is what it can be then (`beyond`), to no more than what is published, as in
+    `plan_capacity`. Room for KV is at its end with the speed, which is somewhat wide.
+    """
+    evidence, (slow, _, fast) = plan.evidence, plan.speeds
+    server, rooms = evidence.server, plan.capacity.rooms or (evidence.server.kv_capacity,) * 2
+
+    def held(steps: Iterable[Iteration]) -> list[int | None]:
+        return [None if law is None else
+                _fewest(plan, replace(server, iteration=step, kv_capacity=room), load, headroom, least, law)
+                for step, room, law in zip(steps, rooms, laws, strict=True)]
+
+    inside = held(server.iteration.at_speed(speed) for speed in (slow, fast))
+    if not isfinite(evidence.measured):
+        return inside
+    steps = beyond(server.iteration, evidence.measured)
+    ends = held(step.at_speed(speed) for step, speed in zip(steps, (slow, fast), strict=True))
+    if ends == inside or evidence.published is None:
+        return ends
+    step, *speeds = evidence.published
+    return no_wider(ends, held(step.at_speed(speed) for speed in speeds), inside,
+                    lambda replicas: -inf if replicas is None else -replicas)
 
 
 def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least: int, law: int) -> int | None:

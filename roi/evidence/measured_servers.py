@@ -13,6 +13,7 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.line_scatter import load_half
 from roi.estimate.serving.measured_range import Mix
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.replica_memory import EngineHabits, as_cached
@@ -25,17 +26,10 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
-from roi.numerics.spreads import student
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
 from roi.store.profiles.lookup import of_card
 
-LINE: Final = 0.065
-"""Standard deviation of a server's loads around the line that is fitted to them, in log seconds, until enough of its own say
-otherwise: the median of published servers, of whose engines the medians are 0.057 to 0.125 (lab/serving_lines.py)."""
-COUNTS_FOR: Final = 2.0
-"""Values that LINE counts for: servers differ so much that theirs are likeliest with 1.2 (a scaled F distribution of their
-variances, Smyth 2004), and the expansion of Student's factor begins at 2, 6% low there."""
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
 
@@ -92,17 +86,6 @@ def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
     with suppress(InputError):
         gpu = None if profile.gpu is None else find_gpu(profile.gpu)
     return shape, gpu
-
-
-def load_half(squares: float, values: int, scatter: float, leverage: float) -> float:
-    """Half of the 90% interval of log speed on a load of this `leverage`, from squares of so many distances from the line.
-
-    Few know their `scatter` badly: it, or LINE where that is more, counts for COUNTS_FOR values besides, and the factor is
-    Student's. Of 17,608 loads in the range of 4 to 8 that stood for a profile 90 to 93% lie inside (lab/serving_lines.py).
-    """
-    freedom = values + COUNTS_FOR
-    variance = (squares + COUNTS_FOR * max(LINE, scatter) ** 2) / freedom
-    return float(student(freedom) * np.sqrt(variance * (1.0 + leverage)))
 
 
 @dataclass(frozen=True)

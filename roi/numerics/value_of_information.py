@@ -232,5 +232,17 @@ def items_behind(rates: Array) -> float:
 
 
 def repeated(values: Array, deviation: float) -> Array:
-    """The chance of each result of a measurement at each value, its noise normal in the log: (results, values)."""
-    return differences(np.log(values), deviation)
+    """The chance of each result of a measurement at each value, its noise normal in the log: (results, values).
+
+    Of endless noise there is one result, which tells nothing.
+    """
+    return differences(np.log(values), deviation) if np.isfinite(deviation) else np.ones((1, values.size))
+
+
+def noise_that_leaves(left: float, before: float) -> float:
+    """Deviation of the noise of a measurement that leaves the deviation `left` of a normal value that had `before`.
+
+    Precisions add, 1 / left^2 = 1 / before^2 + 1 / noise^2, so that what the result is expected to be has the variance
+    before^2 - left^2. Endless where no less is left than there was.
+    """
+    return left * before / float(np.sqrt(before**2 - left**2)) if left < before else np.inf

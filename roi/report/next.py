@@ -23,6 +23,8 @@ LEAST_USD = 0.5
 """A worth that prints as 0."""
 POINTS = 7
 """Sizes of the curve that are listed without --full."""
+GATES = (" At most, of a cascade whose gate nobody measured, is what the best gate would bring over the recommendation at the"
+         " central values; its worth and net count the gate as blind.")
 HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net if\nfirst", "net if\nafter")
 
 
@@ -34,13 +36,30 @@ def next_json(answer: NextAnswer) -> str:
         "sentence": step_sentence(answer), "recommended": c.verdict.recommended, "leader": c.verdict.leader,
         "steps": c.verdict.steps, "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
         "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
-        "settling": [asdict(each) for each in answer.settling],
+        "best_gates": dict(answer.best_gates), "settling": [asdict(each) for each in answer.settling],
         "warnings": list(answer.warnings),
     }, indent=1, allow_nan=False)
 
 
 def step_sentence(answer: NextAnswer) -> str:
-    """What to do first, in one sentence."""
+    """What to do first, in one sentence, and in another what a gate that nobody measured could bring at most."""
+    return _step(answer) + _at_best(answer)
+
+
+def _at_best(answer: NextAnswer) -> str:
+    """Says what measuring the gate of a cascade could bring at most, which no experiment counts; empty where none is open.
+
+    Of several the one that could bring most.
+    """
+    if answer.step == "CORRECT FIRST" or not (gates := answer.best_gates):
+        return ""
+    id = max(gates, key=lambda each: gates[each])
+    return (f" Measuring the gate of {option_label(answer.comparison.case, id)}, which nobody did, is worth at most"
+            f" {short_usd(gates[id])}: what the best gate would bring at the central values.")
+
+
+def _step(answer: NextAnswer) -> str:
+    """What to do first."""
     c, e = answer.comparison, answer.experiment
     v = c.verdict
     if answer.step == "CORRECT FIRST":
@@ -52,6 +71,8 @@ def step_sentence(answer: NextAnswer) -> str:
                 f" delay taken off; else {do}.")
     if e is None and (lost := nothing_fails(c)):
         return f"DO NOW: {do}. THEN: {lost}"
+    if e is None and answer.best_gates:
+        return f"DO NOW: {do}. THEN: with its gate counted as blind no test is worth more than it costs."
     if e is None:
         return f"DO NOW: {do}. THEN: nothing is worth measuring, {nothing_pays(c)}."
     return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."
@@ -73,14 +94,17 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     yield Title(str(c.case["title"].value))
     yield Paragraph(step_sentence(answer), strong=True)
     yield from (remark for _, remark in remarks(c, ALWAYS))
-    listed = [each for each in c.experiments if full or each.evppi_usd >= LEAST_USD][: len(c.experiments) if full else MOST]
+    most = [_most(answer, each) for each in c.experiments]
+    listed = [each for each, usd in zip(c.experiments, most, strict=True) if full or usd >= LEAST_USD]
+    listed = listed if full else listed[:MOST]
     if listed:
         yield Heading("What could be measured, USD")
-        yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
+        yield Table(HEADS, tuple(_row(c, each, e, _most(answer, each)) for each in listed))
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value. Both once"
                         " the recommendation is carried out; +-: Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
-                        " valued alone; systems that are judged on the same items pay their labels once.")
+                        " valued alone; systems that are judged on the same items pay their labels once."
+                        + GATES * bool(answer.best_gates))
     if c.verdict.counts == "cash":
         yield Paragraph("Wrong answers are not counted: what one costs is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count them.")
@@ -125,8 +149,17 @@ def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
                             " higher net value here changes more of what you would do.")
 
 
-def _row(c: Comparison, e: Experiment, best: Experiment | None) -> Row:
-    whole = (e.cost_usd, e.evppi_usd, e.worth_usd, e.error_usd, e.first_net_usd, e.net_usd)
+def _most(answer: NextAnswer, e: Experiment) -> float:
+    """The most that the experiment could be worth, USD: of a cascade whose gate nobody measured, what the best would bring."""
+    case = answer.comparison.case
+    if e.kind != "evaluate" or e.option not in answer.best_gates:
+        return e.evppi_usd
+    return max(e.evppi_usd, *(usd for id, usd in answer.best_gates.items()
+                              if case[f"options.{id}.system"].value == case[f"options.{e.option}.system"].value))
+
+
+def _row(c: Comparison, e: Experiment, best: Experiment | None, at_most: float) -> Row:
+    whole = (e.cost_usd, at_most, e.worth_usd, e.error_usd, e.first_net_usd, e.net_usd)
     cost, most, worth, error, before, after = (f"{x:,.0f}".replace("-0", "0") if abs(x) < 0.5 else f"{x:,.0f}" for x in whole)
     size = "" if e.items is None else f"{e.items:,}"
     return Row((_what(c, e, None), size, cost, _time(e.months), most, worth, error, before, after), strong=e is best)

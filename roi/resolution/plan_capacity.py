@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
-from roi.estimate.replay.capacity_ends import at_once, joined, no_wider
+from roi.estimate.replay.capacity_ends import at_once, by_rate, joined, no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
@@ -180,7 +180,7 @@ def plan_capacity(
             curve = load_curve(plan, traffic, known, 1, count, pace)
             held = [curve.capacity(slo, speed, alone.rung) for speed in at]
             gains = pooling(known, *zip(held, at, strict=True))
-            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside)
+            ends = no_wider(ends, list(zip(held, gains, strict=True)), inside, by_rate)
     (slow, gain_slow), (fast, gain_fast) = ends
     if reading != server:
         shares = reading_share(
@@ -216,10 +216,10 @@ class PlanEvidence:
     """Most requests that its own server was measured with in flight; inf where the speed is not such a profile's."""
     published: tuple[Iteration, float, float] | None = None
     """The step as it is published, and the ends of its speed; None where what was measured contradicts it, or nothing was."""
+    measured_tokens: float = inf
+    """Mean tokens of the longest requests that it was measured with; inf where `measured` is."""
     unmeasured: UnmeasuredLoad | None = None
-    """The load where it holds its capacity; None where no more are in flight then than `measured`."""
-    beyond: str = ""
-    """In which ways the plan is beyond what was measured, in words."""
+    """The load where it holds its capacity; None where it is within `measured` and its requests within `measured_tokens`."""
     adapters: AdapterEffect | None = None
     """What adapters applied at run time do to the speed, which the server's step has already; None where there are none."""
     adapter_slots: float = 0.0
@@ -228,7 +228,7 @@ class PlanEvidence:
     @property
     def told(self) -> str:
         """What the step time rests on, and how far beyond that the plan is."""
-        return self.source + self.beyond
+        return self.source + ("" if self.unmeasured is None else self.unmeasured.told)
 
     def ends(self, spreads: Iterable[Fact]) -> tuple[float, float, float]:
         """Slow end, centre (1) and fast end of these speeds together, at the lengths that are asked for."""
@@ -238,14 +238,17 @@ class PlanEvidence:
         return float(low), 1.0, float(high)
 
     def held(self, capacity: PlanCapacity, plan: ServingPlan, requests: RequestShape) -> "PlanEvidence":
-        """The evidence that says so where the plan holds its capacity with more in flight than its server was measured with."""
-        most = at_once(capacity.alone, self.server)
-        if most <= self.measured:
+        """The evidence that says so where the plan at its capacity is beyond what its server was measured with."""
+        if capacity.alone.requests_per_s <= 0.0:
             return self
+        most = at_once(capacity.alone, self.server)
         low, high = (end.requests_per_s / capacity.alone.requests_per_s for end in (capacity.slow, capacity.fast))
-        card = plan.gpu.id, plan.tensor_parallel, plan.weight_dtype
-        load = UnmeasuredLoad(most, self.measured, low, high, profile_command(*card, requests, most))
-        return replace(self, unmeasured=load, beyond=self.beyond + load.told)
+        load = UnmeasuredLoad(
+            in_flight=most, in_flight_measured=self.measured, low=low, high=high,
+            tokens=float(requests.cached_tokens + requests.uncached_tokens + requests.output_tokens),
+            tokens_measured=self.measured_tokens,
+            command=profile_command(plan.gpu.id, plan.tensor_parallel, plan.weight_dtype, requests, most))
+        return replace(self, unmeasured=load) if load.figures else self
 
     @property
     def spreads(self) -> tuple[tuple[str, Fact], ...]:
@@ -321,12 +324,10 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = replace(found, unsure_bytes=replica.unsure_bytes)
     if served is not None and served.server is not None and served.server.fit.measured is not None:
         further = served.server.further(traffic.shape, float(replica.memory(traffic.shape).kv_read_bytes))
-        span, shape = served.server.fit.measured, traffic.shape
-        tokens = float(shape.cached_tokens + shape.uncached_tokens + shape.output_tokens)
+        span = served.server.fit.measured
         ends = None if plan.adapters else served.server.published
         step = published_server(replace(plan, engine=served.server.published_as), traffic, known.store).iteration
-        told = f"; requests of {tokens:,.0f} tokens, measured to {span.context_tokens:,.0f}" * (tokens > span.context_tokens)
-        found = replace(found, further=further, measured=span.in_flight, beyond=told,
+        found = replace(found, further=further, measured=span.in_flight, measured_tokens=span.context_tokens,
                         published=None if ends is None else (step, *ends))
     return _with_adapters(found, plan, traffic, served) if plan.adapters else found
 

@@ -258,11 +258,18 @@ def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
         sheet.with_ends(path, speed)
     if evidence.profiled:
         what = f"{serving.shape.id} {serving.weight_dtype} on {serving.tensor_parallel} x {serving.gpu.id}"
-        beyond, measure = "", ""
-        if evidence.unmeasured is not None:
-            beyond, measure = ", and drawn out beyond", f"; {evidence.unmeasured.command} measures it"
-        told = f"{evidence.speed.basis.value}{beyond}: {evidence.speed.source}{evidence.beyond}{measure}"
-        sheet.warnings.append(f"serving speed of {what} is {told}")
+        load, basis, measure = evidence.unmeasured, evidence.speed.basis.value, ""
+        if load is not None and load.longer:  # as many as at its limit need not be in flight at the peak
+            basis, measure = f"{basis}, and drawn out beyond", f"; {load.command} measures it"
+        sheet.warnings.append(f"serving speed of {what} is {basis}: {evidence.told}{measure}")
+
+
+def _add_unmeasured(sheet: FactSheet, plan: str, evidence: PlanEvidence) -> None:
+    """What the plan at this path has that its server was not measured with, and what measures it."""
+    if (load := evidence.unmeasured) is not None:
+        for name, figure in load.figures.items():
+            sheet.state(f"{plan}.{name}", figure, evidence.speed.source, "tokens" if "tokens" in name else "requests")
+        sheet.state(f"{plan}.measured_by", load.command, evidence.speed.source)
 
 
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
@@ -379,11 +386,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
         own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)
         sheet.state(f"{own}.adapter_slots", evidence.adapter_slots, told, "slots")
         sheet.state(f"{own}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
-    if (load := evidence.unmeasured) is not None:
-        own, known = f"options.{id}.plans.{number}", evidence.speed.source
-        sheet.state(f"{own}.in_flight", load.in_flight, "replay of one replica at the SLO", "requests")
-        sheet.state(f"{own}.in_flight_measured", load.measured, known, "requests")
-        sheet.state(f"{own}.measured_by", load.command, known)
+    _add_unmeasured(sheet, f"options.{id}.plans.{number}", evidence)
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     room = " and of its room for KV" if capacity.rooms else ""

@@ -4,19 +4,23 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from quiet_scenario import world
 from sizing_support import size_text, sized, sized_scenario
+from step_simulator import DESIGN, Truth, simulate
 
-from roi.answers.size import size_service
+from roi.answers.size import on_trace, size_service
 from roi.answers.size_ways import _api_alone
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.weighing import settle
+from roi.evidence.known_runs import known_runs
 from roi.report.comparison.screen import comparison_text
 from roi.report.layout.wording import figure
 from roi.report.serving.size import size_json
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
+from roi.store.profiles.lookup import load_profiles, save_profile
 from roi.store.traces import read_trace
 
 
@@ -402,3 +406,22 @@ def test_a_plan_at_a_spot_price_says_so_and_what_it_leaves_out(file):
                          (("workload.can_wait_share=1", "workload.waits_hours=8"), "the work has 8 hours, not a day")):
         told = resolve(load_scenario(file, ("candidates.spot=true", *changes))).warnings
         assert any(line.startswith("candidates.spot moves nothing") and why in line for line in told)
+
+
+@pytest.mark.full
+def test_a_trace_beyond_its_profile_is_told_by_its_own_calls_and_is_no_slower_than_what_is_published(file, tmp_path):
+    """Twenty calls at once, and nothing for a second, of a server measured to 8 in flight. By the law two replicas of 0.52 of
+    the capacity are four; bursts share three. Two steps of 8 after one another for each of 16 would take seven."""
+    save_profile(simulate(Truth(a=12e-3), loads=[load for load in DESIGN if (load.concurrency or 0) <= 8], model="qwen3-8b",
+                          gpu="L40S", engine="vllm", weight_dtype="fp8", kv_dtype="bf16"), tmp_path / "profiles")
+    resolved = resolve(load_scenario(file), known_runs(load_profiles([tmp_path / "profiles"])))
+    calls, draw = [], np.random.default_rng(1)
+    for prompt, answer in zip(draw.integers(300, 900, 600), draw.integers(60, 180, 600), strict=True):
+        calls.append(f"{len(calls) // 20},{prompt},{answer}\n")
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + "".join(calls), encoding="utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    sizing = size_service(resolved, trace=trace, frontier=False)
+    [found], [of_means] = sizing.plans, resolve(on_trace(resolved.scenario, trace, 1.0), resolved.known).plans[sizing.option]
+    assert found.in_flight > 1.1 * of_means.evidence.unmeasured.in_flight  # which has Poisson arrivals
+    assert f"up to {found.in_flight:,.0f} in flight, measured to 8" in found.evidence
+    assert (found.replicas_fast, found.replicas, found.replicas_slow) == (2, 2, 3)

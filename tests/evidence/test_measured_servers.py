@@ -18,7 +18,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence import measured_servers as measured_servers_module
-from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, load_half, measured_servers, unused
+from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, measured_servers, unused
 from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis
 from roi.store.profiles.lookup import load_profiles, save_profile
@@ -104,14 +104,6 @@ def test_what_is_held_out_is_replayed_with_the_admission_of_its_engine(monkeypat
     monkeypatch.setattr(measured_servers_module, "held_out", lambda *_, reserved: told.append(reserved) or ())
     fit_serve(simulate(loads=DESIGN[:2], **{**STATED, "engine": engine}))
     assert told == [reserves]
-
-
-def test_few_loads_have_the_scatter_of_other_servers_and_the_factor_of_student():
-    """None left of the fit: 2.920 (Student's at 2 degrees, which the expansion has 6% low) x 0.065 x sqrt(1 + 1) = 0.268.
-
-    Four that scatter by 0.2, at leverage 0: (4 + 2) x 0.2^2 / 6, and 1.943 x 0.2 = 0.389."""
-    assert load_half(0.0, 0, 0.0, 1.0) == pytest.approx(0.268, rel=0.06)
-    assert load_half(4 * 0.04, 4, 0.2, 0.0) == pytest.approx(0.389, rel=0.01)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME names the data folder on Linux alone")

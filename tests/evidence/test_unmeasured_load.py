@@ -1,10 +1,12 @@
 """The command that measures a load which a profile's plan was not measured with."""
 
+from dataclasses import replace
+
 from click.testing import CliRunner
 
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
-from roi.evidence.unmeasured_load import profile_command
+from roi.evidence.unmeasured_load import UnmeasuredLoad, profile_command
 
 
 def test_the_command_asks_for_as_many_in_flight_and_for_prompts_of_two_lengths():
@@ -15,9 +17,22 @@ def test_the_command_asks_for_as_many_in_flight_and_for_prompts_of_two_lengths()
                     " --output-tokens 200")  # fmt: skip
 
 
-def test_the_least_load_asks_for_one_of_each():
+def test_the_least_load_has_a_range_in_flight_over_which_a_step_tells_its_sequences():
     told = profile_command("L40S", 1, "bf16", RequestShape(1.0, 1.0), 0.4)
-    assert told.endswith("URL --gpu L40S --weight-dtype bf16 --concurrency 1 --input-tokens 1 --output-tokens 1")
+    assert told.endswith("URL --gpu L40S --weight-dtype bf16 --concurrency 1,2,4 --input-tokens 1 --output-tokens 1")
+
+
+def test_what_is_beyond_a_profile_is_told_and_a_tenth_of_the_tokens_is_not():
+    """Prompts lie up to a tenth from what a profile asks for, so that 1,100 of 1,000 tokens are no more than it can have."""
+    load = UnmeasuredLoad(in_flight=30.0, in_flight_measured=32.0, tokens=1100.0, tokens_measured=1000.0, low=0.5, high=2.0,
+                          command="")
+    assert (load.figures, load.told) == ({}, "")
+    longer, more = replace(load, tokens=1101.0), replace(load, in_flight=33.0)
+    assert (longer.figures, longer.told) == (
+        {"tokens": 1101.0, "tokens_measured": 1000.0}, "; requests of 1,101 tokens, measured to 1,000")
+    assert more.figures == {"in_flight": 33.0, "in_flight_measured": 32.0}
+    assert more.told.endswith("33 in flight, measured to 32: beyond, the step is drawn out, and what a replica holds may be"
+                              " 0.50 to 2.00 times as much")
 
 
 def test_the_options_are_those_of_the_command():

@@ -18,6 +18,7 @@ from roi.numerics.value_of_information import (
     gain_of_knowing,
     items_behind,
     most_to_know,
+    noise_that_leaves,
     numbers_wrong,
     one_way,
     over,
@@ -135,6 +136,20 @@ def test_a_result_has_the_chances_of_the_binomial_and_a_repeated_one_those_of_th
     assert chances.sum(axis=0) == pytest.approx([1.0, 1.0])
     near = chances[:, 0]
     assert np.abs(np.arange(near.size) - near.argmax())[near > near.max() * np.exp(-0.5) * 0.99].max() == 3  # one deviation
+
+
+def test_a_measurement_that_leaves_a_spread_is_worth_what_the_rest_of_it_is() -> None:
+    """Noise of 0.375 leaves 0.3 of 0.5: 1 / 0.09 = 1 / 0.25 + 1 / 0.140625. An option that gains a normal x of mean 0 and
+    deviation 1 is taken where what x is expected to be is above 0; that has the deviation sqrt(1 - s^2), and the mean of its
+    positive part is that over sqrt(2 pi): 0.8 x 0.399 where s = 0.6 is left, nothing where all is, and 0.399, the worth of
+    knowing x, where next to nothing is."""
+    assert noise_that_leaves(0.3, 0.5) == pytest.approx(0.375)
+    x = stats.norm.ppf((np.arange(4096) + 0.5) / 4096.0)
+    bins = Bins.of(np.exp(x))
+    assert bins is not None
+    for left, share in ((0.05, 1.0), (0.6, 0.8), (0.8, 0.6), (1.0, 0.0), (2.0, 0.0)):
+        found, _ = worth(np.exp(x), np.stack([np.zeros(4096), x]), repeated(bins.centres, noise_that_leaves(left, 1.0)))
+        assert found == pytest.approx(share / np.sqrt(2.0 * np.pi), rel=0.01, abs=1e-9)
 
 
 def test_too_few_draws_tell_nothing() -> None:

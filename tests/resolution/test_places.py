@@ -79,7 +79,7 @@ ONLY_TOLD = (
     r"draws", r"seed", r"unused", r"prices\.unusual", r"quality\.gate_(?:doubt|impossible)", r"workload\.tokens_told",
     r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",
-    r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots|in_flight|in_flight_measured|measured_by)",
+    r"options\..+\.plans\.\d+\.(rental|adapter_bytes_per_gpu|adapter_slots|in_flight|in_flight_measured|tokens|tokens_measured|measured_by)",
     r"options\..+\.(?:longest_tokens|longest_is_context|too_long_counted)",
     r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",

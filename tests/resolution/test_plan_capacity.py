@@ -229,18 +229,20 @@ def test_a_plan_says_how_far_beyond_its_profile_it_is():
     known = known_runs(served(1, kv_capacity_tokens=400_000))
     near, far = (plan_evidence(known, plan, Traffic(*each)) for each in ((500.0, 100.0), (10_000.0, 100.0)))
     assert near.measured == far.measured == 32.0
-    assert (near.beyond, near.further < 0.02) == ("", True)
-    assert far.beyond.startswith("; requests of 10,100 tokens, measured to 2,")
+    assert near.further < 0.02
     assert far.ends([far.speed])[0] < 0.97 * near.ends([near.speed])[0]
     held = plan_capacity(plan, Traffic(500.0, 100.0), near.server, Slo(), SPEEDS)
     asked = held, plan, Traffic(500.0, 100.0).shape
     told = near.held(*asked)
     load = told.unmeasured
-    assert load.in_flight > load.measured == 32.0
+    assert load.in_flight > load.in_flight_measured == 32.0
     assert (load.low, load.high) == (held.slow.requests_per_s / held.alone.requests_per_s,
                                      held.fast.requests_per_s / held.alone.requests_per_s)  # fmt: skip
     assert f"; a replica at its limit holds up to {load.in_flight:,.0f} in flight, measured to 32: beyond," in told.told
     assert replace(near, measured=1e9).held(*asked).unmeasured is None
+    longer = replace(far, measured=1e9).held(held, plan, Traffic(10_000.0, 100.0).shape)
+    assert longer.told.startswith(f"{far.source}; requests of 10,100 tokens, measured to 2,")
+    assert "--input-tokens 1250,10000 --output-tokens 100" in longer.unmeasured.command
 
 
 def test_there_is_no_less_room_than_for_the_longest_request():

@@ -103,6 +103,11 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
+    @property
+    def led_usd(self) -> float:
+        """Mean NPV against staying of what the figures recommend, on what the verdict counts."""
+        return 0.0 if self.verdict.leader == "stay" else value(self.leader, self.verdict.counts)
+
     def leader_at(self, values: Mapping[str, float], *, like: str | None = None) -> str:
         """Id of the option that the figures would recommend were these facts the numbers, of those that may be recommended.
 
@@ -173,6 +178,21 @@ class Comparison:
     def best_gate(self, id: str) -> BestGate | None:
         """What a cascade could bring with the best gate; None where it was measured, or no threshold is looked for."""
         return None if (curves := self._curves) is None else best_gate(curves.shared, curves.options, id, self.verdict.counts)
+
+    @cached_property
+    def open_gates(self) -> Mapping[str, BestGate]:
+        """What each gate that nobody measured could bring, by cascade; of those that could bring more than what is advised.
+
+        And whose first model somebody scored, and that reach the bar so.
+        """
+        bar = self.case["quality.bar"].number()
+        found = {o.id: best for o in self.options if not o.tested and self._scored(o.id)
+                 and (best := self.best_gate(o.id)) is not None}
+        return {id: best for id, best in found.items() if best.npv_usd > self.led_usd and best.error_rate <= 1.0 - bar}
+
+    def _scored(self, id: str) -> bool:
+        """True where somebody scored the model that answers first."""
+        return bool(self.case[f"systems.{self.case[f'options.{id}.system'].value}.evaluated"].value)
 
     def spared_by_waiting(self, id: str, months: int, counts: str) -> LineKind | None:
         """What of an option's cost a start so many months later spares most of; None where no threshold is looked for."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import sqrt
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from roi.estimate.replay.load_curve import Capacity
 
 End = tuple[Capacity, float]
 """What one replica holds alone, and what several hold each over it."""
+T = TypeVar("T")
 
 
 def at_once(alone: Capacity, server: Server) -> float:
@@ -27,11 +29,16 @@ def joined(centre: End, end: End, other: End, joint: Callable[[Iterable[float]],
     return replace(end[0], requests_per_s=alone), max(pooled / alone, 1.0) if alone > 0.0 else 1.0
 
 
-def no_wider(ends: Sequence[End], known: Sequence[End], inside: Sequence[End]) -> list[End]:
-    """The slow and the fast end, each no further out than the one of `known`, but as far as that of `inside`."""
-    def rate(end: End) -> float:
-        return end[0].requests_per_s
+def by_rate(end: End) -> float:
+    """What one replica holds, requests a second."""
+    return end[0].requests_per_s
 
+
+def no_wider(ends: Sequence[T], known: Sequence[T], inside: Sequence[T], held: Callable[[T], float]) -> list[T]:
+    """The slow and the fast end, each no further out than the one of `known`, but as far as that of `inside`.
+
+    `held` says how much is held at an end: less at the slow one.
+    """
     (slow, fast), (known_slow, known_fast), (inner_slow, inner_fast) = ends, known, inside
-    nearer_slow, nearer_fast = max(slow, known_slow, key=rate), min(fast, known_fast, key=rate)
-    return [min(inner_slow, nearer_slow, key=rate), max(inner_fast, nearer_fast, key=rate)]
+    nearer_slow, nearer_fast = max(slow, known_slow, key=held), min(fast, known_fast, key=held)
+    return [min(inner_slow, nearer_slow, key=held), max(inner_fast, nearer_fast, key=held)]

@@ -1,10 +1,16 @@
 """What the screen tells of a cascade whose gate nobody measured, or whose rates cannot be true together."""
 
+import json
+import re
+
 import pytest
 from gated_cascade import UNMEASURED, gate
 
+from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.report.comparison.screen import screen
+from roi.report.layout.blocks import render
+from roi.report.next import next_blocks, next_json
 
 
 def words(c: Comparison) -> str:
@@ -57,3 +63,19 @@ def test_a_gate_that_would_leave_more_than_all_of_what_it_hands_on_wrong_cannot_
     told = "278% of what is handed on would be, at an overall error rate of 0.14; that cannot be"
     assert told in words(gate(0, **rates, escalated={"gpt-6-luna": 0.05}))
     assert "that cannot be" not in words(gate(0, **rates))
+
+
+@pytest.mark.full
+def test_what_to_measure_next_has_the_best_gate_as_the_most_that_measuring_it_is_worth() -> None:
+    """$158,775 by hand (test_best_gate.py) over staying, where the evaluation counts the gate as blind and is worth nothing."""
+    asked = NextAnswer(comparison=gate(128), warnings=(), note="")
+    told = render(next_blocks(asked, full=False))
+    assert asked.best_gates == pytest.approx({"cascade:openai/gpt-6-luna": 158_775.0}, abs=1.0)
+    assert json.loads(next_json(asked))["best_gates"] == dict(asked.best_gates)
+    assert re.search(r"evaluate gpt-6-luna > gpt-6-sol +25 +12 +8 d +158,775 +0 ", told)
+    assert ("THEN: with its gate counted as blind no test is worth more than it costs. Measuring the gate of gpt-6-luna >"
+            " gpt-6-sol, which nobody did, is worth at most $159k") in " ".join(told.split())
+    rates = {"kept_error_rate": {"gpt-6-luna": 0.14}, "escalated_error_rate": {"gpt-6-luna": 0.06}}
+    measured = NextAnswer(comparison=gate(128, **rates), warnings=(), note="")
+    assert measured.best_gates == {}
+    assert "gate" not in render(next_blocks(measured, full=True))

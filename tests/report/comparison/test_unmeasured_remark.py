@@ -39,3 +39,22 @@ def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is
         assert len(beyond_its_profile(c)) == told
         assert ("(measured, and drawn out beyond)" in sized) is told
         assert all(measured in remark for remark in beyond_its_profile(c))
+        assert not any("drawn out beyond" in warning for warning in found.warnings)  # at the limit, and not here
+
+
+@pytest.mark.full
+def test_longer_requests_than_those_of_the_profile_are_told_with_the_command_at_whatever_load(tmp_path):
+    """Measured to about 2,180 tokens with the answer; 9,120 are asked, with few in flight."""
+    file = tmp_path / "scenario.yaml"
+    file.write_text(SIZED_SCENARIO, encoding="utf-8")
+    save_profile(simulate(Truth(a=12e-3), **STATED), tmp_path / "profiles")
+    known = known_runs(load_profiles([tmp_path / "profiles"]))
+    found = resolve(load_scenario(file, ("workload.input_tokens=9000", "workload.requests_per_day=2000", "draws=128")), known)
+    sizing, [told] = size_service(found), beyond_its_profile(compare(found.case))
+    plan, text = sizing.plans[0], " ".join(size_text(sizing).split())
+    assert (plan.beyond_measured, plan.in_flight, round(plan.tokens_measured, -1)) == (True, None, 2180)
+    assert "requests of 9,120 tokens, measured to 2,178 (measured, and drawn out beyond)" in text
+    assert "its requests have 9,120 tokens, measured to 2,178; beyond, its speed is drawn out: roi profile serve" in told
+    assert plan.measured_by.endswith("--concurrency 1,2,4 --input-tokens 1125,9000 --output-tokens 120")
+    assert f"{plan.measured_by} measures it" in told
+    assert any("drawn out beyond" in warning and plan.measured_by in warning for warning in found.warnings)

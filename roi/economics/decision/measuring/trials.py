@@ -15,14 +15,22 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
-from roi.numerics.value_of_information import Bins, bar_edge, binomial, differences, items_behind, numbers_wrong, repeated
+from roi.estimate.serving.line_scatter import load_test_leaves
+from roi.numerics.value_of_information import (
+    Bins,
+    bar_edge,
+    binomial,
+    differences,
+    items_behind,
+    noise_that_leaves,
+    numbers_wrong,
+    repeated,
+)
 
 ITEMS: Final = (25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1130, 1600, 2260, 3200)
 """Labelled items that an evaluation is tried with: two sizes in each doubling."""
 RUNS: Final = (1, 2, 4)
 """Load tests of one server that are tried."""
-REPEATS: Final = 0.039
-"""Standard deviation of log speed between load tests of one server: MLPerf Llama-2-70B on 8 H100, Server, 20 submissions."""
 LOAD_TEST_GPU_HOURS, LOAD_TEST_HOURS = 2.0, 8.0
 """A load test of one server: half an hour of load, the rest for starting and loading weights; a day of one engineer."""
 TRIAL_GPU_HOURS, TRIAL_HOURS = 1.0, 4.0
@@ -158,14 +166,15 @@ def unpaid(facts: Iterable[str], options: Iterable[Evaluated]) -> set[str]:
 
 
 def _of_servers(shared: Shared, o: Option, drawn: Drawn) -> Iterator[Trial]:
-    """A load test of the option's server, where its speed is uncertain."""
+    """A load test of the option's server, where its speed is uncertain; where that is as sure as tests leave it none tells."""
     if not o.self_hosted or o.plan is None or o.plan.speed not in drawn.facts:
         return
     each = LOAD_TEST_GPU_HOURS * float(np.max(o.plan.gpus_per_replica)) * float(np.max(o.plan.usd_per_gpu_hour))
-    day = LOAD_TEST_HOURS * float(np.asarray(shared.usd_per_hour))
-    yield Trial(kind="load-test", option=o.id, known=drawn.facts[o.plan.speed],
+    day, speed = LOAD_TEST_HOURS * float(np.asarray(shared.usd_per_hour)), drawn.facts[o.plan.speed]
+    before = float(np.std(np.log(speed)))
+    yield Trial(kind="load-test", option=o.id, known=speed,
                 sizes=tuple(Size(runs, runs * each + day, WEEK) for runs in RUNS),
-                results=lambda speeds, runs: repeated(speeds, REPEATS / np.sqrt(runs)))
+                results=lambda speeds, runs: repeated(speeds, noise_that_leaves(load_test_leaves(runs), before)))
 
 
 def _evaluation(

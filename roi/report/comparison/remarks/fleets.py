@@ -57,18 +57,21 @@ def leading_plan(c: Comparison) -> list[str]:
 
 
 def unmeasured_load(c: Comparison, o: OptionResult) -> str:
-    """Says that an option's fleet has more in flight at the peak than its server was measured with; empty where it has not.
+    """Says that an option's fleet has longer requests, or more in flight at the peak, than its server was measured with.
 
-    A replica has no more of what it holds at its limit than its share of the load there, since queues grow faster than load.
+    Empty where it has not. A replica has no more of what it holds at its limit than its share of the load there, since queues
+    grow faster than load.
     """
     path = "" if o.fleet is None else o.fleet.plan
     if o.fleet is None or f"{path}.measured_by" not in c.case:
         return ""
-    most, known = (case_number(c.case, f"{path}.{name}") for name in ("in_flight", "in_flight_measured"))
-    if most * o.fleet.utilisation_peak <= known:
-        return ""
-    return (f"{o.label}: a replica at its limit holds up to {most:,.0f} in flight, measured to {known:,.0f}; beyond, its speed"
-            f" is drawn out: {c.case[f'{path}.measured_by'].value} measures it")
+    most, known, tokens, longest = (case_number(c.case, f"{path}.{name}", 0.0) for name in (
+        "in_flight", "in_flight_measured", "tokens", "tokens_measured"))
+    told = [f"its requests have {tokens:,.0f} tokens, measured to {longest:,.0f}"] * (tokens > longest)
+    if most * o.fleet.utilisation_peak > known:
+        told.append(f"a replica at its limit holds up to {most:,.0f} in flight, measured to {known:,.0f}")
+    command = c.case[f"{path}.measured_by"].value
+    return f"{o.label}: {', and '.join(told)}; beyond, its speed is drawn out: {command} measures it" if told else ""
 
 
 def beyond_its_profile(c: Comparison) -> list[str]:

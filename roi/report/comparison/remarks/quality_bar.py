@@ -3,7 +3,7 @@
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.decision.recommendation import chance
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.errors import first_of
@@ -61,24 +61,17 @@ def below_bar(c: Comparison) -> list[str]:
 def blind_gate(c: Comparison) -> list[str]:
     """Says what the best gate of a cascade would bring, where nobody measured it and it could bring more than the advice.
 
-    Of several cascades the one that could bring most, of those whose first model was scored.
+    Of several cascades the one that could bring most.
     """
-    least, bar = 0.0 if c.verdict.leader == "stay" else npv_of(c, c.leader)[0], case_number(c.case, "quality.bar")
-    found = [(best, o) for o in c.options if not o.tested and _scored(c, o) and (best := c.best_gate(o.id)) is not None
-             and best.npv_usd > least and best.error_rate <= 1.0 - bar]
-    if not found:
+    if not c.open_gates:
         return []
-    best, o = max(found, key=lambda each: each[0].npv_usd)
+    id, best = max(c.open_gates.items(), key=lambda each: each[1].npv_usd)
+    o = option_of(c, id)
     first = str(c.case[f"options.{o.id}.system"].value)
     wrong, at_best = told_apart(percent, o.quality.wrong_rate, best.error_rate)
     share_on, most = percent(o.quality.share_escalated), short_usd(best.npv_usd)
     return [(f"Nobody measured the gate of {o.label}, and it counts as blind: {wrong} wrong. The best gate that hands on"
              f" {share_on} leaves {at_best}, NPV at most {most} at the central values (quality.kept_error_rate.{first})")]
-
-
-def _scored(c: Comparison, o: OptionResult) -> bool:
-    """True where somebody scored the model that answers first."""
-    return bool(c.case[f"systems.{c.case[f'options.{o.id}.system'].value}.evaluated"].value)
 
 
 def _on_some(c: Comparison, o: InfeasibleOption) -> str:

@@ -51,7 +51,7 @@ SCHEMA: Final = "roi.calibration/1"
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 PACES: Final[dict[str, tuple[float, float, float]]] = {
-    "path": (0.88, 0.59, 1.05), "weight": (0.98, 0.71, 1.16), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
+    "path": (0.88, 0.67, 1.05), "weight": (0.98, 0.71, 1.16), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
 """Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets with what the tuner makes of weights
 (step/tuner_work.py), by family: median, 5th and 95th percentile over 160 rows of its method comparison, methods weighted by the
 root of their rows (lab/fit_training_intervals.py). They are one model on one card (3.2B, some 840 tokens a step)."""

@@ -14,7 +14,15 @@ from roi.profiling.device.operator_rates import synchronise
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import peft, torch
-from roi.profiling.train.real_model import LINEARS, build_meta, build_model, check_module_ranks, load_model, prepare_training
+from roi.profiling.train.real_model import (
+    LINEARS,
+    build_meta,
+    build_model,
+    check_module_ranks,
+    load_model,
+    prepare_training,
+    stacks_experts,
+)
 from roi.profiling.train.train_point import read_memory, release, reset_memory
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
@@ -204,7 +212,7 @@ class _Timing:
         device, seed, four_bit = self.session.device, self.session.seed, self.plan.dtype == "nf4"
         if stage == "base":
             self.model = prepare(build(self.plan, device, seed))
-            if four_bit and any(p.dim() == 3 for p in self.model.parameters()):
+            if four_bit and stacks_experts(self.model):
                 self.session.notes.append("experts stay in 16 bits: they are 3-D parameters, which bitsandbytes leaves alone")
             return
         if stage == "merged" and four_bit:

@@ -234,6 +234,13 @@ def test_a_tuner_s_speed_says_whose_pace_it_is_and_how_many_rows_are_its_own(wor
         assert whose in " ".join(run("llama-3.1-8b", "--gpu", "H100", *words, *full).stdout.split())
 
 
+def test_the_size_of_osf_is_told_as_what_trains_not_as_peft_s_rank_pattern_which_is_what_is_kept():
+    """It read "osf rank_pattern 16", with which peft would freeze 16 directions and train all others."""
+    said = " ".join(run("llama-3.1-8b", "--gpu", "H100", "--method", "osf").stdout.split())
+    assert "llama-3.1-8b: osf r16, all-linear" in said
+    assert "trained parameters: the r least singular directions of each target (peft's rank_pattern is how many" in said
+
+
 @pytest.mark.parametrize(("words", "size", "trained"), [
     (("houlsby",), 128, "33,689,600 trained parameters: a bottleneck behind every MLP (ms-swift's houlsby); base in bf16"),
     (("llamapro",), 4, "872,448,000 trained parameters: copies of layers"),

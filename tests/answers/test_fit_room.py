@@ -11,7 +11,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.cuda_contexts import training_overhead
 from roi.catalog.models.shapes import find_model
 from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
-from roi.estimate.fitting.gpu_fit import fit_plan
+from roi.estimate.fitting.gpu_fit import apart_told, fit_plan
 from roi.estimate.fitting.overhead import replayed_range
 from roi.estimate.training.memory import PHASES, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
@@ -224,3 +224,38 @@ def test_of_layers_that_the_formula_does_not_count_the_range_is_wide_and_says_wh
     assert "Memory: formula, which does not count all that layers of mamba keep, not held to dry runs." in told(*words)
     card = gpus(*words)[0]
     assert card["high_bytes"] > 1.9 * card["peak_bytes"] > 3.4 * card["low_bytes"]
+
+
+def test_a_dry_run_and_a_formula_that_differ_beyond_their_intervals_are_told_in_one_line(monkeypatch):
+    """A dry run of Qwen3-8B whose peak is twice what it was: the formula's figure and interval stand beside it. In JSON too."""
+    plan = TrainingPlan(method="lora", seq=2048.0, trainer="hf", autocast=True)
+    model, gpu, overhead = find_model("qwen3-8b"), find_gpu("h100-sxm"), training_overhead(find_gpu("h100-sxm"))
+    closed = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    peak = float(closed.peak_allocated_bytes)
+
+    def dry(times):
+        own = DryPeak(1, 2048, times * peak, times * peak)
+        return DryPeaks(own=own, ladder=(own,), parts_bytes={"weights": times * peak}, phase="loss",
+                        workspace_bytes=workspace_bytes(gpu), source="x")
+
+    alike, apart = (fit_plan(model, plan, gpu, overhead, dry(times)) for times in (1.0, 2.0))
+    assert (alike.formula, apart_told(alike)) == (None, "")
+    central, low, high = apart.formula
+    assert low < central < high < apart.low_bytes
+    assert central == pytest.approx(float(closed.reserved_bytes) + overhead.context_bytes[0])
+    assert f"GiB against {central / GIB:,.1f} ({low / GIB:,.1f}-{high / GIB:,.1f}); one of them" in apart_told(apart)
+    monkeypatch.setattr("roi.answers.fit.memory_evidence", lambda *_, **__: (dry(2.0), None, ""))
+    words = ("qwen3-8b", "--seq", "2048", "--gpu", "h100-sxm", "--method", "lora")
+    assert "The dry run and the formula of memory differ by more than their intervals" in told(*words)
+    assert gpus(*words)[0]["formula_bytes"] == {"central": central, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(("words", "each"), [((), ""), (("--gpus", "2"), " of each GPU")])
+def test_where_no_card_holds_the_plan_the_least_that_it_needs_is_told_with_its_interval(words, each):
+    """No range was printed there; the smallest need is that of the card that asks least."""
+    asked = ("llama-3.1-405b", "--method", "full", "--gpu", "L4,H100-80GB-SXM", *words)
+    least = min(gpus(*asked), key=lambda card: card["needed_bytes"])
+    figures = [least[f"{name}_bytes"] / GIB for name in ("needed", "low", "needed_high")]
+    said = told(*asked)
+    assert "How sure (5-95%): needs {:,.1f} GiB{} at the least, {:,.1f}-{:,.1f}.".format(figures[0], each, *figures[1:]) in said
+    assert "Memory: formula, held to dry runs. No speed: none of the cards runs it." in said

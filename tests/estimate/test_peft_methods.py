@@ -353,6 +353,30 @@ def test_adamss_launches_a_few_kernels_a_subspace(subspaces, dtype, forward, bac
     assert flops == {dtype: pytest.approx(2 * 840 * (2 * 16 * 3072 + 3 * (16 * subspaces + 1024)))}
 
 
+def test_an_optimizer_step_takes_host_time_for_every_tensor_of_adamss():
+    """Query and value of 28 layers in 32 subspaces: 56 x 2 x 32 tensors, of which 56 pairs are in the fit of LoRA's runs."""
+    work, known = step_work(MODEL, plan("adamss", rank=100.0, subspaces=32.0)), training_efficiencies().step()
+    assert float(work.updates) == 56 * 2 * 31
+    steps = [step_time(MODEL, plan("adamss", rank=100.0, subspaces=n), find_gpu("L40S"), known) for n in (32.0, 1.0)]
+    more = 56 * 2 * 31 * known.launch_s / known.overall
+    assert float(steps[0].optimizer_s - steps[1].optimizer_s) == pytest.approx(more, rel=1e-3)
+    assert float(step_work(MODEL, plan("lora")).updates) == 0.0
+
+
+@pytest.mark.parametrize(("checkpointing", "forwards"), [(False, 1), (True, 2)])
+def test_vblora_makes_the_device_wait_where_the_host_reads_a_value_of_every_target(checkpointing, forwards):
+    """56 targets: 13 operators forward and 17 backward beside LoRA's; 16 of forward's come one by one to an idle device, and
+    backward's 17 + 18 kernels take the shortest time. The counts are peft's own (test_tuners_with_values.py)."""
+    work, usual = (step_work(MODEL, plan(method, rank=4.0, checkpointing=checkpointing)) for method in ("vblora", "lora"))
+    assert float(work.operators - usual.operators) == 56 * (13 * forwards + 17)
+    assert float(work.unhidden) == 56 * 16 * forwards
+    assert usual.unhidden == 0.0
+    known, gpu = training_efficiencies().step(), find_gpu("L40S")
+    asked, other = (replace(plan(method, rank=4.0, checkpointing=checkpointing), seq=8192.0) for method in ("vblora", "lora"))
+    slower = step_time(MODEL, asked, gpu, known).micro_step_s - step_time(MODEL, other, gpu, known).micro_step_s
+    assert float(slower * known.overall) == pytest.approx(56 * (35 * known.kernel_s + 16 * forwards * known.launch_s))
+
+
 def test_osf_s_path_is_twice_its_rank_and_gradients_are_projected_where_peft_keeps_the_hooks():
     """Query of 3,072 x 3,072 in fp32, rank 128: a path of 256, and both factors turned twice by 3,072 x 128 x 128.
 

@@ -10,14 +10,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from peft import get_peft_model
+from peft import LoraConfig, VBLoRAConfig, get_peft_model
 from peft.tuners.frod import layer as frod
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
+from roi.estimate.step.tuner_work import VBLORA_OPERATORS, VBLORA_UNHIDDEN
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -119,3 +121,52 @@ def test_a_tuner_that_reads_values_is_held_to_a_real_step(monkeypatch, method, s
     memory = training_memory(model, plan)
     assert trained == float(trained_parameters(model, plan))
     assert float(memory.peak_allocated_bytes - memory.workspaces_bytes) == pytest.approx(peak, rel=0.03)
+
+
+class Ran(TorchDispatchMode):
+    """Operators in the order in which they ran, views apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if not func.is_view and func._opname not in ("_unsafe_view", "detach"):
+            self.names.append(func._opname)
+        return func(*args, **(kwargs or {}))
+
+
+class Pair(nn.Module):
+    """Two products, the second of which has backward hand its gradient on."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k = nn.Linear(512, 512, bias=False), nn.Linear(512, 512, bias=False)
+
+    def forward(self, x):
+        return self.k(self.q(x))
+
+
+def operators_of(config):
+    """(Forward, backward) operators of two targets, after a step that has made what is made once."""
+    model = get_peft_model(Pair().bfloat16(), config).train()
+    x = torch.randn(1, 24, 512, dtype=torch.bfloat16, requires_grad=True)
+    model(x).sum().backward()
+    model.zero_grad()
+    x.grad = None
+    with Ran() as forward:
+        made = model(x)
+    with Ran() as backward:
+        made.backward(torch.ones_like(made))
+    return forward.names, backward.names
+
+
+def test_operators_of_vblora_are_those_that_peft_launches_and_the_host_reads_a_value_of_each_target():
+    """Beside those of LoRA's path; the sum of the bank's gradients is one less in the first target that backward reaches."""
+    lora = operators_of(LoraConfig(r=4, target_modules=["q", "k"]))
+    vblora = operators_of(VBLoRAConfig(r=4, target_modules=["q", "k"], vector_length=256, num_vectors=256, topk=2))
+    ahead, back = (len(its) - len(usual) for its, usual in zip(vblora, lora, strict=True))
+    assert (ahead / 2, (back + 1) / 2) == VBLORA_OPERATORS
+    assert (vblora[0].count("_local_scalar_dense"), lora[0].count("_local_scalar_dense")) == (2, 0)
+    read = vblora[0].index("_local_scalar_dense")
+    assert len(vblora[0]) / 2 - read - 1 == VBLORA_UNHIDDEN

@@ -14,6 +14,7 @@ from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError
+from roi.estimate.fitting import gpu_fit
 from roi.estimate.fitting.gpu_fit import Room, doubt_told
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.peft_methods import TUNERS, unserved
@@ -301,6 +302,17 @@ def test_a_card_holds_a_run_by_the_rule_of_roi_fit(longest: int, tight: bool, sq
     assert alone.source.partition("fits on")[2] == f"; {doubt_told(fit)}" * tight
     told = "may not fit on A100-80GB-PCIe at 6,912 tokens: 6 chances in 10: only as torch gives its cache back; shorten"
     assert any(told in line for line in warnings) == squeezed
+
+
+def test_a_dry_run_and_a_formula_that_differ_beyond_their_intervals_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A formula of memory that said a third of what it does would lie beside the dry run of Qwen3-8B that comes with roi."""
+    s = check_scenario(quiet({"training": {"gpu": "h100-sxm", "micro_batch": 1, "longest_tokens": 4096},
+                              "candidates": {"self_hosted": ["qwen3-8b"], "gpus": ["h100-sxm"]}}))
+    store, ranged = load_profiles((shipped_folder(),)), gpu_fit.planned_range
+    assert not any("differ by more" in line for line in resolve(s, known_runs(store)).warnings)
+    monkeypatch.setattr(gpu_fit, "planned_range", lambda *args: tuple(x / 3.0 for x in ranged(*args)))
+    told = [line for line in resolve(s, known_runs(store)).warnings if "differ by more" in line]
+    assert [line.partition(": ")[0] for line in told] == ["lora of qwen3-8b on H100-80GB-SXM"]
 
 
 def test_between_the_sizes_of_a_dry_run_fit_and_compare_read_one_line() -> None:

@@ -29,6 +29,7 @@ from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal, scores_kept_here
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.units import GIB
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""
@@ -126,6 +127,9 @@ class GpuFit:
     limits_run: bool | None = None
     """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
     closed form."""
+    formula: tuple[float, float, float] | None = None
+    """What the process needs in closed form, bytes (central, 5th and 95th percentile), where memory is a dry run's and their
+    intervals do not meet; None elsewhere."""
     search: Callable[[], Nearest] | None = field(default=None, repr=False, compare=False)
     """Looks for the nearest plan that fits; None where this one does."""
 
@@ -186,6 +190,7 @@ class Room(NamedTuple):
     fits: bool
     tight: bool
     squeezed: bool
+    formula: tuple[float, float, float] | None = None
 
 
 SURE, TIGHT, SQUEEZED, TOO_LARGE = range(4)
@@ -211,13 +216,29 @@ def room_on(
 
     `overhead` is that of the job, collectives included.
     """
+    distance = plan_distance(plan, model.family)
+    formula = planned_range(closed, overhead, distance)
     if dry is None or scores_kept_here(model, plan, gpu):
-        distance = plan_distance(plan, model.family)
-        return _room(gpu, overhead, closed, planned_range(closed, overhead, distance), distance)
+        return _room(gpu, overhead, closed, formula, distance)
     memory = _run_memory(plan, gpu, overhead, dry, closed)
     allocated, unit = float(memory.peak_allocated_bytes), float(closed.loose_bytes)
     reserved = dry.own.reserved_bytes + allocated - dry.own.allocated_bytes
-    return _room(gpu, overhead, memory, replayed_range(allocated, reserved, unit), plan_distance(plan))
+    replayed = replayed_range(allocated, reserved, unit)
+    found = _room(gpu, overhead, memory, replayed, plan_distance(plan))
+    if formula[1] <= replayed[2] and replayed[1] <= formula[2]:
+        return found
+    central, low, high = (a + b for a, b in zip(formula, overhead.context_bytes, strict=True))
+    return found._replace(formula=(central, low, high))
+
+
+def apart_told(room: GpuFit | Room) -> str:
+    """That dry run and closed form differ by more than their intervals, in words; empty where they do not."""
+    if room.formula is None:
+        return ""
+    central, low, high = (x / GIB for x in room.formula)
+    return (f"the dry run and the formula of memory differ by more than their intervals: {room.low_bytes / GIB:,.1f}-"
+            f"{room.high_bytes / GIB:,.1f} GiB against {central:,.1f} ({low:,.1f}-{high:,.1f}); one of them does not count this"
+            " step as it runs, and a short run says which (roi profile train)")
 
 
 def _room(

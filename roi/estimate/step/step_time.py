@@ -5,6 +5,7 @@ takes what bounds it, and the device does one after the other while the host lau
 
     micro-step = (max(device, host) + idle) / overall efficiency + link
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm + copies from the host
+                 + launches that it waits for
     product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
     pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
     host       = operators x launch time + ZeRO-3's hooks
@@ -23,7 +24,13 @@ from numpy.typing import NDArray
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.optimizer_time import orthogonal_s, paging_s, update_s
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
-from roi.estimate.step.tuner_work import fetched_bytes, tuner_operators, tuner_work
+from roi.estimate.step.tuner_work import (
+    fetched_bytes,
+    tuner_operators,
+    tuner_work,
+    unhidden_operators,
+    update_operators,
+)
 from roi.estimate.step.work import (
     Pass,
     Product,
@@ -158,6 +165,10 @@ class StepWork:
     """Launches."""
     fetched_bytes: Number = 0.0
     """Bytes that come from the host."""
+    unhidden: Number = 0.0
+    """Launches that the device waits for."""
+    updates: Number = 0.0
+    """Host time of an optimizer step, in operators, beyond what is in the fit."""
 
 
 def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
@@ -166,6 +177,7 @@ def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
     products, passes = tuner_work(run, plan)
     return StepWork(run=run, products=(*step_products(run, plan), *products), passes=(*step_passes(run, plan), *passes),
                     merged=tuple(decomposition_passes(run, plan)), fetched_bytes=fetched_bytes(run, plan),
+                    unhidden=unhidden_operators(run, plan), updates=update_operators(run, plan),
                     operators=step_operators(run, plan) + tuner_operators(run, plan, products, passes))
 
 
@@ -199,8 +211,9 @@ def step_time(
     operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     fetched = work.fetched_bytes / (HOST_BYTES_PER_S * np.asarray(host_rates))
-    device = products + attention + elementwise + merged + dequantised + fetched
+    device = products + attention + elementwise + merged + dequantised + fetched + work.unhidden * efficiency.launch_s
     optimizer = update_s(model, plan, bandwidth) / (host_rates if plan.offload else efficiency.overall)
+    optimizer = optimizer + work.updates * efficiency.launch_s / efficiency.overall
     turned = orthogonal_s(model, plan, _matrix_rate(gpu, efficiency, "bf16")) / efficiency.overall
     each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency), host_rates)
     link = each_micro_step + zero

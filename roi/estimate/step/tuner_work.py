@@ -34,6 +34,19 @@ REFLECTION_BYTES: Final = (
 )
 """Bytes an element of each kernel of one of HRA's reflections, weight - 2 * weight @ u @ u.t(), forward and backward: twice the
 weight, under autocast a cast, two products by a vector, the difference; the same back (hra/layer.py, get_delta_weight)."""
+SORTED_KERNELS: Final = 9.0
+"""Kernels of an indexed sum beside its last: the index made linear and numbered, sorted in passes, results laid out
+(aten/src/ATen/native/cuda/Indexing.cu, index_put_with_sort_kernel)."""
+VBLORA_OPERATORS: Final = (13.0, 17.0)
+"""Operators of a target of VBLoRA beside those of a path of LoRA's, forward and backward: the look for infinite values, then of
+each factor its two largest logits, softmax, rows of the bank, weighted and summed (vblora/layer.py, _get_low_rank_matrix)."""
+VBLORA_UNHIDDEN: Final = 16.0
+"""Operators that a target's forward launches after the host has read whether a value is infinite, `if ....isinf().any()`: it
+waits there until the device has done all that was launched, which then has nothing to do while these come one by one."""
+TENSOR_OPERATORS: Final = 1.0
+"""Host time of an optimizer step a trained tensor, in operators: Python gathers it, counts its steps, corrects its rates and
+takes its norm. torch 2.13's multi-tensor AdamW and clip_grad_norm_ take 17 us of a CPU a tensor (112 to 3,584 tensors of 100
+elements, kernels of updates left out), an operator of peft's LoRA layer 13 us there."""
 BLOCK_BYTES: Final = ((74.0, 123.0), (97.0, 157.0))
 """Bytes an element of OFT's blocks that skews, powers and sums move, forward and backward: fp32 products, and 16-bit ones."""
 
@@ -54,11 +67,33 @@ def tuner_operators(model: ModelShape, plan: TrainingPlan, products: Iterable[Pr
     With that path, for a target of peft's own on a CPU without checkpointing: HRA of rank 8 has 127 (95 here), OFT 34 (32),
     LoHa 21 (16), WaveFT 44 (16). BOFT's kernels without bytes are further ones of one operator.
     """
+    if plan.method == "vblora":
+        ahead, back = VBLORA_OPERATORS
+        return _targets(model, plan) * (ahead * _forwards(plan) + back)
     own: Number = sum((p.calls * p.rounds for p in products), np.float64(0.0))
     own = sum((p.calls * np.where(np.asarray(p.bytes_each) > 0.0, 1.0, FURTHER_KERNEL) for p in passes), own)
     path = TARGET_OPERATORS[0] * _forwards(plan) + TARGET_OPERATORS[1]
-    beyond: Number = np.maximum(own - path * sum(x.layers for x in target_linears(model, plan)), 0.0)
+    beyond: Number = np.maximum(own - path * _targets(model, plan), 0.0)
     return beyond
+
+
+def unhidden_operators(model: ModelShape, plan: TrainingPlan) -> float:
+    """Operators that are launched while the device waits for them, since the host has just read a value from it."""
+    return _targets(model, plan) * VBLORA_UNHIDDEN * _forwards(plan) if plan.method == "vblora" else 0.0
+
+
+def update_operators(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Host time of an optimizer step, in operators, for tensors beyond a pair a target, which the fit of LoRA's runs has.
+
+    Each subspace of AdaMSS has a pair; other tuners have a few more a target, and are left out.
+    """
+    if plan.method != "adamss":
+        return 0.0
+    return TENSOR_OPERATORS * 2.0 * (np.asarray(plan.subspaces, dtype=float) - 1.0) * _targets(model, plan)
+
+
+def _targets(model: ModelShape, plan: TrainingPlan) -> float:
+    return float(sum(x.layers for x in target_linears(model, plan)))
 
 
 def fetched_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -221,6 +256,12 @@ def _adamss(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
     yield Pass(calls * (4.0 * again + 1.0), 2.0 * w * tokens * o)
 
 
+def _vblora(x: Linear, plan: TrainingPlan) -> Iterator[Product | Pass]:
+    """Small kernels of backward, for both factors' logits and the bank of vectors; forward's hide behind their launches."""
+    del plan
+    yield Pass(x.layers * (VBLORA_OPERATORS[1] + 2.0 * SORTED_KERNELS), 0.0)
+
+
 OWN: Final = {"adamss": _adamss, "boft": _boft, "c3a": _c3a, "frod": _frod, "hra": _hra, "oft": _oft, "osf": _osf,
-              "randlora": _randlora}
+              "randlora": _randlora, "vblora": _vblora}
 """Tuners whose work is as wide as the inputs or as the narrower side, in blocks of both, or of many small products."""

@@ -102,7 +102,10 @@ def _peak_without_loss(tape: Tape) -> float:
 
 
 def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) -> Prediction:
-    """The run's kind of memory as replayed; where sharded, which is not run, the closed form's scaled to the allocated peak."""
+    """The run's kind of memory as replayed; where sharded, which is not run, the closed form's scaled to the allocated peak.
+
+    Where the source does not say which kind it measured, the process's, which nvidia-smi shows, as the closed form takes it.
+    """
     marks = {label for label, _ in run.assumed}
     allocated = peaks.allocated * share
     low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)
@@ -122,9 +125,7 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
         reserved, under = allocated, low
     if run.memory_kind == "reserved":
         return Prediction(reserved, min(under, reserved), over)
-    if run.memory_kind == "process":
-        return Prediction(reserved + context, under + least, over + most)
-    return Prediction(reserved, low, over + most)
+    return Prediction(reserved + context, under + least, over + most)
 
 
 def _context(run: MeasuredRun, overhead: Overhead) -> tuple[float, float, float]:

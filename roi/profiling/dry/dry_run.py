@@ -5,7 +5,6 @@
 The model is built by transformers, bitsandbytes and peft themselves, on the meta device.
 """
 
-from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import quiet, torch, uncollected
 
 # isort: split
@@ -19,16 +18,13 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import transformers.masking_utils as masking
-from bitsandbytes.functional import QuantState
 from peft import get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.boft.layer import BOFTLayer
 from peft.tuners.lora import dora
 from torch import nn
-from transformers.integrations.bitsandbytes import replace_with_bnb_linear
 
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, words_of
-from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
@@ -36,9 +32,17 @@ from roi.profiling.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.cuda_on_meta import CALLS_FLASH, cuda_kernels, meta_asks_cuda, recompute_lowered
 from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
+from roi.profiling.dry.packed_on_meta import quantisation_states, quantise_on_meta
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.dry.shape_cache import ShapeCache
-from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, fuse_projections, quantisation, target_modules
+from roi.profiling.train.real_model import (
+    DTYPES,
+    adapter_settings,
+    build_meta,
+    fuse_projections,
+    stacks_experts,
+    target_modules,
+)
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
 """Names on the path of modules under the stack of layers, whatever the family."""
@@ -92,7 +96,7 @@ class MetaModel:
         self.begun = time.perf_counter()
         plan.check_runs_dry()
         self.model = build_skeleton(config, plan)
-        if plan.split_experts and any(p.dim() == 3 for p in self.model.parameters()):
+        if plan.split_experts and stacks_experts(self.model):
             raise InputError("--dry-run: split_experts: transformers here stacks the experts; leave it out for the closed form")
         fuse_head(self.model, plan)
         fuse_kernels(self.model, plan)
@@ -135,7 +139,7 @@ class MetaModel:
         notes = [self.config.differs] if self.config.differs else []
         if (plan.quantised or plan.int8) and not states:
             notes.append("bitsandbytes finds no layer to quantise in this class; the base stays whole")
-        if plan.prepared and any(p.dim() == 3 for p in self.parameters):
+        if plan.prepared and stacks_experts(model):
             notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to "
                          "fp32")
         self.begun = time.perf_counter()
@@ -282,7 +286,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
                 model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             return model.train()
         if plan.quantised or plan.int8:
-            _quantise(model, plan)
+            quantise_on_meta(model, plan)
         if plan.prepared:
             model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing,
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
@@ -315,55 +319,6 @@ def _entries(config: ModelConfig, plan: TrainingPlan) -> dict[str, Any]:  # Any:
     return {**config.entries, "vocab_size": vocab + ADDED_TOKENS}
 
 
-def _quantise(model: Any, plan: TrainingPlan) -> None:
-    """Put bitsandbytes' layers in place of the linear ones, as transformers does when it loads, packed on meta."""
-    head = model.get_output_embeddings()
-    skip = ["lm_head", *(name for name, m in model.named_modules() if m is head)]
-    replace_with_bnb_linear(model, modules_to_not_convert=skip, quantization_config=quantisation(plan))
-    for module in model.modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            _pack_4bit(module, plan)
-        elif isinstance(module, bnb.nn.Linear8bitLt):
-            _pack_8bit(module)
-    for name, value in (("is_loaded_in_4bit", plan.quantised), ("is_loaded_in_8bit", plan.int8), ("is_quantized", True),
-                        ("quantization_method", "bitsandbytes")):
-        setattr(model, name, value)
-
-
-def _pack_4bit(module: Any, plan: TrainingPlan) -> None:  # Any: bitsandbytes is untyped
-    shape = module.weight.shape
-    n = shape.numel()
-    blocks = -(-n // NF4_BLOCK)
-    dtype = DTYPES[plan.dtype]
-
-    def make(count: int, kind: torch.dtype) -> torch.Tensor:
-        return torch.empty(count, dtype=kind, device="meta")
-
-    nested = {}
-    if plan.double_quant:
-        second = QuantState(absmax=make(-(-blocks // DOUBLE_QUANT_BLOCK), torch.float32), blocksize=DOUBLE_QUANT_BLOCK,
-                            code=make(256, torch.float32), dtype=torch.float32)
-        nested = {"offset": torch.empty((), device="meta"), "state2": second}
-    state = QuantState(absmax=make(blocks, torch.uint8 if plan.double_quant else torch.float32), shape=shape,
-                       code=make(16, torch.float32), blocksize=NF4_BLOCK, quant_type="nf4", dtype=dtype, **nested)
-    packed = torch.empty((-(-n // 2), 1), dtype=torch.uint8, device="meta")
-    module.weight = bnb.nn.Params4bit(packed, requires_grad=False, quant_state=state, quant_type="nf4", blocksize=NF4_BLOCK,
-                                      compress_statistics=plan.double_quant, quant_storage=torch.uint8, bnb_quantized=True,
-                                      module=module)
-    module.quant_state = state
-
-
-def _pack_8bit(module: Any) -> None:  # Any: bitsandbytes is untyped
-    rows, columns = module.weight.shape
-    packed = torch.empty((rows, columns), dtype=torch.int8, device="meta")
-    scales = torch.empty(rows, dtype=torch.float32, device="meta")
-    module.weight = bnb.nn.Int8Params(packed, requires_grad=False, has_fp16_weights=False, CB=packed, SCB=scales)
-    module.state.CB, module.state.SCB = packed, scales
-    module.weight.CB = module.weight.SCB = None
-    module.state.has_fp16_weights = False
-    module.state.threshold = 0.0  # outlier columns are few; what looking for them costs is in recorder.py
-
-
 def _set_types(adapted: Any, plan: TrainingPlan) -> None:
     """Give the factors of the adapters the types that they have on a GPU."""
     for layer in adapted.modules():  # DoRA's magnitudes have one entry an output, in fp32, whatever the base is stored in
@@ -375,17 +330,3 @@ def _set_types(adapted: Any, plan: TrainingPlan) -> None:
         for name, parameter in adapted.named_parameters():
             if parameter.requires_grad and "lora_magnitude_vector" not in name:
                 parameter.data = parameter.data.to(torch.bfloat16 if chunked else DTYPES[plan.dtype])
-
-
-def quantisation_states(model: nn.Module) -> list[torch.Tensor]:
-    """Scales and codes of quantised layers, which are neither parameters nor buffers."""
-    found: list[torch.Tensor] = []
-    for module in model.modules():
-        state = getattr(getattr(module, "weight", None), "quant_state", None)
-        if isinstance(module, bnb.nn.Linear4bit) and state is not None:
-            found += [state.absmax, state.code]
-            if state.nested:
-                found += [state.offset, state.state2.absmax, state.state2.code]
-        elif isinstance(module, bnb.nn.Linear8bitLt):
-            found += [module.state.CB, module.state.SCB]
-    return found

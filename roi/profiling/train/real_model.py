@@ -125,6 +125,12 @@ def quantised_layers(model: Any) -> int:
     return sum(isinstance(layer, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt) for layer in model.modules())
 
 
+def stacks_experts(model: Any) -> bool:
+    """True where experts are 3-D parameters; the weight of a convolution, as linear attention has one, is no expert's."""
+    others = (layer for layer in model.modules() if not isinstance(layer, torch.nn.Conv1d))
+    return any(p.dim() == 3 for layer in others for p in layer.parameters(recurse=False))
+
+
 def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
     """The model of a local folder (config.json and safetensors), quantised as the plan says unless it was saved so.
 
@@ -297,8 +303,7 @@ def _stacked_experts(model: Any) -> dict[str, str]:
 
     It takes the names that they had as modules (transformers_weight_conversion.py, _MOE_TARGET_MODULE_MAPPING).
     """
-    stacked = any(p.dim() == 3 for p in model.parameters())
-    kind = model.config.get_text_config().model_type if stacked else ""
+    kind = model.config.get_text_config().model_type if stacks_experts(model) else ""
     names = ("w1", "w3", "w2") if kind in ("mixtral", "minimax", "minimax_m2") else MLP_TARGETS
     return dict(zip(MLP_TARGETS, names, strict=True)) if kind in EXPERT_FAMILIES else {}
 

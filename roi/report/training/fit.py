@@ -7,7 +7,7 @@ from math import ceil
 
 from roi.answers.fit import FP16, FitReport, GpuLine
 from roi.errors import first_of
-from roi.estimate.fitting.gpu_fit import doubt_told
+from roi.estimate.fitting.gpu_fit import GpuFit, apart_told, doubt_told
 from roi.estimate.step.optimizer_time import paging_s
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
@@ -67,7 +67,7 @@ def _lead(report: FitReport, *, full: bool) -> Iterable[Block]:
         sure.append("tight: fits, but not at the 95th percentile")
     if any(x.fit.squeezed for x in shown if x is not best):
         sure.append(MAYBE)
-    yield Notes((*sure, *_lead_remarks(report, shown)))
+    yield Notes((*(sure or [_need(report)]), *_lead_remarks(report, shown)))
     yield from (Gap(), *plan)
     if best is not None and len(shown) > 1:
         yield from (Gap(), _cards(shown, best))
@@ -103,16 +103,28 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"{short(best.hours[1])}-{short(best.hours[2])} hours")
     if best.usd is not None:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
-    known = best.evidence.record
+    known, memory = best.evidence.record, _memory_words(report, fit)
     what = "rows of tuners" if best.evidence.level == "tuner" else "rows"
     held = "" if known is None else f"; {known[1]:.0f} of 100 {what} left out lay inside such an interval"
-    between = ", between two sizes" * (report.dry is not None and report.dry_run is None)
-    memory = f"dry run of this step{between}" if fit.run_dry else formula_words(report)
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
             f" ({count_words(best.evidence)}{held}).{rivals}")
+
+
+def _need(report: FitReport) -> str:
+    """The least that a card must have where the plan runs on none, its interval, and what it rests on."""
+    fit = min((line.fit for line in report.lines), key=lambda fit: fit.needed_bytes)
+    each = " of each GPU" * (report.plan.gpus > 1)
+    return (f"How sure (5-95%): needs {fit.needed_bytes / GIB:,.1f} GiB{each} at the least, {fit.low_bytes / GIB:,.1f}-"
+            f"{fit.needed_high_bytes / GIB:,.1f}. Memory: {_memory_words(report, fit)}. No speed: none of the cards runs it.")
+
+
+def _memory_words(report: FitReport, fit: GpuFit) -> str:
+    """What the memory on a card rests on."""
+    between = ", between two sizes" * (report.dry is not None and report.dry_run is None)
+    return f"dry run of this step{between}" if fit.run_dry else formula_words(report)
 
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
@@ -130,6 +142,8 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:
         yield f"Whole instances are rented, and all their GPUs are in the USD: {', '.join(whole)}"
+    if told := apart_told((report.recommended or report.lines[0]).fit):
+        yield told[0].upper() + told[1:]
     ages = {x.fit.gpu.id: (report.as_of - x.offer.date).days for x in shown if x.offer and report.as_of}
     yield from old_prices(ages)
     yield from _model_remarks(report)
@@ -285,6 +299,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
         "binds": fit.binds, "nearest": fit.nearest.name or None, "nearest_bytes": fit.nearest.process_bytes or None,
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
+        "formula_bytes": fit.formula and dict(zip(("central", "low", "high"), fit.formula, strict=True)),
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
         "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],

@@ -27,6 +27,7 @@ TRAINS: Final = {
     "llama_adapter_v2": "a prompt in every attention from the third layer on, a scale and a bias of every product, norms",
     "houlsby": "a bottleneck behind every MLP", "llamapro": "copies of layers, spread over the stack",
     "lisa": "some layers at a time, embedding, head and last norm",
+    "osf": "the r least singular directions of each target (peft's rank_pattern is how many it keeps: the smaller side less r)",
     "oft": "rotations of each target's inputs, in r blocks, fewer parameters the more blocks (peft's own are 32 wide)",
     "c3a": "circular convolutions beside each target, fewer parameters the larger block_size (peft's own is 256)",
 }
@@ -38,7 +39,7 @@ def method_words(plan: TrainingPlan) -> str:
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
     targets += f",{','.join(ENDS)}" * plan.ends
     size = f" r{plan.rank:g}"
-    if plan.tuner is not None and plan.tuner.size != "r":
+    if plan.tuner is not None and plan.tuner.size not in ("r", "rank_pattern"):
         size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
     return plan.method + (size if plan.method != "full" or plan.projected else "") + (f", {targets}" if plan.targeted else "")
 

@@ -16,7 +16,7 @@ from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import ScenarioError
 from roi.estimate.fitting.distance import UNCOUNTED
-from roi.estimate.fitting.gpu_fit import SQUEEZED, TIGHT, doubt, doubt_told
+from roi.estimate.fitting.gpu_fit import SQUEEZED, TIGHT, apart_told, doubt, doubt_told
 from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal, scores_kept_here
@@ -174,6 +174,8 @@ def _add_card(
     dry = None if gpus > 1 or scores_kept_here(shape, plan, run.gpu) else dry
     if dry is not None:
         held = f"dry run {dry[1].source}"
+        if told := apart_told(run.room):
+            sheet.warnings.append(f"{plan.method} of {shape.id} on {card}: {told}")
     low, high = run.room.low_bytes / GIB, run.room.high_bytes / GIB
     where = card if gpus == 1 else f"each of {gpus} x {card}"
     sheet.add(f"options.{id}.training.memory_bytes", run.room.needed_bytes, "bytes",

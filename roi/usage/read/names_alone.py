@@ -11,6 +11,7 @@ from collections.abc import Container
 from typing import Final
 
 from roi.catalog.prices.api_prices import ALIASES
+from roi.usage.read.columns import made_anew
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 NAMED: Final = ("provider", "model", "tier")
@@ -48,9 +49,8 @@ def names_shown(records: Table, said: str | None, known: Container[str]) -> Tabl
     For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
     Columns in `known`, whose value the format itself gives, stay as they are.
     """
-    names = {column: _shown(records[column], said) for column in NAMED if column not in known}
-    alone = records.mutate(**names)
-    return alone.mutate(provider=alone.provider.substitute(ALIASES)) if "provider" in names else alone
+    alone = made_anew(records, **{column: lambda cell: _shown(cell, said) for column in NAMED if column not in known})
+    return alone if "provider" in known else alone.mutate(provider=alone.provider.substitute(ALIASES))
 
 
 def _shown(cell: Column, said: str | None) -> Column:

@@ -218,8 +218,10 @@ def _classed(records: Table, *, day: Column) -> Table:
     """The records with their day and the classes by which sums of them are priced apart."""
     known, more = constants(records), records.perhaps_cached
     costed = ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
-    top = ibis.null("int64") if known.get("perhaps_cached") == 0 else _size_class(records, more)
-    return records.mutate(day=day, size_class=_size_class(records), top_class=top, costed=costed)
+    none = ibis.null("int64")
+    size, top = (none, none) if known.get("kind", "call") != "call" else (
+        _size_class(records), none if known.get("perhaps_cached") == 0 else _size_class(records, more))
+    return records.mutate(day=day, size_class=size, top_class=top, costed=costed)
 
 
 def _size_class(records: Table, more: Column | int = 0, edges: Sequence[int] = EDGES) -> Column:

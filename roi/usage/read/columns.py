@@ -120,7 +120,7 @@ def made_anew(table: Table, **columns: Callable[[Column], Column]) -> Table:
     made = table.op()
     if isinstance(made, ops.Project) and all(isinstance(made.values[name], ops.Field | ops.Literal) for name in columns):
         anew = {name: make(made.values[name].to_expr()).op() for name, make in columns.items()}
-        return ops.Project(made.parent, {**made.values, **anew}).to_expr()  # type: ignore[no-any-return]
+        return ops.Project(made.parent, {**made.values, **anew}).to_expr()
     return table.mutate(**{name: make(table[name]) for name, make in columns.items()})
 
 

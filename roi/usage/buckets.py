@@ -94,18 +94,17 @@ def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
         return table
     records = table.records
     kept = records.filter(_billed(records))
-    once = kept.distinct()
-    sums = rows_of(kept.aggregate(n=kept.count()).cross_join(once.aggregate(once=once.count())), engine)[0]
-    if sums["n"] == sums["once"]:
+    alike = kept.group_by(kept.columns).aggregate(roi_rows=kept.count())
+    again = rows_of(alike.aggregate(again=(alike.roi_rows - 1).sum().cast("int64")), engine)[0]["again"]
+    if not again:
         return table
-    again = sums["n"] - sums["once"]
     if table.format.own_columns:
         table.unread.notes.append(
             f"{again:,} row{'s stand' if again > 1 else ' stands'} in a file before with the same time, names and counts, and"
             " all count: they may be of two keys; if not, take them out")
         return table
     table.unread.add(AGAIN, "", again)
-    return replace(table, records=ibis.union(once, records.filter(~_billed(records))))
+    return replace(table, records=ibis.union(kept.distinct(), records.filter(~_billed(records))))
 
 
 def _billed(records: Table) -> Column:

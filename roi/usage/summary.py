@@ -24,6 +24,7 @@ from roi.usage.measure.reconcile import LineItem, Reconciliation, beside_tokens,
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
+from roi.usage.read.columns import made_anew
 from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
@@ -188,7 +189,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
-        records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
+        # nothing is left out, so no row need be checked again
+        records = made_anew(records, dropped=lambda _: ibis.null("string"))
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, question.own)

@@ -119,14 +119,18 @@ CALLED = (
 """ARN, product and usage type, and what Bedrock calls the model."""
 
 
+def at_hour(hour: int) -> dict[str, str]:
+    """The cells of a row of that hour, so that the records of a report are in the order of its rows."""
+    return {"line_item_usage_start_date": f"2026-10-01T{hour:02}:00:00.000Z", "identity_line_item_id": f"row{hour}"}
+
+
 @pytest.fixture(scope="module")
 def called(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The records of one report with a row an hour for each of them."""
     folder = tmp_path_factory.mktemp("called")
     return records(folder, written(folder, *(
         {"line_item_resource_id": arn, "product_product_name": product, "line_item_usage_type": usage,
-         "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens",
-         "line_item_usage_start_date": f"2026-10-01T{hour:02}:00:00.000Z"}
+         "line_item_product_code": "AmazonBedrock", "pricing_unit": "1K tokens", **at_hour(hour)}
         for hour, (arn, product, usage, _) in enumerate(CALLED))))
 
 
@@ -140,16 +144,18 @@ def test_a_model_is_called_as_bedrock_calls_it(hour: int, called: list[dict[str,
     assert not isinstance(rates, str), rates
 
 
-@pytest.mark.parametrize(("usage", "count", "long"), [
-    ("USW2-MP:USW2_InputTokenCount_LCtx_Global-Units", "uncached_input", True),
-    ("USE1-MP:USE1_cache_read_tokens_long_ctx_standard-Units", "cache_read", True),
-    ("USE1-Claude4Sonnet-output-tokens-long-context-cross-region-global", "output", True),
-    ("USE1-MP:USE1_cached_input_tokens_standard-Units", "cache_read", False),
-    ("APN1-MP:APN1_MillionBatchInputTokens-Units", "uncached_input", False),
-])
-def test_a_usage_type_says_what_was_counted_and_of_which_prompts(usage: str, count: str, long: bool, tmp_path: Path) -> None:
-    (row,) = records(tmp_path, written(fresh(tmp_path, "made"), {"line_item_usage_type": usage, "pricing_unit": "1M tokens"}))
-    assert (row[count], row["long_context"], row["batch"]) == (26_450, long, "Batch" in usage)
+def test_a_usage_type_says_what_was_counted_and_of_which_prompts(tmp_path: Path) -> None:
+    cases = (
+        ("USW2-MP:USW2_InputTokenCount_LCtx_Global-Units", "uncached_input", True),
+        ("USE1-MP:USE1_cache_read_tokens_long_ctx_standard-Units", "cache_read", True),
+        ("USE1-Claude4Sonnet-output-tokens-long-context-cross-region-global", "output", True),
+        ("USE1-MP:USE1_cached_input_tokens_standard-Units", "cache_read", False),
+        ("APN1-MP:APN1_MillionBatchInputTokens-Units", "uncached_input", False),
+    )
+    made = written(fresh(tmp_path, "made"), *({"line_item_usage_type": usage, "pricing_unit": "1M tokens", **at_hour(hour)}
+                                              for hour, (usage, *_) in enumerate(cases)))
+    for (usage, count, long), row in zip(cases, records(tmp_path, made), strict=True):
+        assert (row[count], row["long_context"], row["batch"]) == (26_450, long, "Batch" in usage), usage
 
 
 @pytest.mark.full
@@ -231,40 +237,52 @@ def test_what_is_billed_without_tokens_is_told_with_its_dollars_and_line_item(tm
     assert "no row counts: 1 row of $96.00 for 'a cost of something else than tokens'" in alone.stderr
 
 
-@pytest.mark.parametrize(("kind", "columns", "tokens", "usd", "why"), [
+TYPES = (
     ("Usage", {}, 26_450, 0.07935, None),
     ("DiscountedUsage", {"reservation_effective_cost": "0.05"}, 26_450, 0.05, None),
     ("SavingsPlanCoveredUsage", {}, 26_450, None, None),
     ("SavingsPlanNegation", {"line_item_net_unblended_cost": "-0.07935"}, 0, -0.07935, NOT_USED),
-     ("Fee", {}, 0, 0.07935, NO_TOKENS),
-     *(pytest.param(*case, marks=pytest.mark.full) for case in (
-         ("DiscountedUsage", {}, 26_450, 0.07935, None),
-         ("SavingsPlanCoveredUsage", {"savings_plan_savings_plan_effective_cost": "0.06"}, 26_450, 0.06, None),
-         ("RIFee", {}, 0, 0.07935, NOT_USED),
-         ("SavingsPlanRecurringFee", {"line_item_product_code": "ComputeSavingsPlans", "line_item_resource_id": "",
-                                      "product_product_name": "Savings Plans for AWS Compute usage"}, 0, 0.07935, NOT_USED),
-         ("Refund", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, NO_TOKENS),
-         ("Credit", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, "a credit, which pays for usage"),
-         ("EdpDiscount", {}, 0, 0.07935, "a discount, which costs are after"),
-         ("EdpDiscount", {"line_item_net_unblended_cost": ""}, 0, 0.07935, NO_TOKENS),
-         ("Tax", {}, 0, 0.07935, "tax"))),
-])
-def test_each_type_of_line_item_counts_as_aws_documents_it(
-    kind: str, columns: dict[str, str], tokens: int, usd: float | None, why: str | None, tmp_path: Path,
-) -> None:
+    ("Fee", {}, 0, 0.07935, NO_TOKENS),
+    ("DiscountedUsage", {}, 26_450, 0.07935, None),
+    ("SavingsPlanCoveredUsage", {"savings_plan_savings_plan_effective_cost": "0.06"}, 26_450, 0.06, None),
+    ("RIFee", {}, 0, 0.07935, NOT_USED),
+    ("SavingsPlanRecurringFee", {"line_item_product_code": "ComputeSavingsPlans", "line_item_resource_id": "",
+                                 "product_product_name": "Savings Plans for AWS Compute usage"}, 0, 0.07935, NOT_USED),
+    ("Refund", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, NO_TOKENS),
+    ("Credit", {"line_item_net_unblended_cost": "-0.05"}, 0, -0.05, "a credit, which pays for usage"),
+    ("EdpDiscount", {}, 0, 0.07935, "a discount, which costs are after"),
+    ("EdpDiscount", {"line_item_net_unblended_cost": ""}, 0, 0.07935, NO_TOKENS),
+    ("Tax", {}, 0, 0.07935, "tax"),
+)
+"""Type of a line item, what else its row says, and the tokens, USD and reason of its record."""
+NET = "line_item_net_unblended_cost"
+REPORTS = {"": "none of these", NET: "no net cost", "reservation_effective_cost": "reservations",
+           "savings_plan_savings_plan_effective_cost": "plans"}  # fmt: skip
+"""Columns that a report has where its account has reservations or plans, and one that is empty without a discount."""
+
+
+def report_of(columns: dict[str, str]) -> str:
+    """Which of these columns sets the row's report apart from the others."""
+    return next((name for name in columns if name in REPORTS and (name != NET or not columns[name])), "")
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=REPORTS.values())
+def test_each_type_of_line_item_counts_as_aws_documents_it(report: str, tmp_path: Path) -> None:
     """AWS's dictionary of line_item_line_item_type. Tokens that a reservation or a plan covers were lost, and so was a fee.
 
     A plan's usage stands at its on-demand cost, which a negation takes back: what it cost is its effective cost alone.
     """
-    made = tmp_path / "cur.csv"
+    cases = [case for case in TYPES if report_of(case[1]) == report]
+    assert cases
     with REPORT.open(newline="") as file:
-        first = next(csv.DictReader(file)) | {"line_item_line_item_type": kind} | columns
-    with made.open("w", newline="") as file:
-        out = csv.DictWriter(file, list(first))
+        first = next(csv.DictReader(file))
+    with (tmp_path / "cur.csv").open("w", newline="") as file:
+        out = csv.DictWriter(file, list(dict.fromkeys((*first, *filter(None, [report])))))
         out.writeheader()
-        out.writerow(first)
-    (row,) = records(tmp_path, made)
-    assert (row["uncached_input"], row["cost_usd"], row["dropped"]) == (tokens, usd, why)
+        out.writerows(first | {"line_item_line_item_type": kind} | at_hour(hour) | columns
+                      for hour, (kind, columns, *_) in enumerate(cases))
+    found = [(row["uncached_input"], row["cost_usd"], row["dropped"]) for row in records(tmp_path, tmp_path / "cur.csv")]
+    assert found == [case[2:] for case in cases]
 
 
 @pytest.mark.full

@@ -23,6 +23,7 @@ from roi.usage.measure.aggregate import (
 from roi.usage.read.database import local_engine
 from roi.usage.read.files import find_files
 from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question, summarize
 
 TRACE_ROWS = 4000
 
@@ -121,6 +122,31 @@ def test_length_cells_add_up_to_every_call_and_token(log):
     for cell in cells:
         inside = frame[(input_bins == cell.input_bin) & (output_bins == cell.output_bin)]
         assert (cell.calls, cell.input_tokens) == (len(inside), inside["input_tokens"].sum())
+    assert length_cells(records, engine, most=cells[-1].longest) == cells  # 5,000 + 1,024 at most, and no edge below 8,192
+    assert {cell.context_class for cell in cells} == {0}
+
+
+def test_a_cell_is_the_same_where_the_edges_that_no_call_exceeds_are_not_asked_for(tmp_path):
+    """8,192 and 32,000 tokens are exceeded by one more; a call of 40,961 exceeds 8,192, 16,384, 32,768 and 40,960."""
+    given = (8_191, 8_192, 32_000, 32_001, 40_960)
+    rows = "".join(f"2026-10-05T0{k}:00:00Z,gpt-6-sol,{tokens},1\n" for k, tokens in enumerate(given))
+    (tmp_path / "a.csv").write_text(f"timestamp,model,input_tokens,output_tokens\n{rows}")
+    engine = local_engine(tmp_path)
+    records = read_log(find_files([str(tmp_path / "a.csv")]), FORMATS, FileOptions(), engine, tmp_path).records
+    for most in (None, 40_961, 40_962):
+        found = {cell.longest - 1: (cell.size_class, cell.context_class) for cell in length_cells(records, engine, most)}
+        assert found == {8_191: (0, 0), 8_192: (0, 1), 32_000: (0, 2), 32_001: (1, 2), 40_960: (1, 4)}, most
+
+
+def test_a_log_of_two_calls_is_asked_with_few_words(tmp_path, monkeypatch):
+    """What Ibis and DuckDB's planner take is by the word: 20,000 characters of SQL were a third of a second, mostly theirs."""
+    (tmp_path / "a.csv").write_text("timestamp,model,input_tokens,output_tokens\n"
+                                    "2026-10-05T00:00:00Z,gpt-6-sol,1000,40\n2026-10-05T01:00:00Z,gpt-6-sol,1000,40\n")
+    asked, backend = [], type(local_engine(tmp_path))
+    compiled = backend.compile
+    monkeypatch.setattr(backend, "compile", lambda *words, **more: asked.append(compiled(*words, **more)) or asked[-1])
+    assert summarize(Question((str(tmp_path / "a.csv"),), FileOptions())).workload.requests == 2
+    assert (len(asked), sum(map(len, asked)) < 15_000) == (6, True), sum(map(len, asked))
 
 
 def test_read_cells_hold_the_calls_that_read_from_the_cache(log):

@@ -14,7 +14,8 @@ from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, spent, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload, Model
-from roi.usage.read.record import TOKENS, WEEKDAYS
+from roi.usage.read.columns import WEEKDAYS
+from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
 SCHEMA = "roi.usage/1"

@@ -20,8 +20,8 @@ from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, spent, total_requests, total_tokens
 from roi.usage.measure.shape import Shape, times
 from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.read.columns import WEEKDAYS
 from roi.usage.read.names_alone import OWN_TABLE, source_shown
-from roi.usage.read.record import WEEKDAYS
 from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10

@@ -60,6 +60,7 @@ from roi.usage.read.columns import (
     text,
     whole,
     year_last_instant,
+    zero,
 )
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
@@ -301,7 +302,7 @@ def fields(table: Table, options: FileOptions, columns: Mapping[str, str], marks
     inside, outside = (_marked(table, marks.includes_cache, settled) for settled in (True, False))
     if is_total(columns):
         output = ibis.ifelse(output >= total, output - total, ibis.null("int64"))
-    total = ibis.ifelse(outside, total + read + written, total)
+    total = total if zero(read) and zero(written) else ibis.ifelse(outside, total + read + written, total)
     given = ambiguous_input(total, read, written, options, known=inside | outside)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
     model: Column | str = text(table, at["model"]) if "model" in columns else options.model or NO_MODEL

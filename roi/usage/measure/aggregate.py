@@ -170,10 +170,15 @@ class LengthCell:
     """Tokens of the longest that was answered, with its answer."""
 
 
-def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
-    """Joint histogram of input and output lengths, apart for each size and context class."""
+def length_cells(calls: Table, backend: Backend, most: int | None = None) -> list[LengthCell]:
+    """Joint histogram of input and output lengths, apart for each size and context class.
+
+    `most`: tokens that no call exceeds, its answer included, where that is known: which edges above them it exceeds need not be
+    asked, half the expression of a short log.
+    """
     total = calls.uncached_input + calls.cache_read + calls.cache_write
-    keys = {"size_class": _size_class(calls), "context_class": _exceeded(total + calls.output, CONTEXTS),
+    sizes, contexts = ([edge for edge in edges if most is None or edge < most] for edges in (EDGES, CONTEXTS))
+    keys = {"size_class": _size_class(calls, edges=sizes), "context_class": _exceeded(total + calls.output, contexts),
             "input_bin": bin_of(total), "output_bin": bin_of(calls.output)}
     table = calls.select("output", "cache_read", "cache_write", "requests", total_input=total, **keys)
     sums = {"input_tokens": table.total_input, "output_tokens": table.output, "cache_read": table.cache_read,
@@ -213,20 +218,22 @@ def _classed(records: Table, *, day: Column) -> Table:
     """The records with their day and the classes by which sums of them are priced apart."""
     known, more = constants(records), records.perhaps_cached
     costed = ibis.literal(known["cost_usd"] is not None) if "cost_usd" in known else records.cost_usd.notnull()
-    top = ibis.null("int64") if known.get("perhaps_cached") == 0 else _size_class(records, more)
-    return records.mutate(day=day, size_class=_size_class(records), top_class=top, costed=costed)
+    none = ibis.null("int64")
+    size, top = (none, none) if known.get("kind", "call") != "call" else (
+        _size_class(records), none if known.get("perhaps_cached") == 0 else _size_class(records, more))
+    return records.mutate(day=day, size_class=size, top_class=top, costed=costed)
 
 
-def _size_class(records: Table, more: Column | int = 0) -> Column:
+def _size_class(records: Table, more: Column | int = 0, edges: Sequence[int] = EDGES) -> Column:
     """Edges below the call's input, with `more` on top; null for buckets. The smallest first, where nearly all calls lie."""
     total = records.uncached_input + records.cache_read + records.cache_write + more
-    return ibis.ifelse(records.kind == "call", _exceeded(total, EDGES), ibis.null("int64")).cast("int64")
+    return ibis.ifelse(records.kind == "call", _exceeded(total, edges), ibis.null("int64")).cast("int64")
 
 
 def _exceeded(count: Column, edges: Sequence[int]) -> Column:
     """How many of the edges, ascending, are below a count."""
-    steps = ((count <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges))
-    return ibis.cases(*steps, else_=len(edges)).cast("int64")
+    steps = [(count <= edge, ibis.literal(k, "int64")) for k, edge in enumerate(edges)]
+    return ibis.cases(*steps, else_=len(edges)).cast("int64") if steps else ibis.literal(0, "int64")
 
 
 def _summed(table: Table, keys: Sequence[str], **more: Column) -> Table:

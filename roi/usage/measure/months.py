@@ -21,7 +21,8 @@ from typing import Any, Literal
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, spent, total_tokens
-from roi.usage.read.record import PROMPT, TOKENS, WEEKDAYS
+from roi.usage.read.columns import WEEKDAYS
+from roi.usage.read.record import PROMPT, TOKENS
 
 
 @dataclass(frozen=True, kw_only=True)

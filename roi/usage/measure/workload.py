@@ -200,7 +200,7 @@ def measure_workload(
         count = requests_per_day * days.counted
     lengths = prefix = shape = None
     if calls:
-        cells = length_cells(kept, backend)
+        cells = length_cells(kept, backend, max((sum(row.tokens[name] for name in TOKENS) for row in rows), default=0))
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         minutes = minute_counts(kept, backend)

@@ -108,13 +108,14 @@ def progress_told(engine: DuckDB, what: str, status: Callable[[str], None] | Non
 def rows_of(expression: Table, backend: Backend) -> list[dict[str, Any]]:  # Any: cells
     """What a backend gives for a table's expression, as a list of rows.
 
-    DuckDB is asked for it directly: Ibis's way loads pandas and Arrow's functions, a third of a second of CPU.
+    DuckDB is asked for it directly: Ibis's way loads pandas and Arrow's functions, a third of a second of CPU. A relation of
+    DuckDB's (`sql`) would plan each query twice, once for its columns and once for its rows.
     """
     if backend.name != "duckdb":
         rows: list[dict[str, Any]] = backend.to_pyarrow(expression).to_pylist()
         return rows
-    found = backend.con.sql(backend.compile(expression))
-    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    found = backend.con.execute(backend.compile(expression))
+    return [dict(zip(expression.columns, row, strict=True)) for row in found.fetchall()]
 
 
 def whole_columns_of(expression: Table, backend: Backend) -> list[NDArray[np.int64]]:
@@ -122,7 +123,7 @@ def whole_columns_of(expression: Table, backend: Backend) -> list[NDArray[np.int
     if backend.name != "duckdb":
         rows = rows_of(expression, backend)
         return [np.array([row[name] for row in rows], dtype=np.int64) for name in expression.columns]
-    found = backend.con.sql(backend.compile(expression)).fetchnumpy()
+    found = backend.con.execute(backend.compile(expression)).fetchnumpy()
     return [np.asarray(found[name], dtype=np.int64) for name in expression.columns]
 
 

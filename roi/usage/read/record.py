@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from roi.errors import InputError
 from roi.facts.exchange_rate import ExchangeRate
-from roi.usage.read.columns import DAY_US, bucket_index, count, dollars, find, in_range, real, text, unread, whole, with_periods
+from roi.usage.read.columns import DAY_US, count, dollars, find, in_range, real, text, unread, when, whole, with_periods, zero
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 LONGEST_NAME: Final = 40
@@ -87,7 +87,6 @@ TIMES: Final = ("hour", "day", "weekday", "month")
 """Kinds of groups that every record has, since it has a time: the hour of the day, the day of the week, all UTC."""
 LONGER: Final = {"hour": (HOUR_US, "(longer than an hour)"), "weekday": (DAY_US, "(longer than a day)")}
 """Buckets that are of no one hour or weekday, and what they are called together."""
-WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 Dates = Literal["iso", "us", "eu"]
 """How a table of one's own writes its dates."""
 
@@ -249,7 +248,7 @@ class Format:
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
         if options.group_by in TIMES:
-            columns["group"] = _time_of(columns["at_us"], options.group_by)
+            columns["group"] = when(columns["at_us"], options.group_by)
         if options.group_by in LONGER:
             most, called = LONGER[options.group_by]
             longer = (columns["until_us"] - columns["at_us"] > most).fill_null(False)
@@ -287,9 +286,10 @@ class Format:
             if self.grain == "call":
                 empty = reduce(add, [read[name] for name in TOKENS]) == 0
                 checks.append((empty & (read.cost_usd.fill_null(0.0) == 0.0) & (read.requests.fill_null(1) == 1), EMPTY_CALL))
-        read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
+        told = {"dropped": ibis.cases(*checks, else_=ibis.null("string"))}
         of_files = _buckets_of(read) if FILE in read.columns else {}
-        return read.select(*COLUMNS, **of_files, **{name: read[name] for name in (LINE, PAID_IN) if name in read.columns})
+        more = {name: read[name] for name in (LINE, PAID_IN) if name in read.columns}
+        return read.select(*(name for name in COLUMNS if name not in told), **told, **of_files, **more)
 
     def _parts(self, raw: Table) -> dict[str, Column]:
         """The file of a bucket or a cost, what tells it from another of the same time and model, and SPLIT."""
@@ -357,18 +357,6 @@ def _largest(raw: Table, name: str, size: str) -> Table:
     return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")
 
 
-def _time_of(micros: Column, kind: str) -> Column:
-    """The day, its month or weekday, or the hour of the day, UTC: words that sort by time, but for weekdays."""
-    if kind == "hour":
-        return (bucket_index(micros, 3600) % 24).cast("string").lpad(2, "0").concat(":00")
-    days = bucket_index(micros, 86_400)
-    if kind == "weekday":
-        since_monday = (days + 3) % 7  # 1970-01-01 was a Thursday
-        return ibis.cases(*((since_monday == k, name) for k, name in enumerate(WEEKDAYS)), else_=ibis.null("string"))
-    day = (ibis.literal("1970-01-01").cast("date") + days.as_interval("D")).cast("string")
-    return day.left(7 if kind == "month" else 10)
-
-
 def _filled(value: Column | str | None, word: str | None) -> Column | str | None:
     """The value with the word where it says nothing; as it is without one, since coalesce loses DuckDB's dictionary."""
     if word is None or isinstance(value, str):
@@ -391,6 +379,8 @@ def ambiguous_input(
     `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them,
     whatever is said of the others.
     """
+    if zero(read) and zero(written):
+        return {"uncached_input": total, "cache_read": read, "cache_write": written, "perhaps_cached": 0, "reasons": ()}
     left, cached, said = total - read - written, read + written, options.includes_cache
     over = ((left < 0) & (cached > 0)).fill_null(False)
     shown = shows and said is None

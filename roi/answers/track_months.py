@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
 from roi.answers.track_remarks import billed_beside, list_moved, with_counted
-from roi.answers.track_roles import Models, listed_name, same_model
+from roi.answers.track_roles import Models, listed_name
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
@@ -98,8 +98,8 @@ def usage_months(
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     rows, foreign = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in (*billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows))
-              if note not in {*silent(found.days)}]
+    told = *billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows, models)
+    notes += [f"--actual: {note}" for note in told if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
               f"{f'; first: {visible(gone.where)}' if gone.where else ''})" for gone in found.dropped]
@@ -202,11 +202,6 @@ def _by_month(
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
-    if models.own is None and (unsure := sorted({
-        model for (_, model), role in roles.items()
-        if role == "own" and model and not same_model(model.partition("+")[0], models.base)})):
-        whose = "the own server's" if models.served else "the tuned model's"
-        notes.append(f"--actual: counted as {whose}: {first_of([visible(name) for name in unsure], 5)}")
     return rows, beside
 
 

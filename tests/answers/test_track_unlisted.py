@@ -24,12 +24,13 @@ def test_rows_of_ones_own_servers_are_said_to_count(tmp_path: Path) -> None:
     found = summarize(Question(files=(str(log),), options=FileOptions()))
     left_out = next(note for note in found.notes if "unknown provider" in note)
     assert left_out.startswith("Qwen/qwen3-8b+lora, 3 rows with 330 tokens: model: unknown provider 'self-hosted'")
-    counted = list(with_counted(found, {"2026-12": [("own", each) for each in found.priced]}))
+    ours = Models(None, (), base="qwen3-8b", served=True)
+    counted = list(with_counted(found, {"2026-12": [("own", each) for each in found.priced]}, ours))
     assert [note for note in counted if note not in found.notes] == [
         ("Qwen/qwen3-8b+lora, 3 rows with 330 tokens: counted; the price list has no provider 'self-hosted', so what they cost"
          " is as their rows, --bill or --opencost tell it, else as forecast")]
     assert left_out not in counted
-    assert list(with_counted(found, {})) == list(found.notes)
+    assert list(with_counted(found, {}, ours)) == list(found.notes)
 
 
 def test_what_an_export_bills_without_tokens_is_told_in_dollars(tmp_path: Path) -> None:

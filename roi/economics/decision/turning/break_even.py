@@ -153,9 +153,9 @@ def _reason(
 def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: Turn, runs_from: float | None) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run, up to the most; None = there is none. Of what is not live before
-    the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers cost
-    nothing, they are what costs; a hybrid's floor is then as large as that makes it.
+    `runs_from` is the volume from which the option is cheaper to run, up to the most; None = there is none. Of what is not live
+    before the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers
+    cost nothing, they are what costs; a hybrid's floor is then as large as that makes it.
     """
     option, horizon = curves.options[id], curves.shared.horizon
     if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:

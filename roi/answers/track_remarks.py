@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date as Date
 from typing import TYPE_CHECKING, Final
 
-from roi.answers.track_roles import Models, same_model
+from roi.answers.track_roles import Models, own_server, same_model
 from roi.errors import first_of, visible
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def with_counted(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]
         as_whose = f" as {whose}" if own and told <= unsure else ""
         unsure -= told if as_whose else set()
         lacks = f"provider {one.provider!r}" if one.provider else "such model"
+        rows_tell = "" if models.served and own_server(one.provider) else "their rows, "
         yield (f"{', '.join(one.models)}, {one.rows}: counted{as_whose}; the price list has no {lacks}, so what they cost is as"
-               " their rows, --bill or --opencost tell it, else as forecast")
+               f" {rows_tell}--bill or --opencost tell it, else as forecast")
     if unsure:
         yield f"counted as {whose}: {first_of([visible(name) for name in sorted(unsure)], 5)}"

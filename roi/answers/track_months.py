@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.answers.track_parallel import days_by_role, handed_on, second_calls
 from roi.answers.track_remarks import billed_beside, list_moved, with_counted
-from roi.answers.track_roles import Models, listed_name, same_model
+from roi.answers.track_roles import Models, listed_name, own_server
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.facts.exchange_rate import ExchangeRate, rate_on
@@ -98,8 +98,8 @@ def usage_months(
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     rows, foreign = _by_month(found.priced, models, notes)
-    notes += [f"--actual: {note}" for note in (*billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows))
-              if note not in {*silent(found.days)}]
+    told = *billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows, models)
+    notes += [f"--actual: {note}" for note in told if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
               f"{f'; first: {visible(gone.where)}' if gone.where else ''})" for gone in found.dropped]
@@ -172,15 +172,19 @@ def _by_month(
     beside: dict[str, float] = defaultdict(float)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
     billed: dict[tuple[str | None, str | None], float] = defaultdict(float)
-    for one in (each.spend for each in priced):
-        billed[one.provider, one.model] += one.cost_usd or 0.0
+    for spend in (each.spend for each in priced):
+        billed[spend.provider, spend.model] += spend.cost_usd or 0.0
     roles = {
         (provider, model): models.role(model, model and listed_name(provider, model, day_of(day)), provider,
                                        billed[provider, model])
         for (provider, model), day in days.items()
     }
-    for each in priced:
-        role = roles[each.spend.provider, each.spend.model]
+    in_house: dict[str, float] = defaultdict(float)
+    for one in priced:
+        role, each = roles[one.spend.provider, one.spend.model], one
+        if role == "own" and models.served and one.spend.cost_usd and own_server(one.spend.provider):
+            in_house[one.spend.model or ""] += one.spend.cost_usd
+            each = replace(one, spend=replace(one.spend, cost_usd=0.0))
         if role is None:
             foreign[each.spend.model or "not named"].append(each)
             beside[month_of(day_of(each.spend.day or 0))] += each.spend.requests or 0
@@ -195,6 +199,10 @@ def _by_month(
                              " name that no vendor sells and no provider billed")
         wanted = [name for name in (models.own, models.base, *models.others) if name]
         raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
+    if in_house:
+        names = first_of([visible(name) for name in sorted(in_house)], 5)
+        notes.append(f"--actual: ${sum(in_house.values()):,.2f} that is charged in-house for {names} is no cash here: what the"
+                     " GPUs cost is as --bill or --opencost tell it, else as forecast")
     if foreign:
         out = [each for some in foreign.values() for each in some]
         calls, all_calls = (sum(each.spend.requests or 0 for each in some) for some in (out, priced))
@@ -202,11 +210,6 @@ def _by_month(
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}"
                      + (f" ({calls / all_calls:.1%} of all calls, ${usd:,.2f}): what they answer in place of the decision's is"
                         " no volume and no cash here" if calls else ""))
-    if models.own is None and (unsure := sorted({
-        model for (_, model), role in roles.items()
-        if role == "own" and model and not same_model(model.partition("+")[0], models.base)})):
-        whose = "the own server's" if models.served else "the tuned model's"
-        notes.append(f"--actual: counted as {whose}: {first_of([visible(name) for name in unsure], 5)}")
     return rows, beside
 
 

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date as Date
 from typing import TYPE_CHECKING, Final
 
+from roi.answers.track_roles import Models, own_server, same_model
 from roi.errors import first_of, visible
 
 if TYPE_CHECKING:
     from roi.usage.measure.pricing import Priced
     from roi.usage.summary import Usage
 
+UNKNOWN: Final = "model: unknown "
+"""How the remark on rows begins whose model, or provider, the price list does not have."""
 MOVED_LIST: Final = 0.005
 """Share by which list prices may move without a word."""
 
@@ -39,15 +42,32 @@ def list_moved(rows: "Mapping[str, Sequence[tuple[str, Priced]]]", as_of: str) -
                f" {as_of}: --bill says what is paid")
 
 
-def with_counted(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]]]") -> Iterator[str]:
-    """The remarks, that of an unknown provider said as what it is where all of its models are the decision's and count."""
+def with_counted(found: "Usage", rows: "Mapping[str, Sequence[tuple[str, Priced]]]", models: Models) -> Iterator[str]:
+    """The remarks, that of an unknown provider or an own model said as what it is where all of its rows count.
+
+    Alone it read as if they did not. Last, what else counts as the own server's, or the tuned model's, by another name.
+    """
     from roi.usage.told import unlisted
 
-    counted = {(each.spend.provider, each.spend.model) for some in rows.values() for _, each in some}
-    ours = {str(each): each for each in unlisted(found.priced) if {(one.provider, one.model) for one in each.sums} <= counted}
+    roles = {(each.spend.provider, each.spend.model): role for some in rows.values() for role, each in some}
+    ours = {str(each): each for each in unlisted(found.priced)
+            if {(one.provider, one.model) for one in each.sums} <= roles.keys()}
+    unsure = {model for (_, model), role in roles.items() if models.own is None and role == "own" and model
+              and not same_model(model.partition("+")[0], models.base)}
+    whose = "the own server's" if models.served else "the tuned model's"
     for note in found.notes:
-        if (one := ours.get(note)) is None or one.provider is None:
+        one = ours.get(note)
+        own = one is not None and one.why.startswith(UNKNOWN) and models.own is None and all(
+            roles[each.provider, each.model] == "own" for each in one.sums)
+        if one is None or not (own or one.provider):
             yield note
             continue
-        yield (f"{', '.join(one.models)}, {one.rows}: counted; the price list has no provider {one.provider!r}, so what they"
-               " cost is as their rows, --bill or --opencost tell it, else as forecast")
+        told = {each.model for each in one.sums if each.model}
+        as_whose = f" as {whose}" if own and told <= unsure else ""
+        unsure -= told if as_whose else set()
+        lacks = f"provider {one.provider!r}" if one.provider else "such model"
+        rows_tell = "" if models.served and own_server(one.provider) else "their rows, "
+        yield (f"{', '.join(one.models)}, {one.rows}: counted{as_whose}; the price list has no {lacks}, so what they cost is as"
+               f" {rows_tell}--bill or --opencost tell it, else as forecast")
+    if unsure:
+        yield f"counted as {whose}: {first_of([visible(name) for name in sorted(unsure)], 5)}"

@@ -3,9 +3,16 @@
 import re
 from dataclasses import dataclass
 from datetime import date as Date
+from typing import Final
 
 from roi.catalog.prices.api_prices import find_api_price, provider_id, provider_names, sellers_of
 from roi.errors import InputError
+
+OWN_SERVER: Final = re.compile(
+    r"\b(vllm|sglang|tgi|ollama|lmdeploy|llama ?cpp|llamafile|tensorrt|triton|xinference|lm studio"
+    r"|self hosted|in ?house|on prem|on premises|internal)\b")
+"""Words of the provider by which a gateway calls a server that one runs: engines as LiteLLM has them (hosted_vllm, ollama,
+llamafile, lm_studio, triton, xinference: its list of providers, 2026), and words for the place."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,15 @@ class Models:
         last = model.rsplit("/", 1)[-1].lower()
         if self.base and self.base.rsplit("/", 1)[-1].lower() in last:
             seller = provider is not None and provider_id(provider) in provider_names()
-            return not self.served or sum((seller, listed is not None, bool(usd))) < 2
-        return listed is None and not (self.served and provider and usd) and not sellers_of(last)
+            return not self.served or own_server(provider) or sum((seller, listed is not None, bool(usd))) < 2
+        billed = self.served and provider and usd and not own_server(provider)
+        return listed is None and not billed and not sellers_of(last)
+
+
+def own_server(provider: str | None) -> bool:
+    """True where a log's provider is one's own server, by its engine's name or its place: what it costs is charged in-house."""
+    words = re.sub("[^a-z]+", " ", (provider or "").lower())
+    return OWN_SERVER.search(words) is not None and provider_id(provider or "") not in provider_names()
 
 
 def same_model(logged: str, name: str) -> bool:

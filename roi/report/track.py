@@ -84,8 +84,8 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
     yield "OFF", [off_sentence(a)], ""
     yield "BANDS", [_held(a)], "doubt" if a.held.judged and surprised(a) else ""
-    for told in _bills_off(a):
-        yield OUTSIDE, [told], "doubt"
+    for asked in bills_off(a):
+        yield OUTSIDE, [asked.ask], "doubt"
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
@@ -99,8 +99,8 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
 
 
 def on_course(a: TrackAnswer) -> bool:
-    """True where it pays back in time, no cash is unseen, and the figures lie in their bands as often as draws make likely."""
-    return _in_time(a) and not (a.held.judged and surprised(a)) and not _unseen(a)
+    """True where it pays back in time, no cash is unseen, no bill is in doubt, and figures lie in their bands as draws do."""
+    return _in_time(a) and not (a.held.judged and surprised(a)) and not _unseen(a) and not [*bills_off(a)]
 
 
 def _in_time(a: TrackAnswer) -> bool:
@@ -130,7 +130,10 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     if _in_time(a) and isfinite(now[0]):
         early, held = now[0] < was[1] * (1.0 - SAME), on_course(a)
         word = "Early" if early else "On course" if held else "In time"
-        word += "" if held else ", but not as forecast" if a.held.judged and surprised(a) else ", as far as is seen"
+        if doubted := ", ".join(each.month for each in bills_off(a)):
+            word += f", if the bill of {doubted} is right"
+        else:
+            word += "" if held else ", but not as forecast" if a.held.judged and surprised(a) else ", as far as is seen"
     wide = " (--setup narrows it)" if a.setup_usd is None and now[1] < now[2] else ""
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned
@@ -248,7 +251,19 @@ def _in_parallel(a: TrackAnswer) -> tuple[list[str], list[str]]:
     return told
 
 
-def _bills_off(a: TrackAnswer) -> Iterator[str]:
+class BillAsked(NamedTuple):
+    """A month whose bill is asked about."""
+
+    month: str
+    times: float
+    """The bill over what the forecast's prices make of its calls and tokens, or of the forecast's own where none were told."""
+    by_calls: bool
+    """True where calls and tokens were told."""
+    ask: str
+    """The question, as the screen has it."""
+
+
+def bills_off(a: TrackAnswer) -> Iterator[BillAsked]:
     """Asks about each month whose bill is BILL_OFF times the forecast's for its calls and tokens or more, or as far below.
 
     Where none were told, the forecast's own.
@@ -257,7 +272,8 @@ def _bills_off(a: TrackAnswer) -> Iterator[str]:
         if month.api_usd_from == "bill" and not 1.0 / BILL_OFF < x < BILL_OFF:
             what = "the forecast's calls" if came.bill_alone else "these calls and tokens"
             ask = "is it in cents, or of other work too?" if x > 1.0 else "is it of the whole month, and of all of this work?"
-            yield f"The bill of {month.month} is {times(float(x))} x what {what} cost at the forecast's prices: {ask}"
+            told = f"The bill of {month.month} is {times(float(x))} x what {what} cost at the forecast's prices: {ask}"
+            yield BillAsked(month.month, float(x), not came.bill_alone, told)
 
 
 def _twice(a: TrackAnswer) -> Iterator[str]:

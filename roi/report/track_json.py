@@ -8,7 +8,7 @@ from roi import __version__
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import QUANTITIES
 from roi.report.layout.wording import case_number
-from roi.report.track import on_course
+from roi.report.track import bills_off, on_course
 from roi.report.track_causes import off_sentence, over_forecast
 
 SCHEMA = "roi.track/1"
@@ -45,6 +45,7 @@ def track_json(a: TrackAnswer) -> str:
             "by_quantity": {name: asdict(each) for name, each in a.held_by_quantity.items()}},
         "anew": None if anew is None else asdict(anew), "ahead": [asdict(x) for x in a.course.ahead],
         "signposts_passed": [{**asdict(post.signpost), "now": post.stands} for post in a.passed],
+        "bills_asked": [each._asdict() for each in bills_off(a)],
         "limits": [{**asdict(x), "came": x.came if x.came is not None and isfinite(x.came) else None, "holds": x.holds}
                    for x in a.limits],
         "written": list(a.written), "notes": list(a.notes), "warnings": list(a.warnings),

@@ -143,8 +143,8 @@ def _entries(value: object, places: list[str], schema: type[Section]) -> str:
     names = fields_at([*places, "0"], schema)
     if isinstance(value, str) and not names:
         return f"; write [{value[:LONGEST_VALUE]}]"
-    if isinstance(value, dict) and names:
-        fits = value and {*map(str, value)} <= {*names}
+    if names:
+        fits = isinstance(value, dict) and value and {*map(str, value)} <= {*names}
         return f"; write [{written(value)}]" if fits else f" of blocks: [{_block_of(names)}]"
     words = [each for each in value.values() if isinstance(each, str)] if isinstance(value, dict) else []
     return f"; write [{', '.join(words)}]" if words else ", such as [NAME]" if isinstance(value, dict) else ""

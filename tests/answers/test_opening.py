@@ -47,6 +47,7 @@ def test_a_file_that_cannot_be_used_is_told_of_once_with_its_reason(tmp_path: Pa
     open_case(load_scenario(), [tmp_path], told.append)
     assert [line.partition(" is left out: ")[0] for line in told] == [str(profile), str(calibration)]
     assert all(line.partition(" is left out: ")[2] for line in told)
+    assert [line.count(str(tmp_path)) for line in told] == [1, 1]
 
 
 def test_an_opened_case_is_of_its_scenario():

@@ -24,12 +24,13 @@ def test_rows_of_ones_own_servers_are_said_to_count(tmp_path: Path) -> None:
     found = summarize(Question(files=(str(log),), options=FileOptions()))
     left_out = next(note for note in found.notes if "unknown provider" in note)
     assert left_out.startswith("Qwen/qwen3-8b+lora, 3 rows with 330 tokens: model: unknown provider 'self-hosted'")
-    counted = list(with_counted(found, {"2026-12": [("own", each) for each in found.priced]}))
+    ours = Models(None, (), base="qwen3-8b", served=True)
+    counted = list(with_counted(found, {"2026-12": [("own", each) for each in found.priced]}, ours))
     assert [note for note in counted if note not in found.notes] == [
         ("Qwen/qwen3-8b+lora, 3 rows with 330 tokens: counted; the price list has no provider 'self-hosted', so what they cost"
-         " is as their rows, --bill or --opencost tell it, else as forecast")]
+         " is as --bill or --opencost tell it, else as forecast")]
     assert left_out not in counted
-    assert list(with_counted(found, {})) == list(found.notes)
+    assert list(with_counted(found, {}, ours)) == list(found.notes)
 
 
 def test_what_an_export_bills_without_tokens_is_told_in_dollars(tmp_path: Path) -> None:
@@ -54,6 +55,8 @@ def test_what_an_export_bills_without_tokens_is_told_in_dollars(tmp_path: Path) 
     ("anthropic", "claude-opus-5", 100.0, "other"), (None, "meta-llama/Meta-Llama-3.1-8B-Instruct", 0.0, "own"),
     *((provider, "llama-3.1-8b+lora", usd, "own") for provider, usd in (("openai", 0.0), ("self-hosted", 3.0))),
     (None, "default", 0.0, "own"), ("openai", "/models/tickets-v2", 0.0, "own"), ("hosted_vllm", "tickets-lora", 0.0, "own"),
+    *((place, "tickets-lora", 3.0, "own") for place in ("hosted_vllm", "In-House", "on-prem", "internal-gateway", "llama.cpp")),
+    ("tgif-cloud", "tickets-lora", 3.0, None),
 ])
 def test_what_a_vendor_sells_or_bills_is_no_server_of_ones_own(
     provider: str | None, model: str, usd: float, role: str | None,
@@ -67,3 +70,18 @@ def test_a_tuned_model_of_a_vendor_s_is_billed_and_another_of_the_list_is_not_it
     models = Models(None, (), base="qwen3-8b")
     assert models.role("accounts/us/models/tickets", None, "fireworks", 3.0) == "own"
     assert models.role("gpt-6-sol", "openai/gpt-6-sol", "openai", 3.0) is None
+
+
+def test_what_a_gateway_charges_in_house_is_no_cash_beside_the_gpus(tmp_path: Path) -> None:
+    """31 days of 10 calls at $0.02 each are $6.20; they were left out as another's, or were cash on top of the rent."""
+    log = tmp_path / "calls.csv"
+    log.write_text("timestamp,provider,model,input_tokens,output_tokens,cost_usd\n" + "".join(
+        f"2026-12-{day:02}T{hour:02}:00:00Z,hosted_vllm,tickets-lora,100,10,0.02\n" for day in range(1, 32)
+        for hour in range(10)))
+    notes: list[str] = []
+    models = Models(None, ("openai/gpt-6-sol",), base="qwen3-8b", served=True)
+    months = usage_months([str(log)], models, notes, options=FileOptions(), named=None, zone="UTC", as_of="2026-11-24")
+    found = months["2026-12"]
+    assert (found.calls, found.own_calls, found.api_usd) == (310.0, 310.0, 0.0)
+    (told,) = [note for note in notes if "in-house" in note]
+    assert told.startswith("--actual: $6.20 that is charged in-house for tickets-lora is no cash here")

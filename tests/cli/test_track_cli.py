@@ -135,6 +135,11 @@ def test_a_bill_three_times_what_its_calls_cost_or_a_third_of_it_is_asked_about(
     said = " ".join(track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv").stdout.split())
     assert ("The bill of 2026-12 is" in said) is (asked is not None)
     assert asked is None or asked in said
+    assert ("if the bill of 2026-12 is right:" in said) is (asked is not None)
+    found = told(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv")
+    assert [(each["month"], each["times"], each["by_calls"]) for each in found["bills_asked"]] == (
+        [] if asked is None else [("2026-12", pytest.approx(times, rel=1e-4), True)])
+    assert not (found["bills_asked"] and found["on_course"])
     (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, per_day=600_000, usd=LUNA_USD))
     (tmp_path / "bill.csv").write_text("month,usd\n2026-12,2317.56\n")
     more = " ".join(track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv").stdout.split())

@@ -253,6 +253,7 @@ MINIMAL: dict[str, Any] = {
     ("budget_usd=10000", "nearest: upfront_usd of a policy, for roi check"),
     ("budget_usd_per_month=2000", "nearest: monthly_cash_usd of a policy, for roi check"),
     ("apis={openai/gpt-6-sol: {announced: {until: 2027-03-01}}}", "a valid list of blocks: [{from_date: ..., input_usd_per"),
+    ("serving.capacities=5", "serving.capacities: 5 is not usable; it should be a valid list of blocks: [{model: ..., gpu"),
     ("incumbent.bill=5", "incumbent.bill: unknown key; nearest: bill_usd_per_month, bill_of, bill_is_volume_share"),
     ("costs=[{nam: a}]", "costs.0.nam: unknown key; nearest: name"),
     ("serving.spill_share={value: 0.1, hihg: 0.2}", "serving.spill_share.hihg: unknown key; nearest: high"),

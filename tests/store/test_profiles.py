@@ -442,7 +442,7 @@ def test_a_given_folder_that_is_absent_or_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--profiles: no folder .*absent"):
         profile_folders([tmp_path / "absent"])
-    with pytest.raises(InputError, match=r"--profiles: .*file is not a folder"):
+    with pytest.raises(InputError, match=r"--profiles: .*file is not a folder; give the one that it lies in, .*"):
         profile_folders([tmp_path / "file"])
 
 

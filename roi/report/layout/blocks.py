@@ -128,7 +128,7 @@ def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
             case Bullets(items):
                 lines += [line for item in items for line in wrap(item, width, "  - ", "    ")]
             case Notes(items):
-                lines += [line for item in items for line in wrap(item, width, "", "  ", hyphens=True)]
+                lines += [line for item in items for line in wrap(item, width, "", "  ")]
             case Labelled():
                 lines += _labelled(block, width, colour)
             case Verbatim(shown):
@@ -140,9 +140,9 @@ def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def wrap(text: str, width: int, first: str = "", later: str = "", *, hyphens: bool = False) -> list[str]:
-    """Lines of at most `width`, broken between words and, with `hyphens`, after the hyphens of a word."""
-    return TextWrapper(width, first, later, break_on_hyphens=hyphens).wrap(printable(text))
+def wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    """Lines of at most `width`, broken between words alone: a command or a name that is copied keeps its hyphens."""
+    return TextWrapper(width, first, later, break_on_hyphens=False).wrap(printable(text))
 
 
 def printable(text: str) -> str:

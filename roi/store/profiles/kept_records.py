@@ -40,7 +40,7 @@ def find_records(
             try:
                 read.append((path, read_record(kind, path, what, holds)))
             except InputError as error:
-                damaged.append((path, str(error)))
+                damaged.append((path, str(error).removeprefix(f"{what}: {path}: ")))
     records, found = [record for _, record in read], list[R]()
     for path, record in read:
         if why := stale(record, records):

@@ -19,8 +19,9 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
     """
     for folder in given:
         if not folder.is_dir():
-            missing = f"--profiles: no folder {folder}{nearest_file(folder, folders=True)}"
-            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else missing)
+            missing = f"no folder {folder}{nearest_file(folder, folders=True)}"
+            beside = f"{folder} is not a folder; give the one that it lies in, {folder.parent}"
+            raise InputError(f"--profiles: {beside if folder.exists() else missing}")
     usual = (Path("profiles"), user_folder(), shipped_folder())
     distinct: dict[Path, Path] = {}
     for folder in (*given, *(folder for folder in usual if folder.is_dir())):

@@ -123,6 +123,23 @@ def test_what_wins_at_the_end_of_the_search_alone_is_not_told_to_be_for_good(dai
     assert (found.reason == NOT_SEEN) is (stays is None)
 
 
+@pytest.mark.parametrize(("daily", "about"), [
+    (8e8, "800,000,000 a day on,"), (9.5e8, "950,000,000 a day on, as far as the search goes,"),
+])
+def test_what_is_cheaper_to_run_at_the_end_of_the_search_alone_has_that_as_its_reason_too(daily: float, about: str) -> None:
+    """By the token 1e9 a day cost (1e9 - 8e8) x 365 / 12 x $0.004 = $24M a month more than the unit, in the one of 24 months in
+    which it is not paid beside them: $97M each.
+    """
+    terms = {"usd_per_month": daily * MONTH * EACH, "requests_per_s": 1e9, "minimum_months": 0}
+    asked = quiet_world(candidates={"provisioned_throughput": terms})
+    unit = replace(asked.options["provisioned"], months_in_parallel=23.0)
+    curves = Curves(asked.shared, {**asked.options, "provisioned": unit})
+    found = next(b for b in break_evens(curves, ["provisioned"], []) if b.basis == "pv")
+    assert found.reason == f"cheaper to run from {about} but what is paid until live is not earned back"
+    (sign,) = (s for s in signposts(curves, "provisioned", "stay") if s.quantity == "requests_per_day")
+    assert sign.reason == found.reason
+
+
 @pytest.mark.parametrize(("usd", "dearer", "straight"), [
     (50.0, 0.0, True), (50.0, 3.0, True), (50.0, 9.0, False), (0.0, 0.0, True),
 ])

@@ -113,7 +113,7 @@ def crossings(
             told = UNSTATED if differ else NO_DIFFERENCE
             yield BreakEven(option=id, baseline=baseline, basis=basis, first=None, stays=None, reason=told, counts=counted)
             continue
-        runs_from = _ends(*(answers[ask] for ask in asks[counted, "run_rate"]))[1]
+        runs_from = cheaper_from(answers[asks[counted, "run_rate"][1]])
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counted,
             until=None if down.wins else down.after,
@@ -128,6 +128,11 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
         return first, None
     stays = max(down.before or 0.0, first or 0.0)
     return first, stays if stays <= END else None
+
+
+def cheaper_from(down: Turn) -> float | None:
+    """The volume from which the option costs no more up to the most, by what is found downwards from there; None = it does."""
+    return (down.before or 0.0) if down.wins else None
 
 
 def _reason(
@@ -148,16 +153,16 @@ def _reason(
 def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: Turn, runs_from: float | None) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. Of what is not live before
-    the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers cost
-    nothing, they are what costs; a hybrid's floor is then as large as that makes it.
+    `runs_from` is the volume from which the option is cheaper to run, up to the most; None = there is none. Of what is not live
+    before the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers
+    cost nothing, they are what costs; a hybrid's floor is then as large as that makes it.
     """
     option, horizon = curves.options[id], curves.shared.horizon
     if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:
         return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
     if basis == "pv" and runs_from is not None:
-        about = float(f"{runs_from:.3g}")
-        return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"
+        about = f"{float(f'{runs_from:.3g}'):,.0f} a day on{', as far as the search goes' * (runs_from > END)}"
+        return f"cheaper to run from {about}, but what is paid until live is not earned back"
     if _unserved(turn):
         return "as far as the cards that are owned go, the baseline is cheaper"
     if _grows(turn.gain[turn.volumes.searchsorted(LAST_DOUBLING[0])], turn.gain[-1]):

@@ -98,8 +98,8 @@ def usage_months(
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     rows, foreign = _by_month(found.priced, models, notes)
-    told = *billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows, models)
-    notes += [f"--actual: {note}" for note in told if note not in {*silent(found.days)}]
+    remarks = *billed_beside(found, by_unit=models.by_unit), *with_counted(found, rows, models)
+    notes += [f"--actual: {note}" for note in remarks if note not in {*silent(found.days)}]
     before = len(notes)
     notes += [f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({source_shown(gone.source)}"
               f"{f'; first: {visible(gone.where)}' if gone.where else ''})" for gone in found.dropped]

@@ -127,13 +127,13 @@ def _course(a: TrackAnswer) -> Iterator[str]:
         return
     now, was = a.course.payback, a.forecast.payback
     word = "Does not pay back" if not isfinite(now[0]) else "Late"
+    doubted = ", ".join(each.month for each in bills_off(a))
     if _in_time(a) and isfinite(now[0]):
         early, held = now[0] < was[1] * (1.0 - SAME), on_course(a)
         word = "Early" if early else "On course" if held else "In time"
-        if doubted := ", ".join(each.month for each in bills_off(a)):
-            word += f", if the bill of {doubted} is right"
-        else:
-            word += "" if held else ", but not as forecast" if a.held.judged and surprised(a) else ", as far as is seen"
+        word += "" if held or doubted else (
+            ", but not as forecast" if a.held.judged and surprised(a) else ", as far as is seen")
+    word += f", if the bill of {doubted} is right" if doubted else ""
     wide = " (--setup narrows it)" if a.setup_usd is None and now[1] < now[2] else ""
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned

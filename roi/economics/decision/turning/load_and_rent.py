@@ -1,7 +1,7 @@
 """Other volumes and other rents at which another option is recommended, by means and chances, plans taken anew at each."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, takewhile
@@ -13,7 +13,7 @@ from roi.economics.decision.draws import ASKED_DRAWS
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.turning.break_even import rows_of
 from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, Curves, ascending
-from roi.economics.decision.turning.elsewhere import Elsewhere, Number, Stood
+from roi.economics.decision.turning.elsewhere import Elsewhere, Stood
 from roi.economics.decision.turning.nearest_turn import Seen, nearest_turn
 from roi.economics.decision.verdict import Verdict
 from roi.economics.inputs import Array, Shared, path_of
@@ -23,16 +23,10 @@ from roi.facts.fact import Fact
 
 FURTHEST: Final = 100.0
 """Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
-BESIDE, MOST_BESIDE = 10, 16
-"""Volumes beside a change of plan, at which the leading option and those whose plan it is are drawn too, at most: between two
-that are tried, and on each side of today's. One is half as dear as a comparison of all."""
+BESIDE: Final = 6
+"""Volumes beside a change of plan, the nearest on each side of today's, that are tried too."""
 RIVALS: Final = 1.25
 """Times what the leading option costs at the central values, up to which an option's plans are looked at."""
-PARTS: Final = 16
-"""Parts into which the stretch between two volumes of the curves is cut where a plan changes in it: what leads by a jump may
-have lost its lead before the next volume, 15% on."""
-CLOSE_BY: Final = 1.01
-"""Times a volume beside a change of plan, within which another change has its sides in common with it."""
 PROBES: Final = 4
 """Volumes between those of `_tried` at which another option is expected to lead, that are tried at most on each side."""
 FIRST_DRAWS: Final = 512
@@ -40,8 +34,6 @@ FIRST_DRAWS: Final = 512
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 RENT: Final = ".usd_per_gpu_hour"
 """End of the path of a plan's rent, and of one that the scenario states."""
-GRID: Final = np.geomspace(LEAST, MOST, POINTS)
-"""The volumes with which curves begin."""
 RENTS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times today's rents at which it is asked whether another option leads; an H100 was 4.7 x as dear in 2023 as in late 2025."""
 Turn = tuple[float, str, str]
@@ -131,8 +123,8 @@ class OtherLeaders:
         if self.curves is None or not factors or paths[0] != REQUESTS_PER_DAY:
             found = nearest_turn(ask, factors)
         else:
-            along = _AlongCurves(self.curves, self.verdict, known, lambda times, ids: self._pair(paths, times, ids))
-            found = nearest_turn(ask, factors, along.expected, PROBES)
+            along = _AlongCurves(self.curves, self.verdict, known)
+            found = nearest_turn(ask, (*factors, *along.beside_other_plans(factors[-1])), along.expected, PROBES)
         return None if found is None else (found[0], known[found[0]].leaders[0], known[found[1]].leaders[0])
 
     def leader_at(self, paths: Sequence[str], times: float) -> str:
@@ -147,21 +139,13 @@ class OtherLeaders:
             return first
         return self.stood_with(facts, ASKED_DRAWS)
 
-    def _pair(self, paths: Sequence[str], times: float, ids: Sequence[str]) -> Stood:
-        """How the leading option and `ids` stand at so many times these facts, by FIRST_DRAWS."""
-        facts = {path: _times(self.case[path], times) for path in paths}
-        return self._elsewhere(facts, (self.verdict.leader, *ids)).stood(FIRST_DRAWS)
-
     def stood_with(self, facts: Mapping[str, Fact], draws: float) -> Stood:
         """Who leads with these facts in the place of the case's, of those that may be recommended, by at most so many draws."""
-        return self._elsewhere(facts, self.verdict.candidates).stood(draws)
-
-    def _elsewhere(self, facts: Mapping[str, Fact], ids: Sequence[str]) -> Elsewhere:
-        ids = tuple(dict.fromkeys((*ids, "stay")))  # with staying, which others are held against, allowed or not
-        key = ids, tuple((path, fact.value, fact.low, fact.high) for path, fact in facts.items())
-        if key not in self._known:
+        key = tuple((path, fact.value, fact.low, fact.high) for path, fact in facts.items())
+        if key not in self._known:  # with staying, which others are held against, allowed or not
+            ids = tuple(dict.fromkeys((*self.verdict.candidates, "stay")))
             self._known[key] = Elsewhere(Case(facts={**self.case.facts, **facts}), ids)
-        return self._known[key]
+        return self._known[key].stood(draws)
 
 
 @dataclass(frozen=True)
@@ -172,80 +156,49 @@ class _AlongCurves:
     verdict: Verdict
     known: Mapping[float, Stood]
     """What comparisons found, by the factor on today's volume."""
-    ask: Callable[[float, Sequence[str]], Stood]
-    """How the leading option and these others stand at a factor."""
-    beside: dict[float, Stood] = field(default_factory=dict)
-    """What `ask` found beside changes of a plan, by factor."""
+
+    def beside_other_plans(self, furthest: float) -> list[float]:
+        """Factors on the volume up to this one, at both sides of which a candidate runs on another plan: the nearest few.
+
+        Along one plan what options save moves little by little, and from one to the next by a jump. Of candidates that cost
+        little more there than the leading option at the central values: RIVALS times.
+        """
+        today, volumes = self.curves.volume, np.geomspace(LEAST, MOST, POINTS)
+        low, high = sorted((1.0, furthest))
+        near = (volumes > low * today) & (volumes < high * today)
+        leading, beside = self._cost(self.verdict.leader, volumes), np.zeros(POINTS, dtype=bool)
+        for id in self.verdict.candidates:
+            rival = near & (self._cost(id, volumes) <= RIVALS * leading)
+            other = np.diff(self.curves.of(id).plans_at(volumes)) != 0
+            beside[:-1] |= other & rival[:-1]
+            beside[1:] |= other & rival[1:]
+        found = [float(volume) / today for volume in volumes[beside]]
+        return (found if furthest > 1.0 else found[::-1])[:BESIDE]
 
     def expected(self, near: float, far: float) -> float | None:
         """A factor on the volume between two at which another option is expected to lead; None where at none.
 
-        Of the nearest stretch the one at which most is saved for each request.
+        What options save at the central values along the curves, and what the draws add to it, a straight line between the
+        factors that are known. Of the nearest stretch the factor at which most is saved for each request.
         """
-        for times, ids in self._beside(near, far).items():
-            self.beside[times] = self.ask(times, ids)
-        volumes = ascending(np.concatenate([GRID, np.array((*self.known, *self.beside)) * self.curves.volume]))
+        today = self.curves.volume
+        volumes = ascending(np.concatenate([np.geomspace(LEAST, MOST, POINTS), np.array(tuple(self.known)) * today]))
         volumes = volumes[(volumes >= LEAST) & (volumes <= MOST)]
-        factors, ahead = volumes / self.curves.volume, Stood((), self._saved(volumes)).ahead(self.verdict.leader)
+        factors, staying = volumes / today, self._cost("stay", volumes)
+        saved = {id: each for id, each in self.known[1.0].saved.items() if id == "stay"}
+        for id in self.verdict.candidates:
+            at = sorted(x for x in self.known if id in self.known[x].saved and factors[0] <= x <= factors[-1])
+            if id != "stay" and at:
+                along = staying - self._cost(id, volumes)
+                added = np.array([self.known[x].saved[id] for x in at]).T - np.interp(at, factors, along)
+                saved[id] = along + np.interp(factors, at, added[0]), along + np.interp(factors, at, added[1])
+        ahead = Stood((), saved).ahead(self.verdict.leader)
         behind = np.flatnonzero((ahead < -CENT) & (factors > min(near, far)) & (factors < max(near, far)))
         if not behind.size:
             return None
         stretches = np.split(behind, np.flatnonzero(np.diff(behind) > 1) + 1)
         nearest = stretches[0 if far > near else -1]
         return float(factors[nearest[np.argmin((ahead / factors)[nearest])]])
-
-    def _saved(self, volumes: Array) -> dict[str, tuple[Number, Number]]:
-        """What candidates are expected to save along volumes, as `Stood` has it.
-
-        What they save at the central values along the curves, and what the draws add to it: a straight line between the
-        factors that are known, among them those `beside` a change of plan, where it jumps.
-        """
-        factors, staying, known = volumes / self.curves.volume, self._cost("stay", volumes), {**self.beside, **self.known}
-        saved = {id: each for id, each in known[1.0].saved.items() if id == "stay"}
-        for id in self.verdict.candidates:
-            at = sorted(x for x in known if id in known[x].saved and LEAST <= x * self.curves.volume <= MOST)
-            if id != "stay" and at:
-                there = np.array(at) * self.curves.volume
-                along, central = staying - self._cost(id, volumes), self._cost("stay", there) - self._cost(id, there)
-                added = np.array([known[x].saved[id] for x in at]).T - central
-                saved[id] = along + np.interp(factors, at, added[0]), along + np.interp(factors, at, added[1])
-        return saved
-
-    def _beside(self, near: float, far: float) -> dict[float, list[str]]:
-        """Factors on the volume between two, on both sides of a change of a candidate's plan, and whose plan it is.
-
-        The nearest BESIDE, of candidates that cost little more there than the leading option at the central values: RIVALS
-        times. Changes close to each other, as those of one fleet under two models are, have their sides in common.
-        """
-        today, (low, high) = self.curves.volume, sorted((near, far))
-        changes = list[tuple[float, float, str]]()
-        for at, id in self._changes:
-            if GRID[at + 1] > low * today and GRID[at] < high * today:
-                parts = np.geomspace(GRID[at], GRID[at + 1], PARTS + 1)
-                there = np.flatnonzero(np.diff(self.curves.of(id).plans_at(parts)))
-                changes += [(float(parts[k] / today), float(parts[k + 1] / today), id) for k in there]
-        sides = list[tuple[float, float, list[str]]]()
-        for before, after, id in sorted(changes):
-            if sides and before <= sides[-1][1] * CLOSE_BY:
-                sides[-1] = sides[-1][0], after, [*sides[-1][2], id]
-            else:
-                sides.append((before, after, [id]))
-        found = {side: ids for before, after, ids in sides for side in (before, after)
-                 if low < side < high and side not in self.beside}
-        return {side: found[side] for side in sorted(found, reverse=far < near)[: self._left(low, high)]}
-
-    @cached_property
-    def _changes(self) -> list[tuple[int, str]]:
-        """After which of GRID a candidate's plan changes, and whose, of those that are as cheap as `_beside` says."""
-        leading = RIVALS * self._cost(self.verdict.leader, GRID)
-        cheap = {id: self._cost(id, GRID) <= leading for id in self.verdict.candidates}
-        return [(int(at), id) for id, near in cheap.items() if near.any()
-                for at in np.flatnonzero((np.diff(self.curves.of(id).plans_at(GRID)) != 0) & (near[1:] | near[:-1]))]
-
-    def _left(self, low: float, high: float) -> int:
-        """How many may still be drawn beside a change of plan between two factors."""
-        here = sum(low < x < high for x in self.beside)
-        return max(min(BESIDE - here, MOST_BESIDE - len(self.beside)), 0)
 
     def _cost(self, id: str, volumes: Array) -> Array:
         """What an option costs at the central values, as the verdict counts, USD."""

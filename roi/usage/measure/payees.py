@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from roi.catalog.prices.api_prices import ALIASES, maker_of, sellers_of
 from roi.usage.measure.aggregate import Spend
-from roi.usage.read.columns import made_anew
-from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.names_alone import NOT_A_NAME, shown
 
 Named = tuple[str | None, str]
@@ -36,17 +34,13 @@ def models_called(every: Iterable[tuple[str | None, str | None]]) -> dict[tuple[
 
 
 def to_names(records: Table, rows: Sequence[Spend]) -> Table:
-    """The records with providers, and models of tables that are read where they lie, called as in the `rows`' names."""
+    """The records with models and providers called as in the `rows`' names, for tables that are read where they lie."""
     models, paid = ({getattr(row, column): called(getattr(row, column)) for row in rows}
                     for column, called in (("model", shown), ("provider", payee)))
     for column, names in (("model", models), ("provider", paid)):
-        other = {word: name for word, name in names.items() if word and name not in (word, NOT_A_NAME)}
-        records = made_anew(records, **{column: partial(_called, names=other)}) if other else records
+        other = [(records[column] == word, name) for word, name in names.items() if word and name not in (word, NOT_A_NAME)]
+        records = records.mutate(**{column: ibis.cases(*other, else_=records[column])}) if other else records
     return records
-
-
-def _called(cell: Column, names: Mapping[str, str | None]) -> Column:
-    return ibis.cases(*((cell == word, name) for word, name in names.items()), else_=cell)
 
 
 def makers(rows: Sequence[Spend], said: str | None) -> dict[Named, str]:

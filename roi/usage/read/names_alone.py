@@ -10,6 +10,7 @@ import re
 from collections.abc import Container
 from typing import Final
 
+from roi.catalog.prices.api_prices import ALIASES
 from roi.usage.read.columns import made_anew
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
@@ -43,13 +44,13 @@ def source_shown(name: str) -> str:
 
 
 def names_shown(records: Table, said: str | None, known: Container[str]) -> Table:
-    """The records with names alone as provider, model and tier; `said` is the user's own word for the model.
+    """The records with names alone as provider, by its own name, model and tier; `said` is the user's own word for the model.
 
-    For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead. A
-    provider is called by its own name where what it is called here is known: `measure.payees.to_names`.
+    For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
     Columns in `known`, whose value the format itself gives, stay as they are.
     """
-    return made_anew(records, **{column: lambda cell: _shown(cell, said) for column in NAMED if column not in known})
+    alone = made_anew(records, **{column: lambda cell: _shown(cell, said) for column in NAMED if column not in known})
+    return alone if "provider" in known else alone.mutate(provider=alone.provider.substitute(ALIASES))
 
 
 def _shown(cell: Column, said: str | None) -> Column:

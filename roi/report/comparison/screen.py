@@ -12,6 +12,7 @@ from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
+    alone_from,
     called,
     compared_from,
     counted,
@@ -168,7 +169,9 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, {lost}."
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
-    since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
+    start = compared_from(c)
+    own = ", each its own" * (not terse and any(o.id != "stay" and alone_from(c, o) != start for o in best))
+    since = own + (f" (stay: from month {start + 1})" if start else "")
     ends = "; P10: bad case, P90: good." + " best of all: among what may be recommended." * (not terse)
     ends = ends if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""

@@ -178,6 +178,9 @@ def _assumed(c: Comparison) -> list[str]:
     idle |= {GROWTH} if case_number(c.case, "horizon_months") <= 1 else set()
     assumed = [_ranged(c, path, name) for path, name in MAIN.items()
                if path in c.case and guessed(c.case[path]) and path not in idle]
+    waits = c.case.facts.get(path := "workload.can_wait_share")
+    if waits is not None and guessed(waits) and waits.number() > 0:  # what a template guesses is told apart
+        assumed.append(f"{fact_range(waits)} can wait, as goes through batch today ({path})")
     if rate_assumed(c, stay := option_of(c, "stay")):
         assumed.append(f"{fact_range(c.case[error_path(c, stay)])} of {stay.label}'s answers wrong (quality.scores)")
     if any(rate_assumed(c, o) for o in c.options if o.evaluated and o.id != "stay"):

@@ -84,7 +84,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
-    With fewer than none (-1) what follows a first move is not told without that.
+    With fewer than none (-1) what follows a first move is not told without that, and no NPV that its row shows.
     """
     v = c.verdict
     if v.recommended is None:
@@ -107,15 +107,17 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
 def _change(c: Comparison, label: str, *, alone: bool) -> Block:
     """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
 
-    `alone`: with what it brings without that move.
+    `alone`: with what it brings without that move, and its NPV, which its row shows too.
     """
     v, o = c.verdict, c.leader
+    found = figures(c, o)
+    told = found if alone else [*found[:2], *found[3:]]
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
         while_, live = holds_while(c), _live_in(o)
         change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
-        return Labelled(label, (change, *_later(c), *what_follows(c, o), *figures(c, o), *held), "good")
+        return Labelled(label, (change, *_later(c), *what_follows(c, o), *told, *held), "good")
     mean, _ = npv_of(c, first)
     good = first.probability_good_enough
     reaches = "" if good is None or good > OFTEN else (
@@ -127,9 +129,9 @@ def _change(c: Comparison, label: str, *, alone: bool) -> Block:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
         then += f" Going there at once, as below, it saves {short_usd(more)} more{odds}."
-        return Labelled(label, (*head, then, *figures(c, o), *_later(c)), "good")
+        return Labelled(label, (*head, then, *told, *_later(c)), "good")
     both = npv_range(move.both_npv_usd, move.both_npv_p10_p50_p90)
-    straight, *beats = figures(c, o)[2:]
+    straight, *beats = found[2:]
     return Labelled(label, (
         *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
         *([f"Without the first: {straight} {' '.join(beats)}"] if alone else ()), *_later(c)), "good")
@@ -183,7 +185,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     start = alone_from(c, o)
     now = _of_staying(c, start, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
     cash_now, cash_then = f"{usd(o.staying_cash_monthly_usd)}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
-    since = "" if start == compared_from(c) else f" from month {start + 1} on"
+    since = "" if start == compared_from(c) else f" (from month {start + 1})"
     return f"Cash {cash_now} -> {cash_then} a month{since}; set-up {first}; {_paid(c, o)}."
 
 
@@ -356,9 +358,6 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
-    start = alone_from(c, o)
-    before, since = usd(cash_from(after, start)), f" from month {start + 1} on"
-    since = since if before != usd(after.cash_monthly_usd) else ""  # where that is told of other months
-    cash = f"cash {before} -> {usd(o.cash_monthly_usd)} a month{since}{sold}"
+    cash = f"cash {usd(cash_from(after, alone_from(c, o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")

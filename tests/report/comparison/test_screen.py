@@ -1099,7 +1099,8 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     assert at != found
     assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
     assert f": {found})." in flat(replace(c, verdict=v))
-    stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
+    with_stay = replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None))
+    stay = " ".join(render(screen_blocks(with_stay, ()), width=10_000).split())
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
     assert ("On the same items, whose labels are paid once, it adds about $" in told) == (
@@ -1215,7 +1216,9 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
 @pytest.mark.full
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
     c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
-    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known (apis) DO NOW" in flat(c)
+    unmeasured = ("! SLO (TTFT 1.5 s): nobody measured gpt-6-luna's latency (apis.openai/gpt-6-luna.ttft_p95_s; roi profile"
+                  " serve URL)")
+    assert unmeasured in flat(c)
     asked = "workload.ttft_p95_s=1.5", "workload.requests_per_day=100000"
     measured = bundled(*asked, "apis={openai/gpt-6-luna: {ttft_p95_s: 1.2}}")
     assert measured.verdict.leader == LUNA

@@ -23,7 +23,7 @@ from roi.report.comparison.remarks.fleets import (
     leading_plan,
     one_of_several,
 )
-from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
+from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late, unmeasured_apis
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
@@ -321,6 +321,7 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "staying, which is not allowed": _may_not_stay, "the bar that may be missed": may_miss, "unusual figures": unlikely,
     "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
     "what is out": what_is_out, "the evaluation": evaluated, "today's latency": staying_late,
+    "an API's latency": unmeasured_apis,
     "a cache in vain": _cache_in_vain, "announced prices": lambda c: next_prices(c, much=True),
     "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "the plan": leading_plan,

@@ -32,10 +32,10 @@ from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import _last, best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
-from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from
+from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from, with_handed_on
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
-from roi.report.layout.wording import percent, requests, short_usd, told_apart
+from roi.report.layout.wording import percent, requests, short_usd, told_apart, usd
 from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -1090,6 +1090,13 @@ def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:
     assert next(row for row in rows(stated) if row.strip().startswith("stay")).split()[2] == "5"
 
 
+def test_a_rate_of_its_own_beside_one_with_what_is_handed_on_says_which_it_is() -> None:
+    o = answer().leader
+    assert with_handed_on(o, o.quality.wrong_rate) == ("", "")
+    assert with_handed_on(replace(o, quality=replace(o.quality, wrong_rate=0.102)), 0.1005) == (
+        " own", "; 10.2% with what it hands on")
+
+
 def test_two_rates_that_are_compared_are_told_apart() -> None:
     c = answer()
     e = next(e for e in c.experiments if e.kind == "evaluate" and e.option != c.verdict.leader)
@@ -1715,6 +1722,11 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     assert "openai/gpt-5.4 ends in 12 months: from then on this is the same on its successor" in " ".join(text.split())
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
+    at_once, both = (usd(sum(sum(line.monthly_usd[k:]) for line in first.lines if line.cash) / (36 - k)) for k in (1, 5))
+    assert at_once == usd(first.cash_monthly_usd) != both  # its model ends meanwhile: the arrows are of the same months
+    words = " ".join(text.split())
+    assert f"Cash {usd(first.staying_cash_monthly_usd)} (month 1: $24,967) -> {at_once} a month (from month 2);" in words
+    assert f"cash {both} -> {usd(then.cash_monthly_usd)} a month;" in words
     assert "gpt-5.4, batch, once in use, is cheaper with the option's GPU's resale value above" in " ".join(text.split())
 
 

@@ -227,9 +227,7 @@ def resale(c: Comparison, o: OptionResult) -> float:
 
 
 def _of_staying(c: Comparison, start: int, *, month_1: bool = True) -> str:
-    """What of staying's cash from the month `start` on is forced migrations, where that is much, and its first month, where
-    that differs; else empty.
-    """
+    """What of staying's cash from a month on is forced migrations, where much, and month 1, where that differs; else empty."""
     stay = option_of(c, "stay")
     mean, now = cash_from(stay, start), sum(line.monthly_usd[0] for line in stay.lines if line.cash)
     moves = sum(mean_from(line, start) for line in stay.lines if line.kind in MIGRATIONS)

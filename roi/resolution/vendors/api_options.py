@@ -180,7 +180,7 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
 
 
 def _waits_as_paid(sheet: FactSheet, s: Scenario) -> None:
-    """What can wait beside what goes through batch today: one draw where it is taken from that; ScenarioError where it is less."""
+    """One draw for what can wait and what goes through batch today, where it is taken from that; ScenarioError of less."""
     batch, waits = value_of(s.incumbent.batch_share), value_of(s.workload.can_wait_share)
     if waits < batch:
         raise ScenarioError("workload.can_wait_share", waits, f"at least incumbent.batch_share, {batch:g}: what goes through"

@@ -28,11 +28,13 @@ from roi.report.comparison.remarks.model_ends import ending, endings, next_price
 from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
     NAMED,
+    RESALE,
     evaluated,
     flat_servers,
     for_nothing,
     paid_out,
     reasons_unsaid,
+    resale_guessed,
     unlikely,
     unused_names,
     what_is_out,
@@ -332,7 +334,7 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 }
 """What remarks are about that stand first on every screen, and what finds them."""
 REMARKS: Final = {
-    **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
+    **STANDING, RESALE: resale_guessed, "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
     "a gate in doubt": _told("quality.gate_doubt"),
     "tokens of today's model": _told("workload.tokens_told"),

@@ -217,21 +217,41 @@ SHORT = 3
 """Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
 
 
+VERSION: Final = re.compile(r"(?<![a-z0-9.])v?\d+(?:\.\d+)*(?![a-z0-9.])")
+"""The part of a model's name, in small letters, that is a version or a date."""
+
+
 def nearest(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none.
 
     A name of the same letters in another order is nearest: two of them are often exchanged in typing. Then comes the shortest
-    one that only adds a version or a date (gpt-4.1-mini, gpt-4.1-mini-2025-04-14). Of names that are as near, the first in
-    the alphabet comes first, whatever the order of `known`, which may be a set.
+    one that only adds a version or a date (gpt-4.1-mini, gpt-4.1-mini-2025-04-14), then those that differ in versions alone
+    (llama-8b, llama-3.1-8b). A whole word of the name that none of these has, and another known one does, is offered last
+    (uses_batch, batch_share). Of names that are as near, the first in the alphabet comes first, whatever the order of `known`,
+    which may be a set.
     """
-    from difflib import get_close_matches  # only where somebody was mistaken
+    from difflib import SequenceMatcher, get_close_matches  # only where somebody was mistaken
+
+    def alike(low: str) -> tuple[float, str]:
+        return -SequenceMatcher(None, mine, low).ratio(), low
 
     mine, every = name.lower()[:80], {k.lower(): k for k in sorted(known)}
     by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
     dated = sorted((low for low in every if re.match(rf"{re.escape(mine)}-\d", low)), key=len)[:1] if len(mine) > SHORT else []
-    found = dict.fromkeys([*exchanged, *dated, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
-    return [every[low] for low in found][:n]
+    unversioned = _words(VERSION.sub("", mine))
+    same = sorted((low for low in by_lower if _words(VERSION.sub("", low)) == unversioned), key=alike) if unversioned else []
+    close = get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)
+    found = list(dict.fromkeys([*exchanged, *dated, *same, *close]))[:n]
+    missing = [word for word in _words(mine) if len(word) > SHORT and not any(word in _words(low) for low in found)]
+    having = [low for low in by_lower if set(missing) & set(_words(low))] if found else []
+    having = sorted(having, key=alike)[: max(n - 1, 0)]
+    return [every[low] for low in [*found[: n - len(having)], *having]]
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name that signs part."""
+    return [word for word in re.split(r"[\W_]+", name) if word]
 
 
 def nearest_told(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0.4) -> str:

@@ -207,7 +207,7 @@ def size_service(
     if trace is not None:
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
-        mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.own_hardware.cards else (
+        mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.cards else (
             f"; the fleet of cards that are bought: roi compare --explain {OWN_HARDWARE}" if own in options else "")
         raise InputError(f"{option.system}: {option.infeasible}{mine}{' (on this trace)' if trace is not None else ''}")
     yours = _one_size(owned.get(own, ()))
@@ -254,7 +254,7 @@ def size_service(
         unstated_reasoning_tokens=0.0 if trace is not None else unstated_reasoning(resolved.case, option.id),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
-        own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
+        own_infeasible=options[own].infeasible if resolved.scenario.cards and own not in owned else None,
         engine=plan.serving.engine or ENGINE,
         alarms=tuple(alarm for alarm in read_alarms(resolved.case.values()) if alarm.name not in NO_LOAD),
         left_out=left_out, left_out_why=tuple(

@@ -100,7 +100,7 @@ def _find_plans(
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
     """The cheapest plans that hold the SLO, replayed or as stated; where none does, why, and who says so."""
     if not offers:
-        if s.own_hardware.cards:
+        if s.cards:
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         if any(find_gpu(name).apple for name in s.candidates.gpus):
             return (), "nobody rents Apple's GPUs out; own_hardware says what one costs", "catalog"

@@ -254,7 +254,9 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.fields("serving", v, "spill_share")
     _add_prefix_hits(sheet, s)
     own = s.own_hardware
-    if s.candidates.own_hardware or own.cards:
+    left_out = "own_hardware.cards are left out of the options: candidates.own_hardware: false"
+    sheet.warnings += [left_out] * bool(own.cards and not s.cards)
+    if s.candidates.own_hardware or s.cards:
         if value_of(own.usd_per_kwh) > 0 and "colocation_usd_per_kw_month" not in own.model_fields_set:
             why = "own premises: scenario own_hardware.usd_per_kwh"
             sheet.state("own_hardware.colocation_usd_per_kw_month", 0.0, why, "USD/kW/month")

@@ -6,13 +6,15 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from roi.scenario.quantity import Hours, Months, Name, NonNegative, Section, Signed, unit
+from roi.scenario.quantity import Hours, Months, Name, NonNegative, Section, Signed, as_spread, unit
 from roi.scenario.sections.apis import ApiTerms, Drift
 from roi.scenario.sections.demand import Gates, Incumbent, Tokens, Workload
 from roi.scenario.sections.scores import Evaluation, Quality
 from roi.scenario.sections.supply import Candidates, GpuRent, OwnHardware, People, Platform, Serving, Timing, Training
 
 T = TypeVar("T")
+AS_PAID = "as incumbent.batch_share: what goes through batch today can wait"
+"""Why that share can wait, where nobody says what can."""
 
 
 class Deciding(Section):
@@ -173,6 +175,21 @@ class Scenario(Section):
             object.__setattr__(self, "quality", q.model_copy(update={**blocks, "cautions": told}))
         object.__setattr__(self, "tokens", renamed(self.tokens))
         return self
+
+    @model_validator(mode="after")
+    def _waits_as_paid(self) -> Self:
+        """Take what goes through batch today as what can wait, where nobody says what can; it stays a default, not stated."""
+        w, batch = self.workload, as_spread(self.incumbent.batch_share)
+        if batch.value > 0 and "can_wait_share" not in w.model_fields_set:
+            waits = batch.model_copy(update={"source": AS_PAID})
+            taken = Workload.model_construct(set(w.model_fields_set), **{**dict(w), "can_wait_share": waits})
+            object.__setattr__(self, "workload", taken)
+        return self
+
+    @property
+    def cards(self) -> dict[str, int]:
+        """How many of which card are owned; none where candidates.own_hardware is false, which leaves them out."""
+        return {} if self.candidates.own_hardware is False else self.own_hardware.cards
 
     def with_stated(self, paths: Iterable[str]) -> Self:
         """The scenario, in which what was laid over the file at these paths is the user's own, be it what its template says."""

@@ -7,7 +7,7 @@ import pytest
 from long_tables import every_row
 
 from roi.catalog.models.shapes import find_model, load_models
-from roi.errors import UnknownName
+from roi.errors import UnknownName, nearest
 from roi.estimate.serving.weight_formats import step_read_bytes
 from roi.facts.model import ModelShape
 
@@ -150,6 +150,17 @@ def test_the_small_r1_distillation_has_a_head_of_its_own() -> None:
     assert find_model("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B").parameters == 1_777_088_000
     assert find_model("Qwen/Qwen2.5-Math-1.5B").parameters == 1_777_088_000 - 151_936 * 1_536
     assert find_model("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B").parameters == find_model("Qwen/Qwen2.5-Math-7B").parameters
+
+
+def test_names_that_differ_in_a_version_or_share_a_word_are_near() -> None:
+    """A version is a wildcard, so that the sizes are; letters alone would offer llama-7b and llama-68m before llama-3.1-8b."""
+    llamas = ["llama-7b", "llama-68m", "llama-3-8b", "llama-3.1-8b", "llama-3.1-70b"]
+    assert nearest("llama-8b", llamas)[:2] == ["llama-3-8b", "llama-3.1-8b"]
+    assert nearest("llama-3.5-70b", llamas)[0] == "llama-3.1-70b"
+    fields = ["provider", "model", "seats", "uses_cache", "writes_cache", "batch_hours", "batch_share"]
+    assert nearest("uses_batch", fields) == ["uses_cache", "batch_hours", "batch_share"]
+    assert nearest("uses_cash", fields) == ["uses_cache", "writes_cache", "seats"]
+    assert nearest("xyz_batch", fields, cutoff=0.99) == []
 
 
 def test_an_unknown_model_is_an_error_that_names_the_nearest() -> None:

@@ -245,10 +245,13 @@ def test_a_bill_of_before_the_price_that_is_in_force_is_asked_for_anew() -> None
 
 
 def test_a_rate_of_batch_is_asked_for_of_the_model_whose_requests_go_through_it() -> None:
-    """30% of today's model's requests go through batch, and none of another's, since none can wait: its rate is no question."""
+    """30% of today's model's requests go through batch, and so can wait: they would through another's batch too. Where none can
+    wait, and none does, its rate is no question.
+    """
     told = {"announced": [{"from_date": "2027-02-01", "output_usd_per_mtok": 7.5}]}
-    incumbent = {"provider": "openai", "model": "gpt-5.4", "batch_share": 0.3}
-    for name, own, asked in ((FLASH, {}, False), (FLASH, {"batch_share": 0.2}, True), ("openai/gpt-5.4", {}, True)):
+    for name, own, batch, asked in ((FLASH, {}, 0.0, False), (FLASH, {}, 0.3, True), (FLASH, {"batch_share": 0.2}, 0.0, True),
+                                    ("openai/gpt-5.4", {}, 0.3, True), ("openai/gpt-5.4", {}, 0.0, False)):
+        incumbent = {"provider": "openai", "model": "gpt-5.4", "batch_share": batch}
         found = resolve(check_scenario(quiet({
             "candidates": ONLY, "quality": SCORES, "incumbent": incumbent, "apis": {name: {**told, **own}}})))
         (said,) = [x for x in found.warnings if "announced.0 says nothing of" in x]

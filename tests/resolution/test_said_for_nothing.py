@@ -162,6 +162,18 @@ def test_a_rent_or_a_price_in_another_unit_is_asked_about() -> None:
     assert "prices.unusual" not in resolved(gpu_rents=[RENT], apis=free).case.facts
 
 
+def test_cards_that_are_there_are_left_out_where_own_hardware_is_refused() -> None:
+    """They count where nothing is said of them, as where it is true; none is bought in their place."""
+    cards, no = {"cards": {"L40S": 8}}, "own_hardware.cards are left out of the options: candidates.own_hardware: false"
+    for stated, there in (({}, True), ({"own_hardware": True}, True), ({"own_hardware": False}, False)):
+        found = resolved(own_hardware=cards, candidates=stated)
+        assert any(path.startswith("options.own-hardware:") for path in found.case.facts) is there
+        assert any(path.endswith(".owned") for path in found.case.facts) is there
+        assert (no in found.warnings) is not there
+    with pytest.raises(ScenarioError, match=r"candidates.rented: 'false' is not usable; nothing is left to serve"):
+        resolved(own_hardware=cards, candidates={"own_hardware": False, "rented": False})
+
+
 def test_hours_of_bought_cards_move_nothing_where_cards_are_there_already() -> None:
     """They are served by people who take the hours of self_hosted."""
     hours = {"run_hours_per_month": {"own_hardware": 100.0}}

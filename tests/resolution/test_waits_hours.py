@@ -74,6 +74,20 @@ def test_the_incumbents_batch_is_out_with_its_reason_and_what_goes_through_it_to
     assert each(soon, "cache-batch") == pytest.approx(0.75 * 0.004)
 
 
+def test_what_goes_through_batch_today_can_wait_where_nobody_says_what_can() -> None:
+    """All of it: gpt-6-luna at half of $0.00015, and one own replica for office hours at 3/s, not three. Assumed."""
+    office = {"peak_to_mean": 3.0, "hourly_weights": OFFICE}
+    for batch, usd, rented in ((0.0, 0.00015, 4380.0), (1.0, 0.000075, 1460.0)):
+        case = case_of(workload=office, incumbent={"batch_share": batch})
+        assert each(World(case), CHEAPER) == pytest.approx(usd)
+        assert World(case, **plan(SELF, pooling=1.0)).line(SELF, "GPU rent")[1][0] == rented
+        assert (case["workload.can_wait_share"].value, case["workload.can_wait_share"].basis) == (batch, Basis.ASSUMED)
+    spread = case_of(incumbent={"batch_share": {"value": 0.5, "low": 0.3, "high": 0.8}})
+    assert spread["workload.can_wait_share.follows"].value == "options.stay.batch_share"
+    stated = case_of(workload={"can_wait_share": 1.0}, incumbent={"batch_share": 0.5})["workload.can_wait_share"]
+    assert (stated.value, stated.basis) == (1.0, Basis.STATED)
+
+
 def test_own_servers_hold_what_the_deadline_leaves_to_be_done_by_the_hour() -> None:
     """Office hours at 3/s, 1/s a replica: by the end of the day one replica, within 8 hours 24 h of work in 16: 1.5, so two; at
     once three. $2 x 730 each.
@@ -129,6 +143,8 @@ def test_a_flexible_tier_is_held_to_what_it_promises() -> None:
 
 
 @pytest.mark.parametrize(("changes", "told"), [
+    ({"workload": {"can_wait_share": 0.4}, "incumbent": {"batch_share": 0.5}},
+     r"workload.can_wait_share: 0.4 is not usable; at least incumbent.batch_share, 0.5: what goes through batch today can"),
     ({"workload": {"waits_hours": 0.0}}, r"workload.waits_hours: 0.0 is not usable; it should be greater than 0"),
     ({"workload": {"waits_hours": 9000.0}}, r"workload.waits_hours: 9000.0 is not usable; it should be less than or equal to"),
     ({"workload": {"can_wait_share": 0.5, "waits_hours": 8.0}, "apis": {LUNA: {"batch_share": 0.4}}},

@@ -184,7 +184,7 @@ def test_a_file_is_the_nearest_only_where_the_names_are_alike(tmp_path: Path, as
 
 @pytest.mark.parametrize(("asked", "known", "near"), [
     ("ba-c", {"ab-c", "bac-", "b-ac", "cab-"}, ["ab-c", "b-ac", "bac-"]),  # the same letters: in the alphabet's order
-    ("mode", {"mode-2", "mode-3", "mode-1"}, ["mode-1", "mode-3", "mode-2"]),  # the shortest with a version is first
+    ("mode", {"mode-2", "mode-3", "mode-1"}, ["mode-1", "mode-2", "mode-3"]),  # but for a version the same: in that order too
     ("GPT", {"gpt", "Gpt"}, ["gpt"]),
 ])
 def test_what_is_nearest_does_not_depend_on_the_order_of_what_is_known(asked: str, known: set[str], near: list[str]) -> None:

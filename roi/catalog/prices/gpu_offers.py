@@ -155,7 +155,7 @@ def rented_offers(s: "Scenario") -> Offers:
     rented = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None)
                    and (o.vendor.lower() in wanted if wanted else not o.level_only))
     kept = tuple(o for o in rented if not gpus or o.gpu in gpus)
-    owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
+    owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.cards}
     if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
         later = [row.date for row in price_rows(RentalOffer) if not row.index and row.date > s.as_of
                  and (not gpus or row.gpu in gpus) and (not wanted or row.vendor.lower() in wanted)]
@@ -208,6 +208,8 @@ def _by_card(given: T | dict[str, T] | None, field: str, cards: set[str]) -> dic
 def owned_offers(s: "Scenario") -> Offers:
     """The cards that the scenario owns at what selling one would bring; whole replicas of them are used, in one server each."""
     field, own = "own_hardware.resale_usd_per_gpu", s.own_hardware
+    if own.cards and not s.cards:
+        return ()
     cards = Counter[str]()
     for name, count in own.cards.items():
         cards[find_gpu(name, "own_hardware.cards", "the number after the name").id] += count

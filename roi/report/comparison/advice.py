@@ -19,6 +19,7 @@ from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.option_figures import (
     alone_from,
     at_mean_rents,
+    cash_from,
     compared_from,
     counted,
     drawn,
@@ -83,7 +84,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
-    With fewer than none (-1) what follows a first move is not told without that.
+    With fewer than none (-1) what follows a first move is not told without that, and no NPV that its row shows.
     """
     v = c.verdict
     if v.recommended is None:
@@ -106,15 +107,17 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
 def _change(c: Comparison, label: str, *, alone: bool) -> Block:
     """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
 
-    `alone`: with what it brings without that move.
+    `alone`: with what it brings without that move, and its NPV, which its row shows too.
     """
     v, o = c.verdict, c.leader
+    found = figures(c, o)
+    told = found if alone else [*found[:2], *found[3:]]
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
         while_, live = holds_while(c), _live_in(o)
         change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
-        return Labelled(label, (change, *_later(c), *what_follows(c, o), *figures(c, o), *held), "good")
+        return Labelled(label, (change, *_later(c), *what_follows(c, o), *told, *held), "good")
     mean, _ = npv_of(c, first)
     good = first.probability_good_enough
     reaches = "" if good is None or good > OFTEN else (
@@ -126,9 +129,9 @@ def _change(c: Comparison, label: str, *, alone: bool) -> Block:
         more = npv_of(c, o)[0] - mean
         odds = "" if v.chance_over_first is None else f", more in {share(v.chance_over_first)} of the draws"
         then += f" Going there at once, as below, it saves {short_usd(more)} more{odds}."
-        return Labelled(label, (*head, then, *figures(c, o), *_later(c)), "good")
+        return Labelled(label, (*head, then, *told, *_later(c)), "good")
     both = npv_range(move.both_npv_usd, move.both_npv_p10_p50_p90)
-    straight, *beats = figures(c, o)[2:]
+    straight, *beats = found[2:]
     return Labelled(label, (
         *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
         *([f"Without the first: {straight} {' '.join(beats)}"] if alone else ()), *_later(c)), "good")
@@ -179,9 +182,11 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     if assumed := _mostly_assumed(c, o):
         parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
     owed = f" ({'; '.join(parts)})" if parts else ""
-    now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
-    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
-    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {_paid(c, o)}."
+    start = alone_from(c, o)
+    now = _of_staying(c, start, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
+    cash_now, cash_then = f"{usd(o.staying_cash_monthly_usd)}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
+    since = "" if start == compared_from(c) else f" (from month {start + 1})"
+    return f"Cash {cash_now} -> {cash_then} a month{since}; set-up {first}; {_paid(c, o)}."
 
 
 def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
@@ -221,10 +226,10 @@ def resale(c: Comparison, o: OptionResult) -> float:
     return -sum(min(mean_from(line, alone_from(c, o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
 
 
-def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
-    """What of staying's cash is forced migrations, where that is much, and its first month, where that differs; else empty."""
-    start, stay = compared_from(c), option_of(c, "stay")
-    mean, now = month_of(c, stay)[0], sum(line.monthly_usd[0] for line in stay.lines if line.cash)
+def _of_staying(c: Comparison, start: int, *, month_1: bool = True) -> str:
+    """What of staying's cash from a month on is forced migrations, where much, and month 1, where that differs; else empty."""
+    stay = option_of(c, "stay")
+    mean, now = cash_from(stay, start), sum(line.monthly_usd[0] for line in stay.lines if line.cash)
     moves = sum(mean_from(line, start) for line in stay.lines if line.kind in MIGRATIONS)
     each = c.case["migration.hours"]
     hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
@@ -246,7 +251,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
         month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
-    dearer = o.errors_monthly_usd - month_of(c, stay)[1]
+    dearer = o.errors_monthly_usd - o.staying_errors_monthly_usd
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
     priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
@@ -262,7 +267,7 @@ def _stay(c: Comparison) -> Block:
     open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c) or blind_gate(c)
     until = " until it ends" if successor else " for now" if open_yet else ": stop here"
     until = until if v.then is None else " for now, and measure"
-    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
+    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c, compared_from(c))},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
@@ -351,6 +356,6 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
-    cash = f"cash {usd(after.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
+    cash = f"cash {usd(cash_from(after, alone_from(c, o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")

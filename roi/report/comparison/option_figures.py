@@ -156,6 +156,11 @@ def mean_from(line: LineResult, start: int) -> float:
     return sum(months) / len(months)
 
 
+def cash_from(o: OptionResult, start: int) -> float:
+    """An option's mean cash of a month from the month `start` on, counted from 0, USD."""
+    return sum(mean_from(line, start) for line in o.lines if line.cash)
+
+
 def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does.
 

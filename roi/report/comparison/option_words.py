@@ -78,6 +78,8 @@ def batch_words(c: Comparison, o: OptionResult) -> str:
     """How long the batch tier may take where it is switched on, or that another option's is used, or a lever's cache."""
     if o.kind == "cache-batch" and _pays(o, "batch"):
         hours = case_number(c.case, f"apis.{c.case[f'options.{o.id}.vendor'].value}.batch_hours", HOURS_PER_DAY)
+        if hours > case_number(c.case, "workload.waits_hours", HOURS_PER_DAY):
+            return "; its batch as it is today"
         return f"; what can wait may take the vendor {'a day' if hours == HOURS_PER_DAY else f'{figure(hours)} hours'}"
     cached = f"; with its prompt {word}" if o.kind in LEVERED and (word := _cache_switched(c, o)) else ""
     return cached + ("; what can wait at its batch price" if o.kind in PLAIN and _is_new(c, o, "batch") else "")

@@ -9,7 +9,7 @@ from roi.economics.decision.feasibility import FAIL
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, OFTEN, advice, resale
+from roi.report.comparison.advice import MOST_RIVALS, OFTEN, PART, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
     called,
@@ -168,7 +168,10 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     misses = f"{' ?: in' if untested else ' In'} a draw below the bar of {percent(bar)}, {lost}."
     unsure = not terse and any((o.probability_good_enough or 1.0) <= OFTEN for o in best)
     may_miss = bar > 0 and drawn(c) and (untested or unsure)
-    since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
+    start = compared_from(c)
+    staying = month_of(c, option_of(c, "stay"))[0]
+    apart = not terse and any(abs(o.staying_cash_monthly_usd - staying) > PART * staying for o in best if o.id != "stay")
+    since = f" ({'each its own; ' * apart}stay: from month {start + 1})" if start else ""
     ends = "; P10: bad case, P90: good." + " best of all: among what may be recommended." * (not terse)
     ends = ends if drawn(c) else ", central values too."
     sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""

@@ -221,8 +221,7 @@ def misses_the_bar(c: Comparison) -> str:
     if s is None or s.threshold is None or s.threshold >= 1.0:
         return ""
     at, now = told_apart(percent, s.threshold, s.today)
-    together = percent(c.leader.quality.wrong_rate)
-    own, with_spill = (" own", f"; {together} with what it hands on") if together != percent(s.today) else ("", "")
+    own, with_spill = with_handed_on(c.leader, s.today)
     return f"With more than {at} of its{own} answers wrong (here {now}{with_spill}) it misses the bar."
 
 
@@ -364,4 +363,11 @@ def _sided(c: Comparison, s: Signpost, *, whose: str, undone: bool = False) -> t
     if s.quantity == "api_price_ratio":
         return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's", ""
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)
-    return f"with {most} {at} of {whose} answers wrong", f" (here {today})"
+    own, together = with_handed_on(option_of(c, s.option), s.today)
+    return f"with {most} {at} of {whose}{own} answers wrong", f" (here {today}{together})"
+
+
+def with_handed_on(o: OptionResult, rate: float) -> tuple[str, str]:
+    """Beside the rate of what the option answers itself: that it is its own, and that with what it hands on; else empty."""
+    together = percent(o.quality.wrong_rate)
+    return (" own", f"; {together} with what it hands on") if together != percent(rate) else ("", "")

@@ -47,7 +47,7 @@ from roi.resolution.vendors.list_prices import (
     terms_of,
 )
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, escalating_systems, model_part
+from roi.scenario.scenario import AS_PAID, Scenario, escalating_systems, model_part
 from roi.scenario.sections.apis import RATES as API_RATES
 from roi.scenario.sections.apis import ApiTerms
 from roi.scenario.sections.demand import Incumbent
@@ -92,6 +92,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     add_option(sheet, "stay", "stay", i.model, i.model, "none", vendor)
     add_price(sheet, "stay", price, discount=i.discount, uses_cache=i.uses_cache, batch_share=i.batch_share, terms=terms,
               cache_as_today=i.uses_cache)
+    _waits_as_paid(sheet, s)
     _tiers_today(sheet, i, vendor)
     if i.paid_by is not None:
         add_units_today(sheet, s, "stay")
@@ -176,6 +177,16 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
     elif uncached:
         sheet.warnings.append("workload.escalated_cache_hit_rate holds for cascades with a cache alone: what "
                               f"{', '.join(uncached)} hands on is not cached while incumbent.uses_cache is false")
+
+
+def _waits_as_paid(sheet: FactSheet, s: Scenario) -> None:
+    """One draw for what can wait and what goes through batch today, where it is taken from that; ScenarioError of less."""
+    batch, waits = value_of(s.incumbent.batch_share), value_of(s.workload.can_wait_share)
+    if waits < batch:
+        raise ScenarioError("workload.can_wait_share", waits, f"at least incumbent.batch_share, {batch:g}: what goes through"
+                            " batch today can wait; what no longer can is for both to say")
+    if batch > 0 and "can_wait_share" not in s.workload.model_fields_set:
+        sheet.draw_with("workload.can_wait_share", [path_of(OptionFacts, "batch_share", option="stay")], AS_PAID)
 
 
 def _tiers_today(sheet: FactSheet, i: Incumbent, vendor: str) -> None:

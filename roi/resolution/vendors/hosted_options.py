@@ -212,13 +212,13 @@ def _self_hosted(
     plain, rented = "self-hosted-base" if untuned else "self-hosted-adapter", "self_hosted_adapter" if trains else "self_hosted"
     above = "" if spill is None else str(sheet.facts[path_of(Option, "system", option=spill)].value)
     mixed = s.workload.embeds and above != "" and not same_weights(above, system)
-    (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)
+    (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.cards)
     kinds = [
         (plain, plain, rented, "self-hosted", offers),
         *[("hybrid", "hybrid", rented, "floor + spill", offers)] * hybrid,
         *[(OWN_HARDWARE, OWN_HARDWARE, rented, "own GPUs", own)] * owned,
         *[("hybrid-own", "hybrid", rented, "own GPUs + spill", own)] * (owned and hybrid),
-        *[(OWN_HARDWARE, OWN_HARDWARE, "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
+        *[(OWN_HARDWARE, OWN_HARDWARE, "own_hardware", "own GPUs", bought)] * bool(s.candidates.own_hardware and not owned),
     ]
     long_to = takes_long(sheet, s, spill)
     for name_of_kind, kind, group, words, found in kinds:
@@ -251,7 +251,7 @@ def _out(s: Scenario, kind: str, method: str | None, *, rented: bool, none: bool
     """Why the scenario leaves an option no plan to look for, and who says so; `none`: no card that it may rent is known."""
     if rented and not s.candidates.rented:
         return NONE_RENTED, "scenario"
-    if rented and none and s.own_hardware.cards:
+    if rented and none and s.cards:
         return NOT_RENTED, "scenario"
     if kind == "hybrid" and spill is None:
         return NO_SPILL, "scenario"

@@ -96,7 +96,7 @@ class Workload(Section):
     escalated_cache_hit_rate: Fraction | None = None
     """Share of escalated requests that find the shared prefix in a cache; left out = as cache_hit_rate."""
     can_wait_share: Fraction = 0.0
-    """Share of requests that may wait for hours (batch)."""
+    """Share of requests that may wait for hours (batch); left out = incumbent.batch_share, the least that it may be."""
     waits_hours: Deadline | None = None
     """Hours within which what can wait must be answered; left out = a day. A batch tier that promises none by then is out, and
     servers of your own work what waits off in so many hours."""

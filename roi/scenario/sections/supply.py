@@ -385,8 +385,8 @@ class Candidates(Section):
     """Also consider a self-hosted floor that spills to the API."""
     by_length: bool = True
     """Requests that are too long for a candidate go to an API that takes them; false = it must take all of them."""
-    own_hardware: bool = False
-    """Also consider buying the GPUs."""
+    own_hardware: bool | None = None
+    """Also consider buying the GPUs, where none are owned; false leaves own_hardware.cards out, which else are considered."""
     rented: bool = True
     """Also consider renting the GPUs that serve; false where they may only be bought, or are there. An adapter for cards that
     are bought is trained on a rented one all the same, for some hours."""

@@ -87,7 +87,7 @@ def test_a_batch_tier_that_is_left_out_is_still_in_todays_bill_where_that_is_sta
             "workload.can_wait_share=1", "workload.waits_hours=6")
     told = ("Left out, the batch tier of openai/gpt-6-sol: promised within 24 hours, the work has 6 (workload.waits_hours);"
             " sooner is common, not promised")
-    held = "; today's bill still holds 100% at it (incumbent.batch_share)"
+    held = "; today's model alone keeps its batch for 100%, as paid today (check incumbent.batch_share)"
     assert f"{told}{held}" in flat(of(*lone, "incumbent.batch_share=1"))
     assert told in flat(of(*lone))
     assert held not in flat(of(*lone))

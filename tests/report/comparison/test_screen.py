@@ -32,10 +32,10 @@ from roi.report.comparison.remarks.alerts import alerts, remarks
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import _last, best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
-from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from
+from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from, with_handed_on
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
-from roi.report.layout.wording import percent, requests, short_usd, told_apart
+from roi.report.layout.wording import percent, requests, short_usd, told_apart, usd
 from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -1090,6 +1090,13 @@ def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:
     assert next(row for row in rows(stated) if row.strip().startswith("stay")).split()[2] == "5"
 
 
+def test_a_rate_of_its_own_beside_one_with_what_is_handed_on_says_which_it_is() -> None:
+    o = answer().leader
+    assert with_handed_on(o, o.quality.wrong_rate) == ("", "")
+    assert with_handed_on(replace(o, quality=replace(o.quality, wrong_rate=0.102)), 0.1005) == (
+        " own", "; 10.2% with what it hands on")
+
+
 def test_two_rates_that_are_compared_are_told_apart() -> None:
     c = answer()
     e = next(e for e in c.experiments if e.kind == "evaluate" and e.option != c.verdict.leader)
@@ -1099,7 +1106,8 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     assert at != found
     assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
     assert f": {found})." in flat(replace(c, verdict=v))
-    stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
+    with_stay = replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None))
+    stay = " ".join(render(screen_blocks(with_stay, ()), width=10_000).split())
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
     assert ("On the same items, whose labels are paid once, it adds about $" in told) == (
@@ -1215,7 +1223,9 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
 @pytest.mark.full
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
     c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
-    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known (apis) DO NOW" in flat(c)
+    unmeasured = ("! SLO (TTFT 1.5 s): nobody measured gpt-6-luna's latency (apis.openai/gpt-6-luna.ttft_p95_s; roi profile"
+                  " serve URL)")
+    assert unmeasured in flat(c)
     asked = "workload.ttft_p95_s=1.5", "workload.requests_per_day=100000"
     measured = bundled(*asked, "apis={openai/gpt-6-luna: {ttft_p95_s: 1.2}}")
     assert measured.verdict.leader == LUNA
@@ -1229,7 +1239,8 @@ def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> 
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
                   for kind in ("self-hosted-adapter", "hybrid"))
     assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published ! More in --full" in flat(own)
-    assert "is replayed, its speed published; of the API above it not known ! More in --full" in flat(spill)
+    assert unmeasured in flat(spill)  # to which it spills
+    assert "+ spill is replayed, its speed published ! More in --full" in flat(spill)
     for quiet in (bundled(), bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1"),
                   replace(c, verdict=replace(c.verdict, leader="stay"))):
         assert "SLO (" not in flat(quiet)
@@ -1712,6 +1723,11 @@ def test_a_gate_that_is_no_and_a_known_end_stand_on_every_screen() -> None:
     assert "openai/gpt-5.4 ends in 12 months: from then on this is the same on its successor" in " ".join(text.split())
     first, then = option_of(c, c.verdict.first_move), c.leader
     assert first.payback_months < then.months_to_live == 4.0
+    at_once, both = (usd(sum(sum(line.monthly_usd[k:]) for line in first.lines if line.cash) / (36 - k)) for k in (1, 5))
+    assert at_once == usd(first.cash_monthly_usd) != both  # its model ends meanwhile: the arrows are of the same months
+    words = " ".join(text.split())
+    assert f"Cash {usd(first.staying_cash_monthly_usd)} (month 1: $24,967) -> {at_once} a month (from month 2);" in words
+    assert f"cash {both} -> {usd(then.cash_monthly_usd)} a month;" in words
     assert "gpt-5.4, batch, once in use, is cheaper with the option's GPU's resale value above" in " ".join(text.split())
 
 

@@ -7,7 +7,7 @@ from quiet_scenario import CHEAPER, QUIET, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.remarks.alerts import alerts
-from roi.report.comparison.remarks.stated import OWN_TERMS, RENTED, paid_out
+from roi.report.comparison.remarks.stated import OWN_TERMS, RENTED, paid_out, resale_guessed
 from roi.report.comparison.screen import screen
 from roi.report.comparison.thresholds import advised, undone_by
 from roi.report.layout.blocks import Labelled
@@ -19,6 +19,19 @@ ABOUT = ("nothing within", "moves nothing", "move nothing", "is out: ", "are out
 
 def of(**changes: Any) -> Comparison:
     return compare(case_of(**{"candidates": {"cascade_first": [], "self_hosted": []}, "quality": SCORES, **changes}))
+
+
+def test_what_own_cards_would_fetch_is_told_as_assumed_where_it_decides(monkeypatch) -> None:
+    """Nothing where it is stated, or where at $0 a card the advice is as it is."""
+    cards = {"cards": {"H100-80GB-SXM": 2}}
+    assumed, stated = (of(own_hardware={**cards, **more}, candidates={"self_hosted": ["qwen3-8b"]})
+                       for more in ({}, {"resale_usd_per_gpu": 9000.0}))
+    assert [resale_guessed(c) for c in (assumed, stated)] == [[], []]
+    monkeypatch.setattr(Comparison, "leader_at", lambda self, values: "stay" if set(values.values()) == {0.0} else "")
+    worth = assumed.case["own_hardware.resale_usd_per_gpu.H100-80GB-SXM"].number()
+    assert resale_guessed(assumed) == [(f"Own cards are assumed to fetch ${worth:,.0f} (H100-80GB-SXM) each; at $0 the advice"
+                                        " is to stay (own_hardware.resale_usd_per_gpu)")]
+    assert resale_guessed(stated) == []
 
 
 def told(**changes: Any) -> list[str]:

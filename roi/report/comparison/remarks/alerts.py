@@ -23,16 +23,18 @@ from roi.report.comparison.remarks.fleets import (
     leading_plan,
     one_of_several,
 )
-from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late
+from roi.report.comparison.remarks.latency import latency_known, prefix_hits, staying_late, unmeasured_apis
 from roi.report.comparison.remarks.model_ends import ending, endings, next_prices
 from roi.report.comparison.remarks.quality_bar import below_bar, blind_gate, incumbent_misses, may_miss
 from roi.report.comparison.remarks.stated import (
     NAMED,
+    RESALE,
     evaluated,
     flat_servers,
     for_nothing,
     paid_out,
     reasons_unsaid,
+    resale_guessed,
     unlikely,
     unused_names,
     what_is_out,
@@ -178,6 +180,9 @@ def _assumed(c: Comparison) -> list[str]:
     idle |= {GROWTH} if case_number(c.case, "horizon_months") <= 1 else set()
     assumed = [_ranged(c, path, name) for path, name in MAIN.items()
                if path in c.case and guessed(c.case[path]) and path not in idle]
+    waits = c.case.facts.get(path := "workload.can_wait_share")
+    if waits is not None and guessed(waits) and waits.number() > 0:  # what a template guesses is told apart
+        assumed.append(f"{fact_range(waits)} can wait, as goes through batch today ({path})")
     if rate_assumed(c, stay := option_of(c, "stay")):
         assumed.append(f"{fact_range(c.case[error_path(c, stay)])} of {stay.label}'s answers wrong (quality.scores)")
     if any(rate_assumed(c, o) for o in c.options if o.evaluated and o.id != "stay"):
@@ -318,6 +323,7 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "staying, which is not allowed": _may_not_stay, "the bar that may be missed": may_miss, "unusual figures": unlikely,
     "a gate that is no": _gates, "known ends": endings, "what is too long": lambda c: _long(c, dear=True),
     "what is out": what_is_out, "the evaluation": evaluated, "today's latency": staying_late,
+    "an API's latency": unmeasured_apis,
     "a cache in vain": _cache_in_vain, "announced prices": lambda c: next_prices(c, much=True),
     "stated for nothing": for_nothing, "a credit beyond its bill": paid_out,
     "no output": _no_output, "the deadline of what can wait": late_batch, "the plan": leading_plan,
@@ -328,7 +334,7 @@ STANDING: Final[dict[str, Callable[[Comparison], list[str]]]] = {
 }
 """What remarks are about that stand first on every screen, and what finds them."""
 REMARKS: Final = {
-    **STANDING, "the bill": _bill, "a bill not checked": _unchecked,
+    **STANDING, RESALE: resale_guessed, "the bill": _bill, "a bill not checked": _unchecked,
     "today's model": incumbent_misses, "below the bar": below_bar,
     "a gate in doubt": _told("quality.gate_doubt"),
     "tokens of today's model": _told("workload.tokens_told"),

@@ -8,11 +8,11 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.inputs import Option, Tokens, path_of
 from roi.economics.lines.api_request import seen_tokens
-from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.reading import PLAIN, read_shared
 from roi.facts.fact import Basis
 from roi.report.comparison.option_figures import guessed, mean_npv, npv_of, option_of
-from roi.report.layout.wording import case_number, figure, quantity, short_usd
+from roi.report.layout.wording import case_number, figure, option_label, quantity, short_usd
 
 SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 
@@ -74,23 +74,57 @@ def _measured(c: Comparison, id: str, path: str) -> float:
     return case_number(c.case, path.replace("workload.", f"apis.{vendor}."), 0.0)
 
 
+def unmeasured_apis(c: Comparison) -> list[str]:
+    """Says that an API that is advised, first or then, or that a floor hands on to, was not measured against a stated SLO.
+
+    Today's model answers as users know it.
+    """
+    first = None if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
+    apis = dict.fromkeys(id for o in (first, c.leader) if o is not None and (id := _another_api(c, o)))
+    missing = {id: asked for id in apis if (asked := _unmeasured(c, id))}
+    if not missing or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+        return []
+    limits = dict.fromkeys(path for asked in missing.values() for path in asked)
+    whose = " and ".join(f"{option_label(c.case, id)}'s" for id in missing)
+    fields = "; ".join(f"apis.{c.case[f'options.{id}.vendor'].value}.{', '.join(path.rpartition('.')[2] for path in asked)}"
+                       for id, asked in missing.items())
+    return [f"{_slo(c, limits)}: nobody measured {whose} latency ({fields}; roi profile serve URL)"]
+
+
+def _another_api(c: Comparison, o: OptionResult) -> str | None:
+    """The option whose API answers users where this one is advised: itself, or what it spills to; None of today's model."""
+    above = c.case.facts.get(path_of(Option, "spills_to", option=o.id)) if o.kind == "hybrid" else None
+    id = o.id if above is None else str(above.value)
+    return id if c.case[path_of(Option, "kind", option=id)].value in PLAIN - KEEPS_MODEL - LEVERS else None
+
+
+def _unmeasured(c: Comparison, id: str) -> list[str]:
+    """Limits of the SLO that are stated, and against which nobody measured the option's API."""
+    return [path for path in SLO if path in c.case and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
+            and _measured(c, id, path) == 0.0]
+
+
+def _slo(c: Comparison, limits: Iterable[str]) -> str:
+    told = [f"{SLO[path]} {quantity(c.case[path].value, 's')}" for path in limits]
+    return f"SLO ({', '.join(told)})"
+
+
 def latency_known(c: Comparison) -> list[str]:
-    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
-    lead = c.leader
-    measured = f"apis.{c.case[vendor].value}." if (vendor := f"options.{lead.id}.vendor") in c.case else ""
-    asked = [path for path in SLO if path in c.case and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
-             and not (measured and path.replace("workload.", measured) in c.case)]
-    slo = [f"{SLO[path]} {quantity(c.case[path].value, 's')}" for path in asked]
+    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers.
+
+    Of an API that `unmeasured_apis` names that says it.
+    """
+    lead, asked = c.leader, _unmeasured(c, c.leader.id)
     own_capacity = "options.stay.provisioned.units" in c.case  # which others than its units do not have
     as_today = lead.kind in ({"stay", "provisioned"} if own_capacity else KEEPS_MODEL - {"flexible-tier"})
-    if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+    if not asked or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
         return []
-    told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
+    told, above = f"{_slo(c, asked)}: the latency of {lead.label} is ", _another_api(c, lead)
     if lead.fleet is None:
-        return [f"{told}not known{' (apis)' if lead.kind in PLAIN else ''}"]
+        return [] if above is not None else [f"{told}not known"]
     basis = c.case[f"{lead.fleet.plan}.capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    if lead.kind != "hybrid":
+    if lead.kind != "hybrid" or (above is not None and _unmeasured(c, above)):
         return [told + rests]
     above = str(c.case[f"options.{lead.id}.spills_to"].value)
     known = "within it as measured" if all(_measured(c, above, path) > 0.0 for path in asked) else "not known"

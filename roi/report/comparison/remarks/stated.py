@@ -15,13 +15,15 @@ from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import ABOUT, CAUTIONS
-from roi.report.comparison.option_figures import mean_from, option_of, to_choose
+from roi.report.comparison.option_figures import guessed, mean_from, option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, any_unstated
 from roi.report.layout.wording import case_number, figure, number_of, off_list, usd
 
 BILLED: Final = frozenset({LineKind.API, LineKind.PROVISIONED, LineKind.INCUMBENT})
 """Lines of a vendor's bill, which its credits pay."""
+RESALE: Final = "own_hardware.resale_usd_per_gpu"
+"""What own cards would fetch, by card below it; what a remark on it is about."""
 RENTED: Final = frozenset({LineKind.RENT, LineKind.PLATFORM})
 """Lines of a cloud's bill, which its credits to an option on rented GPUs pay."""
 CENT = 0.005
@@ -73,6 +75,15 @@ def reasons_unsaid(c: Comparison) -> list[str]:
         return [told]
     then = c.leader_at({f"systems.{system}.reasoning_tokens": each})
     return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {to_choose(c, then)}'}"]
+
+
+def resale_guessed(c: Comparison) -> list[str]:
+    """That what own cards would fetch is assumed, where they would be used otherwise if it were nothing."""
+    each = {path: fact for path, fact in c.case.facts.items() if path.startswith(f"{RESALE}.") and guessed(fact)}
+    if not each or (then := c.leader_at(dict.fromkeys(each, 0.0))) == c.verdict.leader:
+        return []
+    sold = " and ".join(f"{usd(fact.number())} ({path.removeprefix(f'{RESALE}.')})" for path, fact in each.items())
+    return [f"Own cards are assumed to fetch {sold} each; at $0 the advice is {to_choose(c, then)} ({RESALE})"]
 
 
 def flat_servers(c: Comparison) -> list[str]:

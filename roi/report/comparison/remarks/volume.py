@@ -74,7 +74,7 @@ def late_batch(c: Comparison) -> list[str]:
     told = (f"Left out, the batch {tier} of {first_of(list(late), 2)}: promised within {hours} hours, the work has"
             f" {figure(waits)}")
     paid = today > 0.0 and str(c.case["options.stay.vendor"].value) in late
-    held = f"; today's bill still holds {percent(today)} at it (incumbent.batch_share)" if paid else ""
+    held = f"; today's model alone keeps its batch for {percent(today)}, as paid today (check incumbent.batch_share)" * paid
     return [f"{told} (workload.waits_hours); sooner is common, not promised{held}"]
 
 

@@ -228,7 +228,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
                                        None if drawn is None else drawn.saved(counts))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
-        measured = experiments(shared, measurable, drawn, chosen.candidates,
+        measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
     values = case.values()
     alarms = read_alarms(values)

@@ -137,7 +137,7 @@ def decide(
     then = next((e for e in measured if e.net_usd > e.error_usd), None)
     first = max(measured, key=lambda e: round(e.first_net_usd, 6), default=None)  # rounding of sums decides no order
     after = max(then.net_usd if then is not None else 0.0, 0.0)
-    if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
+    if first is None or leader == "stay" or not _comes_before(first, after):
         first = None
     first_move = find_first_move(results, chosen)
     judged, running = first or then, leader if following is None else following.after
@@ -166,6 +166,14 @@ def decide(
         flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, stands_below_usd_per_error=below,
         winner_changes_at_error_rate=at, error_rate_of=subject, challenger_wins_at_error_rate=wins_at,
     )
+
+
+def _comes_before(e: Experiment, after_usd: float) -> bool:
+    """Whether the experiment is worth its cost before anything is changed, and more than what is worth most after it.
+
+    Who waits for it has what waiting brings too, which alone makes no experiment worth its cost. A tie: move.
+    """
+    return min(e.first_net_usd, e.first_net_usd + e.delay_saves_usd - after_usd) > e.error_usd
 
 
 def find_first_move(results: Mapping[str, OptionResult], chosen: Choices) -> str | None:

@@ -8,7 +8,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
@@ -16,6 +16,7 @@ from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
 from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
+from roi.economics.decision.measuring.winning_result import winning_result
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import value
@@ -220,6 +221,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     central, drawn, results, chosen = w.central, w.drawn, w.results, w.chosen
     counts = chosen.counts
     measured: tuple[Experiment, ...] = ()
+    winning = None
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
     first = find_first_move(results, chosen)
@@ -230,12 +232,14 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
+        winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts)
     values = case.values()
     alarms = read_alarms(values)
     if chosen.leader == "stay" and not shared.may_stay:
         alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following)
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following,
+                     winning=winning)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

@@ -345,9 +345,8 @@ def test_one_measures_first_where_a_contract_that_still_runs_makes_the_delay_a_s
     first = c.verdict.measure_first
     assert first is not None
     assert (first.kind, first.option) == ("evaluate", CHEAPER)
-    bill = next(o for o in c.options if o.id == c.verdict.leader).cash_monthly_usd
     assert first.months == 2.0
-    assert first.delay_saves_usd == pytest.approx(bill * discount_factors(0.10, 24)[:2].sum(), rel=0.02)
+    assert first.delay_saves_usd == pytest.approx((10_512.0 - 2_234.0) * discount_factors(0.10, 24)[:2].sum(), rel=0.02)
     assert first.first_net_usd + first.delay_saves_usd > first.net_usd
     free = rivals(0.0, 2.0)
     assert {e.delay_saves_usd for e in free.experiments} == {0.0}

@@ -276,7 +276,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
     c = answer()
     first = Experiment(kind="evaluate", option="hosted-open:groq/openai/gpt-oss-20b", cost_usd=250.0, months=0.25,
                        worth_usd=9e3, net_usd=8e3, first_net_usd=12e3, evppi_usd=1e4, error_usd=1e2, items=300)
-    text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
+    text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075, wins_on_items=300)))
     assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and 8 days." in text
     assert "Worth $12,000 on average net of cost and delay" in text
     assert "wins if at most 7.5% of its answers are wrong (assumed: 16%)" in text
@@ -1094,12 +1094,12 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     c = answer()
     e = next(e for e in c.experiments if e.kind == "evaluate" and e.option != c.verdict.leader)
     rate = next(o.quality.error_rate for o in c.options if o.id == e.option)
-    v = replace(c.verdict, measure_first=None, then=e, wins_at_error_rate=rate - 0.00004)
+    v = replace(c.verdict, measure_first=None, then=e, wins_at_error_rate=rate - 0.00004, wins_on_items=e.items)
     at, found = told_apart(percent, rate - 0.00004, rate)
     assert at != found
     assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
     assert f": {found})." in flat(replace(c, verdict=v))
-    stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
+    stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None, wins_on_items=None)))
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
     assert ("On the same items, whose labels are paid once, it adds about $" in told) == (
@@ -1607,11 +1607,12 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     best = int(np.argmax(npvs))
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
-    assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert f"central NPV ${npvs[best] - npvs[0]:,.0f} more; commitment until 2027-05-15." in flat(c)
+    assert flat(c).index(f"Better live in {start + best:g} months than in {start:g}: ") < flat(c).index("Change to gpt-6-luna")
     assert "Change to gpt-6-luna, live in" not in flat(c)  # its figures are those of month 1
     assert "Change to gpt-6-luna, live in 2.5 months" in flat(apis("timing.months_to_live.api=2.5"))
     assert apis().better_later is None
-    assert " later: central NPV" not in flat(apis())
+    assert "Better live in" not in flat(apis())
 
 
 @pytest.mark.full
@@ -1637,7 +1638,7 @@ def test_set_up_hours_that_are_paid_anyway_are_named_where_they_make_waiting_wor
     none = option_of(waited(existing_hours_per_month=30, setup_hours={"self_hosted_adapter": 0}), c.verdict.leader)
     why = "people who are paid anyway then do more of the set-up."
     assert c.better_later is not None
-    assert f"later: central NPV +{short_usd(c.better_later[1])}; {why}" in flat(c)
+    assert f"central NPV {short_usd(c.better_later[1])} more; {why}" in flat(c)
     assert none.delay_usd > 0.0
     assert c.leader.delay_usd == pytest.approx(none.delay_usd - 3000.0)
     saves = f"One month of delay saves ${-c.leader.delay_usd:,.0f} of NPV; {why}"

@@ -11,6 +11,7 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.delays import uneven_losses
 from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
+from roi.economics.decision.option_result import CENT
 from roi.economics.inputs import Array, Option, Shared
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.value_of_information import Bins
@@ -83,8 +84,7 @@ class Following(NamedTuple):
     gained: Array
     """What it adds to that in each draw, its set-up paid, USD; where that misses the bar, what it saves alone, if it does."""
     upfront_usd: float
-    gain_usd: float
-    """Set-up of the option, and what it adds to `after`, at the central values, USD."""
+    """Set-up of the option at the central values, USD."""
 
     def both(self, saved: Mapping[str, Array]) -> Array:
         """What both moves save against staying in each draw, USD, where `saved` is what each option saves alone."""
@@ -106,12 +106,12 @@ def experiments(
 ) -> tuple[Experiment, ...]:
     """What could be measured about the options, the highest net value after the recommendation first.
 
-    `shared`, `options` and `central` hold the central values, `central` of feasible options and of those that only their score, which may be luck,
-    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
-    count (errors) or not (cash). Where a move is `following` the recommendation, both together are one more thing to choose. Of
-    each kind of measuring and system that is judged, or fact that is told, the option that saves most stands, then the
-    first by its id, unless the test of another brings more. No evaluation is among them where nothing that it finds could fail
-    an option.
+    `shared`, `options` and `central` hold the central values, `central` of feasible options and of those that only their score,
+    which may be luck, holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says
+    whether wrong answers count (errors) or not (cash). Where a move is `following` the recommendation, both together are one
+    more thing to choose. Of each kind of measuring and system that is judged, or fact that is told, the option that saves most
+    stands, then the first by its id, unless the test of another brings more. No evaluation is among them where nothing that it
+    finds could fail an option.
     """
     central = by_worth(central, drawn.saved(counts))
     valuer = valuer_of(shared, options, central, drawn, candidates, leader, counts, following)
@@ -261,12 +261,13 @@ class Valuer:
         return found
 
     def _waiting(self, moves: "_Moves", s: int) -> float:
-        """What the recommendation brings more by going live later by this size; 0 where less, or where staying is not allowed."""
+        """What the recommendation brings more by going live later by this size; 0 where less, or if staying is not allowed."""
         if self.leader == "stay" or not self.shared.may_stay:
             return 0.0
         row = list(self.candidates).index(self.leader)
         now = float(self._averages[row])
-        return max(float(moves.scale[s] * now + moves.shift[1, s, row]) - now, 0.0)
+        more = float(moves.scale[s] * now + moves.shift[1, s, row]) - now
+        return more if more > CENT else 0.0
 
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
         """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift.
@@ -293,11 +294,12 @@ class Valuer:
     def _moves(self, ids: Sequence[str], sizes: Sequence[Size]) -> "_Moves":
         """What moving to each option brings in each state.
 
-        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, and L the
-        share of the horizon until the result is there, moving then brings o + p - (o + p + u) L - k, k being what these months
-        cost it beyond that even share. Where the leader runs meanwhile, moving on brings o + p - u' - ((o + p + u) - (o' + u'))
-        L - (k - k'), of which o' L is left out: it is the same for all options. Moving back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for
-        the result, or it runs meanwhile as the leader does.
+        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, L the share of
+        the horizon until the result is there and k what these months cost it beyond that even share, moving then brings
+        o + p - (o + p + u) L - k. Where the leader runs meanwhile, moving on brings
+        o + p - u' - ((o + p + u) - (o' + u')) L - (k - k'), of which o' L is left out: it is the same for all options. Moving
+        back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for the result, or it
+        runs meanwhile as the leader does.
         """
         upfront = np.array([self.upfront[id] for id in ids])
         spared = np.array([[0.0 if id in self.candidates else size.spared_usd for id in ids] for size in sizes])

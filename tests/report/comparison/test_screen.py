@@ -1608,7 +1608,10 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"central NPV ${npvs[best] - npvs[0]:,.0f} more; commitment until 2027-05-15." in flat(c)
-    assert flat(c).index(f"Better live in {start + best:g} months than in {start:g}: ") < flat(c).index("Change to gpt-6-luna")
+    later = f"Better live in {start + best:g} months than in {start:g}: "
+    assert flat(c).index("Change to gpt-6-luna") < flat(c).index(later)
+    much = flat(replace(c, better_later=(best, 0.06 * npvs[0])))  # more than 5% of what it brings
+    assert much.index(later) < much.index("Change to gpt-6-luna")
     assert "Change to gpt-6-luna, live in" not in flat(c)  # its figures are those of month 1
     assert "Change to gpt-6-luna, live in 2.5 months" in flat(apis("timing.months_to_live.api=2.5"))
     assert apis().better_later is None
@@ -1834,3 +1837,31 @@ def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_st
     less = apis(none, "workload.steps=[{from_month: 2, ratio: 1.5}]")
     assert "x today's (" not in flat(less)
     assert any("x 1.5 from month 2" in told for told in included(less))
+
+
+@pytest.mark.full
+def test_a_closer_rival_than_the_second_best_is_named_with_its_chance() -> None:
+    """The second best by mean is beaten in most draws; the option that is beaten in the fewest may be another."""
+    c = apis("quality.scores={gpt-6-sol: 0.95, gpt-6-luna: 0.93}")
+    other = next(o.id for o in c.options if o.id not in {"stay", c.verdict.leader})
+    v = replace(c.verdict, second=other, chance_over_second=0.71, closest=c.verdict.leader, chance_over_closest=0.37)
+    names = [option_of(c, id).label for id in (c.verdict.leader, other)]
+    told = f"to beat {names[0]} 37%, to beat the second best by mean NPV ({names[1]}) 71%"
+    assert told in flat(replace(c, verdict=v))
+    near = flat(replace(c, verdict=replace(v, chance_over_closest=0.70)))
+    assert f"to beat the second best ({names[1]}) 71%" in near
+
+
+def test_scores_that_were_stated_apart_are_first_paired_for_nothing() -> None:
+    """Both of 400 items, perhaps of the same: roi quality pairs them. Where they are paired nothing is left to do first."""
+    pairs = "{both_right: 360, only_incumbent: 20, only_this: 12, both_wrong: 8}"
+    scores = "quality.scores={{gpt-6-sol: {{value: 0.95, items: 400}}, gpt-6-luna: {{value: 0.93, items: 400{}}}}}"
+    for more, told in (("", True), (f", paired: {pairs}", False)):
+        c = apis(scores.format(more), "draws=0")
+        e = Experiment(kind="evaluate", option=LUNA, paired=True, cost_usd=250.0, months=0.25, worth_usd=9e3, net_usd=8e3,
+                       first_net_usd=0.0, evppi_usd=1e4, error_usd=1e2, items=300, delay_saves_usd=7e2)
+        text = flat(replace(c, verdict=replace(c.verdict, then=e)))
+        assert ("First, free: pair the results at hand, if they are of the same items (roi quality)." in text) == told
+        assert "First, free" not in flat(replace(c, verdict=replace(c.verdict, then=replace(e, paired=False))))
+        first = flat(replace(c, verdict=replace(c.verdict, measure_first=e)))
+        assert "net of cost and delay (waiting alone brings $700 besides);" in first

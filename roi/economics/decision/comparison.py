@@ -16,7 +16,6 @@ from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
 from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
-from roi.economics.decision.measuring.winning_result import winning_result
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import value
@@ -27,6 +26,7 @@ from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.error_price import turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
+from roi.economics.decision.turning.winning_result import winning_result
 from roi.economics.decision.verdict import Verdict, decide, find_first_move
 from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of

@@ -11,7 +11,6 @@ from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.headline import changing, endings, staying, withheld
-from roi.economics.decision.measuring.winning_result import WinningResult
 from roi.economics.decision.measuring.worth import Experiment, Following
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import Choices, chance, chance_needed, choose, nearness, value
@@ -48,6 +47,15 @@ class TurningPrice(NamedTuple):
     """Such prices nearest to and furthest from today's, the bars of the chances moved by the error of the draws."""
     to_one_of: tuple[str, ...]
     """Options that would lead beyond the prices of `between`."""
+
+
+class WinningResult(NamedTuple):
+    """The worst result with which an evaluation still makes what it is about the recommendation."""
+
+    error_rate: float | None
+    """Share that is wrong; beside today's model, how much more than of today's. None = no result does."""
+    items: int
+    """Items of which it is that share: those of the evaluation, and those judged the same way before."""
 
 
 @dataclass(frozen=True, kw_only=True)

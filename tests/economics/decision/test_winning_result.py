@@ -8,8 +8,8 @@ import pytest
 from quiet_scenario import CHEAPER, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.measuring.winning_result import winning_result
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.turning.winning_result import winning_result
 from roi.economics.decision.weighing import weigh
 
 NAMES = "both_right", "only_incumbent", "only_this", "both_wrong"

@@ -11,7 +11,6 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.delays import uneven_losses
 from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
-from roi.economics.decision.option_result import CENT
 from roi.economics.inputs import Array, Option, Shared
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.value_of_information import Bins
@@ -266,8 +265,7 @@ class Valuer:
             return 0.0
         row = list(self.candidates).index(self.leader)
         now = float(self._averages[row])
-        more = float(moves.scale[s] * now + moves.shift[1, s, row]) - now
-        return more if more > CENT else 0.0
+        return max(_whole(float(moves.scale[s] * now + moves.shift[1, s, row]) - now), 0.0)
 
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
         """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift.

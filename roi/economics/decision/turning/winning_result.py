@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import Standing
 from roi.economics.decision.recommendation import choose
+from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
 from roi.economics.worked_out import ErrorRate
@@ -24,15 +25,6 @@ from roi.numerics.paired import HALF
 
 TRIED: Final = 0.1
 """Error rate, besides none, at which savings are worked out: they are linear between and beyond, and no rate is above 1."""
-
-
-class WinningResult(NamedTuple):
-    """The worst result with which an evaluation still makes what it is about the recommendation."""
-
-    error_rate: float | None
-    """Share that is wrong; beside today's model, how much more than of today's. None = no result does."""
-    items: int
-    """Items of which it is that share: those of the evaluation, and those judged the same way before."""
 
 
 def winning_result(

@@ -151,9 +151,8 @@ def _later(c: Comparison) -> list[str]:
     if c.better_later is None:
         return []
     months, gain = c.better_later
-    soonest, why = c.leader.months_to_live, why_later(c, c.verdict.leader, months, c.verdict.counts)
-    than = f"in {figure(soonest)}" if soonest > 0 else "at once"
-    return [f"Better live in {number_of(soonest + months, 'month')} than {than}: central NPV {short_usd(gain)} more{why}."]
+    live, why = c.leader.months_to_live + months, why_later(c, c.verdict.leader, months, c.verdict.counts)
+    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}."]
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -1607,8 +1607,8 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     best = int(np.argmax(npvs))
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
-    assert f"central NPV ${npvs[best] - npvs[0]:,.0f} more; commitment until 2027-05-15." in flat(c)
-    later = f"Better live in {start + best:g} months than in {start:g}: "
+    assert f"central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    later = f"Better live in {start + best:g} months: "
     assert flat(c).index("Change to gpt-6-luna") < flat(c).index(later)
     much = flat(replace(c, better_later=(best, 0.06 * npvs[0])))  # more than 5% of what it brings
     assert much.index(later) < much.index("Change to gpt-6-luna")
@@ -1641,7 +1641,7 @@ def test_set_up_hours_that_are_paid_anyway_are_named_where_they_make_waiting_wor
     none = option_of(waited(existing_hours_per_month=30, setup_hours={"self_hosted_adapter": 0}), c.verdict.leader)
     why = "people who are paid anyway then do more of the set-up."
     assert c.better_later is not None
-    assert f"central NPV {short_usd(c.better_later[1])} more; {why}" in flat(c)
+    assert f"central NPV +{short_usd(c.better_later[1])}; {why}" in flat(c)
     assert none.delay_usd > 0.0
     assert c.leader.delay_usd == pytest.approx(none.delay_usd - 3000.0)
     saves = f"One month of delay saves ${-c.leader.delay_usd:,.0f} of NPV; {why}"

@@ -8,7 +8,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
@@ -26,6 +26,7 @@ from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.error_price import turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
+from roi.economics.decision.turning.winning_result import winning_result
 from roi.economics.decision.verdict import Verdict, decide, find_first_move
 from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
@@ -220,6 +221,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     central, drawn, results, chosen = w.central, w.drawn, w.results, w.chosen
     counts = chosen.counts
     measured: tuple[Experiment, ...] = ()
+    winning = None
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
     first = find_first_move(results, chosen)
@@ -228,14 +230,16 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
                                        None if drawn is None else drawn.saved(counts))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
-        measured = experiments(shared, measurable, drawn, chosen.candidates,
+        measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
+        winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts)
     values = case.values()
     alarms = read_alarms(values)
     if chosen.leader == "stay" and not shared.may_stay:
         alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following)
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following,
+                     winning=winning)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

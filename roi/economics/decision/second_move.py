@@ -102,7 +102,7 @@ def find_second_move(
     )
     if drawn is None or not move.likely:
         return move, None
-    return move, Following(best, to, gained, -paid, float(stay.counted(counts) - done.counted(counts)))
+    return move, Following(best, to, gained, -paid)
 
 
 def _alone(saved: Mapping[str, Array] | None, id: str, missed: NDArray[np.bool_]) -> Array | float:

@@ -1,6 +1,6 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -49,6 +49,15 @@ class TurningPrice(NamedTuple):
     """Options that would lead beyond the prices of `between`."""
 
 
+class WinningResult(NamedTuple):
+    """The worst result with which an evaluation still makes what it is about the recommendation."""
+
+    error_rate: float | None
+    """Share that is wrong; beside today's model, how much more than of today's. None = no result does."""
+    items: int
+    """Items of which it is that share: those of the evaluation, and those judged the same way before."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What to do, how sure that is, what to measure, and what would change it."""
@@ -76,6 +85,10 @@ class Verdict:
     """The best likely candidate besides the leader."""
     chance_over_second: float | None
     """Share of the draws in which the leader saves no less than the second."""
+    closest: str | None
+    """The likely candidate besides the leader and staying over which the leader saves no less in the fewest draws."""
+    chance_over_closest: float | None
+    """Share of the draws in which the leader saves no less than `closest`; None where there is none, or no draws."""
     chance_over_first: float | None
     """Share of the draws in which the leader saves no less than `first_move`; None where there is none, or no draws."""
     passed_over: tuple[PassedOver, ...]
@@ -89,8 +102,11 @@ class Verdict:
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
     wins_at_error_rate: float | None
-    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader and the move that
-    follows it; None = at no rate, or the same model answers in both."""
+    """Error rate up to which what the evaluation of `measure_first`, else of `then`, finds makes its option the leader; beside
+    today's model, today's rate and how much more is found; None = no result does, or `wins_on_items` is None too."""
+    wins_on_items: int | None
+    """Items of which `wins_at_error_rate` is a share: those of the evaluation, and those judged the same way before. None of
+    another kind of experiment, and where the same model answers in both."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
@@ -116,9 +132,11 @@ def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
+    winning: Callable[[Experiment], WinningResult | None] | None = None,
 ) -> Verdict:
     """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first.
 
+    `winning` tells the worst result of one with which its option is chosen.
     `following` is what follows the first move, or the leading option where there is none.
     """
     leader, counts = chosen.leader, chosen.counts
@@ -137,11 +155,15 @@ def decide(
     then = next((e for e in measured if e.net_usd > e.error_usd), None)
     first = max(measured, key=lambda e: round(e.first_net_usd, 6), default=None)  # rounding of sums decides no order
     after = max(then.net_usd if then is not None else 0.0, 0.0)
-    if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
+    if first is None or leader == "stay" or not _comes_before(first, after):
         first = None
     first_move = find_first_move(results, chosen)
+    over = {id: _chance_over(drawn, leader, id, counts) for id in chosen.likely if id not in {leader, "stay"}}
+    closest = min(over, key=lambda id: over[id] or 0.0, default=None) if drawn is not None else None
     judged, running = first or then, leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
+    alike = judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
+    won = None if winning is None or judged is None or alike else winning(judged)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     below, steps = _stands_below(shared, counts, turning), (leader,) if first_move is None else (first_move, leader)
     steps = steps if following is None else (following.after, following.option)
@@ -156,16 +178,25 @@ def decide(
         leader=leader, counts=counts, candidates=chosen.candidates, likely=chosen.likely,
         first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
+        closest=closest, chance_over_closest=over.get(closest or ""),
         passed_over=_passed_over(shared, results, chosen),
         if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
-        wins_at_error_rate=None if judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
-        else error_rate_that_decides(shared, options, central, judged.option, running, counts,
-                                     0.0 if following is None else following.gain_usd),
+        wins_at_error_rate=None if won is None or won.error_rate is None else won.error_rate + (
+            results["stay"].quality.error_rate if judged is not None and judged.paired else 0.0),
+        wins_on_items=None if won is None else won.items,
         flips_at_usd_per_error=turning.at and turning.at[0], flips_to=turning.at and turning.at[1],
         flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, stands_below_usd_per_error=below,
         winner_changes_at_error_rate=at, error_rate_of=subject, challenger_wins_at_error_rate=wins_at,
     )
+
+
+def _comes_before(e: Experiment, after_usd: float) -> bool:
+    """Whether the experiment is worth its cost before anything is changed, and more than what is worth most after it.
+
+    Who waits for it has what waiting brings too, which alone makes no experiment worth its cost. A tie: move.
+    """
+    return min(e.first_net_usd, e.first_net_usd + e.delay_saves_usd - after_usd) > e.error_usd
 
 
 def find_first_move(results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
@@ -218,14 +249,14 @@ def answer_alike(one: Option, other: Option) -> bool:
 
 def error_rate_that_decides(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], subject: str, rival: str,
-    counts: str = "errors", lead_usd: float = 0.0,
+    counts: str = "errors",
 ) -> float | None:
     """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival, by over a cent, at any rate. Where a wrong answer costs
     nothing, or `counts` is cash, the bar alone decides. A rival that spills to `subject` hands its wrong answers on, and so
-    costs another sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is
-    too low. A move that follows the rival saves `lead_usd` more.
+    costs another sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that
+    is too low.
     """
     at = at_bar = 1.0 - shared.quality_bar
     against = options[rival]
@@ -237,7 +268,7 @@ def error_rate_that_decides(
     def gain(error_rate: float) -> float:
         there = having(error_rate)
         other = evaluate(shared, against, there) if spills else central[rival]
-        return float(other.counted(counts)) - lead_usd - float(evaluate(shared, there[subject], there).counted(counts))
+        return float(other.counted(counts)) - float(evaluate(shared, there[subject], there).counted(counts))
 
     for _ in range(FLOORS):
         right = gain(0.0)

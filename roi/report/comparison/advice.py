@@ -15,7 +15,7 @@ from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
-from roi.report.comparison.findings import then, to_measure, wins_at
+from roi.report.comparison.findings import pair_first, then, to_measure, wins_at
 from roi.report.comparison.option_figures import (
     alone_from,
     at_mean_rents,
@@ -76,6 +76,10 @@ MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
 OFTEN = 0.95
 """Share of the draws in which the bar is reached up to which that is told beside a chance that is too low."""
+CLOSER = 0.05
+"""A chance that is lower than that over the second best by more than this is told of a closer rival."""
+WAITS = 0.05
+"""Part of the mean NPV from which what a later start adds to it comes first."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 
@@ -95,8 +99,9 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         e = v.measure_first
         after = max(e.net_usd, 0.0)
         moved = short_usd(after) if after else "nothing"
-        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay; {moved} after the change."
-                 f"{wins_at(c, e)}")
+        waits = f" (waiting alone brings {short_usd(e.delay_saves_usd)} besides)" if e.delay_saves_usd >= 1.0 else ""
+        ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay{waits}; {moved} after the change."
+                 f"{wins_at(c, e)}{pair_first(c, e)}")
         blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
         blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
@@ -117,7 +122,9 @@ def _change(c: Comparison, label: str, *, alone: bool) -> Block:
         held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
         while_, live = holds_while(c), _live_in(o)
         change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
-        return Labelled(label, (change, *_later(c), *what_follows(c, o), *told, *held), "good")
+        later, waits = _later(c), c.better_later is not None and c.better_later[1] > WAITS * abs(npv_of(c, o)[0])
+        begins = (*later, change) if waits else (change, *later)
+        return Labelled(label, (*begins, *what_follows(c, o), *told, *held), "good")
     mean, _ = npv_of(c, first)
     good = first.probability_good_enough
     reaches = "" if good is None or good > OFTEN else (
@@ -143,12 +150,12 @@ def _live_in(o: OptionResult) -> str:
 
 
 def _later(c: Comparison) -> list[str]:
-    """By how many months the leading option had better go live later, and why; empty where at once is best."""
+    """In how many months the leading option had better be live, and why; empty where as soon as it can is best."""
     if c.better_later is None:
         return []
     months, gain = c.better_later
-    why = why_later(c, c.verdict.leader, months, c.verdict.counts)
-    return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}{why}."]
+    live, why = c.leader.months_to_live + months, why_later(c, c.verdict.leader, months, c.verdict.counts)
+    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}."]
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -156,14 +163,22 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
     found = [_cash(c, o), _wrong(c, o), f"NPV, {counted(c)}: {npv_range(*npv_of(c, o))}."]
     odds = chance(o, c.verdict.counts)
     if odds is not None:
-        second, over = c.verdict.second, c.verdict.chance_over_second
-        beats = f"Chance to beat staying {share(odds)}"
-        if second is not None and over is not None and second not in {"stay", c.verdict.first_move}:
-            beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
+        beats = f"Chance to beat staying {share(odds)}{_over_rivals(c)}"
         if o.probability_good_enough is not None and o.probability_good_enough < 1.0:
             beats += f", to reach the bar ({percent(case_number(c.case, 'quality.bar'))}) {share(o.probability_good_enough)}"
         found.append(f"{beats}.")
     return found
+
+
+def _over_rivals(c: Comparison) -> str:
+    """The chance to beat the second best by mean NPV, where the first move is not that, after that over a closer rival."""
+    v = c.verdict
+    if v.second is None or v.chance_over_second is None or v.second in {"stay", v.first_move}:
+        return ""
+    closer, by = "", ""
+    if v.closest is not None and v.chance_over_closest is not None and v.chance_over_closest < v.chance_over_second - CLOSER:
+        closer, by = f", to beat {option_of(c, v.closest).label} {share(v.chance_over_closest)}", " by mean NPV"
+    return f"{closer}, to beat the second best{by} ({option_of(c, v.second).label}) {share(v.chance_over_second)}"
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:

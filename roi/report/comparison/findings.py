@@ -7,8 +7,10 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning.break_even import NOT_SEEN
+from roi.economics.inputs import path_of
 from roi.economics.option_kinds import SELF_HOSTED
-from roi.facts.case import Case
+from roi.economics.worked_out import ErrorRate
+from roi.facts.case import FOLLOWS, ITEMS, Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
@@ -47,8 +49,6 @@ MEASURES = {
 """What each kind of experiment does, in a sentence and in a list; {0} is the option that it is about."""
 ALSO_WORTH = 0.25
 """Share of the best test's net worth from which the best one of another option is told beside it."""
-AT_BAR = 1e-9
-"""An error rate this close to the bar's is the bar's."""
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
@@ -204,7 +204,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
         return [Labelled("THEN", (why,))]
     beside = ", beside NEXT" if next_move(c) is not None else ""
     after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
-    told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}"]
+    told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}{pair_first(c, e)}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > max(ALSO_WORTH * e.net_usd, x.error_usd)
                   and not (e.paired and e.kind == x.kind == "evaluate" and x.option == "stay")), None)  # is held by e
     if other is not None and not brief:
@@ -250,26 +250,41 @@ def _judged(o: OptionResult | InfeasibleOption) -> bool:
 
 
 def wins_at(c: Comparison, e: Experiment) -> str:
-    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by.
+    """The worst result with which an evaluation makes its option the advice; of another experiment, its lead or what it lacks.
 
-    Beside today's model it is how many more answers may be wrong than of today's, where the bar alone does not decide.
+    Beside today's model it is how many more answers may be wrong than of today's.
     """
     o, v = _about(c, e), c.verdict
+    all_items = v.wins_on_items is not None and v.wins_on_items != e.items
+    on = f" of all {v.wins_on_items:,} items then judged," if all_items else ""
+    if e.kind == "evaluate" and v.wins_on_items is not None and v.wins_at_error_rate is None:
+        return " No result of it alone would make it the advice."
     if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
-        today, bar = option_of(c, "stay").quality.error_rate, 1.0 - case_number(c.case, "quality.bar", 0.0)
-        if e.paired and abs(v.wins_at_error_rate - bar) > AT_BAR:
+        if e.paired:
+            today = option_of(c, "stay").quality.error_rate
             most, so_far = (100.0 * (rate - today) for rate in (v.wins_at_error_rate, o.quality.error_rate))
-            at = f"at most {figure(most)} more" if most >= 0 else f"at least {figure(-most)} fewer"
-            return (f" It wins if of 100 answers {at} are wrong than of today's model (so far {figure(abs(so_far))}"
+            at = f"at most {figure(most)} more" if most > 0 else f"at least {figure(-most)} fewer" if most < 0 else "no more"
+            return (f" It wins if{on} of 100 answers {at} are wrong than of today's model (so far {figure(abs(so_far))}"
                     f" {'more' if so_far >= 0 else 'fewer'}).")
         at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
-        return f" It wins if at most {at} of its answers are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
+        of = f"of its answers to all {v.wins_on_items:,} items then judged" if all_items else "of its answers"
+        return f" It wins if at most {at} {of} are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
     if isinstance(o, InfeasibleOption):
         return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)
     if v.leader in {e.option, "stay"} or e.option == "stay" or (c.second_move is not None and c.second_move.likely):
         return ""
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
+
+
+def pair_first(c: Comparison, e: Experiment) -> str:
+    """Says that scores which were stated apart may be paired for nothing, before new items are judged beside today's model."""
+    systems = [c.case[f"options.{id}.system"].value for id in (e.option, "stay")]
+    rates = [path_of(ErrorRate, "central", system=str(system)) for system in systems]
+    apart = all(rate + ITEMS in c.case for rate in rates) and rates[0] + FOLLOWS not in c.case
+    if not e.paired or not apart or _about(c, e).kind == "cascade":
+        return ""
+    return " First, free: pair the results at hand, if they are of the same items (roi quality)."
 
 
 def measurable(c: Comparison) -> list[Block]:

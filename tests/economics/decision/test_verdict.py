@@ -225,12 +225,11 @@ def test_the_price_of_an_error_is_asked_with_every_hybrid_on_its_floor_there() -
     assert at(v.flips_at_usd_per_error * 1.001).leader == HYBRID
 
 
-@pytest.mark.parametrize("lead_usd", [0.0, 0.004])
-def test_what_costs_the_same_to_the_cent_costs_no_more_at_any_rate_that_the_bar_admits(lead_usd: float) -> None:
+def test_what_costs_the_same_to_the_cent_costs_no_more_at_any_rate_that_the_bar_admits() -> None:
     """On cash no error rate moves it: rounding of sums is neither a difference nor a slope."""
     w = world(quality={"bar": 0.85})
     central = {id: w.costed(id) for id in (CHEAPER, "stay")}
-    at = error_rate_that_decides(w.shared, w.options, central, CHEAPER, CHEAPER, "cash", lead_usd)
+    at = error_rate_that_decides(w.shared, w.options, central, CHEAPER, CHEAPER, "cash")
     assert at == pytest.approx(0.15)
 
 

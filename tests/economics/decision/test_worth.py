@@ -11,10 +11,13 @@ from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
+from roi.economics.decision.measuring.delays import uneven_losses
 from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial, trials, trials_in_bins
 from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
+from roi.economics.decision.starts import live_later
 from roi.economics.decision.weighing import settle, weigh
+from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array
 from roi.facts.case import Case
 from roi.numerics.main_effects import FactColumns, MainEffects
@@ -306,9 +309,10 @@ def test_nothing_is_worth_measuring_where_everything_is_known() -> None:
     assert c.verdict.then is None
 
 
-def rivals(hours: float, months: float) -> Comparison:
+def rivals(hours: float, months: float, **changes: Any) -> Comparison:
     """gpt-5.2 is tested and saves $2,234 a month; gpt-6-luna, untested, may save $10,118. A change takes so many hours."""
     return compare(case_of(
+        **changes,
         draws=1024, quality={"scores": {"gpt-5.4": 0.95, "gpt-5.2": 0.95}, "usd_per_error": 0.05},
         candidates={"api_models": ["openai/gpt-5.2", "openai/gpt-6-luna"], "cascade_first": [], "self_hosted": []},
         people={"setup_hours": {**NONE, "api": hours}}, evaluation={"usd": 400.0, "labels": 300.0, "usd_per_label": 0.0,
@@ -332,6 +336,36 @@ def test_one_moves_first_where_the_delay_costs_more_than_the_move() -> None:
     assert c.verdict.measure_first is None
     assert c.verdict.then is not None
     assert c.verdict.then.option == CHEAPER
+
+
+def test_one_measures_first_where_a_contract_that_still_runs_makes_the_delay_a_saving() -> None:
+    """Today's unit is paid for three months either way: two months of delay spare gpt-5.2's bill, and lose nothing."""
+    unit = {"units": 1, "usd_per_month": 10_512.0, "peak_utilization": 0.7, "committed_until": "2027-02-28"}
+    c = rivals(0.0, 2.0, incumbent={"provisioned_throughput": unit})
+    first = c.verdict.measure_first
+    assert first is not None
+    assert (first.kind, first.option) == ("evaluate", CHEAPER)
+    assert first.months == 2.0
+    assert first.delay_saves_usd == pytest.approx((10_512.0 - 2_234.0) * discount_factors(0.10, 24)[:2].sum(), rel=0.02)
+    assert first.first_net_usd + first.delay_saves_usd > first.net_usd
+    free = rivals(0.0, 2.0)
+    assert {e.delay_saves_usd for e in free.experiments} == {0.0}
+
+
+def test_a_delay_costs_what_going_live_that_much_later_does() -> None:
+    """Of what gpt-5.2 saves alike in 23 months those of the delay are lost; with growth fewer than of an even share."""
+    for growth in (0.0, 0.5):
+        w = weigh(case_of(workload={"growth_per_year": growth}))
+        usd = {id: float(np.asarray(done.total.upfront)) for id, done in w.central.items()}
+        usd = {id: each - usd["stay"] for id, each in usd.items()}
+        uneven = uneven_losses(w.shared, w.options, w.central, usd, "errors")
+        whole = float(w.central["stay"].pv) - float(w.central[CHEAPER].pv) + usd[CHEAPER]
+        for months in (1, 5):
+            lost = float(live_later(w.shared, w.options, CHEAPER, months).pv) - float(w.central[CHEAPER].pv)
+            assert uneven[CHEAPER][months] == pytest.approx(lost - whole * months / w.shared.horizon, rel=1e-9)
+            assert (uneven[CHEAPER][months] < 0) == (growth > 0)
+        assert uneven[CHEAPER][0] == pytest.approx(0.0, abs=1e-6)
+        assert uneven[CHEAPER][-1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_course_that_the_user_pays_for_is_no_part_of_training_what_is_to_be_judged() -> None:

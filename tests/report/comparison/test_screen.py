@@ -276,7 +276,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
     c = answer()
     first = Experiment(kind="evaluate", option="hosted-open:groq/openai/gpt-oss-20b", cost_usd=250.0, months=0.25,
                        worth_usd=9e3, net_usd=8e3, first_net_usd=12e3, evppi_usd=1e4, error_usd=1e2, items=300)
-    text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
+    text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075, wins_on_items=300)))
     assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and 8 days." in text
     assert "Worth $12,000 on average net of cost and delay" in text
     assert "wins if at most 7.5% of its answers are wrong (assumed: 16%)" in text
@@ -1101,12 +1101,12 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     c = answer()
     e = next(e for e in c.experiments if e.kind == "evaluate" and e.option != c.verdict.leader)
     rate = next(o.quality.error_rate for o in c.options if o.id == e.option)
-    v = replace(c.verdict, measure_first=None, then=e, wins_at_error_rate=rate - 0.00004)
+    v = replace(c.verdict, measure_first=None, then=e, wins_at_error_rate=rate - 0.00004, wins_on_items=e.items)
     at, found = told_apart(percent, rate - 0.00004, rate)
     assert at != found
     assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
     assert f": {found})." in flat(replace(c, verdict=v))
-    with_stay = replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None))
+    with_stay = replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None, wins_on_items=None))
     stay = " ".join(render(screen_blocks(with_stay, ()), width=10_000).split())
     told = stay[stay.index("THEN"):stay.index("NOT YET")]
     assert "on average after DO NOW. Also, valued alone: " in told, "today's model wins at no rate of its own"
@@ -1618,11 +1618,15 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     best = int(np.argmax(npvs))
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
-    assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert f"central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    later = f"Better live in {start + best:g} months: "
+    assert flat(c).index("Change to gpt-6-luna") < flat(c).index(later)
+    much = flat(replace(c, better_later=(best, 0.06 * npvs[0])))  # more than 5% of what it brings
+    assert much.index(later) < much.index("Change to gpt-6-luna")
     assert "Change to gpt-6-luna, live in" not in flat(c)  # its figures are those of month 1
     assert "Change to gpt-6-luna, live in 2.5 months" in flat(apis("timing.months_to_live.api=2.5"))
     assert apis().better_later is None
-    assert " later: central NPV" not in flat(apis())
+    assert "Better live in" not in flat(apis())
 
 
 @pytest.mark.full
@@ -1648,7 +1652,7 @@ def test_set_up_hours_that_are_paid_anyway_are_named_where_they_make_waiting_wor
     none = option_of(waited(existing_hours_per_month=30, setup_hours={"self_hosted_adapter": 0}), c.verdict.leader)
     why = "people who are paid anyway then do more of the set-up."
     assert c.better_later is not None
-    assert f"later: central NPV +{short_usd(c.better_later[1])}; {why}" in flat(c)
+    assert f"central NPV +{short_usd(c.better_later[1])}; {why}" in flat(c)
     assert none.delay_usd > 0.0
     assert c.leader.delay_usd == pytest.approx(none.delay_usd - 3000.0)
     saves = f"One month of delay saves ${-c.leader.delay_usd:,.0f} of NPV; {why}"
@@ -1849,3 +1853,31 @@ def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_st
     less = apis(none, "workload.steps=[{from_month: 2, ratio: 1.5}]")
     assert "x today's (" not in flat(less)
     assert any("x 1.5 from month 2" in told for told in included(less))
+
+
+@pytest.mark.full
+def test_a_closer_rival_than_the_second_best_is_named_with_its_chance() -> None:
+    """The second best by mean is beaten in most draws; the option that is beaten in the fewest may be another."""
+    c = apis("quality.scores={gpt-6-sol: 0.95, gpt-6-luna: 0.93}")
+    other = next(o.id for o in c.options if o.id not in {"stay", c.verdict.leader})
+    v = replace(c.verdict, second=other, chance_over_second=0.71, closest=c.verdict.leader, chance_over_closest=0.37)
+    names = [option_of(c, id).label for id in (c.verdict.leader, other)]
+    told = f"to beat {names[0]} 37%, to beat the second best by mean NPV ({names[1]}) 71%"
+    assert told in flat(replace(c, verdict=v))
+    near = flat(replace(c, verdict=replace(v, chance_over_closest=0.70)))
+    assert f"to beat the second best ({names[1]}) 71%" in near
+
+
+def test_scores_that_were_stated_apart_are_first_paired_for_nothing() -> None:
+    """Both of 400 items, perhaps of the same: roi quality pairs them. Where they are paired nothing is left to do first."""
+    pairs = "{both_right: 360, only_incumbent: 20, only_this: 12, both_wrong: 8}"
+    scores = "quality.scores={{gpt-6-sol: {{value: 0.95, items: 400}}, gpt-6-luna: {{value: 0.93, items: 400{}}}}}"
+    for more, told in (("", True), (f", paired: {pairs}", False)):
+        c = apis(scores.format(more), "draws=0")
+        e = Experiment(kind="evaluate", option=LUNA, paired=True, cost_usd=250.0, months=0.25, worth_usd=9e3, net_usd=8e3,
+                       first_net_usd=0.0, evppi_usd=1e4, error_usd=1e2, items=300, delay_saves_usd=7e2)
+        text = flat(replace(c, verdict=replace(c.verdict, then=e)))
+        assert ("First, free: pair the results at hand, if they are of the same items (roi quality)." in text) == told
+        assert "First, free" not in flat(replace(c, verdict=replace(c.verdict, then=replace(e, paired=False))))
+        first = flat(replace(c, verdict=replace(c.verdict, measure_first=e)))
+        assert "net of cost and delay (waiting alone brings $700 besides);" in first

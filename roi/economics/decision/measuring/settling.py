@@ -14,7 +14,7 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
 from roi.economics.decision.measuring.worth import Following, Valuer, by_worth, valuer_of
-from roi.economics.inputs import Array, Shared
+from roi.economics.inputs import Array, Option, Shared
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.value_of_information import BINS, Bins, one_way
 
@@ -60,8 +60,8 @@ class Asked(NamedTuple):
 
 
 def settling(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, counts: str,
-    asked: Sequence[Asked], following: Following | None = None,
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str],
+    leader: str, counts: str, asked: Sequence[Asked], following: Following | None = None,
 ) -> tuple[Settling, ...]:
     """For each of these options the test that brings most to whom the chance rules bind; none of one that no test pays for.
 
@@ -71,7 +71,7 @@ def settling(
     where the other half, all such results together, does not have that chance by one standard error, and where the outcomes
     without the main effects of other facts do not say so too: of both it is the one that brings less.
     """
-    valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
+    valuer = valuer_of(shared, options, central, drawn, candidates, leader, counts, following)
     central = by_worth(central, drawn.saved(counts))
     outcomes, best = valuer.effects.outcomes, dict[str, Settling]()
     wins = MainEffects({each.option: (outcomes[each.option] > 0).astype(float) for each in asked}, drawn.columns)

@@ -215,20 +215,27 @@ def _evaluation(
 def _beside_today(alone: Trial, drawn: Drawn, together: float | None) -> Trial | None:
     """The trial with its items judged for today's model too; None where nothing is open about how often that is wrong.
 
-    An item tells the difference with the variance a (1 - a) + b (1 - b) - 2 r dev a dev b, r being the correlation on the items
-    that both were judged on: `together`, or where all of these pair, or none, that of both rates in the draws. Labels are of
-    items, and are paid once; both answer the items that today's model has not.
+    Labels are of items, and are paid once; both answer the items that today's model has not.
     """
     today, own = drawn.wrong["stay"], drawn.wrong[alone.option]
     if np.ptp(today) <= 0 or np.ptp(own) <= 0 or np.ptp(own - today) <= ROUNDING:
         return None
-    each = [float(np.mean(rate)) * (1.0 - float(np.mean(rate))) for rate in (today, own)]
-    together = float(np.corrcoef(today, own)[0, 1]) if together is None else together
-    variance = sum(each) - 2.0 * together * float(np.sqrt(each[0] * each[1]))
-    deviation = float(np.sqrt(max(variance, ROUNDING)))
+    deviation = deviation_beside(today, own, together)
     sizes = tuple(size._replace(cost_usd=size.cost_usd + size.today_usd) for size in alone.sizes)
     return replace(alone, paired=True, known=own - today, sizes=sizes,
                    results=lambda values, items: differences(values, deviation / float(np.sqrt(items))))
+
+
+def deviation_beside(today: Array, own: Array, together: float | None) -> float:
+    """Standard deviation of what one item that both answer tells of how much more often the option is wrong.
+
+    Its square is a (1 - a) + b (1 - b) - 2 r dev a dev b at the means of both rates over the draws, (n,) each; r is the
+    correlation on the items that both were judged on: `together`, or where all of these pair, or none, that of both rates.
+    """
+    each = [float(np.mean(rate)) * (1.0 - float(np.mean(rate))) for rate in (today, own)]
+    together = float(np.corrcoef(today, own)[0, 1]) if together is None else together
+    variance = sum(each) - 2.0 * together * float(np.sqrt(each[0] * each[1]))
+    return float(np.sqrt(max(variance, ROUNDING)))
 
 
 def answers(o: Option) -> tuple[str, bool]:

@@ -1,7 +1,7 @@
 """What could be measured before the next decision: what each experiment costs, what it is worth, and how much of it to buy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.measuring.delays import uneven_losses
 from roi.economics.decision.measuring.trials import Size, Trial, answers, trials_in_bins
-from roi.economics.inputs import Array, Shared
+from roi.economics.inputs import Array, Option, Shared
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.value_of_information import Bins
 
@@ -56,6 +57,9 @@ class Experiment:
     """worth_usd less the cost of the experiment, USD."""
     first_net_usd: float
     """What it is worth before anything is changed, when all that follows starts later, less its cost."""
+    delay_saves_usd: float = 0.0
+    """What going live by its months later brings the recommendation by itself, as while a commitment is owed; 0 where that
+    costs. In none of its worths, since no result brings it."""
     evppi_usd: float
     """What knowing the fact exactly would be worth after the recommendation: the most that any study of it is."""
     error_usd: float
@@ -79,8 +83,7 @@ class Following(NamedTuple):
     gained: Array
     """What it adds to that in each draw, its set-up paid, USD; where that misses the bar, what it saves alone, if it does."""
     upfront_usd: float
-    gain_usd: float
-    """Set-up of the option, and what it adds to `after`, at the central values, USD."""
+    """Set-up of the option at the central values, USD."""
 
     def both(self, saved: Mapping[str, Array]) -> Array:
         """What both moves save against staying in each draw, USD, where `saved` is what each option saves alone."""
@@ -97,20 +100,20 @@ def with_next(
 
 
 def experiments(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str,
-    counts: str, following: Following | None = None,
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str],
+    leader: str, counts: str, following: Following | None = None,
 ) -> tuple[Experiment, ...]:
     """What could be measured about the options, the highest net value after the recommendation first.
 
-    `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
-    holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
-    count (errors) or not (cash). Where a move is `following` the recommendation, both together are one more thing to choose. Of
-    each kind of measuring and system that is judged, or fact that is told, the option that saves most stands, then the
-    first by its id, unless the test of another brings more. No evaluation is among them where nothing that it finds could fail
-    an option.
+    `shared`, `options` and `central` hold the central values, `central` of feasible options and of those that only their score,
+    which may be luck, holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says
+    whether wrong answers count (errors) or not (cash). Where a move is `following` the recommendation, both together are one
+    more thing to choose. Of each kind of measuring and system that is judged, or fact that is told, the option that saves most
+    stands, then the first by its id, unless the test of another brings more. No evaluation is among them where nothing that it
+    finds could fail an option.
     """
     central = by_worth(central, drawn.saved(counts))
-    valuer = valuer_of(shared, central, drawn, candidates, leader, counts, following)
+    valuer = valuer_of(shared, options, central, drawn, candidates, leader, counts, following)
     best: dict[tuple[str, object], Experiment] = {}
     for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
         told = answers(central[trial.option].option) if trial.kind == "evaluate" else id(trial.known)
@@ -126,16 +129,18 @@ def by_worth(central: Mapping[str, Evaluated], saved: Mapping[str, Array]) -> di
 
 
 def valuer_of(
-    shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str], leader: str, counts: str,
-    following: Following | None = None,
+    shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str],
+    leader: str, counts: str, following: Following | None = None,
 ) -> "Valuer":
     """What the trials of these options are valued against."""
     upfront = {id: float(np.asarray(done.total.upfront)) for id, done in central.items()}
     upfront = {id: usd - upfront["stay"] for id, usd in upfront.items()}
+    uneven = uneven_losses(shared, options, central, upfront, counts)
     if following is not None:
         upfront[NEXT] = upfront[leader] + following.upfront_usd
+        uneven[NEXT] = uneven[following.after]  # what the second move adds, in even shares
     saved, candidates = with_next(drawn.saved(counts), candidates, following)
-    return Valuer(shared, upfront, MainEffects(saved, drawn.columns), candidates, leader)
+    return Valuer(shared, upfront, MainEffects(saved, drawn.columns), candidates, leader, uneven)
 
 
 def _whole(usd: float) -> float:
@@ -154,6 +159,8 @@ class Valuer:
     """Outcomes of all options in each draw, USD, and the main effects of facts on them."""
     candidates: Sequence[str]
     leader: str
+    uneven: Mapping[str, Array] = field(default_factory=dict)
+    """What waiting so many whole months costs an option beyond an even share (`uneven_losses`), USD; none where not given."""
 
     def value(self, trial: Trial, bins: Bins) -> Experiment:
         """The experiment at the size with the highest net value after the recommendation, and before it.
@@ -179,7 +186,8 @@ class Valuer:
         points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
                   for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
         nets, first_nets = [p.net_usd for p in points], [p.first_net_usd for p in points]
-        before = self.leader != "stay" and max(first_nets) > max(nets)
+        wait = self._waiting(moves, int(np.argmax(first_nets)))
+        before = self.leader != "stay" and max(first_nets) + wait > max(nets)
         staged = first_nets if before else nets
         best = int(np.argmax(staged))
         chosen, error = trial.sizes[best], (first if before else after)[best][1]
@@ -189,7 +197,7 @@ class Valuer:
             cost_usd=chosen.cost_usd, months=chosen.months, worth_usd=worths[best], net_usd=nets[best],
             first_net_usd=first_nets[best],
             evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
-            labelled=min(trial.labelled, chosen.items or 0),
+            labelled=min(trial.labelled, chosen.items or 0), delay_saves_usd=self._waiting(moves, best),
             curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )
 
@@ -251,6 +259,14 @@ class Valuer:
             found.append(max(ways, key=lambda way: float(way.weights @ averages) + way.usd))
         return found
 
+    def _waiting(self, moves: "_Moves", s: int) -> float:
+        """What the recommendation brings more by going live later by this size; 0 where less, or if staying is not allowed."""
+        if self.leader == "stay" or not self.shared.may_stay:
+            return 0.0
+        row = list(self.candidates).index(self.leader)
+        now = float(self._averages[row])
+        return max(_whole(float(moves.scale[s] * now + moves.shift[1, s, row]) - now), 0.0)
+
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
         """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift.
 
@@ -276,19 +292,22 @@ class Valuer:
     def _moves(self, ids: Sequence[str], sizes: Sequence[Size]) -> "_Moves":
         """What moving to each option brings in each state.
 
-        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, and L the
-        share of the horizon until the result is there, moving then brings o + p - (o + p + u) L. Where the leader runs
-        meanwhile, moving on brings o + p - u' - ((o + p + u) - (o' + u')) L, of which o' L is left out: it is the same for all
-        options. Moving back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for
-        the result, or it runs meanwhile as the leader does.
+        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, L the share of
+        the horizon until the result is there and k what these months cost it beyond that even share, moving then brings
+        o + p - (o + p + u) L - k. Where the leader runs meanwhile, moving on brings
+        o + p - u' - ((o + p + u) - (o' + u')) L - (k - k'), of which o' L is left out: it is the same for all options. Moving
+        back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for the result, or it
+        runs meanwhile as the leader does.
         """
         upfront = np.array([self.upfront[id] for id in ids])
         spared = np.array([[0.0 if id in self.candidates else size.spared_usd for id in ids] for size in sizes])
         lost = np.array([min(size.months / self.shared.horizon, 1.0) for size in sizes])[:, None]
+        beyond = np.stack([self._beyond(id, lost[:, 0]) for id in ids], axis=1)
 
         def meanwhile(running: str) -> Array:
             led, back = ids.index(running), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
             later = spared * (1.0 - lost) - upfront[led] - (upfront - upfront[led]) * lost
+            later -= beyond - beyond[:, [led]]
             if "stay" in ids:
                 later[:, ids.index("stay")] -= back
             later[:, led] = 0.0
@@ -296,10 +315,17 @@ class Valuer:
                 later[:, ids.index(NEXT)] += upfront[led]
             return np.asarray(later)
 
-        delayed = spared * (1.0 - lost) - upfront * lost
+        delayed = spared * (1.0 - lost) - upfront * lost - beyond
         running = [each for each in (self.leader, NEXT) if each in ids and each != "stay"]
         first, *others = [meanwhile(each) for each in running] or [delayed]
         return _Moves(1.0 - lost[:, 0], np.stack([first, delayed, *others]))
+
+
+    def _beyond(self, id: str, lost: Array) -> Array:
+        """What going live these shares of the horizon later costs the option beyond an even share, USD; (sizes,)."""
+        if id not in self.uneven:
+            return np.zeros_like(lost)
+        return np.interp(lost * self.shared.horizon, np.arange(self.shared.horizon + 1.0), self.uneven[id])
 
 
 class _Instead(NamedTuple):

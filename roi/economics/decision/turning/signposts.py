@@ -249,8 +249,8 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     (today, whose), threshold, reason = _price(option), None, SAME_PRICE if option.plan is None else BOTH_RUN
     if not both_pay:
         factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
-        reason = ANY_PRICE if wins else "even for nothing it costs more"
-        if factor is not None and factor <= MOST_TIMES:
+        reason = "at any price" if wins else "even for nothing it costs more"
+        if factor is not None:
             threshold, reason = today * factor, whose
             if option.plan is not None and there.plan is not None and there.plan.gpu != option.plan.gpu:
                 reason += f", then {there.plan.gpu}"
@@ -354,10 +354,6 @@ def _where_it_turns(
         factor = max(factor * (1.0 + here / fall), ALMOST_NOTHING)
     return None, wins, now
 
-
-MOST_TIMES: Final = 10.0
-"""Times today's price beyond which nobody waits for it: as far as rents are asked for (RENTS); an H100 was 4.7 x as dear."""
-ANY_PRICE: Final = f"at any price up to {MOST_TIMES:g} x today's"
 
 WHAT: Final[dict[str, Callable[[Curves, str, str, str], Iterator[Signpost]]]] = {
     "volume": _volumes, "price": _prices, "error_rate": _error_rate, "hours": _hours,

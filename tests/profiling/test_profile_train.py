@@ -245,7 +245,7 @@ def test_targets_are_modules_that_the_model_has():
     assert target_modules(model, "all-linear") == "all-linear"
     fused = SimpleNamespace(
         get_output_embeddings=lambda: None, named_modules=lambda: [("a.qkv_proj", torch.nn.Linear(1, 1)), ("a.x", None)],
-        parameters=list,
+        modules=list, parameters=list,
     )
     assert target_modules(fused, "q_proj", (("qkv_proj", "q_proj", "k_proj", "v_proj"),)) == ["qkv_proj"]
     with pytest.raises(InputError, match=r"--targets: this model has no target 'q_prj'.*nearest: q_proj"):

@@ -108,7 +108,7 @@ def scenario(seed: int) -> dict[str, Any]:
             "methods": ["lora"],
             "base": often(),
             "hybrid": often(0.7),
-            "own_hardware": often(),
+            "own_hardware": often() or None,
             "gpus": [gpu],
             **{name: lever for name, lever in levers.items() if often(0.3)},
         },

@@ -74,7 +74,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
                        for o in unused]
     price = s.own_hardware.purchase_usd_per_gpu
     worn_out = any(o.replacement for o in own)
-    if price is not None and not worn_out and (own or not s.candidates.own_hardware):
+    if price is not None and not worn_out and (own or s.candidates.own_hardware is None):
         why = ("it moves nothing: cards are bought where candidates.own_hardware is true and none are owned, or where owned"
                " ones wear out within the horizon (own_hardware.life_months)")
         raise ScenarioError("own_hardware.purchase_usd_per_gpu", price, why)

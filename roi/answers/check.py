@@ -170,7 +170,8 @@ def _rules(
             yield from (*_volume(c, kept, unchanged=same), *_rents(c, kept, unchanged=same),
                         *_price_of_wrong(c, kept, unchanged=same))
     if policy.recommended_is_tested:
-        yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
+        yield Rule(name="recommended_is_tested", holds=v.recommended is not None and c.leader.tested, limit=None, side="is",
+                   found=v.recommended or "nothing", over=None)
     for name in LIMITS:
         asked: Range | None = getattr(policy, name)
         if asked is not None and name in OF_A_CHANGE and c.leader.id == "stay":

@@ -63,7 +63,7 @@ def _step(answer: NextAnswer) -> str:
     c, e = answer.comparison, answer.experiment
     v = c.verdict
     if answer.step == "CORRECT FIRST":
-        return f"CORRECT FIRST: {v.sentence}"
+        return f"CORRECT FIRST: {v.sentence} What follows is of the input as it stands."
     steps = ", then to ".join(option_label(c.case, id) for id in v.steps)
     do = "stay" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
     if v.measure_first is not None and e is not None:

@@ -75,7 +75,7 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
              ("timing.months_to_live", s.timing.months_to_live))
     sheet.warnings += [f"{field}.own_hardware moves nothing: cards that are there already take those of self_hosted and"
                        " self_hosted_adapter" for field, stated in hours
-                       if s.own_hardware.cards and "own_hardware" in stated.model_fields_set]
+                       if s.cards and "own_hardware" in stated.model_fields_set]
     late = [f"costs.{n}.from_month" for n, cost in enumerate(s.costs) if (cost.from_month or 1) > s.horizon_months]
     late += [f"workload.steps.{n}.from_month" for n, step in enumerate(s.workload.steps) if step.from_month > s.horizon_months]
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]

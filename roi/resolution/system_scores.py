@@ -368,6 +368,8 @@ def _contradictions(sheet: FactSheet, s: Scenario, system: str) -> Iterator[tupl
     rate that nobody measured contradicts none.
     """
     handed, q = _share_ends(sheet, s, system), s.quality
+    counted = system in q.escalated or f"systems.{system}.escalated_share" in sheet.facts
+    assumed = "" if counted else f"; the share handed on is assumed (quality.escalated.{system})"
     gate = (("kept", q.kept_error_rate, system, handed.rest, "kept", "handed on"),
             ("escalated", q.escalated_error_rate, s.incumbent.model, handed, "handed on", "kept"))
     for name, rates, model, part, this, other in gate:
@@ -380,11 +382,11 @@ def _contradictions(sheet: FactSheet, s: Scenario, system: str) -> Iterator[tupl
         if part.value * value > overall.value + ROUNDED:
             cannot = part.least * rate.least > overall.most + ROUNDED
             yield (f"{field}: {value:g} of a share of {part.value:g} is more than all errors of {model}, {overall.value:.3g} of"
-                   f" all requests{ends * cannot}"), cannot
+                   f" all requests{ends * cannot}{assumed}"), cannot
         elif part.value < 1.0 and (left := (overall.value - part.value * value) / part.rest.value) > 1.0 + ROUNDED:
             cannot = overall.least > 1.0 - part.least * (1.0 - rate.most) + ROUNDED
             yield (f"{field}: with {value:g} of what is {this} wrong, {left:.0%} of what is {other} would be, at an overall"
-                   f" error rate of {overall.value:.3g}{f'{ends}; that cannot be' * cannot}"), cannot
+                   f" error rate of {overall.value:.3g}{f'{ends}; that cannot be' * cannot}{assumed}"), cannot
         elif name == "kept" and value > overall.value:
             yield (f"{field}: {value:g} is above its overall error rate of {overall.value:.3g}: a gate that keeps the worse"
                    " answers"), False

@@ -92,6 +92,13 @@ def template_scenario(name: str) -> Scenario:
     return check_scenario(parse_yaml(template(name, "template"), name))
 
 
+def guessed_in_template(s: Scenario, block: str, name: str) -> bool:
+    """True where the field of a block is what the scenario's template says, and nobody laid it over the file."""
+    if s.template is None or s.states(f"{block}.{name}"):
+        return False
+    return _untouched(getattr(s, block), getattr(template_scenario(s.template), block), name)
+
+
 def _untouched(mine: Any, theirs: Any, name: str) -> bool:  # Any: two blocks of the same class
     both = name in mine.model_fields_set and name in theirs.model_fields_set
     return both and bool(getattr(mine, name) == getattr(theirs, name))

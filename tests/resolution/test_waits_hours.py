@@ -14,6 +14,7 @@ from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.found_plans import _loads
 from roi.resolution.resolution import resolve
+from roi.resolution.template_facts import template_scenario
 from roi.scenario.file import check_scenario
 from roi.scenario.scenario import Scenario
 
@@ -162,3 +163,10 @@ def test_a_deadline_where_nothing_waits_is_said_to_move_nothing() -> None:
     found = resolve(check_scenario_of(workload={"waits_hours": 8.0}))
     assert "workload.waits_hours moves nothing: no request can wait (workload.can_wait_share)" in found.warnings
     assert PER_MONTH * each(World(found.case), "stay") == pytest.approx(PER_MONTH * 0.004)
+
+
+def test_what_a_template_guesses_is_no_statement_beside_a_stated_batch_share() -> None:
+    given = template_scenario("extraction")
+    more = given.model_copy(update={"incumbent": given.incumbent.model_copy(update={"batch_share": 0.8})})
+    told = "workload.can_wait_share: 0.6 is the template's; incumbent.batch_share is 0.8"
+    assert any(told in each for each in resolve(more).warnings)

@@ -14,6 +14,7 @@ from roi.facts.case import FOLLOWS, ITEMS, Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
+from roi.report.comparison.remarks.latency import unmeasured_apis
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
@@ -219,8 +220,9 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
 def nothing_pays(c: Comparison) -> str:
     """Why nothing is worth measuring after the advice."""
     noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
-    blind = "; measuring the cascade's gate is not valued among them" if blind_gate(c) else ""
-    return f"no test is worth more than it costs{noise}{blind}"
+    beside = [*["the cascade's gate"] * bool(blind_gate(c)), *["the latency that nobody measured"] * bool(unmeasured_apis(c))]
+    unvalued = f"; measuring {' and '.join(beside)} is not valued among them" if beside else ""
+    return f"no test is worth more than it costs{noise}{unvalued}"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

@@ -20,6 +20,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.own_terms import check_names, check_served
 from roi.resolution.request_lengths import takes_long
 from roi.resolution.system_facts import add_system
+from roi.resolution.template_facts import guessed_in_template
 from roi.resolution.vendors.api_terms import (
     ONE_MODEL,
     add_latency,
@@ -180,9 +181,15 @@ def _warn_of_escalated_cache(sheet: FactSheet, s: Scenario, price: ApiPrice) -> 
 
 
 def _waits_as_paid(sheet: FactSheet, s: Scenario) -> None:
-    """One draw for what can wait and what goes through batch today, where it is taken from that; ScenarioError of less."""
+    """One draw for what can wait and what goes through batch today, where it is taken from that; ScenarioError of less.
+
+    What a template guesses is no statement, and stays beside a batch share that is stated.
+    """
     batch, waits = value_of(s.incumbent.batch_share), value_of(s.workload.can_wait_share)
-    if waits < batch:
+    if waits < batch and guessed_in_template(s, "workload", "can_wait_share"):
+        sheet.warnings.append(f"workload.can_wait_share: {waits:g} is the template's; incumbent.batch_share is {batch:g}: state"
+                              " both, servers of your own answer at once what cannot wait")
+    elif waits < batch:
         raise ScenarioError("workload.can_wait_share", waits, f"at least incumbent.batch_share, {batch:g}: what goes through"
                             " batch today can wait; what no longer can is for both to say")
     if batch > 0 and "can_wait_share" not in s.workload.model_fields_set:

@@ -86,7 +86,8 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     sheet.warnings += [f"serving.capacities.{n}: {value_of(c.requests_per_s):g} requests/s of {c.model} on {c.gpus} x {c.gpu}"
                        " are taken as stated; the SLO is not checked" for n, c in enumerate(s.serving.capacities)]
     if s.candidates.self_hosted and not (s.candidates.rented or s.candidates.own_hardware or own):
-        why = "nothing is left to serve candidates.self_hosted on: write candidates.own_hardware: true, or own_hardware.cards"
+        why = "nothing is left to serve candidates.self_hosted on: write candidates.own_hardware: true" + (
+            ", or own_hardware.cards" * (not s.own_hardware.cards))
         raise ScenarioError("candidates.rented", "false", why)
     spill, t = _cheapest_spill(sheet, s), s.training
     if t.adapters > 1 and s.candidates.self_hosted and s.candidates.methods and s.serving.adapters == "merged":

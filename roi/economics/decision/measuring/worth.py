@@ -140,7 +140,9 @@ def valuer_of(
         upfront[NEXT] = upfront[leader] + following.upfront_usd
         uneven[NEXT] = uneven[following.after]  # what the second move adds, in even shares
     saved, candidates = with_next(drawn.saved(counts), candidates, following)
-    return Valuer(shared, upfront, MainEffects(saved, drawn.columns), candidates, leader, uneven)
+    stay = float(np.asarray(central["stay"].counted(counts)))
+    npv = {id: stay - float(np.asarray(done.counted(counts))) for id, done in central.items()}
+    return Valuer(shared, upfront, MainEffects(saved, drawn.columns), candidates, leader, uneven, npv)
 
 
 def _whole(usd: float) -> float:
@@ -161,6 +163,8 @@ class Valuer:
     leader: str
     uneven: Mapping[str, Array] = field(default_factory=dict)
     """What waiting so many whole months costs an option beyond an even share (`uneven_losses`), USD; none where not given."""
+    central_npv: Mapping[str, float] = field(default_factory=dict)
+    """What each option saves at the central values, of which the even shares are, USD."""
 
     def value(self, trial: Trial, bins: Bins) -> Experiment:
         """The experiment at the size with the highest net value after the recommendation, and before it.
@@ -264,7 +268,7 @@ class Valuer:
         if self.leader == "stay" or not self.shared.may_stay:
             return 0.0
         row = list(self.candidates).index(self.leader)
-        now = float(self._averages[row])
+        now = self.central_npv.get(self.leader, float(self._averages[row]))
         return max(_whole(float(moves.scale[s] * now + moves.shift[1, s, row]) - now), 0.0)
 
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:

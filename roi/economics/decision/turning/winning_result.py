@@ -42,7 +42,8 @@ def winning_result(
     in turn. Set-up, lost in draws below the bar, is that of the `central` values.
     """
     subject, n = options[e.option], min(drawn.n, ASKED_DRAWS)
-    held = int(np.max(subject.items or 0)) if subject.evaluated else 0
+    by_gate = subject.kept_error is not None and subject.end_to_end_error is None  # its items are parts, none judged end to end
+    held = int(np.max(subject.items or 0)) if subject.evaluated and not by_gate else 0
     rate_path = path_of(ErrorRate, "central", system=subject.system)
     pooled = held if not e.paired or (rate_path + FOLLOWS in case and subject.with_today is None) else 0
     items = (e.items or 0) + pooled

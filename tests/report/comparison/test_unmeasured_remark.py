@@ -16,13 +16,19 @@ from roi.store.profiles.lookup import load_profiles, save_profile
 STATED = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
 
 
-@pytest.mark.full
-def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is_not(tmp_path):
-    """Measured to 32 in flight. 4 million requests a day need more than that of each replica at the peak, 2,000 need less."""
+@pytest.fixture(name="measured")
+def _measured(tmp_path):
+    """A scenario's file, and the profile of a server of its plan."""
     file = tmp_path / "scenario.yaml"
     file.write_text(SIZED_SCENARIO, encoding="utf-8")
     save_profile(simulate(Truth(a=12e-3), **STATED), tmp_path / "profiles")
-    known = known_runs(load_profiles([tmp_path / "profiles"]))
+    return file, known_runs(load_profiles([tmp_path / "profiles"]))
+
+
+@pytest.mark.full
+def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is_not(measured):
+    """Measured to 32 in flight. 4 million requests a day need more than that of each replica at the peak, 2,000 need less."""
+    file, known = measured
     for volume, told in ((4_000_000, True), (2000, False)):
         asked = load_scenario(file, (f"workload.requests_per_day={volume}", "draws=128"))
         found = resolve(asked, known)
@@ -33,22 +39,18 @@ def test_a_load_beyond_the_profile_is_told_with_the_command_and_one_within_it_is
         texts = size_text(sizing), comparison_text(c, (), explain=id)
         sized, explained = (" ".join(text.split()) for text in texts)
         assert f"a replica at its limit holds up to {plan.in_flight:,.0f} in flight, measured to 32: beyond" in sized
-        measured = f"{plan.measured_by} measures it"
-        whole = measured.replace(" ", "")  # a note may break after a hyphen
-        assert [plan.beyond_measured, whole in sized.replace(" ", ""), measured in explained] == [told] * 3
+        command = f"{plan.measured_by} measures it"
+        assert [plan.beyond_measured, command in sized, command in explained] == [told] * 3
         assert len(beyond_its_profile(c)) == told
         assert ("(measured, and drawn out beyond)" in sized) is told
-        assert all(measured in remark for remark in beyond_its_profile(c))
+        assert all(command in remark for remark in beyond_its_profile(c))
         assert not any("drawn out beyond" in warning for warning in found.warnings)  # at the limit, and not here
 
 
 @pytest.mark.full
-def test_longer_requests_than_those_of_the_profile_are_told_with_the_command_at_whatever_load(tmp_path):
+def test_longer_requests_than_those_of_the_profile_are_told_with_the_command_at_whatever_load(measured):
     """Measured to about 2,180 tokens with the answer; 9,120 are asked, with few in flight."""
-    file = tmp_path / "scenario.yaml"
-    file.write_text(SIZED_SCENARIO, encoding="utf-8")
-    save_profile(simulate(Truth(a=12e-3), **STATED), tmp_path / "profiles")
-    known = known_runs(load_profiles([tmp_path / "profiles"]))
+    file, known = measured
     found = resolve(load_scenario(file, ("workload.input_tokens=9000", "workload.requests_per_day=2000", "draws=128")), known)
     sizing, [told] = size_service(found), beyond_its_profile(compare(found.case))
     plan, text = sizing.plans[0], " ".join(size_text(sizing).split())

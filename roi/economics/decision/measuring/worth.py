@@ -324,7 +324,6 @@ class Valuer:
         first, *others = [meanwhile(each) for each in running] or [delayed]
         return _Moves(1.0 - lost[:, 0], np.stack([first, delayed, *others]))
 
-
     def _beyond(self, id: str, lost: Array) -> Array:
         """What going live these shares of the horizon later costs the option beyond an even share, USD; (sizes,)."""
         if id not in self.uneven:

@@ -116,7 +116,7 @@ class Comparison:
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return self._other_leaders.stood_with(facts, math.inf).leaders[0]
+        return self._other_leaders.leader_with(facts)
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:

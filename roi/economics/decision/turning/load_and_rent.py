@@ -131,13 +131,21 @@ class OtherLeaders:
         """Who leads at so many times these facts, by ASKED_DRAWS at most."""
         return self._at(paths, times).leaders[0]
 
+    def leader_with(self, facts: Mapping[str, Fact]) -> str:
+        """Who leads with these facts in the place of the case's, by all draws where the first leave it open."""
+        return (self._at_once(facts) or self.stood_with(facts, math.inf)).leaders[0]
+
     def _at(self, paths: Sequence[str], times: float, *, cursory: bool = False) -> Stood:
         """How options stand there; `cursory` by FIRST_DRAWS alone where these name today's leader, luck aside, and today."""
         facts = {path: _times(self.case[path], times) for path in paths}
-        first = self.stood_with(facts, FIRST_DRAWS) if cursory else None
-        if first is not None and (times == 1.0 or set(first.leaders) == {self.verdict.leader}):
-            return first
-        return self.stood_with(facts, ASKED_DRAWS)
+        if cursory and times == 1.0:
+            return self.stood_with(facts, FIRST_DRAWS)
+        return (self._at_once(facts) if cursory else None) or self.stood_with(facts, ASKED_DRAWS)
+
+    def _at_once(self, facts: Mapping[str, Fact]) -> Stood | None:
+        """How options stand by FIRST_DRAWS where these name today's leader, luck aside; else None."""
+        first = self.stood_with(facts, FIRST_DRAWS)
+        return first if set(first.leaders) == {self.verdict.leader} else None
 
     def stood_with(self, facts: Mapping[str, Fact], draws: float) -> Stood:
         """Who leads with these facts in the place of the case's, of those that may be recommended, by at most so many draws."""

@@ -101,7 +101,8 @@ class Workload(Section):
     """Hours within which what can wait must be answered; left out = a day. A batch tier that promises none by then is out, and
     servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
-    """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3."""
+    """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3 (5 to 95%: 2 to
+    5)."""
     hourly_weights: (
         Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=24, max_length=24)] | None
     ) = None
@@ -377,7 +378,7 @@ class Tokens(Section):
     """How the same request looks to another model."""
 
     ratio: Annotated[Positive, unit("ratio")] | None = None
-    """Its tokens for the same text, over the incumbent's."""
+    """Its tokens for the same text, over the incumbent's; left out = of its tokenizer, else 1 (5 to 95%: 0.9 to 1.15)."""
     prompt_tokens_after_tuning: Annotated[NonNegative, unit("tokens")] | None = None
     """Shared prefix that a tuned model still needs (instructions and examples drop out)."""
     output_ratio: Annotated[Positive, unit("ratio")] | None = None

@@ -124,11 +124,16 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
 
 
 def _months_until(places: Sequence[str], kind: str, value: object, data: object) -> str:
-    """What to write for a day in the place of months from the as-of date until then; empty where none stands there."""
-    if not kind.startswith(("float", "int")) or FROM_AS_OF.isdisjoint(places):
+    """What to write for a day, or a year, in the place of months from the as-of date until then; empty where none stands."""
+    if not kind.startswith(("float", "int", "value_error")) or FROM_AS_OF.isdisjoint(places):
         return ""
+    value = value.get("value") if isinstance(value, dict) and kind == "value_error" else value
     word, today = str(value).strip(), str(data.get("as_of")) if isinstance(data, dict) else ""
     try:
+        if kind == "value_error":
+            begins, ends = ((date(int(word) + more, 1, 1) - date.fromisoformat(today)).days / DAYS_PER_MONTH for more in (0, 1))
+            year = f"the year {word} begins in {begins:.3g} and ends in {ends:.3g}"
+            return f"{word} is not usable; it should be months from as_of, {today}: {year}" if ends > 0 else ""
         day = date.fromisoformat(day_meant(word).removeprefix("; write ") or word)
         months = (day - date.fromisoformat(today)).days / DAYS_PER_MONTH
     except ValueError:

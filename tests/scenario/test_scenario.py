@@ -490,6 +490,13 @@ def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name
     ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "2027-05-25"}},  # 182 days, of 365 / 12 a month
      "incumbent.ends_in_months: '2027-05-25' is not usable; it should be months from as_of, 2026-11-24: write 5.98$"),
     ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "24.10.2026"}}, "from as_of, 2026-11-24: that day is past$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": 2027}},  # 38 and 403 days
+     "ends_in_months: 2027 is not usable; it should be months from as_of, 2026-11-24: the year 2027 begins in 1.25 and ends in 13"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": {"value": 1900, "source": "a letter"}}}, "and at most 1200$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "committed_until": "2027-06-30"}},
+     "incumbent: committed_until 2027-06-30 needs committed_usd_per_month, what is owed until then whether used or not$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "committed_until": "2027-06-30", "seats": {"users": 5, "usd_per_month": 30}}},
+     "needs committed_usd_per_month, .*, or seats.committed_until for what is paid today$"),
     ({"horizon_months": "2028-11-24"}, "from as_of, 2026-11-24: write 24$"),  # 731 days
     ({"timing": {"months_to_live": {"api": "soon"}}}, "'soon' is not usable; it should be a valid number$"),
 ])

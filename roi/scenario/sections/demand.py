@@ -11,7 +11,7 @@ from roi.scenario.quantity import (
     Deadline,
     Discount,
     Fraction,
-    Months,
+    MonthsAhead,
     Name,
     NonNegative,
     PerYear,
@@ -24,7 +24,7 @@ from roi.scenario.quantity import (
     spread,
     unit,
 )
-from roi.scenario.sections.apis import FlexibleTier
+from roi.scenario.sections.apis import FlexibleTier, check_commitment
 from roi.units import HOURS_PER_DAY
 
 BURST_WITHIN_HOUR: Final = Spread(
@@ -294,7 +294,7 @@ class Incumbent(Section):
     """Units that are paid today in place of tokens."""
     seats: Seats | None = None
     """Seats that are paid today in place of tokens."""
-    ends_in_months: Months | None = None
+    ends_in_months: MonthsAhead | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Price of the model you would move to when this one ends, over its own then; left out = drift.successor_price_ratio."""
@@ -321,8 +321,10 @@ class Incumbent(Section):
 
     @model_validator(mode="after")
     def _commitment_has_an_end(self) -> Self:
-        if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
-            raise ValueError("committed_usd_per_month needs committed_until")
+        units = next((x for x in ("seats", "provisioned_throughput") if getattr(self, x) is not None), None)
+        check_commitment(self.committed_usd_per_month, self.committed_until,
+                         stated="committed_usd_per_month" in self.model_fields_set,
+                         instead=f", or {units}.committed_until for what is paid today" if units else "")
         return self
 
     @model_validator(mode="after")

@@ -258,6 +258,7 @@ def find_served(
     mine = [s for s in servers if engine is None or s.stored.profile.engine is None or s.family == engine]
     adapted = next((s for s in mine if s.adapters), None)
     same = [s for s in mine if _plan_of(s.stored.profile) == (shape.id, tensor_parallel, weight_dtype, kv_dtype)]
+    served: Served | None
     if same:
         server, fit = same[0], same[0].fit
         adapted = server if server.adapters else adapted

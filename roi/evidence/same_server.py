@@ -34,7 +34,8 @@ def pooled(profiles: Sequence[StoredProfile[ServeProfile]]) -> list[tuple[Pooled
 def software(profile: ServeProfile) -> str:
     """Engine, version, driver and power limit of a profile, as far as they are known, in words."""
     e = profile.environment
-    known = (profile.engine_version, e.driver and f"driver {e.driver}", e.power_limit_w and f"limit {e.power_limit_w:.0f} W")
+    known = [profile.engine_version, f"driver {e.driver}" if e.driver else None,
+             f"limit {e.power_limit_w:.0f} W" if e.power_limit_w else None]
     return " ".join(filter(None, (profile.engine, *known))) if any(known) else "of a version that nobody says"
 
 
@@ -61,7 +62,7 @@ def _loads(
     points: tuple[ServePoint, ...], others: Iterable[StoredProfile[ServeProfile]],
 ) -> tuple[tuple[ServePoint, ...], tuple[str, ...]]:
     """The points, with those of loads that only older profiles have; and the names of these."""
-    seen, names = {_load(point) for point in points if point.complete}, []
+    seen, names = {_load(point) for point in points if point.complete}, list[str]()
     for stored in others:
         more = tuple(point for point in stored.profile.points if point.complete and _load(point) not in seen)
         seen |= {_load(point) for point in more}

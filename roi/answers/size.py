@@ -25,7 +25,7 @@ from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.api_bill import service_of_long
 from roi.economics.lines.api_request import long_share, without_long
-from roi.economics.lines.calendar import incumbent_share
+from roi.economics.lines.calendar import committed_share
 from roi.economics.lines.line import FarVolume, far_volume, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import cost_lines
@@ -338,8 +338,8 @@ def _late_api(resolved: Resolved, options: Mapping[str, Option], system: str, sl
 
 def _rent_levels(shared: Shared, option: Option, plan: FleetPlan) -> Array:
     """Rent of a plan that is rented over today's, by month: as it drifts, and 1 while a commitment runs."""
-    bound = incumbent_share(option.months_to_live, plan.offer.minimum_months, shared.horizon).whole > 0
-    return np.where(bound & (plan.offer.minimum_months > 0), 1.0, rent_level(shared))
+    bound = committed_share(option.months_to_live, plan.offer.minimum_months, shared.horizon)
+    return np.asarray(bound + (1.0 - bound) * rent_level(shared))
 
 
 def _check_context(calls: Lengths, shape: ModelShape) -> None:

@@ -234,10 +234,14 @@ def size_plan(
 
 
 def _on_trace(plan: FleetPlan, load: Load, known: KnownRuns) -> FleetPlan:
-    """The plan with what it holds of the trace: what a step takes of a prompt, and what is in flight, go by its calls."""
+    """The plan with what it holds of the trace: what a step takes of a prompt, and what is in flight, go by its calls.
+
+    A capacity that is stated says nothing of a trace's bursts: they are replayed as those of any other plan.
+    """
     evidence = plan_evidence(known, plan.serving, load.traffic)
     if plan.evidence.basis is Basis.STATED:
-        evidence = replace(plan.evidence, server=evidence.server)
+        row = plan.evidence.speed_path.removesuffix(".speed")
+        evidence = replace(evidence, source=f"{evidence.source}; {row}.requests_per_s is not taken: a trace is replayed")
     speeds = evidence.ends(speed for _, speed in evidence.spreads)
     capacity = plan_capacity(plan.serving, load.traffic, evidence.server, load.slo, speeds, evidence.unsure_bytes,
                              evidence.measured, evidence.published)

@@ -10,7 +10,7 @@ import numpy as np
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, engine_on, find_engine
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.errors import InputError, first_of
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.line_scatter import load_half
@@ -20,6 +20,7 @@ from roi.estimate.serving.replica_memory import EngineHabits, as_cached
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
+from roi.evidence.same_server import Pooled, pooled, software
 from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
@@ -32,6 +33,8 @@ from roi.store.profiles.lookup import of_card
 
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
+ASIDE: Final = 2
+"""Profiles that are named of those that are not taken."""
 
 
 class ServeFit(NamedTuple):
@@ -100,6 +103,13 @@ class MeasuredServer:
     held_out: tuple[HoldOut, ...]
     adapters: tuple[AdapterSpeed, ...] = ()
     """Speed with unmerged adapters over the base's, where the profile has both."""
+    older: tuple[str, ...] = ()
+    """Names of older profiles of the same server and software whose loads are fitted with the newest's."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the profiles that it was fitted on, newest first."""
+        return self.stored.name, *self.older
 
     @property
     def family(self) -> str | None:
@@ -199,26 +209,38 @@ def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> fl
 
 
 def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]:
-    """(servers measured on this card that a step was fitted on, newest first; (profile, why not) of the others)."""
-    found, passed = [], []
-    for stored in of_card(store, ServeProfile, gpu):
-        profile = stored.profile
-        try:
-            shape, card = as_cached(find_model(profile.model, exact=True), _habits(profile)), find_gpu(gpu)
-        except InputError as error:
-            passed.append((stored.name, str(error)))
-            continue
-        fit = _fitted(profile, shape, card)
-        if all(point.adapter == "unmerged" for point in profile.points):
-            passed.append((stored.name, "it holds unmerged adapters alone, and not the base beside them"))
-        elif fit.iteration is None:
-            passed.append((stored.name, fit.rejected[0]))
-        elif profile.weight_dtype is None:
-            passed.append((stored.name, "nobody said in which format the weights were: --weight-dtype of roi profile serve"))
+    """(servers measured on this card that a step was fitted on, newest first; (profile, why not) of the others).
+
+    Profiles of one server and software count as one (`pooled`); where nothing can be fitted on all of them, each by itself.
+    """
+    found, passed = list[MeasuredServer](), list[tuple[str, str]]()
+    for joined, alone in pooled(of_card(store, ServeProfile, gpu)):
+        server = _server(joined, gpu)
+        if isinstance(server, str) and joined.older:
+            apart = [(stored.name, _server(Pooled(stored), gpu)) for stored in alone]
         else:
-            slower = adapter_speeds(profile, fit, shape)
-            found.append(MeasuredServer(stored, shape, card, fit, _held_out(profile, fit, shape), slower))
+            apart = [(joined.stored.name, server)]
+        found += [each for _, each in apart if isinstance(each, MeasuredServer)]
+        passed += [(name, why) for name, why in apart if isinstance(why, str)]
     return tuple(found), tuple(passed)
+
+
+def _server(joined: Pooled, gpu: str) -> MeasuredServer | str:
+    """The server that these profiles measured on the card, or why nothing can be taken from them."""
+    profile = joined.stored.profile
+    try:
+        shape, card = as_cached(find_model(profile.model, exact=True), _habits(profile)), find_gpu(gpu)
+    except InputError as error:
+        return str(error)
+    fit = _fitted(profile, shape, card)
+    if all(point.adapter == "unmerged" for point in profile.points):
+        return "it holds unmerged adapters alone, and not the base beside them"
+    if fit.iteration is None:
+        return fit.rejected[0]
+    if profile.weight_dtype is None:
+        return "nobody said in which format the weights were: --weight-dtype of roi profile serve"
+    slower = adapter_speeds(profile, fit, shape)
+    return MeasuredServer(joined.stored, shape, card, fit, _held_out(profile, fit, shape), slower, joined.older)
 
 
 def find_served(
@@ -227,34 +249,36 @@ def find_served(
 ) -> Served | None:
     """The step of this plan on the card of `servers`; None where none was measured.
 
-    The newest profile of the same model, GPUs and formats is taken as it is; its interval is at most that of what is published,
-    unless it contradicts it. Otherwise the published coefficients of the plan hold at the speed that profiles of other plans on
-    this card with one engine (`engine`, else that of the newest), and `rows` of tables, leave of the published one (own_speed).
-    `prefill_context` is the mean number of tokens before a computed prompt token.
+    The newest profile of the same model, GPUs and formats is taken as it is, with the loads of older ones of its server and
+    software; its interval is at most that of what is published, unless it contradicts it. Otherwise the published coefficients
+    of the plan hold at the speed that profiles of other plans on this card with one engine (`engine`, else that of the newest),
+    and `rows` of tables, leave of the published one (own_speed). `prefill_context` is the mean number of tokens before a
+    computed prompt token.
     """
     mine = [s for s in servers if engine is None or s.stored.profile.engine is None or s.family == engine]
-    served, adapted = None, next((s for s in mine if s.adapters), None)
-    for server in mine:
-        p = server.stored.profile
-        same = (canonical_model(p.model), p.gpus, p.weight_dtype, p.kv_dtype or "bf16")
-        if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
-            adapted = server if server.adapters else adapted
-            unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
-            speed = _as_measured(server, unchecked)
-            served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
-                            step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
-                            kv_capacity_tokens=p.kv_capacity_tokens, prompts_alone=server.fit.prompts_alone,
-                            server=server)
-            break
-    if served is None and mine:
-        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context, rows)
+    adapted = next((s for s in mine if s.adapters), None)
+    same = [s for s in mine if _plan_of(s.stored.profile) == (shape.id, tensor_parallel, weight_dtype, kv_dtype)]
+    served: Served | None
+    if same:
+        server, fit = same[0], same[0].fit
+        adapted = server if server.adapters else adapted
+        served = Served(
+            iteration=server.step, request_s=fit.request_s, speed=_as_measured(server, same[1:]), profiles=server.names,
+            step_tokens=fit.step_tokens, sequence_limit=fit.sequence_limit, prompts_alone=fit.prompts_alone, server=server,
+            kv_capacity_tokens=server.stored.profile.kv_capacity_tokens)
+    else:
+        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context, rows) if mine else None
     if served is None or adapted is None:
         return served
     return replace(served, adapters=adapted.adapters, adapters_of=adapted.stored.name)
 
 
-def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
-    """The spread of a profile of this very plan, and what it did to what is published."""
+def _plan_of(profile: ServeProfile) -> tuple[str, int, str | None, str]:
+    return canonical_model(profile.model), profile.gpus, profile.weight_dtype, profile.kv_dtype or "bf16"
+
+
+def _as_measured(server: MeasuredServer, aside: Sequence[MeasuredServer]) -> Fact:
+    """The spread of a profile of this very plan, and what it did to what is published; `aside`: others of it, not taken."""
     profile, engine = server.stored.profile, _published(server.family)
     ends = known_ends(engine, server.gpu.id, server.shape.id, mixture=server.shape.mixture)
     over = speed_over(server, engine.engine)
@@ -265,7 +289,11 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
                     (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
     measured = server.fit.measured
     loaded = "" if measured is None else f" with up to {measured.in_flight:,.0f} in flight"
-    said = f"profile {server.stored.name}{loaded}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
+    unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
+    more = f" and {len(server.older)} older of the same server, {server.fit.points} loads," if server.older else ""
+    said = f"profile {server.stored.name}{more}{loaded}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
+    if left := [f"{name} ({software(each.stored.profile)})" for each in aside for name in each.names]:
+        said += f"; older, and not known to be of its software ({software(profile)}), so not taken: {first_of(left, ASIDE)}"
     return _speed(half, Basis.MEASURED, said, profile)
 
 
@@ -290,9 +318,9 @@ def _transferred(
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''}, {gpu.id}, {kind}"
     source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of}: {found.told}"
     return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
-                  speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),
-                  step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone,
-                  as_many=found.as_many, of_model=found.of_model)
+                  speed=_speed(found.half, Basis.CALIBRATED, source, newest),
+                  profiles=tuple(name for s in alike for name in s.names), step_tokens=servers[0].fit.step_tokens,
+                  prompts_alone=servers[0].fit.prompts_alone, as_many=found.as_many, of_model=found.of_model)
 
 
 def _published_step(

@@ -11,7 +11,7 @@ from roi.errors import InputError, nearest_file
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.formats.own_rows import NAMES
 from roi.quality.measured import Measured
-from roi.resolution.paired_scores import told_unlike
+from roi.resolution.scores.paired_scores import told_unlike
 
 ENOUGH: Final = 200
 """Items below which a set is small: 200 to 500 are usual."""

@@ -1,19 +1,23 @@
 """How a field of the scenario is explained: its words and bounds, what it is in a scenario, and what it moves."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from roi.answers.help import FieldAnswer, Moves
 from roi.errors import first_of
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_range, figure, quantity
-from roi.scenario.meaning import Meaning
+from roi.scenario.meaning import Meaning, field_paths, meaning_of
 from roi.scenario.quantity import Spread
 
 UNITS = {
     "1/year": "as a share a year, 0.1 for 10%", "share": "as a share, 0.8 for 80%", "s": "in seconds", "ratio": "as a ratio",
 }  # fmt: skip
 """How a number is written, where its unit does not say it."""
+INSTEAD: Final = re.compile(r"left out[^=;.]*= (?:[^=;.]* )?([a-z_]+(?:\.[a-z_]+)+)")
+"""What a meaning says of the field whose value holds where it is left out."""
 SHOWN = 5
 """Options of which the report says what a field moves."""
 
@@ -51,8 +55,7 @@ def _notes(a: FieldAnswer) -> Iterator[str]:
     unit = f", {UNITS.get(m.unit, f'in {m.unit}')}" if m.unit else ""
     yield f"Write: {m.kind}{unit}{f' ({m.bounds})' if m.bounds else ''}."
     if not m.fields:
-        reason = f" ({m.default.source})" if isinstance(m.default, Spread) and m.default.source else ""
-        yield f"Left out: {_left_out(m)}{reason}."
+        yield f"Left out: {_default(m)}."
     if not a.inside and a.scenario is None:
         yield f"Here: no scenario given; roi help {m.path} FILE says what it is there, and what it moves."
     elif not a.inside:
@@ -93,6 +96,19 @@ def _left_out(m: Meaning) -> str:
     if m.needed:
         return "an error, since it must be given"
     return "the defaults inside" if m.fields else _value(m.default, m.unit)
+
+
+def _default(m: Meaning) -> str:
+    """What holds where the field is not written, and why; where that is another field's value, that one and its default."""
+    other = INSTEAD.search(m.meaning) if m.default in (None, {}) else None
+    if other is not None and other[1] in field_paths():
+        instead = meaning_of(other[1])
+        if isinstance(instead.default, (Spread, int, float)) and not isinstance(instead.default, bool):
+            return f"{other[1]}, by default {_default(instead)}"
+    if m.default in (None, {}) and "left out = " in m.meaning:
+        return "as said above"
+    reason = f" ({m.default.source})" if isinstance(m.default, Spread) and m.default.source else ""
+    return f"{_left_out(m)}{reason}"
 
 
 def _value(value: object, unit: str) -> str:

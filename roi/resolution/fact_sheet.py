@@ -45,6 +45,12 @@ class FactSheet:
         """A name, flag, list or exact number that the user chose, or that follows from what the user chose."""
         self.add(path, value, unit, basis=Basis.STATED, source=source)
 
+    def tell(self, path: str, told: str) -> None:
+        """A text of the Case, behind what it tells at the path already; a warning too."""
+        before = self.facts.pop(path, None)
+        self.state(path, told if before is None else f"{before.value}; {told}")
+        self.warnings.append(told)
+
     def quantity(self, path: str, q: float | Spread, unit: str, *, stated: bool, source: str) -> None:
         """A quantity of the scenario: stated by the user, or a default with its reason."""
         s = as_spread(q)

@@ -23,6 +23,8 @@ KINDS = ((KEEPS_MODEL - {"stay"}) | LEVERS | SELF_HOSTED
 EVERYBODY = ("all", "all but stay")
 UNUSED = "unused"
 """Path of the names under quality, tokens and apis that no incumbent or candidate has."""
+IN_VAIN = "quality.in_vain"
+"""Path of what is told of rates and shares of a gate that no option has."""
 ALIKE = 0.8
 """Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 
@@ -141,12 +143,12 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
         if field == "apis":
             _refuse_near(name, allowed, systems)
         if name in systems:  # a rate of what a candidate keeps or hands on
-            why = "state its share in quality.escalated"
+            why = "for its share in quality.escalated is not stated"
             if name in map(model_part, (*s.candidates.api_models, *s.candidates.hosted_models)):
                 why = "it is first in no cascade (candidates.cascade_first)"
             if name == s.incumbent.model:
                 why = "it is the incumbent"
-            sheet.warnings.append(f"{field}.{name}: not used; {name} hands nothing on: {why}")
+            sheet.tell(IN_VAIN, f"{field}.{name} moves nothing: {name} hands nothing on, {why}")
             continue
         if field == "quality.scores" and any(same_weights(name, system) for system in systems):
             continue

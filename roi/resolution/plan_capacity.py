@@ -307,8 +307,9 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         basis = Basis.CALIBRATED if engine.known(plan.gpu.id) in engine.gpus else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:
-        name = slug("-".join(name.removesuffix(".json") for name in served.profiles))
-        name = name if served.speed.basis is Basis.MEASURED else f"{name}-{which}"
+        measured = served.speed.basis is Basis.MEASURED  # by the newest, whose server's older ones go with it
+        name = slug("-".join(name.removesuffix(".json") for name in served.profiles[: 1 if measured else None]))
+        name = name if measured else f"{name}-{which}"
         server, speed = _measured(base, served, plan, traffic), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)

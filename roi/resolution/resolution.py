@@ -22,10 +22,10 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.own_terms import add_option_terms, check_options, tell_spot_in_vain
-from roi.resolution.paired_scores import tell_caution
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.request_lengths import CACHED, length_rows
-from roi.resolution.system_scores import add_escalations
+from roi.resolution.scores.escalations import add_escalations
+from roi.resolution.scores.paired_scores import tell_caution
 from roi.resolution.template_facts import mark_template
 from roi.resolution.vendors.api_options import add_api_options
 from roi.resolution.vendors.hosted_options import add_hosted_options

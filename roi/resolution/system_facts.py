@@ -8,7 +8,7 @@ from roi.economics.inputs import Tokens, path_of
 from roi.errors import first_of
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_scores import add_score, add_share
+from roi.resolution.scores.system_scores import add_score, add_share
 from roi.scenario.quantity import Spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.sections.demand import Tokens as TokenRatios

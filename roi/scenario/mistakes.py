@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from roi.disk import packaged_rows
 from roi.errors import LONGEST_VALUE, InputError, allowed, day_meant, nearest, written
 from roi.scenario.meaning import entries_in, field_paths, section_in
-from roi.scenario.quantity import IN_USD, Section, as_meant, of_many
+from roi.scenario.quantity import IN_USD, Section, Spread, as_meant, of_many
 from roi.scenario.scenario import Scenario
 from roi.units import DAYS_PER_MONTH
 
@@ -29,6 +29,8 @@ WORDS = {
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 GLUED: Final = re.compile(r"(\w+)(?::| +)(\S+)")
 """A key in braces to which its value sticks: {value:9} is a key of that name, without a value."""
+NUMBER: Final = frozenset(Spread.model_fields)
+"""Keys of a number with its ends, which are of no block."""
 NAME: Final = "NAME"
 """Stands for an entry's name in a path of `field_paths`."""
 INSTEAD: Final = {
@@ -124,11 +126,16 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
 
 
 def _months_until(places: Sequence[str], kind: str, value: object, data: object) -> str:
-    """What to write for a day in the place of months from the as-of date until then; empty where none stands there."""
-    if not kind.startswith(("float", "int")) or FROM_AS_OF.isdisjoint(places):
+    """What to write for a day, or a year, in the place of months from the as-of date until then; empty where none stands."""
+    if not kind.startswith(("float", "int", "value_error")) or FROM_AS_OF.isdisjoint(places):
         return ""
+    value = value.get("value") if isinstance(value, dict) and kind == "value_error" else value
     word, today = str(value).strip(), str(data.get("as_of")) if isinstance(data, dict) else ""
     try:
+        if kind == "value_error":
+            begins, ends = ((date(int(word) + more, 1, 1) - date.fromisoformat(today)).days / DAYS_PER_MONTH for more in (0, 1))
+            year = f"the year {word} begins in {begins:.3g} and ends in {ends:.3g}"
+            return f"{word} is not usable; it should be months from as_of, {today}: {year}" if ends > 0 else ""
         day = date.fromisoformat(day_meant(word).removeprefix("; write ") or word)
         months = (day - date.fromisoformat(today)).days / DAYS_PER_MONTH
     except ValueError:
@@ -174,8 +181,8 @@ def _unknown(places: list[str], value: object, schema: type[Section]) -> str:
         return f"unknown key; nearest: {meant}"
     begun = [field for field in fields if field.startswith(f"{name}_")] or [
         field for field in fields if name in field.split("_") and f"per_{name}" not in field]  # usd_per_gpu is no gpu
-    elsewhere = _elsewhere(name) if schema is Scenario and not begun else []
     beside = begun or nearest(name, fields)
+    elsewhere = _elsewhere(name, value, fields) if schema is Scenario and not begun else []
     close = nearest(name, beside, cutoff=ALIKE) if elsewhere else beside
     near = ", ".join([*close, *elsewhere][:SHOWN])
     few = len(elsewhere) > 1 and not close and len(fields) <= 2 * SHOWN
@@ -190,11 +197,19 @@ def _meant(places: list[str]) -> str | None:
     return dotted if dotted != path and dotted in field_paths() else _read("other_names.csv").get(path)
 
 
-def _elsewhere(name: str) -> list[str]:
-    """The paths at which other blocks of a scenario have a field of this name."""
+def _elsewhere(name: str, value: object, beside: Sequence[str]) -> list[str]:
+    """The paths at which other blocks of a scenario have a field of this name, or one of those in a block that is none.
+
+    Else of one that is much like it, and more than all those `beside` it.
+    """
     lasts = {path: path.rpartition(".")[2] for path in field_paths()}
+    inside = {str(key) for key in value} if isinstance(value, dict) else set[str]()
     found = [path for path, last in lasts.items() if last == name] or [
-        path for path, last in lasts.items() if last.startswith(f"{name}_") and NAME not in path]
+        path for path, last in lasts.items() if last.startswith(f"{name}_") and NAME not in path] or [
+        path for path, last in lasts.items() if last in inside and last not in NUMBER]
+    if not found:
+        alike = nearest(name, {*beside, *lasts.values()} - NUMBER, 1, cutoff=ALIKE)
+        found = [path for path, last in lasts.items() if last in alike and last not in beside]
     return [path if "." in path else f"{path} at the top level" for path in found]
 
 

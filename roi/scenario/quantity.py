@@ -178,6 +178,8 @@ Headroom = Annotated[float | Spread, AfterValidator(Within(0.0, 0.9)), unit("sha
 PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1/year")]
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
+MonthsAhead = Annotated[float | Spread, AfterValidator(Within(0.0, 1200.0)), unit("months")]
+"""From the as-of date on, within a century: a year is no number of months."""
 Hours = Annotated[NonNegative, unit("hours")]
 Deadline = Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False, json_schema_extra={"unit": "hours"})]
 """Hours within which an answer is wanted, or promised."""

@@ -78,6 +78,20 @@ def test_replicas_of_a_trace_never_fall_when_it_runs_faster(file, tmp_path):
     assert needed[-1] > needed[0]
 
 
+def test_a_trace_is_replayed_by_the_server_and_not_by_a_capacity_that_is_stated(file, tmp_path):
+    """At 0.5 requests/s a replica it takes as many, in the same interval, as without; only the scenario's peak takes more."""
+    rows = "".join(f"{k / 10:.1f},600,60\n" for k in range(200))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    stated = "serving.capacities=[{model: qwen3-8b, gpu: L40S, requests_per_s: 0.5}]"
+    own, other = (sized(file, *more, "candidates.gpus=[L40S]", trace=read_trace(tmp_path / "t.csv")).plans[0]
+                  for more in ((), (stated,)))
+    assert [(p.replicas, p.replicas_fast, p.replicas_slow, p.basis) for p in (own, other)] == [
+        (own.replicas, own.replicas_fast, own.replicas_slow, own.basis)] * 2
+    assert other.basis != "stated"
+    assert other.evidence == f"{own.evidence}; serving.capacities.0.requests_per_s is not taken: a trace is replayed"
+    assert "as stated" not in other.source
+
+
 def test_each_fleet_of_the_frontier_is_dearer_and_faster_than_the_one_before(file):
     fleets = [fleet for _, fleet in frontier(sized(file, "candidates.gpus=[L40S,H100-80GB-SXM]"))]
     assert len(fleets) > 1

@@ -6,6 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roi.cli import main
+from roi.resolution.resolution import PEAK_DEFAULT
+from roi.resolution.system_facts import TOKEN_RATIO
+from roi.scenario.meaning import meaning_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MINE = """\
@@ -41,6 +44,21 @@ def test_a_field_is_explained_without_a_scenario():
     assert "Write: a number or {value, low, high, source}, as a share, 0.8 for 80%" in text
     assert "Left out: 0%." in text
     assert "no scenario given" in text
+
+
+@pytest.mark.parametrize(("field", "told"), [
+    ("quality.escalated", "quality.cascade_escalated_share, by default 20%, 5 to 95%: 5% to 50% (share that a cheap"),
+    ("options.NAME.evaluation_usd", "evaluation.usd, by default $100, 5 to 95%: $20 to $500 (API and GPU"),
+    ("workload.peak_to_mean", "as said above."), ("tokens.NAME.ratio", "as said above."),
+])  # fmt: skip
+def test_where_another_fields_value_holds_for_one_left_out_its_default_is_told(field, told):
+    assert f"Left out: {told}" in " ".join(ask("help", field).stdout.split())
+
+
+def test_what_is_said_above_is_what_is_assumed():
+    for field, (value, low, high) in (("workload.peak_to_mean", (PEAK_DEFAULT.value, PEAK_DEFAULT.low, PEAK_DEFAULT.high)),
+                                      ("tokens.NAME.ratio", TOKEN_RATIO)):
+        assert f"{value:g} (5 to 95%: {low:g} to {high:g})" in meaning_of(field).meaning
 
 
 def test_a_field_in_a_scenario_has_its_value_its_basis_and_what_it_moves(mine):

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, HYBRID, SELF, quiet, world
 
+from roi.economics.decision.comparison import compare
 from roi.economics.lines.api_bill import service
 from roi.errors import ScenarioError, UnknownName
 from roi.estimate.replay.load_curve import Slo
+from roi.report.comparison.remarks.stated import for_nothing
 from roi.resolution.plan_capacity import slo_of
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import check_scenario
@@ -39,13 +41,21 @@ def test_what_embeds_hands_nothing_on() -> None:
 
 def test_a_rate_of_what_a_plain_api_keeps_says_that_it_hands_nothing_on() -> None:
     found = resolved(candidates=PLAIN, quality={"kept_error_rate": {"gpt-6-luna": 0.05, "gpt-5.4": 0.05}}).warnings
-    told = "gpt-6-luna hands nothing on: it is first in no cascade (candidates.cascade_first)"
-    assert f"quality.kept_error_rate.gpt-6-luna: not used; {told}" in found
-    assert "quality.kept_error_rate.gpt-5.4: not used; gpt-5.4 hands nothing on: it is the incumbent" in found
+    told = "gpt-6-luna hands nothing on, it is first in no cascade (candidates.cascade_first)"
+    assert f"quality.kept_error_rate.gpt-6-luna moves nothing: {told}" in found
+    assert "quality.kept_error_rate.gpt-5.4 moves nothing: gpt-5.4 hands nothing on, it is the incumbent" in found
     assert not any("kept_error_rate" in w for w in found if "names no such incumbent" in w)
     served = resolved(quality={"kept_error_rate": {"qwen3-8b": 0.05}}).warnings
-    told = "qwen3-8b hands nothing on: state its share in quality.escalated"
-    assert f"quality.kept_error_rate.qwen3-8b: not used; {told}" in served
+    told = "qwen3-8b hands nothing on, for its share in quality.escalated is not stated"
+    assert f"quality.kept_error_rate.qwen3-8b moves nothing: {told}" in served
+
+
+def test_a_share_and_rates_of_a_gate_that_no_option_has_stand_on_the_screen() -> None:
+    """Both as one remark, in the order in which they are found; they were told in --full alone."""
+    rates = {"escalated": {"gpt-6-luna": 0.2}, "kept_error_rate": {"gpt-5.4": 0.05}}
+    (told,) = for_nothing(compare(resolved(candidates=PLAIN, quality=rates).case))
+    assert told.startswith("quality.kept_error_rate.gpt-5.4 moves nothing: gpt-5.4 hands nothing on, it is the incumbent;"
+                           " quality.escalated.gpt-6-luna moves nothing: gpt-6-luna hands nothing on")
 
 
 def test_a_rate_of_an_unknown_name_offers_the_systems_there_are() -> None:

@@ -261,6 +261,9 @@ MINIMAL: dict[str, Any] = {
     ("serving.prefill_replicas=2", "no field; plans have replicas that compute prompts and answers alike"),
     ("serving.max_num_seqs=64", "no field; steps, batches and memory are the engine's own defaults for the card"),
     ("serving.enable_prefix_caching=false", "no field; servers of your own keep shared prefixes: workload.shared_prefix"),
+    ("workload.head_room=0.2", "workload.head_room: unknown key; nearest: serving.headroom"),
+    ("people.usd_per_eror=1", "people.usd_per_eror: unknown key; nearest: usd_per_hour, quality.usd_per_error"),
+    ("serving.slo={ttft_p95_s: 2}", "serving.slo: unknown key; nearest: workload.ttft_p95_s, incumbent.ttft_p95_s"),
     ("serving.max_loras=8", "serving.max_loras: unknown key; nearest: adapter_slots"),
     ("serving.weight_dtypes=[nf4]", "serving.weight_dtypes.0: 'nf4' is not usable; no server's speed with bitsandbytes' NF4"),
     ("serving.weight_dtypes=[float16]", "serving.weight_dtypes.0: 'float16' is not usable; write fp16"),
@@ -490,6 +493,13 @@ def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name
     ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "2027-05-25"}},  # 182 days, of 365 / 12 a month
      "incumbent.ends_in_months: '2027-05-25' is not usable; it should be months from as_of, 2026-11-24: write 5.98$"),
     ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": "24.10.2026"}}, "from as_of, 2026-11-24: that day is past$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": 2027}},  # 38 and 403 days
+     "ends_in_months: 2027 is not usable; it should be months from as_of, 2026-11-24: the year 2027 begins in 1.25 and ends"),
+    ({"incumbent": {**MINIMAL["incumbent"], "ends_in_months": {"value": 1900, "source": "a letter"}}}, "and at most 1200$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "committed_until": "2027-06-30"}},
+     "incumbent: committed_until 2027-06-30 needs committed_usd_per_month, what is owed until then whether used or not$"),
+    ({"incumbent": {**MINIMAL["incumbent"], "committed_until": "2027-06-30", "seats": {"users": 5, "usd_per_month": 30}}},
+     "needs committed_usd_per_month, .*, or seats.committed_until for what is paid today$"),
     ({"horizon_months": "2028-11-24"}, "from as_of, 2026-11-24: write 24$"),  # 731 days
     ({"timing": {"months_to_live": {"api": "soon"}}}, "'soon' is not usable; it should be a valid number$"),
 ])

@@ -438,10 +438,13 @@ def test_folders_are_searched_in_order_and_each_once(tmp_path, monkeypatch):
     assert profile_folders() == usual[1:]
 
 
-def test_a_given_folder_that_is_absent_or_a_file_is_named(tmp_path):
+def test_a_given_folder_that_is_absent_or_a_file_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--profiles: no folder .*absent"):
         profile_folders([tmp_path / "absent"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"--profiles: file is not .*; give the one that it lies in, the current folder, \.$"):
+        profile_folders([Path("file")])
     with pytest.raises(InputError, match=r"--profiles: .*file is not a folder; give the one that it lies in, .*"):
         profile_folders([tmp_path / "file"])
 

@@ -13,7 +13,7 @@ Facts = Mapping[str, Fact]
 PRICES, VOLUME, QUALITY, EVIDENCE, OPTIONS, TERMS = GROUPS = ("prices", "volume", "quality", "evidence", "options", "terms")
 """What a cause can belong to, in the order in which causes are told and moved."""
 UNSAID: Final = frozenset({"title", "as_of", "reconciliation.told", "unused", "workload.unsure", "prices.unusual",
-                            "candidates.spot", "quality.gate_doubt", "workload.tokens_told"})
+                            "candidates.spot", "quality.gate_doubt", "quality.in_vain", "workload.tokens_told"})
 """Facts that name the Case, or say how others came about, and nothing of the decision."""
 ROOMS: Final = ("systems.", "vendors.", "apis.", "changes.", "kinds.", "quality.evaluation_noise.", "purchase.",
                 "serving.speed.", "serving.adapter_speed.", "options.")

@@ -101,6 +101,11 @@ def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon:
     return _share(left, 0.0, horizon, lambda number: by_month(np.subtract, left, number - 1.0))
 
 
+def committed_share(months_to_live: Number, minimum_months: Number, horizon: int) -> Array:
+    """Share of each month until the end of a commitment that runs from go-live on, shape (..., H); 0 without one."""
+    return np.asanyarray(incumbent_share(months_to_live, minimum_months, horizon).whole * (np.asanyarray(minimum_months) > 0))
+
+
 def _share(until: Number, after: float, horizon: int, of: Callable[[Array], Array]) -> Share:
     """What `of` makes of the months, kept within 0 and 1, which is `after` in each that begins when `until` months are over."""
     plain = isinstance(until, float) or type(until) is np.ndarray

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, growth_path, incumbent_share, last_month
+from roi.economics.lines.calendar import Share, committed_share, growth_path, last_month
 from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import Along, Line, any_positive, each_month, is_zero, pick, rent_level
 from roi.economics.lines.line_kind import LineKind
@@ -217,43 +217,54 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
 
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Share) -> list[Line]:
-    """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
+    """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back.
+
+    The month in which it ends counts by its share: of the rest of it as many GPUs are paid as are needed, at the rent of then.
+    """
     drift, free = rent_level(shared), is_zero(plan.minimum_months)
-    needed, spare = (months.needed, months.spare_gpus) if free else (None, None)
-    bare: Number = months.gpus_without_spares if needed is None else needed
-    if not free:
-        bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon).whole > 0
-        bound &= np.asanyarray(plan.minimum_months) > 0
-        drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (months.gpus, months.gpus_without_spares))
-        spare = gpus - bare
-    elif spare is None:
-        spare = months.gpus - bare
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
+    bound = np.zeros(shared.horizon) if free else committed_share(option.months_to_live, plan.minimum_months, shared.horizon)
 
-    def arithmetic(gpus: Number, month: int) -> str:
-        moved = pick(drift, month)
-        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {_rents_told(shared, month)}"
+    def arithmetic(gpus: Number, paid: Number, month: int) -> str:
+        moved = pick(paid, month) / pick(gpus, month) if pick(gpus, month) else 1.0
+        part = "" if pick(bound, month) in {0.0, 1.0} else f", at the agreed one for {pick(bound, month):.4g} of the month"
+        drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {_rents_told(shared, month)}{part}"
         return (
             f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
             f" x {pick(live.whole, month):.4g} of the month{drifted}{of_the_fleet(option.fleet_share)}"
         )
 
-    def line(name: str, facts: tuple[str, ...], gpus: Number) -> Line:
-        steady = np.shape(gpus)[-1:] != (shared.horizon,)
-        along = Along(drift, gpus * rate, live) if steady else Along(shared.product(np.asanyarray(gpus), drift), rate, live)
-        return Line(name=name, kind=LineKind.RENT, **along._asdict(), facts=(price, *facts),
-                    arithmetic=lambda month: arithmetic(live.where_any(gpus), month))
+    def line(name: str, facts: tuple[str, ...], gpus: Number, paid: Array | None = None) -> Line:
+        """`paid`: GPUs x their rent over today's, where that is not `gpus` x the drift."""
+        if paid is not None:
+            along = Along(paid, rate, live)
+        elif np.shape(gpus)[-1:] != (shared.horizon,):
+            along = Along(drift, gpus * rate, live)
+        else:
+            along = Along(shared.product(np.asanyarray(gpus), drift), rate, live)
+        return Line(
+            name=name, kind=LineKind.RENT, **along._asdict(), facts=(price, *facts), arithmetic=lambda month: arithmetic(
+                live.where_any(gpus), live.where_any(gpus * drift if paid is None else paid), month))
 
-    lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
-    if any_positive(spare):
-        lines.append(line("GPU rent, redundancy", ("serving.spares",), spare))
+    names = (("GPU rent", (plan.path + "capacity_requests_per_s", *speeds)), ("GPU rent, redundancy", ("serving.spares",)))
     if free:
-        return lines
-    each = np.asanyarray(plan.usd_per_gpu_hour * drift)
-    return lines + _unused_commitment(shared, option, plan, np.asanyarray(bare + spare), each)
+        bare: Number = months.gpus_without_spares if months.needed is None else months.needed
+        spare = months.gpus - bare if months.spare_gpus is None else months.spare_gpus
+        return [line(*names[0], bare), *([line(*names[1], spare)] if any_positive(spare) else [])]
+
+    def kept(gpus: Array) -> tuple[Array, Array]:
+        """GPUs that are paid, of the month in which the commitment ends on average, and the same x their rent over today's."""
+        held, later = bound * accumulate(np.maximum, gpus), (1.0 - bound) * gpus
+        return np.asanyarray(held + later), np.asanyarray(held + later * drift)
+
+    (gpus, paid), (bare, paid_bare) = kept(months.gpus), kept(months.gpus_without_spares)
+    lines = [line(*names[0], bare, paid_bare)]
+    if any_positive(gpus - bare):
+        lines.append(line(*names[1], gpus - bare, np.asanyarray(paid - paid_bare)))
+    each = np.asanyarray(plan.usd_per_gpu_hour * (bound + (1.0 - bound) * drift))
+    return lines + _unused_commitment(shared, option, plan, gpus, each)
 
 
 def _rents_told(shared: Shared, month: int) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Number, Option, Shared, path_of
 from roi.economics.lines.api_bill import service
-from roi.economics.lines.calendar import EXACT, Share, growth_path, incumbent_share, last_month, months
+from roi.economics.lines.calendar import EXACT, Share, committed_share, growth_path, incumbent_share, last_month, months
 from roi.economics.lines.line import Line, any_positive, billed_requests, mean_load, pick, requests
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import successors
@@ -192,16 +192,16 @@ def paid_by_token(shared: Shared, to: Option, share: Share) -> Share:
 def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]:
     """Whole units of provisioned throughput for each month's own peak, paid by the month and to the end of their commitment.
 
-    While the first commitment runs (from go-live on), a falling load gives no unit back; what is owed beyond the horizon is
-    paid in the last month. No request overflows to another price.
+    While the first commitment runs (from go-live on), a falling load gives no unit back, and in the month in which it ends for
+    its share of that; what is owed beyond the horizon is paid in the last month. No request overflows to another price.
     """
     terms = option.provisioned
     if terms is None:
         return []
     peak, each = mean_load(shared) * shared.peak_to_mean, unit_holds(shared, terms)
     units = np.where(live.whole > 0, np.maximum(units_needed(shared, terms), 1.0), 0.0)
-    bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon).whole > 0
-    units = np.where(bound, accumulate(np.maximum, units), units)
+    bound = committed_share(option.months_to_live, terms.minimum_months, shared.horizon)
+    units = np.asanyarray(bound * accumulate(np.maximum, units) + (1.0 - bound) * units)
     usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
     added = np.diff(accumulate(np.maximum, units), axis=-1, prepend=0.0)
     start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
@@ -212,7 +212,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
         facts=(*facts, "workload.peak_to_mean"), by_unit=True,
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(each):,.6g} a unit:"
-            f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"
+            f" {pick(units, month):,.6g} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"
         ),
     )]
     if np.any(owed > 0):

@@ -150,12 +150,13 @@ def _live_in(o: OptionResult) -> str:
 
 
 def _later(c: Comparison) -> list[str]:
-    """In how many months the leading option had better be live, and why; empty where as soon as it can is best."""
+    """When the leading option had better be live, why, and of when its figures are; empty where as soon as it can is best."""
     if c.better_later is None:
         return []
     months, gain = c.better_later
     live, why = c.leader.months_to_live + months, why_later(c, c.verdict.leader, months, c.verdict.counts)
-    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}."]
+    soonest = f"in {number_of(c.leader.months_to_live, 'month')}" if c.leader.months_to_live >= SOON else "at once"
+    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}. All figures: live {soonest}."]
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

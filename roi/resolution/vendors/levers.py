@@ -16,7 +16,7 @@ from roi.economics.worked_out import OptionFacts
 from roi.errors import ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.system_scores import add_score
+from roi.resolution.scores.system_scores import add_score
 from roi.resolution.vendors.api_terms import (
     add_option,
     add_price,

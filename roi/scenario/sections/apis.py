@@ -11,12 +11,13 @@ from roi.scenario.quantity import (
     Discount,
     Fraction,
     Hours,
-    Months,
+    MonthsAhead,
     NonNegative,
     PerYear,
     Positive,
     Section,
     Share,
+    Spread,
     as_spread,
     spread,
     unit,
@@ -93,7 +94,7 @@ class ApiTerms(Rates):
     """Spend that would be owed to this vendor from go-live on, whether used or not."""
     committed_until: Date | None = None
     """Last day of that commitment."""
-    ends_in_months: Months | None = None
+    ends_in_months: MonthsAhead | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Price of its successor over its own then; left out = drift.successor_price_ratio."""
@@ -108,12 +109,24 @@ class ApiTerms(Rates):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
-            raise ValueError("committed_usd_per_month needs committed_until")
+        check_commitment(self.committed_usd_per_month, self.committed_until,
+                         stated="committed_usd_per_month" in self.model_fields_set)
         days = [price.from_date for price in self.announced]
         if days != sorted(set(days)):
             raise ValueError("announced: write the prices in the order of their days, one a day")
         return self
+
+
+def check_commitment(usd: float | Spread, until: Date | None, *, stated: bool, instead: str = "") -> None:
+    """ValueError where a commitment has an amount and no end, or an end and no amount that is `stated`.
+
+    `instead`: what else may be meant by its end.
+    """
+    if as_spread(usd).value > 0 and until is None:
+        raise ValueError("committed_usd_per_month needs committed_until")
+    if until is not None and not stated:
+        raise ValueError(f"committed_until {until} needs committed_usd_per_month, what is owed until then whether used or"
+                         f" not{instead}")
 
 
 class ShorterPrompt(Section):

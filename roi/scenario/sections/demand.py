@@ -11,7 +11,7 @@ from roi.scenario.quantity import (
     Deadline,
     Discount,
     Fraction,
-    Months,
+    MonthsAhead,
     Name,
     NonNegative,
     PerYear,
@@ -24,7 +24,7 @@ from roi.scenario.quantity import (
     spread,
     unit,
 )
-from roi.scenario.sections.apis import FlexibleTier
+from roi.scenario.sections.apis import FlexibleTier, check_commitment
 from roi.units import HOURS_PER_DAY
 
 BURST_WITHIN_HOUR: Final = Spread(
@@ -101,7 +101,8 @@ class Workload(Section):
     """Hours within which what can wait must be answered; left out = a day. A batch tier that promises none by then is out, and
     servers of your own work what waits off in so many hours."""
     peak_to_mean: Annotated[AtLeastOne, unit("ratio")] | None = None
-    """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3."""
+    """Busiest minute over the mean, at least the busiest of hourly_weights; left out = from those, else 3 (5 to 95%: 2 to
+    5)."""
     hourly_weights: (
         Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=24, max_length=24)] | None
     ) = None
@@ -293,7 +294,7 @@ class Incumbent(Section):
     """Units that are paid today in place of tokens."""
     seats: Seats | None = None
     """Seats that are paid today in place of tokens."""
-    ends_in_months: Months | None = None
+    ends_in_months: MonthsAhead | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Price of the model you would move to when this one ends, over its own then; left out = drift.successor_price_ratio."""
@@ -320,8 +321,10 @@ class Incumbent(Section):
 
     @model_validator(mode="after")
     def _commitment_has_an_end(self) -> Self:
-        if as_spread(self.committed_usd_per_month).value > 0 and self.committed_until is None:
-            raise ValueError("committed_usd_per_month needs committed_until")
+        units = next((x for x in ("seats", "provisioned_throughput") if getattr(self, x) is not None), None)
+        check_commitment(self.committed_usd_per_month, self.committed_until,
+                         stated="committed_usd_per_month" in self.model_fields_set,
+                         instead=f", or {units}.committed_until for what is paid today" if units else "")
         return self
 
     @model_validator(mode="after")
@@ -377,7 +380,7 @@ class Tokens(Section):
     """How the same request looks to another model."""
 
     ratio: Annotated[Positive, unit("ratio")] | None = None
-    """Its tokens for the same text, over the incumbent's."""
+    """Its tokens for the same text, over the incumbent's; left out = of its tokenizer, else 1 (5 to 95%: 0.9 to 1.15)."""
     prompt_tokens_after_tuning: Annotated[NonNegative, unit("tokens")] | None = None
     """Shared prefix that a tuned model still needs (instructions and examples drop out)."""
     output_ratio: Annotated[Positive, unit("ratio")] | None = None

@@ -115,7 +115,8 @@ class Quality(Section):
     asked for less. What is absent is not evaluated. A counted share has half an item each way: 18 wrong of 300 are
     (18 + 1/2) / 301 wrong, 6.1%."""
     escalated: dict[Name, CountedShare] = Field(default_factory=dict)
-    """Share of requests that a system hands to the incumbent, by system."""
+    """Share of requests that a system hands to the incumbent, by system; left out, of a cascade's first model =
+    quality.cascade_escalated_share."""
     kept_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
     """Share of wrong answers among those that a system keeps where it hands others on, by that system (a cascade's first)."""
     escalated_error_rate: dict[Name, CountedShare] = Field(default_factory=dict)
@@ -127,7 +128,8 @@ class Quality(Section):
     cascade_escalated_share: Fraction = spread(
         0.2, 0.05, 0.5, "share that a cheap first model hands on; no measurement for this task"
     )
-    """Share that the first model of a cascade escalates, where `escalated` does not name it."""
+    """Share that the first model of a cascade escalates, where `escalated` does not name it. The default keeps to what agrees
+    with kept_error_rate, escalated_error_rate and scores, where they are stated."""
     not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of a system that nobody evaluated, over the incumbent's; left out = by the size of an open model, by the price
     of a vendor's, by whether it is tuned."""

@@ -20,7 +20,8 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
     for folder in given:
         if not folder.is_dir():
             missing = f"no folder {folder}{nearest_file(folder, folders=True)}"
-            beside = f"{folder} is not a folder; give the one that it lies in, {folder.parent}"
+            parent = "the current folder, ." if folder.parent == Path() else folder.parent
+            beside = f"{folder} is not a folder; give the one that it lies in, {parent}"
             raise InputError(f"--profiles: {beside if folder.exists() else missing}")
     usual = (Path("profiles"), user_folder(), shipped_folder())
     distinct: dict[Path, Path] = {}

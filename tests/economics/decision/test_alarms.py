@@ -116,11 +116,12 @@ def test_what_hands_on_by_rates_that_cannot_be_true_is_no_candidate_until_they_a
 def test_rates_of_a_gate_that_is_out_withhold_nothing() -> None:
     """A cascade would go on asking the model that may not stay; a score end to end takes the place of its rates."""
     def alarms(quality: dict[str, Any], **changes: Any) -> list[str]:
-        rates = {"kept_error_rate": {"gpt-6-luna": 0.25}, "scores": {**SCORES["scores"], **quality}}
+        rates = {"kept_error_rate": {"gpt-6-luna": 0.25}, "escalated_error_rate": {"gpt-6-luna": 0.5},
+                 "scores": {**SCORES["scores"], **quality}}
         c = case_of(quality=rates, candidates={"self_hosted": []}, **changes)
         return [a.name for a in read_alarms(c.values())]
 
-    assert alarms({}) == ["gate"]  # of half at least, as 5 to 50% are handed on: 12.5% of all requests, of 10%
+    assert alarms({}) == ["gate"]  # 1 - 10% / 25% = 60% or more are handed on by the one, 5% / 50% or less by the other
     assert alarms({}, incumbent={"provider": "openai", "model": "gpt-5.4", "may_stay": False}) == []
     assert alarms({"gpt-6-luna > gpt-5.4": 0.94}) == []
 

@@ -65,6 +65,7 @@ def test_successors_make_no_more_answers_wrong_than_each_model_gives(own: float,
 
 
 CACHED = f"{CASCADE}+cache"
+A_FIFTH = {"cascade_escalated_share": 0.2}
 PREFIX = {"input_tokens": 2000.0, "shared_prefix_tokens": 2000.0, "cache_hit_rate": 0.8, "escalated_cache_hit_rate": 0.5}
 
 
@@ -178,9 +179,11 @@ def test_the_rate_that_decides_is_that_of_all_the_cascade_answers() -> None:
     ({"workload": {**PREFIX, "shared_prefix_tokens": 1000.0}}, "moves nothing: the shared prefix of 1000 tokens is below"),
     ({"workload": PREFIX, "quality": {"escalated": {"qwen3-8b": 0.1}}}, "what qwen3-8b hands on is not cached"),
     ({"quality": {"kept_error_rate": {"gpt-6-luna": 0.11}}}, "0.11 is above its overall error rate of 0.1"),
-    ({"quality": {"kept_error_rate": {"gpt-6-luna": 0.2}}}, "0.2 of a share of 0.8 is more than all errors of gpt-6-luna, 0.1"),
+    ({"quality": {"kept_error_rate": {"gpt-6-luna": 0.2}, **A_FIFTH}},
+     "0.2 of a share of 0.8 is more than all errors of gpt-6-luna, 0.1"),
     ({"quality": {"escalated_error_rate": {"gpt-6-luna": 0.01}}}, "0.01 is below gpt-5.4's overall error rate of 0.05"),
-    ({"quality": {"escalated_error_rate": {"gpt-6-luna": 0.5}}}, "0.5 of a share of 0.2 is more than all errors of gpt-5.4"),
+    ({"quality": {"escalated_error_rate": {"gpt-6-luna": 0.5}, **A_FIFTH}},
+     "0.5 of a share of 0.2 is more than all errors of gpt-5.4"),
 ])  # fmt: skip
 def test_what_moves_nothing_or_does_not_go_together_is_said(changes: dict[str, Any], told: str) -> None:
     warnings = resolve(check_scenario(quiet(changes))).warnings

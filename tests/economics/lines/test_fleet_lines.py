@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan, quiet
+from quiet_scenario import (
+    CHEAPER,
+    HYBRID,
+    LUNA_EACH,
+    PER_MONTH,
+    PLATFORM,
+    SELF,
+    STAY_EACH,
+    World,
+    case_of,
+    plan,
+    quiet,
+    world,
+)
 
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.lines.line import always
@@ -173,6 +186,43 @@ def test_a_commitment_fixes_the_rent_while_it_runs() -> None:
     free, bound = (World(case_of(), **plan(SELF, minimum_months=m), **facts).line(SELF, "GPU rent")[1] for m in (0.0, 12.0))
     assert [free[0], free[6], free[12]] == pytest.approx([4380.0, 2190.0, 1095.0])
     assert [bound[0], bound[11], bound[12]] == pytest.approx([4380.0, 4380.0, 1095.0])
+
+
+@pytest.mark.parametrize(("bound", "part"), [(12.0, 0.0), (12.25, 0.25), (12.5, 0.5), (13.0, 1.0)])
+def test_the_month_in_which_a_rental_commitment_ends_counts_by_its_share(bound: float, part: float) -> None:
+    """3 GPUs at $4,380 while it runs; of the rest of month 13 the one that a load of a quarter needs, at a quarter of the rent.
+
+    It counted whole: $4,380 from the first day on. With a spare there are 4 x $1,460 beside 2 x $365.
+    """
+    falling, facts = {"workload": {"growth_per_year": -0.75}}, {"drift.gpu_rent_per_year": -0.75}
+    for serving, held, later in (({}, 4380.0, 365.0), ({"spares": 1}, 5840.0, 730.0)):
+        w = World(case_of(**falling, serving={"headroom": 0.0, **serving}), **plan(SELF, minimum_months=bound), **facts)
+        rents = [line for line in w.costed(SELF).costs.lines if line.name.startswith("GPU rent")]
+        assert len(rents) == 1 + len(serving)
+        assert [float(sum(line.monthly[month] for line in rents)) for month in (11, 12, 13)] == pytest.approx(
+            [held, part * held + (1 - part) * later, later * 0.25 ** (1 / 12)])
+    told = rents[0].arithmetic(12)
+    assert told.startswith({0.0: "1 GPU", 0.25: "1.5 GPU", 0.5: "2 GPU", 1.0: "3 GPU"}[part])
+    assert (f"at the agreed one for {part:g} of the month" in told) is (0.0 < part < 1.0)
+
+
+def test_a_commitment_from_the_middle_of_a_month_ends_in_the_middle_of_one() -> None:
+    """Live after half a month, bound for 12: of month 13 the first half is at the agreed rent, all of it is paid."""
+    w = World(case_of(), **plan(SELF, minimum_months=12.0), **{"drift.gpu_rent_per_year": -0.75})
+    late = replace(w.options[SELF], months_to_live=0.5)
+    (rent,) = (line for line in evaluate(w.shared, late, w.options).costs.lines if line.name == "GPU rent")
+    assert [float(rent.monthly[month]) for month in (0, 11, 12)] == pytest.approx([2190.0, 4380.0, 2190.0 + 0.5 * 1095.0])
+
+
+def test_the_month_in_which_a_commitment_of_units_ends_counts_by_its_share() -> None:
+    """3 units of 1/s at the peak of 3/s; a year on a quarter of the load needs one. Live after half a month, bound for 12."""
+    unit = {"usd_per_month": 1000.0, "requests_per_s": 1.0, "minimum_months": 12}
+    for live, paid in ((0.0, 1000.0), (0.5, 2000.0), (0.999999, 3000.0)):
+        w = world(candidates={"provisioned_throughput": unit}, workload={"growth_per_year": -0.75})
+        late = replace(w.options["provisioned"], months_to_live=live)
+        lines = evaluate(w.shared, late, w.options).costs.lines
+        (units,) = (line for line in lines if line.name == "API provisioned throughput")
+        assert [float(units.monthly[month]) for month in (11, 12, 13)] == pytest.approx([3000.0, paid, 1000.0], rel=1e-4)
 
 
 def test_platform_is_a_line_of_its_own() -> None:

@@ -1620,6 +1620,7 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert f"2027-05-15. All figures: live {'at once' if start < 1 else f'in {start:g} month'}" in flat(c)
     later = f"Better live in {start + best:g} months: "
     assert flat(c).index("Change to gpt-6-luna") < flat(c).index(later)
     much = flat(replace(c, better_later=(best, 0.06 * npvs[0])))  # more than 5% of what it brings

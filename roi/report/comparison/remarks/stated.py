@@ -162,6 +162,7 @@ def for_nothing(c: Comparison) -> list[str]:
         told.append(f"{waits} moves nothing: no request can wait (workload.can_wait_share)")
     if (spot := "candidates.spot") in facts:
         told.append(f"{spot} {facts[spot].value}")
+    told += [str(facts[gate].value) for gate in ("quality.in_vain",) if gate in facts]
     return told
 
 

@@ -3,42 +3,26 @@
 And of options that hand requests on to the incumbent: how often both are wrong, and whether anybody measured that.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Final, NamedTuple
 
 import numpy as np
 
 from roi.catalog.models.quality_priors import QualityPrior, quality_prior
 from roi.catalog.models.same_weights import closed_name, same_weights
-from roi.economics.decision.alarms import GATE_IMPOSSIBLE
-from roi.economics.inputs import Option, path_of
-from roi.economics.reading import PLAIN
-from roi.economics.worked_out import ErrorRate, OptionFacts
+from roi.economics.inputs import path_of
+from roi.economics.worked_out import ErrorRate
 from roi.errors import ScenarioError
 from roi.facts.case import ITEMS, counted_quantile
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.paired_scores import add_pair, carry_over, check_counts, largest_pair, tell_pairs
+from roi.resolution.scores.paired_scores import add_pair, carry_over, check_counts, largest_pair, tell_pairs
 from roi.resolution.template_facts import score_of, template_scenario, with_ends
-from roi.resolution.vendors.api_terms import ONE_MODEL
-from roi.scenario.quantity import Share, Spread, as_spread, value_of
-from roi.scenario.scenario import Scenario, cascade, escalating_systems, known_systems, model_part
+from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.scenario.scenario import Scenario
 from roi.scenario.sections.scores import Rate, Score
 
 UNKNOWN_ERROR = (0.05, 0.01, 0.2)
 """Error rate of an incumbent that nobody evaluated, and its ends: one answer in a hundred to one in five."""
-HARDER = Spread(
-    value=0.5, low=0.16, high=0.84,
-    source="what is escalated is harder for the second model too: from its overall error rate (0) to all of its errors, rate"
-    " over share escalated (1); nobody measured it, so the middle of the two in the log, with both ends possible",
-)
-UNTESTED = "gate untested"
-REFUSED, UNMEASURED = "rates that cannot be true test nothing", "nobody measured what is kept"
-GATE_DOUBT = "quality.gate_doubt"
-"""Where a Case holds which rates of a gate do not go together; those that cannot at all are in GATE_IMPOSSIBLE."""
-ROUNDED: Final = 1e-9
-"""Shares that differ by less are the same, worked out another way."""
 
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
@@ -220,176 +204,3 @@ def add_share(sheet: FactSheet, path: str, share: float | Spread, source: str) -
         sheet.places[source.removeprefix("scenario ")] = [path]
         _add_counted(sheet, path, share.value * share.items, share.items, share.source or source)
     return True
-
-
-def add_escalations(sheet: FactSheet, s: Scenario) -> None:
-    """The error rates of every option that hands on, what was tested of it, and warnings about what cannot be.
-
-    ScenarioError where a model hands on what has no output, as embeddings.
-    """
-    if s.workload.embeds and (handing := next((x for x, e in s.quality.escalated.items() if not _nothing(e)), None)):
-        share = value_of(s.quality.escalated[handing])
-        raise ScenarioError(f"quality.escalated.{handing}", share, f"leave it out: {ONE_MODEL}")
-    hand_on, q, used = escalating_systems(s), s.quality, {s.incumbent.model}
-    told, works = dict[str, list[tuple[str, bool]]](), set[str]()
-    for id in sheet.case().options:
-        kind, system = (str(sheet.facts[path_of(Option, name, option=id)].value) for name in ("kind", "system"))
-        if kind in PLAIN or system not in hand_on or _nothing(_share(s, system)):
-            continue
-        used.add(system)
-        path, whole = partial(path_of, Option, option=id, system=system), cascade(s, system)
-        score = q.scores.get(whole, "not evaluated")
-        kept, escalated = q.kept_error_rate.get(system), q.escalated_error_rate.get(system)
-        if score != "not evaluated":
-            sheet.state(path("end_to_end"), whole, f"scenario quality.scores.{whole}")
-            add_score(sheet, s, whole, None)
-            if kept is not None or escalated is not None:
-                sheet.warnings.append(f"quality.kept_error_rate and escalated_error_rate of {system} move nothing: the score of"
-                                      f" {whole} end to end overrides them")
-        else:
-            _add_gate(sheet, s, id, system)
-            told.setdefault(system, list(_contradictions(sheet, s, system)))
-            if s.incumbent.may_stay and path("infeasible") not in sheet.facts:
-                works.add(system)
-            if kept is not None and escalated is None:
-                sheet.quantity(path("escalated_harder"), HARDER, "share", stated=False, source=HARDER.source)
-        _state_tested(sheet, s, id, system, cannot=any(cannot for _, cannot in told.get(system, ())))
-    _tell_contradictions(sheet, told, works)
-    _warn_of_no_cascade(sheet, s, used)
-
-
-def _state_tested(sheet: FactSheet, s: Scenario, id: str, system: str, *, cannot: bool) -> None:
-    """Whether the option that hands on is tested: by a score end to end, else by its gate's rates.
-
-    Those that `cannot` be true test nothing, unless that is accepted.
-    """
-    whole, kept, handed = cascade(s, system), system in s.quality.kept_error_rate, system in s.quality.escalated_error_rate
-    scored, refused = s.quality.scores.get(whole, "not evaluated") != "not evaluated", cannot and "gate" not in s.accept
-    both = handed or bool(sheet.facts[path_of(ErrorRate, "evaluated", system=s.incumbent.model)].value)
-    tested = scored or (kept and both and not refused)
-    why = f"scores.{whole}" if scored else "kept_error_rate" if tested else REFUSED if refused else UNMEASURED
-    sheet.state(path_of(OptionFacts, "tested", option=id), tested, f"scenario quality: {why}")
-    if not tested:
-        note = UNTESTED if refused or not kept else f"{s.incumbent.model} not evaluated"
-        sheet.state(path_of(Option, "test_note", option=id), note,
-                    f"state quality.kept_error_rate.{system} or quality.scores.{whole}")
-
-
-def _add_gate(sheet: FactSheet, s: Scenario, id: str, system: str) -> None:
-    """The error rates of what is kept and of what is handed on, as counted or stated, and the items of both together."""
-    rates, counted = (s.quality.kept_error_rate, s.quality.escalated_error_rate), s.quality.scores.get(system)
-    judged, known = 0, isinstance(counted, Score) and counted.items is not None
-    for name, rate in zip(("kept", "escalated"), (each.get(system) for each in rates), strict=True):
-        path, source = path_of(Option, f"{name}_error", system=system), f"scenario quality.{name}_error_rate.{system}"
-        if isinstance(rate, Rate) and rate.items is not None:
-            judged += rate.items
-        elif rate is not None and as_spread(rate).low is None and known and path not in sheet.facts:
-            told = f"{source.removeprefix('scenario ')} counts as exact: say on how many items it rests,"
-            sheet.warnings.append(f"{told} {{value: {value_of(rate):g}, items: 300}}")
-        if rate is not None and add_share(sheet, path, rate, source):
-            sheet.state(path_of(Option, f"measured_{name}", system=system), value_of(rate), source, "share")
-    if judged:
-        sheet.state(path_of(OptionFacts, "items", option=id), judged, "of what is kept and of what is handed on", "items")
-
-
-def _warn_of_no_cascade(sheet: FactSheet, s: Scenario, used: set[str]) -> None:
-    """Say which candidates have a share that they hand on, and no option in which they do."""
-    known = known_systems(s)
-    for system, share in s.quality.escalated.items():
-        if system in used or system not in known or _nothing(share):
-            continue
-        names = [name for name in (*s.candidates.api_models, *s.candidates.hosted_models) if model_part(name) == system]
-        write = f"; to compare it as one, write candidates.cascade_first: [{names[0]}]" if names else ""
-        sheet.warnings.append(f"quality.escalated.{system} moves nothing: {system} hands nothing on, it is first in no cascade"
-                              f" (candidates.cascade_first){write}")
-
-
-def _nothing(share: Share) -> bool:
-    """True where nothing is handed on, in no draw."""
-    return value_of(share) == 0.0 and not as_spread(share).high
-
-
-def _share(s: Scenario, system: str) -> Share:
-    return s.quality.escalated.get(system, s.quality.cascade_escalated_share)
-
-
-class _Ends(NamedTuple):
-    """A share as it was measured, and the ends of its interval."""
-
-    least: float
-    value: float
-    most: float
-
-    @property
-    def rest(self) -> "_Ends":
-        """What is left of all, least to most."""
-        return _Ends(1.0 - self.most, 1.0 - self.value, 1.0 - self.least)
-
-
-def _ends(sheet: FactSheet, path: str, measured: float | None = None) -> _Ends:
-    """The ends of the share at the path, which a score's own ends are where it has them, or its ratio to the same weights'."""
-    fact = sheet.facts[path]
-    value = fact.number() if measured is None else measured
-    if (same := sheet.facts.get(f"{path}_as")) is not None:
-        other = _ends(sheet, path_of(ErrorRate, "central", system=same.value))
-        low, high = (1.0, 1.0) if (ratio := sheet.facts.get(f"{path}_ratio")) is None else ratio.spread()
-        return _Ends(other.least * low, value, other.most * high)
-    low, high = (sheet.facts[end].number() if (end := f"{path}_{name}") in sheet.facts else x
-                 for name, x in zip(("low", "high"), fact.spread(), strict=True))
-    return _Ends(low, value, high)
-
-
-def _share_ends(sheet: FactSheet, s: Scenario, system: str) -> _Ends:
-    """The share that the system hands on, counted or stated."""
-    share = as_spread(_share(s, system))
-    if (path := f"systems.{system}.escalated_share") in sheet.facts:
-        return _ends(sheet, path, share.value)
-    low, high = (share.value if x is None else x for x in (share.low, share.high))
-    return _Ends(low, share.value, high)
-
-
-def _tell_contradictions(sheet: FactSheet, of: Mapping[str, Iterable[tuple[str, bool]]], works: Container[str]) -> None:
-    """Say which rates of gates do not go together; the Case holds those of systems that hand on in an option that works."""
-    found: dict[str, list[str]] = {GATE_DOUBT: [], GATE_IMPOSSIBLE: []}
-    for system, contradictions in of.items():
-        for told, cannot in contradictions:
-            sheet.warnings.append(told)
-            if system in works:
-                found[GATE_IMPOSSIBLE if cannot else GATE_DOUBT].append(told)
-    for path, words in found.items():
-        if words:
-            sheet.state(path, "; ".join(words), "scenario quality")
-
-
-def _contradictions(sheet: FactSheet, s: Scenario, system: str) -> Iterator[tuple[str, bool]]:
-    """What of a gate's rates does not go together, and whether that is so at all ends of the intervals: it cannot be true.
-
-    Of all requests a model gets wrong no less than of the part that it answers, and no more than that and all of the rest. A
-    rate that nobody measured contradicts none.
-    """
-    handed, q = _share_ends(sheet, s, system), s.quality
-    counted = system in q.escalated or f"systems.{system}.escalated_share" in sheet.facts
-    assumed = "" if counted else f"; the share handed on is assumed (quality.escalated.{system})"
-    gate = (("kept", q.kept_error_rate, system, handed.rest, "kept", "handed on"),
-            ("escalated", q.escalated_error_rate, s.incumbent.model, handed, "handed on", "kept"))
-    for name, rates, model, part, this, other in gate:
-        path = partial(path_of, ErrorRate, system=model)
-        if system not in rates or not sheet.facts[path("evaluated")].value:
-            continue
-        field, value, overall = f"quality.{name}_error_rate.{system}", value_of(rates[system]), _ends(sheet, path("central"))
-        rate = _ends(sheet, path_of(Option, f"{name}_error", system=system), value)
-        ends = ", even at the ends of their intervals" * any(x.least < x.most for x in (part, rate, overall))
-        if part.value * value > overall.value + ROUNDED:
-            cannot = part.least * rate.least > overall.most + ROUNDED
-            yield (f"{field}: {value:g} of a share of {part.value:g} is more than all errors of {model}, {overall.value:.3g} of"
-                   f" all requests{ends * cannot}{assumed}"), cannot
-        elif part.value < 1.0 and (left := (overall.value - part.value * value) / part.rest.value) > 1.0 + ROUNDED:
-            cannot = overall.least > 1.0 - part.least * (1.0 - rate.most) + ROUNDED
-            yield (f"{field}: with {value:g} of what is {this} wrong, {left:.0%} of what is {other} would be, at an overall"
-                   f" error rate of {overall.value:.3g}{f'{ends}; that cannot be' * cannot}{assumed}"), cannot
-        elif name == "kept" and value > overall.value:
-            yield (f"{field}: {value:g} is above its overall error rate of {overall.value:.3g}: a gate that keeps the worse"
-                   " answers"), False
-        elif name == "escalated" and value < overall.value:
-            sheet.warnings.append(f"{field}: {value:g} is below {model}'s overall error rate of {overall.value:.3g}: what is"
-                                  " escalated would be easier than the rest")
